@@ -1,1 +1,13 @@
-//! Not built yet.
+//! Temporal's public API as Rust sees it: messages, service stubs, error details, canonical bytes and proto JSON.
+//!
+//! The messages come from `temporalio-protos`, so that every crate of Weft, and Temporal's own Rust SDK, speak of the
+//! same types. This crate adds what is about the wire and nothing else: it takes no decisions and knows no workflow.
+//!
+//! Feature `messages` (the default) has no transport: the pure crates depend on it alone. Feature `services` adds
+//! server traits, clients, statuses and JSON.
+
+pub mod api;
+
+pub use api::{Duration, Timestamp};
+pub use prost;
+pub use prost_wkt_types;
