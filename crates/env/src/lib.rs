@@ -1,1 +1,13 @@
-//! Not built yet.
+//! The world outside: clocks, entropy, threads for blocking work and the disk, each real and simulated.
+//!
+//! Invariant: nothing else in the workspace reads a clock or entropy (`clippy.toml` fences it), so whoever swaps
+//! these few traits has swapped the whole world and a run depends on its seed alone.
+//! Deliberately not here: the network. Its seams are the transports that the raft and server crates define.
+
+mod clock;
+mod ids;
+mod lane;
+
+pub use clock::{Clock, RealClock, Sleep, TokioClock, UnixNanos, VirtualClock};
+pub use ids::{Ids, RealIds, SeededIds};
+pub use lane::{Lane, Panicked, Pool};
