@@ -1,1 +1,33 @@
-//! Not built yet.
+//! The engine: workflow state and a request in, a transition and an answer out.
+//!
+//! Invariants: a [`Refusal`] leaves the state as it was, to the byte; whatever an accepted request changed is in its
+//! [`Transition`]; event ids are dense and times never go back; a closed run emits nothing.
+//!
+//! What is absent: clocks, sockets, threads, files, randomness, hash order and log lines. Time, ids and chance come with
+//! the [`Moment`].
+
+#![no_std]
+
+extern crate alloc;
+
+mod answer;
+mod ids;
+pub mod limits;
+mod moment;
+mod refusal;
+mod request;
+pub mod state;
+mod time;
+mod tracked;
+mod transition;
+
+pub use answer::*;
+pub use ids::*;
+pub use limits::Settings;
+pub use moment::{Calendar, Moment, Namespace};
+pub use refusal::Refusal;
+pub use request::*;
+pub use state::{Execution, Workflow};
+pub use time::{Timestamp, span_from_wire, wire_span};
+pub use tracked::{Changed, Tracked};
+pub use transition::*;

@@ -1,0 +1,111 @@
+//! What the caller of an accepted request gets.
+//!
+//! An answer may be an error that was recorded: a workflow task that failed *and* its worker is told so
+//! ([`Answer::TaskFailed`]). An error that changed nothing is a [`Refusal`](crate::Refusal).
+
+use alloc::{boxed::Box, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
+
+use weft_protocol::api::{history::HistoryEvent, query::WorkflowQuery};
+
+use crate::{
+    ids::{EventId, RunId, TaskQueueName},
+    request::{ActivityToken, WorkflowTaskToken},
+    state::{Activity, BranchId, QueryId, Status},
+    time::Timestamp,
+};
+
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Nothing to say but that it is done.
+    Done,
+    Started(Started),
+    /// The run that was signalled.
+    Signaled(RunId),
+    WorkflowTask(Box<StartedWorkflowTask>),
+    ActivityTask(Box<StartedActivityTask>),
+    TaskCompleted(Box<TaskCompleted>),
+    /// The completion was wrong: the failure is recorded, the worker gets INVALID_ARGUMENT with this text.
+    TaskFailed {
+        message: String,
+    },
+    /// The chain of heartbeating workflow tasks took too long: its end is recorded, the worker gets NOT_FOUND.
+    TaskTimedOut,
+    /// The answer to a heartbeat.
+    HeartbeatRecorded {
+        cancel_requested: bool,
+    },
+    /// The answer was too large: the activity failed for it, recorded; the worker is told that all is well.
+    Query(QueryDisposition),
+}
+
+/// What a start did.
+#[derive(Clone, Debug)]
+pub struct Started {
+    pub run: RunId,
+    pub first_run: RunId,
+    /// False when an existing run was used.
+    pub started: bool,
+    pub status: Status,
+    pub eager_task: Option<Box<StartedWorkflowTask>>,
+}
+
+/// How a query goes on.
+#[derive(Clone, Debug)]
+pub enum QueryDisposition {
+    /// It rides on the next workflow task; the effect `AnswerQuery` or `ReleaseQuery` follows.
+    Attached,
+    /// Dispatch it to a worker by itself.
+    Direct(Box<DirectQuery>),
+    /// The reject condition held.
+    Rejected(Status),
+}
+
+/// What a query-only task needs.
+#[derive(Clone, Debug)]
+pub struct DirectQuery {
+    pub run: RunId,
+    pub branch: BranchId,
+    pub workflow_type: Arc<str>,
+    pub queue: TaskQueueName,
+    /// Try this queue first, with its schedule-to-start as deadline.
+    pub sticky: Option<crate::state::Sticky>,
+    pub last_completed_task: EventId,
+    pub next_event_id: EventId,
+}
+
+/// A workflow task as it is handed to a worker; whoever hands it over reads the events `first_event..next_event`.
+#[derive(Clone, Debug)]
+pub struct StartedWorkflowTask {
+    pub token: WorkflowTaskToken,
+    pub branch: BranchId,
+    pub workflow_type: Arc<str>,
+    /// The normal queue, whatever queue it was polled from.
+    pub queue: TaskQueueName,
+    pub previous_started_event_id: EventId,
+    pub scheduled_at: Timestamp,
+    /// 1, or after the last event that the sticky worker has seen.
+    pub first_event: EventId,
+    /// The first event that is not in history yet.
+    pub next_event: EventId,
+    /// Scheduled and Started of a transient task: shown after the history, not stored.
+    pub suffix: Vec<HistoryEvent>,
+    pub queries: BTreeMap<QueryId, Arc<WorkflowQuery>>,
+}
+
+/// An activity task as it is handed to a worker; input and header stand in the scheduled event.
+#[derive(Clone, Debug)]
+pub struct StartedActivityTask {
+    pub token: ActivityToken,
+    pub branch: BranchId,
+    pub workflow_type: Arc<str>,
+    pub activity: Arc<Activity>,
+    /// The scheduled event itself when it is at hand (the same request wrote it); otherwise it is read from history.
+    pub scheduled_event: Option<Arc<HistoryEvent>>,
+}
+
+/// What a completed workflow task gives back.
+#[derive(Clone, Debug, Default)]
+pub struct TaskCompleted {
+    pub new_task: Option<Box<StartedWorkflowTask>>,
+    pub eager_activities: Vec<StartedActivityTask>,
+}

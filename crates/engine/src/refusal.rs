@@ -1,0 +1,43 @@
+//! Errors that changed nothing, one variant per different reaction of the caller. The frontend maps each to a gRPC
+//! status and Temporal's error details in one place.
+
+use alloc::{borrow::Cow, string::String};
+
+use crate::ids::{EventId, RequestId, RunId};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No such workflow id, or no such run of it.
+    WorkflowNotFound,
+    /// The run is closed and the request needs an open one.
+    WorkflowClosed,
+    /// The token names a workflow task that is not (or no longer) the pending one.
+    WorkflowTaskNotFound,
+    /// The token or id names an activity that is not pending, or another attempt of it.
+    ActivityNotFound,
+    /// A task that was offered is not there any more: the matcher drops it and goes on.
+    TaskGone,
+    /// Another worker has the task already.
+    TaskTaken,
+    AlreadyStarted {
+        run: RunId,
+        first_run: RunId,
+        request: RequestId,
+        closed: bool,
+    },
+    InvalidArgument(Cow<'static, str>),
+    /// Query or the like while the run has no worker that can answer.
+    NotReady(Cow<'static, str>),
+    /// Busy: to be tried again later.
+    Busy(Cow<'static, str>),
+    /// A failed invariant: the execution must be quarantined (rule 12). Says what broke.
+    Broken {
+        run: RunId,
+        what: String,
+    },
+    /// Internal reads that the shell must make before it asks again: events of this run's branch.
+    NeedsEvent {
+        run: RunId,
+        event: EventId,
+    },
+}

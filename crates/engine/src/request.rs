@@ -1,0 +1,259 @@
+//! What may be asked of one workflow id: one variant per kind, parsed at the edge.
+//!
+//! Invariant: whatever can be checked without state was checked before a request is made (lengths, formats, ranges of
+//! timeouts); the engine checks what needs state. Payloads, failures, memo and commands stay Temporal's messages.
+
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
+use core::time::Duration;
+
+use weft_protocol::api::{
+    command::Command,
+    common::{Header, Link, Memo, Payloads, Priority, SearchAttributes, WorkerVersionStamp},
+    deployment::WorkerDeploymentOptions,
+    enums::WorkflowTaskFailedCause,
+    failure::Failure,
+    query::{WorkflowQuery, WorkflowQueryResult},
+    sdk::{UserMetadata, WorkflowTaskCompletedMetadata},
+};
+
+use crate::{
+    ids::{ActivityId, EventId, Identity, RequestId, RunId, TaskQueueName},
+    state::{QueryId, RetryPolicy},
+    time::Timestamp,
+};
+
+/// Something asked of one workflow id.
+#[derive(Clone, Debug)]
+pub enum Request {
+    // Clients.
+    Start(Box<StartWorkflow>),
+    SignalWithStart(Box<StartWorkflow>, SignalBody),
+    Signal(Target, SignalBody),
+    Cancel(Target, CancelBody),
+    Terminate(Target, TerminateBody),
+    /// Removes a run and its history; an open one is terminated first.
+    Delete(Target, Identity),
+    Query(Target, AskQuery),
+    /// The caller of a query has gone: it need not be answered any more.
+    ForgetQuery(RunId, QueryId),
+    ResetSticky(Target),
+    // Workers, workflow tasks.
+    StartWorkflowTask(StartWorkflowTask),
+    CompleteWorkflowTask(Box<CompleteWorkflowTask>),
+    FailWorkflowTask(Box<FailWorkflowTask>),
+    /// The poller to which the task was handed has gone: give it back without using an attempt (rule 13).
+    GiveBackWorkflowTask(WorkflowTaskToken, RequestId),
+    /// No poller of the sticky queue: offer the task on the normal queue (rule 15).
+    StickyUnavailable(RunId, EventId),
+    // Workers, activity tasks.
+    StartActivityTask(StartActivityTask),
+    CompleteActivity(ActivityRef, Identity, Option<Payloads>),
+    FailActivity(ActivityRef, Box<FailActivity>),
+    CancelActivity(ActivityRef, Identity, Option<Payloads>),
+    Heartbeat(ActivityRef, Identity, Option<Payloads>),
+    GiveBackActivityTask(ActivityToken, RequestId),
+    // Time.
+    /// Some deadline of this run may have come: fire all that has.
+    Wake(RunId),
+}
+
+/// Which run of the workflow id a client means.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// `None` is the current run.
+    pub run: Option<RunId>,
+    /// When given, `run` is ignored and the current run's chain must begin with this run.
+    pub first_run: Option<RunId>,
+}
+
+/// A start, as the API gives it, with its defaults filled in.
+#[derive(Clone, Debug)]
+pub struct StartWorkflow {
+    pub request: RequestId,
+    pub workflow_type: Arc<str>,
+    pub queue: TaskQueueName,
+    pub input: Option<Payloads>,
+    pub header: Option<Header>,
+    pub memo: Option<Memo>,
+    pub search_attributes: Option<SearchAttributes>,
+    /// Zero is "none" in all of these.
+    pub execution_timeout: Duration,
+    pub run_timeout: Duration,
+    pub task_timeout: Duration,
+    pub start_delay: Duration,
+    pub retry: Option<RetryPolicy>,
+    /// Empty if there is none; already known to be satisfiable.
+    pub cron: Arc<str>,
+    pub identity: Identity,
+    pub reuse: ReusePolicy,
+    pub conflict: ConflictPolicy,
+    /// The caller is a worker that would take the first workflow task with the answer.
+    pub eager: Option<Poller>,
+    pub user_metadata: Option<UserMetadata>,
+    pub links: Vec<Link>,
+    pub priority: Option<Priority>,
+    pub on_conflict: OnConflict,
+}
+
+/// May a workflow id whose last run is closed run again?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReusePolicy {
+    AllowDuplicate,
+    AllowDuplicateFailedOnly,
+    RejectDuplicate,
+}
+
+/// What becomes of a start while a run is open?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConflictPolicy {
+    Fail,
+    UseExisting,
+    TerminateExisting,
+}
+
+/// What a start that uses the existing run leaves there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct OnConflict {
+    pub attach_request_id: bool,
+    pub attach_links: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct SignalBody {
+    pub name: Arc<str>,
+    pub input: Option<Payloads>,
+    pub header: Option<Header>,
+    pub identity: Identity,
+    /// Empty if the caller gave none: such a signal is never a repetition.
+    pub request: Option<RequestId>,
+    pub links: Vec<Link>,
+}
+
+#[derive(Clone, Debug)]
+pub struct CancelBody {
+    pub identity: Identity,
+    pub request: RequestId,
+    pub reason: String,
+    pub links: Vec<Link>,
+}
+
+#[derive(Clone, Debug)]
+pub struct TerminateBody {
+    pub identity: Identity,
+    pub reason: String,
+    pub details: Option<Payloads>,
+    pub links: Vec<Link>,
+}
+
+#[derive(Clone, Debug)]
+pub struct AskQuery {
+    pub id: QueryId,
+    pub query: Arc<WorkflowQuery>,
+    /// When the caller gives up; a first task that waits longer is refused at once.
+    pub deadline: Timestamp,
+    pub reject_if_not_open: bool,
+    pub reject_if_not_completed_cleanly: bool,
+}
+
+/// Who takes a task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Poller {
+    pub identity: Identity,
+    /// The hand-over's id (rule 13).
+    pub request: RequestId,
+    pub version: Option<WorkerVersionStamp>,
+    pub deployment: Option<WorkerDeploymentOptions>,
+}
+
+/// Hand the scheduled workflow task over.
+#[derive(Clone, Debug)]
+pub struct StartWorkflowTask {
+    pub run: RunId,
+    pub scheduled_event_id: EventId,
+    pub attempt: u32,
+    /// The sticky queue from which it was polled; `None` if from the normal one.
+    pub sticky_queue: Option<TaskQueueName>,
+    pub poller: Poller,
+}
+
+/// What a workflow task's token says. All of it must match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkflowTaskToken {
+    pub run: RunId,
+    pub scheduled_event_id: EventId,
+    pub started_event_id: EventId,
+    pub started_at: Timestamp,
+    pub attempt: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct CompleteWorkflowTask {
+    pub token: WorkflowTaskToken,
+    pub commands: Vec<Command>,
+    pub identity: Identity,
+    /// The worker caches the run and polls this queue, with this schedule-to-start timeout.
+    pub sticky: Option<(TaskQueueName, Duration)>,
+    /// Give the next workflow task with the answer, under this hand-over id.
+    pub return_new: Option<RequestId>,
+    pub force_new: bool,
+    pub query_results: Vec<(QueryId, WorkflowQueryResult)>,
+    pub sdk_metadata: Option<WorkflowTaskCompletedMetadata>,
+    pub metering: u32,
+    pub binary_checksum: String,
+    pub version: Option<WorkerVersionStamp>,
+    pub deployment: Option<WorkerDeploymentOptions>,
+    pub versioning_behavior: i32,
+    /// The hand-over id for activities that start eagerly, one for all (they differ by event id).
+    pub eager_request: RequestId,
+    /// The worker cannot take the new task after all if it speaks no inline answers; kept for `Poller` facts of both.
+    pub capabilities: CompletionCapabilities,
+}
+
+/// What the completing worker can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct CompletionCapabilities {
+    pub discard_speculative_with_events: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct FailWorkflowTask {
+    pub token: WorkflowTaskToken,
+    pub cause: WorkflowTaskFailedCause,
+    pub failure: Option<Failure>,
+    pub identity: Identity,
+    pub binary_checksum: String,
+    pub version: Option<WorkerVersionStamp>,
+}
+
+/// Hand a scheduled activity over.
+#[derive(Clone, Debug)]
+pub struct StartActivityTask {
+    pub run: RunId,
+    pub scheduled_event_id: EventId,
+    pub attempt: u32,
+    pub poller: Poller,
+}
+
+/// What an activity task's token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActivityToken {
+    pub run: RunId,
+    pub scheduled_event_id: EventId,
+    pub attempt: u32,
+    pub started_at: Timestamp,
+}
+
+/// Which activity an answer is about: by its token, or by the workflow's name for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActivityRef {
+    Token(ActivityToken),
+    ById { run: Option<RunId>, activity: ActivityId },
+}
+
+#[derive(Clone, Debug)]
+pub struct FailActivity {
+    pub identity: Identity,
+    pub failure: Option<Failure>,
+    /// Recorded before the failure.
+    pub last_heartbeat: Option<Payloads>,
+}

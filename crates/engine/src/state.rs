@@ -1,0 +1,122 @@
+//! What is known of one workflow id: the current run and the runs that a request touches.
+//!
+//! Invariant (rule 10): an execution has a durable part, which is exactly what its rows say ([`Core`] and the tracked
+//! maps), and a volatile part ([`Volatile`]) that dies with leadership. Handlers change state only; the rows to write are
+//! what differs afterwards (`transition.rs`), so the two cannot drift apart.
+
+mod activity;
+mod core_state;
+mod timer;
+mod workflow_task;
+
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
+
+pub use activity::{Activity, ActivityStage, Heartbeat, RetryPolicy};
+pub use core_state::{
+    AnsweredActivity, AnsweredWorkflowTask, AttachedRequest, BranchId, CancelRequest, CloseFacts, Core, Hash, Start,
+    Status, Sticky, WorkerFacts,
+};
+pub use timer::Timer;
+use weft_protocol::api::{history::HistoryEvent, query::WorkflowQuery};
+pub use workflow_task::{ScheduledOn, StartedStage, TaskKind, WorkflowTask, WorkflowTaskStage};
+
+use crate::{
+    ids::{EventId, RequestId, RunId, TimerId, WorkflowKey},
+    tracked::Tracked,
+};
+
+/// One workflow id: its current run and the runs that are loaded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Workflow {
+    pub key: WorkflowKey,
+    /// The row that names the current run; `None` if this workflow id has never run or everything of it was deleted.
+    pub current: Option<CurrentRun>,
+    /// Loaded runs. The current run is among them whenever it is open; a closed one only when a request named it.
+    pub runs: BTreeMap<RunId, Execution>,
+}
+
+/// What is known of the current run without loading it: enough to apply reuse policies and to recognise a repeated start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CurrentRun {
+    pub run: RunId,
+    pub first_run: RunId,
+    pub status: Status,
+    pub started_by: RequestId,
+    /// Request ids attached by a start that used the existing run.
+    pub attached: Vec<RequestId>,
+    pub started_at: crate::time::Timestamp,
+}
+
+/// One run: durable state, and what dies with leadership.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Execution {
+    pub core: Core,
+    pub activities: Tracked<EventId, Activity>,
+    pub timers: Tracked<TimerId, Timer>,
+    /// Events that wait for the running workflow task to end; keys only give the order. They have no ids yet.
+    pub buffered: Tracked<u32, HistoryEvent>,
+    /// Request ids of signals that were recorded.
+    pub signal_requests: Tracked<RequestId, ()>,
+    pub volatile: Volatile,
+}
+
+/// What dies with leadership.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Volatile {
+    /// Queries that wait for, or were handed out with, a workflow task.
+    pub queries: Tracked<QueryId, AttachedQuery>,
+}
+
+/// The number that the shell gave a waiting query.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct QueryId(pub u64);
+
+/// A query that rides on a workflow task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttachedQuery {
+    pub query: Arc<WorkflowQuery>,
+    /// The started event of the workflow task that carries it; `None` while it waits for one.
+    pub carried_by: Option<EventId>,
+}
+
+impl QueryId {
+    /// The key under which the query stands in a workflow task's `queries` map.
+    #[must_use]
+    pub fn wire(self) -> String {
+        alloc::format!("{}", self.0)
+    }
+}
+
+impl Workflow {
+    /// A workflow id of which nothing is known yet.
+    #[must_use]
+    pub fn unknown(key: WorkflowKey) -> Self {
+        Self { key, current: None, runs: BTreeMap::new() }
+    }
+
+    /// The current run, if it is loaded and open.
+    #[must_use]
+    pub fn open(&self) -> Option<&Execution> {
+        let run = &self.current.as_ref()?.run;
+        self.runs.get(run).filter(|execution| execution.is_open())
+    }
+
+    /// The current run, if it is loaded and open, for changing it.
+    pub fn open_mut(&mut self) -> Option<&mut Execution> {
+        let run = &self.current.as_ref()?.run;
+        self.runs.get_mut(run).filter(|execution| execution.is_open())
+    }
+}
+
+impl Execution {
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.core.closed.is_none()
+    }
+
+    /// A workflow task was handed to a worker: most events must wait until it ends.
+    #[must_use]
+    pub fn has_started_task(&self) -> bool {
+        matches!(&self.core.task, Some(WorkflowTask { stage: WorkflowTaskStage::Started(_), .. }))
+    }
+}

@@ -1,0 +1,157 @@
+//! The facts of a run that are one row: everything but its pending activities, timers and buffered events.
+//!
+//! Invariant: whatever is large or rarely changes is shared (`Arc`), so that a copy before each request is cheap.
+
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
+use core::time::Duration;
+
+use weft_protocol::api::{common::Payload, history::WorkflowExecutionStartedEventAttributes, sdk::UserMetadata};
+
+use super::{RetryPolicy, WorkflowTask};
+use crate::{
+    ids::{EventId, Identity, RequestId, RunId, TaskQueueName},
+    time::Timestamp,
+};
+
+/// A chained hash over stored history bytes; all zero before the first batch. Set by the shell, which has the bytes.
+pub type Hash = [u8; 32];
+
+/// The branch of the history tree that a run appends to: a UUID, the run id unless a reset made it.
+pub type BranchId = RunId;
+
+/// One run's scalar state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Core {
+    pub run: RunId,
+    /// Event 1. Not part of the row: it is read back from history.
+    pub start: Arc<Start>,
+    pub branch: BranchId,
+    pub started_by: RequestId,
+    pub next_event_id: EventId,
+    /// Encoded size of all events so far.
+    pub history_bytes: u64,
+    pub head: Hash,
+    /// Accepted requests so far.
+    pub state_transitions: u64,
+    pub last_event_at: Timestamp,
+    /// Until when the first workflow task waits (start delay, cron, retry); `None` once it was scheduled.
+    pub first_task_at: Option<Timestamp>,
+    pub run_expires_at: Option<Timestamp>,
+    pub execution_expires_at: Option<Timestamp>,
+    pub task: Option<WorkflowTask>,
+    /// The started event of the last completed workflow task; `EventId::NONE` before the first.
+    pub last_completed_task: EventId,
+    pub sticky: Option<Sticky>,
+    pub cancel: Option<CancelRequest>,
+    pub signals: u32,
+    pub memo: Arc<BTreeMap<String, Payload>>,
+    pub search_attributes: Arc<BTreeMap<String, Payload>>,
+    pub attached: Vec<AttachedRequest>,
+    /// A completion failed because events were buffered: while the next task runs, new signals are refused.
+    pub closing: bool,
+    /// Workflow tasks that failed or timed out in a row.
+    pub task_problems: u32,
+    pub answered_task: Option<AnsweredWorkflowTask>,
+    pub answered_activity: Option<AnsweredActivity>,
+    pub last_worker: Arc<WorkerFacts>,
+    pub closed: Option<CloseFacts>,
+    /// When the run's row in the wake index is due: never later than the earliest deadline.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// Event 1: what the run was started with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    pub attributes: WorkflowExecutionStartedEventAttributes,
+    pub user_metadata: Option<UserMetadata>,
+    pub at: Timestamp,
+    pub queue: TaskQueueName,
+    pub workflow_type: Arc<str>,
+    pub retry: Option<RetryPolicy>,
+    /// Zero is "none".
+    pub execution_timeout: Duration,
+    /// Zero is "none".
+    pub run_timeout: Duration,
+    pub task_timeout: Duration,
+    pub attempt: u32,
+    pub first_run: RunId,
+    /// Empty if there is none.
+    pub cron: Arc<str>,
+}
+
+/// Status as lists show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Running,
+    Completed,
+    Failed,
+    Canceled,
+    Terminated,
+    ContinuedAsNew,
+    TimedOut,
+}
+
+/// The worker that has the run cached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sticky {
+    pub queue: TaskQueueName,
+    pub schedule_to_start: Duration,
+}
+
+/// A recorded request to cancel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CancelRequest {
+    pub request: RequestId,
+    pub event_id: EventId,
+}
+
+/// A start request that used this run instead of starting one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttachedRequest {
+    pub request: RequestId,
+    pub event_id: EventId,
+}
+
+/// The last workflow task that was completed, so that a repeated answer is recognised (rule 2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnsweredWorkflowTask {
+    pub scheduled_event_id: EventId,
+    pub started_event_id: EventId,
+    pub started_at: Timestamp,
+    pub attempt: u32,
+}
+
+/// The last activity attempt that was answered, so that a repeated answer is recognised (rule 2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnsweredActivity {
+    pub scheduled_event_id: EventId,
+    pub attempt: u32,
+    pub started_at: Timestamp,
+}
+
+/// What the last worker said of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct WorkerFacts {
+    pub identity: Option<Identity>,
+    pub build_id: String,
+    pub sdk_name: String,
+    pub sdk_version: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloseFacts {
+    pub status: Status,
+    pub at: Timestamp,
+    pub event_id: EventId,
+    pub new_run: Option<RunId>,
+    /// When retention removes it.
+    pub remove_at: Timestamp,
+}
+
+impl Status {
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        self == Self::Running
+    }
+}

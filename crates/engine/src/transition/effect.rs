@@ -1,0 +1,83 @@
+//! What the leader does after a batch is applied: a closed list.
+
+use alloc::{boxed::Box, sync::Arc};
+
+use weft_protocol::api::query::{WorkflowQuery, WorkflowQueryResult};
+
+use crate::{
+    answer::DirectQuery,
+    ids::{ActivityId, EventId, RunId, TaskQueueName},
+    state::{QueryId, Status},
+    time::Timestamp,
+};
+
+/// What must happen once the batch is applied. Losing an effect loses nothing: each is derived from rows, or concerns a
+/// caller who gets UNAVAILABLE with the leadership.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    OfferWorkflowTask(WorkflowTaskOffer),
+    OfferActivityTask(ActivityOffer),
+    /// The run wants a `Request::Wake` at this time.
+    WakeAt {
+        run: RunId,
+        at: Timestamp,
+    },
+    /// History grew (or the run closed): long polls look again.
+    HistoryGrew {
+        run: RunId,
+        next_event_id: EventId,
+        status: Status,
+    },
+    /// An attached query is answered.
+    AnswerQuery {
+        query: QueryId,
+        outcome: QueryOutcome,
+    },
+    /// The run is removed: caches forget it.
+    Removed {
+        run: RunId,
+    },
+    /// A size or count warning for the log.
+    Warn {
+        run: RunId,
+        what: &'static str,
+        value: u64,
+        limit: u64,
+    },
+}
+
+/// How an attached query ended.
+#[derive(Clone, Debug)]
+pub enum QueryOutcome {
+    Result(WorkflowQueryResult),
+    /// No workflow task carries it any more: dispatch it by itself.
+    Release(Box<DirectQuery>, Arc<WorkflowQuery>),
+    /// Workflow tasks keep failing.
+    NotReady,
+}
+
+/// A workflow task that wants a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkflowTaskOffer {
+    pub run: RunId,
+    pub scheduled_event_id: EventId,
+    pub attempt: u32,
+    /// The sticky queue's name, or the normal one's.
+    pub queue: TaskQueueName,
+    /// The normal queue's name when `queue` is a sticky one.
+    pub sticky_of: Option<TaskQueueName>,
+    pub scheduled_at: Timestamp,
+    pub priority: i32,
+}
+
+/// An activity task that wants a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActivityOffer {
+    pub run: RunId,
+    pub scheduled_event_id: EventId,
+    pub activity: ActivityId,
+    pub attempt: u32,
+    pub queue: TaskQueueName,
+    pub scheduled_at: Timestamp,
+    pub priority: i32,
+}

@@ -1,0 +1,88 @@
+//! The rows of an execution as changes: what `rows` turns into bytes.
+
+use alloc::{boxed::Box, sync::Arc};
+
+use weft_protocol::api::history::HistoryEvent;
+
+use crate::{
+    ids::{EventId, RequestId, RunId, TaskQueueName, TimerId},
+    state::{Activity, Core, CurrentRun, Timer},
+    time::Timestamp,
+};
+
+/// One row put or removed. The workflow key is the transition's; keys here are what comes after it.
+#[derive(Clone, Debug)]
+pub enum RowChange {
+    PutCurrent(Box<CurrentRun>),
+    RemoveCurrent,
+    PutExecution(Box<Core>),
+    /// With all of its history.
+    RemoveExecution {
+        run: RunId,
+        branch: RunId,
+        last_event_id: EventId,
+    },
+    PutActivity {
+        run: RunId,
+        activity: Arc<Activity>,
+    },
+    RemoveActivity {
+        run: RunId,
+        scheduled_event_id: EventId,
+    },
+    PutTimer {
+        run: RunId,
+        id: TimerId,
+        timer: Arc<Timer>,
+    },
+    RemoveTimer {
+        run: RunId,
+        id: TimerId,
+    },
+    PutBuffered {
+        run: RunId,
+        order: u32,
+        event: Arc<HistoryEvent>,
+    },
+    RemoveBuffered {
+        run: RunId,
+        order: u32,
+    },
+    PutSignalRequest {
+        run: RunId,
+        request: RequestId,
+    },
+    RemoveSignalRequest {
+        run: RunId,
+        request: RequestId,
+    },
+    PutTask(TaskRow),
+    RemoveTask(TaskRow),
+    PutWake {
+        run: RunId,
+        at: Timestamp,
+    },
+    RemoveWake {
+        run: RunId,
+        at: Timestamp,
+    },
+}
+
+/// A task that waits for a worker, indexed by queue.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TaskRow {
+    pub kind: TaskRowKind,
+    /// The normal queue's name: a task that is offered on a sticky queue is found again under the normal one.
+    pub queue: TaskQueueName,
+    pub scheduled_at: Timestamp,
+    pub run: RunId,
+    pub scheduled_event_id: EventId,
+    pub attempt: u32,
+}
+
+/// Which kind of queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TaskRowKind {
+    Workflow,
+    Activity,
+}
