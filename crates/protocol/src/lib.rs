@@ -7,7 +7,11 @@
 //! server traits, clients, statuses and JSON.
 
 pub mod api;
+#[cfg(feature = "services")]
+pub mod rpc;
+#[cfg(feature = "services")]
+pub mod services;
 
-pub use api::{Duration, Timestamp};
+pub use api::{Any, Duration, Timestamp};
 pub use prost;
 pub use prost_wkt_types;

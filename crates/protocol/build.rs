@@ -1,0 +1,30 @@
+//! Derives everything generated here from one source: the descriptor set that `temporalio-protos` compiled its own
+//! messages from. No `.proto` file is read, no `protoc` is needed, and messages and stubs cannot disagree.
+//!
+//! - `canonical_schema.rs` (always): which fields of which messages are, or lead to, maps.
+//! - `descriptors.bin`, `rpc_table.rs` and the service stubs (feature `services`).
+
+#[path = "build/descriptors.rs"]
+mod descriptors;
+#[path = "build/schema.rs"]
+mod schema;
+#[cfg(feature = "services")]
+#[path = "build/services.rs"]
+mod services;
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=build");
+    let source = env::var("DEP_TEMPORALIO_PROTOS_DESCRIPTOR_PATH")
+        .map_err(|_| "temporalio-protos did not say where its descriptor set is")?;
+    println!("cargo:rerun-if-changed={source}");
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+
+    let descriptors = descriptors::public_api(&fs::read(source)?)?;
+    fs::write(out.join("canonical_schema.rs"), schema::generate(&descriptors))?;
+    #[cfg(feature = "services")]
+    services::generate(&descriptors, &out)?;
+    Ok(())
+}

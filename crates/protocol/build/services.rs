@@ -1,0 +1,73 @@
+//! Server traits, clients, the table of RPCs and the embedded descriptor set.
+
+use std::error::Error;
+use std::fmt::Write;
+use std::path::Path;
+use std::{fs, iter};
+
+use prost::Message;
+use prost_types::{FileDescriptorProto, FileDescriptorSet};
+
+const PACKAGES: [&str; 2] = ["temporal.api.workflowservice.v1", "temporal.api.operatorservice.v1"];
+
+/// What tonic's default stubs answer. Each is replaced by a refusal that names its RPC.
+const DEFAULT_STUB: &str = "tonic::Status::unimplemented(\"Not yet implemented\")";
+
+pub(crate) fn generate(descriptors: &FileDescriptorSet, out: &Path) -> Result<(), Box<dyn Error>> {
+    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    let file: Vec<FileDescriptorProto> =
+        descriptors.file.iter().filter(|file| !file.service.is_empty() && served(file)).cloned().collect();
+    fs::write(out.join("rpc_table.rs"), rpc_table(&file))?;
+
+    // The messages are temporalio-protos' own, so the files that define them need not be compiled again.
+    tonic_prost_build::configure()
+        .build_client(true)
+        .build_server(true)
+        .generate_default_stubs(true)
+        .extern_path(".temporal.api", "::temporalio_protos::temporal::api")
+        .compile_fds(FileDescriptorSet { file: file.clone() })?;
+    file.iter().try_for_each(|file| name_stubs(file, out))
+}
+
+fn served(file: &FileDescriptorProto) -> bool {
+    PACKAGES.contains(&file.package())
+}
+
+fn rpc_table(files: &[FileDescriptorProto]) -> String {
+    let mut rows = String::new();
+    for (path, name, service) in rpcs(files) {
+        writeln!(rows, "    Rpc {{ service: Service::{service}, name: \"{name}\", path: \"{path}\" }},")
+            .expect("writing to a string never fails");
+    }
+    format!("static RPCS: &[Rpc] = &[\n{rows}];\n")
+}
+
+fn rpcs(files: &[FileDescriptorProto]) -> impl Iterator<Item = (String, &str, &str)> {
+    files.iter().flat_map(|file| {
+        file.service.iter().flat_map(|service| {
+            service.method.iter().map(|method| {
+                let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
+                (path, method.name(), service.name())
+            })
+        })
+    })
+}
+
+/// Lets every default stub name itself. The stubs stand in the order of the methods.
+fn name_stubs(file: &FileDescriptorProto, out: &Path) -> Result<(), Box<dyn Error>> {
+    let target = out.join(format!("{}.rs", file.package()));
+    let generated = fs::read_to_string(&target)?;
+    let pieces: Vec<&str> = generated.split(DEFAULT_STUB).collect();
+    let paths: Vec<String> = rpcs(std::slice::from_ref(file)).map(|(path, ..)| path).collect();
+    if pieces.len() != paths.len() + 1 {
+        return Err(format!("{}: {} default stubs for {} RPCs", file.package(), pieces.len() - 1, paths.len()).into());
+    }
+    let names = paths.iter().map(|path| format!("crate::rpc::unimplemented(\"{path}\")"));
+    let named: String = pieces
+        .iter()
+        .map(ToString::to_string)
+        .zip(names.chain(iter::once(String::new())))
+        .map(|(a, b)| a + &b)
+        .collect();
+    Ok(fs::write(target, named)?)
+}
