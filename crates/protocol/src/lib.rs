@@ -7,11 +7,13 @@
 //! server traits, clients, statuses and JSON.
 
 pub mod api;
+pub mod canonical;
 #[cfg(feature = "services")]
 pub mod rpc;
 #[cfg(feature = "services")]
 pub mod services;
 
 pub use api::{Any, Duration, Timestamp};
+pub use canonical::{encode_canonical, encode_canonical_into};
 pub use prost;
 pub use prost_wkt_types;
