@@ -5,6 +5,7 @@
 //! Deliberately not here: the network. Its seams are the transports that the raft and server crates define.
 
 mod clock;
+pub mod disk;
 mod ids;
 mod lane;
 
