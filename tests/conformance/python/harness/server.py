@@ -1,0 +1,152 @@
+"""The server under test: one that is already running, a Weft binary, or a Temporal dev server used as an oracle.
+
+A server that this module starts listens on loopback only, keeps its port when it is started again, and can be
+killed with SIGKILL. It writes into a temporary directory that goes away with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from temporalio.client import Client
+
+READY_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How servers come to be in this session."""
+
+    address: str | None = None
+    server_bin: str | None = None
+    oracle_bin: str | None = None
+    server_args: list[str] = field(default_factory=list)
+
+    @property
+    def is_oracle(self) -> bool:
+        return self.oracle_bin is not None
+
+    def server(self) -> "Server":
+        if self.server_bin:
+            return WeftServer(self.server_bin, self.server_args)
+        if self.oracle_bin:
+            return OracleServer(self.oracle_bin, self.server_args)
+        raise AssertionError(
+            "this scenario kills its server: run the suite with --server-bin or --oracle-bin"
+        )
+
+
+class Server:
+    """A server process of our own. `start` after `kill` is a restart on the same data and the same port."""
+
+    address: str
+
+    def __init__(self, binary: str, extra: list[str]) -> None:
+        self.binary = binary
+        self.extra = extra
+        self.directory = Path(tempfile.mkdtemp(prefix="weft-conformance-"))
+        self.process: subprocess.Popen[bytes] | None = None
+        self.starts = 0
+
+    async def start(self) -> None:
+        self.starts += 1
+        with open(self.directory / "server.log", "ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+        deadline = time.monotonic() + READY_SECONDS
+        while not await self.is_ready():
+            if self.process.poll() is not None:
+                raise AssertionError(f"the server ended while starting:\n{self.log_tail()}")
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no server after {READY_SECONDS} s:\n{self.log_tail()}")
+            await asyncio.sleep(0.02)
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash does: nothing is flushed, nobody is told."""
+        assert self.process is not None, "the server was never started"
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    async def restart(self) -> None:
+        self.kill()
+        await self.start()
+
+    def dispose(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+        if not os.environ.get("WEFT_CONFORMANCE_KEEP"):
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def log_tail(self) -> str:
+        return (self.directory / "server.log").read_text(errors="replace")[-4000:]
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    async def is_ready(self) -> bool:
+        raise NotImplementedError
+
+
+class WeftServer(Server):
+    port = 0
+
+    def command(self) -> list[str]:
+        self.ready_file = self.directory / f"ready-{self.starts}.json"
+        return [
+            self.binary,
+            "--data-dir", str(self.directory / "data"),
+            "--listen", f"127.0.0.1:{self.port}",
+            "--ready-file", str(self.ready_file),
+            *self.extra,
+        ]  # fmt: skip
+
+    async def is_ready(self) -> bool:
+        try:
+            self.address = json.loads(self.ready_file.read_text())["address"]
+        except (FileNotFoundError, json.JSONDecodeError):
+            return False
+        self.port = int(self.address.rsplit(":", 1)[1])
+        return True
+
+
+class OracleServer(Server):
+    """`temporal server start-dev` with its database in a file, so that it too can be killed and started again."""
+
+    def __init__(self, binary: str, extra: list[str]) -> None:
+        super().__init__(binary, extra)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
+
+    def command(self) -> list[str]:
+        return [
+            self.binary, "server", "start-dev", "--headless",
+            "--port", str(self.port),
+            "--db-filename", str(self.directory / "temporal.db"),
+            "--log-level", "error",
+            *self.extra,
+        ]  # fmt: skip
+
+    async def is_ready(self) -> bool:
+        try:
+            client = await asyncio.wait_for(Client.connect(self.address), 2)
+            # The front end answers before history and matching do: one start proves them all.
+            await asyncio.wait_for(
+                client.start_workflow("Probe", id=f"probe-{self.starts}", task_queue="probe"), 2
+            )
+            await client.get_workflow_handle(f"probe-{self.starts}").terminate()
+        except Exception:
+            return False
+        return True

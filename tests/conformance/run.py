@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Makes the venv that `python/requirements.txt` describes and runs the suite in it; see README.md beside this file.
+
+Arguments that are not its own go to pytest. The exit code is pytest's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+SUITE = Path(__file__).resolve().parent / "python"
+REQUIREMENTS = SUITE / "requirements.txt"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Runs the conformance suite against a server.")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--address", help="HOST:PORT of a server that is already running; crash scenarios fail")
+    which.add_argument("--server-bin", type=Path, help="a weft-server binary")
+    which.add_argument("--oracle-bin", type=Path, help="a `temporal` CLI binary: Temporal's own dev server")
+    parser.add_argument("--server-arg", action="append", default=[], help="one more argument for the server")
+    parser.add_argument("--dump", type=Path, help="directory for normalised histories and refusals")
+    parser.add_argument("--record", action="store_true", help="keep the oracle's answers in python/recorded.json")
+    options, rest = parser.parse_known_args()
+
+    command = [str(python()), "-m", "pytest", "-c", "pytest.ini", "--rootdir=."]
+    if options.address:
+        command.append(f"--address={options.address}")
+    if options.server_bin:
+        command.append(f"--server-bin={options.server_bin.resolve(strict=True)}")
+    if options.oracle_bin:
+        command.append(f"--oracle-bin={options.oracle_bin.resolve(strict=True)}")
+    if options.dump:
+        command.append(f"--dump={options.dump.resolve()}")
+    if options.record:
+        command.append("--record")
+    command += [f"--server-arg={arg}" for arg in options.server_arg]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run([*command, *rest], cwd=SUITE, env=environment).returncode
+
+
+def python() -> Path:
+    """The interpreter of a venv that holds exactly what the requirements say; made when it is not there yet."""
+    key = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()[:12]
+    cache = Path(os.environ.get("WEFT_CACHE_DIR") or Path.home() / ".cache" / "weft")
+    directory = cache / f"conformance-python-{key}"
+    interpreter = directory / "bin" / "python"
+    done = directory / "complete"
+    if not done.exists():
+        venv.create(directory, clear=True, with_pip=True)
+        install = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*install, "--no-deps", "-r", REQUIREMENTS], check=True)
+        done.touch()
+    return interpreter
+
+
+if __name__ == "__main__":
+    sys.exit(main())
