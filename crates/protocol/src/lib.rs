@@ -9,9 +9,15 @@
 pub mod api;
 pub mod canonical;
 #[cfg(feature = "services")]
+pub mod error;
+#[cfg(feature = "services")]
+pub mod json;
+pub mod payload;
+#[cfg(feature = "services")]
 pub mod rpc;
 #[cfg(feature = "services")]
 pub mod services;
+pub mod time;
 
 pub use api::{Any, Duration, Timestamp};
 pub use canonical::{encode_canonical, encode_canonical_into};

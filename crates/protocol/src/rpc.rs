@@ -83,7 +83,8 @@ mod tests {
         #[tonic::async_trait]
         impl WorkflowService for Nothing {}
 
-        let status = Nothing.stop_batch_operation(tonic::Request::default()).await.expect_err("no stub answers");
+        let status =
+            Nothing.stop_batch_operation(tonic::Request::new(Default::default())).await.expect_err("no stub answers");
         assert!(status.message().starts_with("StopBatchOperation is not implemented"), "{status}");
     }
 }

@@ -1,0 +1,72 @@
+//! The texts of refusals that clients, tools and other people's tests compare, word for word as Temporal's server
+//! gives them. Behind each group stands the place in `temporalio/temporal` (or `api-go`) where the wording is found.
+//!
+//! Texts with values in them are made by the constructors of [`Error`](super::Error).
+
+// service/frontend/errors.go: what the request itself gets wrong (INVALID_ARGUMENT).
+pub const REQUEST_NOT_SET: &str = "Request is nil.";
+pub const NAMESPACE_NOT_SET: &str = "Namespace is not set on request.";
+pub const NAMESPACE_TOO_LONG: &str = "Namespace length exceeds limit.";
+pub const EXECUTION_NOT_SET: &str = "Execution is not set on request.";
+pub const WORKFLOW_ID_NOT_SET: &str = "WorkflowId is not set on request.";
+pub const WORKFLOW_ID_TOO_LONG: &str = "WorkflowId length exceeds limit.";
+pub const RUN_ID_INVALID: &str = "Invalid RunId.";
+pub const WORKFLOW_TYPE_NOT_SET: &str = "WorkflowType is not set on request.";
+pub const WORKFLOW_TYPE_TOO_LONG: &str = "WorkflowType length exceeds limit.";
+pub const TASK_QUEUE_NOT_SET: &str = "TaskQueue is not set on request.";
+pub const TASK_QUEUE_TOO_LONG: &str = "TaskQueue length exceeds limit.";
+pub const ACTIVITY_ID_NOT_SET: &str = "ActivityId is not set on request.";
+pub const SIGNAL_NAME_NOT_SET: &str = "SignalName is not set on request.";
+pub const SIGNAL_NAME_TOO_LONG: &str = "SignalName length exceeds limit.";
+pub const REQUEST_ID_NOT_SET: &str = "RequestId is not set on request.";
+pub const REQUEST_ID_TOO_LONG: &str = "RequestId length exceeds limit.";
+pub const IDENTITY_NOT_SET: &str = "Identity is not set on request.";
+pub const IDENTITY_TOO_LONG: &str = "Identity length exceeds limit.";
+pub const REASON_NOT_SET: &str = "Reason is not set on request.";
+pub const QUERY_NOT_SET: &str = "WorkflowQuery is not set on request.";
+pub const QUERY_TYPE_NOT_SET: &str = "QueryType is not set on request.";
+pub const EXECUTION_TIMEOUT_INVALID: &str = "An invalid WorkflowExecutionTimeoutSeconds is set on request.";
+pub const RUN_TIMEOUT_INVALID: &str = "An invalid WorkflowRunTimeoutSeconds is set on request.";
+pub const TASK_TIMEOUT_INVALID: &str = "An invalid WorkflowTaskTimeoutSeconds is set on request.";
+pub const START_DELAY_INVALID: &str = "An invalid WorkflowStartDelaySeconds is set on request.";
+pub const CRON_AND_START_DELAY: &str = "CronSchedule and WorkflowStartDelay may not be used together.";
+pub const TERMINATE_IF_RUNNING_WITH_CONFLICT_POLICY: &str = "Invalid WorkflowIDReusePolicy: \
+     WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together with a WorkflowIDConflictPolicy";
+pub const REJECT_DUPLICATE_WITH_TERMINATE_EXISTING: &str = "Invalid WorkflowIDReusePolicy: \
+     WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with WorkflowIdConflictPolicy \
+     WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING";
+pub const TASK_TOKEN_INVALID: &str = "Invalid TaskToken.";
+pub const TASK_TOKEN_UNREADABLE: &str = "Error deserializing task token.";
+pub const PAGE_TOKEN_INVALID: &str = "Invalid NextPageToken.";
+pub const PAGE_TOKEN_OF_ANOTHER_RUN: &str = "RunId in the request does not match the NextPageToken.";
+/// Also given for a run id that is well formed but was never used, where the workflow id exists.
+pub const HISTORY_NOT_FOUND: &str = "Requested workflow history not found, may have passed retention period.";
+pub const START_TIME_FILTER_INVALID: &str = "EarliestTime in StartTimeFilter should not be larger than LatestTime.";
+pub const STATUS_FILTER_INVALID: &str = "StatusFilter must be specified and must be not Running.";
+pub const SEARCH_ATTRIBUTES_NOT_SET: &str = "SearchAttributes are not set on request.";
+pub const FAILURE_NOT_APPLICATION: &str = "Failure must have ApplicationFailureInfo.";
+pub const MULTI_OPERATION_ABORTED: &str = "Operation was aborted.";
+pub const MULTI_OPERATION_NOT_START_AND_UPDATE: &str = "Operations have to be exactly [Start, Update].";
+
+// service/history/consts/const.go: what the execution's state does not allow.
+pub const WORKFLOW_COMPLETED: &str = "workflow execution already completed";
+pub const WORKFLOW_NOT_FOUND: &str = "workflow execution not found";
+pub const ACTIVITY_NOT_FOUND: &str =
+    "invalid activityID or activity already timed out or invoking workflow is completed";
+pub const ACTIVITY_NOT_CANCEL_REQUESTED: &str =
+    "unable to mark activity as canceled without activity being request canceled first";
+pub const SIGNALS_LIMIT_EXCEEDED: &str = "exceeded workflow execution limit for signal events";
+pub const WORKFLOW_CLOSING: &str = "workflow operation can not be applied because workflow is closing";
+pub const WORKFLOW_BUSY: &str = "Workflow is busy.";
+pub const QUERY_BUFFER_FULL: &str = "consistent query buffer is full, this may be caused by too many queries and \
+     workflow not able to process query fast enough";
+pub const QUERY_BUFFER_CLEARED: &str = "buffered query cleared, please retry";
+pub const WORKFLOW_NOT_READY: &str = "Workflow state is not ready to handle the request.";
+pub const WORKFLOW_TASK_NOT_SCHEDULED: &str = "Workflow task is not scheduled yet.";
+pub const CLOSED_BEFORE_TASK_STARTED: &str = "Workflow execution closed before WorkflowTaskStarted event";
+
+// service/history/api: a task that is no longer the one that was given out.
+pub const WORKFLOW_TASK_NOT_FOUND: &str = "Workflow task not found.";
+
+// common/rpc/interceptor/frontend_service_error.go: what stands for "this node cannot answer now" (UNAVAILABLE).
+pub const SHARD_UNAVAILABLE: &str = "shard unavailable, please backoff and retry";
