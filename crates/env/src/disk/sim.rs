@@ -186,7 +186,7 @@ impl DiskFile for SimFile {
     }
 
     fn len(&self) -> io::Result<u64> {
-        self.with(|state, file| state.len(file))
+        self.with(State::len)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

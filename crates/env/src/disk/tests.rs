@@ -204,5 +204,5 @@ fn the_same_seed_and_calls_leave_the_same_disk() {
         (contents(&disk, &path), disk.counts())
     };
     assert_eq!(run(5), run(5));
-    assert_ne!(run(5).0, run(6).0);
+    assert!((0..16).any(|seed| run(seed).0 != run(5).0));
 }
