@@ -53,7 +53,7 @@ class Pool:
         server = None
         address = self.launch.address
         if address is None:
-            server = self.launch.server()
+            server = self.launch.server(to_be_killed=False)
             await server.start()
             address = server.address
         try:

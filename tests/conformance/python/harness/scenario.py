@@ -52,7 +52,7 @@ class Scenario:
 
     async def open(self, own_server: bool) -> None:
         if own_server:
-            self.server = self.launch.server()
+            self.server = self.launch.server(to_be_killed=True)
             self._closing.callback(self.server.dispose)
             await self.server.start()
             self.address = self.server.address

@@ -36,11 +36,11 @@ class Launch:
     def is_oracle(self) -> bool:
         return self.oracle_bin is not None
 
-    def server(self) -> "Server":
+    def server(self, to_be_killed: bool) -> "Server":
         if self.server_bin:
             return WeftServer(self.server_bin, self.server_args)
         if self.oracle_bin:
-            return OracleServer(self.oracle_bin, self.server_args)
+            return OracleServer(self.oracle_bin, self.server_args, in_memory=not to_be_killed)
         raise AssertionError(
             "this scenario kills its server: run the suite with --server-bin or --oracle-bin"
         )
@@ -121,10 +121,15 @@ class WeftServer(Server):
 
 
 class OracleServer(Server):
-    """`temporal server start-dev` with its database in a file, so that it too can be killed and started again."""
+    """`temporal server start-dev`: in memory, or with its database in a file if it is to be killed and started again.
 
-    def __init__(self, binary: str, extra: list[str]) -> None:
+    With the file it loses workflow tasks to their timeout now and then when many scenarios share it, so those that do
+    not need it do without.
+    """
+
+    def __init__(self, binary: str, extra: list[str], in_memory: bool) -> None:
         super().__init__(binary, extra)
+        self.database = [] if in_memory else ["--db-filename", str(self.directory / "temporal.db")]
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -134,7 +139,7 @@ class OracleServer(Server):
         return [
             self.binary, "server", "start-dev", "--headless",
             "--port", str(self.port),
-            "--db-filename", str(self.directory / "temporal.db"),
+            *self.database,
             "--log-level", "error",
             *self.extra,
         ]  # fmt: skip
