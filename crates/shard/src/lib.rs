@@ -1,1 +1,38 @@
-//! Not built yet.
+//! One shard at run time: requests → engine → batches → Raft → effects.
+//!
+//! Invariants: rules 1 to 5, 10 to 13 and 17 of the architecture; each module names the ones it keeps. What is absent:
+//! decisions about workflows (the engine's), pollers (matching's, behind [`Dispatch`]), lists (visibility's, behind
+//! [`Feed`]), and everything of openraft (behind `weft-raft`).
+
+mod actor;
+mod cache;
+mod call;
+mod config;
+mod dispatch;
+mod events;
+mod handle;
+mod history;
+mod leader;
+mod limits;
+mod loader;
+mod parcel;
+mod pipeline;
+mod quarantine;
+mod replica;
+mod shared;
+mod stamp;
+mod stats;
+mod wake;
+mod watch;
+
+pub use call::{Failure, View};
+pub use config::Config;
+pub use dispatch::{Delivered, Directory, Dispatch, Feed, Offered, Reservation, ShardId, TaskRef};
+pub use handle::{Attached, Shard};
+pub use history::{Events, HistoryReader};
+pub use limits::Limits;
+pub use quarantine::{Quarantine, Quarantined};
+pub use replica::Replica;
+pub use shared::Room;
+pub use stats::Stats;
+pub use watch::{Watch, Watchers};

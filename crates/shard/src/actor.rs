@@ -1,0 +1,232 @@
+//! The loop of one shard on one node: follows leadership, and while it leads takes calls.
+//!
+//! Invariant (rule 3): a new leader first opens an epoch with an empty batch, and reads the store only when that batch
+//! is applied; after any failed or void proposal it drops its state and begins again.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures::{FutureExt, future::BoxFuture};
+use tokio::sync::{mpsc, oneshot, watch};
+use weft_engine::{Timestamp, WorkflowKey};
+use weft_raft::Leadership;
+use weft_rows::{Ops, batch};
+
+use crate::{
+    call::{Call, Failure},
+    leader::{Happening, Leader},
+    loader::Opening,
+    pipeline::{Epoch, Lost, commit, confirm},
+    shared::Shared,
+};
+
+/// Between two tries to open an epoch, so that a store that cannot be read is not asked in a tight loop.
+const REOPEN_PAUSE: Duration = Duration::from_millis(50);
+
+/// What a handle sends to its shard.
+pub(crate) enum Mail {
+    Call(Call),
+    /// Lifts the quarantine of an execution; answers whether there was one.
+    ClearQuarantine(WorkflowKey, oneshot::Sender<bool>),
+}
+
+pub(crate) struct Actor {
+    shared: Arc<Shared>,
+    mail: mpsc::Receiver<Mail>,
+    leadership: watch::Receiver<Leadership>,
+    role: Role,
+    ready: watch::Sender<bool>,
+}
+
+enum Role {
+    Follower,
+    Opening { term: u64, opening: BoxFuture<'static, Result<Opened, Lost>> },
+    Leading { term: u64, leader: Box<Leader> },
+}
+
+/// An epoch that was opened, and what its leader must know.
+struct Opened {
+    epoch: Epoch,
+    last_stamp: Timestamp,
+    opening: Opening,
+}
+
+enum Event {
+    Leadership,
+    Opened(Result<Box<Opened>, Lost>),
+    Happening(Happening),
+    Mail(Mail),
+    /// All handles are gone or the group is: the shard ends.
+    End,
+}
+
+impl Actor {
+    pub(crate) fn new(shared: Arc<Shared>, mail: mpsc::Receiver<Mail>, ready: watch::Sender<bool>) -> Self {
+        let leadership = shared.group.leadership();
+        Self { shared, mail, leadership, role: Role::Follower, ready }
+    }
+
+    pub(crate) async fn run(mut self) {
+        self.follow();
+        loop {
+            let event = self.next().await;
+            if let Event::End = event {
+                break;
+            }
+            self.on(event);
+            self.take_what_waits();
+            self.flush();
+        }
+        self.step_down();
+    }
+
+    async fn next(&mut self) -> Event {
+        let takes_mail = match &self.role {
+            Role::Follower => true,
+            Role::Opening { .. } => false,
+            Role::Leading { leader, .. } => leader.has_room(),
+        };
+        tokio::select! {
+            biased;
+            changed = self.leadership.changed() => if changed.is_ok() { Event::Leadership } else { Event::End },
+            event = self.role.next() => event,
+            mail = self.mail.recv(), if takes_mail => mail.map_or(Event::End, Event::Mail),
+        }
+    }
+
+    fn on(&mut self, event: Event) {
+        match event {
+            Event::Leadership => self.follow(),
+            Event::Opened(Ok(opened)) => self.lead(*opened),
+            Event::Opened(Err(Lost)) => self.begin_again(),
+            Event::Happening(happening) => {
+                let lost = match &mut self.role {
+                    Role::Leading { leader, .. } => leader.on(happening).is_err(),
+                    Role::Follower | Role::Opening { .. } => false,
+                };
+                if lost {
+                    self.begin_again();
+                }
+            }
+            Event::Mail(mail) => self.receive(mail),
+            Event::End => {}
+        }
+    }
+
+    fn receive(&mut self, mail: Mail) {
+        match (mail, &mut self.role) {
+            (Mail::Call(call), Role::Leading { leader, .. }) => leader.take(call),
+            (Mail::Call(call), Role::Follower | Role::Opening { .. }) => {
+                call.ask.fail(Failure::Unavailable("this node does not lead the shard"));
+            }
+            // The caller may have gone.
+            (Mail::ClearQuarantine(key, reply), Role::Leading { leader, .. }) => drop(reply.send(leader.release(&key))),
+            (Mail::ClearQuarantine(_, reply), Role::Follower | Role::Opening { .. }) => drop(reply.send(false)),
+        }
+    }
+
+    /// Takes what is in the mailbox without waiting, up to a batch's worth.
+    fn take_what_waits(&mut self) {
+        while let Role::Leading { leader, .. } = &self.role {
+            if !leader.has_room() {
+                return;
+            }
+            let Ok(mail) = self.mail.try_recv() else { return };
+            self.receive(mail);
+        }
+    }
+
+    fn flush(&mut self) {
+        if let Role::Leading { leader, .. } = &mut self.role {
+            leader.flush();
+        }
+    }
+
+    /// Does what the group says of leadership.
+    fn follow(&mut self) {
+        let now = *self.leadership.borrow_and_update();
+        let held = match &self.role {
+            Role::Follower => None,
+            Role::Opening { term, .. } | Role::Leading { term, .. } => Some(*term),
+        };
+        if now.mine && held == Some(now.term) {
+            return;
+        }
+        self.step_down();
+        if now.mine {
+            self.open(now.term, Duration::ZERO);
+        }
+    }
+
+    fn open(&mut self, term: u64, pause: Duration) {
+        let opening = open(Arc::clone(&self.shared), term, pause).boxed();
+        self.role = Role::Opening { term, opening };
+    }
+
+    fn lead(&mut self, opened: Opened) {
+        let Opened { epoch, last_stamp, opening } = opened;
+        let leader = Leader::open(Arc::clone(&self.shared), epoch, last_stamp, opening);
+        self.role = Role::Leading { term: epoch.term, leader: Box::new(leader) };
+        self.ready.send_replace(true);
+    }
+
+    fn step_down(&mut self) {
+        self.ready.send_replace(false);
+        if let Role::Leading { leader, .. } = std::mem::replace(&mut self.role, Role::Follower) {
+            leader.fail();
+        }
+    }
+
+    /// A proposal failed or was void: everything in memory is in doubt.
+    fn begin_again(&mut self) {
+        self.step_down();
+        let now = *self.leadership.borrow_and_update();
+        if now.mine && self.shared.group.fault().is_none() {
+            tracing::warn!(shard = self.shared.id.0, term = now.term, "a proposal was lost: opening a new epoch");
+            self.open(now.term, REOPEN_PAUSE);
+        }
+    }
+}
+
+impl Role {
+    /// Waits for whatever this role waits for. Cancel safe.
+    async fn next(&mut self) -> Event {
+        match self {
+            Self::Follower => futures::future::pending().await,
+            Self::Opening { opening, .. } => Event::Opened(opening.await.map(Box::new)),
+            Self::Leading { leader, .. } => Event::Happening(leader.next().await),
+        }
+    }
+}
+
+/// Opens the next epoch and reads what its leader must know.
+async fn open(shared: Arc<Shared>, term: u64, pause: Duration) -> Result<Opened, Lost> {
+    if !pause.is_zero() {
+        shared.clock.sleep_until(shared.clock.monotonic() + pause).await;
+    }
+    confirm(shared.group.clone()).await?;
+    let row = shared.replica.applied();
+    let epoch = Epoch { leader: shared.node, term, epoch: row.epoch + 1 };
+    let header = batch::BatchHeader {
+        leader: epoch.leader,
+        term,
+        epoch: epoch.epoch,
+        sequence: 0,
+        stamp: row.stamp,
+        kind: batch::BatchKind::Open,
+    };
+    commit(&shared.group, Bytes::from(batch::encode(&header, &Ops::default(), &[]))).await?;
+    let (reader, slots, limit) = (shared.reader.clone(), shared.slots, shared.limits.tasks_per_read);
+    let opening = shared.pool.call(move || reader.opening(slots, limit)).await;
+    match opening {
+        Ok(Ok(opening)) => Ok(Opened { epoch, last_stamp: Timestamp(row.stamp), opening }),
+        Ok(Err(error)) => {
+            tracing::error!(shard = shared.id.0, %error, "reading the shard's rows failed");
+            Err(Lost)
+        }
+        Err(panic) => {
+            tracing::error!(shard = shared.id.0, %panic, "reading the shard's rows panicked");
+            Err(Lost)
+        }
+    }
+}

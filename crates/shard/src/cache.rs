@@ -1,0 +1,127 @@
+//! The workflow ids that are in memory.
+//!
+//! Invariants (rule 11): a workflow leaves memory only when its last batch is applied and it holds nothing volatile;
+//! memory is bounded by (estimated) bytes, least recently used first.
+
+use std::collections::{BTreeMap, HashMap};
+
+use weft_engine::{Execution, Workflow, WorkflowKey};
+use weft_protocol::prost::Message;
+
+use crate::pipeline::GateNo;
+
+/// What a run costs beyond its parts, roughly.
+const RUN_BYTES: usize = 1024;
+const ACTIVITY_BYTES: usize = 512;
+const TIMER_BYTES: usize = 160;
+const REQUEST_ID_BYTES: usize = 96;
+
+pub(crate) struct Cache {
+    map: HashMap<WorkflowKey, Cached>,
+    /// By last use, oldest first.
+    order: BTreeMap<u64, WorkflowKey>,
+    clock: u64,
+    bytes: usize,
+    bytes_max: usize,
+}
+
+pub(crate) struct Cached {
+    pub(crate) workflow: Workflow,
+    /// The gate under which its last change becomes certain.
+    pub(crate) gate: GateNo,
+    bytes: usize,
+    used: u64,
+}
+
+impl Cache {
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self { map: HashMap::new(), order: BTreeMap::new(), clock: 0, bytes: 0, bytes_max }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn get(&self, key: &WorkflowKey) -> Option<&Cached> {
+        self.map.get(key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: &WorkflowKey) -> Option<&mut Cached> {
+        self.map.get_mut(key)
+    }
+
+    pub(crate) fn insert(&mut self, workflow: Workflow) {
+        let key = workflow.key.clone();
+        self.clock += 1;
+        self.order.insert(self.clock, key.clone());
+        self.map.insert(key.clone(), Cached { workflow, gate: 0, bytes: 0, used: self.clock });
+        self.used(&key);
+    }
+
+    pub(crate) fn remove(&mut self, key: &WorkflowKey) {
+        if let Some(cached) = self.map.remove(key) {
+            self.order.remove(&cached.used);
+            self.bytes -= cached.bytes;
+        }
+    }
+
+    /// Notes a use, and what it weighs now.
+    pub(crate) fn used(&mut self, key: &WorkflowKey) {
+        let Some(cached) = self.map.get_mut(key) else { return };
+        self.clock += 1;
+        self.order.remove(&cached.used);
+        cached.used = self.clock;
+        self.order.insert(self.clock, key.clone());
+        let bytes = cached.workflow.runs.values().map(weigh).sum::<usize>() + RUN_BYTES / 4;
+        self.bytes = self.bytes - cached.bytes + bytes;
+        cached.bytes = bytes;
+    }
+
+    /// Lets the least recently used go until the bound holds or nothing more may go. `opened` is the last gate that
+    /// has opened.
+    pub(crate) fn shrink(&mut self, opened: GateNo) -> usize {
+        let mut gone = 0;
+        let mut kept = Vec::new();
+        // Bounded work a call: what may not go now is passed over, a few at a time.
+        while self.bytes > self.bytes_max && kept.len() < 64 {
+            let Some((used, key)) = self.order.pop_first() else { break };
+            match self.map.get(&key) {
+                Some(cached) if cached.may_go(opened) => {
+                    self.bytes -= cached.bytes;
+                    self.map.remove(&key);
+                    gone += 1;
+                }
+                Some(_) => kept.push((used, key)),
+                None => {}
+            }
+        }
+        self.order.extend(kept);
+        gone
+    }
+}
+
+impl Cached {
+    fn may_go(&self, opened: GateNo) -> bool {
+        self.gate <= opened && self.workflow.runs.values().all(|run| run.volatile.queries.is_empty())
+    }
+
+    /// Closed runs need not stay once their end is applied.
+    pub(crate) fn drop_closed(&mut self, opened: GateNo) {
+        if self.gate <= opened && self.workflow.runs.len() > 1 {
+            self.workflow.runs.retain(|_, run| run.is_open() || !run.volatile.queries.is_empty());
+        }
+    }
+}
+
+fn weigh(run: &Execution) -> usize {
+    RUN_BYTES
+        + run.core.start.attributes.encoded_len()
+        + run.activities.len() * ACTIVITY_BYTES
+        + run.timers.len() * TIMER_BYTES
+        + run.signal_requests.len() * REQUEST_ID_BYTES
+        + run.buffered.values().map(Message::encoded_len).sum::<usize>()
+}

@@ -1,0 +1,160 @@
+//! What comes into a shard, and what goes back.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use weft_engine::{
+    Answer, Execution, Namespace, NamespaceId, QueryOutcome, Refusal, Request, RunId, Target, Timestamp, WorkflowKey,
+    state::QueryId,
+};
+
+/// One thing asked of one workflow id.
+pub(crate) struct Call {
+    pub(crate) key: WorkflowKey,
+    pub(crate) ask: Ask,
+}
+
+pub(crate) enum Ask {
+    Request {
+        namespace: Arc<Namespace>,
+        request: Request,
+        reply: Reply<Answer>,
+    },
+    /// A query, whose outcome may come later than its answer.
+    Query {
+        namespace: Arc<Namespace>,
+        query: QueryId,
+        request: Request,
+        reply: Reply<Answer>,
+        outcome: oneshot::Sender<QueryOutcome>,
+    },
+    /// The state as it is, once it is certain.
+    Look {
+        target: Target,
+        reply: Reply<Box<View>>,
+    },
+    /// The shard's own: its answer matters to nobody.
+    Own(Request),
+    /// The wake row of this run says that something is due at this time.
+    Wake {
+        run: RunId,
+        at: Timestamp,
+    },
+}
+
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, Failure>>;
+
+impl Ask {
+    /// The run this call needs in memory besides the current one's row.
+    pub(crate) fn target(&self) -> Needs {
+        match self {
+            Self::Request { request, .. } | Self::Query { request, .. } | Self::Own(request) => Needs::of(request),
+            Self::Look { target, .. } => Needs::target(target),
+            Self::Wake { run, .. } => Needs::Run(run.clone()),
+        }
+    }
+
+    /// Whether deciding this may need room on the disk.
+    pub(crate) fn writes(&self) -> bool {
+        match self {
+            Self::Request { .. } | Self::Wake { .. } => true,
+            // What the shard asks of itself either makes room or is small and cannot be told to wait.
+            Self::Query { .. } | Self::Look { .. } | Self::Own(_) => false,
+        }
+    }
+
+    pub(crate) fn fail(self, failure: Failure) {
+        // A caller that has gone needs no answer.
+        match self {
+            Self::Request { reply, .. } | Self::Query { reply, .. } => drop(reply.send(Err(failure))),
+            Self::Look { reply, .. } => drop(reply.send(Err(failure))),
+            Self::Own(_) | Self::Wake { .. } => {}
+        }
+    }
+}
+
+/// Which run must be loaded before the engine is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// The current run if it is open; of a closed one its row in the current table is enough.
+    OpenRun,
+    /// The current run, open or closed.
+    CurrentRun,
+    Run(RunId),
+}
+
+impl Needs {
+    fn of(request: &Request) -> Self {
+        match request {
+            Request::Start(_) | Request::SignalWithStart(..) => Self::OpenRun,
+            Request::Signal(target, _)
+            | Request::Cancel(target, _)
+            | Request::Terminate(target, _)
+            | Request::Delete(target, _)
+            | Request::Query(target, _)
+            | Request::ResetSticky(target) => Self::target(target),
+            Request::ForgetQuery(run, _) | Request::StickyUnavailable(run, _) | Request::Wake(run) => {
+                Self::Run(run.clone())
+            }
+            Request::StartWorkflowTask(start) => Self::Run(start.run.clone()),
+            Request::CompleteWorkflowTask(complete) => Self::Run(complete.token.run.clone()),
+            Request::FailWorkflowTask(fail) => Self::Run(fail.token.run.clone()),
+            Request::GiveBackWorkflowTask(token, _) => Self::Run(token.run.clone()),
+            Request::StartActivityTask(start) => Self::Run(start.run.clone()),
+            Request::GiveBackActivityTask(token, _) => Self::Run(token.run.clone()),
+            Request::CompleteActivity(activity, ..)
+            | Request::FailActivity(activity, _)
+            | Request::CancelActivity(activity, ..)
+            | Request::Heartbeat(activity, ..) => Self::activity(activity),
+        }
+    }
+
+    fn target(target: &Target) -> Self {
+        match (&target.first_run, &target.run) {
+            (None, Some(run)) => Self::Run(run.clone()),
+            (Some(_), _) | (None, None) => Self::CurrentRun,
+        }
+    }
+
+    fn activity(activity: &weft_engine::ActivityRef) -> Self {
+        match activity {
+            weft_engine::ActivityRef::Token(token) => Self::Run(token.run.clone()),
+            weft_engine::ActivityRef::ById { run: Some(run), .. } => Self::Run(run.clone()),
+            weft_engine::ActivityRef::ById { run: None, .. } => Self::CurrentRun,
+        }
+    }
+}
+
+/// A run as it is, once it is certain.
+#[derive(Clone, Debug)]
+pub struct View {
+    pub namespace: NamespaceId,
+    /// The run of this workflow id that is current.
+    pub current: RunId,
+    pub execution: Execution,
+}
+
+/// Why a call was not answered by the engine, or how the engine refused it.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("refused: {0:?}")]
+    Refused(Refusal),
+    /// Not leader, leadership lost, or stopping: try again, here or elsewhere. The outcome may be unknown (rule 2).
+    #[error("{0}")]
+    Unavailable(&'static str),
+    #[error("the shard has too many requests waiting")]
+    Overloaded,
+    #[error("the disk is full: new work is refused until there is room")]
+    DiskFull,
+    /// An invariant of this execution broke (rule 12): it is set aside until an operator clears it.
+    #[error("this execution is quarantined: {0}")]
+    Quarantined(Arc<str>),
+    #[error("the stored state cannot be read: {0}")]
+    Storage(Arc<str>),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}

@@ -1,0 +1,95 @@
+//! Where a shard's effects go: to matching, which the server puts behind these traits.
+//!
+//! Invariant: the shard hands a task out only after the batch that made it is applied; a reservation is answered, told
+//! that its outcome is uncertain, or dropped (the poller goes back to the front of its queue), and nothing else.
+
+use std::sync::Arc;
+
+use weft_engine::{
+    ActivityOffer, Namespace, NamespaceId, Poller, StartedActivityTask, StartedWorkflowTask, TaskRow, TaskRowKind,
+    WorkflowKey, WorkflowTaskOffer,
+};
+
+/// The number of a shard within its cluster, from 0.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ShardId(pub u32);
+
+/// A task that waits for a worker, as matching holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskRef {
+    Workflow(WorkflowTaskOffer),
+    Activity(ActivityOffer),
+}
+
+/// A task that was recorded as started for a poller which was reserved for it.
+#[derive(Clone, Debug)]
+pub enum Delivered {
+    Workflow(Box<StartedWorkflowTask>),
+    Activity(Box<StartedActivityTask>),
+}
+
+/// What matching said of an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// Handed out, held, or left in the shard to be pulled later.
+    Accepted,
+    /// Nobody polls this sticky queue: the task belongs on the normal one (rule 15).
+    NoStickyPoller,
+}
+
+/// The way to the pollers.
+pub trait Dispatch: Send + Sync + 'static {
+    fn offer(&self, shard: ShardId, key: &WorkflowKey, task: TaskRef) -> Offered;
+
+    /// Takes a waiting poller for a task that is about to be recorded as started in the same batch.
+    fn reserve(&self, key: &WorkflowKey, task: &TaskRef) -> Option<Box<dyn Reservation>>;
+}
+
+/// A poller taken out of its queue.
+pub trait Reservation: Send {
+    fn poller(&self) -> Poller;
+
+    /// The task is recorded as started for this poller.
+    fn deliver(self: Box<Self>, shard: ShardId, key: &WorkflowKey, task: Delivered);
+
+    /// Leadership was lost before the outcome was known: the poller asks for the task again by the same request id
+    /// (rule 13).
+    fn uncertain(self: Box<Self>, shard: ShardId, key: &WorkflowKey, task: TaskRef);
+}
+
+/// What is known of namespaces on this node.
+pub trait Directory: Send + Sync + 'static {
+    fn namespace(&self, id: &NamespaceId) -> Option<Arc<Namespace>>;
+}
+
+/// Where every replica sends what lists show: the visibility index.
+pub trait Feed: Send + Sync + 'static {
+    /// The applied changes of one log entry of one group, in log order. `index` counts as indexed when they are.
+    fn feed(&self, group: u32, index: u64, changes: Vec<Vec<u8>>);
+}
+
+impl TaskRef {
+    /// A task found in its row: offered on its normal queue.
+    #[must_use]
+    pub fn from_row(row: TaskRow) -> Self {
+        match row.kind {
+            TaskRowKind::Workflow => Self::Workflow(WorkflowTaskOffer {
+                run: row.run,
+                scheduled_event_id: row.scheduled_event_id,
+                attempt: row.attempt,
+                queue: row.queue,
+                sticky_of: None,
+                scheduled_at: row.scheduled_at,
+                priority: 0,
+            }),
+            TaskRowKind::Activity => Self::Activity(ActivityOffer {
+                run: row.run,
+                scheduled_event_id: row.scheduled_event_id,
+                attempt: row.attempt,
+                queue: row.queue,
+                scheduled_at: row.scheduled_at,
+                priority: 0,
+            }),
+        }
+    }
+}

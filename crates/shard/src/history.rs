@@ -1,0 +1,80 @@
+//! Reading a run's history: from memory where it is recent, else from the store.
+//!
+//! Invariant: the caller asks only for events below a `next_event_id` that was answered to it, so all of them are
+//! applied; what is missing then is corruption, not a race.
+
+use std::sync::Arc;
+
+use weft_engine::{EventId, WorkflowKey, state::BranchId};
+use weft_env::Pool;
+use weft_protocol::api::history::HistoryEvent;
+use weft_rows::{self as rows, Corrupt, table};
+use weft_store::state::{KeyRange, Order};
+
+use crate::{call::Failure, loader::LoadError, loader::Reader, shared::Shared};
+
+/// Events, shared with the cache.
+pub type Events = Vec<Arc<HistoryEvent>>;
+
+/// Reads histories of one shard's workflows.
+#[derive(Clone)]
+pub struct HistoryReader {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl HistoryReader {
+    /// Events `from..to`, at most `limit` of them, oldest first.
+    ///
+    /// # Errors
+    /// `Storage` when the rows cannot be read.
+    pub async fn read(
+        &self,
+        key: &WorkflowKey,
+        branch: &BranchId,
+        from: EventId,
+        to: EventId,
+        limit: usize,
+    ) -> Result<Events, Failure> {
+        let to = EventId(to.0.min(from.0.saturating_add(i64::try_from(limit).unwrap_or(i64::MAX))));
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        if let Some(events) = self.shared.events.range(branch, from, to) {
+            return Ok(events);
+        }
+        let (reader, key, branch) = (self.shared.reader.clone(), key.clone(), branch.clone());
+        call(&self.shared.pool, move || reader.events(&key, &branch, from, to)).await
+    }
+}
+
+async fn call<T: Send + 'static>(
+    pool: &Pool,
+    read: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
+) -> Result<T, Failure> {
+    match pool.call(read).await {
+        Ok(Ok(read)) => Ok(read),
+        Ok(Err(error)) => Err(Failure::Storage(error.to_string().into())),
+        Err(panic) => Err(Failure::Storage(panic.to_string().into())),
+    }
+}
+
+impl Reader {
+    /// Events `from..to` of a branch, all of them.
+    fn events(&self, key: &WorkflowKey, branch: &BranchId, from: EventId, to: EventId) -> Result<Events, LoadError> {
+        let prefix = rows::history::branch_prefix(key, branch);
+        // The batch that holds `from` may begin before it.
+        let upto = KeyRange::new(prefix.clone(), rows::history::key(key, branch, from.next()));
+        let start = self.store.scan(table::HISTORY, upto, Order::Descending, 1)?;
+        let first = start.into_iter().next().map_or(prefix, |(key, _)| key.to_vec());
+        let range = KeyRange::new(first, rows::history::key(key, branch, to));
+        let mut events = Vec::with_capacity(usize::try_from(to.0 - from.0).unwrap_or(0));
+        for (_, bytes) in self.store.scan(table::HISTORY, range, Order::Ascending, usize::MAX)? {
+            let batch = rows::history::decode_batch(&bytes)?;
+            events.extend(batch.events.into_iter().filter(|e| e.event_id >= from.0 && e.event_id < to.0).map(Arc::new));
+        }
+        if events.len() as i64 != to.0 - from.0 {
+            return Err(Corrupt::missing(table::HISTORY, "events of a branch").into());
+        }
+        Ok(events)
+    }
+}

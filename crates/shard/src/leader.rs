@@ -1,0 +1,319 @@
+//! A shard while this node leads it: calls in, the engine asked, batches out.
+//!
+//! Invariants: calls of one workflow id are decided in the order they came; the engine sees only state that is loaded
+//! and current; whatever it decided is in the batch that is being built before the next call is taken.
+
+mod decide;
+mod opened;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use tokio::sync::oneshot;
+use weft_engine::{QueryOutcome, Refusal, Timestamp, Workflow, WorkflowKey, state::QueryId};
+use weft_rows::{Ops, Slot};
+
+use crate::{
+    cache::Cache,
+    call::{Ask, Call, Failure, Needs},
+    loader::{LoadError, Loaded, Opening, Wakes},
+    parcel::{LOST, Parcel},
+    pipeline::{Building, Epoch, Lost, Pipeline},
+    shared::Shared,
+    stamp::Stamper,
+    wake::WakeHeap,
+};
+
+pub(crate) struct Leader {
+    shared: Arc<Shared>,
+    pipeline: Pipeline<Parcel>,
+    building: Building<Parcel>,
+    stamper: Stamper,
+    cache: Cache,
+    /// Calls that wait for their workflow to be loaded, in order.
+    waiting: HashMap<WorkflowKey, VecDeque<Call>>,
+    reads: FuturesUnordered<BoxFuture<'static, Read>>,
+    wakes: WakeHeap,
+    queries: HashMap<QueryId, oneshot::Sender<QueryOutcome>>,
+    sweeping: bool,
+    decided: usize,
+}
+
+/// Something read from the store.
+pub(crate) enum Read {
+    Workflow(WorkflowKey, Needs, Result<Loaded, LoadError>),
+    Wakes(Slot, Result<Wakes, LoadError>),
+    Garbage(Result<Ops, LoadError>),
+}
+
+/// What the leader waits for.
+pub(crate) enum Happening {
+    Gate(Result<Vec<Parcel>, Lost>),
+    Read(Read),
+    Due,
+}
+
+impl Leader {
+    pub(crate) fn open(shared: Arc<Shared>, epoch: Epoch, last_stamp: Timestamp, opening: Opening) -> Self {
+        let mut leader = Self {
+            pipeline: Pipeline::open(shared.group.clone(), epoch),
+            building: Building::default(),
+            stamper: Stamper::resume(Arc::clone(&shared.clock), last_stamp),
+            cache: Cache::new(shared.limits.cache_bytes),
+            waiting: HashMap::new(),
+            reads: FuturesUnordered::new(),
+            wakes: WakeHeap::default(),
+            queries: HashMap::new(),
+            sweeping: false,
+            decided: 0,
+            shared,
+        };
+        for (slot, at) in opening.wakes {
+            leader.wakes.arm(slot, at);
+        }
+        for (key, task) in opening.tasks {
+            leader.offer(&key, task);
+        }
+        if opening.garbage {
+            leader.sweep();
+        }
+        leader
+    }
+
+    /// Whether more calls may be taken before something is proposed.
+    pub(crate) fn has_room(&self) -> bool {
+        self.decided < self.shared.limits.batch_calls && self.building.ops.len_bytes() < self.shared.limits.batch_bytes
+    }
+
+    /// Waits for whatever comes first. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Happening {
+        let due = self.wakes.next().map(|at| self.stamper.monotonic_at(at));
+        let clock = Arc::clone(&self.shared.clock);
+        let sleep = async move {
+            match due {
+                Some(at) => clock.sleep_until(at).await,
+                None => futures::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            gate = self.pipeline.next() => Happening::Gate(gate),
+            Some(read) = self.reads.next() => Happening::Read(read),
+            () = sleep => Happening::Due,
+        }
+    }
+
+    /// # Errors
+    /// When leadership is lost: the leader must be failed and dropped.
+    pub(crate) fn on(&mut self, happening: Happening) -> Result<(), Lost> {
+        match happening {
+            Happening::Gate(parcels) => {
+                for parcel in parcels? {
+                    self.opened(parcel);
+                }
+                let gone = self.cache.shrink(self.pipeline.opened());
+                self.shared.stats.evicted.fetch_add(gone as u64, Ordering::Relaxed);
+            }
+            Happening::Read(Read::Workflow(key, needs, loaded)) => self.loaded(&key, &needs, loaded),
+            Happening::Read(Read::Wakes(slot, wakes)) => self.woken(slot, wakes),
+            Happening::Read(Read::Garbage(ops)) => self.swept(ops),
+            Happening::Due => self.due(),
+        }
+        Ok(())
+    }
+
+    /// Takes a call: decides it now if its workflow is in memory and nobody is before it, else after loading.
+    pub(crate) fn take(&mut self, call: Call) {
+        if let Some(waiting) = self.waiting.get_mut(&call.key) {
+            if waiting.len() >= self.shared.limits.waiting_per_workflow {
+                return call.ask.fail(Failure::Overloaded);
+            }
+            return waiting.push_back(call);
+        }
+        let needs = call.ask.target();
+        if self.is_loaded(&call.key, &needs) {
+            return self.decide(call);
+        }
+        self.load(call.key.clone(), needs);
+        self.waiting.insert(call.key.clone(), VecDeque::from([call]));
+    }
+
+    fn is_loaded(&self, key: &WorkflowKey, needs: &Needs) -> bool {
+        let Some(cached) = self.cache.get(key) else { return false };
+        match needs {
+            Needs::OpenRun => true,
+            Needs::CurrentRun => {
+                cached.workflow.current.as_ref().is_none_or(|current| cached.workflow.runs.contains_key(&current.run))
+            }
+            Needs::Run(run) => cached.workflow.runs.contains_key(run),
+        }
+    }
+
+    fn load(&mut self, key: WorkflowKey, needs: Needs) {
+        let reader = self.shared.reader.clone();
+        let read = self.shared.pool.call({
+            let (key, needs) = (key.clone(), needs.clone());
+            move || reader.load(&key, &needs)
+        });
+        let read = read.map(|loaded| {
+            let loaded = loaded.unwrap_or_else(|panic| Err(LoadError::Store(panic.to_string().into())));
+            Read::Workflow(key, needs, loaded)
+        });
+        self.reads.push(read.boxed());
+    }
+
+    fn loaded(&mut self, key: &WorkflowKey, needs: &Needs, loaded: Result<Loaded, LoadError>) {
+        let mut calls = self.waiting.remove(key).unwrap_or_default();
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                tracing::error!(workflow = %key.workflow, %error, "reading a workflow failed");
+                let why: Arc<str> = error.to_string().into();
+                return calls.into_iter().for_each(|call| call.ask.fail(Failure::Storage(Arc::clone(&why))));
+            }
+        };
+        self.admit(key, needs, loaded);
+        // What was just loaded is decided on at once; whoever needs another run of it loads again.
+        let mut served = false;
+        while let Some(call) = calls.pop_front() {
+            let wants = call.ask.target();
+            if (!served && wants == *needs) || self.is_loaded(key, &wants) {
+                served = true;
+                self.decide(call);
+            } else {
+                self.load(key.clone(), wants);
+                calls.push_front(call);
+                self.waiting.insert(key.clone(), calls);
+                return;
+            }
+        }
+    }
+
+    /// Puts what was read beside what is in memory; memory knows better where both know.
+    fn admit(&mut self, key: &WorkflowKey, needs: &Needs, loaded: Loaded) {
+        let opened = self.pipeline.opened();
+        if let Some(cached) = self.cache.get_mut(key) {
+            cached.drop_closed(opened);
+            for run in loaded.runs {
+                let wanted = matches!(needs, Needs::Run(id) if *id == run.core.run) || *needs == Needs::CurrentRun;
+                if wanted {
+                    cached.workflow.runs.entry(run.core.run.clone()).or_insert(run);
+                }
+            }
+        } else {
+            let mut workflow = Workflow::unknown(key.clone());
+            workflow.current = loaded.current;
+            workflow.runs = loaded.runs.into_iter().map(|run| (run.core.run.clone(), run)).collect();
+            self.cache.insert(workflow);
+        }
+        self.cache.used(key);
+    }
+
+    /// Proposes what was decided, unless so much is under way that it had better be gathered.
+    pub(crate) fn flush(&mut self) {
+        let full = self.pipeline.batches_in_flight() >= self.shared.limits.batches_in_flight;
+        if self.building.is_empty() || full {
+            return;
+        }
+        let building = std::mem::take(&mut self.building);
+        self.shared.stats.batches.fetch_add(u64::from(!building.ops.is_empty()), Ordering::Relaxed);
+        self.decided = 0;
+        self.pipeline.propose(building, self.stamper.last().0);
+        self.shared.stats.note_cache(self.cache.len(), self.cache.bytes());
+    }
+
+    fn due(&mut self) {
+        let now = self.stamper.stamp();
+        for slot in self.wakes.due(now) {
+            let (reader, limit) = (self.shared.reader.clone(), self.shared.limits.wakes_per_read);
+            let read = self.shared.pool.call(move || reader.wakes(slot, now, limit));
+            let read = read.map(move |wakes| {
+                Read::Wakes(slot, wakes.unwrap_or_else(|panic| Err(LoadError::Store(panic.to_string().into()))))
+            });
+            self.reads.push(read.boxed());
+        }
+    }
+
+    fn woken(&mut self, slot: Slot, wakes: Result<Wakes, LoadError>) {
+        let wakes = match wakes {
+            Ok(wakes) => wakes,
+            Err(error) => {
+                tracing::error!(slot = slot.0, %error, "reading due timers failed: trying again in a second");
+                return self.wakes.arm(slot, self.stamper.last().after(Duration::from_secs(1)));
+            }
+        };
+        let due_again = wakes.due.len() == self.shared.limits.wakes_per_read;
+        for (at, key, run) in wakes.due {
+            self.take(Call { key, ask: Ask::Wake { run, at } });
+        }
+        match wakes.next {
+            // More is due than was read: look again once these are decided and applied.
+            Some(at) if due_again => self.building.parcels.push(Parcel::Rearm(slot, at)),
+            Some(at) => self.wakes.arm(slot, at),
+            None => {}
+        }
+    }
+
+    fn sweep(&mut self) {
+        if std::mem::replace(&mut self.sweeping, true) {
+            return;
+        }
+        let (reader, slots, limit) =
+            (self.shared.reader.clone(), self.shared.slots, self.shared.limits.swept_per_batch);
+        let read = self.shared.pool.call(move || reader.sweep(slots, limit));
+        let read =
+            read.map(|ops| Read::Garbage(ops.unwrap_or_else(|panic| Err(LoadError::Store(panic.to_string().into())))));
+        self.reads.push(read.boxed());
+    }
+
+    fn swept(&mut self, ops: Result<Ops, LoadError>) {
+        self.sweeping = false;
+        match ops {
+            Ok(ops) if ops.is_empty() => {}
+            Ok(ops) => {
+                self.building.ops.merge(ops);
+                self.building.parcels.push(Parcel::Sweep);
+            }
+            Err(error) => tracing::error!(%error, "reading removed history failed: it is left for the next leader"),
+        }
+    }
+
+    /// Leadership is lost: everybody who waits is told so, and everything volatile goes.
+    pub(crate) fn fail(mut self) {
+        for parcel in std::mem::take(&mut self.building.parcels) {
+            parcel.lost();
+        }
+        for call in std::mem::take(&mut self.waiting).into_values().flatten() {
+            call.ask.fail(Failure::Unavailable(LOST));
+        }
+        for parcel in self.pipeline.fail() {
+            parcel.lost();
+        }
+        self.shared.events.clear();
+        self.shared.watchers.notify_all();
+    }
+
+    /// Lifts the quarantine of an execution and forgets what is in memory of it, which may be half changed.
+    pub(crate) fn release(&mut self, key: &WorkflowKey) -> bool {
+        let certain = self.cache.get(key).is_none_or(|cached| cached.gate <= self.pipeline.opened());
+        if certain && self.shared.quarantine.clear(key) {
+            self.cache.remove(key);
+            return true;
+        }
+        false
+    }
+
+    fn refusal(&self, key: &WorkflowKey, refusal: Refusal) -> Failure {
+        match refusal {
+            Refusal::Broken { run, what } => {
+                tracing::error!(workflow = %key.workflow, %run, what, "an execution broke an invariant: quarantined");
+                Failure::Quarantined(self.shared.quarantine.add(key, Some(run), what))
+            }
+            other => Failure::Refused(other),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! One call: the engine is asked, and what it decided goes into the batch that is being built.
+//!
+//! Invariant (rule 12): a refusal writes nothing; a panic or a broken invariant sets that one execution aside and never
+//! takes the shard down.
+
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering},
+};
+
+use weft_engine::{
+    Answer, Effect, Moment, Namespace, Poller, QueryDisposition, Refusal, Request, RunId, StartActivityTask,
+    StartWorkflowTask, Target, Timestamp, Transition, WorkflowKey, handle,
+};
+
+use super::Leader;
+use crate::{
+    call::{Ask, Call, Failure, View},
+    dispatch::{Delivered, Reservation, TaskRef},
+    parcel::{Handover, Parcel},
+};
+
+impl Leader {
+    pub(super) fn decide(&mut self, call: Call) {
+        self.decided += 1;
+        self.shared.stats.calls.fetch_add(1, Ordering::Relaxed);
+        let Call { key, ask } = call;
+        if let Some(why) = self.shared.quarantine.reason(&key) {
+            return ask.fail(Failure::Quarantined(why));
+        }
+        if ask.writes() && !(self.shared.room)() {
+            return self.postpone(&key, ask);
+        }
+        match ask {
+            Ask::Request { namespace, request, reply } => {
+                let answer = self.run(&key, &namespace, request);
+                self.building.parcels.push(Parcel::Answer(reply, answer));
+            }
+            Ask::Query { namespace, query, request, reply, outcome } => {
+                let answer = self.run(&key, &namespace, request);
+                if let Ok(Answer::Query(QueryDisposition::Attached)) = &answer {
+                    self.queries.insert(query, outcome);
+                }
+                self.building.parcels.push(Parcel::Answer(reply, answer));
+            }
+            Ask::Look { target, reply } => {
+                let view = self.look(&key, &target);
+                self.building.parcels.push(Parcel::View(reply, view));
+            }
+            Ask::Own(request) => drop(self.run_own(&key, request)),
+            Ask::Wake { run, at } => self.wake(&key, run, at),
+        }
+    }
+
+    /// No room on the disk: callers are told, timers wait.
+    fn postpone(&mut self, key: &WorkflowKey, ask: Ask) {
+        if let Ask::Wake { at, .. } = ask {
+            let later = self.stamper.stamp().max(at).after(self.shared.limits.retry_after);
+            return self.wakes.arm(weft_rows::slot_of(key), later);
+        }
+        ask.fail(Failure::DiskFull);
+    }
+
+    fn run_own(&mut self, key: &WorkflowKey, request: Request) -> Result<Answer, Failure> {
+        let Some(namespace) = self.shared.directory.namespace(&key.namespace) else {
+            tracing::warn!(namespace = %key.namespace, workflow = %key.workflow, "the namespace of a workflow is unknown");
+            return Err(Failure::Unavailable("the namespace is not known here yet"));
+        };
+        self.run(key, &namespace, request)
+    }
+
+    /// Fires what is due; a wake row that the run does not speak of any more is removed.
+    fn wake(&mut self, key: &WorkflowKey, run: RunId, at: Timestamp) {
+        let result = self.run_own(key, Request::Wake(run.clone()));
+        let settled = self.cache.get(key).and_then(|cached| cached.workflow.runs.get(&run)?.core.wake_at);
+        let slot = weft_rows::slot_of(key);
+        if settled != Some(at) {
+            self.building.ops.delete(weft_rows::table::WAKE, &weft_rows::wake::key(key, &run, at));
+        } else if matches!(result, Err(Failure::Unavailable(_))) {
+            self.wakes.arm(slot, self.stamper.last().after(self.shared.limits.retry_after));
+        } else if at <= self.stamper.last() {
+            let what = format!("a wake that was due at {} left the run due at the same time", at.0);
+            self.refusal(key, Refusal::Broken { run, what });
+        } else {
+            self.wakes.arm(slot, at);
+        }
+    }
+
+    fn look(&mut self, key: &WorkflowKey, target: &Target) -> Result<Box<View>, Failure> {
+        let workflow = &self.cache.get(key).ok_or(Refusal::WorkflowNotFound)?.workflow;
+        let current = workflow.current.as_ref().ok_or(Refusal::WorkflowNotFound)?.run.clone();
+        let run = target.run.as_ref().unwrap_or(&current);
+        let execution = workflow.runs.get(run).ok_or(Refusal::WorkflowNotFound)?.clone();
+        Ok(Box::new(View { namespace: key.namespace.clone(), current, execution }))
+    }
+
+    /// Asks the engine and takes in what it decided.
+    fn run(&mut self, key: &WorkflowKey, namespace: &Arc<Namespace>, request: Request) -> Result<Answer, Failure> {
+        let now = self.stamper.stamp();
+        let (transition, answer) = self.ask_engine(key, namespace, request, now)?;
+        self.absorb(key, namespace, transition, now);
+        Ok(answer)
+    }
+
+    fn ask_engine(
+        &mut self,
+        key: &WorkflowKey,
+        namespace: &Namespace,
+        request: Request,
+        now: Timestamp,
+    ) -> Result<(Transition, Answer), Failure> {
+        let Some(cached) = self.cache.get_mut(key) else { return Err(Refusal::WorkflowNotFound.into()) };
+        let moment = Moment {
+            now,
+            new_run: RunId::new(self.shared.ids.uuid().hyphenated().to_string()),
+            jitter: self.shared.ids.next_u64(),
+            namespace,
+            settings: &self.shared.settings,
+            calendar: self.shared.calendar.as_ref(),
+        };
+        match catch_unwind(AssertUnwindSafe(|| handle(&mut cached.workflow, request, &moment))) {
+            Ok(Ok(decided)) => Ok(decided),
+            Ok(Err(refusal)) => {
+                self.shared.stats.refusals.fetch_add(1, Ordering::Relaxed);
+                Err(self.refusal(key, refusal))
+            }
+            Err(_) => {
+                let run = cached.workflow.current.as_ref().map(|current| current.run.clone());
+                tracing::error!(workflow = %key.workflow, "the engine panicked: the execution is quarantined");
+                // What is in memory may be half changed; it is read again once the quarantine is lifted.
+                let why = self.shared.quarantine.add(key, run, "the engine panicked on a request".to_owned());
+                Err(Failure::Quarantined(why))
+            }
+        }
+    }
+
+    /// Puts a transition into the batch that is being built; tasks for which a poller waits are started in it as well.
+    fn absorb(&mut self, key: &WorkflowKey, namespace: &Arc<Namespace>, transition: Transition, now: Timestamp) {
+        if !transition.is_empty() {
+            self.write(key, &transition);
+        }
+        for effect in transition.effects {
+            let task = match effect {
+                Effect::OfferWorkflowTask(offer) => TaskRef::Workflow(offer),
+                Effect::OfferActivityTask(offer) => TaskRef::Activity(offer),
+                other => {
+                    self.building.parcels.push(Parcel::Effect(key.clone(), other));
+                    continue;
+                }
+            };
+            match self.shared.dispatch.reserve(key, &task) {
+                Some(reservation) => self.start(key, namespace, task, reservation, now),
+                None => self.building.parcels.push(Parcel::Effect(key.clone(), task.into_effect())),
+            }
+        }
+        self.cache.used(key);
+    }
+
+    fn write(&mut self, key: &WorkflowKey, transition: &Transition) {
+        let gate = self.pipeline.next_gate();
+        let Some(cached) = self.cache.get_mut(key) else { return };
+        let heads: BTreeMap<_, _> =
+            cached.workflow.runs.iter().map(|(run, execution)| (run.clone(), execution.core.head)).collect();
+        let encoded = weft_rows::encode(key, transition, &heads);
+        for (run, head) in encoded.heads {
+            if let Some(execution) = cached.workflow.runs.get_mut(&run) {
+                execution.core.head = head;
+            }
+        }
+        cached.gate = gate;
+        for appended in &transition.events {
+            self.shared.events.append(appended);
+        }
+        self.building.ops.merge(encoded.ops);
+        self.building.visibility.extend(encoded.visibility);
+    }
+
+    /// Records a task as started for a poller that waits, in the batch that makes the task: one commit less.
+    fn start(
+        &mut self,
+        key: &WorkflowKey,
+        namespace: &Arc<Namespace>,
+        task: TaskRef,
+        reservation: Box<dyn Reservation>,
+        now: Timestamp,
+    ) {
+        let request = task.start_request(reservation.poller());
+        let delivered = match self.ask_engine(key, namespace, request, now) {
+            Ok((transition, Answer::WorkflowTask(started))) => Some((transition, Delivered::Workflow(started))),
+            Ok((transition, Answer::ActivityTask(started))) => Some((transition, Delivered::Activity(started))),
+            // The reservation is dropped: the poller waits on.
+            Ok(_) | Err(_) => None,
+        };
+        let Some((transition, delivered)) = delivered else {
+            return self.building.parcels.push(Parcel::Effect(key.clone(), task.into_effect()));
+        };
+        self.absorb(key, namespace, transition, now);
+        let handover = Handover { shard: self.shared.id, key: key.clone(), reservation, task, delivered };
+        self.building.parcels.push(Parcel::Deliver(Box::new(handover)));
+    }
+}
+
+impl TaskRef {
+    fn into_effect(self) -> Effect {
+        match self {
+            Self::Workflow(offer) => Effect::OfferWorkflowTask(offer),
+            Self::Activity(offer) => Effect::OfferActivityTask(offer),
+        }
+    }
+
+    /// What to ask the engine for when `poller` takes this task.
+    #[must_use]
+    pub fn start_request(&self, poller: Poller) -> Request {
+        match self {
+            Self::Workflow(offer) => Request::StartWorkflowTask(StartWorkflowTask {
+                run: offer.run.clone(),
+                scheduled_event_id: offer.scheduled_event_id,
+                attempt: offer.attempt,
+                sticky_queue: offer.sticky_of.is_some().then(|| offer.queue.clone()),
+                poller,
+            }),
+            Self::Activity(offer) => Request::StartActivityTask(StartActivityTask {
+                run: offer.run.clone(),
+                scheduled_event_id: offer.scheduled_event_id,
+                attempt: offer.attempt,
+                poller,
+            }),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Reading workflows, wakes, tasks and garbage back from the store, on the pool of readers (rule 5).
+//!
+//! Invariant: nothing here is read before the shard's log is replayed (rule 4), and a workflow is read only while no
+//! batch of it is under way, so what is read is what its rows say.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use weft_engine::{Execution, RunId, Timestamp, WorkflowKey, state::CurrentRun};
+use weft_rows::{self as rows, Corrupt, Ops, Slot, SlotRange, load, table};
+use weft_store::state::{KeyRange, Order, StateStore, StoreError};
+
+use crate::{call::Needs, dispatch::TaskRef};
+
+/// A row that cannot be read or makes no sense.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum LoadError {
+    #[error("reading the store: {0}")]
+    Store(Arc<str>),
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+}
+
+impl From<StoreError> for LoadError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.to_string().into())
+    }
+}
+
+/// Everything that is read is read through this.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    pub(crate) store: Arc<dyn StateStore>,
+}
+
+/// What of a workflow id was asked for.
+pub(crate) struct Loaded {
+    pub(crate) current: Option<CurrentRun>,
+    pub(crate) runs: Vec<Execution>,
+}
+
+/// What of a slot is due.
+pub(crate) struct Wakes {
+    pub(crate) slot: Slot,
+    pub(crate) due: Vec<(Timestamp, WorkflowKey, RunId)>,
+    /// When to look again.
+    pub(crate) next: Option<Timestamp>,
+}
+
+/// What a new leader must know of its rows.
+pub(crate) struct Opening {
+    pub(crate) wakes: Vec<(Slot, Timestamp)>,
+    pub(crate) tasks: Vec<(WorkflowKey, TaskRef)>,
+    pub(crate) garbage: bool,
+}
+
+impl Reader {
+    pub(crate) fn load(&self, key: &WorkflowKey, needs: &Needs) -> Result<Loaded, LoadError> {
+        let current = self.current(key)?;
+        let mut wanted: Vec<RunId> = Vec::new();
+        if let Some(current) = &current {
+            if current.status.is_open() || *needs == Needs::CurrentRun {
+                wanted.push(current.run.clone());
+            }
+        }
+        if let Needs::Run(run) = needs {
+            if !wanted.contains(run) {
+                wanted.push(run.clone());
+            }
+        }
+        let runs = wanted.iter().map(|run| self.execution(key, run)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Loaded { current, runs: runs.into_iter().flatten().collect() })
+    }
+
+    fn current(&self, key: &WorkflowKey) -> Result<Option<CurrentRun>, LoadError> {
+        let bytes = self.store.get(table::CURRENT, &load::current_key(key))?;
+        Ok(bytes.map(|bytes| load::decode_current(&bytes)).transpose()?)
+    }
+
+    fn execution(&self, key: &WorkflowKey, run: &RunId) -> Result<Option<Execution>, LoadError> {
+        let Some(core) = self.store.get(table::EXECUTION, &load::execution_key(key, run))? else { return Ok(None) };
+        let parts = load::Parts {
+            core,
+            first_batch: self.first_batch(key, run)?,
+            activities: self.all(table::ACTIVITY, load::activity_prefix(key, run))?,
+            timers: self.all(table::TIMER, load::timer_prefix(key, run))?,
+            buffered: self.all(table::BUFFERED, load::buffered_prefix(key, run))?,
+            requests: self.all(table::REQUEST_ID, load::request_prefix(key, run))?,
+        };
+        Ok(Some(load::assemble(key, run, &parts)?))
+    }
+
+    fn first_batch(&self, key: &WorkflowKey, run: &RunId) -> Result<Bytes, LoadError> {
+        let range = KeyRange::prefix(&rows::history::branch_prefix(key, run));
+        let first = self.store.scan(table::HISTORY, range, Order::Ascending, 1)?;
+        let (_, bytes) = first.into_iter().next().ok_or_else(|| Corrupt::missing(table::HISTORY, "first batch"))?;
+        Ok(bytes)
+    }
+
+    fn all(&self, table: u8, prefix: Vec<u8>) -> Result<Vec<(Bytes, Bytes)>, LoadError> {
+        Ok(self.store.scan(table, KeyRange::prefix(&prefix), Order::Ascending, usize::MAX)?)
+    }
+
+    pub(crate) fn wakes(&self, slot: Slot, now: Timestamp, limit: usize) -> Result<Wakes, LoadError> {
+        let range = KeyRange::prefix(&rows::wake::slot_prefix(slot));
+        let mut wakes = Wakes { slot, due: Vec::new(), next: None };
+        for (key, _) in self.store.scan(table::WAKE, range, Order::Ascending, limit + 1)? {
+            let wake = rows::wake::decode_key(&key)?;
+            if wake.at > now || wakes.due.len() == limit {
+                wakes.next = Some(wake.at);
+                break;
+            }
+            wakes.due.push((wake.at, wake.key, wake.run));
+        }
+        Ok(wakes)
+    }
+
+    /// Reads what a new leader must know. Wakes and tasks are bounded by what is pending, not by what was ever run.
+    pub(crate) fn opening(&self, slots: SlotRange, tasks: usize) -> Result<Opening, LoadError> {
+        let garbage = !self
+            .store
+            .scan(table::GARBAGE, prefix_range(rows::garbage::range(slots)), Order::Ascending, 1)?
+            .is_empty();
+        Ok(Opening { wakes: self.first_wakes(slots)?, tasks: self.tasks(slots, tasks)?, garbage })
+    }
+
+    fn first_wakes(&self, slots: SlotRange) -> Result<Vec<(Slot, Timestamp)>, LoadError> {
+        let (mut from, end) = rows::wake::range(slots);
+        let mut first = Vec::new();
+        // One seek per slot that has any: from a slot's first wake on to the next slot.
+        loop {
+            let range = KeyRange::new(from.clone(), end.clone());
+            let Some((key, _)) = self.store.scan(table::WAKE, range, Order::Ascending, 1)?.into_iter().next() else {
+                return Ok(first);
+            };
+            let wake = rows::wake::decode_key(&key)?;
+            let slot = rows::slot_of(&wake.key);
+            first.push((slot, wake.at));
+            from = rows::wake::after_slot(slot);
+        }
+    }
+
+    fn tasks(&self, slots: SlotRange, limit: usize) -> Result<Vec<(WorkflowKey, TaskRef)>, LoadError> {
+        let range = prefix_range(rows::task::range(slots));
+        let rows = self.store.scan(table::TASK, range, Order::Ascending, limit)?;
+        rows.into_iter().map(|(key, value)| decode_task(&key, &value)).collect()
+    }
+
+    /// Tasks of one queue, of the slots in `slots`, for matching when it has room again.
+    pub(crate) fn tasks_of_queue(
+        &self,
+        slots: SlotRange,
+        queue: &rows::task::Queue,
+        limit: usize,
+    ) -> Result<Vec<(WorkflowKey, TaskRef)>, LoadError> {
+        let mut found = Vec::new();
+        let (mut from, end) = rows::task::range(slots);
+        while found.len() < limit {
+            let range = KeyRange::new(from.clone(), end.clone());
+            let batch = self.store.scan(table::TASK, range, Order::Ascending, 1000)?;
+            let Some((last, _)) = batch.last() else { break };
+            from = successor(last);
+            for (key, value) in &batch {
+                if rows::task::is_of(key, queue) {
+                    found.push(decode_task(key, value)?);
+                }
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// The next deletes of history that belongs to no run any more; empty when there is none.
+    pub(crate) fn sweep(&self, slots: SlotRange, limit: usize) -> Result<Ops, LoadError> {
+        let mut ops = Ops::default();
+        let range = prefix_range(rows::garbage::range(slots));
+        let Some((row, _)) = self.store.scan(table::GARBAGE, range, Order::Ascending, 1)?.into_iter().next() else {
+            return Ok(ops);
+        };
+        let (key, branch) = rows::garbage::decode_key(&row)?;
+        let history = KeyRange::prefix(&rows::history::branch_prefix(&key, &branch));
+        let batches = self.store.scan(table::HISTORY, history, Order::Ascending, limit)?;
+        for (key, _) in &batches {
+            ops.delete(table::HISTORY, key);
+        }
+        if batches.len() < limit {
+            ops.delete(table::GARBAGE, &row);
+        }
+        Ok(ops)
+    }
+}
+
+fn prefix_range((from, end): (Vec<u8>, Vec<u8>)) -> KeyRange {
+    KeyRange::new(from, end)
+}
+
+fn successor(key: &[u8]) -> Vec<u8> {
+    let mut next = key.to_vec();
+    next.push(0);
+    next
+}
+
+fn decode_task(key: &[u8], value: &[u8]) -> Result<(WorkflowKey, TaskRef), LoadError> {
+    let (key, row) = rows::task::decode(key, value)?;
+    Ok((key, TaskRef::from_row(row)))
+}

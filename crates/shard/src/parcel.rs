@@ -1,0 +1,49 @@
+//! What waits until a batch is applied: answers and effects.
+//!
+//! Invariant (rules 1 and 3): a parcel is opened only when the state it speaks of is certain. One that is lost does
+//! nothing but tell its caller so.
+
+use weft_engine::{Effect, Timestamp, WorkflowKey};
+use weft_rows::Slot;
+
+use crate::{
+    call::{Failure, Reply, View},
+    dispatch::{Delivered, Reservation, ShardId, TaskRef},
+};
+
+/// The same words for everything that leadership took with it (rule 2).
+pub(crate) const LOST: &str = "leadership of the shard was lost while the request was under way: try again";
+
+pub(crate) enum Parcel {
+    Answer(Reply<weft_engine::Answer>, Result<weft_engine::Answer, Failure>),
+    View(Reply<Box<View>>, Result<Box<View>, Failure>),
+    Effect(WorkflowKey, Effect),
+    /// A task that was recorded as started for a reserved poller.
+    Deliver(Box<Handover>),
+    /// Wakes of this slot were decided: look again at this time.
+    Rearm(Slot, Timestamp),
+    /// Some of the garbage is gone: go on.
+    Sweep,
+}
+
+pub(crate) struct Handover {
+    pub(crate) shard: ShardId,
+    pub(crate) key: WorkflowKey,
+    pub(crate) reservation: Box<dyn Reservation>,
+    pub(crate) task: TaskRef,
+    pub(crate) delivered: Delivered,
+}
+
+impl Parcel {
+    pub(crate) fn lost(self) {
+        // A caller that has gone needs no answer.
+        match self {
+            Self::Answer(reply, _) => drop(reply.send(Err(Failure::Unavailable(LOST)))),
+            Self::View(reply, _) => drop(reply.send(Err(Failure::Unavailable(LOST)))),
+            Self::Deliver(handover) => {
+                handover.reservation.uncertain(handover.shard, &handover.key, handover.task);
+            }
+            Self::Effect(..) | Self::Rearm(..) | Self::Sweep => {}
+        }
+    }
+}

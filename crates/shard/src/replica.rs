@@ -1,0 +1,154 @@
+//! One replica of a group: applies committed batches to the store. Leaders and followers alike.
+//!
+//! Invariants (rules 3 and 4): apply decides nothing but "is this the next batch?"; what it writes is absolute puts and
+//! point deletes in one atomic write together with the applied row; any other batch writes only the applied row and is
+//! answered `Void`. It never runs the engine.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{FutureExt, future::BoxFuture};
+use parking_lot::Mutex;
+use weft_env::Lane;
+use weft_raft::{Committed, Machine, MachineError, Payload, Recovered};
+use weft_rows::{
+    applied::{self, AppliedRow},
+    batch, table,
+};
+use weft_store::state::{StateStore, WriteBatch};
+
+use crate::dispatch::Feed;
+
+/// What became of a proposed batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Applied,
+    /// Another leader's, or not the next one: nothing was done.
+    Void,
+}
+
+impl Outcome {
+    pub(crate) fn from_reply(reply: &[u8]) -> Self {
+        if reply == [1] { Self::Applied } else { Self::Void }
+    }
+
+    fn reply(self) -> Bytes {
+        Bytes::from_static(match self {
+            Self::Applied => &[1],
+            Self::Void => &[0],
+        })
+    }
+}
+
+/// One group's replica on this node.
+pub struct Replica {
+    group: u32,
+    store: Arc<dyn StateStore>,
+    /// Store writes run on a thread of their own (rule 5).
+    lane: Lane,
+    feed: Arc<dyn Feed>,
+    applied: Arc<Mutex<AppliedRow>>,
+}
+
+impl Replica {
+    /// Reads where the group stands. Blocking.
+    ///
+    /// # Errors
+    /// When the store cannot be read or its applied row is corrupt.
+    pub fn open(
+        group: u32,
+        store: Arc<dyn StateStore>,
+        lane: Lane,
+        feed: Arc<dyn Feed>,
+    ) -> Result<Arc<Self>, MachineError> {
+        let bytes = store.get(table::APPLIED, &applied::key(group)).map_err(MachineError::new)?;
+        let row = match bytes {
+            Some(bytes) => AppliedRow::decode(&bytes).map_err(MachineError::new)?,
+            None => AppliedRow::default(),
+        };
+        Ok(Arc::new(Self { group, store, lane, feed, applied: Arc::new(Mutex::new(row)) }))
+    }
+
+    /// The applied row as it stands in the store (not necessarily durable).
+    #[must_use]
+    pub fn applied(&self) -> AppliedRow {
+        self.applied.lock().clone()
+    }
+}
+
+impl Machine for Replica {
+    fn recover(&self) -> BoxFuture<'_, Result<Recovered, MachineError>> {
+        let row = self.applied();
+        let mark = (!row.mark.is_empty()).then(|| Bytes::from(row.mark));
+        // What was read at start had survived, so it is as good as a checkpoint.
+        async move { Ok(Recovered { applied: mark.clone(), checkpoint: mark }) }.boxed()
+    }
+
+    fn apply(&self, entries: Vec<Committed>) -> BoxFuture<'_, Result<Vec<Bytes>, MachineError>> {
+        let (group, store) = (self.group, Arc::clone(&self.store));
+        let (feed, applied) = (Arc::clone(&self.feed), Arc::clone(&self.applied));
+        let work = move || {
+            let mut row = applied.lock().clone();
+            let applying = Applying::of(&mut row, entries)?;
+            applying.write(group, &row, store.as_ref())?;
+            *applied.lock() = row;
+            for (index, changes) in applying.visibility {
+                feed.feed(group, index, changes);
+            }
+            Ok(applying.replies)
+        };
+        async move { self.lane.call(work).await.map_err(MachineError::new)? }.boxed()
+    }
+}
+
+/// What a run of entries does together.
+struct Applying {
+    ops: Vec<Bytes>,
+    visibility: Vec<(u64, Vec<Vec<u8>>)>,
+    replies: Vec<Bytes>,
+}
+
+impl Applying {
+    fn of(row: &mut AppliedRow, entries: Vec<Committed>) -> Result<Self, MachineError> {
+        let mut applying = Self { ops: Vec::new(), visibility: Vec::new(), replies: Vec::with_capacity(entries.len()) };
+        for entry in entries {
+            let outcome = match &entry.payload {
+                Payload::Blank | Payload::Membership => Outcome::Void,
+                Payload::Batch(bytes) => applying.batch(row, entry.index, bytes)?,
+            };
+            row.index = entry.index;
+            row.mark = entry.mark.to_vec();
+            applying.replies.push(outcome.reply());
+        }
+        Ok(applying)
+    }
+
+    fn batch(&mut self, row: &mut AppliedRow, index: u64, bytes: &Bytes) -> Result<Outcome, MachineError> {
+        let view = batch::decode(bytes).map_err(MachineError::new)?;
+        if !row.accepts(&view.header) {
+            return Ok(Outcome::Void);
+        }
+        row.advance(&view.header);
+        let changes: Vec<Vec<u8>> = view.visibility().map(<[u8]>::to_vec).collect();
+        if !changes.is_empty() {
+            self.visibility.push((index, changes));
+        }
+        self.ops.push(bytes.clone());
+        Ok(Outcome::Applied)
+    }
+
+    fn write(&self, group: u32, row: &AppliedRow, store: &dyn StateStore) -> Result<(), MachineError> {
+        let mut write = WriteBatch::new();
+        for bytes in &self.ops {
+            let view = batch::decode(bytes).map_err(MachineError::new)?;
+            for op in view.ops() {
+                match op.value {
+                    Some(value) => write.put(op.table, op.key, value),
+                    None => write.delete(op.table, op.key),
+                }
+            }
+        }
+        write.put(table::APPLIED, &applied::key(group), &row.encode());
+        store.apply(write).map_err(MachineError::new)
+    }
+}

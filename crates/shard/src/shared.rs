@@ -1,0 +1,45 @@
+//! What all parts of a shard see.
+
+use std::sync::{Arc, atomic::AtomicU64};
+
+use weft_engine::{Calendar, Settings};
+use weft_env::{Clock, Ids, Pool};
+use weft_raft::Group;
+use weft_rows::SlotRange;
+
+use crate::{
+    dispatch::{Directory, Dispatch, ShardId},
+    events::EventCache,
+    limits::Limits,
+    loader::Reader,
+    quarantine::Quarantine,
+    replica::Replica,
+    stats::Stats,
+    watch::Watchers,
+};
+
+/// Says whether the disk has room for more work.
+pub type Room = Arc<dyn Fn() -> bool + Send + Sync>;
+
+pub(crate) struct Shared {
+    pub(crate) id: ShardId,
+    pub(crate) node: u64,
+    pub(crate) slots: SlotRange,
+    pub(crate) limits: Limits,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) calendar: Arc<dyn Calendar + Send + Sync>,
+    pub(crate) pool: Pool,
+    pub(crate) reader: Reader,
+    pub(crate) replica: Arc<Replica>,
+    pub(crate) group: Group,
+    pub(crate) dispatch: Arc<dyn Dispatch>,
+    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) room: Room,
+    pub(crate) events: EventCache,
+    pub(crate) watchers: Watchers,
+    pub(crate) quarantine: Quarantine,
+    pub(crate) stats: Stats,
+    pub(crate) next_query: AtomicU64,
+}
