@@ -1,0 +1,165 @@
+//! What is held, what is dropped, and that a pull finds all that was dropped.
+
+use super::{Ask, Backlog, Found, Held, Kept};
+use crate::payload::toys::{Job, job};
+use crate::payload::{Offer, Position, Rank, Start};
+use std::time::Duration;
+
+const NOW: Duration = Duration::from_secs(1);
+
+fn at(id: u64) -> Position<u64> {
+    job(id).position()
+}
+
+fn full(ids: impl IntoIterator<Item = u64>) -> Backlog<Job> {
+    let mut backlog = Backlog::new(4);
+    for id in ids.into_iter() {
+        backlog.hold(job(id), NOW);
+    }
+    backlog
+}
+
+fn popped(backlog: &mut Backlog<Job>) -> Vec<u64> {
+    std::iter::from_fn(|| backlog.pop(NOW)).map(|held| held.offer.task.0).collect()
+}
+
+fn found(ask: &Ask<u64>, ids: &[u64], next: Option<u64>) -> Found<Job> {
+    let offers = ids.iter().map(|id| job(*id)).collect();
+    Found { shard: ask.shard, number: ask.number, offers, next: next.map(at) }
+}
+
+/// A backlog that held 1 to 4, dropped 5 and handed out 1 and 2, and the question that this led to.
+fn asking() -> (Backlog<Job>, Ask<u64>) {
+    let mut backlog = full(1..=5);
+    backlog.pop(NOW);
+    assert!(backlog.take_asks().is_empty(), "more than half is still held");
+    backlog.pop(NOW);
+    let ask = backlog.take_asks().pop().expect("half of the room is free");
+    (backlog, ask)
+}
+
+#[test]
+fn tasks_leave_by_priority_then_order_over_all_shards() {
+    let mut backlog = Backlog::new(10);
+    for (origin, priority, order) in [(0, 3, 5), (1, 3, 4), (2, 5, 1), (0, 1, 9), (1, 3, 6)] {
+        let task = Job(u64::from(priority) * 10 + order);
+        backlog.hold(Offer { origin, rank: Rank { priority, order }, task }, NOW);
+    }
+    assert_eq!(popped(&mut backlog), [19, 34, 35, 36, 51]);
+    assert!(backlog.is_clear());
+}
+
+#[test]
+fn a_task_that_is_held_is_not_held_twice() {
+    let mut backlog = full([1]);
+    assert_eq!(backlog.hold(job(1), NOW), Kept::Duplicate);
+    backlog.put_back(Held { offer: job(1), since: NOW }, NOW);
+    assert_eq!((backlog.len(), popped(&mut backlog)), (1, vec![1]));
+}
+
+#[test]
+fn each_shard_has_room_of_its_own() {
+    let mut backlog = full(1..=5);
+    assert!(backlog.has_more());
+    assert_eq!(backlog.hold(Offer { origin: 1, ..job(6) }, NOW), Kept::Held);
+}
+
+#[test]
+fn what_was_dropped_is_pulled_when_half_the_room_is_free() {
+    let (mut backlog, ask) = asking();
+    assert_eq!(ask, Ask { shard: 0, from: Start::At(at(5)), max: 2, number: ask.number });
+    assert_eq!(backlog.pulled(found(&ask, &[5], None), NOW), 1);
+    assert!(!backlog.has_more());
+    assert_eq!(popped(&mut backlog), [3, 4, 5]);
+    assert!(backlog.is_clear());
+}
+
+#[test]
+fn a_later_task_does_not_overtake_those_left_in_the_shard() {
+    let mut backlog = full(1..=5);
+    backlog.pop(NOW);
+    assert_eq!(backlog.hold(job(6), NOW), Kept::Dropped, "there is room, but 5 comes first");
+}
+
+#[test]
+fn a_better_task_pushes_out_the_worst_which_is_pulled_later() {
+    let mut backlog = full([2, 3, 4, 5]);
+    assert_eq!(backlog.hold(job(1), NOW), Kept::Held);
+    assert_eq!(backlog.hold(job(5), NOW), Kept::Dropped);
+    assert_eq!(popped(&mut backlog), [1, 2, 3, 4]);
+    assert_eq!(backlog.take_asks().first().map(|ask| ask.from.clone()), Some(Start::At(at(5))));
+}
+
+#[test]
+fn what_is_dropped_while_a_pull_is_under_way_is_pulled_next() {
+    let (mut backlog, ask) = asking();
+    assert_eq!(backlog.hold(job(6), NOW), Kept::Dropped);
+    backlog.pulled(found(&ask, &[5], None), NOW);
+    assert!(backlog.has_more(), "the answer did not know of 6");
+    backlog.pop(NOW);
+    let next = backlog.take_asks().pop().expect("there is room again");
+    assert_eq!(next.from, Start::At(at(6)));
+}
+
+#[test]
+fn an_answer_with_more_behind_it_is_followed_by_the_next_question() {
+    let (mut backlog, ask) = asking();
+    popped(&mut backlog);
+    backlog.pulled(found(&ask, &[5, 6], Some(7)), NOW);
+    let next = backlog.take_asks().pop().expect("half of the room is free");
+    assert_eq!((next.from, next.max), (Start::At(at(7)), 2));
+}
+
+#[test]
+fn an_unanswered_pull_is_asked_again_and_either_answer_will_do() {
+    let (mut backlog, ask) = asking();
+    let retry = Duration::from_secs(5);
+    backlog.sweep(NOW + Duration::from_secs(4), retry);
+    assert!(backlog.take_asks().is_empty());
+    backlog.hold(job(6), NOW);
+    backlog.sweep(NOW + retry, retry);
+    let again = backlog.take_asks().pop().expect("asked again");
+    assert_eq!((&again.from, again.number), (&ask.from, ask.number));
+    backlog.pulled(found(&ask, &[5], None), NOW);
+    assert!(backlog.has_more(), "6 was dropped after the first asking");
+    backlog.pulled(found(&again, &[5, 6], None), NOW);
+    assert!(backlog.has_more(), "the second answer is to a question that is settled");
+}
+
+#[test]
+fn an_empty_answer_that_promises_more_is_not_asked_for_in_a_loop() {
+    let (mut backlog, ask) = asking();
+    backlog.pulled(found(&ask, &[], Some(5)), NOW);
+    assert!(backlog.take_asks().is_empty());
+    backlog.sweep(NOW, Duration::from_secs(5));
+    assert_eq!(backlog.take_asks().len(), 1);
+}
+
+#[test]
+fn a_task_that_overtook_and_came_back_is_pulled_in_its_turn() {
+    let (mut backlog, ask) = asking();
+    backlog.put_back(Held { offer: job(6), since: NOW }, NOW);
+    assert_eq!(backlog.len(), 2);
+    backlog.pulled(found(&ask, &[5], Some(6)), NOW);
+    assert_eq!(popped(&mut backlog), [3, 4, 5]);
+    let next = backlog.take_asks().pop().expect("6 is in the shard");
+    backlog.pulled(found(&next, &[6], None), NOW);
+    assert_eq!(popped(&mut backlog), [6]);
+}
+
+#[test]
+fn a_shard_that_was_not_heard_is_asked_from_the_beginning() {
+    let mut backlog: Backlog<Job> = Backlog::new(4);
+    backlog.mark_all(7, NOW);
+    assert_eq!(backlog.take_asks(), [Ask { shard: 7, from: Start::Beginning, max: 4, number: 1 }]);
+    assert!(!backlog.is_clear());
+}
+
+#[test]
+fn forgetting_a_shard_leaves_the_others() {
+    let mut backlog = full(1..=5);
+    backlog.hold(Offer { origin: 1, ..job(6) }, NOW);
+    backlog.forget(0);
+    assert_eq!((backlog.len(), backlog.has_more()), (1, false));
+    assert_eq!(popped(&mut backlog), [6]);
+}

@@ -1,0 +1,64 @@
+//! Who polls, and what is told about it: the poller's own words, and the answers of describe.
+//!
+//! Invariant: what a worker said of itself is handed on as it said it; nothing here is interpreted but the rate.
+
+use crate::key::QueueKind;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+use weft_env::UnixNanos;
+
+/// The version of a worker, as it states it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorkerVersion {
+    pub deployment: Option<Arc<str>>,
+    pub build_id: Option<Arc<str>>,
+    pub use_versioning: bool,
+}
+
+/// One poll's account of itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PollerInfo {
+    pub identity: Arc<str>,
+    /// Names this one hand-over: it is stored with the started task, and the task is given back by it.
+    pub request_id: Uuid,
+    pub version: WorkerVersion,
+    /// Throttles the whole activity queue. The last poller that has an opinion wins.
+    pub max_tasks_per_second: Option<f64>,
+}
+
+/// A poller that was at a queue lately.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PollerSeen {
+    pub identity: Arc<str>,
+    pub last_access: UnixNanos,
+    pub rate_per_second: Option<f64>,
+    pub version: WorkerVersion,
+}
+
+/// What is known of one queue.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct QueueStats {
+    /// The latest first.
+    pub pollers: Vec<PollerSeen>,
+    /// Tasks held in memory: the shards may have more.
+    pub backlog_count_hint: u64,
+    /// Some shard has tasks of this queue that are not held here.
+    pub backlog_is_larger: bool,
+    /// How long the task that is held longest has been here.
+    pub backlog_age: Option<Duration>,
+    pub tasks_add_rate: f64,
+    pub tasks_dispatch_rate: f64,
+    /// Polls that wait at this moment.
+    pub waiting: usize,
+}
+
+/// A queue that is known here, for hints such as "no worker polls this queue, but one with a similar name".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueName {
+    pub name: Arc<str>,
+    pub kind: QueueKind,
+    pub sticky: bool,
+    /// A poller was seen within the time that pollers are remembered.
+    pub polled: bool,
+}

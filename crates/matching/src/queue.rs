@@ -1,0 +1,368 @@
+//! One queue as plain data: the pollers that wait, the tasks and queries that wait, and who meets whom.
+//!
+//! Invariant: after [`Queue::next`] has answered `None` no poller waits while there is something that it may have.
+//! Pollers are served in the order they came, tasks by rank. A poller is in exactly one place: waiting, reserved, or
+//! served. Time is an argument.
+//!
+//! Deliberately not here: locks, wakers and channels. `W` is the way to a poller; the queue carries it and never looks.
+
+use crate::backlog::{Ask, Backlog, Found, Held, Kept};
+use crate::bucket::Bucket;
+use crate::key::{QueueKey, QueueKind};
+use crate::meter::Meter;
+use crate::options::Options;
+use crate::payload::{Identified, Offer, Payloads};
+use crate::poller::{PollerInfo, QueueStats};
+use crate::queries::{Pending, Queries};
+use crate::seen::Seen;
+use crate::source::Orphans;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use weft_env::UnixNanos;
+
+/// A poll's number at its queue. Lower came first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(u64);
+
+/// A poll that waits.
+#[derive(Debug)]
+pub(crate) struct Waiter<W> {
+    pub(crate) poller: Arc<PollerInfo>,
+    pub(crate) to: W,
+}
+
+/// What a poller gets.
+#[derive(Debug)]
+pub(crate) enum Item<P: Payloads> {
+    Task(Held<P::Task>),
+    Started(P::Started),
+    Query(Pending<P::Query>),
+}
+
+/// An item and the poller that is to have it.
+pub(crate) struct Delivery<P: Payloads, W> {
+    pub(crate) to: W,
+    pub(crate) item: Item<P>,
+}
+
+/// What became of an offer.
+pub(crate) enum Placed<P: Payloads, W> {
+    Matched(Delivery<P, W>),
+    Queued,
+    Dropped,
+    NoStickyPoller(P::Task),
+}
+
+/// What became of a query.
+pub(crate) enum Asked<P: Payloads, W> {
+    Matched(Delivery<P, W>),
+    Queued,
+    NoStickyPoller(P::Query),
+    TooMany(P::Query),
+}
+
+/// Why a poll ends unserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    /// Its time is over.
+    Deadline,
+    /// The caller has gone, or waits no longer for a reservation.
+    Gone,
+}
+
+/// Where a poll was when it left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    Waiting,
+    /// A task is being recorded as started for it.
+    Reserved,
+    /// An item is on its way to it, or its queue was closed.
+    Served,
+}
+
+/// A poll that was taken out for a task that is being recorded as started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reservation {
+    InTime,
+    /// Its deadline has passed: if nothing comes of the reservation, the poll ends.
+    Overdue,
+}
+
+pub(crate) struct Queue<P: Payloads, W> {
+    options: Arc<Options>,
+    sticky: bool,
+    throttled: bool,
+    waiting: BTreeMap<Ticket, Waiter<W>>,
+    reserved: BTreeMap<Ticket, Reservation>,
+    tickets: u64,
+    backlog: Backlog<P::Task>,
+    queries: Queries<P::Query>,
+    seen: Seen,
+    /// When a poll last came or ended in order. A poll that was cut off says nothing good of its worker.
+    last_poll: Option<Duration>,
+    bucket: Bucket,
+    alarm: Option<Duration>,
+    added: Meter,
+    dispatched: Meter,
+}
+
+impl<P: Payloads, W> Queue<P, W> {
+    pub(crate) fn new(key: &QueueKey, options: Arc<Options>) -> Self {
+        Self {
+            sticky: key.sticky,
+            throttled: key.kind == QueueKind::Activity,
+            waiting: BTreeMap::new(),
+            reserved: BTreeMap::new(),
+            tickets: 0,
+            backlog: Backlog::new(options.held_per_shard_max),
+            queries: Queries::new(),
+            seen: Seen::default(),
+            last_poll: None,
+            bucket: Bucket::default(),
+            alarm: None,
+            added: Meter::default(),
+            dispatched: Meter::default(),
+            options,
+        }
+    }
+
+    /// The next pair of a poller and what it gets. To be called until `None` after every other call.
+    pub(crate) fn next(&mut self, now: Duration) -> Option<Delivery<P, W>> {
+        if self.waiting.is_empty() {
+            return None;
+        }
+        if let Some(pending) = self.queries.pop(now) {
+            return self.serve(Item::Query(pending), now);
+        }
+        if self.backlog.is_empty() || !self.bucket.take(now) {
+            return None;
+        }
+        let held = self.backlog.pop(now)?;
+        self.dispatched.count(now);
+        self.serve(Item::Task(held), now)
+    }
+
+    /// A poll comes and waits.
+    pub(crate) fn arrive(&mut self, poller: Arc<PollerInfo>, to: W, now: Duration) -> Ticket {
+        let rate_gone = self.seen.note(&poller, now, &self.options);
+        match poller.max_tasks_per_second {
+            Some(rate) if self.throttled => self.bucket.set(rate, now),
+            Some(_) => {}
+            None if rate_gone => self.bucket.clear(),
+            None => {}
+        }
+        self.last_poll = Some(now);
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        self.waiting.insert(ticket, Waiter { poller, to });
+        ticket
+    }
+
+    /// A poll ends unserved, if it still can.
+    pub(crate) fn leave(&mut self, ticket: Ticket, leaving: Leaving, now: Duration) -> Left {
+        if let Some(waiter) = self.waiting.remove(&ticket) {
+            if leaving == Leaving::Deadline {
+                self.last_poll = Some(now);
+                self.seen.touch(&waiter.poller.identity, now);
+            }
+            return Left::Waiting;
+        }
+        let Some(reservation) = self.reserved.get_mut(&ticket) else { return Left::Served };
+        match leaving {
+            Leaving::Deadline => *reservation = Reservation::Overdue,
+            Leaving::Gone => {
+                self.reserved.remove(&ticket);
+            }
+        }
+        Left::Reserved
+    }
+
+    pub(crate) fn offer(&mut self, offer: Offer<P::Task>, now: Duration) -> Placed<P, W> {
+        if !self.may_hold(now) {
+            return Placed::NoStickyPoller(offer.task);
+        }
+        self.added.count(now);
+        // A poller is never left idle for order's sake, even if the shard has older tasks that are being pulled.
+        if self.backlog.is_empty() && !self.waiting.is_empty() && self.bucket.take(now) {
+            self.dispatched.count(now);
+            let item = Item::Task(Held { offer, since: now });
+            return Placed::Matched(self.serve(item, now).expect("a poller waits"));
+        }
+        match self.backlog.hold(offer, now) {
+            Kept::Held | Kept::Duplicate => Placed::Queued,
+            Kept::Dropped => Placed::Dropped,
+        }
+    }
+
+    /// Takes back what a poller did not take. A task that is recorded as started is not for a queue, and returned.
+    pub(crate) fn give_back(&mut self, item: Item<P>, now: Duration) -> Option<P::Started> {
+        match item {
+            Item::Task(held) => {
+                self.bucket.refund();
+                self.backlog.put_back(held, now);
+                None
+            }
+            Item::Query(pending) => {
+                self.queries.put_back(pending);
+                None
+            }
+            Item::Started(started) => Some(started),
+        }
+    }
+
+    /// Takes the first waiting poller out for a task that is about to be recorded as started.
+    pub(crate) fn reserve(&mut self, now: Duration) -> Option<(Ticket, Waiter<W>)> {
+        if !self.backlog.is_empty() || self.waiting.is_empty() || !self.bucket.take(now) {
+            return None;
+        }
+        let (ticket, waiter) = self.waiting.pop_first()?;
+        self.reserved.insert(ticket, Reservation::InTime);
+        Some((ticket, waiter))
+    }
+
+    /// The task of a reservation is recorded as started. False if the poller has gone meanwhile.
+    pub(crate) fn redeem(&mut self, ticket: Ticket, now: Duration) -> bool {
+        let there = self.reserved.remove(&ticket).is_some();
+        if there {
+            self.added.count(now);
+            self.dispatched.count(now);
+            self.last_poll = Some(now);
+        }
+        there
+    }
+
+    /// Nothing came of a reservation: the poller waits again, where it stood, unless it is overdue.
+    pub(crate) fn unreserve(&mut self, ticket: Ticket, waiter: Waiter<W>) {
+        self.bucket.refund();
+        match self.reserved.remove(&ticket) {
+            Some(Reservation::InTime) => {
+                self.waiting.insert(ticket, waiter);
+            }
+            // Dropping the way to it ends the poll.
+            Some(Reservation::Overdue) | None => {}
+        }
+    }
+
+    pub(crate) fn dispatch_query(&mut self, query: P::Query, deadline: Duration, now: Duration) -> Asked<P, W> {
+        if !self.may_hold(now) {
+            return Asked::NoStickyPoller(query);
+        }
+        let pending = Pending { query, deadline };
+        if !self.waiting.is_empty() {
+            return Asked::Matched(self.serve(Item::Query(pending), now).expect("a poller waits"));
+        }
+        match self.queries.push(pending, self.options.queries_max) {
+            Ok(()) => Asked::Queued,
+            Err(query) => Asked::TooMany(query),
+        }
+    }
+
+    pub(crate) fn cancel_query(&mut self, id: &<P::Query as Identified>::Id) -> bool {
+        self.queries.cancel(id)
+    }
+
+    pub(crate) fn pulled(&mut self, found: Found<P::Task>, now: Duration) {
+        for _ in 0..self.backlog.pulled(found, now) {
+            self.added.count(now);
+        }
+    }
+
+    pub(crate) fn mark_all(&mut self, shard: u32, now: Duration) {
+        self.backlog.mark_all(shard, now);
+    }
+
+    pub(crate) fn forget(&mut self, shard: u32) {
+        self.backlog.forget(shard);
+    }
+
+    pub(crate) fn take_asks(&mut self) -> Vec<Ask<<P::Task as Identified>::Id>> {
+        self.backlog.take_asks()
+    }
+
+    /// When [`Queue::next`] is to be called though nothing happened, if this was not told before. Moments after the
+    /// next sweep are not told: that calls it anyway.
+    pub(crate) fn take_alarm(&mut self, now: Duration) -> Option<Duration> {
+        let horizon = now.saturating_add(self.options.sweep_interval);
+        let starved = !self.waiting.is_empty() && !self.backlog.is_empty();
+        let wanted = if starved { self.bucket.ready_at().filter(|at| *at <= horizon) } else { None };
+        if wanted == self.alarm {
+            return None;
+        }
+        self.alarm = wanted;
+        wanted
+    }
+
+    /// Lets go of what expires with time. Answers what a sticky queue held whose worker has gone.
+    pub(crate) fn sweep(&mut self, now: Duration) -> Orphans<P> {
+        if self.seen.prune(now, &self.options) {
+            self.bucket.clear();
+        }
+        self.queries.expire(now);
+        if !self.may_hold(now) {
+            return self.drain();
+        }
+        self.backlog.sweep(now, self.options.pull_retry);
+        Orphans { tasks: Vec::new(), queries: Vec::new(), shards_with_more: Vec::new() }
+    }
+
+    /// Gives everything up: waiting polls end, what is held is handed back.
+    pub(crate) fn unload(&mut self) -> Orphans<P> {
+        self.end_polls();
+        self.last_poll = None;
+        self.drain()
+    }
+
+    /// Ends all polls that wait.
+    pub(crate) fn end_polls(&mut self) {
+        self.waiting.clear();
+        for reservation in self.reserved.values_mut() {
+            *reservation = Reservation::Overdue;
+        }
+    }
+
+    /// Nothing is lost if this queue is forgotten.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.is_empty()
+            && self.reserved.is_empty()
+            && self.backlog.is_clear()
+            && self.queries.is_empty()
+            && self.seen.is_empty()
+    }
+
+    pub(crate) fn is_polled(&self) -> bool {
+        !self.seen.is_empty()
+    }
+
+    pub(crate) fn describe(&mut self, now: Duration, wall: UnixNanos) -> QueueStats {
+        QueueStats {
+            pollers: self.seen.list(now, wall),
+            backlog_count_hint: u64::try_from(self.backlog.len()).unwrap_or(u64::MAX),
+            backlog_is_larger: self.backlog.has_more(),
+            backlog_age: self.backlog.oldest_since().map(|since| now.saturating_sub(since)),
+            tasks_add_rate: self.added.per_second(now),
+            tasks_dispatch_rate: self.dispatched.per_second(now),
+            waiting: self.waiting.len(),
+        }
+    }
+
+    /// A sticky queue holds nothing for a worker that seems to have gone.
+    fn may_hold(&self, now: Duration) -> bool {
+        let seen_lately = |at: Duration| now.saturating_sub(at) < self.options.sticky_poller_gone;
+        !self.sticky || !self.waiting.is_empty() || !self.reserved.is_empty() || self.last_poll.is_some_and(seen_lately)
+    }
+
+    fn drain(&mut self) -> Orphans<P> {
+        let (tasks, shards_with_more) = self.backlog.drain();
+        Orphans { tasks, queries: self.queries.drain(), shards_with_more }
+    }
+
+    fn serve(&mut self, item: Item<P>, now: Duration) -> Option<Delivery<P, W>> {
+        let (_, waiter) = self.waiting.pop_first()?;
+        self.last_poll = Some(now);
+        Some(Delivery { to: waiter.to, item })
+    }
+}
+
+#[cfg(test)]
+mod tests;
