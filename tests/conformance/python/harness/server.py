@@ -140,6 +140,9 @@ class OracleServer(Server):
             self.binary, "server", "start-dev", "--headless",
             "--port", str(self.port),
             *self.database,
+            # Else a delete waits until queues have told how far they are, which they do once or twice a minute.
+            "--dynamic-config-value", "history.transferProcessorEnsureCloseBeforeDelete=false",
+            "--dynamic-config-value", "history.visibilityProcessorEnsureCloseBeforeDelete=false",
             "--log-level", "error",
             *self.extra,
         ]  # fmt: skip
