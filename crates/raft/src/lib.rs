@@ -1,1 +1,24 @@
-//! Not built yet.
+//! Many Raft groups over one write-ahead log. The only crate that names openraft, and none of openraft's types leaves
+//! it; it knows no workflow: batches, replies and marks are bytes to it.
+//!
+//! A [`Node`] runs the groups of a node. A [`Group`] takes proposals and reads. A [`Machine`] is what a group's owner
+//! implements: the replicated state. Entries count from 1, so that 0 means "nothing".
+
+mod codec;
+mod group;
+mod log;
+mod machine;
+mod network;
+mod node;
+mod proposal;
+mod responder;
+mod runtime;
+mod types;
+
+pub use codec::CodecError;
+pub use group::{CheckpointError, Group, GroupConfig, Leadership, StartError, Timing};
+pub use machine::{Committed, Machine, MachineError, Payload, Recovered};
+pub use node::{Node, NodeConfig};
+pub use proposal::{ProposeError, ReadError};
+pub use types::NodeId;
+pub use weft_store::wal::GroupId;

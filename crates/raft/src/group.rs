@@ -1,0 +1,314 @@
+//! One Raft group on this node: proposals, reads, leadership, checkpoints.
+//!
+//! Invariants: proposals enter the log in the order of the calls of [`Group::propose`]; a term belongs to one run of
+//! one node, because a node that starts again never resumes the leadership it had but is elected anew: entries that
+//! it had sent but not yet on disk would otherwise be written differently under the same term and index. With one
+//! voter a group is elected at once and has no ticks: when idle, it does nothing at all.
+//!
+//! It deliberately does not know what a batch means, nor when to make a checkpoint.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use futures::FutureExt;
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::metrics::RaftServerMetrics;
+use openraft::type_config::alias::WatchReceiverOf;
+use openraft::{Config, ReadPolicy, ServerState, SnapshotPolicy};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use weft_store::wal::GroupLog;
+
+use crate::codec::{self, CodecError, Mark};
+use crate::log::LogStore;
+use crate::machine::{Adapter, Machine, MachineError, Shared};
+use crate::network::Alone;
+use crate::proposal::{self, Health, ProposeError, Raft, ReadError};
+use crate::responder::Answer;
+use crate::runtime;
+use crate::types::{self, Batch, NodeId, Types};
+
+/// Proposals that may wait for openraft before [`ProposeError::Full`].
+const PROPOSALS_WAITING_MAX: u64 = 4096;
+
+/// Entries that openraft hands to the log in one append.
+const APPEND_ENTRIES_MAX: u64 = 1024;
+
+/// How a group behaves.
+#[derive(Clone, Debug)]
+pub struct GroupConfig {
+    pub node: NodeId,
+    /// All randomness of the group (election timeouts, phases of ticks) comes from it.
+    pub seed: u64,
+    pub timing: Timing,
+}
+
+/// How soon a lost leader is missed. Without effect while a group has one voter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    pub heartbeat_ms: u64,
+    pub election_min_ms: u64,
+    pub election_max_ms: u64,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self { heartbeat_ms: 100, election_min_ms: 500, election_max_ms: 1000 }
+    }
+}
+
+/// Who leads a group, as far as this node knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leadership {
+    pub term: u64,
+    pub leader: Option<NodeId>,
+    /// This node leads, and its vote for itself is on disk. Proposals may still find out that it no longer does.
+    pub mine: bool,
+}
+
+/// Why a group does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the state machine cannot be read: {0}")]
+    Machine(#[from] MachineError),
+    #[error("the state machine's mark cannot be read: {0}")]
+    Mark(#[from] CodecError),
+    #[error("the state machine has a checkpoint at entry {checkpoint} but applied entry {applied} last")]
+    CheckpointAhead { checkpoint: u64, applied: u64 },
+    #[error("the state machine has applied entry {applied}, which the log, that ends at {last}, does not have")]
+    MachineAhead { applied: u64, last: u64 },
+    #[error("the timing makes no sense: {0}")]
+    Timing(String),
+    #[error("the group cannot start: {0}")]
+    Raft(String),
+}
+
+/// Why a checkpoint was not taken note of. Nothing was purged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CheckpointError {
+    #[error("the checkpoint's mark cannot be read: {0}")]
+    Mark(#[from] CodecError),
+    #[error("a checkpoint at entry {index} is ahead of entry {applied}, the last one applied")]
+    Ahead { index: u64, applied: u64 },
+    #[error("the group has stopped")]
+    Stopped,
+}
+
+/// A handle to a running group. When the last one is gone the group stops, as a crash would stop it.
+#[derive(Clone)]
+pub struct Group {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    raft: Raft,
+    log: GroupLog,
+    shared: Arc<Shared>,
+    leadership: watch::Receiver<Leadership>,
+    watcher: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Group {
+    /// Starts the group from its log and its machine, and creates it if the log has nothing of it. When this returns,
+    /// everything that was known to be committed is applied again; leadership follows on its own.
+    pub async fn start(config: &GroupConfig, log: GroupLog, machine: Arc<dyn Machine>) -> Result<Self, StartError> {
+        let recovered = machine.recover().await?;
+        let applied = recovered.applied.map(codec::read_mark).transpose()?;
+        let checkpoint = recovered.checkpoint.map(codec::read_mark).transpose()?;
+        check_order(index_of(checkpoint.as_ref()), index_of(applied.as_ref()), last_index(&log))?;
+        let adapter = Adapter::new(machine, log.clone(), applied, checkpoint);
+        let shared = adapter.shared();
+        let settings = Arc::new(settings(&config.timing)?);
+        let raft = Raft::new(config.node, settings, Alone, LogStore::new(log.clone()), adapter);
+        let raft = runtime::seeded(config.seed, raft).await.map_err(refused)?;
+        stand_for_election(&raft, config.node).await?;
+
+        let (sender, leadership) = watch::channel(Leadership::default());
+        let inner = Arc::new(Inner { raft, log, shared, leadership, watcher: Mutex::new(None) });
+        let watcher = tokio::spawn(follow(Arc::downgrade(&inner), inner.raft.server_metrics(), config.node, sender));
+        *inner.watcher.lock() = Some(watcher);
+        Ok(Self { inner })
+    }
+
+    /// Proposes a batch. It has its place among the group's proposals when this returns, before the first poll; the
+    /// future gives the machine's reply once the batch is committed and applied. Dropping it takes nothing back.
+    pub fn propose(&self, batch: Bytes) -> impl Future<Output = Result<Bytes, ProposeError>> + Send + use<> {
+        let inner = Arc::clone(&self.inner);
+        let (answer, outcome) = Answer::new();
+        let enqueue = inner.raft.client_write_ff(Batch(batch), Some(answer));
+        // Polled once and outside of tokio's budget, so that it waits only for room, which is not worth waiting for.
+        let enqueued = tokio::task::unconstrained(enqueue).now_or_never();
+        async move {
+            match enqueued {
+                Some(Ok(())) => proposal::outcome(&inner.raft, &inner.shared, outcome).await,
+                Some(Err(_)) | None => Err(proposal::refused(&inner.raft, &inner.shared)),
+            }
+        }
+    }
+
+    /// The index that must be applied before a read that arrived before this call may be answered. Leadership is
+    /// confirmed after the call, by asking a majority; leases are not used.
+    pub fn read_index(&self) -> impl Future<Output = Result<u64, ReadError>> + Send + use<> {
+        let inner = Arc::clone(&self.inner);
+        async move {
+            let read = inner.raft.get_read_linearizer(ReadPolicy::ReadIndex).await.map_err(proposal::read_error)?;
+            Ok(types::index(read.read_log_id().index()))
+        }
+    }
+
+    /// Waits until the machine has applied the entry at `index`.
+    pub async fn wait_applied(&self, index: u64) -> Result<(), ReadError> {
+        let mut applied = self.applied();
+        let reached = applied.wait_for(|applied| *applied >= index);
+        reached.await.map(|_| ()).map_err(|_| ReadError::Stopped)
+    }
+
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.inner.leadership.clone()
+    }
+
+    /// The index of the last entry that the machine has applied; 0 for none.
+    pub fn applied(&self) -> watch::Receiver<u64> {
+        self.inner.shared.applied.subscribe()
+    }
+
+    /// The index of the last entry in this node's log, purged ones included; 0 for none.
+    pub fn last_log_index(&self) -> u64 {
+        last_index(&self.inner.log)
+    }
+
+    /// Why the group failed, if it did: the node has to stop.
+    pub fn fault(&self) -> Option<Arc<str>> {
+        match proposal::health(&self.inner.raft, &self.inner.shared) {
+            Health::Running | Health::Stopped => None,
+            Health::Failed(fault) => Some(fault),
+        }
+    }
+
+    /// The machine's state up to `mark` is durable and published as such: the log up to it is not needed any more.
+    pub async fn checkpointed(&self, mark: Bytes) -> Result<(), CheckpointError> {
+        let mark = codec::read_mark(mark)?;
+        let (index, applied) = (index_of(Some(&mark)), *self.inner.shared.applied.borrow());
+        if index > applied {
+            return Err(CheckpointError::Ahead { index, applied });
+        }
+        {
+            let mut checkpoint = self.inner.shared.checkpoint.lock();
+            if index_of(checkpoint.as_ref()) >= index {
+                return Ok(());
+            }
+            *checkpoint = Some(mark);
+        }
+        self.inner.raft.trigger().snapshot().await.map_err(|_| CheckpointError::Stopped)
+    }
+
+    /// Stops the group. What is not answered yet is answered `Unknown`. The log and the machine stay as they are.
+    pub async fn shutdown(&self) {
+        // The only error is that openraft's task panicked: it has stopped.
+        let _ = self.inner.raft.shutdown().await;
+        let watcher = self.inner.watcher.lock().take();
+        if let Some(watcher) = watcher {
+            // It ends with openraft's task, and has nothing to tell.
+            let _ = watcher.await;
+        }
+    }
+}
+
+fn index_of(mark: Option<&Mark>) -> u64 {
+    mark.map_or(0, |mark| types::index(mark.applied.index))
+}
+
+fn last_index(log: &GroupLog) -> u64 {
+    let state = log.state();
+    state.last.max(state.purged.map(|(index, _)| index)).unwrap_or(0)
+}
+
+/// A machine that knows more than the log stands on a log that lost something, or on another one's.
+fn check_order(checkpoint: u64, applied: u64, last: u64) -> Result<(), StartError> {
+    if checkpoint > applied {
+        return Err(StartError::CheckpointAhead { checkpoint, applied });
+    }
+    if applied > last {
+        return Err(StartError::MachineAhead { applied, last });
+    }
+    Ok(())
+}
+
+fn settings(timing: &Timing) -> Result<Config, StartError> {
+    let config = Config {
+        cluster_name: "weft".to_owned(),
+        heartbeat_interval: timing.heartbeat_ms,
+        election_timeout_min: timing.election_min_ms,
+        election_timeout_max: timing.election_max_ms,
+        max_append_entries: Some(APPEND_ENTRIES_MAX),
+        api_channel_size: Some(PROPOSALS_WAITING_MAX),
+        // Checkpoints say when the log may be purged, and then all of it.
+        snapshot_policy: SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: 0,
+        // Ticks begin when a group has a second voter; see `follow`.
+        enable_tick: false,
+        enable_pre_vote: Some(true),
+        // See the invariant about terms above.
+        enable_leader_restore: Some(false),
+        ..Config::default()
+    };
+    config.validate().map_err(|error| StartError::Timing(error.to_string()))
+}
+
+fn refused(error: impl std::fmt::Display) -> StartError {
+    StartError::Raft(error.to_string())
+}
+
+/// Creates the group if its log is empty, and elects this node at once if nobody else has a vote.
+async fn stand_for_election(raft: &Raft, node: NodeId) -> Result<(), StartError> {
+    if !raft.is_initialized().await.map_err(refused)? {
+        return raft.initialize(BTreeMap::from([(node, ())])).await.map_err(refused);
+    }
+    let alone = raft.with_raft_state(move |state| votes_alone(state.membership_state.effective(), node)).await;
+    if alone.map_err(refused)? {
+        raft.trigger().elect(false).await.map_err(refused)?;
+    }
+    Ok(())
+}
+
+fn votes_alone(membership: &types::StoredMembership, node: NodeId) -> bool {
+    membership.voter_ids().eq([node])
+}
+
+type Metrics = WatchReceiverOf<Types, RaftServerMetrics<Types>>;
+
+/// Publishes who leads, and lets openraft tick while there are other voters, until openraft stops.
+async fn follow(inner: Weak<Inner>, mut metrics: Metrics, node: NodeId, leadership: watch::Sender<Leadership>) {
+    loop {
+        let (now, alone) = {
+            let metrics = metrics.borrow_watched();
+            (leadership_of(&metrics, node), metrics.membership_config.voter_ids().eq([node]))
+        };
+        if let Some(inner) = inner.upgrade() {
+            inner.raft.runtime_config().tick(!alone);
+        }
+        publish(&leadership, now);
+        if metrics.changed().await.is_err() {
+            let term = leadership.borrow().term;
+            return publish(&leadership, Leadership { term, leader: None, mine: false });
+        }
+    }
+}
+
+fn publish(leadership: &watch::Sender<Leadership>, now: Leadership) {
+    leadership.send_if_modified(|known| {
+        let changed = *known != now;
+        *known = now;
+        changed
+    });
+}
+
+fn leadership_of(metrics: &RaftServerMetrics<Types>, node: NodeId) -> Leadership {
+    let vote = &metrics.vote;
+    let leader = Some(vote.leader_id.voted_for).filter(|_| vote.committed);
+    let mine = metrics.state == ServerState::Leader && leader == Some(node);
+    Leadership { term: vote.leader_id.term, leader, mine }
+}

@@ -1,0 +1,99 @@
+//! openraft's own suite for storage, over the write-ahead log on a simulated disk.
+//!
+//! The suite wants a state machine that applies entries that no log has and installs snapshots; the one of this crate
+//! rightly does neither, so the suite gets a small faithful one from here.
+
+use std::path::Path;
+
+use openraft::storage::{EntryResponder, RaftStateMachine};
+use openraft::testing::log::{StoreBuilder, Suite};
+use openraft::{RaftSnapshotBuilder, Snapshot, SnapshotMeta, StorageError};
+use weft_env::Lane;
+use weft_env::disk::SimDisk;
+use weft_store::wal::{GroupId, Options, Wal};
+
+use super::*;
+use crate::runtime;
+use crate::types::{EntryPayload, Leader, NodeId, Reply, StoredMembership};
+
+type Meta = SnapshotMeta<Leader, NodeId, ()>;
+type State = (Option<LogId>, StoredMembership);
+
+/// A state machine that is nothing but how far it has come.
+#[derive(Clone, Default)]
+struct Position {
+    state: State,
+    snapshot: Option<State>,
+}
+
+impl Position {
+    fn meta((last, membership): State) -> Meta {
+        SnapshotMeta { last_log_id: last, last_membership: membership }
+    }
+}
+
+impl RaftStateMachine<Types> for Position {
+    type SnapshotData = State;
+    type SnapshotBuilder = Self;
+
+    async fn applied_state(&mut self) -> io::Result<State> {
+        Ok(self.state.clone())
+    }
+
+    async fn apply<Strm>(&mut self, entries: Strm) -> io::Result<()>
+    where
+        Strm: Stream<Item = io::Result<EntryResponder<Types>>> + Unpin + OptionalSend,
+    {
+        use futures::TryStreamExt;
+        entries
+            .try_for_each(|(entry, responder)| {
+                self.state.0 = Some(entry.log_id);
+                if let EntryPayload::Membership(membership) = entry.payload {
+                    self.state.1 = StoredMembership::new(Some(entry.log_id), membership);
+                }
+                if let Some(responder) = responder {
+                    responder.send(Reply(bytes::Bytes::new()));
+                }
+                std::future::ready(Ok(()))
+            })
+            .await
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Self {
+        self.snapshot = Some(self.state.clone());
+        self.clone()
+    }
+
+    async fn install_snapshot(&mut self, _meta: &Meta, state: State) -> io::Result<()> {
+        self.state = state.clone();
+        self.snapshot = Some(state);
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot<Leader, NodeId, (), State>>> {
+        Ok(self.snapshot.clone().map(|state| Snapshot { meta: Self::meta(state.clone()), snapshot: state }))
+    }
+}
+
+impl RaftSnapshotBuilder<Types> for Position {
+    type SnapshotData = State;
+
+    async fn build_snapshot(&mut self) -> io::Result<Snapshot<Leader, NodeId, (), State>> {
+        Ok(Snapshot { meta: Self::meta(self.state.clone()), snapshot: self.state.clone() })
+    }
+}
+
+struct Builder;
+
+impl StoreBuilder<Types, LogStore, Position> for Builder {
+    async fn build(&self) -> Result<((), LogStore, Position), StorageError<Types>> {
+        let opened = Wal::open(Arc::new(SimDisk::new(1)), Path::new("/log"), Options::default(), Lane::inline());
+        let (wal, _) = opened.expect("a fresh simulated disk takes a log");
+        Ok(((), LogStore::new(wal.group(GroupId(0))), Position::default()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_passes_openrafts_own_suite() {
+    runtime::seeded(1, Suite::test_all(Builder)).await.expect("the suite passes");
+}
