@@ -26,7 +26,12 @@ enum Holds {
 
 /// The canonical bytes of a message of the public API.
 ///
-/// A message that the table does not know does not compile.
+/// A message that the table does not know does not compile:
+///
+/// ```compile_fail
+/// use weft_protocol::api::temporal::cloud::region::v1::Region;
+/// weft_protocol::encode_canonical(&Region::default());
+/// ```
 pub fn encode_canonical<M: Message + Name>(message: &M) -> Vec<u8> {
     let mut bytes = message.encode_to_vec();
     sort_maps::<M>(&mut bytes);
