@@ -4,5 +4,6 @@
 //! Invariant: only the log is synced before an acknowledgement; the applied state may be behind it, never ahead.
 //! Deliberately not here: what the bytes mean (`weft-rows`) and who writes them when (`weft-raft`, `weft-shard`).
 
+pub mod datadir;
 pub mod state;
 pub mod wal;

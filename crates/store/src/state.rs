@@ -66,6 +66,11 @@ pub trait StateStore: StateView {
     /// The store as it is now, unchanged by what comes later. Keeping one for long keeps old data alive.
     fn view(&self) -> Result<Box<dyn StateView>, StoreError>;
 
+    /// Does in advance what the first writes would wait for. Called in the background once a node is ready.
+    fn prepare(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Makes everything durable and the next opening fast. Called once at a graceful end, when nothing writes any
     /// more; leaving it out loses nothing that was persisted.
     fn close(&self) -> Result<(), StoreError>;

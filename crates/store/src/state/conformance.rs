@@ -293,6 +293,7 @@ fn clean_end_keeps_a_prefix(open: &Opener) {
 
 fn closing_keeps_everything(open: &Opener) {
     let store = open();
+    ok(store.prepare());
     put(&*store, &[(FIRST, "a", "1"), (MIDDLE, "b", "2")]);
     ok(store.close());
     drop(store);

@@ -1,8 +1,8 @@
 //! The default backend: fjall, one database per node and one keyspace per table.
 //!
 //! A batch goes to fjall's journal without an fsync; `persist` is the fsync. Keyspaces are made when their table is
-//! first written, because each costs some twenty fsyncs and a node must start at once on an empty directory; until
-//! then the table reads as empty. A keyspace is named by its table's number, so renaming a table loses nothing.
+//! first written, or by `prepare` in the background, because each costs some twenty fsyncs and a node must start at
+//! once on an empty directory; until then the table reads as empty. A keyspace is named by its table's number, so renaming a table loses nothing.
 //!
 //! fjall blocks in writes when its compaction is behind, and after any failed write it refuses all later ones
 //! ([`StoreError::Faulted`]) until it is opened again.
@@ -140,6 +140,11 @@ impl StateStore for FjallStore {
 
     fn view(&self) -> Result<Box<dyn StateView>, StoreError> {
         Ok(Box::new(FjallView { keyspaces: self.keyspaces.clone(), snapshot: self.database.snapshot() }))
+    }
+
+    fn prepare(&self) -> Result<(), StoreError> {
+        let tables = (0..=u8::MAX).filter(|table| self.keyspaces.tables.check(*table).is_ok());
+        tables.map(|table| self.keyspaces.make(&self.database, table)).try_for_each(|made| made.map(drop))
     }
 
     fn close(&self) -> Result<(), StoreError> {

@@ -97,12 +97,16 @@ fn closing_leaves_nothing_to_read_from_the_journal() {
 }
 
 #[test]
-fn a_table_that_was_never_written_costs_nothing() {
+fn a_table_costs_nothing_until_it_is_written_or_prepared() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     assert_eq!(store.get(1, b"k").unwrap(), None);
     assert_eq!(store.database.keyspace_count(), 0);
-    write(&store, 0..1);
+    let mut batch = WriteBatch::new();
+    batch.put(1, "k", "v");
+    store.apply(batch).unwrap();
+    assert_eq!(store.database.keyspace_count(), 1);
+    store.prepare().unwrap();
     assert_eq!(store.database.keyspace_count(), 2);
 }
 
