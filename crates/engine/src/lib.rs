@@ -10,6 +10,8 @@
 
 extern crate alloc;
 
+mod handle;
+
 mod answer;
 mod ids;
 pub mod limits;
@@ -21,7 +23,36 @@ mod time;
 mod tracked;
 mod transition;
 
+mod buffer;
+mod change;
+mod check;
+mod deadline;
+mod event;
+mod finish;
+mod fold;
+mod settle;
+mod visibility;
+
+mod activity;
+mod cancel;
+mod chain;
+mod close;
+mod command;
+mod cron;
+mod delete;
+mod payload;
+mod query;
+mod retry;
+mod signal;
+mod start;
+mod terminate;
+mod timer;
+mod workflow_task;
+
 pub use answer::*;
+pub use deadline::{ActivityDeadline, Deadline, earliest};
+pub use fold::rebuild;
+pub use handle::handle;
 pub use ids::*;
 pub use limits::Settings;
 pub use moment::{Calendar, Moment, Namespace};
@@ -31,3 +62,4 @@ pub use state::{Execution, Workflow};
 pub use time::{Timestamp, span_from_wire, wire_span};
 pub use tracked::{Changed, Tracked};
 pub use transition::*;
+pub use visibility::info;

@@ -3,6 +3,7 @@
 //! Invariant: the engine reads nothing that is not here, in the state or in the request; so it gives the same transition
 //! for the same input, and replicas get the outcome with the transition instead of computing it.
 
+use alloc::{collections::BTreeMap, string::String, sync::Arc};
 use core::time::Duration;
 
 use crate::{
@@ -28,8 +29,10 @@ pub struct Moment<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Namespace {
     pub id: NamespaceId,
-    pub name: alloc::sync::Arc<str>,
+    pub name: Arc<str>,
     pub retention: Duration,
+    /// Search attributes that may be set: name to `IndexedValueType` as on the wire.
+    pub search_attributes: Arc<BTreeMap<String, i32>>,
 }
 
 /// Cron arithmetic: pure, but it needs time zone data, so it is handed in.

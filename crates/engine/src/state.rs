@@ -14,7 +14,7 @@ use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 pub use activity::{Activity, ActivityStage, Heartbeat, RetryPolicy};
 pub use core_state::{
     AnsweredActivity, AnsweredWorkflowTask, AttachedRequest, BranchId, CancelRequest, CloseFacts, Core, Hash, Start,
-    Status, Sticky, WorkerFacts,
+    Status, Sticky, TaskVerdict, WorkerFacts,
 };
 pub use timer::Timer;
 use weft_protocol::api::{history::HistoryEvent, query::WorkflowQuery};
@@ -109,6 +109,23 @@ impl Workflow {
 }
 
 impl Execution {
+    /// Takes back what a request did to everything but the core.
+    pub(crate) fn rollback(&mut self) {
+        self.activities.rollback();
+        self.timers.rollback();
+        self.buffered.rollback();
+        self.signal_requests.rollback();
+        self.volatile.queries.rollback();
+    }
+
+    /// A request did something to a part that has rows, other than the core.
+    pub(crate) fn has_dirty_rows(&self) -> bool {
+        self.activities.is_dirty()
+            || self.timers.is_dirty()
+            || self.buffered.is_dirty()
+            || self.signal_requests.is_dirty()
+    }
+
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.core.closed.is_none()

@@ -13,6 +13,9 @@ pub struct Tracked<K, V> {
     before: BTreeMap<K, Option<Arc<V>>>,
 }
 
+/// What a request did to a map: each touched key with what stood there before.
+pub type Differences<K, V> = Vec<(Option<Arc<V>>, Changed<K, V>)>;
+
 /// What became of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changed<K, V> {
@@ -90,6 +93,11 @@ impl<K: Ord + Clone, V> Tracked<K, V> {
         }
     }
 
+    /// Some key was touched since the last commit.
+    pub fn is_dirty(&self) -> bool {
+        !self.before.is_empty()
+    }
+
     /// Undoes everything since the last commit.
     pub fn rollback(&mut self) {
         for (key, old) in core::mem::take(&mut self.before) {
@@ -105,7 +113,7 @@ impl<K: Ord + Clone, V> Tracked<K, V> {
     }
 
     /// Accepts everything since the last commit and says what it was, with what stood there before.
-    pub fn commit(&mut self) -> Vec<(Option<Arc<V>>, Changed<K, V>)> {
+    pub fn commit(&mut self) -> Differences<K, V> {
         core::mem::take(&mut self.before)
             .into_iter()
             .filter_map(|(key, old)| match (self.map.get(&key), old) {

@@ -112,13 +112,25 @@ pub struct AttachedRequest {
     pub event_id: EventId,
 }
 
-/// The last workflow task that was completed, so that a repeated answer is recognised (rule 2).
+/// The last workflow task that a worker answered, so that a repeated answer is recognised (rule 2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnsweredWorkflowTask {
     pub scheduled_event_id: EventId,
     pub started_event_id: EventId,
     pub started_at: Timestamp,
     pub attempt: u32,
+    pub verdict: TaskVerdict,
+}
+
+/// What was said to the worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskVerdict {
+    /// Its completion was taken.
+    Completed,
+    /// Its completion was wrong, and that was recorded.
+    Rejected,
+    /// It said itself that the task failed, and that was recorded.
+    Failed,
 }
 
 /// The last activity attempt that was answered, so that a repeated answer is recognised (rule 2).
@@ -147,6 +159,39 @@ pub struct CloseFacts {
     pub new_run: Option<RunId>,
     /// When retention removes it.
     pub remove_at: Timestamp,
+}
+
+impl Core {
+    /// Nothing of it changed since `before` was copied from it. Shared parts are compared by identity: a handler that
+    /// changes one puts a new one in its place. Every field is named, so that a new one cannot be forgotten here.
+    #[must_use]
+    pub fn unchanged_since(&self, before: &Self) -> bool {
+        let Self { run, start, branch, started_by, next_event_id, history_bytes, head, state_transitions, .. } = self;
+        let Self { last_event_at, first_task_at, run_expires_at, execution_expires_at, task, .. } = self;
+        let Self { last_completed_task, sticky, cancel, signals, memo, search_attributes, attached, .. } = self;
+        let Self { closing, task_problems, answered_task, answered_activity, last_worker, closed, wake_at, .. } = self;
+        Arc::ptr_eq(start, &before.start)
+            && Arc::ptr_eq(memo, &before.memo)
+            && Arc::ptr_eq(search_attributes, &before.search_attributes)
+            && Arc::ptr_eq(last_worker, &before.last_worker)
+            && *next_event_id == before.next_event_id
+            && *history_bytes == before.history_bytes
+            && *state_transitions == before.state_transitions
+            && *last_event_at == before.last_event_at
+            && *first_task_at == before.first_task_at
+            && *run_expires_at == before.run_expires_at
+            && *execution_expires_at == before.execution_expires_at
+            && *task == before.task
+            && *last_completed_task == before.last_completed_task
+            && *signals == before.signals
+            && *closing == before.closing
+            && *task_problems == before.task_problems
+            && *wake_at == before.wake_at
+            && (sticky, cancel, attached) == (&before.sticky, &before.cancel, &before.attached)
+            && (answered_task, answered_activity) == (&before.answered_task, &before.answered_activity)
+            && (run, branch, started_by) == (&before.run, &before.branch, &before.started_by)
+            && (head, closed) == (&before.head, &before.closed)
+    }
 }
 
 impl Status {

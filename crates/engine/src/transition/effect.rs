@@ -49,7 +49,7 @@ pub enum Effect {
 /// How an attached query ended.
 #[derive(Clone, Debug)]
 pub enum QueryOutcome {
-    Result(WorkflowQueryResult),
+    Result(Box<WorkflowQueryResult>),
     /// No workflow task carries it any more: dispatch it by itself.
     Release(Box<DirectQuery>, Arc<WorkflowQuery>),
     /// Workflow tasks keep failing.

@@ -1,0 +1,130 @@
+//! Runs that follow a run: by continue-as-new, retry or cron. One chain has one first run and one deadline.
+
+use alloc::string::ToString;
+use core::time::Duration;
+
+use weft_protocol::api::{
+    command::ContinueAsNewWorkflowExecutionCommandAttributes, common::Payloads, enums::ContinueAsNewInitiator,
+    failure::Failure, history::WorkflowExecutionStartedEventAttributes,
+};
+
+use crate::{
+    change::{Change, Run},
+    event,
+    ids::{EventId, RequestId, RunId},
+    refusal::Refusal,
+    state::{Execution, Start},
+    time::{span_from_wire, wire_span},
+    workflow_task::schedule,
+};
+
+/// What is different in the next run.
+#[derive(Debug)]
+pub(crate) struct Next {
+    pub(crate) initiator: ContinueAsNewInitiator,
+    /// How long its first workflow task waits.
+    pub(crate) backoff: Duration,
+    pub(crate) attempt: u32,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) last_result: Option<Payloads>,
+}
+
+/// Starts the run that follows by retry or cron: the same start again.
+pub(crate) fn follow(change: &mut Change<'_>, id: &RunId, next: Next) -> Result<(), Refusal> {
+    let new_run = change.at.new_run.clone();
+    let run = change.run(id).ok_or(Refusal::WorkflowNotFound)?;
+    let attributes = inherited(&run, &new_run, next);
+    create(change, id, attributes)
+}
+
+/// Ends the run and starts the next one as the workflow wants it.
+pub(crate) fn continue_as_new(
+    change: &mut Change<'_>,
+    id: &RunId,
+    task: EventId,
+    command: ContinueAsNewWorkflowExecutionCommandAttributes,
+) -> Result<(), Refusal> {
+    let new_run = change.at.new_run.clone();
+    let mut run = change.run(id).ok_or(Refusal::WorkflowNotFound)?;
+    let attributes = continued(&run, &new_run, command);
+    run.append(event::workflow::continued_as_new(task, &attributes, &new_run));
+    create(change, id, attributes)
+}
+
+fn create(
+    change: &mut Change<'_>,
+    old: &RunId,
+    attributes: WorkflowExecutionStartedEventAttributes,
+) -> Result<(), Refusal> {
+    let new_run = change.at.new_run.clone();
+    let old = change.run(old).ok_or(Refusal::WorkflowNotFound)?;
+    let mut event = event::workflow::started(attributes);
+    event.user_metadata.clone_from(&old.core.start.user_metadata);
+    // No client asked for this run, so no client can repeat the asking.
+    let mut run = change.create(&new_run, RequestId::from(new_run.as_str()), event);
+    schedule::want(&mut run);
+    Ok(())
+}
+
+/// The old start, with its place in the chain moved on.
+fn inherited(old: &Execution, new_run: &RunId, next: Next) -> WorkflowExecutionStartedEventAttributes {
+    let start = &old.core.start.attributes;
+    WorkflowExecutionStartedEventAttributes {
+        continued_execution_run_id: old.core.run.to_string(),
+        original_execution_run_id: new_run.to_string(),
+        initiator: next.initiator as i32,
+        continued_failure: next.failure,
+        last_completion_result: next.last_result,
+        attempt: i32::try_from(next.attempt).unwrap_or(i32::MAX),
+        first_workflow_task_backoff: Some(wire_span(next.backoff)),
+        eager_execution_accepted: false,
+        ..start.clone()
+    }
+}
+
+/// What the command says; what it leaves out is as in the old run.
+fn continued(
+    run: &Run<'_>,
+    new_run: &RunId,
+    command: ContinueAsNewWorkflowExecutionCommandAttributes,
+) -> WorkflowExecutionStartedEventAttributes {
+    let start = &run.core.start;
+    let attributes = &start.attributes;
+    let initiator = match command.initiator() {
+        ContinueAsNewInitiator::Unspecified => ContinueAsNewInitiator::Workflow,
+        given => given,
+    };
+    let timeout = |given: Option<weft_protocol::Duration>, old: Duration| {
+        let given = given.as_ref().map(span_from_wire).filter(|span| !span.is_zero()).unwrap_or(old);
+        Some(wire_span(given))
+    };
+    let next = Next {
+        initiator,
+        backoff: min_backoff(run, start, command.backoff_start_interval.as_ref().map(span_from_wire)),
+        attempt: 1,
+        failure: command.failure,
+        last_result: command.last_completion_result,
+    };
+    let named = |name: &str| !name.is_empty();
+    WorkflowExecutionStartedEventAttributes {
+        workflow_type: command.workflow_type.filter(|it| named(&it.name)).or_else(|| attributes.workflow_type.clone()),
+        task_queue: command.task_queue.filter(|it| named(&it.name)).or_else(|| attributes.task_queue.clone()),
+        input: command.input,
+        workflow_run_timeout: timeout(command.workflow_run_timeout, start.run_timeout),
+        workflow_task_timeout: timeout(command.workflow_task_timeout, start.task_timeout),
+        retry_policy: command.retry_policy,
+        cron_schedule: command.cron_schedule,
+        header: command.header,
+        memo: command.memo,
+        search_attributes: command.search_attributes,
+        ..inherited(run, new_run, next)
+    }
+}
+
+/// A workflow that continues as new at once, again and again, is slowed down.
+fn min_backoff(run: &Run<'_>, start: &Start, given: Option<Duration>) -> Duration {
+    let lived = run.now().since(run.execution_time().min(run.now()).max(start.at));
+    let given = given.unwrap_or_default();
+    let least = run.at.settings.continue_as_new_min_interval;
+    if lived + given < least { least.saturating_sub(lived) } else { given }
+}

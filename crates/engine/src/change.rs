@@ -1,0 +1,261 @@
+//! A request being carried out: what it has changed so far, so that it can be finished as a transition or undone.
+//!
+//! Invariant: whoever changes a run takes it from [`Change::run`], which notes first what it was like; so `undo` restores
+//! every byte and `finish` (`finish.rs`) finds every difference. Events are written by [`Run::append`] and nowhere else.
+
+use alloc::{collections::BTreeMap, sync::Arc, vec, vec::Vec};
+use core::ops::{Deref, DerefMut};
+
+use prost::Message;
+use weft_protocol::api::history::HistoryEvent;
+
+use crate::{
+    buffer, fold,
+    ids::{EventId, RequestId, RunId},
+    moment::Moment,
+    refusal::Refusal,
+    request::Target,
+    state::{Core, CurrentRun, Execution, Status, Workflow},
+    time::Timestamp,
+    transition::Effect,
+};
+
+/// A request being carried out.
+pub(crate) struct Change<'a> {
+    pub(crate) at: &'a Moment<'a>,
+    pub(crate) workflow: &'a mut Workflow,
+    pub(crate) current_before: Option<CurrentRun>,
+    /// Runs that were taken for changing, and runs that were created.
+    pub(crate) drafts: BTreeMap<RunId, Draft>,
+    pub(crate) effects: Vec<Effect>,
+}
+
+/// What happened to one run so far.
+pub(crate) struct Draft {
+    /// `None` if this request created the run.
+    pub(crate) before: Option<Core>,
+    pub(crate) events: Vec<HistoryEvent>,
+    /// Commands are being carried out: what would wait for a worker waits until they are done.
+    pub(crate) holding: bool,
+    /// The run's wake row has fired.
+    pub(crate) woke: bool,
+    /// The run and its history go away.
+    pub(crate) removed: bool,
+}
+
+/// One run of a change, to be read and changed.
+pub(crate) struct Run<'r> {
+    pub(crate) at: &'r Moment<'r>,
+    execution: &'r mut Execution,
+    draft: &'r mut Draft,
+    effects: &'r mut Vec<Effect>,
+}
+
+impl<'a> Change<'a> {
+    pub(crate) fn begin(workflow: &'a mut Workflow, at: &'a Moment<'a>) -> Self {
+        let current_before = workflow.current.clone();
+        Self { at, workflow, current_before, drafts: BTreeMap::new(), effects: Vec::new() }
+    }
+
+    /// A loaded run, for changing it.
+    pub(crate) fn run(&mut self, run: &RunId) -> Option<Run<'_>> {
+        let execution = self.workflow.runs.get_mut(run)?;
+        if !self.drafts.contains_key(run) {
+            self.drafts.insert(run.clone(), Draft::of(Some(execution.core.clone())));
+        }
+        let draft = self.drafts.get_mut(run).expect("it was put there");
+        Some(Run { at: self.at, execution, draft, effects: &mut self.effects })
+    }
+
+    /// The run that a client means; an open one.
+    pub(crate) fn open_run(&mut self, target: &Target) -> Result<Run<'_>, Refusal> {
+        let run = self.resolve(target)?;
+        match self.workflow.runs.get(&run) {
+            Some(execution) if execution.is_open() => self.run(&run).ok_or(Refusal::WorkflowNotFound),
+            Some(_) | None => Err(self.missing(&run)),
+        }
+    }
+
+    /// The id of the run that a client means.
+    pub(crate) fn resolve(&self, target: &Target) -> Result<RunId, Refusal> {
+        let current = self.workflow.current.as_ref().ok_or(Refusal::WorkflowNotFound);
+        match (&target.first_run, &target.run) {
+            (Some(first), _) => current.and_then(|it| {
+                if it.first_run == *first { Ok(it.run.clone()) } else { Err(Refusal::WorkflowNotFound) }
+            }),
+            (None, Some(run)) => Ok(run.clone()),
+            (None, None) => current.map(|it| it.run.clone()),
+        }
+    }
+
+    /// Why a run cannot be taken for changing: it is closed, or it is not there.
+    fn missing(&self, run: &RunId) -> Refusal {
+        let known = self.workflow.runs.contains_key(run);
+        let current = self.workflow.current.as_ref().is_some_and(|current| current.run == *run);
+        if known || current { Refusal::WorkflowClosed } else { Refusal::WorkflowNotFound }
+    }
+
+    /// Adds the run that this start event creates, and makes it the current one.
+    pub(crate) fn create(&mut self, run: &RunId, request: RequestId, mut event: HistoryEvent) -> Run<'_> {
+        event.event_id = EventId::FIRST.0;
+        event.task_id = EventId::FIRST.0;
+        event.event_time = Some(self.at.now.wire());
+        let mut execution = fold::begin(run.clone(), request, &event).expect("the event is a start");
+        fold::place(&mut execution, &event);
+        let core = &execution.core;
+        self.workflow.current = Some(CurrentRun {
+            run: run.clone(),
+            first_run: core.start.first_run.clone(),
+            status: Status::Running,
+            started_by: core.started_by.clone(),
+            attached: Vec::new(),
+            started_at: core.start.at,
+        });
+        self.drafts.insert(run.clone(), Draft { events: vec![event], ..Draft::of(None) });
+        self.workflow.runs.insert(run.clone(), execution);
+        self.run(run).expect("it was put there")
+    }
+
+    /// Makes everything as it was when the change began.
+    pub(crate) fn undo(&mut self) {
+        for (run, draft) in core::mem::take(&mut self.drafts) {
+            match draft.before {
+                Some(before) => {
+                    if let Some(execution) = self.workflow.runs.get_mut(&run) {
+                        execution.core = before;
+                        execution.rollback();
+                    }
+                }
+                None => {
+                    self.workflow.runs.remove(&run);
+                }
+            }
+        }
+        self.workflow.current.clone_from(&self.current_before);
+        self.effects.clear();
+    }
+}
+
+impl Draft {
+    fn of(before: Option<Core>) -> Self {
+        Self { before, events: Vec::new(), holding: false, woke: false, removed: false }
+    }
+}
+
+impl Run<'_> {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.at.now
+    }
+
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Writes an event: gives it its number and time and folds it into the state. While a worker has a workflow task
+    /// (or commands are being carried out), an event that no command made waits in the buffer: it is folded now, but gets
+    /// its number when the task ends, and the answer is `EventId::NONE`.
+    pub(crate) fn append(&mut self, mut event: HistoryEvent) -> EventId {
+        let waits = self.draft.holding || self.execution.has_started_task();
+        if waits && buffer::is_buffered(event.event_type()) {
+            event.event_time = Some(self.at.now.wire());
+            fold::apply(self.execution, &event);
+            let order = self.execution.buffered.keys().next_back().map_or(0, |last| last + 1);
+            self.execution.buffered.put(order, event);
+            return EventId::NONE;
+        }
+        let id = self.number(&mut event);
+        fold::apply(self.execution, &event);
+        fold::place(self.execution, &event);
+        self.draft.events.push(event);
+        id
+    }
+
+    /// Gives an event its number, and a time that does not go back: its own if it has one, otherwise now.
+    fn number(&mut self, event: &mut HistoryEvent) -> EventId {
+        let core = &self.execution.core;
+        let own = event.event_time.as_ref().map_or(self.at.now, Timestamp::from_wire);
+        event.event_id = core.next_event_id.0;
+        event.task_id = core.next_event_id.0;
+        event.event_time = Some(own.max(core.last_event_at).wire());
+        core.next_event_id
+    }
+
+    /// From now until [`Run::flush`], events that no command made wait in the buffer.
+    pub(crate) fn hold(&mut self) {
+        self.draft.holding = true;
+    }
+
+    /// Writes what waited in the buffer; says whether anything did.
+    pub(crate) fn flush(&mut self) -> bool {
+        self.draft.holding = false;
+        let waiting = buffer::take(&mut self.execution.buffered);
+        let any = !waiting.is_empty();
+        let mut started = BTreeMap::new();
+        for mut event in waiting {
+            let id = self.number(&mut event);
+            buffer::patch(&mut event, id, &mut started);
+            fold::place(self.execution, &event);
+            self.draft.events.push(event);
+        }
+        any
+    }
+
+    /// The event with this number, if this request wrote it.
+    pub(crate) fn written(&self, id: EventId) -> Option<Arc<HistoryEvent>> {
+        self.draft.events.iter().find(|event| event.event_id == id.0).cloned().map(Arc::new)
+    }
+
+    /// Notes whether the run's wake row has fired: a wake that comes early is about nothing.
+    pub(crate) fn woke(&mut self) {
+        self.draft.woke = self.execution.core.wake_at.is_some_and(|at| at <= self.at.now);
+    }
+
+    pub(crate) fn has_woken(&self) -> bool {
+        self.draft.woke
+    }
+
+    /// As it was before the request; `None` if this request created it.
+    pub(crate) fn before(&self) -> Option<&Core> {
+        self.draft.before.as_ref()
+    }
+
+    /// It did not come closed into this request.
+    pub(crate) fn was_open(&self) -> bool {
+        self.before().is_none_or(|before| before.closed.is_none())
+    }
+
+    /// The request did something to it that is kept.
+    pub(crate) fn is_touched(&self) -> bool {
+        self.draft.woke
+            || self.execution.has_dirty_rows()
+            || self.before().is_none_or(|before| !self.execution.core.unchanged_since(before))
+    }
+
+    pub(crate) fn is_removed(&self) -> bool {
+        self.draft.removed
+    }
+
+    /// The run and all of its history go away with this request.
+    pub(crate) fn remove(&mut self) {
+        self.draft.removed = true;
+    }
+}
+
+impl Deref for Run<'_> {
+    type Target = Execution;
+
+    fn deref(&self) -> &Execution {
+        self.execution
+    }
+}
+
+impl DerefMut for Run<'_> {
+    fn deref_mut(&mut self) -> &mut Execution {
+        self.execution
+    }
+}
+
+/// The bytes that an event adds to a history.
+pub(crate) fn stored_bytes(event: &HistoryEvent) -> u64 {
+    event.encoded_len() as u64
+}

@@ -1,0 +1,182 @@
+//! Commands: what a worker decided. One function each, by family.
+//!
+//! Invariant: a command that cannot take effect says why as a [`BadCommand`] and the whole answer is undone; so a command
+//! may change the state as it goes.
+
+mod activity;
+mod closing;
+mod marker;
+mod timer;
+mod unsupported;
+
+use alloc::{format, string::String, vec::Vec};
+
+use prost::Message;
+use weft_protocol::api::{
+    command::{Command, command::Attributes},
+    enums::{CommandType, WorkflowTaskFailedCause},
+};
+
+use crate::{
+    answer::StartedActivityTask,
+    change::Run,
+    close::Closing,
+    ids::EventId,
+    refusal::Refusal,
+    request::{CompleteWorkflowTask, Poller},
+    time::Timestamp,
+};
+
+/// Why an answer does not take effect.
+#[derive(Debug)]
+pub(crate) struct BadCommand {
+    pub(crate) cause: WorkflowTaskFailedCause,
+    /// As the worker and the history are told: the cause, then the reason.
+    pub(crate) message: String,
+    /// The run cannot go on either.
+    pub(crate) fatal: bool,
+}
+
+/// What the commands of one answer came to so far.
+pub(crate) struct Decisions {
+    /// The event to which every event of a command refers.
+    pub(crate) completed: EventId,
+    /// How many commands there were.
+    pub(crate) count: usize,
+    /// The answering worker, as the taker of activities that start eagerly.
+    pub(crate) worker: Poller,
+    /// The workflow must run again at once.
+    pub(crate) wants_task: bool,
+    pub(crate) eager_activities: Vec<StartedActivityTask>,
+    pub(crate) closing: Option<Closing>,
+    /// The last event that waited in the buffer when the answer came.
+    pub(crate) waited: Option<u32>,
+    /// When the first of a chain of heartbeating tasks was scheduled.
+    pub(crate) original_scheduled_at: Option<Timestamp>,
+}
+
+impl Decisions {
+    pub(crate) fn new(completed: EventId, body: &CompleteWorkflowTask) -> Self {
+        Self {
+            completed,
+            count: body.commands.len(),
+            worker: Poller {
+                identity: body.identity.clone(),
+                request: body.eager_request.clone(),
+                version: body.version.clone(),
+                deployment: body.deployment.clone(),
+            },
+            wants_task: false,
+            eager_activities: Vec::new(),
+            closing: None,
+            waited: None,
+            original_scheduled_at: None,
+        }
+    }
+}
+
+impl BadCommand {
+    pub(crate) fn new(cause: WorkflowTaskFailedCause, reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        let name = cause_name(cause);
+        let message = if reason.is_empty() { name } else { format!("{name}: {reason}") };
+        Self { cause, message, fatal: false }
+    }
+
+    /// The run cannot go on either.
+    pub(crate) fn fatal(cause: WorkflowTaskFailedCause, reason: impl Into<String>) -> Self {
+        Self { fatal: true, ..Self::new(cause, reason) }
+    }
+
+    /// The run is not there: the caller has looked, so this is never seen.
+    pub(crate) fn nothing() -> Self {
+        Self::new(WorkflowTaskFailedCause::Unspecified, "no such run")
+    }
+}
+
+/// A cause as messages name it: `BadStartTimerAttributes`.
+fn cause_name(cause: WorkflowTaskFailedCause) -> String {
+    let name = cause.as_str_name();
+    let words = name.strip_prefix("WORKFLOW_TASK_FAILED_CAUSE_").unwrap_or(name).split('_');
+    words
+        .flat_map(|word| {
+            word.chars().enumerate().map(|(at, letter)| if at == 0 { letter } else { letter.to_ascii_lowercase() })
+        })
+        .collect()
+}
+
+/// An answer that cannot be understood is refused as a whole: unknown commands, and commands after the end.
+pub(crate) fn check_order(commands: &[Command]) -> Result<(), Refusal> {
+    for (at, command) in commands.iter().enumerate() {
+        if command.attributes.is_none() || command.command_type() == CommandType::Unspecified {
+            return Err(Refusal::InvalidArgument(format!("Unknown command type: {}", command.command_type).into()));
+        }
+        if closing::is_closing(command) && at + 1 < commands.len() {
+            let name = command.command_type().as_str_name();
+            return Err(Refusal::InvalidArgument(format!("{name} must be the last command").into()));
+        }
+    }
+    Ok(())
+}
+
+/// Carries out one command.
+pub(crate) fn carry_out(run: &mut Run<'_>, command: Command, decisions: &mut Decisions) -> Result<(), BadCommand> {
+    let metadata = command.user_metadata;
+    let groups = command.event_group_markers;
+    let Some(attributes) = command.attributes else { return Ok(()) };
+    let extra = Extra { metadata, groups };
+    match attributes {
+        Attributes::ScheduleActivityTaskCommandAttributes(it) => activity::schedule(run, it, extra, decisions),
+        Attributes::RequestCancelActivityTaskCommandAttributes(it) => activity::cancel(run, &it, extra, decisions),
+        Attributes::StartTimerCommandAttributes(it) => timer::start(run, it, extra, decisions),
+        Attributes::CancelTimerCommandAttributes(it) => timer::cancel(run, &it, extra, decisions),
+        Attributes::RecordMarkerCommandAttributes(it) => marker::record(run, it, extra, decisions),
+        Attributes::UpsertWorkflowSearchAttributesCommandAttributes(it) => marker::upsert(run, it, extra, decisions),
+        Attributes::ModifyWorkflowPropertiesCommandAttributes(it) => marker::modify(run, it, extra, decisions),
+        Attributes::CompleteWorkflowExecutionCommandAttributes(it) => closing::complete(run, it, decisions),
+        Attributes::FailWorkflowExecutionCommandAttributes(it) => closing::fail(run, it, decisions),
+        Attributes::CancelWorkflowExecutionCommandAttributes(it) => closing::cancel(run, it, decisions),
+        Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(it) => closing::continue_as_new(run, it, decisions),
+        Attributes::StartChildWorkflowExecutionCommandAttributes(_)
+        | Attributes::SignalExternalWorkflowExecutionCommandAttributes(_)
+        | Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(_)
+        | Attributes::ProtocolMessageCommandAttributes(_)
+        | Attributes::ScheduleNexusOperationCommandAttributes(_)
+        | Attributes::RequestCancelNexusOperationCommandAttributes(_) => Err(unsupported::refuse(&attributes)),
+    }
+}
+
+/// What stands on a command beside its attributes and goes to its event.
+#[derive(Default)]
+pub(crate) struct Extra {
+    pub(crate) metadata: Option<weft_protocol::api::sdk::UserMetadata>,
+    pub(crate) groups: Vec<weft_protocol::api::sdk::EventGroupMarker>,
+}
+
+impl Extra {
+    /// Puts it on the event.
+    pub(crate) fn on(
+        self,
+        event: weft_protocol::api::history::HistoryEvent,
+    ) -> weft_protocol::api::history::HistoryEvent {
+        weft_protocol::api::history::HistoryEvent {
+            user_metadata: self.metadata,
+            event_group_markers: self.groups,
+            ..event
+        }
+    }
+}
+
+/// A payload that is too large ends the run: the worker would send it again.
+pub(crate) fn check_size(
+    run: &Run<'_>,
+    cause: WorkflowTaskFailedCause,
+    what: &str,
+    message: Option<&impl Message>,
+) -> Result<(), BadCommand> {
+    let size = message.map_or(0, Message::encoded_len);
+    if size > run.at.settings.limits.blob_bytes_error {
+        return Err(BadCommand::fatal(cause, format!("{what} exceeds size limit.")));
+    }
+    Ok(())
+}

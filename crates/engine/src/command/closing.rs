@@ -1,0 +1,86 @@
+//! Commands that end the run. They take effect after all others (`close.rs`).
+
+use weft_protocol::api::{
+    command::{
+        CancelWorkflowExecutionCommandAttributes, Command, CompleteWorkflowExecutionCommandAttributes,
+        ContinueAsNewWorkflowExecutionCommandAttributes, FailWorkflowExecutionCommandAttributes, command::Attributes,
+    },
+    enums::WorkflowTaskFailedCause as Cause,
+};
+
+use super::{BadCommand, Decisions, check_size};
+use crate::{change::Run, close::Closing, payload};
+use alloc::boxed::Box;
+
+pub(super) fn is_closing(command: &Command) -> bool {
+    matches!(
+        &command.attributes,
+        Some(
+            Attributes::CompleteWorkflowExecutionCommandAttributes(_)
+                | Attributes::FailWorkflowExecutionCommandAttributes(_)
+                | Attributes::CancelWorkflowExecutionCommandAttributes(_)
+                | Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(_)
+        )
+    )
+}
+
+pub(super) fn complete(
+    run: &mut Run<'_>,
+    command: CompleteWorkflowExecutionCommandAttributes,
+    decisions: &mut Decisions,
+) -> Result<(), BadCommand> {
+    nothing_waits(run, decisions)?;
+    let cause = Cause::BadCompleteWorkflowExecutionAttributes;
+    check_size(run, cause, "CompleteWorkflowExecutionCommandAttributes.Result", command.result.as_ref())?;
+    decisions.closing = Some(Closing::Complete(command.result));
+    Ok(())
+}
+
+pub(super) fn fail(
+    run: &mut Run<'_>,
+    command: FailWorkflowExecutionCommandAttributes,
+    decisions: &mut Decisions,
+) -> Result<(), BadCommand> {
+    nothing_waits(run, decisions)?;
+    let cause = Cause::BadFailWorkflowExecutionAttributes;
+    if command.failure.is_none() {
+        return Err(BadCommand::new(cause, "Failure is not set on FailWorkflowExecutionCommand."));
+    }
+    check_size(run, cause, "FailWorkflowExecutionCommandAttributes.Failure", command.failure.as_ref())?;
+    decisions.closing = Some(Closing::Fail(command.failure.map(Box::new)));
+    Ok(())
+}
+
+pub(super) fn cancel(
+    run: &mut Run<'_>,
+    command: CancelWorkflowExecutionCommandAttributes,
+    decisions: &mut Decisions,
+) -> Result<(), BadCommand> {
+    nothing_waits(run, decisions)?;
+    let cause = Cause::BadCancelWorkflowExecutionAttributes;
+    check_size(run, cause, "CancelWorkflowExecutionCommandAttributes.Details", command.details.as_ref())?;
+    decisions.closing = Some(Closing::Cancel(command.details));
+    Ok(())
+}
+
+pub(super) fn continue_as_new(
+    run: &mut Run<'_>,
+    command: ContinueAsNewWorkflowExecutionCommandAttributes,
+    decisions: &mut Decisions,
+) -> Result<(), BadCommand> {
+    nothing_waits(run, decisions)?;
+    let cause = Cause::BadContinueAsNewAttributes;
+    check_size(run, cause, "ContinueAsNewWorkflowExecutionCommandAttributes.Input", command.input.as_ref())?;
+    check_size(run, cause, "ContinueAsNewWorkflowExecutionCommandAttributes.Memo", command.memo.as_ref())?;
+    let fields = command.search_attributes.iter().flat_map(|it| &it.indexed_fields);
+    payload::check_search_attributes(fields, run.at)
+        .map_err(|reason| BadCommand::new(Cause::BadSearchAttributes, reason))?;
+    decisions.closing = Some(Closing::ContinueAsNew(Box::new(command)));
+    Ok(())
+}
+
+/// The workflow ends without having seen what happened meanwhile: it must see it first.
+fn nothing_waits(run: &Run<'_>, decisions: &Decisions) -> Result<(), BadCommand> {
+    let unseen = decisions.waited.is_some_and(|last| run.buffered.keys().next().is_some_and(|first| *first <= last));
+    if unseen { Err(BadCommand::new(Cause::UnhandledCommand, "")) } else { Ok(()) }
+}

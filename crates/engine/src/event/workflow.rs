@@ -1,0 +1,118 @@
+//! Events that begin and end a run.
+
+use alloc::string::{String, ToString};
+
+use weft_protocol::api::{
+    common::Payloads,
+    enums::{ContinueAsNewInitiator, RetryState, TaskQueueKind},
+    failure::Failure,
+    history::{
+        HistoryEvent, WorkflowExecutionCanceledEventAttributes, WorkflowExecutionCompletedEventAttributes,
+        WorkflowExecutionContinuedAsNewEventAttributes, WorkflowExecutionFailedEventAttributes,
+        WorkflowExecutionStartedEventAttributes, WorkflowExecutionTerminatedEventAttributes,
+        WorkflowExecutionTimedOutEventAttributes,
+    },
+    taskqueue::TaskQueue,
+};
+
+use crate::{
+    ids::{EventId, RunId, TaskQueueName},
+    request::TerminateBody,
+};
+
+/// A normal queue as events name it.
+pub(crate) fn queue(name: &TaskQueueName) -> TaskQueue {
+    TaskQueue { name: name.to_string(), kind: TaskQueueKind::Normal as i32, normal_name: String::new() }
+}
+
+pub(crate) fn started(attributes: WorkflowExecutionStartedEventAttributes) -> HistoryEvent {
+    super::of(attributes.into())
+}
+
+pub(crate) fn completed(task: EventId, result: Option<Payloads>, new_run: Option<&RunId>) -> HistoryEvent {
+    super::of(
+        WorkflowExecutionCompletedEventAttributes {
+            result,
+            workflow_task_completed_event_id: task.0,
+            new_execution_run_id: wire(new_run),
+        }
+        .into(),
+    )
+}
+
+pub(crate) fn failed(
+    task: EventId,
+    failure: Option<Failure>,
+    retry_state: RetryState,
+    new_run: Option<&RunId>,
+) -> HistoryEvent {
+    super::of(
+        WorkflowExecutionFailedEventAttributes {
+            failure,
+            retry_state: retry_state as i32,
+            workflow_task_completed_event_id: task.0,
+            new_execution_run_id: wire(new_run),
+        }
+        .into(),
+    )
+}
+
+pub(crate) fn timed_out(retry_state: RetryState, new_run: Option<&RunId>) -> HistoryEvent {
+    super::of(
+        WorkflowExecutionTimedOutEventAttributes {
+            retry_state: retry_state as i32,
+            new_execution_run_id: wire(new_run),
+        }
+        .into(),
+    )
+}
+
+pub(crate) fn canceled(task: EventId, details: Option<Payloads>) -> HistoryEvent {
+    super::of(WorkflowExecutionCanceledEventAttributes { workflow_task_completed_event_id: task.0, details }.into())
+}
+
+pub(crate) fn terminated(body: TerminateBody) -> HistoryEvent {
+    let event = super::of(
+        WorkflowExecutionTerminatedEventAttributes {
+            reason: body.reason,
+            details: body.details,
+            identity: body.identity.to_string(),
+        }
+        .into(),
+    );
+    HistoryEvent { links: body.links, ..event }
+}
+
+/// The next run's start, as the ending run records it.
+#[expect(deprecated, reason = "the failure of a retried run stands in this field, and clients read it there")]
+pub(crate) fn continued_as_new(
+    task: EventId,
+    next: &WorkflowExecutionStartedEventAttributes,
+    new_run: &RunId,
+) -> HistoryEvent {
+    let initiator = ContinueAsNewInitiator::try_from(next.initiator).unwrap_or(ContinueAsNewInitiator::Workflow);
+    super::of(
+        WorkflowExecutionContinuedAsNewEventAttributes {
+            new_execution_run_id: new_run.to_string(),
+            workflow_type: next.workflow_type.clone(),
+            task_queue: next.task_queue.clone(),
+            input: next.input.clone(),
+            workflow_run_timeout: next.workflow_run_timeout,
+            workflow_task_timeout: next.workflow_task_timeout,
+            workflow_task_completed_event_id: task.0,
+            backoff_start_interval: next.first_workflow_task_backoff,
+            initiator: initiator as i32,
+            failure: next.continued_failure.clone(),
+            last_completion_result: next.last_completion_result.clone(),
+            header: next.header.clone(),
+            memo: next.memo.clone(),
+            search_attributes: next.search_attributes.clone(),
+            ..WorkflowExecutionContinuedAsNewEventAttributes::default()
+        }
+        .into(),
+    )
+}
+
+fn wire(run: Option<&RunId>) -> String {
+    run.map(RunId::to_string).unwrap_or_default()
+}

@@ -1,0 +1,223 @@
+//! From a change to its transition: what differs becomes rows, tasks become offers, growth is told.
+//!
+//! Invariant (rule 10): rows are found by comparison with what was there before the request, so state and rows cannot
+//! drift apart. Nothing here can fail, and nothing decides.
+
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+
+use crate::{
+    change::{Change, Draft},
+    ids::{EventId, RunId},
+    state::{Activity, ActivityStage, Core, Execution, ScheduledOn, WorkflowTask, WorkflowTaskStage},
+    tracked::Changed,
+    transition::{
+        ActivityOffer, Appended, Effect, RowChange, TaskRow, TaskRowKind, Transition, VisibilityChange,
+        WorkflowTaskOffer,
+    },
+    visibility,
+};
+
+impl Change<'_> {
+    /// Ends an accepted request.
+    pub(crate) fn finish(mut self) -> Transition {
+        let mut transition = Transition { effects: core::mem::take(&mut self.effects), ..Transition::default() };
+        for (run, draft) in core::mem::take(&mut self.drafts) {
+            let Some(execution) = self.workflow.runs.get_mut(&run) else { continue };
+            if draft.removed {
+                remove(execution, &draft, &mut transition);
+                self.workflow.runs.remove(&run);
+            } else {
+                write(&self.workflow.key, execution, draft, &mut transition);
+            }
+        }
+        if self.workflow.current != self.current_before {
+            transition.rows.push(match &self.workflow.current {
+                Some(current) => RowChange::PutCurrent(Box::new(current.clone())),
+                None => RowChange::RemoveCurrent,
+            });
+        }
+        transition
+    }
+}
+
+/// Everything of one run that differs.
+fn write(key: &crate::ids::WorkflowKey, execution: &mut Execution, draft: Draft, transition: &mut Transition) {
+    execution.volatile.queries.commit();
+    let before = draft.before.as_ref();
+    let core_changed = before.is_none_or(|before| !execution.core.unchanged_since(before));
+    if core_changed {
+        transition.rows.push(RowChange::PutExecution(Box::new(execution.core.clone())));
+        task(&execution.core, before, transition);
+        wake(&execution.core, before, draft.woke, transition);
+        if visibility::differs(&execution.core, before) {
+            transition.visibility.push(VisibilityChange::Upsert(Box::new(visibility::info(key, execution))));
+        }
+    }
+    parts(execution, transition);
+    let core = &execution.core;
+    if let Some(first) = draft.events.first() {
+        let first_event_id = EventId(first.event_id);
+        let (run, branch, status) = (core.run.clone(), core.branch.clone(), execution.status());
+        transition.events.push(Appended { run: run.clone(), branch, first_event_id, events: draft.events });
+        transition.effects.push(Effect::HistoryGrew { run, next_event_id: core.next_event_id, status });
+    }
+}
+
+/// The rows that stand beside the core.
+fn parts(execution: &mut Execution, transition: &mut Transition) {
+    let run = execution.core.run.clone();
+    let rows = &mut transition.rows;
+    for (old, changed) in execution.activities.commit() {
+        activity_task(&run, old.as_deref(), &changed, rows, &mut transition.effects);
+        rows.push(match changed {
+            Changed::Put(_, activity) => RowChange::PutActivity { run: run.clone(), activity },
+            Changed::Removed(scheduled_event_id) => RowChange::RemoveActivity { run: run.clone(), scheduled_event_id },
+        });
+    }
+    rows.extend(execution.timers.commit().into_iter().map(|(_, changed)| match changed {
+        Changed::Put(id, timer) => RowChange::PutTimer { run: run.clone(), id, timer },
+        Changed::Removed(id) => RowChange::RemoveTimer { run: run.clone(), id },
+    }));
+    rows.extend(execution.buffered.commit().into_iter().map(|(_, changed)| match changed {
+        Changed::Put(order, event) => RowChange::PutBuffered { run: run.clone(), order, event },
+        Changed::Removed(order) => RowChange::RemoveBuffered { run: run.clone(), order },
+    }));
+    rows.extend(execution.signal_requests.commit().into_iter().map(|(_, changed)| match changed {
+        Changed::Put(request, _) => RowChange::PutSignalRequest { run: run.clone(), request },
+        Changed::Removed(request) => RowChange::RemoveSignalRequest { run: run.clone(), request },
+    }));
+}
+
+/// The row and the offer of the pending workflow task.
+fn task(core: &Core, before: Option<&Core>, transition: &mut Transition) {
+    let old = before.and_then(|before| waiting(before));
+    let new = waiting(core);
+    let (old_row, new_row) = (old.map(|(task, _)| task_row(core, task)), new.map(|(task, _)| task_row(core, task)));
+    if old_row != new_row {
+        transition.rows.extend(old_row.map(RowChange::RemoveTask));
+        transition.rows.extend(new_row.clone().map(RowChange::PutTask));
+    }
+    if let Some((task, on)) = new
+        && (old_row_differs(old, task, core) || old.is_none_or(|(_, was)| was != on))
+    {
+        transition.effects.push(Effect::OfferWorkflowTask(workflow_task_offer(core, task, on)));
+    }
+}
+
+fn old_row_differs(old: Option<(&WorkflowTask, &ScheduledOn)>, task: &WorkflowTask, core: &Core) -> bool {
+    old.is_none_or(|(old, _)| task_row(core, old) != task_row(core, task))
+}
+
+fn waiting(core: &Core) -> Option<(&WorkflowTask, &ScheduledOn)> {
+    match core.task.as_ref().map(|task| (task, &task.stage)) {
+        Some((task, WorkflowTaskStage::Scheduled(on))) => Some((task, on)),
+        Some((_, WorkflowTaskStage::Started(_))) | None => None,
+    }
+}
+
+fn task_row(core: &Core, task: &WorkflowTask) -> TaskRow {
+    TaskRow {
+        kind: TaskRowKind::Workflow,
+        queue: core.start.queue.clone(),
+        scheduled_at: task.scheduled_at,
+        run: core.run.clone(),
+        scheduled_event_id: task.scheduled_event_id,
+        attempt: task.attempt,
+    }
+}
+
+/// What matching is told of a workflow task that waits.
+fn workflow_task_offer(core: &Core, task: &WorkflowTask, on: &ScheduledOn) -> WorkflowTaskOffer {
+    let normal = core.start.queue.clone();
+    let (queue, sticky_of) = match on {
+        ScheduledOn::Normal => (normal, None),
+        ScheduledOn::Sticky { queue, .. } => (queue.clone(), Some(normal)),
+    };
+    WorkflowTaskOffer {
+        run: core.run.clone(),
+        scheduled_event_id: task.scheduled_event_id,
+        attempt: task.attempt,
+        queue,
+        sticky_of,
+        scheduled_at: task.scheduled_at,
+        priority: core.start.attributes.priority.as_ref().map_or(0, |priority| priority.priority_key),
+    }
+}
+
+/// The row and the offer of one activity's task.
+fn activity_task(
+    run: &RunId,
+    old: Option<&Activity>,
+    changed: &Changed<EventId, Activity>,
+    rows: &mut Vec<RowChange>,
+    effects: &mut Vec<Effect>,
+) {
+    let row = |activity: &Activity| match &activity.stage {
+        ActivityStage::Scheduled { at } => Some(TaskRow {
+            kind: TaskRowKind::Activity,
+            queue: activity.queue.clone(),
+            scheduled_at: *at,
+            run: run.clone(),
+            scheduled_event_id: activity.scheduled_event_id,
+            attempt: activity.attempt,
+        }),
+        ActivityStage::Backoff { .. } | ActivityStage::Started { .. } => None,
+    };
+    let new = match changed {
+        Changed::Put(_, activity) => Some(Arc::as_ref(activity)),
+        Changed::Removed(_) => None,
+    };
+    let (old_row, new_row) = (old.and_then(row), new.and_then(row));
+    if old_row == new_row {
+        return;
+    }
+    rows.extend(old_row.map(RowChange::RemoveTask));
+    if let (Some(row), Some(activity)) = (new_row, new) {
+        effects.push(Effect::OfferActivityTask(ActivityOffer {
+            run: run.clone(),
+            scheduled_event_id: activity.scheduled_event_id,
+            activity: activity.id.clone(),
+            attempt: activity.attempt,
+            queue: activity.queue.clone(),
+            scheduled_at: row.scheduled_at,
+            priority: activity.priority.as_ref().map_or(0, |priority| priority.priority_key),
+        }));
+        rows.push(RowChange::PutTask(row));
+    }
+}
+
+/// The row in the wake index. One that fired while more was due than one wake does is told of again.
+fn wake(core: &Core, before: Option<&Core>, woke: bool, transition: &mut Transition) {
+    let old = before.and_then(|before| before.wake_at);
+    let run = &core.run;
+    if old != core.wake_at {
+        transition.rows.extend(old.map(|at| RowChange::RemoveWake { run: run.clone(), at }));
+        transition.rows.extend(core.wake_at.map(|at| RowChange::PutWake { run: run.clone(), at }));
+    }
+    if let Some(at) = core.wake_at
+        && (woke || old != core.wake_at)
+    {
+        transition.effects.push(Effect::WakeAt { run: run.clone(), at });
+    }
+}
+
+/// A run that goes away takes every row of its own with it.
+fn remove(execution: &mut Execution, draft: &Draft, transition: &mut Transition) {
+    let Some(before) = &draft.before else { return };
+    execution.core.task = None;
+    execution.core.wake_at = None;
+    execution.activities.clear();
+    execution.timers.clear();
+    execution.buffered.clear();
+    execution.signal_requests.clear();
+    task(&execution.core, Some(before), transition);
+    wake(&execution.core, Some(before), false, transition);
+    parts(execution, transition);
+    let run = before.run.clone();
+    let last_event_id = EventId(before.next_event_id.0 - 1);
+    transition.rows.push(RowChange::RemoveExecution { run: run.clone(), branch: before.branch.clone(), last_event_id });
+    transition.visibility.push(VisibilityChange::Remove(run.clone()));
+    let (next_event_id, status) = (execution.core.next_event_id, execution.status());
+    transition.effects.push(Effect::HistoryGrew { run: run.clone(), next_event_id, status });
+    transition.effects.push(Effect::Removed { run });
+}

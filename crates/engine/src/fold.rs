@@ -1,0 +1,87 @@
+//! How events change the state: the one place, for live requests and for rebuilding a run from its history.
+//!
+//! An event is folded in two steps, because some wait in a buffer: [`apply`] when it happens, [`place`] when it has its
+//! number. What no event tells is set by the handlers, and a rebuilt run lacks it: the queue and stage of a scheduled
+//! workflow task (sticky or not), attempts above 1 and their count of problems, sticky queues, started activities with
+//! their attempts, heartbeats and failures, request ids of starts and cancels, answered tasks, `closing`, `wake_at`,
+//! `remove_at`, `head`, `state_transitions` and everything volatile.
+
+mod activity;
+mod marker;
+mod signal;
+mod timer;
+mod workflow;
+mod workflow_task;
+
+pub(crate) use marker::merge;
+use weft_protocol::api::history::{HistoryEvent, history_event::Attributes};
+pub(crate) use workflow::{begin, retry_policy};
+
+use crate::{
+    change::stored_bytes,
+    ids::{EventId, RequestId, RunId},
+    state::Execution,
+    time::Timestamp,
+};
+
+/// What an event means for the state, when it happens.
+pub(crate) fn apply(execution: &mut Execution, event: &HistoryEvent) {
+    let Some(attributes) = &event.attributes else { return };
+    match attributes {
+        // `begin` made the state from it.
+        Attributes::WorkflowExecutionStartedEventAttributes(_) => {}
+        Attributes::WorkflowTaskScheduledEventAttributes(it) => workflow_task::scheduled(execution, event, it),
+        Attributes::WorkflowTaskStartedEventAttributes(it) => workflow_task::started(execution, event, it),
+        Attributes::WorkflowTaskCompletedEventAttributes(it) => workflow_task::completed(execution, it),
+        Attributes::WorkflowTaskFailedEventAttributes(_) | Attributes::WorkflowTaskTimedOutEventAttributes(_) => {
+            workflow_task::ended(execution);
+        }
+        Attributes::ActivityTaskScheduledEventAttributes(it) => activity::scheduled(execution, event, it),
+        Attributes::ActivityTaskCancelRequestedEventAttributes(it) => activity::cancel_requested(execution, event, it),
+        // The attempt is known already: a started activity is state of its own (`ActivityStage`).
+        Attributes::ActivityTaskStartedEventAttributes(_) => {}
+        Attributes::ActivityTaskCompletedEventAttributes(it) => activity::ended(execution, it.scheduled_event_id),
+        Attributes::ActivityTaskFailedEventAttributes(it) => activity::ended(execution, it.scheduled_event_id),
+        Attributes::ActivityTaskTimedOutEventAttributes(it) => activity::ended(execution, it.scheduled_event_id),
+        Attributes::ActivityTaskCanceledEventAttributes(it) => activity::ended(execution, it.scheduled_event_id),
+        Attributes::TimerStartedEventAttributes(it) => timer::started(execution, event, it),
+        Attributes::TimerFiredEventAttributes(it) => timer::ended(execution, &it.timer_id),
+        Attributes::TimerCanceledEventAttributes(it) => timer::ended(execution, &it.timer_id),
+        Attributes::MarkerRecordedEventAttributes(_) => {}
+        Attributes::UpsertWorkflowSearchAttributesEventAttributes(it) => marker::search_attributes(execution, it),
+        Attributes::WorkflowPropertiesModifiedEventAttributes(it) => marker::properties(execution, it),
+        Attributes::WorkflowExecutionSignaledEventAttributes(it) => signal::signaled(execution, it),
+        Attributes::WorkflowExecutionCancelRequestedEventAttributes(_) => signal::cancel_requested(execution, event),
+        Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(it) => signal::attached(execution, event, it),
+        closing => workflow::closed(execution, event, closing),
+    }
+}
+
+/// What its number means for the state.
+pub(crate) fn place(execution: &mut Execution, event: &HistoryEvent) {
+    let core = &mut execution.core;
+    core.next_event_id = EventId(event.event_id).next();
+    core.history_bytes += stored_bytes(event);
+    if let Some(time) = &event.event_time {
+        core.last_event_at = Timestamp::from_wire(time);
+    }
+    signal::place(core, event);
+}
+
+/// The run that these events tell of, from its first one on; `None` if that is no start or nothing is there.
+#[must_use]
+pub fn rebuild<'e>(
+    run: RunId,
+    started_by: RequestId,
+    events: impl IntoIterator<Item = &'e HistoryEvent>,
+) -> Option<Execution> {
+    let mut events = events.into_iter();
+    let first = events.next()?;
+    let mut execution = begin(run, started_by, first)?;
+    place(&mut execution, first);
+    for event in events {
+        apply(&mut execution, event);
+        place(&mut execution, event);
+    }
+    Some(execution)
+}

@@ -1,0 +1,33 @@
+//! Signals.
+
+use crate::{
+    answer::Answer,
+    change::{Change, Run},
+    event,
+    refusal::Refusal,
+    request::{SignalBody, Target},
+    workflow_task::schedule,
+};
+
+/// A client signals an open run.
+pub(crate) fn receive(change: &mut Change<'_>, target: &Target, body: SignalBody) -> Result<Answer, Refusal> {
+    let mut run = change.open_run(target)?;
+    record(&mut run, body)?;
+    schedule::want(&mut run);
+    Ok(Answer::Signaled(run.core.run.clone()))
+}
+
+/// Writes a signal, unless it is there already.
+pub(crate) fn record(run: &mut Run<'_>, body: SignalBody) -> Result<(), Refusal> {
+    if body.request.as_ref().is_some_and(|request| run.signal_requests.contains(request)) {
+        return Ok(());
+    }
+    if run.core.closing && run.has_started_task() {
+        return Err(Refusal::Busy("workflow operation can not be applied because workflow is closing".into()));
+    }
+    if run.core.signals >= run.at.settings.limits.signals {
+        return Err(Refusal::InvalidArgument("exceeded workflow execution limit for signal events".into()));
+    }
+    run.append(event::signal::signaled(body));
+    Ok(())
+}

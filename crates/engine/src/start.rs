@@ -1,0 +1,252 @@
+//! Starting a workflow, and what becomes of a start when the workflow id has run before.
+//!
+//! Invariant: a request id that was accepted once is answered as then, before any policy is looked at.
+
+use alloc::{boxed::Box, format, string::ToString, vec};
+use core::time::Duration;
+
+use weft_protocol::api::{
+    common::{Payload, Payloads, RetryPolicy as WireRetryPolicy, WorkflowExecution, WorkflowType},
+    history::{HistoryEvent, WorkflowExecutionStartedEventAttributes},
+};
+
+use crate::{
+    answer::{Answer, Started},
+    change::Change,
+    cron, event,
+    ids::{EventId, RunId},
+    refusal::Refusal,
+    request::{ConflictPolicy, Poller, ReusePolicy, SignalBody, StartWorkflow},
+    signal,
+    state::{CurrentRun, RetryPolicy, Status, WorkflowTaskStage},
+    terminate,
+    time::wire_span,
+    workflow_task::{schedule, start as task_start},
+};
+
+/// What a start comes to.
+enum Way {
+    Fresh,
+    /// This request started, or attached itself to, the current run before.
+    Repeated {
+        started: bool,
+    },
+    UseExisting,
+    TerminateFirst,
+}
+
+/// A client starts a workflow.
+pub(crate) fn start(change: &mut Change<'_>, body: StartWorkflow) -> Result<Answer, Refusal> {
+    match way(change, &body)? {
+        Way::Fresh => begin(change, body, None),
+        Way::Repeated { started } => Ok(Answer::Started(existing(change, &body, started)?)),
+        Way::UseExisting => {
+            attach(change, &body)?;
+            Ok(Answer::Started(existing(change, &body, false)?))
+        }
+        Way::TerminateFirst => {
+            terminate_existing(change)?;
+            begin(change, body, None)
+        }
+    }
+}
+
+/// A client signals a workflow and starts it if it does not run.
+pub(crate) fn signal_with_start(
+    change: &mut Change<'_>,
+    body: StartWorkflow,
+    signal: SignalBody,
+) -> Result<Answer, Refusal> {
+    match way(change, &body)? {
+        Way::Fresh => begin(change, body, Some(signal)),
+        Way::Repeated { started } => Ok(Answer::Started(existing(change, &body, started)?)),
+        Way::UseExisting => {
+            let mut run = change.open_run(&crate::request::Target::default())?;
+            signal::record(&mut run, signal)?;
+            schedule::want(&mut run);
+            Ok(Answer::Started(existing(change, &body, false)?))
+        }
+        Way::TerminateFirst => {
+            terminate_existing(change)?;
+            begin(change, body, Some(signal))
+        }
+    }
+}
+
+/// Request ids first, then the conflict policy for an open run, or the reuse policy for a closed one.
+fn way(change: &Change<'_>, body: &StartWorkflow) -> Result<Way, Refusal> {
+    let Some(current) = &change.workflow.current else { return Ok(Way::Fresh) };
+    if current.started_by == body.request {
+        return Ok(Way::Repeated { started: true });
+    }
+    if current.attached.contains(&body.request) {
+        return Ok(Way::Repeated { started: false });
+    }
+    if current.status.is_open() {
+        return match body.conflict {
+            ConflictPolicy::Fail => Err(already_started(current)),
+            ConflictPolicy::UseExisting => Ok(Way::UseExisting),
+            ConflictPolicy::TerminateExisting => Ok(Way::TerminateFirst),
+        };
+    }
+    let may = match body.reuse {
+        ReusePolicy::AllowDuplicate => true,
+        ReusePolicy::AllowDuplicateFailedOnly => ended_badly(current.status),
+        ReusePolicy::RejectDuplicate => false,
+    };
+    if may { Ok(Way::Fresh) } else { Err(already_started(current)) }
+}
+
+fn ended_badly(status: Status) -> bool {
+    match status {
+        Status::Failed | Status::Canceled | Status::Terminated | Status::TimedOut => true,
+        Status::Running | Status::Completed | Status::ContinuedAsNew => false,
+    }
+}
+
+fn already_started(current: &CurrentRun) -> Refusal {
+    Refusal::AlreadyStarted {
+        run: current.run.clone(),
+        first_run: current.first_run.clone(),
+        request: current.started_by.clone(),
+        closed: !current.status.is_open(),
+    }
+}
+
+/// The answer that names the current run. A first task that was handed over with the first answer, and is still out, is
+/// handed over again.
+fn existing(change: &mut Change<'_>, body: &StartWorkflow, started: bool) -> Result<Started, Refusal> {
+    let current = change.workflow.current.clone().ok_or(Refusal::WorkflowNotFound)?;
+    let eager_task = match &body.eager {
+        Some(_) if started => change.run(&current.run).and_then(|run| match run.core.task.as_ref() {
+            Some(task) if task.attempt == 1 && is_eager(&task.stage) => task_start::hand_over(&run).map(Box::new),
+            Some(_) | None => None,
+        }),
+        Some(_) | None => None,
+    };
+    Ok(Started { run: current.run, first_run: current.first_run, started, status: current.status, eager_task })
+}
+
+/// A first task that started in the same breath as the run has event 3.
+fn is_eager(stage: &WorkflowTaskStage) -> bool {
+    match stage {
+        WorkflowTaskStage::Started(started) => started.event_id == EventId(3),
+        WorkflowTaskStage::Scheduled(_) => false,
+    }
+}
+
+/// A start that uses the existing run leaves there what it was asked to leave.
+fn attach(change: &mut Change<'_>, body: &StartWorkflow) -> Result<(), Refusal> {
+    let request = body.on_conflict.attach_request_id.then_some(&body.request);
+    let links = if body.on_conflict.attach_links { body.links.clone() } else { vec![] };
+    let mut run = change.open_run(&crate::request::Target::default())?;
+    if request.is_some() || !links.is_empty() {
+        run.append(event::signal::attached(request, links, &body.identity));
+    }
+    if let (Some(request), Some(current)) = (request, &mut change.workflow.current) {
+        current.attached.push(request.clone());
+    }
+    Ok(())
+}
+
+/// The open run makes room for the new one.
+fn terminate_existing(change: &mut Change<'_>) -> Result<(), Refusal> {
+    let text = format!("\"terminated by new runID: {}\"", change.at.new_run);
+    let metadata = [("encoding".to_string(), b"json/plain".to_vec())].into_iter().collect();
+    let payload = Payload { metadata, data: text.into_bytes(), ..Payload::default() };
+    let mut run = change.open_run(&crate::request::Target::default())?;
+    let body = terminate::body_of_server("TerminateIfRunning WorkflowIdReusePolicy");
+    let details = Some(Payloads { payloads: vec![payload] });
+    terminate::now(&mut run, crate::request::TerminateBody { details, ..body });
+    Ok(())
+}
+
+/// Writes the start of a new run, the signal that came with it, and its first workflow task if that need not wait.
+fn begin(change: &mut Change<'_>, body: StartWorkflow, signal: Option<SignalBody>) -> Result<Answer, Refusal> {
+    let id = change.at.new_run.clone();
+    let request = body.request.clone();
+    let (event, eager) = started_event(change, body, &id)?;
+    let mut run = change.create(&id, request, event);
+    if let Some(signal) = signal {
+        signal::record(&mut run, signal)?;
+    }
+    schedule::want(&mut run);
+    let eager_task = eager.and_then(|poller| {
+        task_start::begin(&mut run, &poller, false);
+        task_start::hand_over(&run).map(Box::new)
+    });
+    let first_run = run.core.start.first_run.clone();
+    Ok(Answer::Started(Started { run: id, first_run, started: true, status: Status::Running, eager_task }))
+}
+
+/// Event 1 of a workflow that a client starts, and the worker that takes the first task at once.
+fn started_event(
+    change: &Change<'_>,
+    body: StartWorkflow,
+    id: &RunId,
+) -> Result<(HistoryEvent, Option<Poller>), Refusal> {
+    let (at, settings) = (change.at, change.at.settings);
+    let backoff = first_backoff(change, &body)?;
+    let eager = body.eager.filter(|_| settings.eager_workflow_start && backoff.is_zero());
+    let cut = |span: Duration| span.min(settings.timeout_max);
+    let execution_timeout = cut(body.execution_timeout);
+    let run_timeout = not_above(cut(body.run_timeout), execution_timeout);
+    let usual = if body.task_timeout.is_zero() { settings.workflow_task_timeout } else { body.task_timeout };
+    let task_timeout = not_above(usual.min(settings.workflow_task_timeout_max), run_timeout);
+    let expires =
+        (!execution_timeout.is_zero()).then(|| at.now.after(body.start_delay).after(execution_timeout).wire());
+    let workflow_id = change.workflow.key.workflow.to_string();
+    let attributes = WorkflowExecutionStartedEventAttributes {
+        workflow_type: Some(WorkflowType { name: body.workflow_type.to_string() }),
+        task_queue: Some(event::workflow::queue(&body.queue)),
+        input: body.input,
+        workflow_execution_timeout: Some(wire_span(execution_timeout)),
+        workflow_run_timeout: Some(wire_span(run_timeout)),
+        workflow_task_timeout: Some(wire_span(task_timeout)),
+        original_execution_run_id: id.to_string(),
+        identity: body.identity.to_string(),
+        first_execution_run_id: id.to_string(),
+        retry_policy: body.retry.as_ref().map(wire_retry_policy),
+        attempt: 1,
+        workflow_execution_expiration_time: expires,
+        cron_schedule: body.cron.to_string(),
+        first_workflow_task_backoff: Some(wire_span(backoff)),
+        memo: body.memo,
+        search_attributes: body.search_attributes,
+        header: body.header,
+        root_workflow_execution: Some(WorkflowExecution { workflow_id: workflow_id.clone(), run_id: id.to_string() }),
+        workflow_id,
+        priority: body.priority,
+        eager_execution_accepted: eager.is_some(),
+        ..WorkflowExecutionStartedEventAttributes::default()
+    };
+    let event = event::workflow::started(attributes);
+    Ok((HistoryEvent { user_metadata: body.user_metadata, links: body.links, ..event }, eager))
+}
+
+fn first_backoff(change: &Change<'_>, body: &StartWorkflow) -> Result<Duration, Refusal> {
+    if body.cron.is_empty() {
+        return Ok(body.start_delay);
+    }
+    cron::backoff(&body.cron, change.at.now, change.at)
+        .ok_or_else(|| Refusal::InvalidArgument("cron schedule has no next time".into()))
+}
+
+/// A timeout that another one bounds; zero is "none".
+fn not_above(span: Duration, bound: Duration) -> Duration {
+    match (span.is_zero(), bound.is_zero()) {
+        (_, true) => span,
+        (true, false) => bound,
+        (false, false) => span.min(bound),
+    }
+}
+
+pub(crate) fn wire_retry_policy(policy: &RetryPolicy) -> WireRetryPolicy {
+    WireRetryPolicy {
+        initial_interval: Some(wire_span(policy.initial)),
+        backoff_coefficient: policy.coefficient,
+        maximum_interval: Some(wire_span(policy.max_interval)),
+        maximum_attempts: i32::try_from(policy.max_attempts).unwrap_or(i32::MAX),
+        non_retryable_error_types: policy.non_retryable_types.clone(),
+    }
+}

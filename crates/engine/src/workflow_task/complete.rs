@@ -1,0 +1,169 @@
+//! A worker's answer to a workflow task: its commands, and what comes next.
+//!
+//! Invariant: either all commands take effect, or none does and the task has failed.
+
+use alloc::boxed::Box;
+use core::mem;
+
+use weft_protocol::api::enums::WorkflowTaskFailedCause;
+
+use super::{fail, named, remember, schedule, start, verdict};
+use crate::{
+    activity,
+    answer::{Answer, TaskCompleted},
+    change::{Change, Run},
+    close,
+    command::{self, BadCommand, Decisions},
+    event::{self, workflow_task::TaskFailure},
+    ids::{EventId, RequestId, RunId},
+    query,
+    refusal::Refusal,
+    request::{CompleteWorkflowTask, Poller, WorkflowTaskToken},
+    state::{Sticky, TaskVerdict, WorkflowTask, WorkflowTaskStage},
+    terminate,
+    time::Timestamp,
+};
+
+/// Takes a worker's answer.
+pub(crate) fn complete(change: &mut Change<'_>, mut body: CompleteWorkflowTask) -> Result<Answer, Refusal> {
+    let id = body.token.run.clone();
+    let mut run = change.run(&id).ok_or(Refusal::WorkflowTaskNotFound)?;
+    if let Some(verdict) = verdict(&run, &body.token) {
+        return Ok(repeated(&mut run, &body, verdict));
+    }
+    let (task, _) = named(&run, &body.token)?;
+    let attempt = task.attempt;
+    command::check_order(&body.commands)?;
+    if heartbeats_too_long(&run, task, &body) {
+        fail::heartbeat_timed_out(&mut run);
+        return Ok(Answer::TaskTimedOut);
+    }
+    match decide(change, &id, &mut body) {
+        Ok(decisions) => conclude(change, &id, body, decisions),
+        Err(bad) => reject(change, &body, attempt, bad),
+    }
+}
+
+/// A task that only asks for the next one keeps local activities alive, but not for ever.
+fn heartbeats_too_long(run: &Run<'_>, task: &WorkflowTask, body: &CompleteWorkflowTask) -> bool {
+    is_heartbeat(body) && task.original_scheduled_at.after(run.at.settings.workflow_task_heartbeat_max) < run.now()
+}
+
+fn is_heartbeat(body: &CompleteWorkflowTask) -> bool {
+    body.force_new && body.commands.is_empty()
+}
+
+/// Writes the completion and carries out its commands.
+fn decide(change: &mut Change<'_>, id: &RunId, body: &mut CompleteWorkflowTask) -> Result<Decisions, BadCommand> {
+    let mut run = change.run(id).ok_or_else(BadCommand::nothing)?;
+    let waited = run.buffered.keys().next_back().copied();
+    let original = run.core.task.as_ref().map(|task| task.original_scheduled_at);
+    let completed = write_completed(&mut run, body);
+    run.hold();
+    run.core.closing = false;
+    run.core.sticky = body.sticky.take().map(|(queue, schedule_to_start)| Sticky { queue, schedule_to_start });
+    let mut decisions = Decisions { waited, original_scheduled_at: original, ..Decisions::new(completed, body) };
+    for command in mem::take(&mut body.commands) {
+        command::carry_out(&mut run, command, &mut decisions)?;
+    }
+    Ok(decisions)
+}
+
+/// A retry's Scheduled and Started are written now that something came of it.
+fn write_completed(run: &mut Run<'_>, body: &mut CompleteWorkflowTask) -> EventId {
+    for event in run.transient_events(&run.at.settings.limits) {
+        run.append(event);
+    }
+    let (scheduled, started) = (body.token.scheduled_event_id, body.token.started_event_id);
+    run.append(event::workflow_task::completed(body, scheduled, started))
+}
+
+/// What comes after the commands: the end of the run, or the next task.
+fn conclude(
+    change: &mut Change<'_>,
+    id: &RunId,
+    mut body: CompleteWorkflowTask,
+    mut decisions: Decisions,
+) -> Result<Answer, Refusal> {
+    let heartbeat = decisions.count == 0 && body.force_new;
+    let mut run = change.run(id).ok_or(Refusal::WorkflowTaskNotFound)?;
+    query::answer(&mut run, mem::take(&mut body.query_results));
+    remember(&mut run, &body.token, TaskVerdict::Completed);
+    let eager_activities = mem::take(&mut decisions.eager_activities);
+    if let Some(closing) = decisions.closing.take() {
+        close::by_command(change, id, closing, decisions.completed)?;
+        return Ok(Answer::TaskCompleted(Box::default()));
+    }
+    let news = run.flush();
+    if body.force_new || news || decisions.wants_task {
+        next_task(&mut run, &body, heartbeat.then_some(decisions.original_scheduled_at).flatten());
+    }
+    let new_task = start::hand_over(&run).map(Box::new);
+    Ok(Answer::TaskCompleted(Box::new(TaskCompleted { new_task, eager_activities })))
+}
+
+/// Schedules the next task and, if the worker asked for it, hands it over with the answer.
+fn next_task(run: &mut Run<'_>, body: &CompleteWorkflowTask, original: Option<Timestamp>) {
+    schedule::schedule(run, 1);
+    if let (Some(original), Some(task)) = (original, &mut run.core.task) {
+        task.original_scheduled_at = original;
+    }
+    if let Some(request) = &body.return_new {
+        let poller = poller(body, request);
+        start::begin(run, &poller, run.core.sticky.is_some());
+    }
+}
+
+fn poller(body: &CompleteWorkflowTask, request: &RequestId) -> Poller {
+    Poller {
+        identity: body.identity.clone(),
+        request: request.clone(),
+        version: body.version.clone(),
+        deployment: body.deployment.clone(),
+    }
+}
+
+/// The answer that came before comes again: what it was given is given again (rule 2).
+fn repeated(run: &mut Run<'_>, body: &CompleteWorkflowTask, verdict: TaskVerdict) -> Answer {
+    match verdict {
+        TaskVerdict::Completed => {}
+        TaskVerdict::Rejected | TaskVerdict::Failed => {
+            return Answer::TaskFailed { message: "the workflow task has failed already".into() };
+        }
+    }
+    let handed = match run.core.task.as_ref().map(|task| &task.stage) {
+        Some(WorkflowTaskStage::Started(started)) => body.return_new.as_ref() == Some(&started.request),
+        Some(WorkflowTaskStage::Scheduled(_)) | None => false,
+    };
+    let new_task = if handed { start::hand_over(run).map(Box::new) } else { None };
+    let eager_activities = activity::handed_to(run, &body.eager_request);
+    Answer::TaskCompleted(Box::new(TaskCompleted { new_task, eager_activities }))
+}
+
+/// A command was wrong: nothing of the answer takes effect, and the task has failed. From the second attempt on that is
+/// not written again; the task times out.
+fn reject(
+    change: &mut Change<'_>,
+    body: &CompleteWorkflowTask,
+    attempt: u32,
+    bad: BadCommand,
+) -> Result<Answer, Refusal> {
+    change.undo();
+    let unhandled = bad.cause == WorkflowTaskFailedCause::UnhandledCommand;
+    if attempt > 1 && !unhandled && !bad.fatal {
+        return Err(Refusal::InvalidArgument(bad.message.into()));
+    }
+    let token: &WorkflowTaskToken = &body.token;
+    let mut run = change.run(&token.run).ok_or(Refusal::WorkflowTaskNotFound)?;
+    remember(&mut run, token, TaskVerdict::Rejected);
+    let failure = Some(fail::server_failure(bad.message.clone(), None));
+    let next = fail::fail(&mut run, TaskFailure { cause: bad.cause, failure, identity: body.identity.clone() });
+    if bad.fatal {
+        run.flush();
+        terminate::by_server(&mut run, &bad.message);
+    } else {
+        run.core.closing = unhandled;
+        fail::again(&mut run, next);
+    }
+    Ok(Answer::TaskFailed { message: bad.message })
+}

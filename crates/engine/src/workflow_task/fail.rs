@@ -1,0 +1,138 @@
+//! Workflow tasks that fail or time out, and their next attempts.
+//!
+//! Invariant: only the first failure in a row is in history; after it attempts are counted in the state alone.
+
+use alloc::{boxed::Box, string::String};
+
+use prost::Message;
+use weft_protocol::api::{
+    enums::{TimeoutType, WorkflowTaskFailedCause},
+    failure::{Failure, ServerFailureInfo, failure::FailureInfo},
+    history::HistoryEvent,
+};
+
+use super::{named, remember, schedule, verdict};
+use crate::{
+    answer::Answer,
+    change::{Change, Run},
+    event::{self, workflow_task::TaskFailure},
+    ids::{EventId, Identity},
+    refusal::Refusal,
+    request::FailWorkflowTask,
+    state::{Execution, TaskKind, TaskVerdict, WorkflowTask, WorkflowTaskStage},
+    terminate,
+};
+
+/// Who acts when nobody asked: the server itself.
+pub(crate) const SERVER: &str = "history-service";
+
+/// A worker says that it cannot do the task.
+pub(crate) fn reported(change: &mut Change<'_>, body: FailWorkflowTask) -> Result<Answer, Refusal> {
+    let mut run = change.run(&body.token.run).ok_or(Refusal::WorkflowTaskNotFound)?;
+    if verdict(&run, &body.token) == Some(TaskVerdict::Failed) {
+        return Ok(Answer::Done);
+    }
+    named(&run, &body.token)?;
+    remember(&mut run, &body.token, TaskVerdict::Failed);
+    let limit = run.at.settings.limits.blob_bytes_error;
+    let failure = body.failure.map(|failure| cut(failure, limit));
+    let why = TaskFailure { cause: body.cause, failure, identity: body.identity };
+    if body.cause == WorkflowTaskFailedCause::GrpcMessageTooLarge {
+        let message = why.failure.as_ref().map_or_else(String::new, |failure| failure.message.clone());
+        fail(&mut run, why);
+        run.flush();
+        terminate::by_server(&mut run, &message);
+    } else {
+        let attempt = fail(&mut run, why);
+        again(&mut run, attempt);
+    }
+    Ok(Answer::Done)
+}
+
+/// The worker did not answer in time.
+pub(crate) fn timed_out(run: &mut Run<'_>) {
+    let Some((task, started, due)) = started(run) else { return };
+    if due <= run.now() {
+        let attempt = end(run, &task, event::workflow_task::timed_out(&task, started, TimeoutType::StartToClose));
+        again(run, attempt);
+    }
+}
+
+/// The worker kept the task alive for too long without progress.
+pub(crate) fn heartbeat_timed_out(run: &mut Run<'_>) {
+    let Some((task, started, _)) = started(run) else { return };
+    let attempt = end(run, &task, event::workflow_task::timed_out(&task, started, TimeoutType::StartToClose));
+    again(run, attempt);
+}
+
+/// The buffer is full: the worker's task is over, and what waited is written.
+pub(crate) fn force(run: &mut Run<'_>) {
+    let attempt = fail(run, forced());
+    again(run, attempt);
+}
+
+/// The failure of a task that the server itself ends.
+pub(crate) fn forced() -> TaskFailure {
+    TaskFailure { cause: WorkflowTaskFailedCause::ForceCloseCommand, failure: None, identity: Identity::from(SERVER) }
+}
+
+/// Ends the started task as failed, if there is one, and says which attempt comes next.
+pub(crate) fn fail(run: &mut Run<'_>, why: TaskFailure) -> u32 {
+    match started(run) {
+        Some((task, started, _)) => end(run, &task, event::workflow_task::failed(&task, started, why)),
+        None => 1,
+    }
+}
+
+/// Ends the started task. A sticky worker may just have lost its cache: trying the normal queue first uses no attempt.
+fn end(run: &mut Run<'_>, task: &WorkflowTask, event: HistoryEvent) -> u32 {
+    match task.kind {
+        TaskKind::Normal => {
+            run.append(event);
+        }
+        TaskKind::Transient => {
+            run.core.task = None;
+            run.core.task_problems += 1;
+        }
+    }
+    if run.core.sticky.take().is_some() { 1 } else { task.attempt + 1 }
+}
+
+/// Schedules the next attempt. If something waited for the end of this one, the next is a first attempt: it has news.
+pub(crate) fn again(run: &mut Run<'_>, attempt: u32) {
+    let news = run.flush();
+    if run.is_open() {
+        schedule::schedule(run, if news { 1 } else { attempt });
+    }
+}
+
+fn started(execution: &Execution) -> Option<(WorkflowTask, EventId, crate::time::Timestamp)> {
+    let task = execution.core.task.as_ref()?;
+    match &task.stage {
+        WorkflowTaskStage::Started(started) => Some((task.clone(), started.event_id, started.at.after(task.timeout))),
+        WorkflowTaskStage::Scheduled(_) => None,
+    }
+}
+
+/// A failure that the server makes.
+pub(crate) fn server_failure(message: String, cause: Option<Failure>) -> Failure {
+    Failure {
+        message,
+        source: "Server".into(),
+        cause: cause.map(Box::new),
+        failure_info: Some(FailureInfo::ServerFailureInfo(ServerFailureInfo { non_retryable: true })),
+        ..Failure::default()
+    }
+}
+
+/// A failure that is too large is told of, not kept.
+fn cut(failure: Failure, limit: usize) -> Failure {
+    if failure.encoded_len() <= limit {
+        return failure;
+    }
+    let message: String = failure.message.chars().take(limit / 8).collect();
+    server_failure(
+        "Failure exceeds size limit.".into(),
+        Some(Failure { message, source: failure.source, ..Failure::default() }),
+    )
+}
