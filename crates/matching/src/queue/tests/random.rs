@@ -30,9 +30,11 @@ enum Step {
     Reserve,
     Redeem(usize),
     Release(usize),
-    /// The shard answers a pull.
+    /// The shard reads its rows for a pull.
+    Read(usize),
+    /// The shard answers a pull with what it read.
     Answer(usize),
-    /// The answer to a pull is lost; the sweep asks again.
+    /// A pull is lost; the sweep asks again.
     Lose(usize),
     Sweep,
 }
@@ -48,6 +50,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Reserve),
         1 => pick.clone().prop_map(Step::Redeem),
         1 => pick.clone().prop_map(Step::Release),
+        3 => pick.clone().prop_map(Step::Read),
         3 => pick.clone().prop_map(Step::Answer),
         1 => pick.prop_map(Step::Lose),
         1 => Just(Step::Sweep),
@@ -65,6 +68,7 @@ struct World {
     in_hand: Vec<Item<Toys>>,
     reserved: Vec<(Ticket, Waiter<Poll>)>,
     asks: Vec<Ask<u64>>,
+    read: Vec<Found<Job>>,
     /// Tasks of each shard that were not started.
     rows: BTreeMap<u32, BTreeSet<Position<u64>>>,
     offers: Vec<Offer<Job>>,
@@ -87,6 +91,7 @@ impl World {
             in_hand: Vec::new(),
             reserved: Vec::new(),
             asks: Vec::new(),
+            read: Vec::new(),
             rows: BTreeMap::new(),
             offers: Vec::new(),
             credit: BTreeMap::new(),
@@ -132,6 +137,7 @@ impl World {
                     self.queue.unreserve(ticket, waiter);
                 }
             }
+            Step::Read(pick) => self.read(pick),
             Step::Answer(pick) => self.answer(pick),
             Step::Lose(pick) => {
                 if let Some(index) = nth(pick, self.asks.len()) {
@@ -195,19 +201,23 @@ impl World {
         rows.remove(&held.offer.position()).then(|| held.offer.clone())
     }
 
-    fn answer(&mut self, pick: usize) {
+    fn read(&mut self, pick: usize) {
         let Some(index) = nth(pick, self.asks.len()) else { return };
         let Ask { shard, from, max, number } = self.asks.swap_remove(index);
         let rows = self.rows.get(&shard).into_iter().flatten();
         let mut rows = rows.filter(|position| Start::At((*position).clone()) >= from);
-        let offers: Vec<_> = rows
-            .by_ref()
-            .take(max)
-            .map(|position| Offer { origin: shard, rank: position.rank, task: Job(position.id) })
-            .collect();
-        let next = rows.next().cloned();
-        offers.iter().for_each(|offer| *self.credit.entry(offer.task.0).or_default() += 1);
-        self.queue.pulled(Found { shard, number, offers, next }, self.now);
+        let offer = |position: &Position<u64>| Offer { origin: shard, rank: position.rank, task: Job(position.id) };
+        let offers = rows.by_ref().take(max).map(offer).collect();
+        self.read.push(Found { shard, number, offers, next: rows.next().cloned() });
+    }
+
+    fn answer(&mut self, pick: usize) {
+        let Some(index) = nth(pick, self.read.len()) else { return };
+        let found = self.read.swap_remove(index);
+        for offer in &found.offers {
+            *self.credit.entry(offer.task.0).or_default() += 1;
+        }
+        self.queue.pulled(found, self.now);
     }
 
     fn settle(&mut self) {
@@ -227,6 +237,10 @@ impl World {
             self.start(&item);
         }
         self.reserved.clear();
+        while !self.read.is_empty() {
+            self.answer(0);
+            self.settle();
+        }
         let mut last: BTreeMap<u32, Position<u64>> = BTreeMap::new();
         for _ in 0..10_000 {
             if self.rows.values().all(BTreeSet::is_empty) {
@@ -236,6 +250,7 @@ impl World {
             self.queue.sweep(self.now);
             self.settle();
             while !self.asks.is_empty() {
+                self.read(0);
                 self.answer(0);
                 self.settle();
             }

@@ -11,6 +11,8 @@ use tokio::task::JoinSet;
 
 const OFFERING: u64 = 4;
 const TASKS_EACH: u64 = 250;
+/// Turns of the scheduler without an arrival after which something must have been lost.
+const PATIENCE: u32 = 200_000;
 
 /// Polls until shutdown and passes on what it gets. Every poll is cut off after a few turns of the scheduler.
 async fn work_off(service: Service<Toys>, number: u32, taken: mpsc::Sender<u64>) {
@@ -72,6 +74,7 @@ async fn every_task_arrives_exactly_once_under_contention() {
     }
     let total = usize::try_from(OFFERING * TASKS_EACH).expect("few");
     let mut arrived = BTreeSet::new();
+    let mut idle = 0;
     while arrived.len() < total {
         // What was recorded as started for a poll that was cut off is given back and offered again.
         for id in std::mem::take(&mut *shards.undelivered.lock()) {
@@ -79,9 +82,13 @@ async fn every_task_arrives_exactly_once_under_contention() {
         }
         tokio::select! {
             biased;
-            Some(id) = arrivals.recv() => assert!(arrived.insert(id), "{id} arrived twice"),
-            () = turns(1) => {}
+            Some(id) = arrivals.recv() => {
+                assert!(arrived.insert(id), "{id} arrived twice");
+                idle = 0;
+            }
+            () = turns(1) => idle += 1,
         }
+        assert!(idle < PATIENCE, "{} of {total} arrived", arrived.len());
     }
     service.shutdown();
     while let Some(ended) = workers.join_next().await {
