@@ -1,0 +1,259 @@
+//! The shell around the index: what the groups feed is gathered, one writer commits it, and who lists can wait until
+//! the index has what was committed before the call.
+//!
+//! Invariants: a group's changes are committed in the order in which they were fed, and none is lost: when a commit
+//! fails (a full disk) what it held is kept and tried again with the next. What waits is bounded: [`Visibility::feed`]
+//! waits for room. Commits run on a lane that belongs to this service alone; with an inline lane everything happens on
+//! the caller and a simulation is deterministic. There is no clock here: who owns the service calls
+//! [`Visibility::tick`] about every 50 ms, and a reader does not wait for that.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::{Condvar, Mutex};
+use weft_env::Lane;
+
+use crate::filter::Query;
+use crate::index::{Batch, Count, Error, Index, Page, PageRequest, Reader};
+use crate::limits::{GATHERED_CHANGES, GATHERED_CHANGES_MAX, READERS};
+use crate::record::{Change, Record};
+
+/// A handle; clones are of the same service.
+#[derive(Clone)]
+pub struct Visibility {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    lane: Lane,
+    index: Mutex<Index>,
+    readers: Vec<Reader>,
+    /// Numbers for waiting callers, and whose turn it is to read.
+    next: AtomicU64,
+    state: Mutex<State>,
+    attempted: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    gathered: Batch,
+    indexed: BTreeMap<u32, u64>,
+    /// A commit is on its way that has not yet taken what is gathered.
+    asked: bool,
+    /// Commits that were tried, and how the last one ended.
+    attempts: u64,
+    failed: Option<Arc<Error>>,
+    waiting: BTreeMap<u64, Waker>,
+}
+
+impl Visibility {
+    /// Takes over an index. `lane` runs its commits and nothing else.
+    pub fn new(index: Index, lane: Lane) -> Result<Self, Error> {
+        let readers = if index.is_in_memory() { 1 } else { READERS };
+        let readers = (0..readers).map(|_| index.reader()).collect::<Result<_, _>>()?;
+        let state = State { indexed: index.all_indexed(), ..State::default() };
+        let shared = Shared {
+            lane,
+            index: Mutex::new(index),
+            readers,
+            next: AtomicU64::new(0),
+            state: Mutex::new(state),
+            attempted: Condvar::new(),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Hands over what the log entry `index` of `group` changes, nothing included: every applied entry is fed, in order.
+    /// Blocks while [`GATHERED_CHANGES_MAX`] runs wait for the writer. An error means that the writer cannot go on and
+    /// that this entry was not taken: it has to be fed again before the next one.
+    pub fn feed(&self, group: u32, index: u64, changes: Vec<Change>) -> Result<(), Arc<Error>> {
+        while self.shared.state.lock().gathered.len() >= GATHERED_CHANGES_MAX {
+            self.attempt()?;
+        }
+        let mut state = self.shared.state.lock();
+        state.gathered.add(group, index, changes);
+        // After a failure only the next tick, or someone who waits, tries again.
+        let many = state.gathered.len() >= GATHERED_CHANGES && state.failed.is_none();
+        let wanted = many || !state.waiting.is_empty();
+        drop(state);
+        if wanted {
+            self.flush();
+        }
+        Ok(())
+    }
+
+    /// Commits what has gathered, soon.
+    pub fn tick(&self) {
+        self.flush();
+    }
+
+    /// How far a group is indexed and committed.
+    pub fn indexed(&self, group: u32) -> u64 {
+        self.shared.state.lock().indexed.get(&group).copied().unwrap_or(0)
+    }
+
+    /// Completes once the index has these positions, however long they take to be fed; commits what was fed at once. A
+    /// list that waits for what its groups had applied when it came sees everything that was acknowledged before.
+    pub fn wait_indexed(&self, targets: impl IntoIterator<Item = (u32, u64)>) -> Indexed {
+        let id = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        let attempts = self.shared.state.lock().attempts;
+        Indexed { visibility: self.clone(), targets: targets.into_iter().collect(), id, attempts }
+    }
+
+    /// Completes once everything that was fed so far is committed.
+    pub fn wait_fed(&self) -> Indexed {
+        let fed = self.shared.state.lock().gathered.positions().clone();
+        self.wait_indexed(fed)
+    }
+
+    /// Commits what was fed and makes it durable; says up to where each group now is. The log may be purged up to there.
+    pub fn persist(&self) -> impl Future<Output = Result<BTreeMap<u32, u64>, Arc<Error>>> + Send + use<> {
+        let shared = Arc::clone(&self.shared);
+        let done = self.shared.lane.call(move || {
+            shared.commit()?;
+            shared.index.lock().persist().map_err(Arc::new)
+        });
+        async move { done.await.map_err(|panicked| Arc::new(panicked.into()))? }
+    }
+
+    /// Puts `records`, the whole of `group` as of `index`, in the place of what the index has of it.
+    pub fn rebuild_group<R>(
+        &self,
+        group: u32,
+        index: u64,
+        records: R,
+    ) -> impl Future<Output = Result<(), Arc<Error>>> + Send + use<R>
+    where
+        R: IntoIterator<Item = Record> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        let done = self.shared.lane.call(move || {
+            shared.commit()?;
+            let mut writer = shared.index.lock();
+            let rebuilt = writer.rebuild_group(group, index, records);
+            shared.state.lock().indexed = writer.all_indexed();
+            rebuilt.map_err(Arc::new)
+        });
+        async move { done.await.map_err(|panicked| Arc::new(panicked.into()))? }
+    }
+
+    /// One page of what is committed. Blocks on the disk: call it where blocking is allowed, after
+    /// [`Visibility::wait_indexed`].
+    pub fn list(&self, namespace: &str, query: &Query, page: &PageRequest) -> Result<Page, Error> {
+        self.reader().list(namespace, query, page)
+    }
+
+    /// A count of what is committed; see [`Visibility::list`].
+    pub fn count(&self, namespace: &str, query: &Query) -> Result<Count, Error> {
+        self.reader().count(namespace, query)
+    }
+
+    fn reader(&self) -> &Reader {
+        let turn = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        let readers = &self.shared.readers;
+        &readers[usize::try_from(turn % readers.len() as u64).unwrap_or(0)]
+    }
+
+    fn flush(&self) {
+        let mut state = self.shared.state.lock();
+        if state.asked || state.gathered.is_empty() {
+            return;
+        }
+        state.asked = true;
+        drop(state);
+        let shared = Arc::clone(&self.shared);
+        // The error stays in the state, where whoever waits finds it.
+        self.shared.lane.run(move || drop(shared.commit()));
+    }
+
+    /// Waits until there is room or a commit was tried, well or not.
+    fn attempt(&self) -> Result<(), Arc<Error>> {
+        let before = self.shared.state.lock().attempts;
+        self.flush();
+        let mut state = self.shared.state.lock();
+        while state.attempts == before && state.gathered.len() >= GATHERED_CHANGES_MAX {
+            self.shared.attempted.wait(&mut state);
+        }
+        state.failed.clone().map_or(Ok(()), Err)
+    }
+}
+
+impl Shared {
+    fn commit(&self) -> Result<(), Arc<Error>> {
+        let mut index = self.index.lock();
+        let mut state = self.state.lock();
+        state.asked = false;
+        let mut batch = std::mem::take(&mut state.gathered);
+        if batch.is_empty() {
+            return Ok(());
+        }
+        drop(state);
+        let result = index.apply_batch(&batch).map_err(Arc::new);
+        let mut state = self.state.lock();
+        if result.is_err() {
+            batch.extend(std::mem::take(&mut state.gathered));
+            state.gathered = batch;
+        }
+        state.indexed = index.all_indexed();
+        state.failed = result.clone().err();
+        state.attempts += 1;
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        self.attempted.notify_all();
+        waiting.into_values().for_each(Waker::wake);
+        result
+    }
+}
+
+/// See [`Visibility::wait_indexed`].
+pub struct Indexed {
+    visibility: Visibility,
+    targets: BTreeMap<u32, u64>,
+    id: u64,
+    attempts: u64,
+}
+
+impl Indexed {
+    fn outcome(&self, state: &State) -> Poll<Result<(), Arc<Error>>> {
+        let reached = |(group, target): (&u32, &u64)| *target <= state.indexed.get(group).copied().unwrap_or(0);
+        if self.targets.iter().all(reached) {
+            return Poll::Ready(Ok(()));
+        }
+        match &state.failed {
+            Some(error) if state.attempts > self.attempts => Poll::Ready(Err(Arc::clone(error))),
+            Some(_) | None => Poll::Pending,
+        }
+    }
+}
+
+impl Future for Indexed {
+    type Output = Result<(), Arc<Error>>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = self.outcome(&self.visibility.shared.state.lock());
+        if outcome.is_ready() {
+            return outcome;
+        }
+        self.visibility.flush();
+        let mut state = self.visibility.shared.state.lock();
+        let outcome = self.outcome(&state);
+        if outcome.is_pending() {
+            // Taken under the same lock under which a commit reports, so that no report is missed.
+            state.waiting.insert(self.id, context.waker().clone());
+        }
+        outcome
+    }
+}
+
+impl Drop for Indexed {
+    fn drop(&mut self) {
+        self.visibility.shared.state.lock().waiting.remove(&self.id);
+    }
+}
