@@ -64,7 +64,8 @@ pub trait Directory: Send + Sync + 'static {
 
 /// Where every replica sends what lists show: the visibility index.
 pub trait Feed: Send + Sync + 'static {
-    /// The applied changes of one log entry of one group, in log order. `index` counts as indexed when they are.
+    /// The changes of the entries up to `index` that were just applied, in log order; called after each apply, also
+    /// when there are none. `index` counts as indexed when they are.
     fn feed(&self, group: u32, index: u64, changes: Vec<Vec<u8>>);
 }
 

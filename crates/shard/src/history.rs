@@ -9,7 +9,7 @@ use weft_engine::{EventId, WorkflowKey, state::BranchId};
 use weft_env::Pool;
 use weft_protocol::api::history::HistoryEvent;
 use weft_rows::{self as rows, Corrupt, table};
-use weft_store::state::{KeyRange, Order};
+use weft_store::state::{KeyRange, Order, StateView};
 
 use crate::{call::Failure, loader::LoadError, loader::Reader, shared::Shared};
 
@@ -63,12 +63,12 @@ impl Reader {
     fn events(&self, key: &WorkflowKey, branch: &BranchId, from: EventId, to: EventId) -> Result<Events, LoadError> {
         let prefix = rows::history::branch_prefix(key, branch);
         // The batch that holds `from` may begin before it.
-        let upto = KeyRange::new(prefix.clone(), rows::history::key(key, branch, from.next()));
-        let start = self.store.scan(table::HISTORY, upto, Order::Descending, 1)?;
+        let upto = KeyRange::between(prefix.clone(), rows::history::key(key, branch, from.next()));
+        let start = self.store.scan(table::HISTORY, &upto, Order::Descending, 1)?;
         let first = start.into_iter().next().map_or(prefix, |(key, _)| key.to_vec());
-        let range = KeyRange::new(first, rows::history::key(key, branch, to));
+        let range = KeyRange::between(first, rows::history::key(key, branch, to));
         let mut events = Vec::with_capacity(usize::try_from(to.0 - from.0).unwrap_or(0));
-        for (_, bytes) in self.store.scan(table::HISTORY, range, Order::Ascending, usize::MAX)? {
+        for (_, bytes) in self.store.scan(table::HISTORY, &range, Order::Ascending, usize::MAX)? {
             let batch = rows::history::decode_batch(&bytes)?;
             events.extend(batch.events.into_iter().filter(|e| e.event_id >= from.0 && e.event_id < to.0).map(Arc::new));
         }

@@ -14,6 +14,7 @@ mod handle;
 mod history;
 mod leader;
 mod limits;
+mod metadata;
 mod loader;
 mod parcel;
 mod pipeline;
@@ -31,6 +32,7 @@ pub use dispatch::{Delivered, Directory, Dispatch, Feed, Offered, Reservation, S
 pub use handle::{Attached, Shard};
 pub use history::{Events, HistoryReader};
 pub use limits::Limits;
+pub use metadata::{ChangeError, Metadata, MetadataConfig, Namespaces};
 pub use quarantine::{Quarantine, Quarantined};
 pub use replica::Replica;
 pub use shared::Room;

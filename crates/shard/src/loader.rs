@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use weft_engine::{Execution, RunId, Timestamp, WorkflowKey, state::CurrentRun};
 use weft_rows::{self as rows, Corrupt, Ops, Slot, SlotRange, load, table};
-use weft_store::state::{KeyRange, Order, StateStore, StoreError};
+use weft_store::state::{KeyRange, Order, StateStore, StateView, StoreError};
 
 use crate::{call::Needs, dispatch::TaskRef};
 
@@ -91,20 +91,20 @@ impl Reader {
     }
 
     fn first_batch(&self, key: &WorkflowKey, run: &RunId) -> Result<Bytes, LoadError> {
-        let range = KeyRange::prefix(&rows::history::branch_prefix(key, run));
-        let first = self.store.scan(table::HISTORY, range, Order::Ascending, 1)?;
+        let range = KeyRange::prefix(rows::history::branch_prefix(key, run));
+        let first = self.store.scan(table::HISTORY, &range, Order::Ascending, 1)?;
         let (_, bytes) = first.into_iter().next().ok_or_else(|| Corrupt::missing(table::HISTORY, "first batch"))?;
         Ok(bytes)
     }
 
     fn all(&self, table: u8, prefix: Vec<u8>) -> Result<Vec<(Bytes, Bytes)>, LoadError> {
-        Ok(self.store.scan(table, KeyRange::prefix(&prefix), Order::Ascending, usize::MAX)?)
+        Ok(self.store.scan(table, &KeyRange::prefix(prefix), Order::Ascending, usize::MAX)?)
     }
 
     pub(crate) fn wakes(&self, slot: Slot, now: Timestamp, limit: usize) -> Result<Wakes, LoadError> {
-        let range = KeyRange::prefix(&rows::wake::slot_prefix(slot));
+        let range = KeyRange::prefix(rows::wake::slot_prefix(slot));
         let mut wakes = Wakes { slot, due: Vec::new(), next: None };
-        for (key, _) in self.store.scan(table::WAKE, range, Order::Ascending, limit + 1)? {
+        for (key, _) in self.store.scan(table::WAKE, &range, Order::Ascending, limit + 1)? {
             let wake = rows::wake::decode_key(&key)?;
             if wake.at > now || wakes.due.len() == limit {
                 wakes.next = Some(wake.at);
@@ -119,7 +119,7 @@ impl Reader {
     pub(crate) fn opening(&self, slots: SlotRange, tasks: usize) -> Result<Opening, LoadError> {
         let garbage = !self
             .store
-            .scan(table::GARBAGE, prefix_range(rows::garbage::range(slots)), Order::Ascending, 1)?
+            .scan(table::GARBAGE, &prefix_range(rows::garbage::range(slots)), Order::Ascending, 1)?
             .is_empty();
         Ok(Opening { wakes: self.first_wakes(slots)?, tasks: self.tasks(slots, tasks)?, garbage })
     }
@@ -129,8 +129,8 @@ impl Reader {
         let mut first = Vec::new();
         // One seek per slot that has any: from a slot's first wake on to the next slot.
         loop {
-            let range = KeyRange::new(from.clone(), end.clone());
-            let Some((key, _)) = self.store.scan(table::WAKE, range, Order::Ascending, 1)?.into_iter().next() else {
+            let range = KeyRange::between(from.clone(), end.clone());
+            let Some((key, _)) = self.store.scan(table::WAKE, &range, Order::Ascending, 1)?.into_iter().next() else {
                 return Ok(first);
             };
             let wake = rows::wake::decode_key(&key)?;
@@ -142,7 +142,7 @@ impl Reader {
 
     fn tasks(&self, slots: SlotRange, limit: usize) -> Result<Vec<(WorkflowKey, TaskRef)>, LoadError> {
         let range = prefix_range(rows::task::range(slots));
-        let rows = self.store.scan(table::TASK, range, Order::Ascending, limit)?;
+        let rows = self.store.scan(table::TASK, &range, Order::Ascending, limit)?;
         rows.into_iter().map(|(key, value)| decode_task(&key, &value)).collect()
     }
 
@@ -156,8 +156,8 @@ impl Reader {
         let mut found = Vec::new();
         let (mut from, end) = rows::task::range(slots);
         while found.len() < limit {
-            let range = KeyRange::new(from.clone(), end.clone());
-            let batch = self.store.scan(table::TASK, range, Order::Ascending, 1000)?;
+            let range = KeyRange::between(from.clone(), end.clone());
+            let batch = self.store.scan(table::TASK, &range, Order::Ascending, 1000)?;
             let Some((last, _)) = batch.last() else { break };
             from = successor(last);
             for (key, value) in &batch {
@@ -174,12 +174,12 @@ impl Reader {
     pub(crate) fn sweep(&self, slots: SlotRange, limit: usize) -> Result<Ops, LoadError> {
         let mut ops = Ops::default();
         let range = prefix_range(rows::garbage::range(slots));
-        let Some((row, _)) = self.store.scan(table::GARBAGE, range, Order::Ascending, 1)?.into_iter().next() else {
+        let Some((row, _)) = self.store.scan(table::GARBAGE, &range, Order::Ascending, 1)?.into_iter().next() else {
             return Ok(ops);
         };
         let (key, branch) = rows::garbage::decode_key(&row)?;
-        let history = KeyRange::prefix(&rows::history::branch_prefix(&key, &branch));
-        let batches = self.store.scan(table::HISTORY, history, Order::Ascending, limit)?;
+        let history = KeyRange::prefix(rows::history::branch_prefix(&key, &branch));
+        let batches = self.store.scan(table::HISTORY, &history, Order::Ascending, limit)?;
         for (key, _) in &batches {
             ops.delete(table::HISTORY, key);
         }
@@ -191,7 +191,7 @@ impl Reader {
 }
 
 fn prefix_range((from, end): (Vec<u8>, Vec<u8>)) -> KeyRange {
-    KeyRange::new(from, end)
+    KeyRange::between(from, end)
 }
 
 fn successor(key: &[u8]) -> Vec<u8> {

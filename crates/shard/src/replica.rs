@@ -15,7 +15,7 @@ use weft_rows::{
     applied::{self, AppliedRow},
     batch, table,
 };
-use weft_store::state::{StateStore, WriteBatch};
+use weft_store::state::{StateStore, StateView, WriteBatch};
 
 use crate::dispatch::Feed;
 
@@ -91,10 +91,9 @@ impl Machine for Replica {
             let mut row = applied.lock().clone();
             let applying = Applying::of(&mut row, entries)?;
             applying.write(group, &row, store.as_ref())?;
+            let row_index = row.index;
             *applied.lock() = row;
-            for (index, changes) in applying.visibility {
-                feed.feed(group, index, changes);
-            }
+            feed.feed(group, row_index, applying.visibility);
             Ok(applying.replies)
         };
         async move { self.lane.call(work).await.map_err(MachineError::new)? }.boxed()
@@ -104,7 +103,7 @@ impl Machine for Replica {
 /// What a run of entries does together.
 struct Applying {
     ops: Vec<Bytes>,
-    visibility: Vec<(u64, Vec<Vec<u8>>)>,
+    visibility: Vec<Vec<u8>>,
     replies: Vec<Bytes>,
 }
 
@@ -114,7 +113,7 @@ impl Applying {
         for entry in entries {
             let outcome = match &entry.payload {
                 Payload::Blank | Payload::Membership => Outcome::Void,
-                Payload::Batch(bytes) => applying.batch(row, entry.index, bytes)?,
+                Payload::Batch(bytes) => applying.batch(row, bytes)?,
             };
             row.index = entry.index;
             row.mark = entry.mark.to_vec();
@@ -123,16 +122,13 @@ impl Applying {
         Ok(applying)
     }
 
-    fn batch(&mut self, row: &mut AppliedRow, index: u64, bytes: &Bytes) -> Result<Outcome, MachineError> {
+    fn batch(&mut self, row: &mut AppliedRow, bytes: &Bytes) -> Result<Outcome, MachineError> {
         let view = batch::decode(bytes).map_err(MachineError::new)?;
         if !row.accepts(&view.header) {
             return Ok(Outcome::Void);
         }
         row.advance(&view.header);
-        let changes: Vec<Vec<u8>> = view.visibility().map(<[u8]>::to_vec).collect();
-        if !changes.is_empty() {
-            self.visibility.push((index, changes));
-        }
+        self.visibility.extend(view.visibility().map(<[u8]>::to_vec));
         self.ops.push(bytes.clone());
         Ok(Outcome::Applied)
     }
@@ -143,12 +139,12 @@ impl Applying {
             let view = batch::decode(bytes).map_err(MachineError::new)?;
             for op in view.ops() {
                 match op.value {
-                    Some(value) => write.put(op.table, op.key, value),
-                    None => write.delete(op.table, op.key),
+                    Some(value) => write.put(op.table, bytes.slice_ref(op.key), bytes.slice_ref(value)),
+                    None => write.delete(op.table, bytes.slice_ref(op.key)),
                 }
             }
         }
-        write.put(table::APPLIED, &applied::key(group), &row.encode());
+        write.put(table::APPLIED, applied::key(group).to_vec(), row.encode());
         store.apply(write).map_err(MachineError::new)
     }
 }

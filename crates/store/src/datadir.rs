@@ -1,7 +1,7 @@
 //! The node's data directory: made once, recognised for ever, used by one process at a time.
 //!
 //! ```text
-//! weft.toml           whose data this is: format version, cluster, node, backend of the applied state
+//! weft.toml           whose data this is: format version, cluster, node, number of shards, backend of the applied state
 //! LOCK                locked while a process uses the directory; says which
 //! log/                the write-ahead log
 //! state/              the applied state: nothing but the backend's own files
@@ -36,6 +36,8 @@ const EMPTY_ENOUGH: [&str; 3] = [UNFINISHED_IDENTITY_FILE, LOCK_FILE, "lost+foun
 pub struct Founding {
     pub cluster: Uuid,
     pub node: u32,
+    /// How many shards the cluster has: chosen when it is made.
+    pub shards: u16,
     pub backend: Backend,
 }
 
@@ -179,6 +181,7 @@ fn found(dir: &Path, founding: &Founding) -> Result<Identity, Error> {
         format: FORMAT,
         cluster: founding.cluster,
         node: founding.node,
+        shards: founding.shards,
         created_by: env!("CARGO_PKG_VERSION").to_owned(),
         backend: founding.backend,
     };

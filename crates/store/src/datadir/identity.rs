@@ -36,6 +36,7 @@ pub struct Identity {
     pub format: u32,
     pub cluster: Uuid,
     pub node: u32,
+    pub shards: u16,
     pub created_by: String,
     pub backend: Backend,
 }
@@ -58,11 +59,11 @@ impl Backend {
 
 impl Identity {
     pub(super) fn encode(&self) -> String {
-        let Self { format, cluster, node, created_by, backend } = self;
+        let Self { format, cluster, node, shards, created_by, backend } = self;
         let (cluster, created_by) = (Value::from(cluster.to_string()), Value::from(created_by.as_str()));
         format!(
             "# Written by weft-server: whose data lies beside this file. Do not edit.\n\
-             magic = \"{MAGIC}\"\nformat = {format}\ncluster = {cluster}\nnode = {node}\n\
+             magic = \"{MAGIC}\"\nformat = {format}\ncluster = {cluster}\nnode = {node}\nshards = {shards}\n\
              created_by = {created_by}\nstate = \"{}\"\n",
             backend.name()
         )
@@ -84,11 +85,13 @@ impl Identity {
             return Err(damaged("no version ever had its format"));
         }
         let cluster = string(&table, "cluster").and_then(|cluster| Uuid::try_parse(cluster).ok());
+        let shards = number(&table, "shards").and_then(|count| u16::try_from(count).ok()).filter(|count| *count > 0);
         let state = string(&table, "state").ok_or_else(|| damaged("it names no state backend"))?;
         Ok(Self {
             format,
             cluster: cluster.ok_or_else(|| damaged("it names no cluster"))?,
             node: number(&table, "node").ok_or_else(|| damaged("it names no node"))?,
+            shards: shards.ok_or_else(|| damaged("it has no number of shards"))?,
             created_by: string(&table, "created_by").unwrap_or("unknown").to_owned(),
             backend: Backend::named(state).ok_or_else(|| damaged("its state backend is unknown"))?,
         })

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Backend, DataDir, Error, FORMAT, Founding, Identity};
 
-const FOUNDING: Founding = Founding { cluster: Uuid::from_u128(7), node: 3, backend: Backend::Fjall };
+const FOUNDING: Founding = Founding { cluster: Uuid::from_u128(7), node: 3, shards: 16, backend: Backend::Fjall };
 
 fn open(path: &Path) -> Result<DataDir, Error> {
     DataDir::open(path, &FOUNDING)
@@ -26,7 +26,7 @@ fn golden() -> String {
     format!(
         "# Written by weft-server: whose data lies beside this file. Do not edit.\n\
          magic = \"weft data directory\"\nformat = 1\ncluster = \"00000000-0000-0000-0000-000000000007\"\n\
-         node = 3\ncreated_by = \"{version}\"\nstate = \"fjall\"\n"
+         node = 3\nshards = 16\ncreated_by = \"{version}\"\nstate = \"fjall\"\n"
     )
 }
 
@@ -124,9 +124,14 @@ fn a_damaged_identity_is_refused_saying_what_is_wrong() {
 
 proptest! {
     #[test]
-    fn an_identity_comes_back_as_it_was(cluster: u128, node: u32, created_by: String, fjall: bool) {
+    fn an_identity_comes_back_as_it_was(
+        (cluster, node) in any::<(u128, u32)>(),
+        shards in 1_u16..,
+        created_by in any::<String>(),
+        fjall in any::<bool>(),
+    ) {
         let backend = if fjall { Backend::Fjall } else { Backend::Sled };
-        let identity = Identity { format: FORMAT, cluster: Uuid::from_u128(cluster), node, created_by, backend };
+        let identity = Identity { format: FORMAT, cluster: Uuid::from_u128(cluster), node, shards, created_by, backend };
         let decoded = Identity::decode(identity.encode().as_bytes(), Path::new("weft.toml")).unwrap();
         prop_assert_eq!(decoded, identity);
     }

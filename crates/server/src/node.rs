@@ -1,0 +1,178 @@
+//! One node put together: data directory, log, store, Raft groups, shards, matching and lists.
+//!
+//! Invariant: what is opened first is closed last; nothing serves before every shard that this node leads has opened its
+//! epoch. The frontend sees a [`Node`] and nothing below it.
+
+mod checkpoint;
+mod dispatch;
+mod lists;
+mod open;
+mod options;
+pub mod tasks;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use weft_engine::{Answer, DirectQuery, Request, Settings, WorkflowKey};
+use weft_env::{Clock, Ids, Pool};
+use weft_matching::{Dispatched, QueueKey, QueueKind, Service};
+use weft_raft as raft;
+use weft_rows::slot_of;
+use weft_shard::{Failure, Metadata, Shard};
+use weft_store::{datadir::DataDir, state::StateStore, wal::Wal};
+
+pub use lists::{ListError, Lists};
+pub use open::{OpenError, World};
+pub use options::{Backend, NamespaceSeed, Options, Place};
+
+use checkpoint::Checkpointer;
+use tasks::{QueryTask, Work};
+
+/// A running node. Clones are handles to the same one.
+#[derive(Clone)]
+pub struct Node(Arc<NodeInner>);
+
+pub(crate) struct NodeInner {
+    pub(crate) options: Options,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) shards: Vec<Shard>,
+    pub(crate) metadata: Arc<Metadata>,
+    pub(crate) matching: Service<Work>,
+    pub(crate) lists: Lists,
+    pub(crate) raft: raft::Node,
+    pub(crate) wal: Wal,
+    pub(crate) store: Arc<dyn StateStore>,
+    pub(crate) pool: Pool,
+    pub(crate) stopping: watch::Receiver<bool>,
+    stop: watch::Sender<bool>,
+    checkpointer: Checkpointer,
+    /// Holds the data directory's lock for as long as the node lives.
+    #[expect(dead_code, reason = "held, not read")]
+    directory: Option<DataDir>,
+}
+
+impl Node {
+    /// The shard that a workflow id belongs to.
+    #[must_use]
+    pub fn shard(&self, key: &WorkflowKey) -> &Shard {
+        self.0.shard(key)
+    }
+
+    #[must_use]
+    pub fn shards(&self) -> &[Shard] {
+        &self.0.shards
+    }
+
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        &self.0.metadata
+    }
+
+    #[must_use]
+    pub fn matching(&self) -> &Service<Work> {
+        &self.0.matching
+    }
+
+    #[must_use]
+    pub fn lists(&self) -> &Lists {
+        &self.0.lists
+    }
+
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    #[must_use]
+    pub fn ids(&self) -> &Arc<dyn Ids> {
+        &self.0.ids
+    }
+
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.options.settings
+    }
+
+    #[must_use]
+    pub fn wal(&self) -> &Wal {
+        &self.0.wal
+    }
+
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn StateStore> {
+        &self.0.store
+    }
+
+    #[must_use]
+    pub fn raft(&self) -> &raft::Node {
+        &self.0.raft
+    }
+
+    /// Becomes true when the node stops: long polls answer empty.
+    #[must_use]
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.0.stopping.clone()
+    }
+
+    /// Offers a query to the workers of a run's normal queue.
+    pub fn normal_query(&self, query: QueryTask) {
+        self.0.normal_query(query);
+    }
+
+    /// Why the node cannot go on, if it cannot: it has to stop.
+    #[must_use]
+    pub fn fault(&self) -> Option<Arc<str>> {
+        self.0.raft.fault().or_else(|| self.0.wal.fault().map(|fault| fault.to_string().into()))
+    }
+
+    /// Ends all long polls; calls are still served.
+    pub fn stop_polls(&self) {
+        self.0.stop.send_replace(true);
+        self.0.matching.shutdown();
+    }
+
+    /// Stops: long polls end, what is under way is written, a checkpoint is made, and the log is closed.
+    pub async fn shutdown(&self) {
+        self.stop_polls();
+        self.0.checkpointer.run_once(&self.0).await;
+        self.0.raft.shutdown().await;
+        let wal = self.0.wal.clone();
+        // A panic while closing has been reported by the pool already.
+        let _ = self.0.pool.call(move || wal.close()).await;
+    }
+}
+
+impl NodeInner {
+    pub(crate) fn shard(&self, key: &WorkflowKey) -> &Shard {
+        let slot = slot_of(key);
+        let place = self.shards.partition_point(|shard| shard.slots().last < slot);
+        // Shards cover all slots in order, so the first whose last slot is not before this one owns it.
+        &self.shards[place.min(self.shards.len() - 1)]
+    }
+
+    pub(crate) async fn ask(&self, key: WorkflowKey, request: Request) -> Result<Answer, Failure> {
+        use weft_shard::Directory;
+        let Some(namespace) = self.metadata.namespace(&key.namespace) else {
+            return Err(Failure::Unavailable("the namespace is not known here yet"));
+        };
+        self.shard(&key).ask(key, namespace, request).await
+    }
+
+    pub(crate) fn normal_query(&self, mut query: QueryTask) {
+        query.sticky = false;
+        let DirectQuery { queue, .. } = query.direct.as_ref();
+        let key = QueueKey::normal(query.key.namespace.as_str(), queue.as_str(), QueueKind::Workflow);
+        let deadline = self.clock.monotonic() + self.options.query_timeout;
+        match self.matching.dispatch_query(&key, query, deadline) {
+            Dispatched::Matched | Dispatched::Queued => {}
+            // The caller sees its reply channel close.
+            Dispatched::NoStickyPoller(query) | Dispatched::TooMany(query) => drop(query),
+        }
+    }
+}

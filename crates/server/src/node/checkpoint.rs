@@ -1,0 +1,71 @@
+//! Checkpoints: read every group's applied mark, make the store durable once, publish those marks; the log is purged up
+//! to them.
+//!
+//! Invariant (rule 8): a mark is published only after the store was made durable, and only if visibility has durably
+//! indexed up to it as well.
+
+use std::{sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::sync::Mutex as AsyncMutex;
+use weft_shard::Replica;
+
+use super::NodeInner;
+
+/// Makes checkpoints, one at a time.
+pub(crate) struct Checkpointer {
+    replicas: Vec<(u32, Arc<Replica>)>,
+    one_at_a_time: AsyncMutex<()>,
+    last: Mutex<Last>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Last {
+    logged: u64,
+    at: Duration,
+}
+
+impl Checkpointer {
+    pub(crate) fn new(replicas: Vec<(u32, Arc<Replica>)>) -> Self {
+        Self { replicas, one_at_a_time: AsyncMutex::new(()), last: Mutex::default() }
+    }
+
+    /// Makes a checkpoint if enough was logged, or enough time has passed, since the last one.
+    pub(crate) async fn run_if_due(&self, node: &NodeInner) {
+        let last = *self.last.lock();
+        let logged = node.wal.stats().bytes - last.logged;
+        let waited = node.clock.monotonic().saturating_sub(last.at);
+        let due = logged >= node.options.checkpoint_bytes || (logged > 0 && waited >= node.options.checkpoint_interval);
+        if due {
+            self.run_once(node).await;
+        }
+    }
+
+    /// Makes a checkpoint now. A failure is logged: the log only grows until the next one succeeds.
+    pub(crate) async fn run_once(&self, node: &NodeInner) {
+        let _turn = self.one_at_a_time.lock().await;
+        let logged = node.wal.stats().bytes;
+        let marks: Vec<_> = self.replicas.iter().map(|(group, replica)| (*group, replica.applied())).collect();
+        let store = Arc::clone(&node.store);
+        match node.pool.call(move || store.persist()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return tracing::error!(%error, "making the store durable failed: no checkpoint"),
+            Err(panic) => return tracing::error!(%panic, "making the store durable panicked: no checkpoint"),
+        }
+        let indexed = match node.lists.visibility.persist().await {
+            Ok(indexed) => indexed,
+            Err(error) => return tracing::error!(%error, "making the visibility index durable failed: no checkpoint"),
+        };
+        for (group, row) in marks {
+            let behind = indexed.get(&group).copied().unwrap_or(0) < row.index;
+            let Some(raft) = node.raft.group(weft_raft::GroupId(group)) else { continue };
+            if behind || row.mark.is_empty() {
+                continue;
+            }
+            if let Err(error) = raft.checkpointed(row.mark.into()).await {
+                tracing::warn!(group, %error, "publishing a checkpoint failed");
+            }
+        }
+        *self.last.lock() = Last { logged, at: node.clock.monotonic() };
+    }
+}

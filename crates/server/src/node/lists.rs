@@ -1,0 +1,175 @@
+//! The visibility index behind the shards' feed, and lists that read their own writes.
+//!
+//! Invariant: a list waits until the index has what was committed when the call came. An entry that the index has
+//! already is not fed again after a restart, so the index never shows an older state than it did.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use weft_protocol::api::{common::WorkflowExecution, workflow::WorkflowExecutionInfo};
+use weft_protocol::prost::Message;
+use weft_rows::visibility::VisibilityRow;
+use weft_shard::Feed;
+use weft_visibility::{Change, Record, RunRef, Status, Visibility};
+
+/// Feeds the index with what replicas apply.
+pub(crate) struct ToIndex {
+    visibility: Visibility,
+    /// What the index had of each group when the node started.
+    had: BTreeMap<u32, u64>,
+    /// Groups of which something was not taken: they are read again from the store.
+    torn: Mutex<BTreeMap<u32, u64>>,
+    any_torn: AtomicBool,
+}
+
+impl ToIndex {
+    pub(crate) fn new(visibility: Visibility, groups: impl Iterator<Item = u32>) -> Self {
+        let had = groups.map(|group| (group, visibility.indexed(group))).collect();
+        Self { visibility, had, torn: Mutex::default(), any_torn: AtomicBool::new(false) }
+    }
+
+    /// The groups that must be read again from the store, with the index up to which they were applied.
+    pub(crate) fn torn(&self) -> BTreeMap<u32, u64> {
+        if !self.any_torn.load(Ordering::Relaxed) {
+            return BTreeMap::new();
+        }
+        self.torn.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Feed for ToIndex {
+    fn feed(&self, group: u32, index: u64, changes: Vec<Vec<u8>>) {
+        if self.had.get(&group).is_some_and(|had| index <= *had) {
+            return;
+        }
+        let changes = changes.iter().filter_map(|bytes| match weft_rows::visibility::decode(bytes) {
+            Ok(row) => Some(change(row)),
+            Err(error) => {
+                tracing::error!(group, index, %error, "a visibility change cannot be read: the list lacks it");
+                None
+            }
+        });
+        if let Err(error) = self.visibility.feed(group, index, changes.collect()) {
+            tracing::error!(group, index, %error, "the visibility index takes nothing: it will be built again");
+            self.torn.lock().unwrap_or_else(PoisonError::into_inner).insert(group, index);
+            self.any_torn.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn change(row: VisibilityRow) -> Change {
+    match row {
+        VisibilityRow::Upsert { namespace, info } => {
+            Change::Upsert(Box::new(record(namespace.as_str().to_owned(), *info)))
+        }
+        VisibilityRow::Remove { namespace, run, .. } => {
+            Change::Remove { namespace: namespace.as_str().to_owned(), run_id: run.as_str().to_owned() }
+        }
+    }
+}
+
+/// What the index keeps of a run.
+pub(crate) fn record(namespace: String, info: WorkflowExecutionInfo) -> Record {
+    let execution = info.execution.unwrap_or_default();
+    let nanos = |time: Option<weft_protocol::Timestamp>| {
+        time.map(|time| weft_engine::Timestamp::from_wire(&time).0)
+    };
+    Record {
+        namespace,
+        workflow_id: execution.workflow_id,
+        run_id: execution.run_id,
+        workflow_type: info.r#type.map(|kind| kind.name).unwrap_or_default(),
+        status: Status::from_number(i64::from(info.status)).unwrap_or(Status::Running),
+        task_queue: info.task_queue,
+        start_time: nanos(info.start_time).unwrap_or(0),
+        execution_time: nanos(info.execution_time).unwrap_or(0),
+        close_time: nanos(info.close_time),
+        history_length: info.history_length,
+        history_size_bytes: info.history_size_bytes,
+        state_transition_count: info.state_transition_count,
+        parent: info.parent_execution.and_then(run_ref),
+        root: info.root_execution.and_then(run_ref),
+        memo: info.memo.map(|memo| memo.encode_to_vec()).unwrap_or_default(),
+        search_attributes: info.search_attributes.map(|map| map.encode_to_vec()).unwrap_or_default(),
+    }
+}
+
+fn run_ref(execution: WorkflowExecution) -> Option<RunRef> {
+    let WorkflowExecution { workflow_id, run_id } = execution;
+    (!workflow_id.is_empty()).then_some(RunRef { workflow_id, run_id })
+}
+
+/// Lists that read their own writes.
+#[derive(Clone)]
+pub struct Lists {
+    pub(crate) visibility: Visibility,
+    pub(crate) raft: weft_raft::Node,
+    pub(crate) pool: weft_env::Pool,
+    pub(crate) feed: Arc<ToIndex>,
+}
+
+/// Why a list cannot be given now.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    #[error("a shard has no leader here: try again")]
+    NoLeader,
+    #[error("the visibility index is being built again: try again")]
+    Rebuilding,
+    #[error(transparent)]
+    Index(#[from] weft_visibility::Error),
+    #[error("the visibility index: {0}")]
+    Writer(Arc<weft_visibility::Error>),
+    #[error("reading the visibility index panicked")]
+    Panicked,
+}
+
+impl Lists {
+    /// One page.
+    ///
+    /// # Errors
+    /// See [`ListError`]; a bad page token is an `Index` error.
+    pub async fn list(
+        &self,
+        namespace: String,
+        query: weft_visibility::Query,
+        page: weft_visibility::PageRequest,
+    ) -> Result<weft_visibility::Page, ListError> {
+        self.caught_up().await?;
+        let visibility = self.visibility.clone();
+        let read = self.pool.call(move || visibility.list(&namespace, &query, &page)).await;
+        Ok(read.map_err(|_| ListError::Panicked)??)
+    }
+
+    /// A count, in groups if the query asks for them.
+    ///
+    /// # Errors
+    /// See [`ListError`].
+    pub async fn count(
+        &self,
+        namespace: String,
+        query: weft_visibility::Query,
+    ) -> Result<weft_visibility::Count, ListError> {
+        self.caught_up().await?;
+        let visibility = self.visibility.clone();
+        let read = self.pool.call(move || visibility.count(&namespace, &query)).await;
+        Ok(read.map_err(|_| ListError::Panicked)??)
+    }
+
+    /// Waits until the index has what was committed when the call came.
+    async fn caught_up(&self) -> Result<(), ListError> {
+        if !self.feed.torn().is_empty() {
+            return Err(ListError::Rebuilding);
+        }
+        let reads = self.raft.groups().map(|(id, group)| {
+            let read = group.read_index();
+            async move { read.await.map(|index| (id.0, index)) }
+        });
+        let targets = futures::future::try_join_all(reads).await.map_err(|_| ListError::NoLeader)?;
+        self.visibility.wait_indexed(targets).await.map_err(ListError::Writer)
+    }
+}

@@ -1,0 +1,334 @@
+//! Putting a node together, from the disk up.
+//!
+//! Invariant (rule 4): nothing reads a shard before its log is replayed; the node is given out only when every shard
+//! that it leads takes calls. With one voter per shard that is all of them.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio::sync::watch;
+use weft_env::{
+    Clock, Ids, Lane, Pool, RealClock, RealIds,
+    disk::{Disk, RealDisk, SimDisk},
+};
+use weft_matching::Service;
+use weft_raft::{self as raft, GroupId, Machine, MachineError, StartError, Timing};
+use weft_rows::{ranges, table};
+use weft_shard::{Config, Metadata, MetadataConfig, Replica, Shard, ShardId};
+use weft_store::{
+    datadir::{self, DataDir},
+    state::{FjallOptions, FjallStore, MemoryStore, StateStore, StoreError, Table},
+    wal::{self, Wal},
+};
+use weft_visibility::{Index, Visibility};
+
+use super::{
+    Node, NodeInner, Options, Place,
+    checkpoint::Checkpointer,
+    dispatch::{FromShards, ToPollers},
+    lists::{Lists, ToIndex},
+};
+use crate::calendar::WallCalendar;
+
+/// The metadata group; shards follow.
+pub(crate) const METADATA_GROUP: u32 = 0;
+
+/// Work that may wait for a reader thread, or for the lane of the store's writes.
+const QUEUED_MAX: usize = 4096;
+
+/// What a simulation swaps: clock, entropy, disk and threads. The rest is the same code.
+pub struct World {
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+    /// The log's disk; `None` is the real one.
+    pub disk: Option<Arc<dyn Disk>>,
+    /// The applied state of a simulated node; `None` opens the backend of the options.
+    pub store: Option<Arc<dyn StateStore>>,
+    /// Everything on the caller's thread, in order.
+    pub inline: bool,
+}
+
+impl World {
+    /// The world as it is.
+    #[must_use]
+    pub fn real() -> Self {
+        Self { clock: Arc::new(RealClock::new()), ids: Arc::new(RealIds), disk: None, store: None, inline: false }
+    }
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    DataDir(#[from] datadir::Error),
+    #[error("the log cannot be opened: {0}")]
+    Log(#[from] wal::OpenError),
+    #[error("the applied state cannot be opened: {0}")]
+    Store(#[from] StoreError),
+    #[error("the visibility index cannot be opened: {0}")]
+    Visibility(#[from] weft_visibility::Error),
+    #[error("a thread cannot be started: {0}")]
+    Thread(#[from] io::Error),
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+    #[error("a Raft group cannot be started: {0}")]
+    Raft(#[from] StartError),
+    #[error("the metadata group does not answer: {0}")]
+    Metadata(String),
+}
+
+/// The disk side of a node.
+struct Ground {
+    disk: Arc<dyn Disk>,
+    log: PathBuf,
+    store: Arc<dyn StateStore>,
+    index: Index,
+    /// Holds the directory's lock for as long as the node lives.
+    directory: Option<DataDir>,
+    shards: u16,
+}
+
+/// The threads of a node.
+struct Threads {
+    log: Lane,
+    apply: Lane,
+    index: Lane,
+    readers: Pool,
+}
+
+impl Node {
+    /// Opens the data, replays the log and starts everything; returns when calls can be answered.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; nothing is left running.
+    pub async fn open(mut options: Options, world: World) -> Result<Self, OpenError> {
+        let threads = Threads::start(&options, world.inline)?;
+        let ground = Ground::prepare(&options, &world)?;
+        // The data directory knows how many shards its cluster was made with.
+        options.shards = ground.shards;
+        let (wal, report) = Wal::open(Arc::clone(&ground.disk), &ground.log, options.wal, threads.log.clone())?;
+        if let Some(torn) = &report.torn {
+            tracing::warn!(file = %torn.file.display(), offset = torn.offset, "cut a torn last frame off the log");
+        }
+        let visibility = Visibility::new(ground.index, threads.index.clone())?;
+        let groups = METADATA_GROUP..=u32::from(options.shards);
+        let feed = Arc::new(ToIndex::new(visibility.clone(), groups.clone()));
+        let mut replicas = Vec::new();
+        for group in groups {
+            let (store, apply) = (Arc::clone(&ground.store), threads.apply.clone());
+            replicas.push((group, Replica::open(group, store, apply, Arc::<ToIndex>::clone(&feed))?));
+        }
+        let raft = start_groups(&options, &world, &wal, &replicas).await?;
+        let metadata = start_metadata(&options, &raft, &replicas, &ground.store, &threads.readers)?;
+        metadata.confirmed().await.map_err(|error| OpenError::Metadata(error.to_string()))?;
+        let lists = Lists { visibility, raft: raft.clone(), pool: threads.readers.clone(), feed };
+        let base = Base { options, world, threads, wal, store: ground.store, raft, metadata, lists, replicas };
+        Ok(base.assemble(ground.directory).await)
+    }
+}
+
+/// Everything below the shards.
+struct Base {
+    options: Options,
+    world: World,
+    threads: Threads,
+    wal: Wal,
+    store: Arc<dyn StateStore>,
+    raft: raft::Node,
+    metadata: Arc<Metadata>,
+    lists: Lists,
+    replicas: Vec<(u32, Arc<Replica>)>,
+}
+
+impl Base {
+    async fn assemble(self, directory: Option<DataDir>) -> Node {
+        let from_shards = Arc::new(FromShards::default());
+        let matching =
+            Service::new(self.options.matching.clone(), Arc::clone(&self.world.clock), Arc::<FromShards>::clone(&from_shards));
+        let shards = self.start_shards(&matching);
+        let (stop, stopping) = watch::channel(false);
+        let inner = Arc::new(NodeInner {
+            options: self.options,
+            clock: self.world.clock,
+            ids: self.world.ids,
+            shards,
+            metadata: self.metadata,
+            matching: matching.clone(),
+            lists: self.lists,
+            raft: self.raft,
+            wal: self.wal,
+            store: self.store,
+            pool: self.threads.readers,
+            stopping,
+            stop,
+            checkpointer: Checkpointer::new(self.replicas),
+            directory,
+        });
+        from_shards.attach(&inner);
+        tokio::spawn(async move { matching.run().await });
+        tokio::spawn(housekeeping(Arc::downgrade(&inner)));
+        for shard in &inner.shards {
+            shard.ready().await;
+        }
+        Node(inner)
+    }
+
+    fn start_shards(&self, matching: &Service<super::tasks::Work>) -> Vec<Shard> {
+        let dispatch = Arc::new(ToPollers { matching: matching.clone() });
+        let wal = self.wal.clone();
+        let room: weft_shard::Room = Arc::new(move || wal.room());
+        let calendar = Arc::new(WallCalendar);
+        let mut shards = Vec::new();
+        for (number, slots) in (1_u32..).zip(ranges(self.options.shards)) {
+            let Some(group) = self.raft.group(GroupId(number)) else { continue };
+            let Some((_, replica)) = self.replicas.iter().find(|(group, _)| *group == number) else { continue };
+            let config = Config {
+                id: ShardId(number),
+                node: u64::from(self.options.node),
+                slots,
+                limits: self.options.shard_limits.clone(),
+                settings: self.options.settings.clone(),
+                clock: Arc::clone(&self.world.clock),
+                ids: Arc::clone(&self.world.ids),
+                calendar: Arc::<WallCalendar>::clone(&calendar),
+                pool: self.threads.readers.clone(),
+                store: Arc::clone(&self.store),
+                replica: Arc::clone(replica),
+                group: group.clone(),
+                dispatch: Arc::<ToPollers>::clone(&dispatch),
+                directory: Arc::<Metadata>::clone(&self.metadata),
+                room: Arc::clone(&room),
+            };
+            shards.push(Shard::start(config).0);
+        }
+        shards
+    }
+}
+
+impl Threads {
+    fn start(options: &Options, inline: bool) -> io::Result<Self> {
+        if inline {
+            let (lane, readers) = (Lane::inline, Pool::inline());
+            return Ok(Self { log: lane(), apply: lane(), index: lane(), readers });
+        }
+        Ok(Self {
+            log: Lane::thread("weft-log", QUEUED_MAX)?,
+            apply: Lane::thread("weft-apply", QUEUED_MAX)?,
+            index: Lane::thread("weft-index", QUEUED_MAX)?,
+            readers: Pool::threads("weft-read", options.readers, QUEUED_MAX)?,
+        })
+    }
+}
+
+impl Ground {
+    fn prepare(options: &Options, world: &World) -> Result<Self, OpenError> {
+        match &options.place {
+            Place::Memory => {
+                let store = match &world.store {
+                    Some(store) => Arc::clone(store),
+                    None => Arc::new(MemoryStore::new(&tables())?),
+                };
+                let disk = world.disk.clone().unwrap_or_else(|| Arc::new(SimDisk::new(0)));
+                Ok(Self { disk, log: PathBuf::from("/log"), store, index: Index::in_memory()?, directory: None, shards: options.shards })
+            }
+            Place::Directory(path) => {
+                let directory = DataDir::open(path, &options.founding(world.ids.uuid()))?;
+                let store = open_backend(options, &directory.state())?;
+                let index = open_index(&directory.visibility())?;
+                let disk = world.disk.clone().unwrap_or_else(|| Arc::new(RealDisk));
+                let shards = directory.identity().shards;
+                Ok(Self { disk, log: directory.log(), store, index, directory: Some(directory), shards })
+            }
+        }
+    }
+}
+
+fn tables() -> Vec<Table> {
+    table::TABLES.iter().map(|(id, name)| Table { id: *id, name }).collect()
+}
+
+fn open_backend(options: &Options, path: &Path) -> Result<Arc<dyn StateStore>, StoreError> {
+    match options.backend {
+        super::Backend::Fjall => {
+            let fjall = FjallOptions { cache_bytes: options.store_cache_bytes, ..FjallOptions::default() };
+            Ok(Arc::new(FjallStore::open(path, &tables(), fjall)?))
+        }
+        #[cfg(feature = "sled")]
+        super::Backend::Sled => {
+            Ok(Arc::new(weft_store::state::SledStore::open(path, &tables(), options.store_cache_bytes)?))
+        }
+    }
+}
+
+/// The index is derived: one that cannot be opened is put aside and built again.
+fn open_index(file: &Path) -> Result<Index, OpenError> {
+    match Index::open(file) {
+        Ok(index) => Ok(index),
+        Err(error) => {
+            tracing::warn!(file = %file.display(), %error, "the visibility index cannot be opened: building it again");
+            for suffix in ["", "-wal", "-shm"] {
+                let mut name = file.as_os_str().to_owned();
+                name.push(suffix);
+                match std::fs::remove_file(PathBuf::from(name)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                    Ok(()) | Err(_) => {}
+                }
+            }
+            Ok(Index::open(file)?)
+        }
+    }
+}
+
+async fn start_groups(
+    options: &Options,
+    world: &World,
+    wal: &Wal,
+    replicas: &[(u32, Arc<Replica>)],
+) -> Result<raft::Node, OpenError> {
+    let config = raft::NodeConfig { node: u64::from(options.node), seed: world.ids.next_u64(), timing: Timing::default() };
+    let machines = replicas.iter().map(|(group, replica)| {
+        let machine: Arc<dyn Machine> = Arc::<Replica>::clone(replica);
+        (GroupId(*group), machine)
+    });
+    let node = raft::Node::start(&config, wal, machines).await?;
+    Ok(node)
+}
+
+fn start_metadata(
+    options: &Options,
+    raft: &raft::Node,
+    replicas: &[(u32, Arc<Replica>)],
+    store: &Arc<dyn StateStore>,
+    pool: &Pool,
+) -> Result<Arc<Metadata>, OpenError> {
+    let group = raft.group(GroupId(METADATA_GROUP));
+    let replica = replicas.iter().find(|(group, _)| *group == METADATA_GROUP);
+    let (Some(group), Some((_, replica))) = (group, replica) else {
+        return Err(OpenError::Metadata("its group was not started".to_owned()));
+    };
+    Ok(Arc::new(Metadata::new(MetadataConfig {
+        node: u64::from(options.node),
+        group: group.clone(),
+        replica: Arc::clone(replica),
+        store: Arc::clone(store),
+        pool: pool.clone(),
+    })))
+}
+
+/// What a node does by itself: indexes lists, makes checkpoints. Ends with the node.
+async fn housekeeping(node: std::sync::Weak<NodeInner>) {
+    loop {
+        let Some(inner) = node.upgrade() else { return };
+        if *inner.stopping.borrow() {
+            return;
+        }
+        inner.lists.visibility.tick();
+        inner.checkpointer.run_if_due(&inner).await;
+        let (clock, interval) = (Arc::clone(&inner.clock), inner.options.index_interval);
+        drop(inner);
+        clock.sleep_until(clock.monotonic() + interval).await;
+    }
+}

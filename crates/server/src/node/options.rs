@@ -1,0 +1,98 @@
+//! What a node is started with.
+
+use std::{path::PathBuf, time::Duration};
+
+use weft_engine::Settings;
+use uuid::Uuid;
+use weft_store::{
+    datadir::{self, Founding},
+    wal,
+};
+
+/// Where a node keeps its data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    Directory(PathBuf),
+    /// Lost at exit.
+    Memory,
+}
+
+/// What keeps the applied state of a data directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    Fjall,
+    #[cfg(feature = "sled")]
+    Sled,
+}
+
+/// A namespace that is registered at the first start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamespaceSeed {
+    pub name: String,
+    pub retention: Duration,
+}
+
+/// All of it, with defaults for one node.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub place: Place,
+    pub backend: Backend,
+    /// This node's id within its cluster.
+    pub node: u32,
+    /// Fixed when the data directory is made.
+    pub shards: u16,
+    pub settings: Settings,
+    pub shard_limits: weft_shard::Limits,
+    pub wal: wal::Options,
+    pub matching: weft_matching::Options,
+    /// Memory for the store's block cache.
+    pub store_cache_bytes: u64,
+    /// Threads that read the store.
+    pub readers: usize,
+    /// A checkpoint is made when so many bytes were logged since the last one …
+    pub checkpoint_bytes: u64,
+    /// … or when something was logged and so much time has passed.
+    pub checkpoint_interval: Duration,
+    /// How often lists are indexed when nobody asks.
+    pub index_interval: Duration,
+    pub namespaces: Vec<NamespaceSeed>,
+    /// How long a query waits for a worker when its caller gave no deadline.
+    pub query_timeout: Duration,
+    /// Between tries to give a task back whose poller has gone.
+    pub give_back_retry: Duration,
+}
+
+impl Options {
+    /// What a fresh data directory is made with.
+    pub(crate) fn founding(&self, cluster: Uuid) -> Founding {
+        let backend = match self.backend {
+            Backend::Fjall => datadir::Backend::Fjall,
+            #[cfg(feature = "sled")]
+            Backend::Sled => datadir::Backend::Sled,
+        };
+        Founding { cluster, node: self.node, shards: self.shards, backend }
+    }
+
+    /// The defaults for one node with its data in `place`.
+    #[must_use]
+    pub fn new(place: Place) -> Self {
+        Self {
+            place,
+            backend: Backend::Fjall,
+            node: 1,
+            shards: 16,
+            settings: Settings::default(),
+            shard_limits: weft_shard::Limits::default(),
+            wal: wal::Options::default(),
+            matching: weft_matching::Options::default(),
+            store_cache_bytes: 16 << 20,
+            readers: 2,
+            checkpoint_bytes: 32 << 20,
+            checkpoint_interval: Duration::from_secs(30),
+            index_interval: Duration::from_millis(50),
+            namespaces: vec![NamespaceSeed { name: "default".to_owned(), retention: Duration::from_secs(24 * 3600) }],
+            query_timeout: Duration::from_secs(10),
+            give_back_retry: Duration::from_millis(100),
+        }
+    }
+}

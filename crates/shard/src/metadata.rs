@@ -1,0 +1,219 @@
+//! The metadata group: namespaces, which every node follows and which owns no slots.
+//!
+//! Invariants: a change is checked against all that is applied and proposed under an epoch like any batch (rule 3); the
+//! view is changed only when the batch is applied; one change is under way at a time. A miss in the view asks the
+//! group's leader before it is "not found" ([`Metadata::confirmed`]).
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, RwLock, RwLockReadGuard},
+};
+
+use bytes::Bytes;
+use tokio::sync::Mutex;
+use weft_engine::NamespaceId;
+use weft_env::Pool;
+use weft_raft::Group;
+use weft_rows::{
+    Ops, batch,
+    namespace::{self, NamespaceRow},
+    table,
+};
+use weft_store::state::{KeyRange, Order, StateStore, StateView};
+
+use crate::{
+    dispatch::Directory,
+    pipeline::{Epoch, Lost, commit, confirm},
+    replica::Replica,
+};
+
+/// Everything the metadata group needs from outside.
+pub struct MetadataConfig {
+    pub node: u64,
+    pub group: Group,
+    pub replica: Arc<Replica>,
+    pub store: Arc<dyn StateStore>,
+    pub pool: Pool,
+}
+
+/// The metadata of the cluster as this node knows it.
+pub struct Metadata {
+    config: MetadataConfig,
+    view: RwLock<Namespaces>,
+    leader: Mutex<Option<Open>>,
+}
+
+/// All namespaces, by id and by name.
+#[derive(Clone, Debug, Default)]
+pub struct Namespaces {
+    by_id: BTreeMap<NamespaceId, Entry>,
+    by_name: BTreeMap<String, NamespaceId>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    row: Arc<NamespaceRow>,
+    facts: Arc<weft_engine::Namespace>,
+}
+
+struct Open {
+    epoch: Epoch,
+    sequence: u64,
+}
+
+/// Why a change was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError<E> {
+    /// The check refused it; nothing was written.
+    #[error("{0}")]
+    Refused(E),
+    #[error("the metadata group has no leader here: try again")]
+    Unavailable,
+}
+
+impl Namespaces {
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Option<&Arc<NamespaceRow>> {
+        self.by_id(self.by_name.get(name)?)
+    }
+
+    #[must_use]
+    pub fn by_id(&self, id: &NamespaceId) -> Option<&Arc<NamespaceRow>> {
+        Some(&self.by_id.get(id)?.row)
+    }
+
+    /// All, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<NamespaceRow>> {
+        self.by_name.values().filter_map(|id| self.by_id(id))
+    }
+
+    fn put(&mut self, row: NamespaceRow) {
+        if let Some(old) = self.by_id.get(&row.id) {
+            self.by_name.remove(&old.row.name);
+        }
+        self.by_name.insert(row.name.clone(), row.id.clone());
+        let facts = Arc::new(weft_engine::Namespace {
+            id: row.id.clone(),
+            name: row.name.as_str().into(),
+            retention: row.retention,
+        });
+        self.by_id.insert(row.id.clone(), Entry { row: Arc::new(row), facts });
+    }
+}
+
+impl Metadata {
+    /// Follows the group; the view is empty until [`Metadata::confirmed`] or a change has opened an epoch.
+    #[must_use]
+    pub fn new(config: MetadataConfig) -> Self {
+        Self { config, view: RwLock::default(), leader: Mutex::new(None) }
+    }
+
+    /// What is known here without asking anyone.
+    #[must_use]
+    pub fn view(&self) -> RwLockReadGuard<'_, Namespaces> {
+        self.view.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// What the engine needs to know of a namespace, by name.
+    #[must_use]
+    pub fn facts(&self, name: &str) -> Option<Arc<weft_engine::Namespace>> {
+        let view = self.view();
+        let id = view.by_name.get(name)?;
+        Some(Arc::clone(&view.by_id.get(id)?.facts))
+    }
+
+    /// Confirms that the view holds all that was committed before the call.
+    ///
+    /// # Errors
+    /// `Lost` when this node does not lead the group.
+    pub async fn confirmed(&self) -> Result<(), ChangeError<core::convert::Infallible>> {
+        let mut leader = self.leader.lock().await;
+        if leader.is_none() {
+            *leader = Some(self.open().await.map_err(|Lost| ChangeError::Unavailable)?);
+        }
+        confirm(self.config.group.clone()).await.map_err(|Lost| ChangeError::Unavailable)
+    }
+
+    /// Makes a change that `decide` checks against all namespaces: the rows it gives are put.
+    ///
+    /// # Errors
+    /// `Refused` with what `decide` said, or `Unavailable`; then the outcome is unknown.
+    pub async fn change<T, E>(
+        &self,
+        decide: impl FnOnce(&Namespaces) -> Result<(Vec<NamespaceRow>, T), E>,
+    ) -> Result<T, ChangeError<E>> {
+        let mut leader = self.leader.lock().await;
+        let open = match leader.take() {
+            Some(open) => open,
+            None => self.open().await.map_err(|Lost| ChangeError::Unavailable)?,
+        };
+        let open = leader.insert(open);
+        let (rows, answer) = decide(&self.view()).map_err(ChangeError::Refused)?;
+        open.sequence += 1;
+        let proposed = self.propose(open, &rows).await;
+        if proposed.is_err() {
+            *leader = None;
+            return Err(ChangeError::Unavailable);
+        }
+        let mut view = self.view.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        rows.into_iter().for_each(|row| view.put(row));
+        Ok(answer)
+    }
+
+    async fn propose(&self, open: &Open, rows: &[NamespaceRow]) -> Result<(), Lost> {
+        let mut ops = Ops::default();
+        for row in rows {
+            ops.put(table::NAMESPACE, &namespace::key(&row.id), &namespace::encode(row));
+        }
+        let header = self.header(open.epoch, open.sequence, batch::BatchKind::Normal);
+        commit(&self.config.group, Bytes::from(batch::encode(&header, &ops, &[]))).await
+    }
+
+    /// Opens the next epoch and reads all rows.
+    async fn open(&self) -> Result<Open, Lost> {
+        confirm(self.config.group.clone()).await?;
+        let leadership = *self.config.group.leadership().borrow();
+        if !leadership.mine {
+            return Err(Lost);
+        }
+        let epoch = Epoch {
+            leader: self.config.node,
+            term: leadership.term,
+            epoch: self.config.replica.applied().epoch + 1,
+        };
+        let header = self.header(epoch, 0, batch::BatchKind::Open);
+        commit(&self.config.group, Bytes::from(batch::encode(&header, &Ops::default(), &[]))).await?;
+        let store = Arc::clone(&self.config.store);
+        let rows = self.config.pool.call(move || read_all(store.as_ref())).await;
+        let rows = match rows {
+            Ok(Ok(rows)) => rows,
+            Ok(Err(error)) => {
+                tracing::error!(error, "reading the namespaces failed");
+                return Err(Lost);
+            }
+            Err(_) => return Err(Lost),
+        };
+        let mut namespaces = Namespaces::default();
+        rows.into_iter().for_each(|row| namespaces.put(row));
+        *self.view.write().unwrap_or_else(std::sync::PoisonError::into_inner) = namespaces;
+        Ok(Open { epoch, sequence: 0 })
+    }
+
+    fn header(&self, epoch: Epoch, sequence: u64, kind: batch::BatchKind) -> batch::BatchHeader {
+        let Epoch { leader, term, epoch } = epoch;
+        batch::BatchHeader { leader, term, epoch, sequence, stamp: 0, kind }
+    }
+}
+
+fn read_all(store: &dyn StateStore) -> Result<Vec<NamespaceRow>, String> {
+    let (from, end) = namespace::range();
+    let rows = store.scan(table::NAMESPACE, &KeyRange::between(from, end), Order::Ascending, usize::MAX);
+    let rows = rows.map_err(|error| error.to_string())?;
+    rows.into_iter().map(|(_, bytes)| namespace::decode(&bytes).map_err(|error| error.to_string())).collect()
+}
+
+impl Directory for Metadata {
+    fn namespace(&self, id: &NamespaceId) -> Option<Arc<weft_engine::Namespace>> {
+        Some(Arc::clone(&self.view().by_id.get(id)?.facts))
+    }
+}
