@@ -60,6 +60,6 @@ pub use refusal::Refusal;
 pub use request::*;
 pub use state::{Execution, Workflow};
 pub use time::{Timestamp, span_from_wire, wire_span};
-pub use tracked::{Changed, Tracked};
+pub use tracked::{Changed, Differences, Tracked};
 pub use transition::*;
 pub use visibility::info;

@@ -1,0 +1,20 @@
+//! The engine through its one door: scenarios that are lists of requests, and the histories they must give.
+//!
+//! Every request of every scenario is checked for what must hold of all of them (`world.rs`): a refusal changes nothing,
+//! ids are dense, times never go back, closed runs emit nothing, rows replayed give the state, events fold back to it.
+
+mod model;
+mod picture;
+mod script;
+mod world;
+
+mod close;
+mod limits;
+mod property;
+mod queries;
+mod signals;
+mod start;
+mod workflow_task;
+mod workflow_task_failures;
+
+pub(crate) use script::check;

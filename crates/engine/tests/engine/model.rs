@@ -1,0 +1,138 @@
+//! A table of rows as a store would hold them, filled by nothing but transitions.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use weft_engine::{
+    Appended, EventId, Execution, RequestId, RowChange, RunId, TaskRow, TaskRowKind, TimerId, Timestamp, Transition,
+    Workflow, WorkflowKey,
+    state::{Activity, ActivityStage, Core, CurrentRun, Timer, Volatile, WorkflowTaskStage},
+};
+use weft_protocol::api::history::HistoryEvent;
+
+#[derive(Default)]
+pub(crate) struct Table {
+    current: Option<CurrentRun>,
+    executions: BTreeMap<RunId, Core>,
+    activities: BTreeMap<(RunId, EventId), Arc<Activity>>,
+    timers: BTreeMap<(RunId, TimerId), Arc<Timer>>,
+    buffered: BTreeMap<(RunId, u32), Arc<HistoryEvent>>,
+    signal_requests: BTreeSet<(RunId, RequestId)>,
+    pub(crate) tasks: BTreeSet<TaskRow>,
+    pub(crate) wakes: BTreeSet<(RunId, Timestamp)>,
+    pub(crate) histories: BTreeMap<RunId, Vec<HistoryEvent>>,
+}
+
+impl Table {
+    pub(crate) fn apply(&mut self, transition: &Transition) {
+        for Appended { run, first_event_id, events, .. } in &transition.events {
+            let history = self.histories.entry(run.clone()).or_default();
+            assert_eq!(first_event_id.0, history.len() as i64 + 1, "history grows at its end");
+            history.extend(events.iter().cloned());
+        }
+        for row in &transition.rows {
+            self.apply_row(row.clone());
+        }
+    }
+
+    fn apply_row(&mut self, row: RowChange) {
+        match row {
+            RowChange::PutCurrent(current) => self.current = Some(*current),
+            RowChange::RemoveCurrent => self.current = None,
+            RowChange::PutExecution(core) => drop(self.executions.insert(core.run.clone(), *core)),
+            RowChange::RemoveExecution { run, last_event_id, .. } => {
+                assert!(self.executions.remove(&run).is_some(), "only a run that is there is removed");
+                let history = self.histories.remove(&run).unwrap_or_default();
+                assert_eq!(history.len() as i64, last_event_id.0);
+            }
+            RowChange::PutActivity { run, activity } => {
+                drop(self.activities.insert((run, activity.scheduled_event_id), activity));
+            }
+            RowChange::RemoveActivity { run, scheduled_event_id } => {
+                drop(self.activities.remove(&(run, scheduled_event_id)));
+            }
+            RowChange::PutTimer { run, id, timer } => drop(self.timers.insert((run, id), timer)),
+            RowChange::RemoveTimer { run, id } => drop(self.timers.remove(&(run, id))),
+            RowChange::PutBuffered { run, order, event } => drop(self.buffered.insert((run, order), event)),
+            RowChange::RemoveBuffered { run, order } => drop(self.buffered.remove(&(run, order))),
+            RowChange::PutSignalRequest { run, request } => drop(self.signal_requests.insert((run, request))),
+            RowChange::RemoveSignalRequest { run, request } => drop(self.signal_requests.remove(&(run, request))),
+            RowChange::PutTask(task) => assert!(self.tasks.insert(task), "a task row is put once"),
+            RowChange::RemoveTask(task) => assert!(self.tasks.remove(&task), "a task row that is removed was there"),
+            RowChange::PutWake { run, at } => assert!(self.wakes.insert((run, at)), "a wake row is put once"),
+            RowChange::RemoveWake { run, at } => assert!(self.wakes.remove(&(run, at)), "a removed wake row was there"),
+        }
+    }
+
+    /// The workflow as a new leader would load it.
+    pub(crate) fn load(&self, key: WorkflowKey) -> Workflow {
+        let execution = |core: &Core| {
+            let run = &core.run;
+            Execution {
+                core: core.clone(),
+                activities: of_run(&self.activities, run).map(|(id, it)| (id, (**it).clone())).collect(),
+                timers: of_run(&self.timers, run).map(|(id, it)| (id, (**it).clone())).collect(),
+                buffered: of_run(&self.buffered, run).map(|(order, it)| (order, (**it).clone())).collect(),
+                signal_requests: self
+                    .signal_requests
+                    .iter()
+                    .filter(|(of, _)| of == run)
+                    .map(|(_, request)| (request.clone(), ()))
+                    .collect(),
+                volatile: Volatile::default(),
+            }
+        };
+        Workflow {
+            key,
+            current: self.current.clone(),
+            runs: self.executions.values().map(|core| (core.run.clone(), execution(core))).collect(),
+        }
+    }
+
+    /// Tasks and wakes are indexes: they must say what the executions say.
+    pub(crate) fn check_indexes(&self) {
+        let mut tasks = BTreeSet::new();
+        for core in self.executions.values() {
+            if let Some(task) = &core.task
+                && matches!(task.stage, WorkflowTaskStage::Scheduled(_))
+            {
+                tasks.insert(TaskRow {
+                    kind: TaskRowKind::Workflow,
+                    queue: core.start.queue.clone(),
+                    scheduled_at: task.scheduled_at,
+                    run: core.run.clone(),
+                    scheduled_event_id: task.scheduled_event_id,
+                    attempt: task.attempt,
+                });
+            }
+        }
+        for ((run, _), activity) in &self.activities {
+            if let ActivityStage::Scheduled { at } = &activity.stage {
+                tasks.insert(TaskRow {
+                    kind: TaskRowKind::Activity,
+                    queue: activity.queue.clone(),
+                    scheduled_at: *at,
+                    run: run.clone(),
+                    scheduled_event_id: activity.scheduled_event_id,
+                    attempt: activity.attempt,
+                });
+            }
+        }
+        assert_eq!(self.tasks, tasks, "task rows and executions say the same");
+        let wakes: BTreeSet<_> =
+            self.executions.values().filter_map(|core| Some((core.run.clone(), core.wake_at?))).collect();
+        assert_eq!(self.wakes, wakes, "wake rows and executions say the same");
+        for core in self.executions.values().filter(|core| core.closed.is_some()) {
+            let left = of_run(&self.activities, &core.run).count()
+                + of_run(&self.timers, &core.run).count()
+                + of_run(&self.buffered, &core.run).count();
+            assert_eq!(left, 0, "a closed run leaves no rows of pending things");
+        }
+    }
+}
+
+fn of_run<'t, K: Clone + 't, V>(rows: &'t BTreeMap<(RunId, K), V>, run: &'t RunId) -> impl Iterator<Item = (K, &'t V)> {
+    rows.iter().filter(move |((of, _), _)| of == run).map(|((_, key), value)| (key.clone(), value))
+}

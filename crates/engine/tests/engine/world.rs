@@ -1,0 +1,173 @@
+//! One workflow id with everything around it: clock, ids, table; and what must hold after every request.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use weft_engine::{
+    Answer, Calendar, Effect, Execution, Moment, Namespace, NamespaceId, Refusal, Request, RunId, Settings, Timestamp,
+    Transition, Workflow, WorkflowKey, handle, rebuild,
+};
+use weft_protocol::api::history::HistoryEvent;
+
+use crate::model::Table;
+
+/// A calendar that knows one schedule: every so many seconds, written as `@every 5s`.
+pub(crate) struct Every;
+
+impl Calendar for Every {
+    fn next(&self, cron: &str, after: Timestamp) -> Option<Timestamp> {
+        let seconds: i64 = cron.strip_prefix("@every ")?.strip_suffix('s')?.parse().ok()?;
+        let period = seconds * 1_000_000_000;
+        Some(Timestamp((after.0 / period + 1) * period))
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) workflow: Workflow,
+    pub(crate) now: Timestamp,
+    pub(crate) settings: Settings,
+    pub(crate) namespace: Namespace,
+    pub(crate) table: Table,
+    runs: u32,
+}
+
+/// What one request came to.
+pub(crate) type Outcome = Result<(Transition, Answer), Refusal>;
+
+impl World {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let key = WorkflowKey { namespace: NamespaceId::from("ns"), workflow: "wf".into() };
+        let namespace = Namespace {
+            id: key.namespace.clone(),
+            name: "default".into(),
+            retention: Duration::from_secs(3600),
+            search_attributes: BTreeMap::from([("Known".to_owned(), 2)]).into(),
+        };
+        Self {
+            workflow: Workflow::unknown(key),
+            now: Timestamp(1_000_000_000_000),
+            settings,
+            namespace,
+            table: Table::default(),
+            runs: 0,
+        }
+    }
+
+    pub(crate) fn advance(&mut self, span: Duration) {
+        self.now = self.now.after(span);
+    }
+
+    /// Runs whose wake row is due.
+    pub(crate) fn due(&self) -> Vec<RunId> {
+        self.table.wakes.iter().filter(|(_, at)| *at <= self.now).map(|(run, _)| run.clone()).collect()
+    }
+
+    pub(crate) fn earliest_wake(&self) -> Option<Timestamp> {
+        self.table.wakes.iter().map(|(_, at)| *at).min()
+    }
+
+    pub(crate) fn current(&self) -> Option<&Execution> {
+        self.workflow.runs.get(&self.workflow.current.as_ref()?.run)
+    }
+
+    /// Carries out a request and checks what must hold of every one.
+    pub(crate) fn request(&mut self, request: Request) -> Outcome {
+        let before = self.workflow.clone();
+        let moment = Moment {
+            now: self.now,
+            new_run: RunId::from(format!("run-{}", self.runs + 1)),
+            jitter: u64::MAX / 2,
+            namespace: &self.namespace,
+            settings: &self.settings,
+            calendar: &Every,
+        };
+        let outcome = handle(&mut self.workflow, request, &moment);
+        match &outcome {
+            Ok((transition, _)) => self.check_accepted(&before, transition),
+            Err(Refusal::Broken { run, what }) => panic!("{run} is broken: {what}"),
+            Err(_) => assert_eq!(before, self.workflow, "a refusal changes nothing"),
+        }
+        outcome
+    }
+
+    fn check_accepted(&mut self, before: &Workflow, transition: &Transition) {
+        let known = |run: &RunId| before.runs.contains_key(run);
+        if self.workflow.runs.keys().any(|run| !known(run)) {
+            self.runs += 1;
+        }
+        for appended in &transition.events {
+            let was_closed = before.runs.get(&appended.run).is_some_and(|run| !run.is_open());
+            assert!(!was_closed, "a closed run emits nothing");
+        }
+        self.table.apply(transition);
+        self.table.check_indexes();
+        let mut stored = self.workflow.clone();
+        for execution in stored.runs.values_mut() {
+            execution.volatile = Default::default();
+            execution.check().expect("every invariant holds");
+        }
+        assert_eq!(self.table.load(self.workflow.key.clone()), stored, "rows give the state");
+        for execution in self.workflow.runs.values() {
+            check_history(execution, &self.table.histories[&execution.core.run]);
+        }
+        self.check_wakes(transition);
+    }
+
+    /// Whoever keeps the wake index in memory learns of each new row.
+    fn check_wakes(&self, transition: &Transition) {
+        for row in &transition.rows {
+            if let weft_engine::RowChange::PutWake { run, at } = row {
+                let told = transition
+                    .effects
+                    .iter()
+                    .any(|effect| matches!(effect, Effect::WakeAt { run: of, at: when } if of == run && when == at));
+                assert!(told, "a wake row is told of");
+            }
+        }
+    }
+}
+
+/// Ids are dense, times never go back, and the events alone give what they tell of the state.
+fn check_history(execution: &Execution, history: &[HistoryEvent]) {
+    let mut last = Timestamp::default();
+    for (event, id) in history.iter().zip(1..) {
+        assert_eq!((event.event_id, event.task_id, event.version), (id, id, 0), "ids are dense");
+        let time = Timestamp::from_wire(event.event_time.as_ref().expect("every event has a time"));
+        assert!(time >= last, "times never go back");
+        last = time;
+    }
+    let core = &execution.core;
+    assert_eq!(core.next_event_id.0, history.len() as i64 + 1);
+    let folded = rebuild(core.run.clone(), core.started_by.clone(), history).expect("a history begins with a start");
+    let told = &folded.core;
+    assert_eq!(told.start, core.start);
+    assert_eq!((told.history_bytes, told.last_event_at), (core.history_bytes, core.last_event_at));
+    assert_eq!((&told.memo, &told.search_attributes), (&core.memo, &core.search_attributes));
+    assert_eq!(told.last_completed_task, core.last_completed_task);
+    assert_eq!((told.run_expires_at, told.execution_expires_at), (core.run_expires_at, core.execution_expires_at));
+    assert_eq!(told.first_task_at, core.first_task_at);
+    let status = |execution: &Execution| execution.core.closed.as_ref().map(|closed| (closed.status, closed.at));
+    assert_eq!(status(&folded), status(execution));
+    if execution.buffered.is_empty() {
+        assert_eq!((told.signals, &folded.signal_requests), (core.signals, &execution.signal_requests));
+        assert_eq!(folded.timers, execution.timers);
+        let ids = |execution: &Execution| execution.activities.keys().copied().collect::<Vec<_>>();
+        assert_eq!(ids(&folded), ids(execution));
+        let cancel = |core: &weft_engine::state::Core| core.cancel.as_ref().map(|cancel| cancel.event_id);
+        assert_eq!(cancel(told), cancel(core));
+    }
+    check_task(execution, &folded);
+}
+
+/// A pending workflow task is told of by events unless it is a retry.
+fn check_task(execution: &Execution, folded: &Execution) {
+    match (&execution.core.task, &folded.core.task) {
+        (Some(live), Some(told)) => {
+            assert_eq!(live.attempt, 1);
+            assert_eq!((live.scheduled_event_id, live.timeout), (told.scheduled_event_id, told.timeout));
+        }
+        (Some(live), None) => assert!(live.attempt > 1, "a first attempt is in history"),
+        (None, None) => {}
+        (None, Some(_)) => panic!("history has a workflow task that the state has not"),
+    }
+}
