@@ -81,6 +81,11 @@ impl SimDisk {
         self.state.lock().faults.skipped_sync = Some(nth);
     }
 
+    /// Like [`SimDisk::skip_sync`], counting the syncs of directories only.
+    pub fn skip_dir_sync(&self, nth: u64) {
+        self.state.lock().faults.skipped_dir_sync = Some(nth);
+    }
+
     /// Whether a sync was skipped since [`SimDisk::skip_sync`].
     pub fn has_skipped(&self) -> bool {
         self.state.lock().faults.has_skipped

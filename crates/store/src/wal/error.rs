@@ -50,6 +50,10 @@ pub enum OpenError {
     #[error("the write-ahead log is damaged: {path} at offset {offset}: {reason}", path = .path.display())]
     Damaged { path: PathBuf, offset: u64, reason: &'static str },
 
+    /// The first segment cannot be made, or an old file not removed.
+    #[error(transparent)]
+    Prepare(Fault),
+
     /// Written by another format version.
     #[error("{path} has write-ahead log format {found}, this program knows {known}", path = .path.display())]
     Version { path: PathBuf, found: u32, known: u32 },

@@ -35,6 +35,7 @@ pub(super) struct Faults {
     pub(super) power_cut: Option<u64>,
     pub(super) failing_sync: Option<u64>,
     pub(super) skipped_sync: Option<u64>,
+    pub(super) skipped_dir_sync: Option<u64>,
     pub(super) has_skipped: bool,
     pub(super) failing_reads: bool,
 }
@@ -185,8 +186,11 @@ impl State {
     pub(super) fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
         self.counts.dir_syncs += 1;
         self.dir(dir)?;
+        let is_skipped = counted_down(&mut self.faults.skipped_dir_sync);
+        self.faults.has_skipped |= is_skipped;
         match self.begin_sync()? {
             Sync::Lie => {}
+            Sync::Real if is_skipped => {}
             Sync::Real => {
                 let (synced, rest) = std::mem::take(&mut self.name_changes).into_iter().partition(|c| c.is_in(dir));
                 self.name_changes = rest;
