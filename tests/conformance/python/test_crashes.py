@@ -57,7 +57,7 @@ async def test_a_timer_survives_the_server(s: Scenario):
     raw = s.raw()
     await s.start_raw()
     await raw.step(start_timer("t", 1.5))
-    await s.server.restart()
+    await s.restart_server()
     await raw.step(complete_workflow("after the crash"))
     await s.assert_history(
         s.id(), f"WorkflowExecutionStarted, {TASK}, TimerStarted, TimerFired, {TASK}, WorkflowExecutionCompleted"
@@ -72,10 +72,10 @@ async def test_acknowledged_signals_survive_the_server(s: Scenario):
     words = [f"word {n}" for n in range(20)]
     for word in words[:10]:
         await handle.signal(Collector.give, word)
-    await s.server.restart()
+    await s.restart_server()
     for word in [*words[10:], "end"]:
         await handle.signal(Collector.give, word)
-    await s.server.restart()
+    await s.restart_server()
     async with s.worker(Collector):
         assert await handle.result() == [*words, "end"]
     await s.assert_history(
@@ -83,7 +83,7 @@ async def test_acknowledged_signals_survive_the_server(s: Scenario):
         "WorkflowExecutionStarted, WorkflowTaskScheduled, WorkflowExecutionSignaled*21, WorkflowTaskStarted,"
         " WorkflowTaskCompleted, WorkflowExecutionCompleted",
     )
-    await s.server.restart()
+    await s.restart_server()
     assert await handle.result() == [*words, "end"]
     await s.refused(handle.signal(Collector.give, "late"), "NOT_FOUND", "workflow execution already completed")
 
@@ -93,7 +93,7 @@ async def test_request_ids_survive_the_server(s: Scenario):
     start, signal = str(uuid.uuid4()), str(uuid.uuid4())
     first = await s.start_raw(request_id=start)
     await s.signal_raw("once", request_id=signal)
-    await s.server.restart()
+    await s.restart_server()
     again = await s.start_raw(request_id=start)
     assert (again.run_id, again.started) == (first.run_id, True)
     await s.signal_raw("once", request_id=signal)
@@ -107,10 +107,10 @@ async def test_task_tokens_survive_the_server(s: Scenario):
     raw = s.raw()
     await s.start_raw()
     task = await raw.poll()
-    await s.server.restart()
+    await s.restart_server()
     await raw.complete(task, schedule_activity("a", s.queue, start_to_close_timeout=30))
     activity_task = await raw.poll_activity()
-    await s.server.restart()
+    await s.restart_server()
     await raw.heartbeat(activity_task.task_token, "alive")
     await raw.complete_activity(activity_task.task_token, "done")
     await s.refused(raw.complete_activity(activity_task.task_token, "done"), "NOT_FOUND", detail="NotFoundFailure")
@@ -128,7 +128,7 @@ async def test_an_activity_in_backoff_survives_the_server(s: Scenario):
     task = await raw.poll_activity()
     await raw.heartbeat(task.task_token, "half-way")
     await raw.fail_activity(task.task_token, failure("broken"))
-    await s.server.restart()
+    await s.restart_server()
     pending = (await s.describe()).pending_activities[0]
     assert (pending.attempt, pending.last_failure.message) == (2, "broken")
     second = await raw.poll_activity()
@@ -157,7 +157,7 @@ async def test_a_running_activity_outlives_the_server(s: Scenario):
         handle = await s.start(Reader.run)
         waiting = asyncio.create_task(handle.result())
         await began.wait()
-        await s.server.restart()
+        await s.restart_server()
         release.set()
         assert await waiting == "read in one go"
     await s.assert_history(handle, ONE_ACTIVITY)
@@ -178,7 +178,7 @@ async def test_many_workflows_survive_a_server_that_dies_again_and_again(s: Scen
                 return now != before or results.done()
 
             await s.until(progress, "any progress")
-            await s.server.restart()
+            await s.restart_server()
         assert await results == [4 * n for n in range(30)]
     for handle in handles:
         events = await s.events(handle.id)
@@ -284,7 +284,7 @@ async def test_server_and_worker_die_together(s: Scenario):
         await s.until_event("WorkflowTaskCompleted")
         doomed.kill()
         s.server.kill()
-    await s.server.start()
+    await s.restart_server(dead=True)
     await handle.signal(Collector.give, "end")
     async with s.worker(*WORKFLOWS, activities=ACTIVITIES):
         assert await handle.result() == ["one", "end"]

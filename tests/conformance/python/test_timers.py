@@ -99,13 +99,13 @@ async def test_a_timer_that_fired_unseen_can_still_be_cancelled(s: Scenario):
     """The firing is buffered while a task runs; cancelling takes it out again, and the workflow may even close."""
     raw = s.raw()
     await s.start_raw()
-    await raw.step(start_timer("t", 1.0))
+    await raw.step(start_timer("t", 3))
     await s.signal_raw("go")
     task = await raw.poll()
     # The buffer cannot be seen from outside; another workflow's timer of the same age shows that the time has come.
     other = s.raw(f"{s.queue}-other")
     await s.start_raw(s.id("other"), task_queue={"name": other.queue})
-    await other.step(start_timer("t", 1.0))
+    await other.step(start_timer("t", 3))
     await s.until_event("TimerFired", s.id("other"))
     await other.step(marker("seen"))
     await raw.complete(task, cancel_timer("t"), complete_workflow())

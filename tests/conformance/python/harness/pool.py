@@ -19,7 +19,7 @@ from harness.scenario import Scenario
 from harness.server import Launch
 
 SCENARIO_SECONDS = 90
-AT_ONCE = 10
+AT_ONCE = 8
 CRASHING_AT_ONCE = 2
 
 

@@ -30,6 +30,7 @@ from harness.scrub import Scrubber
 from harness.server import Launch, Server
 
 UNTIL_SECONDS = 20.0
+DUMPED_EVENTS_MAX = 10_000
 
 
 class Scenario:
@@ -62,6 +63,21 @@ class Scenario:
         if self._refusals:
             self.dump("refusals", self._refusals)
         await self._closing.aclose()
+
+    async def restart_server(self, dead: bool = False) -> None:
+        """kill -9 and a new start; comes back when this scenario's own client has found the server again."""
+        assert self.server is not None, "this scenario has no server of its own"
+        if not dead:
+            self.server.kill()
+        await self.server.start()
+
+        async def found() -> bool:
+            try:
+                return bool(await self.service.get_system_info(ws.GetSystemInfoRequest()))
+            except RPCError:
+                return False
+
+        await self.until(found, "the client to find the server again")
 
     def assert_complete(self) -> None:
         self._recording.assert_complete(self.name)
@@ -205,7 +221,8 @@ class Scenario:
         workflow_id = of or self.id()
         events = await self.events(workflow_id, run_id)
         self._histories += 1
-        self.dump(f"history-{self._histories}", [self._scrub.message(event) for event in events])
+        if len(events) <= DUMPED_EVENTS_MAX:
+            self.dump(f"history-{self._histories}", [self._scrub.message(event) for event in events])
         histories.compare(histories.types(events), histories.parse(expected))
         histories.check(events)
         started = events[0].workflow_execution_started_event_attributes
@@ -215,11 +232,17 @@ class Scenario:
         return events
 
     async def refused(
-        self, call: Awaitable[Any], code: str, message: str | None = None, detail: str | None = None
+        self,
+        call: Awaitable[Any],
+        code: str,
+        message: str | None = None,
+        detail: str | None = None,
+        own_words: bool = False,
     ) -> RPCError:
         """The call fails with this gRPC code, this text, and this message of Temporal's as the first error detail.
 
-        Where text and detail are not given they must be those that were recorded from Temporal.
+        Where text and detail are not given they must be those that were recorded from Temporal. With `own_words` the
+        text may be another, which is right where Temporal's speaks of its own insides.
         """
         refusal = await error_of(call)
         found = {
@@ -233,7 +256,7 @@ class Scenario:
             assert refusal.message == message
         if detail is not None:
             assert found["details"][:1] == [detail]
-        self.same(f"refusal {len(self._refusals)}", found)
+        self.same(f"refusal {len(self._refusals)}", {**found, "message": None} if own_words else found)
         return refusal
 
     def same(self, label: str, fact: Any) -> None:

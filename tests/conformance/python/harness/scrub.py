@@ -35,7 +35,7 @@ class Scrubber:
 
     def _value(self, value: Any, key: str = "") -> Any:
         if isinstance(value, dict):
-            return {k: self._value(v, k) for k, v in value.items() if k not in DROPPED}
+            return {self.text(k): self._value(v, k) for k, v in value.items() if k not in DROPPED}
         if isinstance(value, list):
             return [self._value(each, key) for each in value]
         if key in OPAQUE:

@@ -78,10 +78,6 @@ class Server:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    async def restart(self) -> None:
-        self.kill()
-        await self.start()
-
     def dispose(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.kill()
