@@ -127,6 +127,22 @@ fn an_unanswered_pull_is_asked_again_and_either_answer_will_do() {
 }
 
 #[test]
+fn a_late_answer_to_an_older_question_says_nothing_of_what_is_left() {
+    let (mut backlog, ask) = asking();
+    popped(&mut backlog);
+    let early = found(&ask, &[5], None);
+    for id in 6..=7 {
+        backlog.hold(job(id), NOW);
+    }
+    backlog.pulled(found(&ask, &[5], Some(6)), NOW);
+    let next = backlog.take_asks().pop().expect("half of the room is free");
+    backlog.pulled(early, NOW);
+    assert!(backlog.has_more(), "6 and 7 are in the shard only");
+    backlog.pulled(found(&next, &[6, 7], None), NOW);
+    assert_eq!(popped(&mut backlog), [5, 6, 7]);
+}
+
+#[test]
 fn an_empty_answer_that_promises_more_is_not_asked_for_in_a_loop() {
     let (mut backlog, ask) = asking();
     backlog.pulled(found(&ask, &[], Some(5)), NOW);
