@@ -27,7 +27,10 @@ pub(super) struct Ticket(pub(super) u64);
 #[derive(Debug, Default)]
 struct Group {
     state: GroupState,
+    /// The last entry that is durable.
     durable: u64,
+    /// The last purge that is durable.
+    durable_purge: u64,
     recent: BTreeMap<u64, Recent>,
 }
 
@@ -52,8 +55,8 @@ impl Front {
     /// A group as the log was found to have it.
     pub(super) fn restore(&mut self, id: GroupId, state: GroupState) {
         let purged = state.purged.as_ref().map_or(0, |(upto, _)| *upto);
-        let durable = state.last.unwrap_or(0).max(purged);
-        self.groups.insert(id, Group { state, durable, recent: BTreeMap::new() });
+        let durable = state.last.unwrap_or(0);
+        self.groups.insert(id, Group { state, durable, durable_purge: purged, recent: BTreeMap::new() });
     }
 
     pub(super) fn ids(&self) -> Vec<GroupId> {
@@ -65,7 +68,7 @@ impl Front {
     }
 
     pub(super) fn durable_index(&self, id: GroupId) -> u64 {
-        self.groups.get(&id).map_or(0, |group| group.durable)
+        self.groups.get(&id).map_or(0, |group| group.durable.max(group.durable_purge))
     }
 
     pub(super) fn durable_ticket(&self) -> Ticket {
@@ -167,7 +170,7 @@ impl Front {
 
     pub(super) fn purge_is_durable(&mut self, id: GroupId, upto: u64) {
         if let Some(group) = self.groups.get_mut(&id) {
-            group.durable = group.durable.max(upto);
+            group.durable_purge = group.durable_purge.max(upto);
         }
     }
 
