@@ -8,6 +8,7 @@ mod dispatch;
 mod lists;
 mod open;
 mod options;
+mod queries;
 pub mod tasks;
 
 use std::sync::Arc;
@@ -18,15 +19,18 @@ use weft_env::{Clock, Ids, Pool};
 use weft_matching::{Dispatched, QueueKey, QueueKind, Service};
 use weft_raft as raft;
 use weft_rows::slot_of;
-use weft_shard::{Failure, Metadata, Shard};
+use weft_shard::{Failure, Metadata, Shard, TaskRef};
 use weft_store::{datadir::DataDir, state::StateStore, wal::Wal};
 
 pub use lists::{ListError, Lists};
 pub use open::{OpenError, World};
 pub use options::{Backend, NamespaceSeed, Options, Place};
+pub use queries::Queries;
+
+pub(crate) use dispatch::poller_of;
 
 use checkpoint::Checkpointer;
-use tasks::{QueryTask, Work};
+use tasks::{QueryTask, StartedTask, Work, offer_of, queue_of};
 
 /// A running node. Clones are handles to the same one.
 #[derive(Clone)]
@@ -40,6 +44,7 @@ pub(crate) struct NodeInner {
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) matching: Service<Work>,
     pub(crate) lists: Lists,
+    pub(crate) queries: Queries,
     pub(crate) raft: raft::Node,
     pub(crate) wal: Wal,
     pub(crate) store: Arc<dyn StateStore>,
@@ -118,6 +123,25 @@ impl Node {
     #[must_use]
     pub fn stopping(&self) -> watch::Receiver<bool> {
         self.0.stopping.clone()
+    }
+
+    #[must_use]
+    pub fn queries(&self) -> &Queries {
+        &self.0.queries
+    }
+
+    /// Gives back a started task whose poller has gone.
+    pub fn give_back(&self, task: StartedTask) {
+        let node = Arc::clone(&self.0);
+        tokio::spawn(async move { node.give_back(task).await });
+    }
+
+    /// Offers a task again that was taken but not started.
+    pub fn offer_again(&self, key: &WorkflowKey, task: &TaskRef) {
+        let queue = queue_of(&key.namespace, task);
+        let shard = self.shard(key).id();
+        // A sticky queue whose poller has gone: the task's sticky timeout brings it to the normal queue.
+        let _ = self.0.matching.offer(&queue, offer_of(shard, key.clone(), task.clone()));
     }
 
     /// Offers a query to the workers of a run's normal queue.

@@ -158,6 +158,7 @@ impl Base {
             metadata: self.metadata,
             matching: matching.clone(),
             lists: self.lists,
+            queries: super::Queries::default(),
             raft: self.raft,
             wal: self.wal,
             store: self.store,

@@ -58,6 +58,14 @@ pub struct Options {
     pub namespaces: Vec<NamespaceSeed>,
     /// How long a query waits for a worker when its caller gave no deadline.
     pub query_timeout: Duration,
+    /// The longest poll for a task.
+    pub poll_timeout: Duration,
+    /// The longest wait for a history to grow.
+    pub history_wait: Duration,
+    /// Events of a page of history, at most.
+    pub history_page: usize,
+    /// Rows of a page of a list, at most.
+    pub list_page: usize,
     /// Between tries to give a task back whose poller has gone.
     pub give_back_retry: Duration,
 }
@@ -92,6 +100,10 @@ impl Options {
             index_interval: Duration::from_millis(50),
             namespaces: vec![NamespaceSeed { name: "default".to_owned(), retention: Duration::from_secs(24 * 3600) }],
             query_timeout: Duration::from_secs(10),
+            poll_timeout: Duration::from_secs(60),
+            history_wait: Duration::from_secs(20),
+            history_page: 256,
+            list_page: 1000,
             give_back_retry: Duration::from_millis(100),
         }
     }

@@ -1,0 +1,258 @@
+//! Activity tasks: poll, completed, failed, canceled, heartbeat, each by token and by id.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+use weft_engine::{
+    ActivityId, ActivityRef, Answer, EventId, FailActivity, Identity, Namespace, Request as Ask, StartedActivityTask,
+    WorkflowKey, wire_span,
+};
+use weft_matching::{QueueKey, QueueKind};
+use weft_protocol::{
+    api::{
+        common::{ActivityType, Payloads, WorkflowType},
+        failure::Failure,
+        history::{ActivityTaskScheduledEventAttributes, history_event::Attributes},
+        workflowservice::*,
+    },
+    error::{Error, text},
+};
+use weft_rows::token::{self, ActivityToken};
+use weft_shard::Delivered;
+
+use super::{
+    context, errors,
+    poll::{self, Taken},
+    wire,
+    workflow_task::execution_of,
+};
+use crate::node::Node;
+
+pub(crate) async fn poll(
+    node: &Node,
+    request: Request<PollActivityTaskQueueRequest>,
+) -> Result<Response<PollActivityTaskQueueResponse>, Status> {
+    let deadline = context::poll_deadline(node, &request, node.options().poll_timeout)?;
+    let body = request.into_inner();
+    let namespace = context::namespace(node, &body.namespace).await?;
+    let name = context::task_queue(node, body.task_queue.as_ref())?;
+    context::within(node, &body.identity, text::IDENTITY_TOO_LONG)?;
+    let queue = QueueKey::normal(namespace.id.as_str(), name, QueueKind::Activity);
+    let rate = body.task_queue_metadata.and_then(|metadata| metadata.max_tasks_per_second);
+    #[expect(deprecated, reason = "older SDKs say their version here")]
+    let version = body.worker_version_capabilities.as_ref();
+    let info = poll::poller(node, &body.identity, version, body.deployment_options.as_ref(), rate);
+    let answer = match poll::take(node, &namespace, &queue, info, deadline).await? {
+        // Queries are asked on workflow queues only.
+        Taken::Nothing | Taken::Query(_) => PollActivityTaskQueueResponse::default(),
+        Taken::Task(undelivered) => {
+            let answer = match undelivered.task() {
+                Some(task) => match &task.delivered {
+                    Delivered::Activity(started) => activity_task(node, &namespace, &task.key, started).await?,
+                    // An activity queue holds activity tasks only.
+                    Delivered::Workflow(_) => PollActivityTaskQueueResponse::default(),
+                },
+                None => PollActivityTaskQueueResponse::default(),
+            };
+            undelivered.delivered();
+            answer
+        }
+    };
+    Ok(Response::new(answer))
+}
+
+/// A started activity as the worker sees it; input and header come from its scheduled event.
+pub(crate) async fn activity_task(
+    node: &Node,
+    namespace: &Namespace,
+    key: &WorkflowKey,
+    task: &StartedActivityTask,
+) -> Result<PollActivityTaskQueueResponse, Status> {
+    let scheduled = scheduled_event(node, key, task).await?;
+    let activity = &task.activity;
+    let token =
+        ActivityToken { namespace: namespace.id.clone(), workflow: key.workflow.clone(), task: task.token.clone() };
+    let heartbeat = activity.heartbeat.as_ref().and_then(|heartbeat| heartbeat.details.as_deref().cloned());
+    Ok(PollActivityTaskQueueResponse {
+        task_token: token::activity(&token),
+        workflow_namespace: namespace.name.to_string(),
+        workflow_type: Some(WorkflowType { name: task.workflow_type.to_string() }),
+        workflow_execution: Some(execution_of(key, &task.token.run)),
+        activity_type: Some(ActivityType { name: activity.activity_type.to_string() }),
+        activity_id: activity.id.to_string(),
+        header: scheduled.header,
+        input: scheduled.input,
+        heartbeat_details: heartbeat,
+        scheduled_time: Some(activity.scheduled_at.wire()),
+        current_attempt_scheduled_time: Some(task.attempt_scheduled_at.wire()),
+        started_time: Some(task.token.started_at.wire()),
+        attempt: i32::try_from(task.token.attempt).unwrap_or(i32::MAX),
+        schedule_to_close_timeout: Some(wire_span(activity.schedule_to_close)),
+        start_to_close_timeout: Some(wire_span(activity.start_to_close)),
+        heartbeat_timeout: Some(wire_span(activity.heartbeat_timeout)),
+        retry_policy: Some(wire::retry::policy(&activity.retry)),
+        priority: activity.priority.clone(),
+        ..PollActivityTaskQueueResponse::default()
+    })
+}
+
+async fn scheduled_event(
+    node: &Node,
+    key: &WorkflowKey,
+    task: &StartedActivityTask,
+) -> Result<ActivityTaskScheduledEventAttributes, Status> {
+    let event = if let Some(event) = &task.scheduled_event {
+        Arc::clone(event)
+    } else {
+        let id = task.token.scheduled_event_id;
+        let read = node.shard(key).history().read(key, &task.branch, id, EventId(id.0 + 1), 1).await;
+        let mut events = read.map_err(|failure| errors::of_failure(failure, key))?;
+        events.pop().ok_or_else(|| Status::from(Error::internal("an activity's scheduled event is missing")))?
+    };
+    match &event.attributes {
+        Some(Attributes::ActivityTaskScheduledEventAttributes(attributes)) => Ok(attributes.clone()),
+        _ => Err(Error::internal("an activity's scheduled event is of another type").into()),
+    }
+}
+
+/// Which activity an answer is about.
+struct About {
+    namespace: Arc<Namespace>,
+    key: WorkflowKey,
+    activity: ActivityRef,
+}
+
+async fn by_token(node: &Node, namespace: &str, bytes: &[u8]) -> Result<About, Status> {
+    let namespace = context::namespace(node, namespace).await?;
+    if bytes.is_empty() {
+        return Err(Error::invalid_argument("Task token not set on request.").into());
+    }
+    let token =
+        token::read_activity(bytes).map_err(|_| Status::from(Error::invalid_argument(text::TASK_TOKEN_UNREADABLE)))?;
+    if token.namespace != namespace.id {
+        return Err(Error::invalid_argument("Operation requested with a token from a different namespace.").into());
+    }
+    let key = WorkflowKey { namespace: token.namespace, workflow: token.workflow };
+    Ok(About { namespace, key, activity: ActivityRef::Token(token.task) })
+}
+
+async fn by_id(node: &Node, namespace: &str, workflow: &str, run: &str, activity: &str) -> Result<About, Status> {
+    let namespace = context::namespace(node, namespace).await?;
+    let key = context::key(node, &namespace, workflow)?;
+    let run = context::run_id(run)?;
+    if activity.is_empty() {
+        return Err(Error::invalid_argument(text::ACTIVITY_ID_NOT_SET).into());
+    }
+    Ok(About { namespace, key, activity: ActivityRef::ById { run, activity: ActivityId::from(activity) } })
+}
+
+async fn tell(node: &Node, about: About, request: impl FnOnce(ActivityRef) -> Ask) -> Result<Answer, Status> {
+    let About { namespace, key, activity } = about;
+    let answer = node.shard(&key).ask(key.clone(), namespace, request(activity)).await;
+    answer.map_err(|failure| errors::of_failure(failure, &key))
+}
+
+fn identity(node: &Node, identity: &str) -> Result<Identity, Status> {
+    context::within(node, identity, text::IDENTITY_TOO_LONG)?;
+    Ok(Identity::from(identity))
+}
+
+async fn complete(node: &Node, about: About, who: &str, result: Option<Payloads>) -> Result<(), Status> {
+    let who = identity(node, who)?;
+    tell(node, about, |activity| Ask::CompleteActivity(activity, who, result)).await.map(drop)
+}
+
+async fn fail(
+    node: &Node,
+    about: About,
+    who: &str,
+    failure: Option<Failure>,
+    last_heartbeat: Option<Payloads>,
+) -> Result<(), Status> {
+    let body = FailActivity { identity: identity(node, who)?, failure, last_heartbeat };
+    tell(node, about, |activity| Ask::FailActivity(activity, Box::new(body))).await.map(drop)
+}
+
+async fn cancel(node: &Node, about: About, who: &str, details: Option<Payloads>) -> Result<(), Status> {
+    let who = identity(node, who)?;
+    tell(node, about, |activity| Ask::CancelActivity(activity, who, details)).await.map(drop)
+}
+
+/// Records a heartbeat; true if the activity is asked to cancel.
+async fn beat(node: &Node, about: About, who: &str, details: Option<Payloads>) -> Result<bool, Status> {
+    let who = identity(node, who)?;
+    let answer = tell(node, about, |activity| Ask::Heartbeat(activity, who, details)).await?;
+    Ok(matches!(answer, Answer::HeartbeatRecorded { cancel_requested: true }))
+}
+
+pub(crate) async fn completed(
+    node: &Node,
+    body: RespondActivityTaskCompletedRequest,
+) -> Result<Response<RespondActivityTaskCompletedResponse>, Status> {
+    let about = by_token(node, &body.namespace, &body.task_token).await?;
+    complete(node, about, &body.identity, body.result).await?;
+    Ok(Response::default())
+}
+
+pub(crate) async fn completed_by_id(
+    node: &Node,
+    body: RespondActivityTaskCompletedByIdRequest,
+) -> Result<Response<RespondActivityTaskCompletedByIdResponse>, Status> {
+    let about = by_id(node, &body.namespace, &body.workflow_id, &body.run_id, &body.activity_id).await?;
+    complete(node, about, &body.identity, body.result).await?;
+    Ok(Response::default())
+}
+
+pub(crate) async fn failed(
+    node: &Node,
+    body: RespondActivityTaskFailedRequest,
+) -> Result<Response<RespondActivityTaskFailedResponse>, Status> {
+    let about = by_token(node, &body.namespace, &body.task_token).await?;
+    fail(node, about, &body.identity, body.failure, body.last_heartbeat_details).await?;
+    Ok(Response::default())
+}
+
+pub(crate) async fn failed_by_id(
+    node: &Node,
+    body: RespondActivityTaskFailedByIdRequest,
+) -> Result<Response<RespondActivityTaskFailedByIdResponse>, Status> {
+    let about = by_id(node, &body.namespace, &body.workflow_id, &body.run_id, &body.activity_id).await?;
+    fail(node, about, &body.identity, body.failure, body.last_heartbeat_details).await?;
+    Ok(Response::default())
+}
+
+pub(crate) async fn canceled(
+    node: &Node,
+    body: RespondActivityTaskCanceledRequest,
+) -> Result<Response<RespondActivityTaskCanceledResponse>, Status> {
+    let about = by_token(node, &body.namespace, &body.task_token).await?;
+    cancel(node, about, &body.identity, body.details).await?;
+    Ok(Response::default())
+}
+
+pub(crate) async fn canceled_by_id(
+    node: &Node,
+    body: RespondActivityTaskCanceledByIdRequest,
+) -> Result<Response<RespondActivityTaskCanceledByIdResponse>, Status> {
+    let about = by_id(node, &body.namespace, &body.workflow_id, &body.run_id, &body.activity_id).await?;
+    cancel(node, about, &body.identity, body.details).await?;
+    Ok(Response::default())
+}
+
+pub(crate) async fn heartbeat(
+    node: &Node,
+    body: RecordActivityTaskHeartbeatRequest,
+) -> Result<Response<RecordActivityTaskHeartbeatResponse>, Status> {
+    let about = by_token(node, &body.namespace, &body.task_token).await?;
+    let cancel_requested = beat(node, about, &body.identity, body.details).await?;
+    Ok(Response::new(RecordActivityTaskHeartbeatResponse { cancel_requested, ..Default::default() }))
+}
+
+pub(crate) async fn heartbeat_by_id(
+    node: &Node,
+    body: RecordActivityTaskHeartbeatByIdRequest,
+) -> Result<Response<RecordActivityTaskHeartbeatByIdResponse>, Status> {
+    let about = by_id(node, &body.namespace, &body.workflow_id, &body.run_id, &body.activity_id).await?;
+    let cancel_requested = beat(node, about, &body.identity, body.details).await?;
+    Ok(Response::new(RecordActivityTaskHeartbeatByIdResponse { cancel_requested, ..Default::default() }))
+}

@@ -1,0 +1,84 @@
+//! Refusals and failures as gRPC statuses with Temporal's error details: the one place where they are mapped.
+//!
+//! Invariant: whatever may succeed when tried again is `UNAVAILABLE` or `RESOURCE_EXHAUSTED`; a final answer never has
+//! one of the codes that SDKs retry, and a transient one never has one that they take as final.
+
+use tonic::Status;
+use weft_engine::{Refusal, WorkflowKey};
+use weft_protocol::error::{Conflict, Error, Exhausted, Holder, text};
+use weft_shard::Failure;
+
+use crate::node::ListError;
+
+/// A shard's failure as the caller of the API sees it.
+pub(crate) fn of_failure(failure: Failure, key: &WorkflowKey) -> Status {
+    match failure {
+        Failure::Refused(refusal) => of_refusal(refusal, key),
+        Failure::Unavailable(why) => Error::unavailable(why).into(),
+        Failure::Overloaded => Error::resource_exhausted(
+            Exhausted::SYSTEM_OVERLOADED,
+            "too many requests wait for this shard: try again later",
+        )
+        .into(),
+        Failure::DiskFull => Error::resource_exhausted(
+            Exhausted::STORAGE_LIMIT,
+            "the server's disk is full: writes are refused until there is room",
+        )
+        .into(),
+        Failure::Quarantined(why) => Error::failed_precondition(format!(
+            "workflow {} is quarantined because an invariant of it broke ({why}); \
+             an operator can look at it with `wfctl quarantine list` and clear it with `wfctl quarantine clear`",
+            key.workflow
+        ))
+        .into(),
+        Failure::Storage(why) => {
+            tracing::error!(workflow = %key.workflow, %why, "stored state cannot be read");
+            Error::internal("the stored state of this workflow cannot be read: see the server's log").into()
+        }
+    }
+}
+
+fn of_refusal(refusal: Refusal, key: &WorkflowKey) -> Status {
+    let error = match refusal {
+        Refusal::WorkflowNotFound => Error::workflow_id_not_found(key.workflow.as_str()),
+        Refusal::WorkflowClosed => Error::workflow_completed(),
+        Refusal::WorkflowTaskNotFound => Error::workflow_task_not_found(),
+        Refusal::ActivityNotFound => Error::activity_not_found(),
+        Refusal::TaskGone | Refusal::TaskTaken => Error::not_found("the task is not there any more"),
+        Refusal::AlreadyStarted { run, first_run, request, conflict } => Error::workflow_already_started(
+            Holder {
+                workflow_id: key.workflow.as_str(),
+                run_id: run.as_str(),
+                first_execution_run_id: first_run.as_str(),
+                start_request_id: request.as_str(),
+            },
+            match conflict {
+                weft_engine::StartConflict::Running => Conflict::Running,
+                weft_engine::StartConflict::FinishedSuccessfully => Conflict::FinishedSuccessfully,
+                weft_engine::StartConflict::Finished => Conflict::Finished,
+            },
+        ),
+        Refusal::InvalidArgument(why) => Error::invalid_argument(why),
+        Refusal::NotReady(why) => Error::workflow_not_ready(why),
+        Refusal::Busy(why) => Error::resource_exhausted(Exhausted::BUSY_WORKFLOW, why),
+        Refusal::Broken { run, what } => Error::internal(format!("run {run} broke an invariant: {what}")),
+    };
+    error.into()
+}
+
+/// Why a list cannot be given.
+pub(crate) fn of_list(error: ListError) -> Status {
+    match error {
+        ListError::NoLeader | ListError::Rebuilding => Error::unavailable(error.to_string()).into(),
+        ListError::Index(weft_visibility::Error::Token(_)) => Error::invalid_argument(text::PAGE_TOKEN_INVALID).into(),
+        ListError::Index(error) => {
+            tracing::error!(%error, "listing failed");
+            Error::unavailable("the visibility index cannot be read now: try again").into()
+        }
+        ListError::Writer(error) => {
+            tracing::error!(%error, "indexing failed");
+            Error::unavailable("the visibility index cannot be written now: try again").into()
+        }
+        ListError::Panicked => Error::internal("listing failed: see the server's log").into(),
+    }
+}

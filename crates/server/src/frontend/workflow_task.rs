@@ -1,0 +1,246 @@
+//! Workflow tasks: poll, completed, failed.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+use weft_engine::{
+    Answer, EventId, Namespace, Request as Ask, StartedWorkflowTask, TaskCompleted, WorkflowKey,
+};
+use weft_matching::QueueKey;
+use weft_matching::QueueKind;
+use weft_protocol::{
+    api::{
+        common::{WorkflowExecution, WorkflowType},
+        enums::TaskQueueKind,
+        history::{History, HistoryEvent},
+        query::WorkflowQuery,
+        taskqueue::TaskQueue,
+        workflowservice::{
+            PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, RespondWorkflowTaskCompletedRequest,
+            RespondWorkflowTaskCompletedResponse, RespondWorkflowTaskFailedRequest, RespondWorkflowTaskFailedResponse,
+        },
+    },
+    error::{Error, text},
+};
+use weft_rows::token::{self, HistoryToken, QueryToken, WorkflowToken};
+use weft_shard::{Delivered, Events};
+
+use super::{
+    activity_task, context, errors,
+    poll::{self, Taken},
+    wire,
+};
+use crate::node::{Node, tasks::QueryTask};
+
+pub(crate) async fn poll(
+    node: &Node,
+    request: Request<PollWorkflowTaskQueueRequest>,
+) -> Result<Response<PollWorkflowTaskQueueResponse>, Status> {
+    let deadline = context::poll_deadline(node, &request, node.options().poll_timeout)?;
+    let body = request.into_inner();
+    let namespace = context::namespace(node, &body.namespace).await?;
+    let name = context::task_queue(node, body.task_queue.as_ref())?;
+    context::within(node, &body.identity, text::IDENTITY_TOO_LONG)?;
+    let sticky = body.task_queue.as_ref().is_some_and(|queue| queue.kind() == TaskQueueKind::Sticky);
+    let queue = if sticky {
+        QueueKey::sticky(namespace.id.as_str(), name)
+    } else {
+        QueueKey::normal(namespace.id.as_str(), name, QueueKind::Workflow)
+    };
+    #[expect(deprecated, reason = "older SDKs say their version here")]
+    let version = body.worker_version_capabilities.as_ref();
+    let info = poll::poller(node, &body.identity, version, body.deployment_options.as_ref(), None);
+    let answer = match poll::take(node, &namespace, &queue, info, deadline).await? {
+        Taken::Nothing => PollWorkflowTaskQueueResponse::default(),
+        Taken::Query(query) => query_task(node, &namespace, query).await?,
+        Taken::Task(undelivered) => {
+            let answer = match undelivered.task() {
+                Some(task) => match &task.delivered {
+                    Delivered::Workflow(started) => workflow_task(node, &namespace, &task.key, started).await?,
+                    // A workflow queue holds workflow tasks only.
+                    Delivered::Activity(_) => PollWorkflowTaskQueueResponse::default(),
+                },
+                None => PollWorkflowTaskQueueResponse::default(),
+            };
+            undelivered.delivered();
+            answer
+        }
+    };
+    Ok(Response::new(answer))
+}
+
+/// A started workflow task as the worker sees it, with the first page of its history.
+pub(crate) async fn workflow_task(
+    node: &Node,
+    namespace: &Namespace,
+    key: &WorkflowKey,
+    task: &StartedWorkflowTask,
+) -> Result<PollWorkflowTaskQueueResponse, Status> {
+    let page = first_page(node, namespace, key, task).await?;
+    let stats = node.matching().describe(&QueueKey::normal(
+        namespace.id.as_str(),
+        task.queue.as_str(),
+        QueueKind::Workflow,
+    ));
+    let token = WorkflowToken { namespace: namespace.id.clone(), workflow: key.workflow.clone(), task: task.token.clone() };
+    let queries = task.queries.iter().map(|(id, query)| (id.wire(), WorkflowQuery::clone(query))).collect();
+    Ok(PollWorkflowTaskQueueResponse {
+        task_token: token::workflow(&token),
+        workflow_execution: Some(execution_of(key, &task.token.run)),
+        workflow_type: Some(WorkflowType { name: task.workflow_type.to_string() }),
+        previous_started_event_id: task.previous_started_event_id.0,
+        started_event_id: task.token.started_event_id.0,
+        attempt: i32::try_from(task.token.attempt).unwrap_or(i32::MAX),
+        backlog_count_hint: i64::try_from(stats.backlog_count_hint).unwrap_or(i64::MAX),
+        history: Some(History { events: page.events }),
+        next_page_token: page.next,
+        workflow_execution_task_queue: Some(TaskQueue {
+            name: task.queue.to_string(),
+            kind: TaskQueueKind::Normal.into(),
+            ..TaskQueue::default()
+        }),
+        scheduled_time: Some(task.scheduled_at.wire()),
+        started_time: Some(task.token.started_at.wire()),
+        queries,
+        ..PollWorkflowTaskQueueResponse::default()
+    })
+}
+
+struct Page {
+    events: Vec<HistoryEvent>,
+    next: Vec<u8>,
+}
+
+async fn first_page(
+    node: &Node,
+    namespace: &Namespace,
+    key: &WorkflowKey,
+    task: &StartedWorkflowTask,
+) -> Result<Page, Status> {
+    let limit = node.options().history_page;
+    let reader = node.shard(key).history();
+    let events = reader.read(key, &task.branch, task.first_event, task.next_event, limit).await;
+    let events = owned(events.map_err(|failure| errors::of_failure(failure, key))?);
+    let next_event = EventId(task.first_event.0 + i64::try_from(events.len()).unwrap_or(0));
+    if next_event < task.next_event {
+        let next = HistoryToken::task(namespace.id.clone(), key.workflow.clone(), task, next_event);
+        return Ok(Page { events, next: token::history(&next) });
+    }
+    let events = events.into_iter().chain(task.suffix.iter().cloned()).collect();
+    Ok(Page { events, next: Vec::new() })
+}
+
+/// A query that goes to a worker by itself: full history from the normal queue, none from the sticky one.
+async fn query_task(
+    node: &Node,
+    namespace: &Namespace,
+    task: QueryTask,
+) -> Result<PollWorkflowTaskQueueResponse, Status> {
+    let direct = &task.direct;
+    let key = &task.key;
+    let (events, next) = if task.sticky {
+        (Vec::new(), Vec::new())
+    } else {
+        let reader = node.shard(key).history();
+        let limit = node.options().history_page;
+        let events = reader.read(key, &direct.branch, EventId::FIRST, direct.next_event_id, limit).await;
+        let events = owned(events.map_err(|failure| errors::of_failure(failure, key))?);
+        let next_event = EventId(1 + i64::try_from(events.len()).unwrap_or(0));
+        let more = next_event < direct.next_event_id;
+        let next = HistoryToken::query(namespace.id.clone(), key.workflow.clone(), direct, next_event);
+        (events, if more { token::history(&next) } else { Vec::new() })
+    };
+    let token = QueryToken { namespace: namespace.id.clone(), queue: direct.queue.clone(), query: task.id };
+    let answer = PollWorkflowTaskQueueResponse {
+        task_token: token::query(&token),
+        workflow_execution: Some(execution_of(key, &direct.run)),
+        workflow_type: Some(WorkflowType { name: direct.workflow_type.to_string() }),
+        previous_started_event_id: direct.last_completed_task.0,
+        attempt: 1,
+        history: Some(History { events }),
+        next_page_token: next,
+        query: Some(WorkflowQuery::clone(&task.query)),
+        workflow_execution_task_queue: Some(TaskQueue {
+            name: direct.queue.to_string(),
+            kind: TaskQueueKind::Normal.into(),
+            ..TaskQueue::default()
+        }),
+        ..PollWorkflowTaskQueueResponse::default()
+    };
+    node.queries().wait_for_answer(task);
+    Ok(answer)
+}
+
+pub(crate) fn owned(events: Events) -> Vec<HistoryEvent> {
+    events.into_iter().map(|event| Arc::try_unwrap(event).unwrap_or_else(|event| HistoryEvent::clone(&event))).collect()
+}
+
+pub(crate) fn execution_of(key: &WorkflowKey, run: &weft_engine::RunId) -> WorkflowExecution {
+    WorkflowExecution { workflow_id: key.workflow.to_string(), run_id: run.to_string() }
+}
+
+pub(crate) async fn completed(
+    node: &Node,
+    request: Request<RespondWorkflowTaskCompletedRequest>,
+) -> Result<Response<RespondWorkflowTaskCompletedResponse>, Status> {
+    let body = request.into_inner();
+    let (namespace, key, task) = by_token(node, &body.namespace, &body.task_token).await?;
+    context::within(node, &body.identity, text::IDENTITY_TOO_LONG)?;
+    let return_new = body.return_new_workflow_task;
+    let ask = Ask::CompleteWorkflowTask(Box::new(wire::workflow_task::completion(node, task, body)?));
+    let answer = node.shard(&key).ask(key.clone(), Arc::clone(&namespace), ask).await;
+    match answer.map_err(|failure| errors::of_failure(failure, &key))? {
+        Answer::TaskCompleted(done) => completed_answer(node, &namespace, &key, *done, return_new).await,
+        Answer::TaskFailed { message } => Err(Error::invalid_argument(message).into()),
+        Answer::TaskTimedOut => Err(Error::not_found("workflow task heartbeat timed out").into()),
+        _ => Ok(Response::default()),
+    }
+}
+
+async fn completed_answer(
+    node: &Node,
+    namespace: &Namespace,
+    key: &WorkflowKey,
+    done: TaskCompleted,
+    return_new: bool,
+) -> Result<Response<RespondWorkflowTaskCompletedResponse>, Status> {
+    let mut answer = RespondWorkflowTaskCompletedResponse::default();
+    if let (true, Some(task)) = (return_new, &done.new_task) {
+        answer.workflow_task = Some(workflow_task(node, namespace, key, task).await?);
+    }
+    for activity in &done.eager_activities {
+        answer.activity_tasks.push(activity_task::activity_task(node, namespace, key, activity).await?);
+    }
+    Ok(Response::new(answer))
+}
+
+pub(crate) async fn failed(
+    node: &Node,
+    request: Request<RespondWorkflowTaskFailedRequest>,
+) -> Result<Response<RespondWorkflowTaskFailedResponse>, Status> {
+    let body = request.into_inner();
+    let (namespace, key, task) = by_token(node, &body.namespace, &body.task_token).await?;
+    context::within(node, &body.identity, text::IDENTITY_TOO_LONG)?;
+    let ask = Ask::FailWorkflowTask(Box::new(wire::workflow_task::failure(task, body)));
+    let answer = node.shard(&key).ask(key.clone(), namespace, ask).await;
+    answer.map_err(|failure| errors::of_failure(failure, &key))?;
+    Ok(Response::default())
+}
+
+/// The namespace, workflow and task that a token names.
+async fn by_token(
+    node: &Node,
+    namespace: &str,
+    bytes: &[u8],
+) -> Result<(Arc<Namespace>, WorkflowKey, weft_engine::WorkflowTaskToken), Status> {
+    let namespace = context::namespace(node, namespace).await?;
+    if bytes.is_empty() {
+        return Err(Error::invalid_argument("Task token not set on request.").into());
+    }
+    let token = token::read_workflow(bytes).map_err(|_| Status::from(Error::invalid_argument(text::TASK_TOKEN_UNREADABLE)))?;
+    if token.namespace != namespace.id {
+        return Err(Error::invalid_argument("Operation requested with a token from a different namespace.").into());
+    }
+    Ok((namespace, WorkflowKey { namespace: token.namespace, workflow: token.workflow }, token.task))
+}
+
