@@ -482,7 +482,7 @@ async def test_local_activities_leave_only_markers(s: Scenario):
 async def test_a_long_local_activity_keeps_its_workflow_task_alive(s: Scenario):
     """The SDK answers with an empty completion that forces a new task, at 80 % of the task's timeout."""
     async with s.worker(Local, activities=[double, slow_local]):
-        handle = await s.start(Local.run, 2.4, task_timeout=timedelta(seconds=2))
+        handle = await s.start(Local.run, 6, task_timeout=timedelta(seconds=5))
         assert await handle.result() == [42, "slow"]
     events = await s.events()
     names = types(events)

@@ -338,6 +338,26 @@ async def test_terminate_ends_a_run_whatever_it_does(s: Scenario):
     )
 
 
+async def test_terminate_names_a_chain_by_its_first_run(s: Scenario):
+    raw = s.raw()
+    first = await s.start_raw()
+    await raw.step(continue_as_new())
+
+    def terminate(**fields):
+        return s.service.terminate_workflow_execution(
+            ws.TerminateWorkflowExecutionRequest(namespace=s.namespace, workflow_execution=execution(s.id()), **fields)
+        )
+
+    await s.refused(terminate(first_execution_run_id=str(uuid.uuid4())), "NOT_FOUND", detail="NotFoundFailure")
+    await terminate(first_execution_run_id=first.run_id, reason="the chain")
+    events = await s.events()
+    assert events[-1].workflow_execution_terminated_event_attributes.reason == "the chain"
+    assert events[0].workflow_execution_started_event_attributes.first_execution_run_id == first.run_id
+    await s.assert_history(
+        s.id(), f"WorkflowExecutionStarted, {TASK}, WorkflowExecutionContinuedAsNew", first.run_id
+    )
+
+
 async def test_nothing_happens_after_the_end(s: Scenario):
     """Timers and activities of a closed run are gone."""
     raw = s.raw()

@@ -20,6 +20,7 @@ from harness.raw import (
     failure,
     marker,
     schedule_activity,
+    seconds,
     upsert_memo,
 )
 from harness.scenario import Scenario

@@ -235,6 +235,23 @@ async def test_signal_with_start_starts_only_what_does_not_run(s: Scenario):
     )
 
 
+async def test_signal_with_start_during_a_start_delay(s: Scenario):
+    """A plain signal lets the delay run, another signal-with-start ends it."""
+    await signal_with_start(s, workflow_start_delay=seconds(600))
+    await s.assert_history(s.id(), "WorkflowExecutionStarted, WorkflowExecutionSignaled")
+    await s.signal_raw("plain")
+    await s.assert_history(s.id(), "WorkflowExecutionStarted, WorkflowExecutionSignaled*2")
+    assert not (await signal_with_start(s)).started
+    await s.assert_history(
+        s.id(), "WorkflowExecutionStarted, WorkflowExecutionSignaled*3, WorkflowTaskScheduled"
+    )
+    await s.refused(
+        signal_with_start(s, workflow_id=s.id("cron"), workflow_start_delay=seconds(1), cron_schedule="@hourly"),
+        "INVALID_ARGUMENT",
+    )
+    await s.client.get_workflow_handle(s.id()).terminate()
+
+
 async def test_a_start_that_makes_no_sense_is_refused(s: Scenario):
     bad = {
         "negative run timeout": dict(workflow_run_timeout=Duration(seconds=-1)),

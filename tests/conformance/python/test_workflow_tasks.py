@@ -52,7 +52,7 @@ class BugUntilFixed:
 
 async def test_a_failing_workflow_task_is_written_once_and_tried_again(s: Scenario):
     async with s.worker(BugUntilFixed):
-        handle = await s.start(BugUntilFixed.run, task_timeout=timedelta(seconds=1))
+        handle = await s.start(BugUntilFixed.run, task_timeout=timedelta(seconds=2))
         failed = await s.until_event("WorkflowTaskFailed")
         assert failed_cause(failed) == "WORKFLOW_WORKER_UNHANDLED_FAILURE"
         assert failed.workflow_task_failed_event_attributes.failure.message == "a bug in the workflow's code"
@@ -102,7 +102,7 @@ async def test_a_transient_attempt_is_shown_to_its_worker_but_not_written(s: Sce
 
 async def test_a_workflow_task_that_nobody_answers_times_out(s: Scenario):
     raw = s.raw()
-    await s.start_raw(workflow_task_timeout=seconds(1))
+    await s.start_raw(workflow_task_timeout=seconds(2))
     held = await raw.poll()
     await s.until_event("WorkflowTaskTimedOut")
     await s.refused(raw.complete(held, complete_workflow()), "NOT_FOUND", "Workflow task not found.", "NotFoundFailure")
@@ -309,6 +309,23 @@ async def test_a_new_task_can_come_back_with_the_answer(s: Scenario):
     )
     await s.assert_history(s.id(), expected)
     assert len(events) == 16
+
+
+async def test_a_poll_that_nobody_answers_ends_empty(s: Scenario):
+    """An idle poll is answered with an empty message before its caller's deadline, never with an error."""
+    raw = s.raw()
+    assert not (await raw.poll_once(seconds=3)).task_token
+    assert not (await raw.poll_activity_once(seconds=3)).task_token
+    await s.refused(raw.poll_once(seconds=0.9), "FAILED_PRECONDITION")
+    raw.queue = ""
+    await s.refused(raw.poll_once(), "INVALID_ARGUMENT")
+    await s.refused(raw.poll_activity_once(), "INVALID_ARGUMENT")
+    raw.queue = "q" * 1001
+    await s.refused(raw.poll_once(), "INVALID_ARGUMENT")
+    raw.queue, raw.identity = s.queue, "i" * 1001
+    await s.refused(raw.poll_once(), "INVALID_ARGUMENT")
+    await s.start_raw()
+    await s.assert_history(s.id(), "WorkflowExecutionStarted, WorkflowTaskScheduled")
 
 
 async def test_a_task_token_fences(s: Scenario):
