@@ -312,3 +312,6 @@ fn leadership_of(metrics: &RaftServerMetrics<Types>, node: NodeId) -> Leadership
     let mine = metrics.state == ServerState::Leader && leader == Some(node);
     Leadership { term: vote.leader_id.term, leader, mine }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,8 @@ mod node;
 mod proposal;
 mod responder;
 mod runtime;
+#[cfg(test)]
+mod testing;
 mod types;
 
 pub use codec::CodecError;

@@ -260,3 +260,6 @@ impl RaftSnapshotBuilder<Types> for Claim {
         self.shared.claim().ok_or_else(|| io::Error::other("a snapshot was asked for before the first checkpoint"))
     }
 }
+
+#[cfg(test)]
+mod tests;

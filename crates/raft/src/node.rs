@@ -87,3 +87,6 @@ async fn group_ready(group: &Group) -> Result<(), ReadError> {
     let index = group.read_index().await?;
     group.wait_applied(index).await
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! A machine that remembers what it was given, and a node's log on a simulated disk, for this crate's tests.
+//!
+//! The machine panics when an entry comes twice, out of order, or before this node's log has it on disk: every test
+//! that uses it checks that.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use parking_lot::Mutex;
+use weft_env::Lane;
+use weft_env::disk::SimDisk;
+use weft_store::wal::{GroupId, GroupLog, Options, Wal};
+
+use crate::{Committed, Group, GroupConfig, Machine, MachineError, NodeId, Payload, Recovered, StartError, Timing};
+
+pub(crate) const GROUP: GroupId = GroupId(3);
+
+/// What a [`Recorder`] holds, and what it would hold after a power loss.
+#[derive(Debug, Default)]
+struct Held {
+    entries: Vec<Committed>,
+    checkpoint: usize,
+    first: u64,
+    calls: Vec<usize>,
+    failing: bool,
+}
+
+/// A machine whose state is the list of its entries. Clones are the same machine.
+#[derive(Clone)]
+pub(crate) struct Recorder {
+    held: Arc<Mutex<Held>>,
+    log: GroupLog,
+}
+
+impl Recorder {
+    pub(crate) fn new(log: GroupLog) -> Self {
+        Self { held: Arc::default(), log }
+    }
+
+    /// The same state after a restart, over the log as it was opened again.
+    pub(crate) fn over(&self, log: GroupLog) -> Self {
+        Self { held: Arc::clone(&self.held), log }
+    }
+
+    pub(crate) fn batches(&self) -> Vec<Bytes> {
+        let held = self.held.lock();
+        let batch = |entry: &Committed| match &entry.payload {
+            Payload::Batch(batch) => Some(batch.clone()),
+            Payload::Blank | Payload::Membership => None,
+        };
+        held.entries.iter().filter_map(batch).collect()
+    }
+
+    pub(crate) fn entries(&self) -> Vec<Committed> {
+        self.held.lock().entries.clone()
+    }
+
+    pub(crate) fn fail(&self) {
+        self.held.lock().failing = true;
+    }
+
+    /// Makes all that was applied so far durable.
+    pub(crate) fn checkpoint(&self) -> Bytes {
+        let mut held = self.held.lock();
+        held.checkpoint = held.entries.len();
+        held.entries.last().expect("something was applied").mark.clone()
+    }
+
+    /// Loses what no checkpoint made durable.
+    pub(crate) fn lose(&self) {
+        let mut held = self.held.lock();
+        let durable = held.checkpoint;
+        held.entries.truncate(durable);
+    }
+
+    /// How many entries each call had.
+    pub(crate) fn calls(&self) -> Vec<usize> {
+        self.held.lock().calls.clone()
+    }
+
+    /// The index of the first entry that was offered since the last [`Recorder::forget_first_offered`].
+    pub(crate) fn first_offered(&self) -> u64 {
+        self.held.lock().first
+    }
+
+    pub(crate) fn forget_first_offered(&self) {
+        self.held.lock().first = 0;
+    }
+
+    fn take(&self, entries: Vec<Committed>) -> Result<Vec<Bytes>, MachineError> {
+        let mut held = self.held.lock();
+        if held.failing {
+            return Err(MachineError::new("the test said so"));
+        }
+        held.calls.push(entries.len());
+        let replies = entries.iter().map(|entry| reply(entry.index)).collect();
+        for entry in entries {
+            let next = held.entries.last().map_or(1, |last| last.index + 1);
+            assert_eq!(entry.index, next, "entries come in order and once");
+            assert!(entry.index <= self.log.durable(), "entry {} is not durable", entry.index);
+            if held.first == 0 {
+                held.first = entry.index;
+            }
+            held.entries.push(entry);
+        }
+        Ok(replies)
+    }
+}
+
+/// What a [`Recorder`] answers to the entry at `index`.
+pub(crate) fn reply(index: u64) -> Bytes {
+    Bytes::from(format!("applied {index}"))
+}
+
+impl Machine for Recorder {
+    fn recover(&self) -> BoxFuture<'_, Result<Recovered, MachineError>> {
+        let held = self.held.lock();
+        let mark = |entry: Option<&Committed>| entry.map(|entry| entry.mark.clone());
+        let checkpoint = held.checkpoint.checked_sub(1).and_then(|last| held.entries.get(last));
+        let recovered = Recovered { applied: mark(held.entries.last()), checkpoint: mark(checkpoint) };
+        std::future::ready(Ok(recovered)).boxed()
+    }
+
+    fn apply(&self, entries: Vec<Committed>) -> BoxFuture<'_, Result<Vec<Bytes>, MachineError>> {
+        std::future::ready(self.take(entries)).boxed()
+    }
+}
+
+pub(crate) fn open(disk: &SimDisk, lane: Lane) -> Wal {
+    let opened = Wal::open(Arc::new(disk.clone()), Path::new("/log"), Options::default(), lane);
+    opened.expect("the log opens").0
+}
+
+pub(crate) fn config() -> GroupConfig {
+    GroupConfig { node: NodeId(1), seed: 42, timing: Timing::default() }
+}
+
+/// One group of a node, its log and its machine.
+pub(crate) struct World {
+    pub(crate) disk: SimDisk,
+    pub(crate) wal: Wal,
+    pub(crate) machine: Recorder,
+    pub(crate) group: Group,
+}
+
+impl World {
+    pub(crate) async fn start(seed: u64) -> Self {
+        let disk = SimDisk::new(seed);
+        let wal = open(&disk, Lane::inline());
+        let machine = Recorder::new(wal.group(GROUP));
+        Self::over(disk, wal, machine).await.expect("a fresh group starts")
+    }
+
+    pub(crate) async fn over(disk: SimDisk, wal: Wal, machine: Recorder) -> Result<Self, StartError> {
+        let log = wal.group(GROUP);
+        let machine = machine.over(log.clone());
+        let group = Group::start(&config(), log, Arc::new(machine.clone())).await?;
+        Ok(Self { disk, wal, machine, group })
+    }
+
+    /// Stops everything in order and starts it again.
+    pub(crate) async fn restart(self) -> Self {
+        self.group.shutdown().await;
+        self.wal.close();
+        let wal = open(&self.disk, Lane::inline());
+        Self::over(self.disk, wal, self.machine).await.expect("the group starts again")
+    }
+
+    /// The power goes: the disk and the machine keep only what they made durable.
+    pub(crate) async fn crash(self) -> Self {
+        self.disk.crash();
+        self.machine.lose();
+        self.group.shutdown().await;
+        let wal = open(&self.disk, Lane::inline());
+        Self::over(self.disk, wal, self.machine).await.expect("the group starts again")
+    }
+
+    /// Waits until this node leads and has applied all that was committed before.
+    pub(crate) async fn lead(&self) {
+        let mut leadership = self.group.leadership();
+        leadership.wait_for(|known| known.mine).await.expect("the only voter is elected");
+        let index = self.group.read_index().await.expect("the leader may read");
+        self.group.wait_applied(index).await.expect("the group runs");
+    }
+
+    pub(crate) async fn propose(&self, batch: &str) -> Bytes {
+        let proposed = self.group.propose(Bytes::copy_from_slice(batch.as_bytes()));
+        proposed.await.expect("the proposal is applied")
+    }
+}
