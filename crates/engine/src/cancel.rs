@@ -24,6 +24,6 @@ pub(crate) fn request(change: &mut Change<'_>, target: &Target, body: CancelBody
     if let Some(cancel) = &mut run.core.cancel {
         cancel.request = request;
     }
-    schedule::want(&mut run);
+    schedule::at_once(&mut run);
     Ok(Answer::Done)
 }

@@ -1,6 +1,6 @@
 //! Runs that follow a run: by continue-as-new, retry or cron. One chain has one first run and one deadline.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use core::time::Duration;
 
 use weft_protocol::api::{
@@ -13,7 +13,6 @@ use crate::{
     event,
     ids::{EventId, RequestId, RunId},
     refusal::Refusal,
-    state::{Execution, Start},
     time::{span_from_wire, wire_span},
     workflow_task::schedule,
 };
@@ -46,8 +45,8 @@ pub(crate) fn continue_as_new(
 ) -> Result<(), Refusal> {
     let new_run = change.at.new_run.clone();
     let mut run = change.run(id).ok_or(Refusal::WorkflowNotFound)?;
-    let attributes = continued(&run, &new_run, command);
-    run.append(event::workflow::continued_as_new(task, &attributes, &new_run));
+    let attributes = continued(&run, &new_run, &command);
+    run.append(event::workflow::continued_as_new(task, &attributes, &command, &new_run));
     create(change, id, attributes)
 }
 
@@ -67,8 +66,9 @@ fn create(
 }
 
 /// The old start, with its place in the chain moved on.
-fn inherited(old: &Execution, new_run: &RunId, next: Next) -> WorkflowExecutionStartedEventAttributes {
+fn inherited(old: &Run<'_>, new_run: &RunId, next: Next) -> WorkflowExecutionStartedEventAttributes {
     let start = &old.core.start.attributes;
+    let backoff = min_backoff(old, next.backoff);
     WorkflowExecutionStartedEventAttributes {
         continued_execution_run_id: old.core.run.to_string(),
         original_execution_run_id: new_run.to_string(),
@@ -76,8 +76,9 @@ fn inherited(old: &Execution, new_run: &RunId, next: Next) -> WorkflowExecutionS
         continued_failure: next.failure,
         last_completion_result: next.last_result,
         attempt: i32::try_from(next.attempt).unwrap_or(i32::MAX),
-        first_workflow_task_backoff: Some(wire_span(next.backoff)),
+        first_workflow_task_backoff: Some(wire_span(backoff)),
         eager_execution_accepted: false,
+        identity: String::new(),
         ..start.clone()
     }
 }
@@ -86,7 +87,7 @@ fn inherited(old: &Execution, new_run: &RunId, next: Next) -> WorkflowExecutionS
 fn continued(
     run: &Run<'_>,
     new_run: &RunId,
-    command: ContinueAsNewWorkflowExecutionCommandAttributes,
+    command: &ContinueAsNewWorkflowExecutionCommandAttributes,
 ) -> WorkflowExecutionStartedEventAttributes {
     let start = &run.core.start;
     let attributes = &start.attributes;
@@ -94,37 +95,37 @@ fn continued(
         ContinueAsNewInitiator::Unspecified => ContinueAsNewInitiator::Workflow,
         given => given,
     };
-    let timeout = |given: Option<weft_protocol::Duration>, old: Duration| {
+    let timeout = |given: &Option<weft_protocol::Duration>, old: Duration| {
         let given = given.as_ref().map(span_from_wire).filter(|span| !span.is_zero()).unwrap_or(old);
         Some(wire_span(given))
     };
     let next = Next {
         initiator,
-        backoff: min_backoff(run, start, command.backoff_start_interval.as_ref().map(span_from_wire)),
+        backoff: command.backoff_start_interval.as_ref().map(span_from_wire).unwrap_or_default(),
         attempt: 1,
-        failure: command.failure,
-        last_result: command.last_completion_result,
+        failure: command.failure.clone(),
+        last_result: command.last_completion_result.clone(),
     };
-    let named = |name: &str| !name.is_empty();
+    let workflow_type = command.workflow_type.clone().filter(|it| !it.name.is_empty());
+    let task_queue = command.task_queue.as_ref().filter(|it| !it.name.is_empty());
     WorkflowExecutionStartedEventAttributes {
-        workflow_type: command.workflow_type.filter(|it| named(&it.name)).or_else(|| attributes.workflow_type.clone()),
-        task_queue: command.task_queue.filter(|it| named(&it.name)).or_else(|| attributes.task_queue.clone()),
-        input: command.input,
-        workflow_run_timeout: timeout(command.workflow_run_timeout, start.run_timeout),
-        workflow_task_timeout: timeout(command.workflow_task_timeout, start.task_timeout),
-        retry_policy: command.retry_policy,
-        cron_schedule: command.cron_schedule,
-        header: command.header,
-        memo: command.memo,
-        search_attributes: command.search_attributes,
+        workflow_type: workflow_type.or_else(|| attributes.workflow_type.clone()),
+        task_queue: Some(event::workflow::queue(&task_queue.map_or(start.queue.clone(), |it| it.name.as_str().into()))),
+        input: command.input.clone(),
+        workflow_run_timeout: timeout(&command.workflow_run_timeout, start.run_timeout),
+        workflow_task_timeout: timeout(&command.workflow_task_timeout, start.task_timeout),
+        retry_policy: command.retry_policy.clone(),
+        cron_schedule: command.cron_schedule.clone(),
+        header: command.header.clone(),
+        memo: command.memo.clone(),
+        search_attributes: command.search_attributes.clone(),
         ..inherited(run, new_run, next)
     }
 }
 
-/// A workflow that continues as new at once, again and again, is slowed down.
-fn min_backoff(run: &Run<'_>, start: &Start, given: Option<Duration>) -> Duration {
-    let lived = run.now().since(run.execution_time().min(run.now()).max(start.at));
-    let given = given.unwrap_or_default();
+/// A workflow whose runs follow each other at once, again and again, is slowed down.
+fn min_backoff(run: &Run<'_>, given: Duration) -> Duration {
+    let lived = run.now().since(run.core.start.at);
     let least = run.at.settings.continue_as_new_min_interval;
     if lived + given < least { least.saturating_sub(lived) } else { given }
 }

@@ -157,7 +157,7 @@ impl Run<'_> {
     pub(crate) fn append(&mut self, mut event: HistoryEvent) -> EventId {
         let waits = self.draft.holding || self.execution.has_started_task();
         if waits && buffer::is_buffered(event.event_type()) {
-            event.event_time = Some(self.at.now.wire());
+            event.event_time.get_or_insert(self.at.now.wire());
             fold::apply(self.execution, &event);
             let order = self.execution.buffered.keys().next_back().map_or(0, |last| last + 1);
             self.execution.buffered.put(order, event);

@@ -100,11 +100,25 @@ pub(crate) fn wake(change: &mut Change<'_>, id: &RunId) -> Result<Answer, Refusa
             due.push((at, what));
         }
     });
-    due.sort();
+    due.sort_by_cached_key(|(at, what)| (*at, started(&run, what), what.clone()));
     for (_, what) in due {
         fire(change, id, what)?;
     }
     Ok(Answer::Done)
+}
+
+/// Timers that are due at the same time fire in the order in which they were started.
+fn started(execution: &Execution, what: &Deadline) -> Option<EventId> {
+    match what {
+        Deadline::Timer(id) => execution.timers.get(id).map(|timer| timer.started_event_id),
+        Deadline::Activity(id, _) => Some(*id),
+        Deadline::ExecutionTimeout
+        | Deadline::RunTimeout
+        | Deadline::FirstTask
+        | Deadline::StickyTask
+        | Deadline::WorkflowTask
+        | Deadline::Retention => None,
+    }
 }
 
 /// One deadline has come. What it waited for may be gone: one that fired before may have ended the run.

@@ -176,7 +176,6 @@ fn activity_task(
         effects.push(Effect::OfferActivityTask(ActivityOffer {
             run: run.clone(),
             scheduled_event_id: activity.scheduled_event_id,
-            activity: activity.id.clone(),
             attempt: activity.attempt,
             queue: activity.queue.clone(),
             scheduled_at: row.scheduled_at,

@@ -13,7 +13,7 @@ mod timer;
 mod workflow;
 mod workflow_task;
 
-pub(crate) use marker::merge;
+pub(crate) use marker::{is_null, merge};
 use weft_protocol::api::history::{HistoryEvent, history_event::Attributes};
 pub(crate) use workflow::{begin, retry_policy};
 
@@ -45,8 +45,8 @@ pub(crate) fn apply(execution: &mut Execution, event: &HistoryEvent) {
         Attributes::ActivityTaskTimedOutEventAttributes(it) => activity::ended(execution, it.scheduled_event_id),
         Attributes::ActivityTaskCanceledEventAttributes(it) => activity::ended(execution, it.scheduled_event_id),
         Attributes::TimerStartedEventAttributes(it) => timer::started(execution, event, it),
-        Attributes::TimerFiredEventAttributes(it) => timer::ended(execution, &it.timer_id),
-        Attributes::TimerCanceledEventAttributes(it) => timer::ended(execution, &it.timer_id),
+        Attributes::TimerFiredEventAttributes(it) => timer::ended(execution, &it.timer_id, it.started_event_id),
+        Attributes::TimerCanceledEventAttributes(it) => timer::ended(execution, &it.timer_id, it.started_event_id),
         Attributes::MarkerRecordedEventAttributes(_) => {}
         Attributes::UpsertWorkflowSearchAttributesEventAttributes(it) => marker::search_attributes(execution, it),
         Attributes::WorkflowPropertiesModifiedEventAttributes(it) => marker::properties(execution, it),

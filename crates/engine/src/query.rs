@@ -17,8 +17,8 @@ use crate::{
 /// From this attempt on a workflow task counts as broken, and waiting for it is no use.
 const BROKEN_FROM_ATTEMPT: u32 = 3;
 
-const NEVER_RAN: &str = "workflow execution closed before its first workflow task completed, unable to query";
-const BROKEN: &str = "cannot query workflow because its workflow task keeps failing";
+const NEVER_RAN: &str = "Workflow execution closed before WorkflowTaskStarted event";
+const BROKEN: &str = "Unable to query workflow due to Workflow Task in failed state.";
 const TOO_EARLY: &str = "workflow has not started yet and will not before the query's deadline";
 
 /// A client asks. The query goes to a worker by itself if nothing is pending that would answer it.

@@ -6,7 +6,8 @@ use alloc::{boxed::Box, format, string::ToString, vec};
 use core::time::Duration;
 
 use weft_protocol::api::{
-    common::{Payload, Payloads, RetryPolicy as WireRetryPolicy, WorkflowExecution, WorkflowType},
+    common::{Payload, Payloads, RetryPolicy as WireRetryPolicy, WorkflowType},
+    enums::ContinueAsNewInitiator as Initiator,
     history::{HistoryEvent, WorkflowExecutionStartedEventAttributes},
 };
 
@@ -15,6 +16,7 @@ use crate::{
     change::Change,
     cron, event,
     ids::{EventId, RunId},
+    payload,
     refusal::Refusal,
     request::{ConflictPolicy, Poller, ReusePolicy, SignalBody, StartWorkflow},
     signal,
@@ -63,7 +65,7 @@ pub(crate) fn signal_with_start(
         Way::UseExisting => {
             let mut run = change.open_run(&crate::request::Target::default())?;
             signal::record(&mut run, signal)?;
-            schedule::want(&mut run);
+            schedule::at_once(&mut run);
             Ok(Answer::Started(existing(change, &body, false)?))
         }
         Way::TerminateFirst => {
@@ -188,6 +190,7 @@ fn started_event(
     let (at, settings) = (change.at, change.at.settings);
     let backoff = first_backoff(change, &body)?;
     let eager = body.eager.filter(|_| settings.eager_workflow_start && backoff.is_zero());
+    let initiator = if body.cron.is_empty() { Initiator::Unspecified } else { Initiator::CronSchedule };
     let cut = |span: Duration| span.min(settings.timeout_max);
     let execution_timeout = cut(body.execution_timeout);
     let run_timeout = not_above(cut(body.run_timeout), execution_timeout);
@@ -195,27 +198,26 @@ fn started_event(
     let task_timeout = not_above(usual.min(settings.workflow_task_timeout_max), run_timeout);
     let expires =
         (!execution_timeout.is_zero()).then(|| at.now.after(body.start_delay).after(execution_timeout).wire());
-    let workflow_id = change.workflow.key.workflow.to_string();
     let attributes = WorkflowExecutionStartedEventAttributes {
         workflow_type: Some(WorkflowType { name: body.workflow_type.to_string() }),
         task_queue: Some(event::workflow::queue(&body.queue)),
         input: body.input,
-        workflow_execution_timeout: Some(wire_span(execution_timeout)),
-        workflow_run_timeout: Some(wire_span(run_timeout)),
+        workflow_execution_timeout: some_span(execution_timeout),
+        workflow_run_timeout: some_span(run_timeout),
         workflow_task_timeout: Some(wire_span(task_timeout)),
         original_execution_run_id: id.to_string(),
         identity: body.identity.to_string(),
         first_execution_run_id: id.to_string(),
         retry_policy: body.retry.as_ref().map(wire_retry_policy),
         attempt: 1,
+        initiator: initiator as i32,
         workflow_execution_expiration_time: expires,
         cron_schedule: body.cron.to_string(),
         first_workflow_task_backoff: Some(wire_span(backoff)),
-        memo: body.memo,
-        search_attributes: body.search_attributes,
+        memo: body.memo.map(payload::memo),
+        search_attributes: body.search_attributes.map(|given| payload::search_attributes(given, at.namespace)),
         header: body.header,
-        root_workflow_execution: Some(WorkflowExecution { workflow_id: workflow_id.clone(), run_id: id.to_string() }),
-        workflow_id,
+        workflow_id: change.workflow.key.workflow.to_string(),
         priority: body.priority,
         eager_execution_accepted: eager.is_some(),
         ..WorkflowExecutionStartedEventAttributes::default()
@@ -230,6 +232,10 @@ fn first_backoff(change: &Change<'_>, body: &StartWorkflow) -> Result<Duration, 
     }
     cron::backoff(&body.cron, change.at.now, change.at)
         .ok_or_else(|| Refusal::InvalidArgument("cron schedule has no next time".into()))
+}
+
+fn some_span(span: Duration) -> Option<weft_protocol::Duration> {
+    (!span.is_zero()).then(|| wire_span(span))
 }
 
 /// A timeout that another one bounds; zero is "none".

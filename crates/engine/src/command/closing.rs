@@ -10,7 +10,7 @@ use weft_protocol::api::{
 
 use super::{BadCommand, Decisions, check_size};
 use crate::{change::Run, close::Closing, payload};
-use alloc::boxed::Box;
+use alloc::{boxed::Box, format};
 
 pub(super) fn is_closing(command: &Command) -> bool {
     matches!(
@@ -30,7 +30,8 @@ pub(super) fn complete(
     decisions: &mut Decisions,
 ) -> Result<(), BadCommand> {
     nothing_waits(run, decisions)?;
-    let cause = Cause::BadCompleteWorkflowExecutionAttributes;
+    // Temporal files this one under activities, and workers see the cause.
+    let cause = Cause::BadScheduleActivityAttributes;
     check_size(run, cause, "CompleteWorkflowExecutionCommandAttributes.Result", command.result.as_ref())?;
     decisions.closing = Some(Closing::Complete(command.result));
     Ok(())
@@ -68,14 +69,41 @@ pub(super) fn continue_as_new(
     command: ContinueAsNewWorkflowExecutionCommandAttributes,
     decisions: &mut Decisions,
 ) -> Result<(), BadCommand> {
+    let mut command = command;
     nothing_waits(run, decisions)?;
     let cause = Cause::BadContinueAsNewAttributes;
-    check_size(run, cause, "ContinueAsNewWorkflowExecutionCommandAttributes.Input", command.input.as_ref())?;
-    check_size(run, cause, "ContinueAsNewWorkflowExecutionCommandAttributes.Memo", command.memo.as_ref())?;
+    check_timeouts(run, &command)?;
+    check_size(run, cause, "ContinueAsNewWorkflowExecutionCommandAttributes. Input", command.input.as_ref())?;
+    check_size(run, cause, "ContinueAsNewWorkflowExecutionCommandAttributes. Memo", command.memo.as_ref())?;
     let fields = command.search_attributes.iter().flat_map(|it| &it.indexed_fields);
     payload::check_search_attributes(fields, run.at)
         .map_err(|reason| BadCommand::new(Cause::BadSearchAttributes, reason))?;
+    command.memo = command.memo.map(payload::memo);
+    command.search_attributes =
+        command.search_attributes.map(|given| payload::search_attributes(given, run.at.namespace));
     decisions.closing = Some(Closing::ContinueAsNew(Box::new(command)));
+    Ok(())
+}
+
+/// A timeout may be left out, but not be negative.
+fn check_timeouts(run: &Run<'_>, command: &ContinueAsNewWorkflowExecutionCommandAttributes) -> Result<(), BadCommand> {
+    let workflow_type = command.workflow_type.as_ref().map_or("", |it| &it.name);
+    let workflow_type = if workflow_type.is_empty() { &run.core.start.workflow_type } else { workflow_type };
+    let queue = command.task_queue.as_ref().map_or("", |it| &it.name);
+    let queue = if queue.is_empty() { run.core.start.queue.as_str() } else { queue };
+    for (name, given) in [
+        ("WorkflowRunTimeout", &command.workflow_run_timeout),
+        ("WorkflowTaskTimeout", &command.workflow_task_timeout),
+        ("BackoffStartInterval", &command.backoff_start_interval),
+    ] {
+        if given.as_ref().is_some_and(|span| span.seconds < 0 || span.nanos < 0) {
+            let reason = format!(
+                "Invalid {name} on ContinueAsNewWorkflowExecutionCommand: negative duration. \
+                 WorkflowType={workflow_type} TaskQueue=name:\"{queue}\" kind:TASK_QUEUE_KIND_NORMAL"
+            );
+            return Err(BadCommand::new(Cause::BadContinueAsNewAttributes, reason));
+        }
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Commands that record something: markers, search attributes, memo.
 
-use alloc::{collections::BTreeMap, format, string::String};
+use alloc::{collections::BTreeMap, string::String};
 
 use weft_protocol::api::{
     command::{
@@ -59,7 +59,8 @@ pub(super) fn upsert(
     if size(&after) > limits.search_attributes_bytes {
         return Err(BadCommand::fatal(cause, "search attributes total size exceeds limit"));
     }
-    run.append(extra.on(event::marker::search_attributes(decisions.completed, command)));
+    let typed = command.search_attributes.map(|given| payload::search_attributes(given, run.at.namespace));
+    run.append(extra.on(event::marker::search_attributes(decisions.completed, typed)));
     Ok(())
 }
 
@@ -78,7 +79,7 @@ pub(super) fn modify(
     fold::merge(&mut after, Some(&given.fields));
     let limit = run.at.settings.limits.memo_bytes;
     if size(&after) > limit {
-        return Err(BadCommand::fatal(cause, format!("memo size exceeds limit of {limit} bytes")));
+        return Err(BadCommand::fatal(cause, "ModifyWorkflowPropertiesCommandAttributes exceeds size limit."));
     }
     run.append(extra.on(event::marker::properties(decisions.completed, command)));
     Ok(())

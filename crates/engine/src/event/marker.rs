@@ -1,10 +1,8 @@
 //! Events of commands that record something and wait for nothing: markers, search attributes, memo.
 
 use weft_protocol::api::{
-    command::{
-        ModifyWorkflowPropertiesCommandAttributes, RecordMarkerCommandAttributes,
-        UpsertWorkflowSearchAttributesCommandAttributes,
-    },
+    command::{ModifyWorkflowPropertiesCommandAttributes, RecordMarkerCommandAttributes},
+    common::SearchAttributes,
     history::{
         HistoryEvent, MarkerRecordedEventAttributes, UpsertWorkflowSearchAttributesEventAttributes,
         WorkflowPropertiesModifiedEventAttributes,
@@ -26,14 +24,11 @@ pub(crate) fn recorded(completed: EventId, command: RecordMarkerCommandAttribute
     )
 }
 
-pub(crate) fn search_attributes(
-    completed: EventId,
-    command: UpsertWorkflowSearchAttributesCommandAttributes,
-) -> HistoryEvent {
+pub(crate) fn search_attributes(completed: EventId, search_attributes: Option<SearchAttributes>) -> HistoryEvent {
     super::of(
         UpsertWorkflowSearchAttributesEventAttributes {
             workflow_task_completed_event_id: completed.0,
-            search_attributes: command.search_attributes,
+            search_attributes,
         }
         .into(),
     )

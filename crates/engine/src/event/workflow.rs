@@ -3,8 +3,9 @@
 use alloc::string::{String, ToString};
 
 use weft_protocol::api::{
+    command::ContinueAsNewWorkflowExecutionCommandAttributes,
     common::Payloads,
-    enums::{ContinueAsNewInitiator, RetryState, TaskQueueKind},
+    enums::{RetryState, TaskQueueKind},
     failure::Failure,
     history::{
         HistoryEvent, WorkflowExecutionCanceledEventAttributes, WorkflowExecutionCompletedEventAttributes,
@@ -83,14 +84,14 @@ pub(crate) fn terminated(body: TerminateBody) -> HistoryEvent {
     HistoryEvent { links: body.links, ..event }
 }
 
-/// The next run's start, as the ending run records it.
-#[expect(deprecated, reason = "the failure of a retried run stands in this field, and clients read it there")]
+/// The next run's start, as the ending run records it, and what the workflow asked for beside it.
+#[expect(deprecated, reason = "older workers set these fields, and replay shows them")]
 pub(crate) fn continued_as_new(
     task: EventId,
     next: &WorkflowExecutionStartedEventAttributes,
+    asked: &ContinueAsNewWorkflowExecutionCommandAttributes,
     new_run: &RunId,
 ) -> HistoryEvent {
-    let initiator = ContinueAsNewInitiator::try_from(next.initiator).unwrap_or(ContinueAsNewInitiator::Workflow);
     super::of(
         WorkflowExecutionContinuedAsNewEventAttributes {
             new_execution_run_id: new_run.to_string(),
@@ -100,9 +101,11 @@ pub(crate) fn continued_as_new(
             workflow_run_timeout: next.workflow_run_timeout,
             workflow_task_timeout: next.workflow_task_timeout,
             workflow_task_completed_event_id: task.0,
-            backoff_start_interval: next.first_workflow_task_backoff,
-            initiator: initiator as i32,
+            backoff_start_interval: asked.backoff_start_interval,
+            initiator: asked.initiator,
             failure: next.continued_failure.clone(),
+            inherit_build_id: asked.inherit_build_id,
+            initial_versioning_behavior: asked.initial_versioning_behavior,
             last_completion_result: next.last_completion_result.clone(),
             header: next.header.clone(),
             memo: next.memo.clone(),

@@ -33,7 +33,7 @@ pub(crate) fn merge<'f>(
     }
 }
 
-fn is_null(payload: &Payload) -> bool {
+pub(crate) fn is_null(payload: &Payload) -> bool {
     match payload.metadata.get("encoding").map(Vec::as_slice) {
         Some(b"binary/null") | None => payload.data.is_empty(),
         Some(b"json/plain") => matches!(payload.data.as_slice(), b"[]" | b"null"),

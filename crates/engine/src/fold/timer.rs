@@ -15,7 +15,10 @@ pub(super) fn started(execution: &mut Execution, event: &HistoryEvent, it: &Time
     execution.timers.put(it.timer_id.as_str().into(), timer);
 }
 
-/// It fired or was cancelled.
-pub(super) fn ended(execution: &mut Execution, timer_id: &str) {
-    execution.timers.remove(&timer_id.into());
+/// It fired or was cancelled. A timer of the same name may have been started since, if the firing waited in the buffer.
+pub(super) fn ended(execution: &mut Execution, timer_id: &str, started: i64) {
+    let id = timer_id.into();
+    if execution.timers.get(&id).is_some_and(|timer| timer.started_event_id.0 == started) {
+        execution.timers.remove(&id);
+    }
 }

@@ -54,6 +54,17 @@ pub enum ActivityStage {
     Started { at: Timestamp, identity: Identity, request: RequestId, heartbeat_at: Timestamp },
 }
 
+impl Activity {
+    /// A worker has it.
+    #[must_use]
+    pub fn is_started(&self) -> bool {
+        match &self.stage {
+            ActivityStage::Started { .. } => true,
+            ActivityStage::Scheduled { .. } | ActivityStage::Backoff { .. } => false,
+        }
+    }
+}
+
 /// What the worker said last.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Heartbeat {

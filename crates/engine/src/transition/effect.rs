@@ -6,7 +6,7 @@ use weft_protocol::api::query::{WorkflowQuery, WorkflowQueryResult};
 
 use crate::{
     answer::DirectQuery,
-    ids::{ActivityId, EventId, RunId, TaskQueueName},
+    ids::{EventId, RunId, TaskQueueName},
     state::{QueryId, Status},
     time::Timestamp,
 };
@@ -75,7 +75,6 @@ pub struct WorkflowTaskOffer {
 pub struct ActivityOffer {
     pub run: RunId,
     pub scheduled_event_id: EventId,
-    pub activity: ActivityId,
     pub attempt: u32,
     pub queue: TaskQueueName,
     pub scheduled_at: Timestamp,

@@ -150,7 +150,7 @@ fn reject(
 ) -> Result<Answer, Refusal> {
     change.undo();
     let unhandled = bad.cause == WorkflowTaskFailedCause::UnhandledCommand;
-    if attempt > 1 && !unhandled && !bad.fatal {
+    if attempt > 1 && !unhandled {
         return Err(Refusal::InvalidArgument(bad.message.into()));
     }
     let token: &WorkflowTaskToken = &body.token;

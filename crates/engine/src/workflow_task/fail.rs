@@ -95,6 +95,7 @@ fn end(run: &mut Run<'_>, task: &WorkflowTask, event: HistoryEvent) -> u32 {
             run.core.task_problems += 1;
         }
     }
+    run.core.closing = false;
     if run.core.sticky.take().is_some() { 1 } else { task.attempt + 1 }
 }
 
@@ -118,9 +119,8 @@ fn started(execution: &Execution) -> Option<(WorkflowTask, EventId, crate::time:
 pub(crate) fn server_failure(message: String, cause: Option<Failure>) -> Failure {
     Failure {
         message,
-        source: "Server".into(),
         cause: cause.map(Box::new),
-        failure_info: Some(FailureInfo::ServerFailureInfo(ServerFailureInfo { non_retryable: true })),
+        failure_info: Some(FailureInfo::ServerFailureInfo(ServerFailureInfo::default())),
         ..Failure::default()
     }
 }

@@ -18,11 +18,16 @@ pub(crate) fn want(run: &mut Run<'_>) {
     }
 }
 
+/// Something happened that must not wait, not even for the first task's time.
+pub(crate) fn at_once(run: &mut Run<'_>) {
+    run.core.first_task_at = None;
+    want(run);
+}
+
 /// The first task's time has come.
 pub(crate) fn first(run: &mut Run<'_>) {
     if run.core.first_task_at.is_some_and(|at| at <= run.now()) {
-        run.core.first_task_at = None;
-        want(run);
+        at_once(run);
     }
 }
 

@@ -1,1 +1,1 @@
-//! Scenarios.
+//! Random requests: what must hold of every request holds of them too.

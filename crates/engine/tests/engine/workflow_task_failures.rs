@@ -1,1 +1,503 @@
-//! Scenarios.
+//! Workflow tasks that fail or time out.
+
+use crate::{check, script::check_with};
+
+#[test]
+fn only_the_first_failure_in_a_row_is_written() {
+    check(
+        "start
+        poll
+        fail-task
+        poll
+        fail-task
+        poll
+        complete marker=m",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > fail-task
+            4 WorkflowTaskFailed cause=WorkflowWorkerUnhandledFailure failure="Oops"
+            > poll
+            = task events 1..5 attempt=2 + 5 WorkflowTaskScheduled attempt=2 timeout=10s + 6 WorkflowTaskStarted scheduled=5
+            > fail-task
+            > poll
+            = task events 1..5 attempt=3 + 5 WorkflowTaskScheduled attempt=3 timeout=10s + 6 WorkflowTaskStarted scheduled=5
+            > complete marker=m
+            5 WorkflowTaskScheduled attempt=3 timeout=10s
+            6 WorkflowTaskStarted scheduled=5
+            7 WorkflowTaskCompleted scheduled=5 started=6
+            8 MarkerRecorded name=m
+        "#,
+    );
+}
+
+#[test]
+fn a_timeout_of_a_retry_grows_from_the_fourth_attempt_on() {
+    check(
+        "start
+        poll
+        +10s
+        poll
+        +10s
+        poll
+        +10s
+        poll
+        +14s
+        +1s
+        poll
+        +20s
+        poll
+        complete done",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > +10s
+            4 WorkflowTaskTimedOut type=StartToClose
+            > poll
+            = task events 1..5 attempt=2 + 5 WorkflowTaskScheduled attempt=2 timeout=10s + 6 WorkflowTaskStarted scheduled=5
+            > +10s
+            > poll
+            = task events 1..5 attempt=3 + 5 WorkflowTaskScheduled attempt=3 timeout=10s + 6 WorkflowTaskStarted scheduled=5
+            > +10s
+            > poll
+            = task events 1..5 attempt=4 + 5 WorkflowTaskScheduled attempt=4 timeout=15s + 6 WorkflowTaskStarted scheduled=5
+            > +14s
+            > +1s
+            > poll
+            = task events 1..5 attempt=5 + 5 WorkflowTaskScheduled attempt=5 timeout=20s + 6 WorkflowTaskStarted scheduled=5
+            > +20s
+            > poll
+            = task events 1..5 attempt=6 + 5 WorkflowTaskScheduled attempt=6 timeout=30s + 6 WorkflowTaskStarted scheduled=5
+            > complete done
+            5 WorkflowTaskScheduled attempt=6 timeout=30s
+            6 WorkflowTaskStarted scheduled=5
+            7 WorkflowTaskCompleted scheduled=5 started=6
+            8 WorkflowExecutionCompleted
+        "#,
+    );
+}
+
+#[test]
+fn a_sticky_worker_that_fails_uses_no_attempt() {
+    check(
+        "start
+        poll
+        complete sticky
+        signal a
+        poll sticky
+        fail-task
+        poll
+        fail-task
+        poll",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete sticky
+            4 WorkflowTaskCompleted scheduled=2 started=3
+            > signal a
+            5 WorkflowExecutionSignaled name=a
+            6 WorkflowTaskScheduled sticky=sticky timeout=10s
+            * offered on sticky
+            = signaled run-1
+            > poll sticky
+            7 WorkflowTaskStarted scheduled=6
+            = task events 4..8
+            > fail-task
+            8 WorkflowTaskFailed cause=WorkflowWorkerUnhandledFailure failure="Oops"
+            9 WorkflowTaskScheduled timeout=10s
+            > poll
+            10 WorkflowTaskStarted scheduled=9
+            = task events 1..11
+            > fail-task
+            11 WorkflowTaskFailed cause=WorkflowWorkerUnhandledFailure failure="Oops"
+            > poll
+            = task events 1..12 attempt=2 + 12 WorkflowTaskScheduled attempt=2 timeout=10s + 13 WorkflowTaskStarted scheduled=12
+        "#,
+    );
+}
+
+#[test]
+fn news_make_a_retry_a_first_attempt_again() {
+    check(
+        "start
+        poll
+        fail-task
+        signal a
+        poll
+        complete done",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > fail-task
+            4 WorkflowTaskFailed cause=WorkflowWorkerUnhandledFailure failure="Oops"
+            > signal a
+            5 WorkflowExecutionSignaled name=a
+            = signaled run-1
+            > poll
+            6 WorkflowTaskScheduled timeout=10s
+            7 WorkflowTaskStarted scheduled=6
+            = task events 1..8
+            > complete done
+            8 WorkflowTaskCompleted scheduled=6 started=7
+            9 WorkflowExecutionCompleted
+        "#,
+    );
+}
+
+#[test]
+fn news_during_a_retry_make_the_next_one_a_first_attempt() {
+    check(
+        "start
+        poll
+        fail-task
+        poll
+        signal a
+        fail-task
+        poll
+        complete done",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > fail-task
+            4 WorkflowTaskFailed cause=WorkflowWorkerUnhandledFailure failure="Oops"
+            > poll
+            = task events 1..5 attempt=2 + 5 WorkflowTaskScheduled attempt=2 timeout=10s + 6 WorkflowTaskStarted scheduled=5
+            > signal a
+            = signaled run-1
+            > fail-task
+            5 WorkflowExecutionSignaled name=a
+            6 WorkflowTaskScheduled timeout=10s
+            > poll
+            7 WorkflowTaskStarted scheduled=6
+            = task events 1..8
+            > complete done
+            8 WorkflowTaskCompleted scheduled=6 started=7
+            9 WorkflowExecutionCompleted
+        "#,
+    );
+}
+
+#[test]
+fn a_workflow_may_not_end_before_it_has_seen_everything() {
+    check(
+        "start
+        poll
+        signal a
+        complete marker=m done
+        again
+        poll
+        signal b
+        complete done
+        signal c",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > signal a
+            = signaled run-1
+            > complete marker=m done
+            4 WorkflowTaskFailed cause=UnhandledCommand failure="UnhandledCommand"
+            5 WorkflowExecutionSignaled name=a
+            6 WorkflowTaskScheduled timeout=10s
+            = task failed: UnhandledCommand
+            > again
+            = task failed: the workflow task has failed already
+            > poll
+            7 WorkflowTaskStarted scheduled=6
+            = task events 1..8
+            > signal b
+            ! busy: workflow operation can not be applied because workflow is closing
+            > complete done
+            8 WorkflowTaskCompleted scheduled=6 started=7
+            9 WorkflowExecutionCompleted
+            > signal c
+            ! WorkflowClosed
+        "#,
+    );
+}
+
+#[test]
+fn a_bad_command_fails_the_task_and_nothing_of_the_answer_takes_effect() {
+    check(
+        "start
+        poll
+        complete marker=fine memo=1 marker=
+        poll
+        complete marker=fine marker=
+        complete marker=fine done",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete marker=fine memo=1 marker=
+            4 WorkflowTaskFailed cause=BadRecordMarkerAttributes failure="BadRecordMarkerAttributes: MarkerName is not set on RecordMarkerCommand."
+            = task failed: BadRecordMarkerAttributes: MarkerName is not set on RecordMarkerCommand.
+            > poll
+            = task events 1..5 attempt=2 + 5 WorkflowTaskScheduled attempt=2 timeout=10s + 6 WorkflowTaskStarted scheduled=5
+            > complete marker=fine marker=
+            ! invalid argument: BadRecordMarkerAttributes: MarkerName is not set on RecordMarkerCommand.
+            > complete marker=fine done
+            5 WorkflowTaskScheduled attempt=2 timeout=10s
+            6 WorkflowTaskStarted scheduled=5
+            7 WorkflowTaskCompleted scheduled=5 started=6
+            8 MarkerRecorded name=fine
+            9 WorkflowExecutionCompleted
+        "#,
+    );
+}
+
+#[test]
+fn an_unknown_search_attribute_is_a_bad_command() {
+    check(
+        "start
+        poll
+        complete sa=unknown",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete sa=unknown
+            4 WorkflowTaskFailed cause=BadSearchAttributes failure="BadSearchAttributes: Namespace default has no mapping defined for search attribute Unknown"
+            = task failed: BadSearchAttributes: Namespace default has no mapping defined for search attribute Unknown
+        "#,
+    );
+}
+
+#[test]
+fn a_search_attribute_of_the_wrong_type_is_a_bad_command() {
+    check(
+        "start
+        poll
+        complete sa=5",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete sa=5
+            4 WorkflowTaskFailed cause=BadSearchAttributes failure="BadSearchAttributes: invalid value for search attribute Known of type Keyword: 5"
+            = task failed: BadSearchAttributes: invalid value for search attribute Known of type Keyword: 5
+        "#,
+    );
+}
+
+#[test]
+fn commands_of_later_versions_are_refused_with_their_cause() {
+    check(
+        "start
+        poll
+        complete child",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete child
+            4 WorkflowTaskFailed cause=BadStartChildExecutionAttributes failure="BadStartChildExecutionAttributes: child workflows are not supported by this server"
+            = task failed: BadStartChildExecutionAttributes: child workflows are not supported by this server
+        "#,
+    );
+}
+
+#[test]
+fn an_answer_that_makes_no_sense_is_refused_as_a_whole() {
+    check(
+        "start
+        poll
+        complete unknown
+        complete done marker=m",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete unknown
+            ! invalid argument: Unknown command type: 0
+            > complete done marker=m
+            ! invalid argument: COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION must be the last command
+        "#,
+    );
+}
+
+#[test]
+fn a_result_that_is_too_large_ends_the_run() {
+    check(
+        "start
+        poll
+        signal a
+        complete marker=m
+        poll
+        complete done big",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > signal a
+            = signaled run-1
+            > complete marker=m
+            4 WorkflowTaskCompleted scheduled=2 started=3
+            5 MarkerRecorded name=m
+            6 WorkflowExecutionSignaled name=a
+            7 WorkflowTaskScheduled timeout=10s
+            > poll
+            8 WorkflowTaskStarted scheduled=7
+            = task events 1..9
+            > complete done big
+            9 WorkflowTaskFailed cause=BadScheduleActivityAttributes failure="BadScheduleActivityAttributes: CompleteWorkflowExecutionCommandAttributes.Result exceeds size limit."
+            10 WorkflowExecutionTerminated reason="BadScheduleActivityAttributes: CompleteWorkflowExecutionCommandAttributes.Result exceeds size limit."
+            = task failed: BadScheduleActivityAttributes: CompleteWorkflowExecutionCommandAttributes.Result exceeds size limit.
+        "#,
+    );
+}
+
+#[test]
+fn an_answer_too_large_to_be_sent_ends_the_run() {
+    check(
+        "start
+        poll
+        signal a
+        fail-task cause=too-large",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > signal a
+            = signaled run-1
+            > fail-task cause=too-large
+            4 WorkflowTaskFailed cause=GrpcMessageTooLarge failure="Oops"
+            5 WorkflowExecutionSignaled name=a
+            6 WorkflowExecutionTerminated reason="Oops"
+        "#,
+    );
+}
+
+#[test]
+fn a_full_buffer_ends_the_workers_task() {
+    let mut settings = weft_engine::Settings::default();
+    settings.limits.buffered_events = 2;
+    check_with(
+        settings,
+        "start
+        poll
+        signal a
+        signal b
+        signal c
+        complete done",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > signal a
+            = signaled run-1
+            > signal b
+            = signaled run-1
+            > signal c
+            4 WorkflowTaskFailed cause=ForceCloseCommand
+            5 WorkflowExecutionSignaled name=a
+            6 WorkflowExecutionSignaled name=b
+            7 WorkflowExecutionSignaled name=c
+            8 WorkflowTaskScheduled timeout=10s
+            = signaled run-1
+            > complete done
+            ! WorkflowTaskNotFound
+        "#,
+    );
+}
+
+#[test]
+fn a_workflow_that_could_not_end_may_be_signalled_again_after_its_task_timed_out() {
+    check(
+        "start
+        poll
+        signal a
+        complete done
+        poll
+        signal b
+        +10s
+        signal b",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > signal a
+            = signaled run-1
+            > complete done
+            4 WorkflowTaskFailed cause=UnhandledCommand failure="UnhandledCommand"
+            5 WorkflowExecutionSignaled name=a
+            6 WorkflowTaskScheduled timeout=10s
+            = task failed: UnhandledCommand
+            > poll
+            7 WorkflowTaskStarted scheduled=6
+            = task events 1..8
+            > signal b
+            ! busy: workflow operation can not be applied because workflow is closing
+            > +10s
+            8 WorkflowTaskTimedOut type=StartToClose
+            > signal b
+            9 WorkflowExecutionSignaled name=b
+            = signaled run-1
+        "#,
+    );
+}
