@@ -49,15 +49,21 @@ pub(crate) fn begin(run: &mut Run<'_>, id: EventId, poller: &Poller) {
     let at = run.now();
     let (identity, request) = (poller.identity.clone(), poller.request.clone());
     run.activities.update(&id, |activity| {
-        activity.stage = ActivityStage::Started { at, identity, request, heartbeat_at: at };
+        let offered_at = match activity.stage {
+            ActivityStage::Scheduled { at } => at,
+            ActivityStage::Backoff { until } => until,
+            ActivityStage::Started { offered_at, .. } => offered_at,
+        };
+        activity.stage = ActivityStage::Started { at, offered_at, identity, request, heartbeat_at: at };
     });
 }
 
 /// The started activity as its worker gets it.
 pub(crate) fn handed(run: &Run<'_>, id: EventId) -> Option<StartedActivityTask> {
     let activity = run.activities.shared(&id)?;
-    let ActivityStage::Started { at, .. } = &activity.stage else { return None };
+    let ActivityStage::Started { at, offered_at, .. } = &activity.stage else { return None };
     Some(StartedActivityTask {
+        attempt_scheduled_at: *offered_at,
         token: ActivityToken {
             run: run.core.run.clone(),
             scheduled_event_id: id,
@@ -81,7 +87,11 @@ pub(crate) fn handed_to(run: &Run<'_>, request: &RequestId) -> Vec<StartedActivi
 }
 
 /// The poller to which the task was handed has gone: the same attempt is offered again.
-pub(crate) fn give_back(change: &mut Change<'_>, token: &ActivityToken, request: &RequestId) -> Result<Answer, Refusal> {
+pub(crate) fn give_back(
+    change: &mut Change<'_>,
+    token: &ActivityToken,
+    request: &RequestId,
+) -> Result<Answer, Refusal> {
     let mut run = change.run(&token.run).ok_or(Refusal::ActivityNotFound)?;
     let activity = named(&run, token).ok_or(Refusal::ActivityNotFound)?;
     match &activity.stage {

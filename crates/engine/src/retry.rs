@@ -138,9 +138,8 @@ impl RetryPolicy {
     /// A policy as the API has it, with the defaults for what it leaves out. Zero is "left out" everywhere.
     #[must_use]
     pub fn filled_in(wire: &WirePolicy, settings: &Settings) -> Self {
-        let given = |span: &Option<weft_protocol::Duration>| {
-            span.as_ref().map(span_from_wire).filter(|span| !span.is_zero())
-        };
+        let given =
+            |span: &Option<weft_protocol::Duration>| span.as_ref().map(span_from_wire).filter(|span| !span.is_zero());
         let initial = given(&wire.initial_interval).unwrap_or(settings.default_retry_initial);
         let longest = initial.saturating_mul(settings.default_retry_max_factor);
         let coefficient = wire.backoff_coefficient;
@@ -196,10 +195,11 @@ pub fn check_policy(wire: &WirePolicy, settings: &Settings) -> Result<(), String
     if wire.maximum_attempts < 0 {
         return Err("MaximumAttempts cannot be negative on retry policy.".to_owned());
     }
-    let wrong = wire.non_retryable_error_types.iter().filter_map(|name| name.strip_prefix(TIMEOUT_PREFIX)).find(|name| {
-        use TimeoutType::{Heartbeat, ScheduleToClose, ScheduleToStart, StartToClose};
-        ![StartToClose, ScheduleToStart, ScheduleToClose, Heartbeat].into_iter().any(|it| timeout_name(it) == *name)
-    });
+    let wrong =
+        wire.non_retryable_error_types.iter().filter_map(|name| name.strip_prefix(TIMEOUT_PREFIX)).find(|name| {
+            use TimeoutType::{Heartbeat, ScheduleToClose, ScheduleToStart, StartToClose};
+            ![StartToClose, ScheduleToStart, ScheduleToClose, Heartbeat].into_iter().any(|it| timeout_name(it) == *name)
+        });
     wrong.map_or(Ok(()), |name| Err(format!("Invalid timeout type value: {name}.")))
 }
 

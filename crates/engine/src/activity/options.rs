@@ -127,11 +127,7 @@ impl Timeouts {
                 ..self
             }
         } else if !self.start_to_close.is_zero() {
-            Self {
-                schedule_to_close: run_timeout,
-                schedule_to_start: or(self.schedule_to_start, run_timeout),
-                ..self
-            }
+            Self { schedule_to_close: run_timeout, schedule_to_start: or(self.schedule_to_start, run_timeout), ..self }
         } else {
             return None;
         };

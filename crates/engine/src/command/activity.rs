@@ -23,7 +23,8 @@ pub(super) fn schedule(
     check_size(run, cause, "ScheduleActivityTaskCommandAttributes.Input", command.input.as_ref())?;
     let (pending, limit) = (run.activities.len(), run.at.settings.limits.pending_activities);
     if pending >= limit {
-        let reason = format!("the number of pending activities, {pending}, has reached the per-workflow limit of {limit}");
+        let reason =
+            format!("the number of pending activities, {pending}, has reached the per-workflow limit of {limit}");
         return Err(BadCommand::new(Cause::PendingActivitiesLimitExceeded, reason));
     }
     if run.activities.values().any(|it| it.id.as_str() == command.activity_id) {

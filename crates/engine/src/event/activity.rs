@@ -49,7 +49,12 @@ pub(crate) fn scheduled(completed: EventId, command: ScheduleActivityTaskCommand
 }
 
 /// It has the time at which the attempt started, which is long past when it is written.
-pub(crate) fn started(activity: &Activity, at: Timestamp, identity: &Identity, request: Option<&RequestId>) -> HistoryEvent {
+pub(crate) fn started(
+    activity: &Activity,
+    at: Timestamp,
+    identity: &Identity,
+    request: Option<&RequestId>,
+) -> HistoryEvent {
     let event = super::of(
         ActivityTaskStartedEventAttributes {
             scheduled_event_id: activity.scheduled_event_id.0,

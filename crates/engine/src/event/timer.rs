@@ -4,9 +4,7 @@ use alloc::string::ToString;
 
 use weft_protocol::api::{
     command::StartTimerCommandAttributes,
-    history::{
-        HistoryEvent, TimerCanceledEventAttributes, TimerFiredEventAttributes, TimerStartedEventAttributes,
-    },
+    history::{HistoryEvent, TimerCanceledEventAttributes, TimerFiredEventAttributes, TimerStartedEventAttributes},
 };
 
 use crate::ids::{EventId, Identity, TimerId};

@@ -51,7 +51,7 @@ pub enum ActivityStage {
     /// The next attempt is offered at `until`.
     Backoff { until: Timestamp },
     /// A worker has it. `request` is the hand-over's id (rule 13).
-    Started { at: Timestamp, identity: Identity, request: RequestId, heartbeat_at: Timestamp },
+    Started { at: Timestamp, offered_at: Timestamp, identity: Identity, request: RequestId, heartbeat_at: Timestamp },
 }
 
 impl Activity {
