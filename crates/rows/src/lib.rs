@@ -1,1 +1,32 @@
-//! Not built yet.
+//! Row and key layouts: the engine's state to bytes and back, one file per table with its layout drawn.
+//!
+//! Invariants: numbers that reach the disk are explicit and pinned by golden bytes; equal state gives equal bytes;
+//! decoding is total: bytes that nobody wrote are [`Corrupt`], never a panic. Every row of a workflow stands under its
+//! slot.
+//!
+//! What is absent: decisions, clocks, files, and any store: callers read and write the bytes.
+
+#![no_std]
+
+extern crate alloc;
+
+mod corrupt;
+mod key;
+mod slot;
+mod value;
+
+mod ops;
+pub mod table;
+
+pub mod batch;
+mod encode;
+pub mod load;
+pub mod token;
+pub mod visibility;
+
+pub use corrupt::Corrupt;
+pub use encode::{Encoded, encode};
+pub use ops::{Op, Ops};
+pub use slot::{SLOTS, Slot, SlotRange, ranges, slot_of};
+pub use table::{applied, garbage, history, namespace, task, wake};
+pub use visibility::VisibilityBytes;

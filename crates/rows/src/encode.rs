@@ -1,0 +1,89 @@
+//! A transition as writes: the one place where changes of state become rows.
+//!
+//! Invariants: events are encoded here, once, and the hash chain of their branch goes on from the head that is given;
+//! the new head stands in the execution row of the same transition. Writes are absolute puts and point deletes, so
+//! applying them again changes nothing (rule 4).
+
+use alloc::{collections::BTreeMap, vec::Vec};
+
+use weft_engine::{Appended, RowChange, RunId, Transition, WorkflowKey, state::Hash};
+
+use crate::{
+    Ops,
+    key::Scope,
+    table::{self, activity, buffered, current, execution, garbage, history, request_id, task, timer, wake},
+    value::MARK,
+    visibility::{self, VisibilityBytes},
+};
+
+/// What a transition writes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Encoded {
+    pub ops: Ops,
+    pub visibility: Vec<VisibilityBytes>,
+    /// The new heads of the runs whose history grew: the caller sets them in memory.
+    pub heads: Vec<(RunId, Hash)>,
+}
+
+/// Encodes a transition of a workflow id. `heads` has the head of every run whose history grows and is not new.
+#[must_use]
+pub fn encode(key: &WorkflowKey, transition: &Transition, heads: &BTreeMap<RunId, Hash>) -> Encoded {
+    let scope = Scope::of(key);
+    let mut ops = Ops::default();
+    let mut grown: BTreeMap<&RunId, Hash> = BTreeMap::new();
+    for Appended { run, branch, first_event_id, events } in &transition.events {
+        let previous = grown.get(run).or_else(|| heads.get(run)).copied().unwrap_or_default();
+        let (batch, head) = history::encode(&previous, *first_event_id, events);
+        ops.put(table::HISTORY, &history::scoped_key(&scope, branch, *first_event_id), &batch);
+        grown.insert(run, head);
+    }
+    for row in &transition.rows {
+        write(&mut ops, &scope, &grown, row);
+    }
+    Encoded {
+        ops,
+        visibility: transition.visibility.iter().map(|change| visibility::encode(key, change)).collect(),
+        heads: grown.into_iter().map(|(run, head)| (run.clone(), head)).collect(),
+    }
+}
+
+fn write(ops: &mut Ops, scope: &Scope, grown: &BTreeMap<&RunId, Hash>, row: &RowChange) {
+    match row {
+        RowChange::PutCurrent(run) => ops.put(table::CURRENT, &current::key(scope), &current::encode(run)),
+        RowChange::RemoveCurrent => ops.delete(table::CURRENT, &current::key(scope)),
+        RowChange::PutExecution(core) => {
+            let head = grown.get(&core.run).unwrap_or(&core.head);
+            ops.put(table::EXECUTION, &execution::key(scope, &core.run), &execution::encode(core, head));
+        }
+        // Whatever else the run has, the engine removes row by row; its history is too long for that.
+        RowChange::RemoveExecution { run, branch, last_event_id: _ } => {
+            ops.delete(table::EXECUTION, &execution::key(scope, run));
+            ops.put(table::GARBAGE, &garbage::scoped_key(scope, branch), &MARK);
+        }
+        RowChange::PutActivity { run, activity } => {
+            let key = activity::key(scope, run, activity.scheduled_event_id);
+            ops.put(table::ACTIVITY, &key, &activity::encode(activity));
+        }
+        RowChange::RemoveActivity { run, scheduled_event_id } => {
+            ops.delete(table::ACTIVITY, &activity::key(scope, run, *scheduled_event_id));
+        }
+        RowChange::PutTimer { run, id, timer } => {
+            ops.put(table::TIMER, &timer::key(scope, run, id), &timer::encode(timer));
+        }
+        RowChange::RemoveTimer { run, id } => ops.delete(table::TIMER, &timer::key(scope, run, id)),
+        RowChange::PutBuffered { run, order, event } => {
+            ops.put(table::BUFFERED, &buffered::key(scope, run, *order), &buffered::encode(event));
+        }
+        RowChange::RemoveBuffered { run, order } => ops.delete(table::BUFFERED, &buffered::key(scope, run, *order)),
+        RowChange::PutSignalRequest { run, request } => {
+            ops.put(table::REQUEST_ID, &request_id::key(scope, run, request), &MARK);
+        }
+        RowChange::RemoveSignalRequest { run, request } => {
+            ops.delete(table::REQUEST_ID, &request_id::key(scope, run, request));
+        }
+        RowChange::PutTask(row) => ops.put(table::TASK, &task::key(scope, row), &MARK),
+        RowChange::RemoveTask(row) => ops.delete(table::TASK, &task::key(scope, row)),
+        RowChange::PutWake { run, at } => ops.put(table::WAKE, &wake::scoped_key(scope, run, *at), &MARK),
+        RowChange::RemoveWake { run, at } => ops.delete(table::WAKE, &wake::scoped_key(scope, run, *at)),
+    }
+}

@@ -1,0 +1,94 @@
+//! Applied: how far a group's log is applied on this node, written with every batch.
+//!
+//! ```text
+//! key    group u32
+//! value  01 | Row
+//! ```
+//!
+//! Invariant (rule 3): only the batch that comes next is applied: one that opens the next epoch, or the next one in
+//! sequence of the epoch's own leader.
+
+use alloc::vec::Vec;
+
+use prost::Message;
+
+use super::APPLIED;
+use crate::{
+    Corrupt,
+    batch::{BatchHeader, BatchKind},
+    value,
+};
+
+/// Where a group stands on this node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AppliedRow {
+    /// The last applied entry.
+    pub index: u64,
+    /// Its log id and the membership, as the raft crate gave them.
+    pub mark: Vec<u8>,
+    /// Who opened the current epoch, and in which term.
+    pub leader: u64,
+    pub term: u64,
+    pub epoch: u64,
+    /// The last batch of the epoch.
+    pub sequence: u64,
+    /// The highest stamp so far (rule 17).
+    pub stamp: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Row {
+    #[prost(uint64, tag = "1")]
+    index: u64,
+    #[prost(bytes = "vec", tag = "2")]
+    mark: Vec<u8>,
+    #[prost(uint64, tag = "3")]
+    leader: u64,
+    #[prost(uint64, tag = "4")]
+    term: u64,
+    #[prost(uint64, tag = "5")]
+    epoch: u64,
+    #[prost(uint64, tag = "6")]
+    sequence: u64,
+    #[prost(sfixed64, tag = "7")]
+    stamp: i64,
+}
+
+#[must_use]
+pub fn key(group: u32) -> Vec<u8> {
+    group.to_be_bytes().to_vec()
+}
+
+impl AppliedRow {
+    /// Is this the batch that comes next?
+    #[must_use]
+    pub fn accepts(&self, header: &BatchHeader) -> bool {
+        match header.kind {
+            BatchKind::Open => self.epoch.checked_add(1) == Some(header.epoch),
+            BatchKind::Normal => {
+                (header.leader, header.term, header.epoch) == (self.leader, self.term, self.epoch)
+                    && self.sequence.checked_add(1) == Some(header.sequence)
+            }
+        }
+    }
+
+    /// Takes in the batch that comes next; index and mark are the entry's and set by the caller.
+    pub fn advance(&mut self, header: &BatchHeader) {
+        let BatchHeader { leader, term, epoch, sequence, stamp, kind: _ } = *header;
+        (self.leader, self.term, self.epoch, self.sequence) = (leader, term, epoch, sequence);
+        self.stamp = self.stamp.max(stamp);
+    }
+
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let Self { index, mark, leader, term, epoch, sequence, stamp } = self.clone();
+        value::encode(&Row { index, mark, leader, term, epoch, sequence, stamp })
+    }
+
+    /// # Errors
+    /// When nobody wrote such a row.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Corrupt> {
+        let Row { index, mark, leader, term, epoch, sequence, stamp } = value::decode(APPLIED, bytes)?;
+        Ok(Self { index, mark, leader, term, epoch, sequence, stamp })
+    }
+}

@@ -1,0 +1,59 @@
+//! Current run: which run a workflow id has now, and what a start must know of it.
+//!
+//! ```text
+//! key    slot | namespace id | workflow text
+//! value  01 | Row
+//! ```
+
+use alloc::{string::String, vec::Vec};
+
+use prost::Message;
+use weft_engine::{RequestId, Timestamp, state::CurrentRun};
+
+use super::CURRENT;
+use crate::{Corrupt, key::Scope, table::execution::status, value};
+
+#[derive(Clone, PartialEq, Message)]
+struct Row {
+    #[prost(string, tag = "1")]
+    run: String,
+    /// Empty if it is the run itself.
+    #[prost(string, tag = "2")]
+    first_run: String,
+    #[prost(uint32, tag = "3")]
+    status: u32,
+    #[prost(string, tag = "4")]
+    started_by: String,
+    #[prost(string, repeated, tag = "5")]
+    attached: Vec<String>,
+    #[prost(sfixed64, tag = "6")]
+    started_at: i64,
+}
+
+pub(crate) fn key(scope: &Scope) -> Vec<u8> {
+    scope.workflow()
+}
+
+pub(crate) fn encode(current: &CurrentRun) -> Vec<u8> {
+    let CurrentRun { run, first_run, status, started_by, attached, started_at } = current;
+    value::encode(&Row {
+        run: run.as_str().into(),
+        first_run: if first_run == run { String::new() } else { first_run.as_str().into() },
+        status: status::number(*status),
+        started_by: started_by.as_str().into(),
+        attached: attached.iter().map(|request| request.as_str().into()).collect(),
+        started_at: started_at.0,
+    })
+}
+
+pub(crate) fn decode(bytes: &[u8]) -> Result<CurrentRun, Corrupt> {
+    let Row { run, first_run, status, started_by, attached, started_at } = value::decode(CURRENT, bytes)?;
+    Ok(CurrentRun {
+        first_run: if first_run.is_empty() { run.as_str().into() } else { first_run.into() },
+        run: run.into(),
+        status: status::read(CURRENT, status)?,
+        started_by: started_by.into(),
+        attached: attached.into_iter().map(RequestId::from).collect(),
+        started_at: Timestamp(started_at),
+    })
+}

@@ -1,0 +1,266 @@
+//! Execution: the facts of one run that are one row.
+//!
+//! ```text
+//! key    slot | namespace id | workflow text | run id
+//! value  01 | Row
+//! ```
+//!
+//! What the run was started with is not here: it is event 1, in the first history batch of its branch.
+
+mod answered;
+pub(crate) mod status;
+mod workflow_task;
+
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
+
+use prost::Message;
+use weft_engine::{
+    EventId, RunId, Timestamp,
+    state::{AttachedRequest, CancelRequest, CloseFacts, Core, Hash, Start, Sticky, WorkerFacts},
+};
+
+use super::EXECUTION;
+use crate::{
+    Corrupt,
+    key::Scope,
+    value::{self, Span},
+};
+
+#[derive(Clone, PartialEq, Message)]
+struct Row {
+    /// Empty if it is named like the run.
+    #[prost(string, tag = "1")]
+    branch: String,
+    #[prost(string, tag = "2")]
+    started_by: String,
+    #[prost(int64, tag = "3")]
+    next_event_id: i64,
+    #[prost(uint64, tag = "4")]
+    history_bytes: u64,
+    #[prost(bytes = "vec", tag = "5")]
+    head: Vec<u8>,
+    #[prost(uint64, tag = "6")]
+    state_transitions: u64,
+    #[prost(sfixed64, tag = "7")]
+    last_event_at: i64,
+    #[prost(sfixed64, optional, tag = "8")]
+    first_task_at: Option<i64>,
+    #[prost(sfixed64, optional, tag = "9")]
+    run_expires_at: Option<i64>,
+    #[prost(sfixed64, optional, tag = "10")]
+    execution_expires_at: Option<i64>,
+    #[prost(message, optional, tag = "11")]
+    task: Option<workflow_task::Row>,
+    #[prost(int64, tag = "12")]
+    last_completed_task: i64,
+    #[prost(message, optional, tag = "13")]
+    sticky: Option<StickyRow>,
+    #[prost(message, optional, tag = "14")]
+    cancel: Option<NotedRow>,
+    #[prost(uint32, tag = "15")]
+    signals: u32,
+    #[prost(btree_map = "string, bytes", tag = "16")]
+    memo: BTreeMap<String, Vec<u8>>,
+    #[prost(btree_map = "string, bytes", tag = "17")]
+    search_attributes: BTreeMap<String, Vec<u8>>,
+    #[prost(message, repeated, tag = "18")]
+    attached: Vec<NotedRow>,
+    #[prost(bool, tag = "19")]
+    closing: bool,
+    #[prost(uint32, tag = "20")]
+    task_problems: u32,
+    #[prost(message, optional, tag = "21")]
+    answered_task: Option<answered::TaskRow>,
+    #[prost(message, optional, tag = "22")]
+    answered_activity: Option<answered::ActivityRow>,
+    #[prost(message, optional, tag = "23")]
+    last_worker: Option<WorkerRow>,
+    #[prost(message, optional, tag = "24")]
+    closed: Option<CloseRow>,
+    #[prost(sfixed64, optional, tag = "25")]
+    wake_at: Option<i64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct StickyRow {
+    #[prost(string, tag = "1")]
+    queue: String,
+    #[prost(message, optional, tag = "2")]
+    schedule_to_start: Option<Span>,
+}
+
+/// A request and the event that noted it.
+#[derive(Clone, PartialEq, Message)]
+struct NotedRow {
+    #[prost(string, tag = "1")]
+    request: String,
+    #[prost(int64, tag = "2")]
+    event_id: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct WorkerRow {
+    #[prost(string, optional, tag = "1")]
+    identity: Option<String>,
+    #[prost(string, tag = "2")]
+    build_id: String,
+    #[prost(string, tag = "3")]
+    sdk_name: String,
+    #[prost(string, tag = "4")]
+    sdk_version: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct CloseRow {
+    #[prost(uint32, tag = "1")]
+    status: u32,
+    #[prost(sfixed64, tag = "2")]
+    at: i64,
+    #[prost(int64, tag = "3")]
+    event_id: i64,
+    #[prost(string, optional, tag = "4")]
+    new_run: Option<String>,
+    #[prost(sfixed64, tag = "5")]
+    remove_at: i64,
+}
+
+pub(crate) fn key(scope: &Scope, run: &RunId) -> Vec<u8> {
+    scope.run(run)
+}
+
+/// The row of a run whose history ends with `head`.
+pub(crate) fn encode(core: &Core, head: &Hash) -> Vec<u8> {
+    // Every field is named, so that a new one cannot be forgotten here. Event 1 has a row of its own.
+    let Core { run, start: _, branch, started_by, next_event_id, history_bytes, head: _, state_transitions, .. } = core;
+    let Core { last_event_at, first_task_at, run_expires_at, execution_expires_at, task, last_completed_task, .. } =
+        core;
+    let Core { sticky, cancel, signals, memo, search_attributes, attached, closing, task_problems, .. } = core;
+    let Core { answered_task, answered_activity, last_worker, closed, wake_at, .. } = core;
+    value::encode(&Row {
+        branch: if branch == run { String::new() } else { branch.as_str().into() },
+        started_by: started_by.as_str().into(),
+        next_event_id: next_event_id.0,
+        history_bytes: *history_bytes,
+        head: head.to_vec(),
+        state_transitions: *state_transitions,
+        last_event_at: last_event_at.0,
+        first_task_at: value::time(*first_task_at),
+        run_expires_at: value::time(*run_expires_at),
+        execution_expires_at: value::time(*execution_expires_at),
+        task: task.as_ref().map(workflow_task::row),
+        last_completed_task: last_completed_task.0,
+        sticky: sticky.as_ref().map(sticky_row),
+        cancel: cancel.as_ref().map(|it| NotedRow { request: it.request.as_str().into(), event_id: it.event_id.0 }),
+        signals: *signals,
+        memo: value::fields(memo),
+        search_attributes: value::fields(search_attributes),
+        attached: attached
+            .iter()
+            .map(|it| NotedRow { request: it.request.as_str().into(), event_id: it.event_id.0 })
+            .collect(),
+        closing: *closing,
+        task_problems: *task_problems,
+        answered_task: answered_task.as_ref().map(answered::task_row),
+        answered_activity: answered_activity.as_ref().map(answered::activity_row),
+        last_worker: worker_row(last_worker),
+        closed: closed.as_ref().map(close_row),
+        wake_at: value::time(*wake_at),
+    })
+}
+
+/// What a row says, without event 1.
+pub(crate) struct Decoded(Row);
+
+impl Decoded {
+    pub(crate) fn of(bytes: &[u8]) -> Result<Self, Corrupt> {
+        value::decode(EXECUTION, bytes).map(Self)
+    }
+
+    pub(crate) fn started_by(&self) -> &str {
+        &self.0.started_by
+    }
+
+    pub(crate) fn with_start(self, run: RunId, start: Arc<Start>) -> Result<Core, Corrupt> {
+        let row = self.0;
+        Ok(Core {
+            branch: if row.branch.is_empty() { run.clone() } else { row.branch.into() },
+            run,
+            start,
+            started_by: row.started_by.into(),
+            next_event_id: EventId(row.next_event_id),
+            history_bytes: row.history_bytes,
+            head: row.head.try_into().map_err(|_| Corrupt::row(EXECUTION, "a history head that is no hash"))?,
+            state_transitions: row.state_transitions,
+            last_event_at: Timestamp(row.last_event_at),
+            first_task_at: value::read_time(row.first_task_at),
+            run_expires_at: value::read_time(row.run_expires_at),
+            execution_expires_at: value::read_time(row.execution_expires_at),
+            task: row.task.map(workflow_task::read).transpose()?,
+            last_completed_task: EventId(row.last_completed_task),
+            sticky: row.sticky.map(read_sticky).transpose()?,
+            cancel: row.cancel.map(|it| CancelRequest { request: it.request.into(), event_id: EventId(it.event_id) }),
+            signals: row.signals,
+            memo: Arc::new(value::read_fields(EXECUTION, row.memo)?),
+            search_attributes: Arc::new(value::read_fields(EXECUTION, row.search_attributes)?),
+            attached: row
+                .attached
+                .into_iter()
+                .map(|it| AttachedRequest { request: it.request.into(), event_id: EventId(it.event_id) })
+                .collect(),
+            closing: row.closing,
+            task_problems: row.task_problems,
+            answered_task: row.answered_task.map(answered::read_task).transpose()?,
+            answered_activity: row.answered_activity.map(answered::read_activity),
+            last_worker: Arc::new(read_worker(row.last_worker)),
+            closed: row.closed.map(read_close).transpose()?,
+            wake_at: value::read_time(row.wake_at),
+        })
+    }
+}
+
+fn sticky_row(sticky: &Sticky) -> StickyRow {
+    let Sticky { queue, schedule_to_start } = sticky;
+    StickyRow { queue: queue.as_str().into(), schedule_to_start: value::span(*schedule_to_start) }
+}
+
+fn read_sticky(row: StickyRow) -> Result<Sticky, Corrupt> {
+    let StickyRow { queue, schedule_to_start } = row;
+    Ok(Sticky { queue: queue.into(), schedule_to_start: value::read_span(EXECUTION, schedule_to_start)? })
+}
+
+fn worker_row(worker: &WorkerFacts) -> Option<WorkerRow> {
+    let WorkerFacts { identity, build_id, sdk_name, sdk_version } = worker;
+    (*worker != WorkerFacts::default()).then(|| WorkerRow {
+        identity: identity.as_ref().map(|identity| identity.as_str().into()),
+        build_id: build_id.clone(),
+        sdk_name: sdk_name.clone(),
+        sdk_version: sdk_version.clone(),
+    })
+}
+
+fn read_worker(row: Option<WorkerRow>) -> WorkerFacts {
+    let WorkerRow { identity, build_id, sdk_name, sdk_version } = row.unwrap_or_default();
+    WorkerFacts { identity: identity.map(Into::into), build_id, sdk_name, sdk_version }
+}
+
+fn close_row(close: &CloseFacts) -> CloseRow {
+    let CloseFacts { status, at, event_id, new_run, remove_at } = close;
+    CloseRow {
+        status: status::number(*status),
+        at: at.0,
+        event_id: event_id.0,
+        new_run: new_run.as_ref().map(|run| run.as_str().into()),
+        remove_at: remove_at.0,
+    }
+}
+
+fn read_close(row: CloseRow) -> Result<CloseFacts, Corrupt> {
+    let CloseRow { status, at, event_id, new_run, remove_at } = row;
+    Ok(CloseFacts {
+        status: status::read(EXECUTION, status)?,
+        at: Timestamp(at),
+        event_id: EventId(event_id),
+        new_run: new_run.map(Into::into),
+        remove_at: Timestamp(remove_at),
+    })
+}

@@ -1,0 +1,194 @@
+//! History batch: the events that one transition appended to one branch.
+//!
+//! ```text
+//! key    slot | namespace id | workflow text | branch id | first event signed
+//! value  01 | previous head, 32 bytes | first event i64 | count u32 | events
+//! events { length varint | HistoryEvent, canonical }
+//! ```
+//!
+//! Invariants: events are encoded once, by the leader, and copied ever after; their numbers are dense. The head of a
+//! branch is SHA-256 over the previous head and the bytes of `events`, all zero before the first batch, so that no
+//! batch can be changed, dropped or moved without all heads after it changing too.
+
+use alloc::vec::Vec;
+
+use prost::Message;
+use sha2::{Digest, Sha256};
+use weft_engine::{
+    EventId, WorkflowKey,
+    state::{BranchId, Hash},
+};
+use weft_protocol::{api::history::HistoryEvent, encode_canonical_into};
+
+use super::HISTORY;
+use crate::{
+    Corrupt,
+    key::{Scope, put_signed},
+    ops::{put_length, take, take_length},
+    value,
+};
+
+/// One batch as it is read back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryBatch {
+    pub first: EventId,
+    pub events: Vec<HistoryEvent>,
+    /// The head of the branch before this batch, as its row says.
+    pub previous_head: Hash,
+    /// The head of the branch after it, computed from its bytes.
+    pub head: Hash,
+}
+
+/// What the keys of a branch begin with.
+#[must_use]
+pub fn branch_prefix(key: &WorkflowKey, branch: &BranchId) -> Vec<u8> {
+    Scope::of(key).run(branch)
+}
+
+/// The key of the batch that begins with `first`.
+#[must_use]
+pub fn key(key: &WorkflowKey, branch: &BranchId, first: EventId) -> Vec<u8> {
+    scoped_key(&Scope::of(key), branch, first)
+}
+
+pub(crate) fn scoped_key(scope: &Scope, branch: &BranchId, first: EventId) -> Vec<u8> {
+    let mut key = scope.run(branch);
+    put_signed(&mut key, first.0);
+    key
+}
+
+/// All batches of a branch: from the first key up to but without the second.
+#[must_use]
+pub fn range(key: &WorkflowKey, branch: &BranchId) -> (Vec<u8>, Vec<u8>) {
+    let first = branch_prefix(key, branch);
+    let mut end = first.clone();
+    // No event has a number that comes after this.
+    put_signed(&mut end, i64::MAX);
+    (first, end)
+}
+
+/// Batches that may hold events before `to`. Read backwards from its end, they begin with the newest; going on with
+/// the first event of the last one read as `to` gives the page before.
+#[must_use]
+pub fn before(key: &WorkflowKey, branch: &BranchId, to: EventId) -> (Vec<u8>, Vec<u8>) {
+    let scope = Scope::of(key);
+    (scope.run(branch), scoped_key(&scope, branch, to))
+}
+
+/// Batches that begin with `from` or later and before `to`. The batch that holds `from` may begin before it: it is the
+/// last one of [`before`] the event after `from`.
+#[must_use]
+pub fn between(key: &WorkflowKey, branch: &BranchId, from: EventId, to: EventId) -> (Vec<u8>, Vec<u8>) {
+    let scope = Scope::of(key);
+    (scoped_key(&scope, branch, from), scoped_key(&scope, branch, to.max(from)))
+}
+
+/// A batch and the head of the branch after it.
+pub(crate) fn encode(previous: &Hash, first: EventId, events: &[HistoryEvent]) -> (Vec<u8>, Hash) {
+    let mut value =
+        Vec::with_capacity(HEADER_BYTES + events.iter().map(|event| 5 + event.encoded_len()).sum::<usize>());
+    value.push(value::FORMAT);
+    value.extend_from_slice(previous);
+    value.extend_from_slice(&first.0.to_be_bytes());
+    value.extend_from_slice(&u32::try_from(events.len()).expect("a request appends few events").to_be_bytes());
+    for event in events {
+        put_length(&mut value, event.encoded_len());
+        encode_canonical_into(event, &mut value);
+    }
+    let head = head_after(previous, &value[HEADER_BYTES..]);
+    (value, head)
+}
+
+/// Format, previous head, first event, count.
+const HEADER_BYTES: usize = 1 + 32 + 8 + 4;
+
+fn head_after(previous: &Hash, events: &[u8]) -> Hash {
+    Sha256::new().chain_update(previous).chain_update(events).finalize().into()
+}
+
+/// # Errors
+/// When nobody wrote such a batch.
+pub fn decode_batch(bytes: &[u8]) -> Result<HistoryBatch, Corrupt> {
+    let mut rest = value::body(HISTORY, bytes)?;
+    let previous_head: Hash = array(&mut rest)?;
+    let first = EventId(i64::from_be_bytes(array(&mut rest)?));
+    let count = u32::from_be_bytes(array(&mut rest)?);
+    let head = head_after(&previous_head, rest);
+    let mut events = Vec::new();
+    while !rest.is_empty() {
+        let event = take_length(&mut rest).and_then(|length| take(&mut rest, length)).ok_or_else(cut_short)?;
+        events.push(value::message::<HistoryEvent>(HISTORY, event)?);
+    }
+    if events.len() as u64 != u64::from(count) || events.is_empty() {
+        return Err(Corrupt::row(HISTORY, "another count of events than the batch says"));
+    }
+    let numbers = events.iter().map(|event| event.event_id);
+    if !numbers.eq((first.0..).take(events.len())) {
+        return Err(Corrupt::row(HISTORY, "events whose numbers do not follow each other"));
+    }
+    Ok(HistoryBatch { first, events, previous_head, head })
+}
+
+fn array<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Corrupt> {
+    let (bytes, after) = rest.split_first_chunk().ok_or_else(cut_short)?;
+    *rest = after;
+    Ok(*bytes)
+}
+
+fn cut_short() -> Corrupt {
+    Corrupt::row(HISTORY, "a batch is cut short")
+}
+
+/// Follows a branch from its start, batch by batch, and finds whatever was changed, dropped or moved.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    head: Hash,
+    next: EventId,
+}
+
+impl Default for Chain {
+    /// Before the first batch.
+    fn default() -> Self {
+        Self { head: [0; 32], next: EventId::FIRST }
+    }
+}
+
+impl Chain {
+    /// The head that the batches so far give.
+    #[must_use]
+    pub fn head(&self) -> &Hash {
+        &self.head
+    }
+
+    /// The number that comes after the batches so far.
+    #[must_use]
+    pub fn next(&self) -> EventId {
+        self.next
+    }
+
+    /// # Errors
+    /// When this is not the batch that came next.
+    pub fn follow(&mut self, batch: &HistoryBatch) -> Result<(), Corrupt> {
+        if batch.first != self.next {
+            return Err(Corrupt::row(HISTORY, alloc::format!("event {} where {} belongs", batch.first, self.next)));
+        }
+        if batch.previous_head != self.head {
+            return Err(Corrupt::row(HISTORY, alloc::format!("the chain breaks before event {}", batch.first)));
+        }
+        self.head = batch.head;
+        self.next = EventId(batch.first.0.saturating_add(batch.events.len() as i64));
+        Ok(())
+    }
+}
+
+/// Is this the whole history of a branch that ends with `head`, and nothing else?
+///
+/// # Errors
+/// When a batch was changed, dropped or moved, or when the end is another.
+pub fn verify<'b>(batches: impl IntoIterator<Item = &'b HistoryBatch>, head: &Hash) -> Result<(), Corrupt> {
+    let mut chain = Chain::default();
+    for batch in batches {
+        chain.follow(batch)?;
+    }
+    if chain.head() == head { Ok(()) } else { Err(Corrupt::row(HISTORY, "the chain ends with another head")) }
+}

@@ -1,0 +1,86 @@
+//! Wake: when a run wants to be woken; at most one row per run, at or before its earliest deadline.
+//!
+//! ```text
+//! key    slot | at signed | namespace id | workflow text | run id
+//! value  01
+//! ```
+//!
+//! Within a slot the earliest comes first, so a leader reads a slot only when that one is due.
+
+use alloc::vec::Vec;
+
+use weft_engine::{RunId, Timestamp, WorkflowKey};
+
+use super::WAKE;
+use crate::{
+    Corrupt, Slot, SlotRange,
+    key::{Reader, Scope, put_id, put_signed},
+};
+
+/// What the key of a row says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wake {
+    pub at: Timestamp,
+    pub key: WorkflowKey,
+    pub run: RunId,
+}
+
+#[must_use]
+pub fn key(key: &WorkflowKey, run: &RunId, at: Timestamp) -> Vec<u8> {
+    scoped_key(&Scope::of(key), run, at)
+}
+
+pub(crate) fn scoped_key(scope: &Scope, run: &RunId, at: Timestamp) -> Vec<u8> {
+    let mut key = Vec::with_capacity(128);
+    key.extend_from_slice(scope.slot_bytes());
+    put_signed(&mut key, at.0);
+    key.extend_from_slice(scope.namespace_bytes());
+    key.extend_from_slice(scope.workflow_bytes());
+    put_id(&mut key, run.as_str());
+    key
+}
+
+/// # Errors
+/// When nobody wrote such a key.
+pub fn decode_key(key: &[u8]) -> Result<Wake, Corrupt> {
+    let mut reader = Reader::new(WAKE, key);
+    let slot = reader.slot()?;
+    let at = Timestamp(reader.signed()?);
+    let (namespace, workflow) = (reader.namespace()?, reader.workflow_id()?);
+    let key = reader.placed(slot, namespace, workflow)?;
+    let run = reader.run()?;
+    reader.end()?;
+    Ok(Wake { at, key, run })
+}
+
+/// What the keys of a slot begin with; the first row under it is the slot's earliest.
+#[must_use]
+pub fn slot_prefix(slot: Slot) -> Vec<u8> {
+    slot.prefix()
+}
+
+/// All wakes of these slots: from the first key up to but without the second.
+#[must_use]
+pub fn range(slots: SlotRange) -> (Vec<u8>, Vec<u8>) {
+    slots.bounds()
+}
+
+/// All wakes of a slot that are due at `until`, that instant included.
+#[must_use]
+pub fn due(slot: Slot, until: Timestamp) -> (Vec<u8>, Vec<u8>) {
+    let end = match until.0.checked_add(1) {
+        Some(beyond) => {
+            let mut end = slot.prefix();
+            put_signed(&mut end, beyond);
+            end
+        }
+        None => slot.after(),
+    };
+    (slot.prefix(), end)
+}
+
+/// Where the wakes of the next slot begin.
+#[must_use]
+pub fn after_slot(slot: Slot) -> Vec<u8> {
+    slot.after()
+}

@@ -1,0 +1,143 @@
+//! Tokens: what workers and clients hold between two calls. They name executions and branches, never shard, node or
+//! term, so that they survive failover, split and upgrade (rule 19); they fence on attempt and started time.
+//!
+//! ```text
+//! 01 | kind u8 | Row
+//! ```
+//!
+//! Kinds: 1 workflow task, 2 activity task, 3 query, 4 page of a history, 5 page of a list. Invariant: decoding is
+//! total. A token is not signed: whoever has one may make another, and what it says is checked like any request.
+
+mod page;
+
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+
+pub use page::{HistoryPage, Page};
+use prost::Message;
+use weft_engine::{ActivityToken, EventId, RunId, Timestamp, WorkflowKey, WorkflowTaskToken, state::QueryId};
+
+const VERSION: u8 = 1;
+
+const WORKFLOW: u8 = 1;
+const ACTIVITY: u8 = 2;
+const QUERY: u8 = 3;
+
+/// Bytes that are no token of the kind that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invalid;
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the token is not valid")
+    }
+}
+
+impl core::error::Error for Invalid {}
+
+/// What a worker gets with a task and gives back with its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    Workflow(WorkflowKey, WorkflowTaskToken),
+    Activity(WorkflowKey, ActivityToken),
+    Query(WorkflowKey, QueryToken),
+}
+
+/// A query that was dispatched by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueryToken {
+    pub run: RunId,
+    pub query: QueryId,
+}
+
+/// One message for the three kinds; what a kind does not have is zero.
+#[derive(Clone, PartialEq, Message)]
+struct Row {
+    #[prost(string, tag = "1")]
+    namespace: String,
+    #[prost(string, tag = "2")]
+    workflow: String,
+    #[prost(string, tag = "3")]
+    run: String,
+    #[prost(int64, tag = "4")]
+    scheduled_event_id: i64,
+    #[prost(int64, tag = "5")]
+    started_event_id: i64,
+    #[prost(sfixed64, tag = "6")]
+    started_at: i64,
+    #[prost(uint32, tag = "7")]
+    attempt: u32,
+    #[prost(uint64, tag = "8")]
+    query: u64,
+}
+
+impl Task {
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let (kind, key, row) = match self {
+            Self::Workflow(key, token) => (WORKFLOW, key, workflow_row(token)),
+            Self::Activity(key, token) => (ACTIVITY, key, activity_row(token)),
+            Self::Query(key, QueryToken { run, query }) => {
+                (QUERY, key, Row { run: run.as_str().into(), query: query.0, ..Row::default() })
+            }
+        };
+        let row = Row { namespace: key.namespace.as_str().into(), workflow: key.workflow.as_str().into(), ..row };
+        encode(kind, &row)
+    }
+
+    /// # Errors
+    /// When these bytes are no task token.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Invalid> {
+        let (kind, row): (u8, Row) = decode(bytes)?;
+        let key = WorkflowKey { namespace: row.namespace.into(), workflow: row.workflow.into() };
+        let run = RunId::from(row.run);
+        let (scheduled_event_id, started_event_id) = (EventId(row.scheduled_event_id), EventId(row.started_event_id));
+        let (started_at, attempt) = (Timestamp(row.started_at), row.attempt);
+        match kind {
+            WORKFLOW => {
+                let token = WorkflowTaskToken { run, scheduled_event_id, started_event_id, started_at, attempt };
+                Ok(Self::Workflow(key, token))
+            }
+            ACTIVITY => Ok(Self::Activity(key, ActivityToken { run, scheduled_event_id, attempt, started_at })),
+            QUERY => Ok(Self::Query(key, QueryToken { run, query: QueryId(row.query) })),
+            _ => Err(Invalid),
+        }
+    }
+}
+
+fn workflow_row(token: &WorkflowTaskToken) -> Row {
+    let WorkflowTaskToken { run, scheduled_event_id, started_event_id, started_at, attempt } = token;
+    Row {
+        run: run.as_str().into(),
+        scheduled_event_id: scheduled_event_id.0,
+        started_event_id: started_event_id.0,
+        started_at: started_at.0,
+        attempt: *attempt,
+        ..Row::default()
+    }
+}
+
+fn activity_row(token: &ActivityToken) -> Row {
+    let ActivityToken { run, scheduled_event_id, attempt, started_at } = token;
+    Row {
+        run: run.as_str().into(),
+        scheduled_event_id: scheduled_event_id.0,
+        started_at: started_at.0,
+        attempt: *attempt,
+        ..Row::default()
+    }
+}
+
+fn encode<M: Message>(kind: u8, row: &M) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(2 + row.encoded_len());
+    bytes.extend_from_slice(&[VERSION, kind]);
+    row.encode_raw(&mut bytes);
+    bytes
+}
+
+fn decode<M: Message + Default>(bytes: &[u8]) -> Result<(u8, M), Invalid> {
+    match bytes {
+        [VERSION, kind, row @ ..] => Ok((*kind, M::decode(row).map_err(|_| Invalid)?)),
+        [..] => Err(Invalid),
+    }
+}
