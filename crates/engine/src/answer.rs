@@ -52,8 +52,8 @@ pub struct Started {
 /// How a query goes on.
 #[derive(Clone, Debug)]
 pub enum QueryDisposition {
-    /// It rides on the next workflow task; the effect `AnswerQuery` or `ReleaseQuery` follows.
-    Attached,
+    /// It rides on the next workflow task of this run; the effect `AnswerQuery` follows.
+    Attached(RunId),
     /// Dispatch it to a worker by itself.
     Direct(Box<DirectQuery>),
     /// The reject condition held.
@@ -99,6 +99,8 @@ pub struct StartedActivityTask {
     pub branch: BranchId,
     pub workflow_type: Arc<str>,
     pub activity: Arc<Activity>,
+    /// When this attempt was offered on its queue.
+    pub attempt_scheduled_at: Timestamp,
     /// The scheduled event itself when it is at hand (the same request wrote it); otherwise it is read from history.
     pub scheduled_event: Option<Arc<HistoryEvent>>,
 }

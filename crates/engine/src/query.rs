@@ -40,7 +40,7 @@ pub(crate) fn ask(change: &mut Change<'_>, target: &Target, body: &AskQuery) -> 
         return Err(Refusal::Busy("consistent query buffer is full, cannot accept new consistent queries".into()));
     }
     run.volatile.queries.put(body.id, AttachedQuery { query: Arc::clone(&body.query), carried_by: None });
-    Ok(Answer::Query(QueryDisposition::Attached))
+    Ok(Answer::Query(QueryDisposition::Attached(id)))
 }
 
 fn cannot_answer(execution: &Execution, body: &AskQuery) -> Option<&'static str> {

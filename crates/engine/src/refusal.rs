@@ -23,7 +23,7 @@ pub enum Refusal {
         run: RunId,
         first_run: RunId,
         request: RequestId,
-        closed: bool,
+        conflict: StartConflict,
     },
     InvalidArgument(Cow<'static, str>),
     /// Query or the like while the run has no worker that can answer.
@@ -40,4 +40,14 @@ pub enum Refusal {
         run: RunId,
         event: EventId,
     },
+}
+
+/// Why a workflow id that has run before is not given to a new run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartConflict {
+    Running,
+    /// Closed, but not by a failure, and only failed runs may be repeated.
+    FinishedSuccessfully,
+    /// Closed, and no repetition is allowed.
+    Finished,
 }

@@ -17,7 +17,7 @@ use crate::{
     cron, event,
     ids::{EventId, RunId},
     payload,
-    refusal::Refusal,
+    refusal::{Refusal, StartConflict},
     request::{ConflictPolicy, Poller, ReusePolicy, SignalBody, StartWorkflow},
     signal,
     state::{CurrentRun, RetryPolicy, Status, WorkflowTaskStage},
@@ -86,17 +86,17 @@ fn way(change: &Change<'_>, body: &StartWorkflow) -> Result<Way, Refusal> {
     }
     if current.status.is_open() {
         return match body.conflict {
-            ConflictPolicy::Fail => Err(already_started(current)),
+            ConflictPolicy::Fail => Err(already_started(current, StartConflict::Running)),
             ConflictPolicy::UseExisting => Ok(Way::UseExisting),
             ConflictPolicy::TerminateExisting => Ok(Way::TerminateFirst),
         };
     }
-    let may = match body.reuse {
-        ReusePolicy::AllowDuplicate => true,
-        ReusePolicy::AllowDuplicateFailedOnly => ended_badly(current.status),
-        ReusePolicy::RejectDuplicate => false,
-    };
-    if may { Ok(Way::Fresh) } else { Err(already_started(current)) }
+    match body.reuse {
+        ReusePolicy::AllowDuplicate => Ok(Way::Fresh),
+        ReusePolicy::AllowDuplicateFailedOnly if ended_badly(current.status) => Ok(Way::Fresh),
+        ReusePolicy::AllowDuplicateFailedOnly => Err(already_started(current, StartConflict::FinishedSuccessfully)),
+        ReusePolicy::RejectDuplicate => Err(already_started(current, StartConflict::Finished)),
+    }
 }
 
 fn ended_badly(status: Status) -> bool {
@@ -106,12 +106,12 @@ fn ended_badly(status: Status) -> bool {
     }
 }
 
-fn already_started(current: &CurrentRun) -> Refusal {
+fn already_started(current: &CurrentRun, conflict: StartConflict) -> Refusal {
     Refusal::AlreadyStarted {
         run: current.run.clone(),
         first_run: current.first_run.clone(),
         request: current.started_by.clone(),
-        closed: !current.status.is_open(),
+        conflict,
     }
 }
 

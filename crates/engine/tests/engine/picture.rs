@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use weft_engine::{Answer, Effect, QueryDisposition, QueryOutcome, Refusal, StartedWorkflowTask};
+use weft_engine::{Answer, Effect, QueryDisposition, QueryOutcome, Refusal, StartConflict, StartedWorkflowTask};
 use weft_protocol::api::{
     common::Payloads,
     enums::{RetryState, TaskQueueKind, TimeoutType, WorkflowTaskFailedCause},
@@ -208,7 +208,7 @@ pub(crate) fn answer(answer: &Answer) -> Option<String> {
         Answer::TaskFailed { message } => Some(format!("task failed: {message}")),
         Answer::TaskTimedOut => Some("task timed out".into()),
         Answer::HeartbeatRecorded { cancel_requested } => Some(format!("heard, cancel_requested={cancel_requested}")),
-        Answer::Query(QueryDisposition::Attached) => Some("query attached".into()),
+        Answer::Query(QueryDisposition::Attached(_)) => Some("query attached".into()),
         Answer::Query(QueryDisposition::Direct(it)) => {
             let sticky = it.sticky.as_ref().map(|it| format!(" sticky={}", it.queue)).unwrap_or_default();
             Some(format!("query direct{sticky}"))
@@ -238,7 +238,9 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
         Refusal::InvalidArgument(text) => format!("invalid argument: {text}"),
         Refusal::NotReady(text) => format!("not ready: {text}"),
         Refusal::Busy(text) => format!("busy: {text}"),
-        Refusal::AlreadyStarted { run, closed, .. } => format!("already started: {run} closed={closed}"),
+        Refusal::AlreadyStarted { run, conflict, .. } => {
+            format!("already started: {run} closed={}", *conflict != StartConflict::Running)
+        }
         other => format!("{other:?}"),
     }
 }

@@ -39,7 +39,7 @@ impl Leader {
             }
             Ask::Query { namespace, query, request, reply, outcome } => {
                 let answer = self.run(&key, &namespace, request);
-                if let Ok(Answer::Query(QueryDisposition::Attached)) = &answer {
+                if let Ok(Answer::Query(QueryDisposition::Attached(_))) = &answer {
                     self.queries.insert(query, outcome);
                 }
                 self.building.parcels.push(Parcel::Answer(reply, answer));
