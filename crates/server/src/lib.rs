@@ -1,1 +1,14 @@
-//! Not built yet.
+//! The server: frontend, node, configuration and telemetry; the binary `weft-server` and, as a library, the same server
+//! inside another process.
+//!
+//! Invariant: every part runs the same code embedded, as one node, and in a simulation; only clock, entropy, disk and
+//! threads differ ([`node::World`]).
+
+pub mod config;
+mod frontend;
+pub mod node;
+mod operations;
+mod server;
+pub mod telemetry;
+
+pub use server::{Builder, Server, StartError};

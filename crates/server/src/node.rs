@@ -28,6 +28,7 @@ pub use options::{Backend, NamespaceSeed, Options, Place};
 pub use queries::Queries;
 
 pub(crate) use dispatch::poller_of;
+pub(crate) use lists::wire_type;
 
 use checkpoint::Checkpointer;
 use tasks::{QueryTask, StartedTask, Work, offer_of, queue_of};

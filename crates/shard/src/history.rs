@@ -9,7 +9,7 @@ use weft_engine::{EventId, WorkflowKey, state::BranchId};
 use weft_env::Pool;
 use weft_protocol::api::history::HistoryEvent;
 use weft_rows::{self as rows, Corrupt, table};
-use weft_store::state::{KeyRange, Order, StateView};
+use weft_store::state::{KeyRange, Order};
 
 use crate::{call::Failure, loader::LoadError, loader::Reader, shared::Shared};
 

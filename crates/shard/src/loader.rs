@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use weft_engine::{Execution, RunId, Timestamp, WorkflowKey, state::CurrentRun};
 use weft_rows::{self as rows, Corrupt, Ops, Slot, SlotRange, load, table};
-use weft_store::state::{KeyRange, Order, StateStore, StateView, StoreError};
+use weft_store::state::{KeyRange, Order, StateStore, StoreError};
 
 use crate::{call::Needs, dispatch::TaskRef};
 
@@ -41,7 +41,6 @@ pub(crate) struct Loaded {
 
 /// What of a slot is due.
 pub(crate) struct Wakes {
-    pub(crate) slot: Slot,
     pub(crate) due: Vec<(Timestamp, WorkflowKey, RunId)>,
     /// When to look again.
     pub(crate) next: Option<Timestamp>,
@@ -103,7 +102,7 @@ impl Reader {
 
     pub(crate) fn wakes(&self, slot: Slot, now: Timestamp, limit: usize) -> Result<Wakes, LoadError> {
         let range = KeyRange::prefix(rows::wake::slot_prefix(slot));
-        let mut wakes = Wakes { slot, due: Vec::new(), next: None };
+        let mut wakes = Wakes { due: Vec::new(), next: None };
         for (key, _) in self.store.scan(table::WAKE, &range, Order::Ascending, limit + 1)? {
             let wake = rows::wake::decode_key(&key)?;
             if wake.at > now || wakes.due.len() == limit {

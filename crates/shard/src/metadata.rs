@@ -19,7 +19,7 @@ use weft_rows::{
     namespace::{self, NamespaceRow},
     table,
 };
-use weft_store::state::{KeyRange, Order, StateStore, StateView};
+use weft_store::state::{KeyRange, Order, StateStore};
 
 use crate::{
     dispatch::Directory,
@@ -34,6 +34,8 @@ pub struct MetadataConfig {
     pub replica: Arc<Replica>,
     pub store: Arc<dyn StateStore>,
     pub pool: Pool,
+    /// Search attributes that every namespace has: name to `IndexedValueType`.
+    pub predefined: BTreeMap<String, i32>,
 }
 
 /// The metadata of the cluster as this node knows it.
@@ -87,15 +89,18 @@ impl Namespaces {
         self.by_name.values().filter_map(|id| self.by_id(id))
     }
 
-    fn put(&mut self, row: NamespaceRow) {
+    fn put(&mut self, row: NamespaceRow, predefined: &BTreeMap<String, i32>) {
         if let Some(old) = self.by_id.get(&row.id) {
             self.by_name.remove(&old.row.name);
         }
         self.by_name.insert(row.name.clone(), row.id.clone());
+        let custom = row.search_attributes.iter().map(|(name, kind)| (name.clone(), *kind));
+        let search_attributes = predefined.clone().into_iter().chain(custom).collect();
         let facts = Arc::new(weft_engine::Namespace {
             id: row.id.clone(),
             name: row.name.as_str().into(),
             retention: row.retention,
+            search_attributes: Arc::new(search_attributes),
         });
         self.by_id.insert(row.id.clone(), Entry { row: Arc::new(row), facts });
     }
@@ -156,7 +161,7 @@ impl Metadata {
             return Err(ChangeError::Unavailable);
         }
         let mut view = self.view.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        rows.into_iter().for_each(|row| view.put(row));
+        rows.into_iter().for_each(|row| view.put(row, &self.config.predefined));
         Ok(answer)
     }
 
@@ -176,11 +181,8 @@ impl Metadata {
         if !leadership.mine {
             return Err(Lost);
         }
-        let epoch = Epoch {
-            leader: self.config.node,
-            term: leadership.term,
-            epoch: self.config.replica.applied().epoch + 1,
-        };
+        let epoch =
+            Epoch { leader: self.config.node, term: leadership.term, epoch: self.config.replica.applied().epoch + 1 };
         let header = self.header(epoch, 0, batch::BatchKind::Open);
         commit(&self.config.group, Bytes::from(batch::encode(&header, &Ops::default(), &[]))).await?;
         let store = Arc::clone(&self.config.store);
@@ -194,7 +196,7 @@ impl Metadata {
             Err(_) => return Err(Lost),
         };
         let mut namespaces = Namespaces::default();
-        rows.into_iter().for_each(|row| namespaces.put(row));
+        rows.into_iter().for_each(|row| namespaces.put(row, &self.config.predefined));
         *self.view.write().unwrap_or_else(std::sync::PoisonError::into_inner) = namespaces;
         Ok(Open { epoch, sequence: 0 })
     }

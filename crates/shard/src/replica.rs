@@ -15,7 +15,7 @@ use weft_rows::{
     applied::{self, AppliedRow},
     batch, table,
 };
-use weft_store::state::{StateStore, StateView, WriteBatch};
+use weft_store::state::{StateStore, WriteBatch};
 
 use crate::dispatch::Feed;
 

@@ -11,9 +11,9 @@ use std::{
     },
 };
 
-use weft_protocol::api::{common::WorkflowExecution, workflow::WorkflowExecutionInfo};
+use weft_engine::{VisibilityChange, WorkflowKey};
+use weft_protocol::api::{common::WorkflowExecution, enums::IndexedValueType, workflow::WorkflowExecutionInfo};
 use weft_protocol::prost::Message;
-use weft_rows::visibility::VisibilityRow;
 use weft_shard::Feed;
 use weft_visibility::{Change, Record, RunRef, Status, Visibility};
 
@@ -48,7 +48,7 @@ impl Feed for ToIndex {
             return;
         }
         let changes = changes.iter().filter_map(|bytes| match weft_rows::visibility::decode(bytes) {
-            Ok(row) => Some(change(row)),
+            Ok((key, change)) => Some(indexed(&key, change)),
             Err(error) => {
                 tracing::error!(group, index, %error, "a visibility change cannot be read: the list lacks it");
                 None
@@ -62,14 +62,30 @@ impl Feed for ToIndex {
     }
 }
 
-fn change(row: VisibilityRow) -> Change {
-    match row {
-        VisibilityRow::Upsert { namespace, info } => {
-            Change::Upsert(Box::new(record(namespace.as_str().to_owned(), *info)))
-        }
-        VisibilityRow::Remove { namespace, run, .. } => {
-            Change::Remove { namespace: namespace.as_str().to_owned(), run_id: run.as_str().to_owned() }
-        }
+fn indexed(key: &WorkflowKey, change: VisibilityChange) -> Change {
+    let namespace = key.namespace.as_str().to_owned();
+    match change {
+        VisibilityChange::Upsert(info) => Change::Upsert(Box::new(record(namespace, *info))),
+        VisibilityChange::Remove(run) => Change::Remove { namespace, run_id: run.as_str().to_owned() },
+    }
+}
+
+/// The search attributes that every namespace has, as the engine and the metadata speak of them.
+pub(crate) fn predefined() -> BTreeMap<String, i32> {
+    weft_visibility::PREDEFINED.iter().map(|(name, kind)| ((*name).to_owned(), wire_type(*kind).into())).collect()
+}
+
+/// A search attribute's type as it stands on the wire.
+pub(crate) fn wire_type(kind: weft_visibility::attribute::Type) -> IndexedValueType {
+    use weft_visibility::attribute::Type;
+    match kind {
+        Type::Text => IndexedValueType::Text,
+        Type::Keyword => IndexedValueType::Keyword,
+        Type::Int => IndexedValueType::Int,
+        Type::Double => IndexedValueType::Double,
+        Type::Bool => IndexedValueType::Bool,
+        Type::Datetime => IndexedValueType::Datetime,
+        Type::KeywordList => IndexedValueType::KeywordList,
     }
 }
 

@@ -4,6 +4,8 @@
 //! that it leads takes calls. With one voter per shard that is all of them.
 
 use std::{
+    collections::BTreeMap,
+    convert::Infallible,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -14,9 +16,13 @@ use weft_env::{
     Clock, Ids, Lane, Pool, RealClock, RealIds,
     disk::{Disk, RealDisk, SimDisk},
 };
+use weft_engine::{NamespaceId, Timestamp, cron::WallCalendar};
 use weft_matching::Service;
 use weft_raft::{self as raft, GroupId, Machine, MachineError, StartError, Timing};
-use weft_rows::{ranges, table};
+use weft_rows::{
+    namespace::{NamespaceRow, NamespaceState},
+    ranges, table,
+};
 use weft_shard::{Config, Metadata, MetadataConfig, Replica, Shard, ShardId};
 use weft_store::{
     datadir::{self, DataDir},
@@ -26,12 +32,11 @@ use weft_store::{
 use weft_visibility::{Index, Visibility};
 
 use super::{
-    Node, NodeInner, Options, Place,
+    NamespaceSeed, Node, NodeInner, Options, Place,
     checkpoint::Checkpointer,
     dispatch::{FromShards, ToPollers},
     lists::{Lists, ToIndex},
 };
-use crate::calendar::WallCalendar;
 
 /// The metadata group; shards follow.
 pub(crate) const METADATA_GROUP: u32 = 0;
@@ -124,6 +129,7 @@ impl Node {
         let raft = start_groups(&options, &world, &wal, &replicas).await?;
         let metadata = start_metadata(&options, &raft, &replicas, &ground.store, &threads.readers)?;
         metadata.confirmed().await.map_err(|error| OpenError::Metadata(error.to_string()))?;
+        seed_namespaces(&options, &world, &metadata).await?;
         let lists = Lists { visibility, raft: raft.clone(), pool: threads.readers.clone(), feed };
         let base = Base { options, world, threads, wal, store: ground.store, raft, metadata, lists, replicas };
         Ok(base.assemble(ground.directory).await)
@@ -316,7 +322,33 @@ fn start_metadata(
         replica: Arc::clone(replica),
         store: Arc::clone(store),
         pool: pool.clone(),
+        predefined: super::lists::predefined(),
     })))
+}
+
+/// Registers the configured namespaces that are not there yet.
+async fn seed_namespaces(options: &Options, world: &World, metadata: &Metadata) -> Result<(), OpenError> {
+    let now = Timestamp(world.clock.now().0);
+    let row = |seed: &NamespaceSeed| NamespaceRow {
+        id: NamespaceId::from(world.ids.uuid().hyphenated().to_string()),
+        name: seed.name.clone(),
+        description: String::new(),
+        owner_email: String::new(),
+        data: BTreeMap::new(),
+        retention: seed.retention,
+        state: NamespaceState::Registered,
+        search_attributes: seed.search_attributes.clone(),
+        created_at: now,
+    };
+    let missing: Vec<_> = {
+        let view = metadata.view();
+        options.namespaces.iter().filter(|seed| view.by_name(&seed.name).is_none()).map(row).collect()
+    };
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let change = metadata.change(|_| Ok::<_, Infallible>((missing, ()))).await;
+    change.map_err(|error| OpenError::Metadata(error.to_string()))
 }
 
 /// What a node does by itself: indexes lists, makes checkpoints. Ends with the node.

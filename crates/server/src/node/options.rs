@@ -1,6 +1,6 @@
 //! What a node is started with.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use weft_engine::Settings;
 use uuid::Uuid;
@@ -30,6 +30,8 @@ pub enum Backend {
 pub struct NamespaceSeed {
     pub name: String,
     pub retention: Duration,
+    /// Custom search attributes: name to `IndexedValueType`.
+    pub search_attributes: BTreeMap<String, i32>,
 }
 
 /// All of it, with defaults for one node.
@@ -98,7 +100,11 @@ impl Options {
             checkpoint_bytes: 32 << 20,
             checkpoint_interval: Duration::from_secs(30),
             index_interval: Duration::from_millis(50),
-            namespaces: vec![NamespaceSeed { name: "default".to_owned(), retention: Duration::from_secs(24 * 3600) }],
+            namespaces: vec![NamespaceSeed {
+                name: "default".to_owned(),
+                retention: Duration::from_secs(24 * 3600),
+                search_attributes: BTreeMap::new(),
+            }],
             query_timeout: Duration::from_secs(10),
             poll_timeout: Duration::from_secs(60),
             history_wait: Duration::from_secs(20),

@@ -1,0 +1,80 @@
+//! The server's configuration: a TOML file, `WEFT_…` variables and flags, each over the one before.
+//!
+//! Invariant: a key that is not known is refused with its name; what runs is what `--print-config` prints.
+
+mod apply;
+mod file;
+mod flags;
+mod span;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+pub use file::File;
+pub use flags::Flags;
+
+use crate::node::Options;
+
+/// What the server is started with, read and checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub metrics_listen: SocketAddr,
+    pub ready_file: Option<PathBuf>,
+    pub log: file::Log,
+    pub otlp_endpoint: Option<String>,
+    pub node: Options,
+}
+
+/// Why the configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot read the configuration file {path}: {error}")]
+    Read { path: PathBuf, error: std::io::Error },
+    #[error("the configuration file {path} is wrong: {error}")]
+    Parse { path: PathBuf, error: Box<toml::de::Error> },
+    #[error("{key} = {value:?}: {why}")]
+    Value { key: &'static str, value: String, why: String },
+    #[error(
+        "{key} = {address} would be reached from other machines, and this server has no TLS yet: \
+         use a loopback address, or say --insecure-bind if the network is trusted"
+    )]
+    Exposed { key: &'static str, address: SocketAddr },
+    #[error("no place for the data: give --data-dir DIR, or --in-memory to lose everything at exit")]
+    NoPlace,
+    #[error("--data-dir and --in-memory exclude each other")]
+    TwoPlaces,
+}
+
+impl Config {
+    /// Reads the file that the flags name, puts variables and flags over it, and checks the whole.
+    ///
+    /// # Errors
+    /// See [`Error`]; each says what to change.
+    pub fn load(flags: &Flags) -> Result<Self, Error> {
+        Self::check(&File::effective(flags)?)
+    }
+
+    /// Checks what a file says.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn check(file: &File) -> Result<Self, Error> {
+        let listen = apply::address("server.listen", &file.server.listen)?;
+        let metrics_listen = apply::address("server.metrics_listen", &file.server.metrics_listen)?;
+        if !file.server.insecure_bind {
+            apply::loopback_only("server.listen", listen)?;
+            apply::loopback_only("server.metrics_listen", metrics_listen)?;
+        }
+        Ok(Self {
+            listen,
+            metrics_listen,
+            ready_file: file.server.ready_file.clone(),
+            log: file.log.clone(),
+            otlp_endpoint: Some(file.telemetry.otlp_endpoint.clone()).filter(|endpoint| !endpoint.is_empty()),
+            node: apply::options(file)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

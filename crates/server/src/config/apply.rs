@@ -1,0 +1,146 @@
+//! From what the file says to what the node is started with.
+
+use std::net::SocketAddr;
+
+use weft_engine::Settings;
+
+use super::{Error, file::File};
+use crate::node::{Backend, NamespaceSeed, Options, Place};
+
+pub(super) fn address(key: &'static str, value: &str) -> Result<SocketAddr, Error> {
+    value.parse().map_err(|_| Error::Value {
+        key,
+        value: value.to_owned(),
+        why: "not an address: write IP:PORT, such as 127.0.0.1:7233".to_owned(),
+    })
+}
+
+pub(super) fn loopback_only(key: &'static str, address: SocketAddr) -> Result<(), Error> {
+    if address.ip().is_loopback() { Ok(()) } else { Err(Error::Exposed { key, address }) }
+}
+
+pub(super) fn options(file: &File) -> Result<Options, Error> {
+    let place = match (&file.server.data_dir, file.server.in_memory) {
+        (Some(_), true) => return Err(Error::TwoPlaces),
+        (Some(dir), false) => Place::Directory(dir.clone()),
+        (None, true) => Place::Memory,
+        (None, false) => return Err(Error::NoPlace),
+    };
+    let mut options = Options::new(place);
+    options.backend = backend(&file.storage.backend)?;
+    storage(file, &mut options)?;
+    options.settings = settings(file);
+    options.poll_timeout = file.polls.task_poll.0;
+    options.history_wait = file.polls.history_wait.0;
+    options.query_timeout = file.polls.query_timeout.0;
+    options.matching.polls_max = file.polls.waiting_max;
+    options.matching.sticky_poller_gone = file.polls.sticky_poller_gone.0;
+    options.history_page = positive("limits.history_page", file.limits.history_page)?;
+    options.list_page = positive("limits.list_page", file.limits.list_page)?;
+    options.shard_limits.mailbox = positive("limits.requests_waiting", file.limits.requests_waiting)?;
+    for namespace in &file.namespaces {
+        options.namespaces.retain(|seed| seed.name != namespace.name);
+        options.namespaces.push(NamespaceSeed {
+            name: namespace.name.clone(),
+            retention: namespace.retention.0,
+            search_attributes: search_attributes(&namespace.search_attributes)?,
+        });
+    }
+    Ok(options)
+}
+
+fn backend(name: &str) -> Result<Backend, Error> {
+    match name {
+        "fjall" => Ok(Backend::Fjall),
+        #[cfg(feature = "sled")]
+        "sled" => Ok(Backend::Sled),
+        other => Err(Error::Value {
+            key: "storage.backend",
+            value: other.to_owned(),
+            why: "this server is built with: fjall (and sled with the cargo feature of that name)".to_owned(),
+        }),
+    }
+}
+
+fn storage(file: &File, options: &mut Options) -> Result<(), Error> {
+    let storage = &file.storage;
+    if storage.shards == 0 || storage.shards > weft_rows::SLOTS {
+        return Err(Error::Value {
+            key: "storage.shards",
+            value: storage.shards.to_string(),
+            why: format!("from 1 to {}", weft_rows::SLOTS),
+        });
+    }
+    options.shards = storage.shards;
+    options.wal.segment_bytes = positive("storage.log_segment_mib", storage.log_segment_mib)? << 20;
+    options.wal.cache_bytes = storage.log_cache_mib << 20;
+    options.wal.reserve_bytes = storage.disk_reserve_mib << 20;
+    options.store_cache_bytes = storage.cache_mib << 20;
+    let shards = usize::from(storage.shards);
+    options.shard_limits.cache_bytes = (storage.execution_cache_mib << 20) / shards;
+    options.shard_limits.event_cache_bytes = (storage.event_cache_mib << 20) / shards;
+    options.readers = positive("storage.readers", storage.readers)?;
+    options.checkpoint_bytes = positive("storage.checkpoint_mib", storage.checkpoint_mib)? << 20;
+    options.checkpoint_interval = storage.checkpoint_interval.0;
+    Ok(())
+}
+
+fn positive<T: Copy + Default + PartialEq>(key: &'static str, value: T) -> Result<T, Error> {
+    if value == T::default() {
+        return Err(Error::Value { key, value: "0".to_owned(), why: "must be at least 1".to_owned() });
+    }
+    Ok(value)
+}
+
+fn settings(file: &File) -> Settings {
+    let (workflow, limits) = (&file.workflow, &file.limits);
+    let mut settings = Settings {
+        workflow_task_timeout: workflow.task_timeout.0,
+        workflow_task_timeout_max: workflow.task_timeout_max.0,
+        workflow_task_backoff_initial: workflow.task_backoff_initial.0,
+        workflow_task_backoff_max: workflow.task_backoff_max.0,
+        workflow_task_heartbeat_max: workflow.task_heartbeat_max.0,
+        continue_as_new_min_interval: workflow.continue_as_new_min_interval.0,
+        eager_activities: workflow.eager_activities,
+        eager_workflow_start: workflow.eager_start,
+        retention_jitter: workflow.retention_jitter.0,
+        ..Settings::default()
+    };
+    let to = &mut settings.limits;
+    to.suggest_continue_as_new_events = workflow.suggest_continue_as_new_events;
+    to.suggest_continue_as_new_bytes = workflow.suggest_continue_as_new_bytes;
+    to.id_bytes = limits.id_bytes;
+    to.blob_bytes_error = limits.blob_bytes_error;
+    to.blob_bytes_warn = limits.blob_bytes_warn;
+    to.memo_bytes = limits.memo_bytes;
+    to.search_attributes_count = limits.search_attributes_count;
+    to.search_attribute_value_bytes = limits.search_attribute_value_bytes;
+    to.search_attributes_bytes = limits.search_attributes_bytes;
+    to.history_events_error = limits.history_events_error;
+    to.history_events_warn = limits.history_events_warn;
+    to.history_bytes_error = limits.history_bytes_error;
+    to.history_bytes_warn = limits.history_bytes_warn;
+    to.signals = limits.signals;
+    to.pending_activities = limits.pending_activities;
+    to.pending_timers = limits.pending_timers;
+    to.buffered_events = limits.buffered_events;
+    to.buffered_bytes = limits.buffered_bytes;
+    to.attached_queries = limits.attached_queries;
+    settings
+}
+
+fn search_attributes(
+    types: &std::collections::BTreeMap<String, String>,
+) -> Result<std::collections::BTreeMap<String, i32>, Error> {
+    use weft_visibility::attribute::Type;
+    let parse = |(name, kind): (&String, &String)| {
+        let found = Type::ALL.into_iter().find(|known| format!("{known:?}") == *kind);
+        let found = found.ok_or_else(|| Error::Value {
+            key: "namespaces.search_attributes",
+            value: format!("{name} = {kind}"),
+            why: "the types are Text, Keyword, Int, Double, Bool, Datetime and KeywordList".to_owned(),
+        })?;
+        Ok((name.clone(), i32::from(crate::node::wire_type(found))))
+    };
+    types.iter().map(parse).collect()
+}

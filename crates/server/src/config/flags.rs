@@ -1,0 +1,83 @@
+//! The server's command line; each flag has a `WEFT_…` variable.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use super::file::{File, LogFormat};
+
+/// Weft: a durable workflow server that speaks Temporal's API and needs nothing but a disk.
+#[derive(Clone, Debug, Default, Parser)]
+#[command(
+    name = "weft-server",
+    version,
+    after_help = "Examples:\n  weft-server --data-dir ./data\n  weft-server --in-memory --listen 127.0.0.1:7300\n  \
+                  weft-server --config weft.toml --print-config"
+)]
+pub struct Flags {
+    /// A TOML file; docs/configuration.toml lists every key.
+    #[arg(long, value_name = "FILE", env = "WEFT_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Print the configuration in force as TOML, and stop.
+    #[arg(long)]
+    pub print_config: bool,
+    /// Where the data is kept; made if it is not there.
+    #[arg(long, value_name = "DIR", env = "WEFT_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Keep everything in memory: lost at exit.
+    #[arg(long)]
+    pub in_memory: bool,
+    /// Address of the public API; port 0 lets the system choose.
+    #[arg(long, value_name = "ADDRESS", env = "WEFT_LISTEN")]
+    pub listen: Option<String>,
+    /// Address of /metrics, /healthz and administration.
+    #[arg(long, value_name = "ADDRESS", env = "WEFT_METRICS_LISTEN")]
+    pub metrics_listen: Option<String>,
+    /// Listen on addresses that other machines reach, without TLS.
+    #[arg(long, env = "WEFT_INSECURE_BIND")]
+    pub insecure_bind: bool,
+    /// Write the addresses in use to this file, as JSON, once calls are taken.
+    #[arg(long, value_name = "FILE", env = "WEFT_READY_FILE")]
+    pub ready_file: Option<PathBuf>,
+    /// How the log is written.
+    #[arg(long, value_name = "FORMAT", env = "WEFT_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// What is logged: a level, or a filter such as info,weft_shard=debug.
+    #[arg(long, value_name = "FILTER", env = "WEFT_LOG")]
+    pub log_level: Option<String>,
+    /// Export traces to this OTLP endpoint.
+    #[arg(long, value_name = "URL", env = "WEFT_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<String>,
+}
+
+impl Flags {
+    /// Puts what was said here over what the file says.
+    pub(crate) fn over(&self, file: &mut File) {
+        if self.data_dir.is_some() {
+            file.server.data_dir.clone_from(&self.data_dir);
+            file.server.in_memory = false;
+        }
+        if self.in_memory {
+            file.server.in_memory = true;
+            // The flag is over the file; with the flag for a directory beside it, it is a contradiction.
+            file.server.data_dir.clone_from(&self.data_dir);
+        }
+        file.server.insecure_bind |= self.insecure_bind;
+        replace(&mut file.server.listen, self.listen.as_ref());
+        replace(&mut file.server.metrics_listen, self.metrics_listen.as_ref());
+        replace(&mut file.log.level, self.log_level.as_ref());
+        replace(&mut file.telemetry.otlp_endpoint, self.otlp_endpoint.as_ref());
+        if let Some(format) = self.log_format {
+            file.log.format = format;
+        }
+        if self.ready_file.is_some() {
+            file.server.ready_file.clone_from(&self.ready_file);
+        }
+    }
+}
+
+fn replace(value: &mut String, flag: Option<&String>) {
+    if let Some(flag) = flag {
+        value.clone_from(flag);
+    }
+}

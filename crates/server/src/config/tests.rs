@@ -1,0 +1,62 @@
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use super::*;
+use crate::node::Place;
+
+fn check(file: &str, flags: &[&str]) -> Result<Config, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("weft.toml");
+    std::fs::write(&path, file).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    let mut args = vec!["weft-server", "--config", &path];
+    args.extend(flags);
+    Config::load(&Flags::try_parse_from(args).unwrap()).map_err(|error| error.to_string().replace(&path, "FILE"))
+}
+
+#[test]
+fn flags_go_over_the_file() {
+    let config = check("[server]\nlisten = \"127.0.0.1:1\"\nin_memory = true", &["--data-dir", "d"]).unwrap();
+    assert_eq!(config.listen.port(), 1);
+    assert_eq!(config.node.place, Place::Directory(PathBuf::from("d")));
+    let config = check("[server]\ndata_dir = \"e\"", &["--in-memory", "--listen", "127.0.0.1:2"]).unwrap();
+    assert_eq!((config.listen.port(), config.node.place), (2, Place::Memory));
+}
+
+#[test]
+fn an_unknown_key_is_refused_by_name() {
+    let error = check("[server]\nin_memory = true\nlissten = \"x\"", &[]).unwrap_err();
+    assert!(error.contains("unknown field `lissten`"), "{error}");
+    assert!(error.contains("FILE"), "{error}");
+}
+
+#[test]
+fn a_public_address_needs_the_word_insecure() {
+    let error = check("", &["--in-memory", "--listen", "0.0.0.0:7233"]).unwrap_err();
+    assert!(error.contains("--insecure-bind"), "{error}");
+    assert!(check("", &["--in-memory", "--listen", "0.0.0.0:7233", "--insecure-bind"]).is_ok());
+}
+
+#[test]
+fn a_place_must_be_named() {
+    assert!(check("", &[]).unwrap_err().contains("--data-dir DIR"));
+}
+
+#[test]
+fn spans_are_read_and_refused_with_an_example() {
+    let config = check("[workflow]\ntask_timeout = \"1m 30s\"", &["--in-memory"]).unwrap();
+    assert_eq!(config.node.settings.workflow_task_timeout.as_secs(), 90);
+    let error = check("[workflow]\ntask_timeout = \"soon\"", &["--in-memory"]).unwrap_err();
+    assert!(error.contains("write \"10s\""), "{error}");
+    let error = check("[workflow]\ntask_timeout = \"-1s\"", &["--in-memory"]).unwrap_err();
+    assert!(error.contains("negative"), "{error}");
+}
+
+#[test]
+fn what_is_printed_is_what_is_read() {
+    let flags = Flags::try_parse_from(["weft-server", "--in-memory"]).unwrap();
+    let file = File::effective(&flags).unwrap();
+    let printed = toml::to_string(&file).unwrap();
+    assert_eq!(toml::from_str::<File>(&printed).unwrap(), file);
+}

@@ -1,0 +1,174 @@
+//! The server as a whole: a node, its public API and its operations port, started and stopped together.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! use weft_server::{Server, node::Place};
+//!
+//! let server = Server::builder(Place::Memory).listen("127.0.0.1:0".parse()?).start().await?;
+//! println!("connect an SDK to {}", server.address());
+//! server.shutdown().await;
+//! # Ok(()) }
+//! ```
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+use crate::{
+    frontend::Frontend,
+    node::{Node, OpenError, Options, Place, World},
+    operations,
+};
+
+/// How long a stopping server waits for calls that are under way.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// What to start.
+pub struct Builder {
+    options: Options,
+    world: World,
+    listen: SocketAddr,
+    operations: Option<SocketAddr>,
+}
+
+/// A running server. Dropping it does not stop it in order: call [`Server::shutdown`].
+pub struct Server {
+    node: Node,
+    address: SocketAddr,
+    operations: Option<SocketAddr>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(
+        "{address} is in use: another server may be running there; \
+         stop it, or choose another address (port 0 lets the system choose)"
+    )]
+    InUse { address: SocketAddr },
+    #[error("cannot listen on {address}: {error}")]
+    Listen { address: SocketAddr, error: io::Error },
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+impl Builder {
+    /// All options of the node.
+    #[must_use]
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Address of the public API; port 0 lets the system choose.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Address of metrics, health and administration; none by default.
+    #[must_use]
+    pub fn operations(mut self, address: SocketAddr) -> Self {
+        self.operations = Some(address);
+        self
+    }
+
+    /// Another clock, disk or source of chance, for tests.
+    #[must_use]
+    pub fn world(mut self, world: World) -> Self {
+        self.world = world;
+        self
+    }
+
+    /// Opens the data and takes calls.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing is left running.
+    pub async fn start(self) -> Result<Server, StartError> {
+        // The ports first: a taken one is found before the data is touched.
+        let api = listen(self.listen).await?;
+        let operations = match self.operations {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        let address = local(&api, self.listen)?;
+        let operations_address = operations.as_ref().map(|listener| local(listener, self.listen)).transpose()?;
+        let node = Node::open(self.options, self.world).await?;
+        let (stop, stopping) = watch::channel(false);
+        let mut tasks = vec![tokio::spawn(Frontend::new(node.clone()).serve(api, stopping.clone()))];
+        if let Some(listener) = operations {
+            tasks.push(tokio::spawn(operations::serve(node.clone(), listener, stopping)));
+        }
+        Ok(Server { node, address, operations: operations_address, stop, tasks })
+    }
+}
+
+impl Server {
+    /// A server with its data in `place`, on the default port.
+    #[must_use]
+    pub fn builder(place: Place) -> Builder {
+        Builder {
+            options: Options::new(place),
+            world: World::real(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 7233)),
+            operations: None,
+        }
+    }
+
+    /// Where the public API is.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where metrics, health and administration are.
+    #[must_use]
+    pub fn operations(&self) -> Option<SocketAddr> {
+        self.operations
+    }
+
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Waits until the node cannot go on, and says why.
+    pub async fn failed(&self) -> Arc<str> {
+        let clock = self.node.clock();
+        loop {
+            if let Some(fault) = self.node.fault() {
+                return fault;
+            }
+            clock.sleep_until(clock.monotonic() + Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Stops in order: no new calls, long polls answered empty, what is under way written, a checkpoint made.
+    pub async fn shutdown(self) {
+        self.stop.send_replace(true);
+        self.node.stop_polls();
+        let clock = Arc::clone(self.node.clock());
+        let drained = futures::future::join_all(self.tasks);
+        tokio::select! {
+            _ = drained => {}
+            () = clock.sleep_until(clock.monotonic() + DRAIN) => {
+                tracing::warn!("calls were still under way when the server stopped");
+            }
+        }
+        self.node.shutdown().await;
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => StartError::InUse { address },
+        _ => StartError::Listen { address, error },
+    })
+}
+
+fn local(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|error| StartError::Listen { address, error })
+}
