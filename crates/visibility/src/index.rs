@@ -166,6 +166,11 @@ impl Index {
         Ok(Reader::new(Arc::new(Mutex::new(connection))))
     }
 
+    #[cfg(test)]
+    pub(crate) fn execute_for_tests(&self, sql: &str) {
+        self.connection.lock().execute_batch(sql).expect(sql);
+    }
+
     /// Whether readers share the writer's connection, so that more than one is of no use.
     pub(crate) fn is_in_memory(&self) -> bool {
         self.path.is_none()

@@ -2,7 +2,7 @@
 
 use super::ast::{Comparison, Condition, OrderBy, Query, Test, Tree};
 use super::lexer::Word;
-use super::parser::{Name, Raw};
+use super::parser::{Name, Raw, RawTree};
 use super::{Error, literal};
 use crate::attribute::Type;
 use crate::plan::sql::Literal;
@@ -22,7 +22,7 @@ pub(super) fn check(raw: Raw, schema: &Schema) -> Result<Query, Error> {
 }
 
 /// The parser has limited how deep the tree is.
-fn condition(tree: Tree<Name, Word>, schema: &Schema) -> Result<Condition, Error> {
+fn condition(tree: RawTree, schema: &Schema) -> Result<Condition, Error> {
     let each = |parts: Vec<_>| parts.into_iter().map(|part| condition(part, schema)).collect::<Result<Vec<_>, _>>();
     Ok(match tree {
         Tree::All(parts) => Condition::All(each(parts)?),

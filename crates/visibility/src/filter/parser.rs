@@ -14,10 +14,13 @@ pub(super) struct Name {
     pub(super) text: String,
 }
 
+/// A condition as it was written.
+pub(super) type RawTree = Tree<Name, Word>;
+
 /// A query as it was written. `filter` is none when there is none.
 #[derive(Debug)]
 pub(super) struct Raw {
-    pub(super) filter: Option<Tree<Name, Word>>,
+    pub(super) filter: Option<RawTree>,
     pub(super) group_by: Option<Name>,
     pub(super) order_by: Option<(Name, Direction)>,
 }
@@ -74,7 +77,7 @@ struct Parser {
 }
 
 impl Parser {
-    fn any(&mut self, depth: usize) -> Result<Tree<Name, Word>, Error> {
+    fn any(&mut self, depth: usize) -> Result<RawTree, Error> {
         let mut parts = vec![self.all(depth)?];
         while self.keyword("OR") {
             parts.push(self.all(depth)?);
@@ -82,7 +85,7 @@ impl Parser {
         Ok(one_or(parts, Tree::Any))
     }
 
-    fn all(&mut self, depth: usize) -> Result<Tree<Name, Word>, Error> {
+    fn all(&mut self, depth: usize) -> Result<RawTree, Error> {
         let mut parts = vec![self.term(depth)?];
         while self.keyword("AND") {
             parts.push(self.term(depth)?);
@@ -90,7 +93,7 @@ impl Parser {
         Ok(one_or(parts, Tree::All))
     }
 
-    fn term(&mut self, depth: usize) -> Result<Tree<Name, Word>, Error> {
+    fn term(&mut self, depth: usize) -> Result<RawTree, Error> {
         if depth > QUERY_DEPTH_MAX {
             return Err(self.error(format!("more than {QUERY_DEPTH_MAX} parentheses and NOTs inside each other")));
         }
@@ -104,7 +107,7 @@ impl Parser {
         self.condition()
     }
 
-    fn condition(&mut self) -> Result<Tree<Name, Word>, Error> {
+    fn condition(&mut self) -> Result<RawTree, Error> {
         self.conditions += 1;
         if self.conditions > QUERY_CONDITIONS_MAX {
             return Err(self.error(format!("more than {QUERY_CONDITIONS_MAX} conditions")));
@@ -231,11 +234,11 @@ impl Parser {
     }
 }
 
-fn one_or(mut parts: Vec<Tree<Name, Word>>, many: fn(Vec<Tree<Name, Word>>) -> Tree<Name, Word>) -> Tree<Name, Word> {
+fn one_or(mut parts: Vec<RawTree>, many: fn(Vec<RawTree>) -> RawTree) -> RawTree {
     if parts.len() == 1 { parts.swap_remove(0) } else { many(parts) }
 }
 
-fn test(name: Name, test: Test<Word>, negated: bool) -> Tree<Name, Word> {
+fn test(name: Name, test: Test<Word>, negated: bool) -> RawTree {
     let test = Tree::Test(name, test);
     if negated { Tree::Not(Box::new(test)) } else { test }
 }

@@ -25,8 +25,8 @@ impl Cursor {
         let mut bytes = vec![VERSION];
         match &self.sort {
             None => bytes.push(0),
-            // Bytes are run ids, whose text sorts alike.
-            Some(Literal::Null) => bytes.push(1),
+            // Nothing sorts by bytes.
+            Some(Literal::Null | Literal::Bytes(_)) => bytes.push(1),
             Some(Literal::Int(value)) => {
                 bytes.push(2);
                 bytes.extend(value.to_be_bytes());
@@ -36,7 +36,6 @@ impl Cursor {
                 bytes.extend(value.to_bits().to_be_bytes());
             }
             Some(Literal::Text(text)) => put_text(text, &mut bytes),
-            Some(Literal::Bytes(run)) => put_text(&unpacked(run), &mut bytes),
         }
         bytes.extend(self.key.closed.to_be_bytes());
         bytes.extend(self.key.start.to_be_bytes());
@@ -48,7 +47,7 @@ impl Cursor {
         bytes
     }
 
-    pub(super) fn decode(bytes: &[u8], run_ids: bool) -> Result<Self, Error> {
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let mut input = Input(bytes);
         if input.take()? != [VERSION] {
             return Err(Error::Token("unknown version"));
@@ -60,8 +59,7 @@ impl Cursor {
             [3] => Some(Literal::Real(f64::from_bits(u64::from_be_bytes(input.take()?)))),
             [4] => {
                 let length = u32::from_be_bytes(input.take()?);
-                let text = input.text(usize::try_from(length).unwrap_or(usize::MAX))?;
-                Some(if run_ids { packed(&text) } else { Literal::Text(text) })
+                Some(Literal::Text(input.text(usize::try_from(length).unwrap_or(usize::MAX))?))
             }
             [_] => return Err(Error::Token("unknown kind of order")),
         };
@@ -118,11 +116,11 @@ mod tests {
         for sort in kinds {
             let cursor = cursor(sort);
             let bytes = cursor.encode();
-            assert_eq!(Cursor::decode(&bytes, false).expect("our own"), cursor);
+            assert_eq!(Cursor::decode(&bytes).expect("our own"), cursor);
             for end in 0..bytes.len() - 1 {
-                assert!(Cursor::decode(&bytes[..end], false).is_err());
+                assert!(Cursor::decode(&bytes[..end]).is_err());
             }
         }
-        assert!(Cursor::decode(&[2, 0], false).is_err());
+        assert!(Cursor::decode(&[2, 0]).is_err());
     }
 }

@@ -115,11 +115,7 @@ struct Found {
 }
 
 fn cursor(token: &[u8], order: Option<&OrderBy>) -> Result<Cursor, Error> {
-    let run_ids = matches!(
-        order.map(|order| &order.field),
-        Some(Field::System(System::RunId | System::ParentRunId | System::RootRunId))
-    );
-    let cursor = Cursor::decode(token, run_ids)?;
+    let cursor = Cursor::decode(token)?;
     if cursor.sort.is_some() == order.is_some() {
         Ok(cursor)
     } else {

@@ -116,12 +116,7 @@ impl Writer<'_> {
         match self.known(namespace, &run)? {
             None => self.insert(group, namespace, record, &run),
             Some(known) if same_identity(&known, record) => {
-                let has = if known.attributes == record.search_attributes {
-                    // Most changes leave them alone, and a run without any is most of them.
-                    entries(&known.attributes)
-                } else {
-                    entries(&record.search_attributes)
-                };
+                let has = entries(&record.search_attributes);
                 let place = place(namespace, record, &has);
                 if place.space != known.place.space {
                     self.remove(&known, &run)?;
@@ -190,18 +185,21 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// SQLite touches every index of a column that is named, changed or not, so only what can change is named.
+    /// SQLite touches every index of a column that is set, changed or not, so only what changes is set. Both statements
+    /// take the same values: the first asks for the status and close time that the second sets.
     fn update(&mut self, group: u32, known: &Known, record: &Record, place: &Place) -> Result<(), Error> {
         let status = record.status.number();
-        if (status, place.closed) != (known.status, known.place.closed) {
-            let sql = "UPDATE runs SET status = ?, closed = ? WHERE row = ?";
-            self.transaction.prepare_cached(sql)?.execute(params![status, place.closed, known.row])?;
-            self.count(place.space, &record.workflow_type, known.status, -1);
-            self.count(place.space, &record.workflow_type, status, 1);
-        }
-        let sql = "UPDATE runs SET execution = ?, history_length = ?, history_size = ?, transitions = ?, grp = ?, \
-                   task_queue = ?, attributes = ?, memo = ? WHERE row = ?";
+        let stays = (status, place.closed) == (known.status, known.place.closed);
+        let sql = if stays {
+            "UPDATE runs SET execution = ?3, history_length = ?4, history_size = ?5, transitions = ?6, grp = ?7, \
+             task_queue = ?8, attributes = ?9, memo = ?10 WHERE row = ?11 AND ?1 = status AND ?2 = closed"
+        } else {
+            "UPDATE runs SET status = ?1, closed = ?2, execution = ?3, history_length = ?4, history_size = ?5, \
+             transitions = ?6, grp = ?7, task_queue = ?8, attributes = ?9, memo = ?10 WHERE row = ?11"
+        };
         self.transaction.prepare_cached(sql)?.execute(params![
+            status,
+            place.closed,
             record.execution_time,
             record.history_length,
             record.history_size_bytes,
@@ -212,6 +210,10 @@ impl Writer<'_> {
             record.memo,
             known.row,
         ])?;
+        if !stays {
+            self.count(place.space, &record.workflow_type, known.status, -1);
+            self.count(place.space, &record.workflow_type, status, 1);
+        }
         Ok(())
     }
 

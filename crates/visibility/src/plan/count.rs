@@ -19,13 +19,13 @@ pub(crate) fn count(query: &Query, namespace: i64) -> CountPlan {
         Some(field) => sql.append(expression(field)),
         None => sql.push("NULL"),
     }
-    sql.push(if tallied { ", sum(r.count) AS n FROM tallies r" } else { ", count(*) AS n FROM runs r" });
-    sql.push(" WHERE ");
     if tallied {
-        sql.with("r.space = ? AND (", Literal::Int(super::space(namespace, false)));
+        sql.push(", sum(r.count) AS n FROM tallies r");
+        sql.with(" WHERE r.space = ? AND (", Literal::Int(super::space(namespace, false)));
         render(&query.filter, &mut sql);
         sql.push(")");
     } else {
+        sql.push(", count(*) AS n");
         matching(query, &constraints(&query.filter), namespace, &mut sql);
     }
     sql.push(if query.group_by.is_some() { " GROUP BY 1 ORDER BY n DESC, 1" } else { "" });

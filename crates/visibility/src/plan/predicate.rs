@@ -37,6 +37,15 @@ pub(super) fn expression(field: &Field) -> Sql {
     }
 }
 
+/// Like [`expression`], as it sorts: run ids by their text.
+pub(super) fn sortable(field: &Field) -> Sql {
+    let value = expression(field);
+    match field {
+        Field::System(System::RunId | System::ParentRunId | System::RootRunId) => Sql::of(&unpacked_sql(&value.text)),
+        Field::System(_) | Field::Attribute { .. } => value,
+    }
+}
+
 /// The number under which values of a search attribute are indexed; NULL if there are none yet.
 pub(super) fn field_number(name: &str, kind: Type) -> Sql {
     let mut sql = Sql::of("(SELECT number FROM fields WHERE ");
