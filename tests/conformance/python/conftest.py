@@ -47,6 +47,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    session.config.pool.end()
     session.config.pool.recording.save(session.config.pool.passed)
 
 

@@ -199,7 +199,7 @@ async def test_an_activity_times_out_before_it_starts(s: Scenario):
 
 
 async def test_an_activity_times_out_over_all_its_attempts(s: Scenario):
-    await time_out(s, True, "SCHEDULE_TO_CLOSE", schedule_to_close_timeout=1, start_to_close_timeout=None)
+    await time_out(s, True, "SCHEDULE_TO_CLOSE", schedule_to_close_timeout=4, start_to_close_timeout=None)
 
 
 async def test_an_activity_that_stops_beating_times_out(s: Scenario):
@@ -211,7 +211,7 @@ async def test_an_activity_without_time_for_another_attempt_tells_its_last_failu
     await s.start_raw()
     await raw.step(
         schedule_activity(
-            "a", s.queue, schedule_to_close_timeout=2, retry_policy=RawRetryPolicy(initial_interval=seconds(30))
+            "a", s.queue, schedule_to_close_timeout=8, retry_policy=RawRetryPolicy(initial_interval=seconds(30))
         )
     )
     task = await raw.poll_activity()
@@ -245,7 +245,7 @@ class Resuming:
         return await workflow.execute_activity(
             resumable,
             start_to_close_timeout=timedelta(seconds=30),
-            heartbeat_timeout=timedelta(seconds=1),
+            heartbeat_timeout=timedelta(seconds=2),
             retry_policy=QUICK,
         )
 
@@ -256,7 +256,7 @@ async def test_heartbeat_details_reach_the_next_attempt(s: Scenario):
         assert await handle.result() == "resumed from page 7"
     events = await s.assert_history(handle, ONE_ACTIVITY)
     started = events[5].activity_task_started_event_attributes
-    assert started.attempt == 2
+    assert started.attempt >= 2
     assert started.last_failure.timeout_failure_info.timeout_type == enums.TimeoutType.TIMEOUT_TYPE_HEARTBEAT
     await s.refused(s.raw().heartbeat(b"garbage"), "INVALID_ARGUMENT")
 
@@ -428,12 +428,19 @@ async def test_a_large_part_of_the_activities_may_run_at_once(s: Scenario):
     events = await s.events()
     names = types(events)
     assert names.count("ActivityTaskCompleted") == names.count("ActivityTaskStarted") == 50
-    assert names[:4] == ["WorkflowExecutionStarted", *TASK.split(", ")] and names[4:54] == ["ActivityTaskScheduled"] * 50
+    assert (
+        names[:4] == ["WorkflowExecutionStarted", *TASK.split(", ")] and names[4:54] == ["ActivityTaskScheduled"] * 50
+    )
     scheduled = {e.activity_task_completed_event_attributes.scheduled_event_id for e in events} - {0}
     assert scheduled == set(range(5, 55))
     # How the results share workflow tasks is a matter of timing; that nothing else is written is not.
     await s.assert_history(handle, ", ".join(names))
-    assert set(names) == {"WorkflowExecutionStarted", "WorkflowExecutionCompleted", *TASK.split(", "), *ACTIVITY.split(", ")}
+    assert set(names) == {
+        "WorkflowExecutionStarted",
+        "WorkflowExecutionCompleted",
+        *TASK.split(", "),
+        *ACTIVITY.split(", "),
+    }
     await s.refused(handle.terminate(), "NOT_FOUND", "workflow execution already completed")
 
 
@@ -519,7 +526,12 @@ async def test_timeouts_of_an_activity_are_filled_in(s: Scenario):
     events = await s.assert_history(s.id(), f"WorkflowExecutionStarted, {TASK}, ActivityTaskScheduled*3")
     for event in events[4:]:
         attributes = event.activity_task_scheduled_event_attributes
-        names = ("schedule_to_close_timeout", "schedule_to_start_timeout", "start_to_close_timeout", "heartbeat_timeout")
+        names = (
+            "schedule_to_close_timeout",
+            "schedule_to_start_timeout",
+            "start_to_close_timeout",
+            "heartbeat_timeout",
+        )
         s.same(attributes.activity_id, [getattr(attributes, name).ToSeconds() for name in names])
     await s.refused(raw.poll_activity_once(seconds=1), "FAILED_PRECONDITION")
     await s.refused(raw.poll_once(seconds=1), "FAILED_PRECONDITION")

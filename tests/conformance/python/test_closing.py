@@ -68,7 +68,7 @@ class StopsPolitely:
 
 async def test_a_run_that_takes_too_long_times_out(s: Scenario):
     async with s.worker(Forever):
-        handle = await s.start(Forever.run, run_timeout=timedelta(seconds=1))
+        handle = await s.start(Forever.run, run_timeout=timedelta(seconds=3))
         try:
             await handle.result()
             raise AssertionError("the workflow did not time out")
@@ -83,7 +83,7 @@ async def test_a_run_that_takes_too_long_times_out(s: Scenario):
 async def test_the_execution_timeout_covers_all_runs(s: Scenario):
     raw = s.raw()
     first = await s.start_raw(
-        workflow_execution_timeout=seconds(3),
+        workflow_execution_timeout=seconds(6),
         workflow_run_timeout=seconds(600),
         retry_policy=RawRetryPolicy(initial_interval=seconds(0.1), backoff_coefficient=1.0),
     )
@@ -100,7 +100,7 @@ async def test_the_execution_timeout_covers_all_runs(s: Scenario):
         s.id(), f"WorkflowExecutionStarted, {TASK}, TimerStarted, WorkflowExecutionTimedOut"
     )
     started = events[0].workflow_execution_started_event_attributes
-    assert started.workflow_run_timeout == Duration(seconds=3), "a run cannot be longer than the execution"
+    assert started.workflow_run_timeout == Duration(seconds=6), "a run cannot be longer than the execution"
     s.same("retry state", RetryState.Name(events[-1].workflow_execution_timed_out_event_attributes.retry_state))
     assert not events[-1].workflow_execution_timed_out_event_attributes.new_execution_run_id
     await s.refused(s.signal_raw("late"), "NOT_FOUND", "workflow execution already completed")
@@ -153,10 +153,10 @@ async def test_a_retry_ends_with_its_policy(s: Scenario):
         await s.start_raw(s.id(suffix), retry_policy=policy)
         for cause in causes:
             await raw.step(fail_workflow(failure(type=cause)))
-        events = await s.assert_history(
-            s.id(suffix), f"WorkflowExecutionStarted, {TASK}, WorkflowExecutionFailed"
+        events = await s.assert_history(s.id(suffix), f"WorkflowExecutionStarted, {TASK}, WorkflowExecutionFailed")
+        assert events[-1].workflow_execution_failed_event_attributes.retry_state == RetryState.Value(
+            f"RETRY_STATE_{state}"
         )
-        assert events[-1].workflow_execution_failed_event_attributes.retry_state == RetryState.Value(f"RETRY_STATE_{state}")
     await s.refused(s.signal_raw("late", s.id("type")), "NOT_FOUND", "workflow execution already completed")
 
 
@@ -178,9 +178,7 @@ async def test_a_cron_workflow_runs_again_and_again(s: Scenario):
     assert started.initiator == Initiator.CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE
     assert started.last_completion_result == payloads("one")
     await raw.complete(task, fail_workflow(failure("bad day")))
-    events = await s.assert_history(
-        s.id(), f"WorkflowExecutionStarted, {TASK}, WorkflowExecutionFailed", second
-    )
+    events = await s.assert_history(s.id(), f"WorkflowExecutionStarted, {TASK}, WorkflowExecutionFailed", second)
     third = events[-1].workflow_execution_failed_event_attributes.new_execution_run_id
     s.same("retry state", RetryState.Name(events[-1].workflow_execution_failed_event_attributes.retry_state))
     started = (await s.events(run_id=third))[0].workflow_execution_started_event_attributes
@@ -206,7 +204,7 @@ async def test_a_workflow_continues_as_new(s: Scenario):
         handle = await s.start(CountDown.run, 2, memo={"left": 2}, execution_timeout=timedelta(seconds=50))
         assert await handle.result() == "lift-off"
     run_id = first = handle.first_execution_run_id
-    for left in (2, 1):
+    for _ in range(2):
         events = await s.assert_history(
             handle.id, f"WorkflowExecutionStarted, {TASK}, WorkflowExecutionContinuedAsNew", run_id
         )
@@ -353,9 +351,7 @@ async def test_terminate_names_a_chain_by_its_first_run(s: Scenario):
     events = await s.events()
     assert events[-1].workflow_execution_terminated_event_attributes.reason == "the chain"
     assert events[0].workflow_execution_started_event_attributes.first_execution_run_id == first.run_id
-    await s.assert_history(
-        s.id(), f"WorkflowExecutionStarted, {TASK}, WorkflowExecutionContinuedAsNew", first.run_id
-    )
+    await s.assert_history(s.id(), f"WorkflowExecutionStarted, {TASK}, WorkflowExecutionContinuedAsNew", first.run_id)
 
 
 async def test_nothing_happens_after_the_end(s: Scenario):

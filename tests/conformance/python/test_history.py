@@ -108,9 +108,7 @@ async def test_the_close_event_is_waited_for(s: Scenario):
     # The SDK follows the chain from the first run to the last.
     handle = s.client.get_workflow_handle(s.id(), run_id=start.run_id)
     assert await handle.result() == "second run"
-    await s.assert_history(
-        s.id(), f"WorkflowExecutionStarted, {TASK}, WorkflowExecutionContinuedAsNew", start.run_id
-    )
+    await s.assert_history(s.id(), f"WorkflowExecutionStarted, {TASK}, WorkflowExecutionContinuedAsNew", start.run_id)
     await s.assert_history(s.id(), f"WorkflowExecutionStarted, {TASK}, WorkflowExecutionCompleted")
     await s.refused(get(s, run_id="not-a-uuid", history_event_filter_type=CLOSE_EVENT), "INVALID_ARGUMENT")
 

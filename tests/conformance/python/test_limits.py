@@ -214,6 +214,8 @@ async def test_200_workflows_run_at_once(s: Scenario):
     await s.refused(handles[0].signal("late"), "NOT_FOUND", "workflow execution already completed")
 
     async def counted() -> bool:
-        return (await s.client.count_workflows(f"TaskQueue = '{s.queue}' AND ExecutionStatus = 'Completed'")).count == 200
+        return (
+            await s.client.count_workflows(f"TaskQueue = '{s.queue}' AND ExecutionStatus = 'Completed'")
+        ).count == 200
 
     await s.until(counted, "visibility to count them")

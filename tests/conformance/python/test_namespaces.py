@@ -75,8 +75,12 @@ async def test_a_namespace_is_registered_and_used(s: Scenario):
 
 
 async def test_a_namespace_that_makes_no_sense_is_refused(s: Scenario):
-    await s.refused(register(s, f"ns-{s.nonce}", workflow_execution_retention_period=Duration(seconds=60)), "INVALID_ARGUMENT")
-    await s.refused(register(s, f"ns-{s.nonce}", workflow_execution_retention_period=Duration(seconds=-60)), "INVALID_ARGUMENT")
+    await s.refused(
+        register(s, f"ns-{s.nonce}", workflow_execution_retention_period=Duration(seconds=60)), "INVALID_ARGUMENT"
+    )
+    await s.refused(
+        register(s, f"ns-{s.nonce}", workflow_execution_retention_period=Duration(seconds=-60)), "INVALID_ARGUMENT"
+    )
     await s.refused(
         s.service.register_namespace(ws.RegisterNamespaceRequest(namespace=f"ns-{s.nonce}")), "INVALID_ARGUMENT"
     )

@@ -105,9 +105,7 @@ async def test_the_reuse_policy_decides_about_a_closed_workflow(s: Scenario):
         "ALREADY_EXISTS",
         detail="WorkflowExecutionAlreadyStartedFailure",
     )
-    assert refusal.message.startswith(
-        "Workflow execution already finished successfully. WorkflowId: "
-    ), refusal.message
+    assert refusal.message.startswith("Workflow execution already finished successfully. WorkflowId: "), refusal.message
     second = await s.start_raw()
     await raw.step(fail_workflow())
     third = await s.start_raw(workflow_id_reuse_policy=failed_only)
@@ -242,9 +240,7 @@ async def test_signal_with_start_during_a_start_delay(s: Scenario):
     await s.signal_raw("plain")
     await s.assert_history(s.id(), "WorkflowExecutionStarted, WorkflowExecutionSignaled*2")
     assert not (await signal_with_start(s)).started
-    await s.assert_history(
-        s.id(), "WorkflowExecutionStarted, WorkflowExecutionSignaled*3, WorkflowTaskScheduled"
-    )
+    await s.assert_history(s.id(), "WorkflowExecutionStarted, WorkflowExecutionSignaled*3, WorkflowTaskScheduled")
     await s.refused(
         signal_with_start(s, workflow_id=s.id("cron"), workflow_start_delay=seconds(1), cron_schedule="@hourly"),
         "INVALID_ARGUMENT",
@@ -294,8 +290,6 @@ async def test_a_run_id_that_is_no_uuid_is_refused(s: Scenario):
     await s.start_raw()
     await s.refused(s.describe(run_id="not-a-uuid"), "INVALID_ARGUMENT")
     await s.refused(s.events(run_id="not-a-uuid"), "INVALID_ARGUMENT")
-    await s.refused(
-        s.signal_raw("x", workflow_execution=execution(s.id(), "not-a-uuid")), "INVALID_ARGUMENT"
-    )
+    await s.refused(s.signal_raw("x", workflow_execution=execution(s.id(), "not-a-uuid")), "INVALID_ARGUMENT")
     await s.refused(s.describe(run_id=str(uuid.uuid4())), "NOT_FOUND", detail="NotFoundFailure")
     await s.assert_history(s.id(), "WorkflowExecutionStarted, WorkflowTaskScheduled")

@@ -59,7 +59,7 @@ async def test_executions_are_found_by_their_attributes(s: Scenario):
         f"WorkflowId NOT STARTS_WITH '{s.id('completed')}'": [e for e in everything if not e.startswith("completed")],
         f"RunId = '{run_id}'": ["failed"],
         "WorkflowType = 'Other'": ["failed"],
-        "WorkflowType = \"Other\"": ["failed"],
+        'WorkflowType = "Other"': ["failed"],
         "`WorkflowType` = 'Other'": ["failed"],
         "NOT WorkflowType = 'Raw'": ["failed"],
         "CloseTime IS NULL": ["running"],
@@ -92,9 +92,7 @@ async def test_lists_come_in_pages_newest_first(s: Scenario):
     mine = await population(s)
     ids, token, pages = [], b"", 0
     while True:
-        page = await s.service.list_workflow_executions(
-            list_request(s, query=mine, page_size=2, next_page_token=token)
-        )
+        page = await s.service.list_workflow_executions(list_request(s, query=mine, page_size=2, next_page_token=token))
         assert len(page.executions) <= 2
         ids += [e.execution.workflow_id.removeprefix(s.id() + "-") for e in page.executions]
         pages += 1
@@ -111,7 +109,9 @@ async def test_lists_come_in_pages_newest_first(s: Scenario):
     assert (info.type.name, info.task_queue, info.history_length) == ("Other", s.queue, 5)
     assert info.close_time.ToNanoseconds() >= info.start_time.ToNanoseconds() > 0
     # Temporal's SQL store stumbles over such a token and says UNKNOWN; Weft is to say what is wrong.
-    refusal = await error_of(s.service.list_workflow_executions(list_request(s, query=mine, next_page_token=b"garbage")))
+    refusal = await error_of(
+        s.service.list_workflow_executions(list_request(s, query=mine, next_page_token=b"garbage"))
+    )
     assert refusal.status.name == ("UNKNOWN" if s.launch.is_oracle else "INVALID_ARGUMENT"), refusal.message
     await s.refused(
         s.service.list_workflow_executions(list_request(s, query="Nonsense = 1")), "INVALID_ARGUMENT", own_words=True
@@ -136,7 +136,9 @@ async def test_a_filter_that_makes_no_sense_is_refused(s: Scenario):
         "WorkflowType IN ()",
         "((WorkflowType = 'a')",
     ):
-        await s.refused(s.service.list_workflow_executions(list_request(s, query=query)), "INVALID_ARGUMENT", own_words=True)
+        await s.refused(
+            s.service.list_workflow_executions(list_request(s, query=query)), "INVALID_ARGUMENT", own_words=True
+        )
     await s.refused(
         s.service.list_workflow_executions(ws.ListWorkflowExecutionsRequest(namespace="nowhere-" + s.nonce)),
         "NOT_FOUND",

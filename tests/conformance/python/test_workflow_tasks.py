@@ -19,7 +19,6 @@ from harness.raw import (
     cancel_timer,
     complete_workflow,
     execution,
-    fail_workflow,
     marker,
     payload,
     schedule_activity,
@@ -275,9 +274,7 @@ async def test_what_comes_during_a_task_is_written_after_it(s: Scenario):
         f" {TASK}, WorkflowExecutionCompleted",
     )
     assert events[11].workflow_execution_signaled_event_attributes.signal_name == "second"
-    await s.refused(
-        raw.complete_activity(activity.task_token, "again"), "NOT_FOUND", detail="NotFoundFailure"
-    )
+    await s.refused(raw.complete_activity(activity.task_token, "again"), "NOT_FOUND", detail="NotFoundFailure")
 
 
 async def test_a_new_task_can_come_back_with_the_answer(s: Scenario):
@@ -342,7 +339,8 @@ async def test_a_task_token_fences(s: Scenario):
     # here, so that both servers refuse.
     await s.refused(raw.complete(task, start_timer("u", 1)), "NOT_FOUND", "Workflow task not found.", "NotFoundFailure")
     await s.assert_history(
-        s.id(), f"WorkflowExecutionStarted, {TASK}, TimerStarted, TimerFired, WorkflowTaskScheduled, WorkflowTaskStarted"
+        s.id(),
+        f"WorkflowExecutionStarted, {TASK}, TimerStarted, TimerFired, WorkflowTaskScheduled, WorkflowTaskStarted",
     )
 
 
@@ -374,6 +372,7 @@ NONSENSE = {
         fail_workflow_execution_command_attributes=command.FailWorkflowExecutionCommandAttributes(),
     ),
 }
+
 
 async def test_commands_that_make_no_sense_fail_their_task(s: Scenario):
     """Each gets its own workflow; the task fails with its cause, the worker is told, and nothing of the commands stays."""
@@ -437,7 +436,7 @@ async def test_a_long_history_asks_for_continue_as_new(s: Scenario):
         assert not started.suggest_continue_as_new
         markers = [marker(f"m-{batch}-{n}") for n in range(1030)]
         task = (await raw.complete(task, *markers, force_new=True, return_new=True, sticky=10)).workflow_task
-        await raw._read_rest(task)
+        await raw.read_rest(task)
     assert task.history.events[-1].workflow_task_started_event_attributes.suggest_continue_as_new
     await s.refused(raw.complete(task.task_token + b"x", complete_workflow()), "INVALID_ARGUMENT")
     await s.service.reset_sticky_task_queue(

@@ -41,7 +41,9 @@ def compare(actual: list[str], expected: list[str]) -> None:
     for index in range(max(len(actual), len(expected))):
         got = actual[index] if index < len(actual) else "(nothing)"
         want = expected[index] if index < len(expected) else "(nothing)"
-        lines.append(f"{' ' if got == want else '!'} {index + 1:4} {got:42} {'' if got == want else 'expected ' + want}")
+        lines.append(
+            f"{' ' if got == want else '!'} {index + 1:4} {got:42} {'' if got == want else 'expected ' + want}"
+        )
     raise AssertionError("the history is not as expected:\n" + "\n".join(lines[:120]))
 
 

@@ -7,6 +7,7 @@ The first item starts the loop; every item then waits for its own scenario. A sc
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import threading
 import time
@@ -32,6 +33,7 @@ class Pool:
         self.outcomes: dict[str, Future[None]] = {}
         self.seconds: dict[str, float] = {}
         self.thread: threading.Thread | None = None
+        self.everything: tuple[asyncio.AbstractEventLoop, asyncio.Task[None]] | None = None
 
     def run(self, item: pytest.Function, items: list[pytest.Function]) -> None:
         """Blocks until the scenario of `item` has ended and raises what it raised."""
@@ -41,9 +43,24 @@ class Pool:
             self.thread.start()
         self.outcomes[item.nodeid].result()
 
+    def end(self) -> None:
+        """Stops what still runs, which is nothing unless pytest was told to give up early, and takes the servers down."""
+        if self.thread is None:
+            return
+        if self.everything is not None:
+            loop, task = self.everything
+            with contextlib.suppress(RuntimeError):  # the loop may have closed by itself meanwhile
+                loop.call_soon_threadsafe(task.cancel)
+        self.thread.join()
+
     def _main(self, items: list[pytest.Function]) -> None:
+        async def main() -> None:
+            task = asyncio.ensure_future(self._run_all(items))
+            self.everything = (asyncio.get_running_loop(), task)
+            await task
+
         try:
-            asyncio.run(self._run_all(items))
+            asyncio.run(main())
         except BaseException as error:
             for outcome in self.outcomes.values():
                 if not outcome.done():

@@ -65,7 +65,9 @@ def cancel_workflow() -> command.Command:
 
 def continue_as_new(**fields: Any) -> command.Command:
     attributes = command.ContinueAsNewWorkflowExecutionCommandAttributes(**fields)
-    return _command("continue_as_new_workflow_execution", continue_as_new_workflow_execution_command_attributes=attributes)
+    return _command(
+        "continue_as_new_workflow_execution", continue_as_new_workflow_execution_command_attributes=attributes
+    )
 
 
 def start_timer(timer_id: str, after: float) -> command.Command:
@@ -74,7 +76,9 @@ def start_timer(timer_id: str, after: float) -> command.Command:
 
 
 def cancel_timer(timer_id: str) -> command.Command:
-    return _command("cancel_timer", cancel_timer_command_attributes=command.CancelTimerCommandAttributes(timer_id=timer_id))
+    return _command(
+        "cancel_timer", cancel_timer_command_attributes=command.CancelTimerCommandAttributes(timer_id=timer_id)
+    )
 
 
 def marker(name: str, **details: Any) -> command.Command:
@@ -110,7 +114,9 @@ def upsert_search_attributes(**values: Payload) -> command.Command:
     attributes = command.UpsertWorkflowSearchAttributesCommandAttributes()
     for name, value in values.items():
         attributes.search_attributes.indexed_fields[name].CopyFrom(value)
-    return _command("upsert_workflow_search_attributes", upsert_workflow_search_attributes_command_attributes=attributes)
+    return _command(
+        "upsert_workflow_search_attributes", upsert_workflow_search_attributes_command_attributes=attributes
+    )
 
 
 def upsert_memo(**values: Payload) -> command.Command:
@@ -152,11 +158,11 @@ class RawWorker:
         while time.monotonic() < deadline:
             task = await self.poll_once(sticky)
             if task.task_token:
-                await self._read_rest(task)
+                await self.read_rest(task)
                 return task
         raise AssertionError(f"no workflow task came on {self.queue} within {POLL_SECONDS} s")
 
-    async def _read_rest(self, task: ws.PollWorkflowTaskQueueResponse) -> None:
+    async def read_rest(self, task: ws.PollWorkflowTaskQueueResponse) -> None:
         while task.next_page_token:
             page = await self.service.get_workflow_execution_history(
                 ws.GetWorkflowExecutionHistoryRequest(

@@ -42,9 +42,7 @@ class Launch:
             return WeftServer(self.server_bin, self.server_args)
         if self.oracle_bin:
             return OracleServer(self.oracle_bin, self.server_args, in_memory=not to_be_killed)
-        raise AssertionError(
-            "this scenario kills its server: run the suite with --server-bin or --oracle-bin"
-        )
+        raise AssertionError("this scenario kills its server: run the suite with --server-bin or --oracle-bin")
 
 
 class Server:
@@ -62,9 +60,7 @@ class Server:
     async def start(self) -> None:
         self.starts += 1
         with open(self.directory / "server.log", "ab") as log:
-            self.process = subprocess.Popen(
-                self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL
-            )
+            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + READY_SECONDS
         while not await self.is_ready():
             if self.process.poll() is not None:
