@@ -9,7 +9,7 @@ mod span;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-pub use file::File;
+pub use file::{File, LogFormat};
 pub use flags::Flags;
 
 use crate::node::Options;

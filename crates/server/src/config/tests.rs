@@ -1,3 +1,5 @@
+//! How file, variables and flags become a configuration, and what is refused.
+
 use std::path::PathBuf;
 
 use clap::Parser;

@@ -1,0 +1,106 @@
+//! The operations port: `/metrics` for Prometheus, `/healthz` with reasons, and what `wfctl` asks of one node.
+//!
+//! Invariant: nothing here changes a workflow; the one thing that changes anything lifts a quarantine.
+
+mod admin;
+mod metrics;
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body_util::Full;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpListener, sync::watch};
+
+use crate::node::Node;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+/// The version of Prometheus' text format.
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// One answer.
+pub(crate) struct Answer {
+    status: StatusCode,
+    content_type: &'static str,
+    body: String,
+}
+
+/// Serves until the node stops.
+pub(crate) async fn serve(node: Node, listener: TcpListener, mut stopping: watch::Receiver<bool>) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        };
+        // A connection that failed before it began concerns its caller only.
+        let Ok((stream, _)) = accepted else { continue };
+        let node = node.clone();
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let node = node.clone();
+                async move { Ok::<_, Infallible>(respond(&node, request).await) }
+            });
+            if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
+                tracing::debug!(%error, "a connection to the operations port ended early");
+            }
+        });
+    }
+}
+
+async fn respond(node: &Node, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let answer = match (request.method(), request.uri().path()) {
+        (&Method::GET, "/metrics") => Answer::new(StatusCode::OK, PROMETHEUS, metrics::text(node)),
+        (&Method::GET, "/healthz") => health(node),
+        (&Method::GET, "/admin/status") => admin::status(node),
+        (&Method::GET, "/admin/quarantine") => admin::quarantine(node),
+        (&Method::POST, "/admin/quarantine/clear") => admin::clear(node, request.uri().query().unwrap_or("")).await,
+        (_, path) => Answer::new(
+            StatusCode::NOT_FOUND,
+            TEXT,
+            format!("nothing at {path}: try GET /metrics, /healthz, /admin/status or /admin/quarantine\n"),
+        ),
+    };
+    answer.into_response()
+}
+
+fn health(node: &Node) -> Answer {
+    let mut reasons = Vec::new();
+    if let Some(fault) = node.fault() {
+        reasons.push(format!("the node cannot go on: {fault}"));
+    }
+    let waiting: Vec<_> = node.shards().iter().filter(|shard| !shard.is_ready()).map(|shard| shard.id().0).collect();
+    if !waiting.is_empty() {
+        reasons.push(format!("shards without a ready leader: {waiting:?}"));
+    }
+    if !node.wal().room() {
+        reasons.push("the disk is nearly full: writes are refused".to_owned());
+    }
+    if *node.stopping().borrow() {
+        reasons.push("the server is stopping".to_owned());
+    }
+    if reasons.is_empty() {
+        Answer::new(StatusCode::OK, TEXT, "ok\n".to_owned())
+    } else {
+        Answer::new(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{}\n", reasons.join("\n")))
+    }
+}
+
+impl Answer {
+    fn new(status: StatusCode, content_type: &'static str, body: String) -> Self {
+        Self { status, content_type, body }
+    }
+
+    fn json(status: StatusCode, value: &serde_json::Value) -> Self {
+        Self::new(status, JSON, format!("{value}\n"))
+    }
+
+    fn into_response(self) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::new(Bytes::from(self.body)));
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static(self.content_type));
+        response
+    }
+}
