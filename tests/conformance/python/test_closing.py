@@ -358,7 +358,7 @@ async def test_nothing_happens_after_the_end(s: Scenario):
     """Timers and activities of a closed run are gone."""
     raw = s.raw()
     await s.start_raw()
-    await raw.step(start_timer("t", 1), schedule_activity("a", s.queue), schedule_activity("b", s.queue))
+    await raw.step(start_timer("t", 5), schedule_activity("a", s.queue), schedule_activity("b", s.queue))
     running = await raw.poll_activity()
     await s.signal_raw("end")
     await raw.step(complete_workflow("end"))
@@ -366,7 +366,7 @@ async def test_nothing_happens_after_the_end(s: Scenario):
     await s.refused(raw.heartbeat(running.task_token), "NOT_FOUND", detail="NotFoundFailure")
     # A later timer of another workflow shows that the time of this one has passed.
     await s.start_raw(s.id("later"))
-    await raw.step(start_timer("t", 1.5))
+    await raw.step(start_timer("t", 5.5))
     await s.until_event("TimerFired", s.id("later"))
     expected = (
         f"WorkflowExecutionStarted, {TASK}, TimerStarted, ActivityTaskScheduled*2, WorkflowExecutionSignaled, {TASK},"
