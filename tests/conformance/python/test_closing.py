@@ -231,7 +231,11 @@ async def test_continue_as_new_inherits_what_it_does_not_say(s: Scenario):
     raw = s.raw()
     first = await s.start_raw(workflow_run_timeout=seconds(77), workflow_task_timeout=seconds(7))
     task = await raw.poll()
-    await s.refused(raw.complete(task, continue_as_new(workflow_run_timeout=Duration(seconds=-1))), "INVALID_ARGUMENT")
+    await s.refused(
+        raw.complete(task, continue_as_new(workflow_run_timeout=Duration(seconds=-1))),
+        "INVALID_ARGUMENT",
+        own_words=True,
+    )
     await raw.step(continue_as_new(input=payloads("next")))
     events = await s.assert_history(
         s.id(),
