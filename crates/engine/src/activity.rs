@@ -95,18 +95,18 @@ pub(crate) fn give_back(
     let mut run = change.run(&token.run).ok_or(Refusal::ActivityNotFound)?;
     let activity = named(&run, token).ok_or(Refusal::ActivityNotFound)?;
     match &activity.stage {
-        ActivityStage::Started { request: of, .. } if of == request => {}
+        ActivityStage::Started { request: of, offered_at, .. } if of == request => {
+            offer(&mut run, token.scheduled_event_id, *offered_at);
+            Ok(Answer::Done)
+        }
         ActivityStage::Started { .. } | ActivityStage::Scheduled { .. } | ActivityStage::Backoff { .. } => {
-            return Err(Refusal::ActivityNotFound);
+            Err(Refusal::ActivityNotFound)
         }
     }
-    offer(&mut run, token.scheduled_event_id);
-    Ok(Answer::Done)
 }
 
-/// The current attempt is offered on its queue from now on.
-fn offer(run: &mut Run<'_>, id: EventId) {
-    let at = run.now();
+/// The current attempt is offered on its queue, since `at`.
+fn offer(run: &mut Run<'_>, id: EventId, at: Timestamp) {
     run.activities.update(&id, |activity| activity.stage = ActivityStage::Scheduled { at });
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn due(run: &mut Run<'_>, id: EventId, what: ActivityDeadline) {
         ActivityDeadline::ScheduleToStart => time_out(run, &activity, TimeoutType::ScheduleToStart),
         ActivityDeadline::StartToClose => time_out(run, &activity, TimeoutType::StartToClose),
         ActivityDeadline::Heartbeat => time_out(run, &activity, TimeoutType::Heartbeat),
-        ActivityDeadline::Retry => offer(run, id),
+        ActivityDeadline::Retry => offer(run, id, now),
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn canceled(run: &mut Run<'_>, activity: &Activity, requested: EventI
 pub(super) fn again(run: &mut Run<'_>, id: EventId, failure: Option<Failure>, wait: Duration) {
     let now = run.now();
     let limit = run.at.settings.limits.last_failure_bytes;
-    let failure = failure.map(|failure| Arc::new(failure::cut(failure, limit)));
+    let failure = failure.map(|failure| Arc::new(failure::cut(failure, limit, limit, false)));
     run.activities.update(&id, |activity| {
         if let ActivityStage::Started { identity, .. } = &activity.stage {
             activity.last_identity = identity.clone();

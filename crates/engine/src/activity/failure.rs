@@ -48,20 +48,14 @@ pub(super) fn with_facts(mut failure: Failure, heartbeat: Option<Payloads>, caus
     Failure { cause: cause.map(Box::new), ..failure }
 }
 
-/// A failure as the next attempt is told of it: not larger than `limit` bytes, more or less.
-pub(super) fn cut(failure: Failure, limit: usize) -> Failure {
-    if failure.encoded_len() <= limit { failure } else { wrapped(failure, limit, false) }
-}
-
-/// A failure as history keeps it.
-pub(super) fn bounded(failure: Failure, limit: usize) -> Failure {
-    if failure.encoded_len() <= limit { failure } else { wrapped(failure, limit, true) }
-}
-
-/// It is told of by one that the server makes, with what is left of it as cause.
-fn wrapped(failure: Failure, limit: usize, non_retryable: bool) -> Failure {
+/// A failure of at most `limit` bytes as it is; of a larger one, no more than about `kept` bytes, as the cause of a failure
+/// that says so.
+pub(super) fn cut(failure: Failure, limit: usize, kept: usize, non_retryable: bool) -> Failure {
+    if failure.encoded_len() <= limit {
+        return failure;
+    }
     let info = FailureInfo::ServerFailureInfo(ServerFailureInfo { non_retryable });
-    let room = limit / (2 * KEPT_CAUSES);
+    let room = kept / (2 * KEPT_CAUSES);
     Failure {
         cause: Some(Box::new(trimmed(&failure, room, KEPT_CAUSES))),
         ..server("Failure exceeds size limit.".into(), info)

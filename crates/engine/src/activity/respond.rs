@@ -64,8 +64,9 @@ pub(crate) fn fail(change: &mut Change<'_>, which: &ActivityRef, body: FailActiv
     if is_too_large(change, body.last_heartbeat.as_ref()) {
         return fail_for(change, which, &body.identity, "Heartbeat details exceed size limit.");
     }
-    let limit = change.at.settings.limits.blob_bytes_error;
-    let failure = body.failure.map(|failure| failure::bounded(failure, limit));
+    let limits = &change.at.settings.limits;
+    let (limit, kept) = (limits.blob_bytes_error, limits.last_failure_bytes);
+    let failure = body.failure.map(|failure| failure::cut(failure, limit, kept, true));
     let Found::Pending(mut run, activity) = find(change, which, Said::Failed)? else { return Ok(Answer::Done) };
     started(&activity)?;
     let activity = match body.last_heartbeat {

@@ -6,14 +6,19 @@
 mod model;
 mod picture;
 mod script;
+mod worker;
 mod world;
 
+mod activities;
+mod activity_property;
+mod activity_timeouts;
 mod close;
 mod limits;
 mod property;
 mod queries;
 mod signals;
 mod start;
+mod timers;
 mod workflow_task;
 mod workflow_task_failures;
 

@@ -3,10 +3,10 @@
 //! Lines are a word and options (`name` or `name=value`). `+5s` lets time pass and fires what is due at each moment in
 //! between; `again` repeats the request before, to the letter; `stale` before an answer uses the token before the last.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use weft_engine::{
-    AskQuery, CancelBody, CompleteWorkflowTask, CompletionCapabilities, ConflictPolicy, FailWorkflowTask, OnConflict,
+    ActivityToken, AskQuery, CancelBody, CompleteWorkflowTask, CompletionCapabilities, ConflictPolicy, FailWorkflowTask, OnConflict,
     Poller, Request, ReusePolicy, Settings, SignalBody, StartWorkflow, StartWorkflowTask, Target, TerminateBody,
     Timestamp, WorkflowTaskToken,
     state::{QueryId, RetryPolicy, WorkflowTaskStage},
@@ -26,7 +26,7 @@ use weft_protocol::api::{
 };
 
 use crate::{
-    picture,
+    picture, worker,
     world::{Outcome, World},
 };
 
@@ -58,6 +58,8 @@ pub(crate) struct Script {
     transcript: String,
     /// Tokens of workflow tasks that were handed out, oldest first.
     tokens: Vec<WorkflowTaskToken>,
+    /// Tokens of activity tasks that were handed out, by the activity's id, oldest first.
+    pub(crate) activity_tokens: BTreeMap<String, Vec<ActivityToken>>,
     last: Option<Request>,
 }
 
@@ -111,8 +113,12 @@ pub(crate) fn payloads(text: &str) -> Option<Payloads> {
 }
 
 impl Script {
+    pub(crate) fn text(&self) -> &str {
+        &self.transcript
+    }
+
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { world: World::new(settings), transcript: String::new(), tokens: Vec::new(), last: None }
+        Self { world: World::new(settings), transcript: String::new(), tokens: Vec::new(), activity_tokens: BTreeMap::new(), last: None }
     }
 
     fn line(&mut self, line: &str) {
@@ -125,7 +131,7 @@ impl Script {
             line => self.request(&Line::parse(line)),
         };
         self.last = Some(request.clone());
-        self.send(request);
+        drop(self.send(request));
     }
 
     /// Time passes; whatever is due in between fires at its time.
@@ -134,17 +140,40 @@ impl Script {
         while let Some(at) = self.world.earliest_wake().filter(|at| *at <= until) {
             self.world.now = self.world.now.max(at);
             for run in self.world.due() {
-                self.send(Request::Wake(run));
+                drop(self.send(Request::Wake(run)));
             }
         }
         self.world.now = until;
     }
 
-    pub(crate) fn send(&mut self, request: Request) {
+    pub(crate) fn send(&mut self, request: Request) -> Outcome {
         let outcome = self.world.request(request);
         self.show(&outcome);
-        if let Ok((_, answer)) = outcome {
-            self.keep_token(&answer);
+        if let Ok((_, answer)) = &outcome {
+            self.keep_token(answer);
+        }
+        outcome
+    }
+
+    /// One line of a random scenario: time passes at once; a request that can be made is given back, to be sent.
+    pub(crate) fn step(&mut self, line: &str) -> Option<Request> {
+        if let Some(time) = line.strip_prefix('+') {
+            self.pass(span(time));
+            return None;
+        }
+        let line = Line::parse(line);
+        self.can(&line).then(|| self.request(&line))
+    }
+
+    /// Is there what the request names?
+    fn can(&self, line: &Line<'_>) -> bool {
+        let known = self.world.workflow.current.is_some();
+        match line.word {
+            "poll" | "forget" | "wake" => known,
+            "sticky-gone" => self.world.current().is_some_and(|run| run.core.task.is_some()),
+            "complete" | "fail-task" | "give-back" => self.tokens.len() > usize::from(line.has("stale")),
+            word if worker::knows(word) => worker::request(self, line).is_some(),
+            _ => true,
         }
     }
 
@@ -157,6 +186,14 @@ impl Script {
             _ => None,
         };
         self.tokens.extend(task.map(|task| task.token.clone()));
+        let activities = match answer {
+            Answer::ActivityTask(task) => std::slice::from_ref(&**task),
+            Answer::TaskCompleted(completed) => &completed.eager_activities,
+            _ => &[],
+        };
+        for task in activities {
+            self.activity_tokens.entry(task.activity.id.to_string()).or_default().push(task.token.clone());
+        }
     }
 
     fn show(&mut self, outcome: &Outcome) {
@@ -206,7 +243,7 @@ impl Script {
                 let task = self.world.current().and_then(|run| run.core.task.as_ref()).expect("a task is pending");
                 Request::StickyUnavailable(self.current_run(), task.scheduled_event_id)
             }
-            word => panic!("{word:?} is no request"),
+            word => worker::request(self, line).unwrap_or_else(|| panic!("{word:?} is no request, or about nothing")),
         }
     }
 
@@ -400,7 +437,7 @@ fn command(name: &str, value: &str, line: &Line<'_>) -> Command {
             (CommandType::StartChildWorkflowExecution, StartChildWorkflowExecutionCommandAttributes::default().into())
         }
         "unknown" => return Command::default(),
-        name => panic!("{name:?} is no command"),
+        name => return worker::command(name, value).unwrap_or_else(|| panic!("{name:?} is no command")),
     };
     Command { command_type: command_type as i32, attributes: Some(attributes), ..Command::default() }
 }
