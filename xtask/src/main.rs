@@ -1,0 +1,85 @@
+//! The verbs of this repository: `cargo xtask` lists them.
+//!
+//! Invariant: a step that cannot run is a failure in CI (`CI` set) and is named loudly elsewhere; nothing is skipped in
+//! silence.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+mod steps;
+
+use steps::{Outcome, Step};
+
+const HELP: &str = "\
+cargo xtask <verb>
+
+  test          format, lints, bans, unit and property tests, simulation, end-to-end, conformance: what CI runs
+  test --tier long   the same with the long tier: more seeds, more cases, more kills
+  fmt           format the tree
+  lint          clippy with warnings as errors, and the format check
+  unit          cargo test of the workspace
+  conformance   the foreign SDKs against a freshly built server
+  bench         the load generator against a release build; arguments go to it
+  sim SEEDS     the simulated disk over so many seeds
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let verb = args.first().map_or("help", String::as_str);
+    let rest = args.get(1..).unwrap_or_default();
+    let steps = match verb {
+        "test" => steps::test(rest.iter().any(|arg| arg == "long")),
+        "fmt" => vec![Step::cargo("format", &["fmt", "--all"])],
+        "lint" => steps::lint(),
+        "unit" => vec![steps::unit()],
+        "conformance" => steps::conformance(),
+        "bench" => steps::bench(rest),
+        "sim" => vec![steps::sim(rest.first().map_or("1000", String::as_str))],
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        other => {
+            eprintln!("xtask: no verb {other:?}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    run(&steps)
+}
+
+/// Runs the steps in order and stops at the first that fails.
+fn run(steps: &[Step]) -> ExitCode {
+    let in_ci = env::var_os("CI").is_some();
+    let mut skipped = Vec::new();
+    for step in steps {
+        println!("\n=== {} ===", step.name);
+        match step.run(&root()) {
+            Outcome::Passed => {}
+            Outcome::Skipped(why) if in_ci => {
+                eprintln!("xtask: {} could not run, which is a failure in CI: {why}", step.name);
+                return ExitCode::FAILURE;
+            }
+            Outcome::Skipped(why) => skipped.push(format!("{}: {why}", step.name)),
+            Outcome::Failed => {
+                eprintln!("xtask: {} failed: {}", step.name, step.line());
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    for skip in &skipped {
+        eprintln!("xtask: SKIPPED {skip}");
+    }
+    ExitCode::SUCCESS
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The cargo that runs this.
+fn cargo() -> Command {
+    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
