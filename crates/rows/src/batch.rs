@@ -125,3 +125,59 @@ fn next_change<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
 fn corrupt(what: impl alloc::string::ToString) -> Corrupt {
     Corrupt::at("log entry", what)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{golden, sample};
+
+    fn ops() -> Ops {
+        let mut ops = Ops::default();
+        ops.put(1, b"key", b"value");
+        ops.put(2, b"key", b"");
+        ops.delete(3, b"other");
+        ops
+    }
+
+    #[test]
+    fn batches_keep_their_bytes() {
+        let changes = [b"change".to_vec(), Vec::new()];
+        golden::check("log entry, normal", &encode(&sample::header(BatchKind::Normal), &ops(), &changes));
+        golden::check("log entry, open", &encode(&sample::header(BatchKind::Open), &Ops::default(), &[]));
+    }
+
+    proptest! {
+        #[test]
+        fn batches_come_back(open: bool, numbers: [u64; 4], stamp: i64, value: Vec<u8>, changes: Vec<Vec<u8>>) {
+            let [leader, term, epoch, sequence] = numbers;
+            let kind = if open { BatchKind::Open } else { BatchKind::Normal };
+            let header = BatchHeader { leader, term, epoch, sequence, stamp, kind };
+            let mut ops = ops();
+            ops.put(9, b"more", &value);
+            let bytes = encode(&header, &ops, &changes);
+            let view = decode(&bytes).unwrap();
+            prop_assert_eq!(view.header, header);
+            prop_assert!(view.ops().eq(ops.iter()));
+            prop_assert!(view.visibility().eq(changes.iter().map(Vec::as_slice)));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(mut bytes: Vec<u8>, kind in 0..4u8) {
+            let _ = decode(&bytes);
+            bytes.splice(0..0, [VERSION, kind]);
+            if let Ok(view) = decode(&bytes) {
+                let _ = (view.ops().count(), view.visibility().count());
+            }
+        }
+
+        #[test]
+        fn a_cut_batch_is_refused(cut: prop::sample::Index, value: Vec<u8>) {
+            let mut ops = ops();
+            ops.put(9, b"more", &value);
+            let bytes = encode(&sample::header(BatchKind::Normal), &ops, &[]);
+            prop_assert!(decode(&bytes[..cut.index(bytes.len())]).is_err());
+        }
+    }
+}

@@ -9,6 +9,9 @@
 #![no_std]
 
 extern crate alloc;
+#[cfg(test)]
+#[macro_use]
+extern crate std;
 
 mod corrupt;
 mod key;
@@ -23,6 +26,9 @@ mod encode;
 pub mod load;
 pub mod token;
 pub mod visibility;
+
+#[cfg(test)]
+mod testing;
 
 pub use corrupt::Corrupt;
 pub use encode::{Encoded, encode};

@@ -112,3 +112,6 @@ fn start(run: &RunId, started_by: &str, first_batch: &[u8]) -> Result<Arc<Start>
         execution.ok_or_else(|| Corrupt::row(table::HISTORY, "a history that does not begin with a start"))?;
     Ok(execution.core.start)
 }
+
+#[cfg(test)]
+mod tests;

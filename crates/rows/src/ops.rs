@@ -112,3 +112,46 @@ pub(crate) fn take<'o>(rest: &mut &'o [u8], length: usize) -> Option<&'o [u8]> {
     *rest = after;
     Some(taken)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Write = (u8, Vec<u8>, Option<Vec<u8>>);
+
+    pub(crate) fn ops(writes: &[Write]) -> Ops {
+        let mut ops = Ops::default();
+        for (table, key, value) in writes {
+            match value {
+                Some(value) => ops.put(*table, key, value),
+                None => ops.delete(*table, key),
+            }
+        }
+        ops
+    }
+
+    fn writes(ops: &Ops) -> Vec<Write> {
+        ops.iter().map(|op| (op.table, op.key.to_vec(), op.value.map(<[u8]>::to_vec))).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn writes_come_back_in_order(one: Vec<Write>, two: Vec<Write>) {
+            let mut merged = ops(&one);
+            merged.merge(ops(&two));
+            prop_assert_eq!(merged.is_empty(), one.is_empty() && two.is_empty());
+            prop_assert!(check(merged.bytes()));
+            prop_assert_eq!(writes(&merged), [one, two].concat());
+        }
+
+        #[test]
+        fn any_bytes_are_whole_writes_or_not(bytes: Vec<u8>) {
+            let read = iter(&bytes).count();
+            prop_assert!(!check(&bytes) || bytes.is_empty() || read > 0);
+        }
+    }
+}

@@ -141,3 +141,88 @@ fn decode<M: Message + Default>(bytes: &[u8]) -> Result<(u8, M), Invalid> {
         [..] => Err(Invalid),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{generate, golden, sample};
+
+    fn workflow_task() -> impl Strategy<Value = WorkflowTaskToken> {
+        (generate::run(), generate::event_id(), generate::event_id(), generate::time(), any::<u32>()).prop_map(
+            |(run, scheduled_event_id, started_event_id, started_at, attempt)| WorkflowTaskToken {
+                run,
+                scheduled_event_id,
+                started_event_id,
+                started_at,
+                attempt,
+            },
+        )
+    }
+
+    fn task() -> impl Strategy<Value = Task> {
+        (generate::key(), workflow_task(), any::<u64>(), 0..3).prop_map(|(key, token, query, kind)| match kind {
+            0 => Task::Workflow(key, token),
+            1 => {
+                let WorkflowTaskToken { run, scheduled_event_id, started_at, attempt, .. } = token;
+                Task::Activity(key, ActivityToken { run, scheduled_event_id, attempt, started_at })
+            }
+            _ => Task::Query(key, QueryToken { run: token.run, query: QueryId(query) }),
+        })
+    }
+
+    fn page() -> impl Strategy<Value = Page> {
+        let suffix = proptest::collection::vec(generate::event(), 0..2);
+        let ids = (generate::key(), generate::run(), generate::run());
+        let history = (ids, generate::event_id(), generate::event_id(), any::<(bool, bool, bool)>(), suffix).prop_map(
+            |((key, run, branch), next, end, (wait, close_only, backwards), suffix)| {
+                Page::History(HistoryPage { key, run, branch, next, end, wait, close_only, backwards, suffix })
+            },
+        );
+        prop_oneof![history, any::<Vec<u8>>().prop_map(Page::List)]
+    }
+
+    #[test]
+    fn tokens_keep_their_bytes() {
+        let (key, run, started_at) = (sample::key(), sample::run(), Timestamp(11));
+        let (scheduled_event_id, started_event_id) = (EventId(5), EventId(6));
+        let token =
+            WorkflowTaskToken { run: run.clone(), scheduled_event_id, started_event_id, started_at, attempt: 3 };
+        golden::check("token of a workflow task", &Task::Workflow(key.clone(), token).encode());
+        let token = ActivityToken { run: run.clone(), scheduled_event_id, attempt: 3, started_at };
+        golden::check("token of an activity task", &Task::Activity(key.clone(), token).encode());
+        let token = QueryToken { run: run.clone(), query: QueryId(258) };
+        golden::check("token of a query", &Task::Query(key.clone(), token).encode());
+        let page = HistoryPage {
+            key,
+            run,
+            branch: "other".into(),
+            next: EventId(5),
+            end: EventId(9),
+            wait: true,
+            close_only: true,
+            backwards: true,
+            suffix: Vec::from([sample::start_event()]),
+        };
+        golden::check("token of a page of a history", &Page::History(page).encode());
+        golden::check("token of a page of a list", &Page::List(Vec::from([1, 2, 3])).encode());
+    }
+
+    proptest! {
+        #[test]
+        fn tokens_come_back(task in task(), page in page()) {
+            prop_assert_eq!(Page::decode(&task.encode()), Err(Invalid));
+            prop_assert_eq!(Task::decode(&page.encode()), Err(Invalid));
+            prop_assert_eq!(Task::decode(&task.encode()), Ok(task));
+            prop_assert_eq!(Page::decode(&page.encode()), Ok(page));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(mut bytes: Vec<u8>, kind in 0..7u8) {
+            let _ = (Task::decode(&bytes), Page::decode(&bytes));
+            bytes.splice(0..0, [VERSION, kind]);
+            let _ = (Task::decode(&bytes), Page::decode(&bytes));
+        }
+    }
+}

@@ -64,3 +64,35 @@ pub fn decode(bytes: &[u8]) -> Result<(WorkflowKey, VisibilityChange), Corrupt> 
     };
     Ok((WorkflowKey { namespace: namespace.into(), workflow: workflow.into() }, change))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{generate, golden, sample};
+
+    #[test]
+    fn changes_keep_their_bytes() {
+        golden::check("visibility upsert", &encode(&sample::key(), &VisibilityChange::Upsert(sample::info())));
+        golden::check("visibility remove", &encode(&sample::key(), &VisibilityChange::Remove(sample::run())));
+    }
+
+    proptest! {
+        #[test]
+        fn changes_come_back(key in generate::key(), change in generate::change()) {
+            let (read_key, read) = decode(&encode(&key, &change)).unwrap();
+            prop_assert_eq!(read_key, key);
+            match (read, change) {
+                (VisibilityChange::Upsert(read), VisibilityChange::Upsert(info)) => prop_assert_eq!(read, info),
+                (VisibilityChange::Remove(read), VisibilityChange::Remove(run)) => prop_assert_eq!(read, run),
+                (read, change) => prop_assert!(false, "{change:?} came back as {read:?}"),
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = decode(&bytes);
+        }
+    }
+}

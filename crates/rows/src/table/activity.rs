@@ -73,6 +73,8 @@ struct StartedRow {
     request: String,
     #[prost(sfixed64, tag = "4")]
     heartbeat_at: i64,
+    #[prost(sfixed64, tag = "5")]
+    offered_at: i64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -142,12 +144,13 @@ pub(crate) fn encode(activity: &Activity) -> Vec<u8> {
     match stage {
         ActivityStage::Scheduled { at } => row.offered_at = Some(at.0),
         ActivityStage::Backoff { until } => row.backoff_until = Some(until.0),
-        ActivityStage::Started { at, identity, request, heartbeat_at } => {
+        ActivityStage::Started { at, offered_at, identity, request, heartbeat_at } => {
             row.started = Some(StartedRow {
                 at: at.0,
                 identity: identity.as_str().into(),
                 request: request.as_str().into(),
                 heartbeat_at: heartbeat_at.0,
+                offered_at: offered_at.0,
             });
         }
     }
@@ -159,8 +162,9 @@ pub(crate) fn decode(scheduled_event_id: EventId, bytes: &[u8]) -> Result<Activi
     let stage = match (row.offered_at, row.backoff_until, row.started) {
         (Some(at), None, None) => ActivityStage::Scheduled { at: Timestamp(at) },
         (None, Some(until), None) => ActivityStage::Backoff { until: Timestamp(until) },
-        (None, None, Some(StartedRow { at, identity, request, heartbeat_at })) => ActivityStage::Started {
+        (None, None, Some(StartedRow { at, identity, request, heartbeat_at, offered_at })) => ActivityStage::Started {
             at: Timestamp(at),
+            offered_at: Timestamp(offered_at),
             identity: identity.into(),
             request: request.into(),
             heartbeat_at: Timestamp(heartbeat_at),
@@ -219,4 +223,38 @@ fn read_retry(row: RetryRow) -> Result<RetryPolicy, Corrupt> {
         max_attempts,
         non_retryable_types,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{generate, golden, sample};
+
+    #[test]
+    fn rows_keep_their_bytes() {
+        let activity = sample::activity();
+        golden::check("pending activity key", &key(&Scope::of(&sample::key()), &sample::run(), EventId(5)));
+        golden::check("pending activity value, started", &encode(&activity));
+        let offered = Activity { stage: ActivityStage::Scheduled { at: Timestamp(10) }, ..activity.clone() };
+        golden::check("pending activity value, offered", &encode(&offered));
+        let backing_off = Activity { stage: ActivityStage::Backoff { until: Timestamp(10) }, ..activity };
+        golden::check("pending activity value, backing off", &encode(&backing_off));
+    }
+
+    proptest! {
+        #[test]
+        fn rows_come_back(workflow in generate::key(), run in generate::run(), activity in generate::activity()) {
+            let scope = Scope::of(&workflow);
+            let scheduled = decode_key(&scope.run(&run), &key(&scope, &run, activity.scheduled_event_id));
+            prop_assert_eq!(&scheduled, &Ok(activity.scheduled_event_id));
+            prop_assert_eq!(decode(activity.scheduled_event_id, &encode(&activity)), Ok(activity));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = (decode_key(&[], &bytes), decode(EventId(1), &bytes));
+        }
+    }
 }

@@ -92,3 +92,71 @@ impl AppliedRow {
         Ok(Self { index, mark, leader, term, epoch, sequence, stamp })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{golden, sample};
+
+    fn row() -> AppliedRow {
+        AppliedRow { index: 9, mark: Vec::from([1, 2]), leader: 1, term: 2, epoch: 3, sequence: 4, stamp: 5 }
+    }
+
+    fn batch(kind: BatchKind, epoch: u64, sequence: u64) -> BatchHeader {
+        BatchHeader { epoch, sequence, ..sample::header(kind) }
+    }
+
+    #[test]
+    fn rows_keep_their_bytes() {
+        golden::check("applied key", &key(258));
+        golden::check("applied value", &row().encode());
+    }
+
+    #[test]
+    fn only_the_batch_that_comes_next_is_accepted() {
+        assert!(row().accepts(&batch(BatchKind::Normal, 3, 5)));
+        for (epoch, sequence) in [(3, 4), (3, 6), (4, 5), (2, 5)] {
+            assert!(!row().accepts(&batch(BatchKind::Normal, epoch, sequence)));
+        }
+        assert!(!row().accepts(&BatchHeader { leader: 2, ..batch(BatchKind::Normal, 3, 5) }));
+        assert!(!row().accepts(&BatchHeader { term: 3, ..batch(BatchKind::Normal, 3, 5) }));
+    }
+
+    #[test]
+    fn whoever_opens_the_next_epoch_is_accepted() {
+        let opens = BatchHeader { leader: 7, term: 8, ..batch(BatchKind::Open, 4, 0) };
+        assert!(row().accepts(&opens));
+        for epoch in [3, 5] {
+            assert!(!row().accepts(&batch(BatchKind::Open, epoch, 0)));
+        }
+        let mut after = row();
+        after.advance(&opens);
+        assert_eq!(after, AppliedRow { leader: 7, term: 8, epoch: 4, sequence: 0, ..row() });
+        assert!(after.accepts(&BatchHeader { kind: BatchKind::Normal, sequence: 1, ..opens }));
+    }
+
+    #[test]
+    fn the_stamp_never_goes_back() {
+        let mut row = row();
+        row.advance(&BatchHeader { stamp: 4, ..batch(BatchKind::Normal, 3, 5) });
+        assert_eq!(row.stamp, 5);
+        row.advance(&BatchHeader { stamp: 6, ..batch(BatchKind::Normal, 3, 6) });
+        assert_eq!(row.stamp, 6);
+    }
+
+    proptest! {
+        #[test]
+        fn rows_come_back(mark: Vec<u8>, numbers: [u64; 5], stamp: i64) {
+            let [index, leader, term, epoch, sequence] = numbers;
+            let row = AppliedRow { index, mark, leader, term, epoch, sequence, stamp };
+            prop_assert_eq!(AppliedRow::decode(&row.encode()), Ok(row));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = AppliedRow::decode(&bytes);
+        }
+    }
+}

@@ -38,3 +38,33 @@ pub(crate) fn encode(event: &HistoryEvent) -> Vec<u8> {
 pub(crate) fn decode(bytes: &[u8]) -> Result<HistoryEvent, Corrupt> {
     value::message(BUFFERED, value::body(BUFFERED, bytes)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{generate, golden, sample};
+
+    #[test]
+    fn rows_keep_their_bytes() {
+        golden::check("buffered event key", &key(&Scope::of(&sample::key()), &sample::run(), 258));
+        golden::check("buffered event value", &encode(&sample::start_event()));
+    }
+
+    proptest! {
+        #[test]
+        fn rows_come_back(
+            workflow in generate::key(), run in generate::run(), order: u32, event in generate::event()
+        ) {
+            let scope = Scope::of(&workflow);
+            prop_assert_eq!(decode_key(&scope.run(&run), &key(&scope, &run, order)), Ok(order));
+            prop_assert_eq!(decode(&encode(&event)), Ok(event));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = (decode_key(&[], &bytes), decode(&bytes));
+        }
+    }
+}

@@ -57,3 +57,29 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<CurrentRun, Corrupt> {
         started_at: Timestamp(started_at),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{generate, golden, sample};
+
+    #[test]
+    fn rows_keep_their_bytes() {
+        golden::check("current run key", &key(&Scope::of(&sample::key())));
+        golden::check("current run value", &encode(&sample::current()));
+    }
+
+    proptest! {
+        #[test]
+        fn rows_come_back(current in generate::current()) {
+            prop_assert_eq!(decode(&encode(&current)), Ok(current));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = decode(&bytes);
+        }
+    }
+}

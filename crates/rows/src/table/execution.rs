@@ -264,3 +264,38 @@ fn read_close(row: CloseRow) -> Result<CloseFacts, Corrupt> {
         remove_at: Timestamp(remove_at),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{generate, golden, sample};
+
+    #[test]
+    fn rows_keep_their_bytes() {
+        let core = sample::core();
+        golden::check("execution key", &key(&Scope::of(&sample::key()), &core.run));
+        golden::check("execution value", &encode(&core, &core.head));
+        let waiting = Core { task: Some(sample::sticky_task()), branch: core.run.clone(), ..core };
+        golden::check("execution value, sticky task", &encode(&waiting, &[8; 32]));
+    }
+
+    proptest! {
+        #[test]
+        fn rows_come_back(
+            (core, branch) in (generate::run(), generate::start_event())
+                .prop_flat_map(|(run, start)| (generate::core(run.clone(), &start), prop_oneof![Just(run), generate::run()]))
+        ) {
+            let core = Core { branch, ..core };
+            let decoded = Decoded::of(&encode(&core, &core.head));
+            prop_assert_eq!(decoded.and_then(|row| row.with_start(core.run.clone(), Arc::clone(&core.start))), Ok(core));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let start = sample::core().start;
+            let _ = Decoded::of(&bytes).and_then(|row| row.with_start(sample::run(), start));
+        }
+    }
+}

@@ -40,3 +40,31 @@ pub fn decode_key(key: &[u8]) -> Result<(WorkflowKey, BranchId), Corrupt> {
 pub fn range(slots: SlotRange) -> (Vec<u8>, Vec<u8>) {
     slots.bounds()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{generate, golden, sample};
+
+    #[test]
+    fn rows_keep_their_bytes() {
+        golden::check("garbage key", &key(&sample::key(), &sample::run()));
+    }
+
+    proptest! {
+        #[test]
+        fn keys_come_back(workflow in generate::key(), branch in generate::run()) {
+            let key = key(&workflow, &branch);
+            let (from, end) = range(SlotRange::ALL);
+            prop_assert!((from..end).contains(&key));
+            prop_assert_eq!(decode_key(&key), Ok((workflow, branch)));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = decode_key(&bytes);
+        }
+    }
+}

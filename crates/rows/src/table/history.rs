@@ -192,3 +192,6 @@ pub fn verify<'b>(batches: impl IntoIterator<Item = &'b HistoryBatch>, head: &Ha
     }
     if chain.head() == head { Ok(()) } else { Err(Corrupt::row(HISTORY, "the chain ends with another head")) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,3 +143,35 @@ pub fn decode_name(bytes: &[u8]) -> Result<NamespaceId, Corrupt> {
     let id = core::str::from_utf8(value::body(NAMESPACE, bytes)?);
     id.map(NamespaceId::from).map_err(|error| Corrupt::row(NAMESPACE, error))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{generate, golden, sample};
+
+    #[test]
+    fn rows_keep_their_bytes() {
+        let row = sample::namespace();
+        golden::check("namespace key", &key(&row.id));
+        golden::check("namespace value", &encode(&row));
+        golden::check("namespace key, by name", &name_key(&row.name));
+        golden::check("namespace value, by name", &encode_name(&row.id));
+    }
+
+    proptest! {
+        #[test]
+        fn rows_come_back(row in generate::namespace()) {
+            let ((from, end), key) = (range(), key(&row.id));
+            prop_assert!(from <= key && key < end && name_key(&row.name) >= end);
+            prop_assert_eq!(decode_name(&encode_name(&row.id)), Ok(row.id.clone()));
+            prop_assert_eq!(decode(&encode(&row)), Ok(row));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = (decode(&bytes), decode_name(&bytes));
+        }
+    }
+}

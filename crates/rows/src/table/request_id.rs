@@ -28,3 +28,30 @@ pub(crate) fn decode_key(prefix: &[u8], key: &[u8]) -> Result<RequestId, Corrupt
     reader.end()?;
     Ok(request.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{generate, golden, sample};
+
+    #[test]
+    fn rows_keep_their_bytes() {
+        golden::check("request id key", &key(&Scope::of(&sample::key()), &sample::run(), &"signal-1".into()));
+        golden::check("value of a row whose key says it all", &crate::value::MARK);
+    }
+
+    proptest! {
+        #[test]
+        fn keys_come_back(workflow in generate::key(), run in generate::run(), request in generate::text()) {
+            let (scope, request) = (Scope::of(&workflow), RequestId::from(request));
+            prop_assert_eq!(decode_key(&scope.run(&run), &key(&scope, &run, &request)), Ok(request));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = decode_key(&[], &bytes);
+        }
+    }
+}

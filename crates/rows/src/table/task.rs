@@ -104,3 +104,56 @@ pub fn decode(key: &[u8], value: &[u8]) -> Result<(WorkflowKey, TaskRow), Corrup
     reader.end()?;
     Ok((workflow, row))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use weft_engine::TaskRow;
+
+    use super::*;
+    use crate::{
+        slot_of,
+        testing::{generate, golden, sample},
+        value::MARK,
+    };
+
+    #[test]
+    fn rows_keep_their_bytes() {
+        let scope = Scope::of(&sample::key());
+        golden::check("task by queue key, activity", &key(&scope, &sample::task()));
+        let workflow = TaskRow { kind: TaskRowKind::Workflow, ..sample::task() };
+        golden::check("task by queue key, workflow", &key(&scope, &workflow));
+    }
+
+    proptest! {
+        #[test]
+        fn rows_come_back(workflow in generate::key(), row in generate::task()) {
+            let key = key(&Scope::of(&workflow), &row);
+            prop_assert_eq!(decode(&key, &MARK), Ok((workflow, row)));
+        }
+
+        #[test]
+        fn tasks_stand_by_queue_and_then_by_age(
+            workflow in generate::key(), other in generate::key(), one in generate::task(), two in generate::task()
+        ) {
+            let (one_key, two_key) = (key(&Scope::of(&workflow), &one), key(&Scope::of(&workflow), &two));
+            let queue = |key: &WorkflowKey, row: &TaskRow| {
+                Queue { namespace: key.namespace.clone(), kind: row.kind, name: row.queue.clone() }
+            };
+            let of_one = queue(&workflow, &one);
+            prop_assert!(is_of(&one_key, &of_one));
+            prop_assert!(one_key.starts_with(&queue_prefix(slot_of(&workflow), &of_one)));
+            prop_assert_eq!(is_of(&two_key, &of_one), queue(&workflow, &two) == of_one);
+            prop_assert_eq!(is_of(&one_key, &queue(&other, &one)), other.namespace == workflow.namespace);
+            if queue(&workflow, &two) == of_one && one.scheduled_at < two.scheduled_at {
+                prop_assert!(one_key < two_key);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>, row in generate::task()) {
+            let queue = Queue { namespace: "n".into(), kind: row.kind, name: row.queue };
+            let _ = (decode(&bytes, &MARK), decode(&[], &bytes), is_of(&bytes, &queue));
+        }
+    }
+}

@@ -50,3 +50,33 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Timer, Corrupt> {
     let Row { started_event_id, fires_at } = value::decode(TIMER, bytes)?;
     Ok(Timer { started_event_id: EventId(started_event_id), fires_at: Timestamp(fires_at) })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{generate, golden, sample};
+
+    #[test]
+    fn rows_keep_their_bytes() {
+        golden::check("timer key", &key(&Scope::of(&sample::key()), &sample::run(), &"5".into()));
+        golden::check("timer value", &encode(&Timer { started_event_id: EventId(5), fires_at: Timestamp(10) }));
+    }
+
+    proptest! {
+        #[test]
+        fn rows_come_back(
+            workflow in generate::key(), run in generate::run(), id in generate::text(), timer in generate::timer()
+        ) {
+            let (scope, id) = (Scope::of(&workflow), TimerId::from(id));
+            prop_assert_eq!(decode_key(&scope.run(&run), &key(&scope, &run, &id)), Ok(id));
+            prop_assert_eq!(decode(&encode(&timer)), Ok(timer));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = (decode_key(&[], &bytes), decode(&bytes));
+        }
+    }
+}

@@ -84,3 +84,46 @@ pub fn due(slot: Slot, until: Timestamp) -> (Vec<u8>, Vec<u8>) {
 pub fn after_slot(slot: Slot) -> Vec<u8> {
     slot.after()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        slot_of,
+        testing::{generate, golden, sample},
+    };
+
+    #[test]
+    fn rows_keep_their_bytes() {
+        golden::check("wake key", &key(&sample::key(), &sample::run(), Timestamp(1_000_000_007)));
+    }
+
+    proptest! {
+        #[test]
+        fn keys_come_back(workflow in generate::key(), run in generate::run(), at in generate::time()) {
+            let key = key(&workflow, &run, at);
+            prop_assert_eq!(decode_key(&key), Ok(Wake { at, key: workflow, run }));
+        }
+
+        #[test]
+        fn a_slot_has_its_due_wakes_and_no_others(
+            workflow in generate::key(), run in generate::run(), at in generate::time(), until in generate::time()
+        ) {
+            let (slot, key) = (slot_of(&workflow), key(&workflow, &run, at));
+            for until in [until, at, Timestamp::MAX] {
+                let (from, end) = due(slot, until);
+                prop_assert_eq!((from..end).contains(&key), at <= until);
+            }
+            let (from, end) = range(SlotRange { first: slot, last: slot });
+            prop_assert!((from..end).contains(&key));
+            prop_assert!(key.starts_with(&slot_prefix(slot)) && key < after_slot(slot));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = decode_key(&bytes);
+        }
+    }
+}

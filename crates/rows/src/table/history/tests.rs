@@ -1,0 +1,109 @@
+//! Batches keep their bytes, and no change of a chain goes unseen.
+
+use std::vec::Vec;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::{generate, golden, sample};
+
+/// A branch of so many batches.
+fn branch() -> impl Strategy<Value = Vec<Vec<HistoryEvent>>> {
+    proptest::collection::vec(proptest::collection::vec(generate::event(), 1..4), 1..5).prop_map(|batches| {
+        let mut first = 1;
+        let numbered = batches.into_iter().map(|events| {
+            let events = generate::number(first, events);
+            first += events.len() as i64;
+            events
+        });
+        numbered.collect()
+    })
+}
+
+fn store(branch: &[Vec<HistoryEvent>]) -> (Vec<Vec<u8>>, Hash) {
+    let mut head = Hash::default();
+    let batches = branch.iter().map(|events| {
+        let (batch, after) = encode(&head, EventId(events[0].event_id), events);
+        head = after;
+        batch
+    });
+    (batches.collect(), head)
+}
+
+fn read(batches: &[Vec<u8>]) -> Result<Vec<HistoryBatch>, Corrupt> {
+    batches.iter().map(|batch| decode_batch(batch)).collect()
+}
+
+#[test]
+fn rows_keep_their_bytes() {
+    golden::check("history batch key", &key(&sample::key(), &sample::run(), EventId(1)));
+    let (batch, head) = encode(&[9; 32], EventId(1), &[sample::start_event()]);
+    golden::check("history batch value", &batch);
+    golden::check("history head", &head);
+}
+
+#[test]
+fn events_that_do_not_follow_each_other_are_corrupt() {
+    let event = |event_id| HistoryEvent { event_id, ..HistoryEvent::default() };
+    for events in [&[event(1), event(3)][..], &[event(2)], &[]] {
+        assert!(decode_batch(&encode(&[0; 32], EventId(1), events).0).is_err());
+    }
+    assert!(decode_batch(&encode(&[0; 32], EventId(1), &[event(1), event(2)]).0).is_ok());
+}
+
+proptest! {
+    #[test]
+    fn batches_come_back_and_their_chain_holds(branch in branch()) {
+        let (batches, head) = store(&branch);
+        let read = read(&batches).unwrap();
+        prop_assert_eq!(read.iter().map(|batch| batch.events.clone()).collect::<Vec<_>>(), branch);
+        prop_assert_eq!(verify(&read, &head), Ok(()));
+    }
+
+    #[test]
+    fn a_changed_byte_never_goes_unseen(branch in branch(), at: prop::sample::Index, to: u8) {
+        let (mut batches, head) = store(&branch);
+        let which = at.index(batches.len());
+        let byte = at.index(batches[which].len());
+        prop_assume!(batches[which][byte] != to);
+        batches[which][byte] = to;
+        prop_assert!(read(&batches).and_then(|read| verify(&read, &head)).is_err());
+    }
+
+    #[test]
+    fn a_dropped_batch_never_goes_unseen(branch in branch(), at: prop::sample::Index) {
+        let (mut batches, head) = store(&branch);
+        batches.remove(at.index(batches.len()));
+        prop_assert!(read(&batches).and_then(|read| verify(&read, &head)).is_err());
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes: Vec<u8>, tail: Vec<u8>) {
+        let _ = decode_batch(&bytes);
+        let mut batch = Vec::from([value::FORMAT]);
+        batch.extend_from_slice(&[0; HEADER_BYTES - 1]);
+        batch.extend_from_slice(&tail);
+        let _ = decode_batch(&batch);
+    }
+
+    #[test]
+    fn a_page_has_the_batches_it_needs(
+        workflow in generate::key(),
+        branch in generate::run(),
+        other in generate::run(),
+        first in 1..i64::MAX,
+        from in 1..i64::MAX,
+        to in 1..i64::MAX,
+    ) {
+        let batch = key(&workflow, &branch, EventId(first));
+        let (start, end) = between(&workflow, &branch, EventId(from), EventId(to));
+        prop_assert!(start <= end);
+        prop_assert_eq!((start..end).contains(&batch), from <= first && first < to);
+        let (start, end) = before(&workflow, &branch, EventId(to));
+        prop_assert_eq!((start..end).contains(&batch), first < to);
+        let (start, end) = range(&workflow, &branch);
+        prop_assert!((start.clone()..end.clone()).contains(&batch));
+        prop_assert_eq!(start.clone(), branch_prefix(&workflow, &branch));
+        prop_assert_eq!((start..end).contains(&key(&workflow, &other, EventId(first))), other == branch);
+    }
+}
