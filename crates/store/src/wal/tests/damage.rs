@@ -186,3 +186,26 @@ fn other_files_in_the_directory_are_left_alone() {
     open(&disk);
     assert!(disk.list(dir()).expect("list").contains(&"0000000x.seg".to_owned()));
 }
+
+proptest::proptest! {
+    #[test]
+    fn whatever_is_written_over_a_log_it_opens_with_a_prefix_or_says_where_it_is_damaged(
+        at in 0_usize..4096,
+        junk in proptest::collection::vec(0_u8.., 1..1200),
+        len in 0_usize..5000,
+    ) {
+        let (disk, path, _) = three_frames();
+        let opened = damaged(&disk, &path, |bytes| {
+            let end = bytes.len().min(at + junk.len());
+            bytes[at..end].copy_from_slice(&junk[..end - at]);
+            bytes.resize(len, 7);
+        });
+        match opened {
+            Ok((wal, _)) => {
+                let read = wal.group(G1).read(0..9).expect("read");
+                assert_eq!(read, entries(1..read.len() as u64 + 1, 600));
+            }
+            Err(error) => assert!(matches!(error, OpenError::Damaged { .. }), "{error}"),
+        }
+    }
+}
