@@ -132,7 +132,7 @@ fn after_failure(
 /// The run that the schedule wants after this one.
 fn cron_next(change: &mut Change<'_>, id: &RunId) -> Result<Option<Next>, Refusal> {
     let run = change.run(id).ok_or(Refusal::WorkflowNotFound)?;
-    let Some(backoff) = cron::backoff(&run.core.start.cron, run.now(), run.at) else { return Ok(None) };
+    let Some(backoff) = cron::backoff(&run.core.start.cron, run.execution_time(), run.at) else { return Ok(None) };
     if run.core.execution_expires_at.is_some_and(|at| run.now().after(backoff) > at) {
         return Ok(None);
     }

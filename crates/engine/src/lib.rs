@@ -38,7 +38,7 @@ mod cancel;
 mod chain;
 mod close;
 mod command;
-mod cron;
+pub mod cron;
 mod delete;
 mod payload;
 mod query;
