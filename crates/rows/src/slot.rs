@@ -87,10 +87,10 @@ mod tests {
 
     #[test]
     fn slots_are_pinned_for_ever() {
-        assert_eq!(slot("", ""), Slot(0));
-        assert_eq!(slot("default", "order-1"), Slot(0));
-        assert_eq!(slot("8c1c34fc-4ef1-4b0c-b04c-0f1d4b1f4a57", "order-1"), Slot(0));
-        assert_eq!(slot("defaul", "torder-1"), Slot(0));
+        assert_eq!(slot("", ""), Slot(5784));
+        assert_eq!(slot("default", "order-1"), Slot(13475));
+        assert_eq!(slot("8c1c34fc-4ef1-4b0c-b04c-0f1d4b1f4a57", "order-1"), Slot(5680));
+        assert_eq!(slot("defaul", "torder-1"), Slot(8076));
     }
 
     #[test]

@@ -1,0 +1,330 @@
+//! The engine's own transitions, batch by batch, on an empty table: after each, the rows give the state in memory.
+
+use std::{boxed::Box, collections::BTreeMap, format, string::String, sync::Arc, time::Duration, vec::Vec};
+
+use proptest::{collection::vec, prelude::*, sample::select};
+use weft_engine::{
+    ActivityRef, ActivityToken, Calendar, CancelBody, CompleteWorkflowTask, CompletionCapabilities, ConflictPolicy,
+    Moment, Namespace, OnConflict, Poller, Request, ReusePolicy, Settings, SignalBody, StartActivityTask,
+    StartWorkflow, StartWorkflowTask, Target, Timestamp, Workflow, WorkflowTaskToken, handle,
+    state::{ActivityStage, WorkflowTaskStage},
+};
+use weft_protocol::api::{
+    command::{Command, ScheduleActivityTaskCommandAttributes, StartTimerCommandAttributes, command::Attributes},
+    common::{ActivityType, Memo, Payloads},
+    enums::CommandType,
+    taskqueue::TaskQueue,
+};
+
+use super::*;
+use crate::{
+    batch::{self, BatchHeader, BatchKind},
+    wake,
+};
+
+/// What may be done to a workflow, whatever its state; most of it is refused most of the time.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Start,
+    Restart,
+    Signal,
+    Cancel,
+    Poll,
+    Complete,
+    CompleteSticky,
+    StartActivity,
+    Heartbeat,
+    CompleteActivity,
+    Wake,
+    Delete,
+}
+
+const STEPS: &[Step] = &[
+    Step::Start,
+    Step::Restart,
+    Step::Signal,
+    Step::Signal,
+    Step::Cancel,
+    Step::Poll,
+    Step::Poll,
+    Step::Complete,
+    Step::Complete,
+    Step::CompleteSticky,
+    Step::StartActivity,
+    Step::Heartbeat,
+    Step::CompleteActivity,
+    Step::Wake,
+    Step::Wake,
+    Step::Delete,
+];
+
+struct NoCron;
+
+impl Calendar for NoCron {
+    fn next(&self, _: &str, _: Timestamp) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// One workflow id in memory and in a store.
+struct World {
+    workflow: Workflow,
+    store: Store,
+    now: Timestamp,
+    count: u32,
+}
+
+impl World {
+    fn new() -> Self {
+        let now = Timestamp(1_000_000_000_000);
+        Self { workflow: Workflow::unknown(sample::key()), store: Store::default(), now, count: 0 }
+    }
+
+    fn step(&mut self, step: Step) {
+        self.count += 1;
+        self.now = self.now.after(Duration::from_secs(1));
+        if matches!(step, Step::Wake) {
+            self.now = self.now.after(Duration::from_secs(5));
+        }
+        let Some(request) = self.request(step) else { return };
+        let settings = Settings::default();
+        let namespace = Namespace {
+            id: self.workflow.key.namespace.clone(),
+            name: "default".into(),
+            retention: Duration::from_secs(60),
+            search_attributes: Arc::default(),
+        };
+        let moment = Moment {
+            now: self.now,
+            new_run: format!("00000000-0000-4000-8000-{:012}", self.count).into(),
+            jitter: 7,
+            namespace: &namespace,
+            settings: &settings,
+            calendar: &NoCron,
+        };
+        if let Ok((transition, _)) = handle(&mut self.workflow, request, &moment) {
+            self.write(&transition);
+            self.check();
+        }
+    }
+
+    /// As the shard does it: encoded, sent through a log entry, applied.
+    fn write(&mut self, transition: &Transition) {
+        let heads = self.workflow.runs.iter().map(|(run, it)| (run.clone(), it.core.head)).collect::<BTreeMap<_, _>>();
+        let encoded = encode(&self.workflow.key, transition, &heads);
+        for (run, head) in encoded.heads {
+            if let Some(execution) = self.workflow.runs.get_mut(&run) {
+                execution.core.head = head;
+            }
+        }
+        let kind = BatchKind::Normal;
+        let header = BatchHeader { leader: 1, term: 1, epoch: 1, sequence: 1, stamp: self.now.0, kind };
+        let entry = batch::encode(&header, &encoded.ops, &encoded.visibility);
+        let view = batch::decode(&entry).unwrap();
+        self.store.apply(view.ops());
+        assert_eq!(view.visibility().count(), transition.visibility.len());
+    }
+
+    fn check(&self) {
+        let key = &self.workflow.key;
+        let current = self.store.get(table::CURRENT, &current_key(key));
+        assert_eq!(current.map(|row| decode_current(row).unwrap()), self.workflow.current);
+        for (run, execution) in &self.workflow.runs {
+            let stored = self.store.load(key, run).unwrap().unwrap();
+            assert_eq!(stored, Execution { volatile: Volatile::default(), ..execution.clone() });
+            let batches = self.store.under(table::HISTORY, &history::branch_prefix(key, &execution.core.branch));
+            let batches: Vec<_> = batches.iter().map(|(_, batch)| history::decode_batch(batch).unwrap()).collect();
+            assert_eq!(history::verify(&batches, &execution.core.head), Ok(()));
+        }
+        let wakes = self.store.under(table::WAKE, &[]);
+        let wakes: Vec<_> = wakes.iter().map(|(key, _)| wake::decode_key(key).unwrap()).collect();
+        let wanted = self.workflow.runs.values().filter_map(|it| Some((it.core.run.clone(), it.core.wake_at?)));
+        assert_eq!(wakes.into_iter().map(|wake| (wake.run, wake.at)).collect::<BTreeMap<_, _>>(), wanted.collect());
+    }
+
+    fn request(&self, step: Step) -> Option<Request> {
+        let open = self.workflow.open();
+        match step {
+            Step::Start => Some(Request::Start(Box::new(self.start(ConflictPolicy::Fail)))),
+            Step::Restart => Some(Request::Start(Box::new(self.start(ConflictPolicy::TerminateExisting)))),
+            Step::Signal => Some(Request::Signal(Target::default(), self.signal())),
+            Step::Cancel => Some(Request::Cancel(
+                Target::default(),
+                CancelBody { identity: "me".into(), request: "c".into(), reason: String::new(), links: Vec::new() },
+            )),
+            Step::Poll => self.poll(open?),
+            Step::Complete => self.complete(open?, false),
+            Step::CompleteSticky => self.complete(open?, true),
+            Step::StartActivity => {
+                let activity = open?.activities.values().next()?;
+                Some(Request::StartActivityTask(StartActivityTask {
+                    run: open?.core.run.clone(),
+                    scheduled_event_id: activity.scheduled_event_id,
+                    attempt: activity.attempt,
+                    poller: self.poller(),
+                }))
+            }
+            Step::Heartbeat => Some(Request::Heartbeat(started_activity(open?)?, "w".into(), Some(input()))),
+            Step::CompleteActivity => {
+                Some(Request::CompleteActivity(started_activity(open?)?, "w".into(), Some(input())))
+            }
+            Step::Wake => Some(Request::Wake(open?.core.run.clone())),
+            Step::Delete => Some(Request::Delete(Target::default(), "me".into())),
+        }
+    }
+
+    fn start(&self, conflict: ConflictPolicy) -> StartWorkflow {
+        let fields = sample::core().memo.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        StartWorkflow {
+            request: format!("start-{}", self.count).into(),
+            workflow_type: "order".into(),
+            queue: "q".into(),
+            input: Some(input()),
+            header: None,
+            memo: Some(Memo { fields }),
+            search_attributes: None,
+            execution_timeout: Duration::ZERO,
+            run_timeout: Duration::from_secs(100),
+            task_timeout: Duration::from_secs(10),
+            start_delay: Duration::ZERO,
+            retry: None,
+            cron: "".into(),
+            identity: "me".into(),
+            reuse: ReusePolicy::AllowDuplicate,
+            conflict,
+            eager: None,
+            user_metadata: None,
+            links: Vec::new(),
+            priority: None,
+            on_conflict: OnConflict::default(),
+        }
+    }
+
+    fn signal(&self) -> SignalBody {
+        SignalBody {
+            name: "s".into(),
+            input: Some(input()),
+            header: None,
+            identity: "me".into(),
+            request: Some(format!("signal-{}", self.count).into()),
+            links: Vec::new(),
+        }
+    }
+
+    fn poller(&self) -> Poller {
+        Poller { identity: "w".into(), request: format!("poll-{}", self.count).into(), version: None, deployment: None }
+    }
+
+    fn poll(&self, open: &Execution) -> Option<Request> {
+        let task = open.core.task.as_ref()?;
+        Some(Request::StartWorkflowTask(StartWorkflowTask {
+            run: open.core.run.clone(),
+            scheduled_event_id: task.scheduled_event_id,
+            attempt: task.attempt,
+            sticky_queue: None,
+            poller: self.poller(),
+        }))
+    }
+
+    fn complete(&self, open: &Execution, sticky: bool) -> Option<Request> {
+        let task = open.core.task.as_ref()?;
+        let WorkflowTaskStage::Started(started) = &task.stage else { return None };
+        Some(Request::CompleteWorkflowTask(Box::new(CompleteWorkflowTask {
+            token: WorkflowTaskToken {
+                run: open.core.run.clone(),
+                scheduled_event_id: task.scheduled_event_id,
+                started_event_id: started.event_id,
+                started_at: started.at,
+                attempt: task.attempt,
+            },
+            commands: Vec::from([schedule(self.count), timer(self.count)]),
+            identity: "w".into(),
+            sticky: sticky.then(|| ("sticky".into(), Duration::from_secs(5))),
+            return_new: None,
+            force_new: false,
+            query_results: Vec::new(),
+            sdk_metadata: None,
+            metering: 0,
+            binary_checksum: String::new(),
+            version: None,
+            deployment: None,
+            versioning_behavior: 0,
+            eager_request: "eager".into(),
+            capabilities: CompletionCapabilities::default(),
+        })))
+    }
+}
+
+fn started_activity(open: &Execution) -> Option<ActivityRef> {
+    open.activities.values().find_map(|activity| match &activity.stage {
+        ActivityStage::Started { at, .. } => Some(ActivityRef::Token(ActivityToken {
+            run: open.core.run.clone(),
+            scheduled_event_id: activity.scheduled_event_id,
+            attempt: activity.attempt,
+            started_at: *at,
+        })),
+        ActivityStage::Scheduled { .. } | ActivityStage::Backoff { .. } => None,
+    })
+}
+
+fn input() -> Payloads {
+    Payloads { payloads: Vec::from([sample::payload()]) }
+}
+
+fn command(kind: CommandType, attributes: Attributes) -> Command {
+    Command { command_type: kind as i32, attributes: Some(attributes), ..Command::default() }
+}
+
+fn schedule(count: u32) -> Command {
+    let attributes = ScheduleActivityTaskCommandAttributes {
+        activity_id: format!("a{count}"),
+        activity_type: Some(ActivityType { name: "charge".into() }),
+        task_queue: Some(TaskQueue { name: "q".into(), ..TaskQueue::default() }),
+        input: Some(input()),
+        start_to_close_timeout: Some(weft_protocol::Duration { seconds: 7, nanos: 0 }),
+        ..ScheduleActivityTaskCommandAttributes::default()
+    };
+    command(CommandType::ScheduleActivityTask, Attributes::ScheduleActivityTaskCommandAttributes(attributes))
+}
+
+fn timer(count: u32) -> Command {
+    let attributes = StartTimerCommandAttributes {
+        timer_id: format!("t{count}"),
+        start_to_fire_timeout: Some(weft_protocol::Duration { seconds: 3, nanos: 0 }),
+    };
+    command(CommandType::StartTimer, Attributes::StartTimerCommandAttributes(attributes))
+}
+
+#[test]
+fn a_life_with_everything_in_it_is_read_back_at_every_step() {
+    let mut world = World::new();
+    let life = [
+        Step::Start,
+        Step::Poll,
+        Step::Signal,
+        Step::Complete,
+        Step::StartActivity,
+        Step::Heartbeat,
+        Step::Poll,
+        Step::CompleteSticky,
+        Step::Cancel,
+        Step::Wake,
+        Step::Wake,
+    ];
+    life.into_iter().for_each(|step| world.step(step));
+    let run = world.workflow.open().expect("the run is open").core.run.clone();
+    assert!(world.store.under(table::ACTIVITY, &activity_prefix(&sample::key(), &run)).len() > 1);
+    world.step(Step::Delete);
+    world.store.0.retain(|(table, _), _| *table != table::HISTORY && *table != table::GARBAGE);
+    assert_eq!(world.store, Store::default(), "a removed workflow leaves nothing but garbage");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_the_engine_did_is_read_back(steps in vec(select(STEPS), 0..60)) {
+        let mut world = World::new();
+        steps.into_iter().for_each(|step| world.step(step));
+    }
+}
