@@ -1,0 +1,147 @@
+//! One line of the benchmark: so many callers, each starting workflows one after the other for so many seconds.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::Context;
+use tonic::transport::Endpoint;
+use weft_env::{Clock, RealClock};
+use weft_protocol::api::{common::WorkflowType, workflowservice::StartWorkflowExecutionRequest};
+
+use crate::{
+    server::{Counts, Server},
+    worker::{self, NAMESPACE, Service, Waiting},
+};
+
+/// Connections of callers and of worker together; HTTP/2 puts many calls on each.
+const CONNECTIONS: usize = 4;
+const POLLERS_MAX: usize = 128;
+
+/// What the workflow does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shape {
+    /// So many activities, one after the other.
+    Sequential(usize),
+    /// So many at once.
+    Parallel(usize),
+}
+
+/// What one line measured.
+pub(crate) struct Line {
+    latencies: Vec<Duration>,
+    seconds: f64,
+    before: Counts,
+    after: Counts,
+}
+
+pub(crate) async fn run(server: &Server, shape: Shape, callers: usize, seconds: u64) -> anyhow::Result<Line> {
+    let clock = RealClock::new();
+    let services = connect(&server.address).await?;
+    let name = format!("bench-{shape:?}-{callers}");
+    let waiting = Waiting::default();
+    let pollers = callers.clamp(2, POLLERS_MAX);
+    let mut workers = Vec::new();
+    for number in 0..pollers {
+        let service = |number: usize| services[number % services.len()].clone();
+        workers.push(worker::workflows(service(number), name.clone(), shape, waiting.clone()));
+        workers.push(worker::activities(service(number + 1), name.clone()));
+    }
+    let until = clock.monotonic() + Duration::from_secs(seconds);
+    let numbers = Arc::new(AtomicU64::new(0));
+    let before = server.counts().await?;
+    let started = clock.monotonic();
+    let tasks: Vec<_> = (0..callers)
+        .map(|number| {
+            let caller = Caller {
+                service: services[number % services.len()].clone(),
+                queue: name.clone(),
+                numbers: Arc::clone(&numbers),
+                waiting: waiting.clone(),
+                until,
+            };
+            tokio::spawn(caller.run())
+        })
+        .collect();
+    let mut latencies = Vec::new();
+    for task in tasks {
+        latencies.extend(task.await.context("a caller panicked")??);
+    }
+    let elapsed = (clock.monotonic() - started).as_secs_f64();
+    let after = server.counts().await?;
+    workers.iter().for_each(tokio::task::JoinHandle::abort);
+    latencies.sort_unstable();
+    Ok(Line { latencies, seconds: elapsed, before, after })
+}
+
+async fn connect(address: &str) -> anyhow::Result<Vec<Service>> {
+    let mut services = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let channel = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true).connect().await?;
+        services.push(Service::new(channel));
+    }
+    Ok(services)
+}
+
+struct Caller {
+    service: Service,
+    queue: String,
+    numbers: Arc<AtomicU64>,
+    waiting: Waiting,
+    until: Duration,
+}
+
+impl Caller {
+    async fn run(mut self) -> anyhow::Result<Vec<Duration>> {
+        let clock = RealClock::new();
+        let mut latencies = Vec::new();
+        while clock.monotonic() < self.until {
+            let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+            let workflow_id = format!("{}-{number}", self.queue);
+            let done = self.waiting.on(&workflow_id);
+            let before = clock.monotonic();
+            let start = StartWorkflowExecutionRequest {
+                namespace: NAMESPACE.to_owned(),
+                request_id: workflow_id.clone(),
+                workflow_id,
+                workflow_type: Some(WorkflowType { name: "bench".to_owned() }),
+                task_queue: worker::queue(&self.queue),
+                identity: "bench".to_owned(),
+                ..Default::default()
+            };
+            self.service.start_workflow_execution(start).await.context("a start was refused")?;
+            done.await.context("the worker forgot a workflow")?;
+            latencies.push(clock.monotonic() - before);
+        }
+        Ok(latencies)
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A figure for people: what a float loses of such counts does not show.
+        let count = self.latencies.len().max(1) as f64;
+        let millis = |share: f64| {
+            let place = ((count * share) as usize).min(self.latencies.len().saturating_sub(1));
+            self.latencies.get(place).map_or(0.0, |latency| latency.as_secs_f64() * 1000.0)
+        };
+        let each = |read: fn(&Counts) -> f64| (read(&self.after) - read(&self.before)) / count;
+        write!(
+            f,
+            "{:>8.0} {:>9.2} {:>9.2} {:>9.2} {:>9.0} {:>8.2} {:>9.0} {:>9.2}",
+            count / self.seconds,
+            millis(0.5),
+            millis(0.99),
+            millis(1.0),
+            each(|counts| counts.cpu_seconds) * 1e6,
+            each(|counts| counts.syncs),
+            each(|counts| counts.log_bytes),
+            each(|counts| counts.entries),
+        )
+    }
+}
