@@ -129,8 +129,10 @@ impl Machine for Recorder {
     }
 }
 
+/// Opens the log with segments that are small enough to be simulated quickly.
 pub(crate) fn open(disk: &SimDisk, lane: Lane) -> Wal {
-    let opened = Wal::open(Arc::new(disk.clone()), Path::new("/log"), Options::default(), lane);
+    let options = Options { segment_bytes: 256 << 10, small_segment_bytes: 64 << 10, ..Options::default() };
+    let opened = Wal::open(Arc::new(disk.clone()), Path::new("/log"), options, lane);
     opened.expect("the log opens").0
 }
 

@@ -1,8 +1,12 @@
 //! One group on a simulated disk: order, restarts, crashes, purging, failures.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use futures::future::join_all;
 use weft_env::Lane;
 use weft_env::disk::SimDisk;
+use weft_store::wal::LogEntry;
 
 use super::*;
 use crate::testing::{GROUP, Recorder, World, config, open, reply};
@@ -208,6 +212,48 @@ async fn a_shutdown_leaves_the_outcome_of_what_is_in_flight_unknown() {
     assert_eq!(world.group.propose(batch("too late")).await, Err(ProposeError::Unknown));
     assert_eq!(world.group.fault(), None);
     drop(release);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proposal_is_answered_only_when_the_log_has_it_on_disk() {
+    let disk = SimDisk::new(1);
+    let lane = Lane::thread("log", 64).expect("a thread");
+    let wal = open(&disk, lane.clone());
+    let world = World::over(disk, wal.clone(), Recorder::new(wal.group(GROUP))).await.expect("it starts");
+    world.lead().await;
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    lane.run(move || {
+        // Ends when the test lets go of the other end.
+        let _ = blocked.recv();
+    });
+
+    let mut proposed = std::pin::pin!(world.group.propose(batch("held back")));
+    // With time paused this ends when nothing else can run.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(proposed.as_mut().now_or_never().is_none());
+    assert!(world.machine.batches().is_empty());
+    drop(release);
+    proposed.await.expect("the log goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_cannot_reach_the_other_voter_neither_leads_nor_raises_the_term() {
+    let disk = SimDisk::new(1);
+    let wal = open(&disk, Lane::inline());
+    let voters = [BTreeSet::from([NodeId(1), NodeId(2)])];
+    let membership = types::Membership::new_with_defaults(voters.to_vec(), []);
+    let payload = types::EntryPayload::Membership(membership);
+    let bytes = codec::entry(&types::Entry { log_id: types::log_id(0, 0), payload });
+    wal.group(GROUP).append(vec![LogEntry { index: 1, bytes }], Box::new(|_| ()));
+
+    let machine = Recorder::new(wal.group(GROUP));
+    let world = World::over(disk, wal, machine).await.expect("it starts");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+
+    assert_eq!(*world.group.leadership().borrow(), Leadership::default());
+    assert_eq!(world.group.propose(batch("one")).await, Err(ProposeError::NotLeader { leader: None }));
+    assert_eq!(world.group.read_index().await, Err(ReadError::NotLeader { leader: None }));
+    assert_eq!(world.group.last_log_index(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,17 +3,15 @@
 //! The suite wants a state machine that applies entries that no log has and installs snapshots; the one of this crate
 //! rightly does neither, so the suite gets a small faithful one from here.
 
-use std::path::Path;
-
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::testing::log::{StoreBuilder, Suite};
 use openraft::{RaftSnapshotBuilder, Snapshot, SnapshotMeta, StorageError};
 use weft_env::Lane;
 use weft_env::disk::SimDisk;
-use weft_store::wal::{GroupId, Options, Wal};
 
 use super::*;
 use crate::runtime;
+use crate::testing::{GROUP, open};
 use crate::types::{EntryPayload, Leader, NodeId, Reply, StoredMembership};
 
 type Meta = SnapshotMeta<Leader, NodeId, ()>;
@@ -87,9 +85,8 @@ struct Builder;
 
 impl StoreBuilder<Types, LogStore, Position> for Builder {
     async fn build(&self) -> Result<((), LogStore, Position), StorageError<Types>> {
-        let opened = Wal::open(Arc::new(SimDisk::new(1)), Path::new("/log"), Options::default(), Lane::inline());
-        let (wal, _) = opened.expect("a fresh simulated disk takes a log");
-        Ok(((), LogStore::new(wal.group(GroupId(0))), Position::default()))
+        let wal = open(&SimDisk::new(1), Lane::inline());
+        Ok(((), LogStore::new(wal.group(GROUP)), Position::default()))
     }
 }
 
