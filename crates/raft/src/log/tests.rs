@@ -3,8 +3,10 @@
 //! The suite wants a state machine that applies entries that no log has and installs snapshots; the one of this crate
 //! rightly does neither, so the suite gets a small faithful one from here.
 
+use futures::FutureExt;
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::testing::log::{StoreBuilder, Suite};
+use openraft::type_config::TypeConfigExt;
 use openraft::{RaftSnapshotBuilder, Snapshot, SnapshotMeta, StorageError};
 use weft_env::Lane;
 use weft_env::disk::SimDisk;
@@ -93,4 +95,44 @@ impl StoreBuilder<Types, LogStore, Position> for Builder {
 #[tokio::test(start_paused = true)]
 async fn the_log_passes_openrafts_own_suite() {
     runtime::seeded(1, Suite::test_all(Builder)).await.expect("the suite passes");
+}
+
+#[tokio::test]
+async fn votes_and_entries_are_reported_only_when_they_are_on_disk() {
+    let lane = Lane::thread("log", 64).expect("a thread");
+    let wal = open(&SimDisk::new(1), lane.clone());
+    let mut store = LogStore::new(wal.group(GROUP));
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    lane.run(move || {
+        // Ends when the test lets go of the other end.
+        let _ = blocked.recv();
+    });
+
+    let entry = Entry { log_id: types::log_id(1, 0), payload: EntryPayload::Blank };
+    let (flushed, mut reported) = <Types as TypeConfigExt>::oneshot();
+    store.append([entry.clone()], IOFlushed::signal(flushed)).await.expect("the log takes it");
+    assert_eq!(store.try_get_log_entries(..).await.expect("it can be read at once"), [entry]);
+    assert!((&mut reported).now_or_never().is_none());
+
+    let (mut store, vote) = (store.clone(), Vote::new(2, NodeId(1)));
+    let mut saved = std::pin::pin!(store.save_vote(&vote));
+    assert!(saved.as_mut().now_or_never().is_none());
+
+    drop(release);
+    saved.await.expect("the vote is on disk");
+    reported.await.expect("it is reported").expect("the entry is on disk");
+}
+
+#[tokio::test]
+async fn votes_and_entries_fail_with_the_disk() {
+    let disk = SimDisk::new(1);
+    let wal = open(&disk, Lane::inline());
+    let mut store = LogStore::new(wal.group(GROUP));
+    disk.fail_sync(0);
+    let entry = Entry { log_id: types::log_id(1, 0), payload: EntryPayload::Blank };
+    let (flushed, reported) = <Types as TypeConfigExt>::oneshot();
+    store.append([entry], IOFlushed::signal(flushed)).await.expect("the log takes it");
+    assert!(reported.await.expect("it is reported").is_err());
+    assert!(store.save_vote(&Vote::new(2, NodeId(1))).await.is_err());
+    assert!(store.truncate_after(None).await.is_err());
 }
