@@ -49,10 +49,7 @@ pub fn encode(key: &WorkflowKey, change: &VisibilityChange) -> VisibilityBytes {
 /// # Errors
 /// When nobody wrote such a change.
 pub fn decode(bytes: &[u8]) -> Result<(WorkflowKey, VisibilityChange), Corrupt> {
-    let body = match bytes {
-        [FORMAT, body @ ..] => body,
-        [..] => return Err(Corrupt::at(PLACE, "an unknown format")),
-    };
+    let [FORMAT, body @ ..] = bytes else { return Err(Corrupt::at(PLACE, "an unknown format")) };
     let Row { namespace, workflow, upsert, remove } = Row::decode(body).map_err(|error| Corrupt::at(PLACE, error))?;
     let change = match (upsert, remove) {
         (Some(info), None) => {
