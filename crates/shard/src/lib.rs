@@ -34,7 +34,7 @@ pub use history::{Events, HistoryReader};
 pub use limits::Limits;
 pub use metadata::{ChangeError, Metadata, MetadataConfig, Namespaces};
 pub use quarantine::{Quarantine, Quarantined};
-pub use replica::Replica;
+pub use replica::{Replica, checkpoint_rows};
 pub use shared::Room;
 pub use stats::Stats;
 pub use watch::{Watch, Watchers};

@@ -1,8 +1,10 @@
 //! One replica of a group: applies committed batches to the store. Leaders and followers alike.
 //!
 //! Invariants (rules 3 and 4): apply decides nothing but "is this the next batch?"; what it writes is absolute puts and
-//! point deletes in one atomic write together with the applied row; any other batch writes only the applied row and is
-//! answered `Void`. It never runs the engine.
+//! point deletes, one atomic write for all that is applied together; any other batch writes nothing and is answered
+//! `Void`. It never runs the engine. The applied row is stored by checkpoints only: after a power loss each table may
+//! have lost a different part of what was not synced, so an applied row that was written with a batch could claim more
+//! than the other tables have. Replay begins at the last checkpoint, and being blind it converges.
 
 use std::sync::Arc;
 
@@ -69,18 +71,28 @@ impl Replica {
         Ok(Arc::new(Self { group, store, lane, feed, applied: Arc::new(Mutex::new(row)) }))
     }
 
-    /// The applied row as it stands in the store (not necessarily durable).
+    /// Where this replica stands. The store has it, though not durably.
     #[must_use]
     pub fn applied(&self) -> AppliedRow {
         self.applied.lock().clone()
     }
 }
 
+/// The rows that a checkpoint stores, after it has made durable all that they claim.
+#[must_use]
+pub fn checkpoint_rows(rows: &[(u32, AppliedRow)]) -> WriteBatch {
+    let mut write = WriteBatch::new();
+    for (group, row) in rows {
+        write.put(table::APPLIED, applied::key(*group).to_vec(), row.encode());
+    }
+    write
+}
+
 impl Machine for Replica {
     fn recover(&self) -> BoxFuture<'_, Result<Recovered, MachineError>> {
         let row = self.applied();
         let mark = (!row.mark.is_empty()).then(|| Bytes::from(row.mark));
-        // What was read at start had survived, so it is as good as a checkpoint.
+        // The row was stored by a checkpoint.
         async move { Ok(Recovered { applied: mark.clone(), checkpoint: mark }) }.boxed()
     }
 
@@ -90,7 +102,7 @@ impl Machine for Replica {
         let work = move || {
             let mut row = applied.lock().clone();
             let applying = Applying::of(&mut row, entries)?;
-            applying.write(group, &row, store.as_ref())?;
+            applying.write(store.as_ref())?;
             let row_index = row.index;
             *applied.lock() = row;
             feed.feed(group, row_index, applying.visibility);
@@ -133,7 +145,10 @@ impl Applying {
         Ok(Outcome::Applied)
     }
 
-    fn write(&self, group: u32, row: &AppliedRow, store: &dyn StateStore) -> Result<(), MachineError> {
+    fn write(&self, store: &dyn StateStore) -> Result<(), MachineError> {
+        if self.ops.is_empty() {
+            return Ok(());
+        }
         let mut write = WriteBatch::new();
         for bytes in &self.ops {
             let view = batch::decode(bytes).map_err(MachineError::new)?;
@@ -144,7 +159,6 @@ impl Applying {
                 }
             }
         }
-        write.put(table::APPLIED, applied::key(group).to_vec(), row.encode());
         store.apply(write).map_err(MachineError::new)
     }
 }

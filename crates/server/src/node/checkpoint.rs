@@ -1,5 +1,5 @@
-//! Checkpoints: read every group's applied mark, make the store durable once, publish those marks; the log is purged up
-//! to them.
+//! Checkpoints: read every group's applied row, make the store durable, store those rows durably, publish them; the log
+//! is purged up to them.
 //!
 //! Invariant (rule 8): a mark is published only after the store was made durable, and only if visibility has durably
 //! indexed up to it as well.
@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::sync::Mutex as AsyncMutex;
-use weft_shard::Replica;
+use weft_shard::{Replica, checkpoint_rows};
 
 use super::NodeInner;
 
@@ -46,8 +46,14 @@ impl Checkpointer {
         let _turn = self.one_at_a_time.lock().await;
         let logged = node.wal.stats().bytes;
         let marks: Vec<_> = self.replicas.iter().map(|(group, replica)| (*group, replica.applied())).collect();
-        let store = Arc::clone(&node.store);
-        match node.pool.call(move || store.persist()).await {
+        let (store, rows) = (Arc::clone(&node.store), marks.clone());
+        let durable = move || {
+            store.persist()?;
+            // Only now may rows claim it; and they must be durable themselves before the log is purged.
+            store.apply(checkpoint_rows(&rows))?;
+            store.persist()
+        };
+        match node.pool.call(durable).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return tracing::error!(%error, "making the store durable failed: no checkpoint"),
             Err(panic) => return tracing::error!(%panic, "making the store durable panicked: no checkpoint"),
