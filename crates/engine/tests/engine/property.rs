@@ -1,1 +1,179 @@
-//! Random requests: what must hold of every request holds of them too.
+//! Random requests: what must hold of every request (`world.rs`) holds of them too, and a repeated one is answered as
+//! before.
+
+use proptest::{collection::vec, prelude::*, sample::select};
+use weft_engine::{Answer, Request, Settings};
+
+use crate::script::Script;
+
+const STARTS: &[&str] = &[
+    "start request=a",
+    "start request=b conflict=terminate eager",
+    "start request=c conflict=use attach",
+    "start request=d reuse=reject",
+    "start request=e run-timeout=7s execution-timeout=25s",
+    "start request=f delay=3s",
+    "start request=g cron=5s",
+    "start request=h retry=1s/3 memo=1",
+    "signal-with-start s request=i conflict=use",
+    "signal-with-start s request=j conflict=terminate delay=2s",
+];
+
+const NEWS: &[&str] = &[
+    "signal a",
+    "signal a request=x",
+    "signal a request=y",
+    "cancel",
+    "cancel request=other",
+    "query 1",
+    "query 2 if-open",
+    "forget",
+    "reset-sticky",
+    "sticky-gone",
+    "wake",
+];
+
+const ENDS: &[&str] = &[
+    "terminate",
+    "delete",
+    "delete run=run-1",
+    "complete done",
+    "complete marker=m fail=Oops",
+    "complete fail=Fatal",
+    "complete canceled",
+    "complete can=again",
+    "fail-task cause=too-large",
+];
+
+const POLLS: &[&str] =
+    &["poll", "poll", "poll", "poll sticky", "poll sticky", "poll gone", "poll request=another", "give-back"];
+
+const ANSWERS: &[&str] = &[
+    "complete",
+    "complete marker=m",
+    "complete memo=2 sa=\"v\"",
+    "complete sticky",
+    "complete sticky",
+    "complete sticky new",
+    "complete sticky force new",
+    "complete force",
+    "complete marker=m force new",
+    "complete stale marker=m",
+    "complete answer=1",
+    "complete marker=",
+    "complete child",
+    "complete unknown",
+    "complete sa=unknown",
+    "fail-task",
+    "fail-task",
+    "give-back request=inline",
+];
+
+const TIMES: &[&str] = &["+100ms", "+1s", "+5s", "+10s", "+1m"];
+
+fn lines() -> impl Strategy<Value = Vec<&'static str>> {
+    let line = prop_oneof![
+        3 => select(STARTS),
+        6 => select(NEWS),
+        1 => select(ENDS),
+        8 => select(POLLS),
+        8 => select(ANSWERS),
+        3 => select(TIMES),
+        1 => Just("+2h"),
+    ];
+    vec(line, 0..80)
+}
+
+/// Small limits, so that they are met.
+fn tight() -> Settings {
+    let mut settings = Settings::default();
+    settings.limits.buffered_events = 3;
+    settings.limits.history_events_warn = 20;
+    settings.limits.history_events_error = 40;
+    settings.limits.suggest_continue_as_new_events = 10;
+    settings.limits.attached_queries = 1;
+    settings.workflow_task_heartbeat_max = std::time::Duration::from_secs(8);
+    settings
+}
+
+/// The same request again is the same thing asked, not another.
+fn is_repeatable(request: &Request) -> bool {
+    match request {
+        Request::Start(_)
+        | Request::SignalWithStart(..)
+        | Request::Cancel(..)
+        | Request::StartWorkflowTask(_)
+        | Request::CompleteWorkflowTask(_)
+        | Request::FailWorkflowTask(_)
+        | Request::StickyUnavailable(..)
+        | Request::StartActivityTask(_)
+        | Request::CompleteActivity(..)
+        | Request::FailActivity(..)
+        | Request::CancelActivity(..)
+        | Request::Heartbeat(..)
+        | Request::ForgetQuery(..)
+        | Request::Wake(_) => true,
+        Request::Signal(_, body) => body.request.is_some(),
+        // These say "not found" when there is nothing left to do.
+        Request::Terminate(..)
+        | Request::Delete(..)
+        | Request::Query(..)
+        | Request::ResetSticky(_)
+        | Request::GiveBackWorkflowTask(..)
+        | Request::GiveBackActivityTask(..) => false,
+    }
+}
+
+/// The answer as a caller compares it. The text of a recorded failure is not kept, only that there was one.
+fn shown(answer: &Answer) -> String {
+    match answer {
+        Answer::TaskFailed { .. } => "task failed".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn play(settings: Settings, lines: &[&'static str], repeat: bool) {
+    let mut script = Script::new(settings);
+    for line in lines {
+        match script.step(line) {
+            Some(request) if repeat && is_repeatable(&request) => repeat_it(&mut script, request),
+            Some(request) => drop(script.send(request)),
+            None => {}
+        }
+    }
+}
+
+/// Carries out a request twice and compares.
+fn repeat_it(script: &mut Script, request: Request) {
+    let open = |script: &Script| script.world.workflow.runs.values().filter(|run| run.is_open()).count();
+    let before = open(script);
+    let Ok((_, first)) = script.send(request.clone()) else { return };
+    if matches!(first, Answer::TaskTimedOut) || (matches!(request, Request::Signal(..)) && open(script) < before) {
+        return;
+    }
+    let (transition, second) = script.world.request(request.clone()).unwrap_or_else(|refusal| {
+        panic!("{request:?} was answered {first:?} and then refused: {refusal:?}");
+    });
+    assert!(transition.events.is_empty(), "{request:?} writes {:?} when repeated", transition.events);
+    assert_eq!(shown(&first), shown(&second));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_asked_the_invariants_hold(lines in lines()) {
+        play(Settings::default(), &lines, false);
+    }
+
+    #[test]
+    fn whatever_is_asked_near_the_limits_the_invariants_hold(lines in lines()) {
+        play(tight(), &lines, false);
+    }
+
+    #[test]
+    fn a_repeated_request_is_answered_as_before_and_writes_nothing(lines in lines()) {
+        play(Settings::default(), &lines, true);
+    }
+}
+

@@ -53,9 +53,6 @@ impl World {
         }
     }
 
-    pub(crate) fn advance(&mut self, span: Duration) {
-        self.now = self.now.after(span);
-    }
 
     /// Runs whose wake row is due.
     pub(crate) fn due(&self) -> Vec<RunId> {
