@@ -1,1 +1,40 @@
-//! Not built yet.
+//! A typed client of Temporal's public API: where to connect, one connection, and the calls with their retries.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), weft_client::Error> {
+//! use weft_client::{Client, ConnectOptions, Start};
+//!
+//! let client = Client::connect(ConnectOptions::default()).await?;
+//! let started = client.start(Start::new("order-17", "Order", "orders")).await?;
+//! let outcome = client.result(&started.run).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! Invariant: a call is repeated only if repeating it is harmless: it reads, or it carries a request id.
+//! It speaks the public API only, so it works against any Temporal server. Not here yet: TLS, typed handles and data
+//! converters; the raw stubs ([`Client::workflow_service`]) are there for whatever has no method.
+
+pub mod config;
+mod connect;
+mod error;
+mod history;
+mod list;
+mod namespace;
+mod operations;
+mod retry;
+mod start;
+mod workflow;
+
+pub use config::{ConnectOptions, Explicit};
+pub use connect::{Client, Service, WorkflowService};
+pub use error::Error;
+pub use history::{Close, HistoryPages, Outcome};
+pub use list::{NamespacePages, WorkflowPages};
+pub use namespace::{NamespaceChange, NewNamespace};
+pub use operations::PollersOf;
+pub use retry::Retry;
+pub use start::{Start, Started};
+pub use workflow::{Query, Run, Signal};
+
+/// The messages of the API, as the calls take and give them.
+pub use weft_protocol::api;

@@ -1,0 +1,181 @@
+//! One connection and what every call over it has in common: headers, time limits, retries.
+//!
+//! Connecting is tried at once, so that a wrong address is found before the first call; a connection that is lost later
+//! is made again by the transport under the next call.
+
+use std::{sync::Arc, time::Duration};
+
+use tonic::{
+    Request, Response, Status,
+    codec::CompressionEncoding,
+    metadata::{Ascii, AsciiMetadataKey, AsciiMetadataValue, MetadataMap, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
+use weft_env::{Ids, RealIds};
+use weft_protocol::services::workflow_service_client::WorkflowServiceClient;
+
+use crate::{
+    ConnectOptions, Error, config,
+    retry::{self, Repeat},
+};
+
+/// Answers are taken up to this size: a page of history may be large.
+const ANSWER_BYTES_MAX: usize = 128 << 20;
+
+/// The transport under the stubs.
+pub type Service = InterceptedService<Channel, Headers>;
+/// The generated stub of `temporal.api.workflowservice.v1.WorkflowService`.
+pub type WorkflowService = WorkflowServiceClient<Service>;
+
+/// A connection to a server. Clones share it.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    options: ConnectOptions,
+    workflow_service: WorkflowService,
+    ids: Arc<dyn Ids>,
+}
+
+/// Puts the same headers on every call.
+#[derive(Clone, Debug)]
+pub struct Headers(Arc<Vec<(AsciiMetadataKey, AsciiMetadataValue)>>);
+
+impl Client {
+    /// Connects, and fails if nobody answers.
+    ///
+    /// # Errors
+    /// When the address is none, or nobody answers there within [`ConnectOptions::connect_timeout`].
+    pub async fn connect(mut options: ConnectOptions) -> Result<Self, Error> {
+        if options.identity.is_empty() {
+            options.identity = format!("{}@{}", std::process::id(), host());
+        }
+        let unreachable = |error: tonic::transport::Error| Error::of_transport(&options.address, &error);
+        let endpoint = Endpoint::from_shared(config::endpoint(&options.address)?)
+            .map_err(unreachable)?
+            .connect_timeout(options.connect_timeout)
+            .http2_keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(Duration::from_secs(15));
+        let channel = endpoint.connect().await.map_err(unreachable)?;
+        let headers = Headers::of(&options)?;
+        let mut workflow_service =
+            WorkflowServiceClient::with_interceptor(channel, headers).max_decoding_message_size(ANSWER_BYTES_MAX);
+        if options.gzip {
+            let gzip = CompressionEncoding::Gzip;
+            workflow_service = workflow_service.send_compressed(gzip).accept_compressed(gzip);
+        }
+        Ok(Self(Arc::new(Inner { options, workflow_service, ids: Arc::new(RealIds) })))
+    }
+
+    /// The generated stub, for calls that have no method here. It neither retries nor limits time.
+    #[must_use]
+    pub fn workflow_service(&self) -> WorkflowService {
+        self.0.workflow_service.clone()
+    }
+
+    /// What this connection was made with.
+    #[must_use]
+    pub fn options(&self) -> &ConnectOptions {
+        &self.0.options
+    }
+
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.0.options.namespace
+    }
+
+    #[must_use]
+    pub fn identity(&self) -> &str {
+        &self.0.options.identity
+    }
+
+    /// A random id, for requests and for workflows whose id nobody chose.
+    #[must_use]
+    pub fn new_id(&self) -> String {
+        self.0.ids.uuid().to_string()
+    }
+
+    /// A call that answers without waiting for anything to happen.
+    pub(crate) async fn call<Q, A, F>(
+        &self,
+        call: &'static str,
+        request: Q,
+        repeat: Repeat,
+        send: impl Fn(WorkflowService, Request<Q>) -> F,
+    ) -> Result<A, Error>
+    where
+        Q: Clone,
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
+        let limit = self.0.options.call_timeout;
+        self.call_within(call, limit, request, repeat, send).await
+    }
+
+    pub(crate) async fn call_within<Q, A, F>(
+        &self,
+        call: &'static str,
+        limit: Duration,
+        request: Q,
+        repeat: Repeat,
+        send: impl Fn(WorkflowService, Request<Q>) -> F,
+    ) -> Result<A, Error>
+    where
+        Q: Clone,
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
+        let attempt = || {
+            let mut request = Request::new(request.clone());
+            request.set_timeout(limit);
+            let answer = send(self.workflow_service(), request);
+            async {
+                let answer = answer.await;
+                answer
+                    .map(Response::into_inner)
+                    .map_err(|status| Error::of_status(&self.0.options.address, call, &status))
+            }
+        };
+        retry::run(self.0.options.retry, repeat, attempt).await
+    }
+}
+
+impl Headers {
+    fn of(options: &ConnectOptions) -> Result<Self, Error> {
+        // The custom headers last: who sets one by hand means it.
+        let ours = [
+            ("client-name", "weft-client".to_owned()),
+            ("client-version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("temporal-namespace", options.namespace.clone()),
+        ];
+        let key = options.api_key.iter().map(|key| ("authorization", format!("Bearer {key}")));
+        let custom = options.headers.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        let all: Result<Vec<_>, _> = ours.into_iter().chain(key).chain(custom).map(|(n, v)| header(n, &v)).collect();
+        Ok(Self(Arc::new(all?)))
+    }
+
+    fn put(&self, to: &mut MetadataMap) {
+        for (name, value) in self.0.iter() {
+            to.insert(name, value.clone());
+        }
+    }
+}
+
+fn header(name: &str, value: &str) -> Result<(AsciiMetadataKey, MetadataValue<Ascii>), config::Error> {
+    let wrong = |why: &str| config::Error::Header { name: name.to_owned(), why: why.to_owned() };
+    let key = name.parse().map_err(|_| wrong("the name may have letters, digits and dashes"))?;
+    Ok((key, value.parse().map_err(|_| wrong("the value may have visible ASCII characters"))?))
+}
+
+impl Interceptor for Headers {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        self.put(request.metadata_mut());
+        Ok(request)
+    }
+}
+
+/// This machine's name, as far as it can be had without asking the network.
+fn host() -> String {
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let host = kernel.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    host.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_else(|| "localhost".to_owned())
+}

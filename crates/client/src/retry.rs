@@ -1,0 +1,99 @@
+//! How often, and how soon, a call is repeated that failed for a passing reason.
+//!
+//! Only calls that are harmless to repeat come here: see [`Repeat`].
+
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+
+use crate::Error;
+
+/// Waits grow from `first` by half each time, up to `longest`, with chance in them, until `total` has gone by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Retry {
+    pub first: Duration,
+    pub longest: Duration,
+    /// Zero: no call is repeated.
+    pub total: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { first: Duration::from_millis(50), longest: Duration::from_secs(2), total: Duration::from_secs(10) }
+    }
+}
+
+impl Retry {
+    /// Every call is tried once.
+    pub const NEVER: Self = Self { first: Duration::ZERO, longest: Duration::ZERO, total: Duration::ZERO };
+}
+
+/// Whether a call may be sent twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// It reads, or carries a request id by which the server knows it again.
+    Harmless,
+    /// Sent twice it may do, or say, something else.
+    Never,
+}
+
+pub(crate) async fn run<T, F>(retry: Retry, repeat: Repeat, mut attempt: impl FnMut() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    if repeat == Repeat::Never || retry.total.is_zero() {
+        return attempt().await;
+    }
+    let waits = ExponentialBuilder::new()
+        .with_factor(1.5)
+        .with_jitter()
+        .with_min_delay(retry.first)
+        .with_max_delay(retry.longest)
+        .with_total_delay(Some(retry.total))
+        .without_max_times();
+    attempt.retry(waits).when(Error::is_transient).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Waits that take no time.
+    const AT_ONCE: Retry = Retry { first: Duration::ZERO, longest: Duration::ZERO, total: Duration::from_secs(1) };
+
+    fn unreachable() -> Error {
+        Error::Unreachable { address: "a:1".to_owned(), why: "x".to_owned() }
+    }
+
+    fn refused() -> Error {
+        let error = weft_protocol::error::Error::invalid_argument("x");
+        Error::Refused { call: "Call", error: Box::new(error) }
+    }
+
+    /// How often a call is tried that fails so twice and then succeeds.
+    async fn tries(retry: Retry, repeat: Repeat, failure: fn() -> Error) -> u32 {
+        let tries = Cell::new(0);
+        let attempt = || {
+            tries.set(tries.get() + 1);
+            let failed = tries.get() < 3;
+            async move { if failed { Err(failure()) } else { Ok(()) } }
+        };
+        // How it ended does not matter here, only how often it was tried.
+        let _ = run(retry, repeat, attempt).await;
+        tries.get()
+    }
+
+    #[tokio::test]
+    async fn a_passing_failure_is_tried_again_until_it_passes() {
+        assert_eq!(tries(AT_ONCE, Repeat::Harmless, unreachable).await, 3);
+    }
+
+    #[tokio::test]
+    async fn what_may_do_harm_or_will_not_pass_is_tried_once() {
+        assert_eq!(tries(AT_ONCE, Repeat::Never, unreachable).await, 1);
+        assert_eq!(tries(AT_ONCE, Repeat::Harmless, refused).await, 1);
+        assert_eq!(tries(Retry::NEVER, Repeat::Harmless, unreachable).await, 1);
+    }
+}
