@@ -117,7 +117,7 @@ fn part(count: &str, unit: &str) -> Option<u128> {
     }
     let number = |digits: &str| if digits.is_empty() { Some(0) } else { digits.parse::<u128>().ok() };
     let scale = 10u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
-    Some(number(whole)?.checked_mul(unit)?.checked_add(number(fraction)?.checked_mul(unit)? / scale)?)
+    number(whole)?.checked_mul(unit)?.checked_add(number(fraction)?.checked_mul(unit)? / scale)
 }
 
 /// More digits than any span needs.

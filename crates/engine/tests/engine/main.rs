@@ -10,6 +10,7 @@ mod worker;
 mod world;
 
 mod activities;
+mod activity_cancellation;
 mod activity_property;
 mod activity_timeouts;
 mod close;
