@@ -95,7 +95,7 @@ impl BadCommand {
 }
 
 /// A cause as messages name it: `BadStartTimerAttributes`.
-fn cause_name(cause: WorkflowTaskFailedCause) -> String {
+pub(crate) fn cause_name(cause: WorkflowTaskFailedCause) -> String {
     let name = cause.as_str_name();
     let words = name.strip_prefix("WORKFLOW_TASK_FAILED_CAUSE_").unwrap_or(name).split('_');
     words

@@ -64,3 +64,4 @@ pub use time::{Timestamp, span_from_wire, wire_span};
 pub use tracked::{Changed, Differences, Tracked};
 pub use transition::*;
 pub use visibility::info;
+pub use workflow_task::problems::REPORTED_PROBLEMS;

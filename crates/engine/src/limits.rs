@@ -29,6 +29,8 @@ pub struct Limits {
     pub pending_external_cancels: usize,
     pub buffered_events: usize,
     pub buffered_bytes: usize,
+    /// Request ids of starts that used the run instead of starting one.
+    pub attached_requests: usize,
     /// Queries attached to one workflow task.
     pub attached_queries: usize,
     /// A recorded failure is cut to this many bytes when it is kept for the next attempt.
@@ -61,6 +63,7 @@ impl Default for Limits {
             pending_external_cancels: 2000,
             buffered_events: 100,
             buffered_bytes: 2 << 20,
+            attached_requests: 2000,
             attached_queries: 16,
             last_failure_bytes: 4 << 10,
             user_metadata_summary_bytes: 400,

@@ -3,7 +3,7 @@
 
 use alloc::{borrow::Cow, string::String};
 
-use crate::ids::{EventId, RequestId, RunId};
+use crate::ids::{RequestId, RunId};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -34,11 +34,6 @@ pub enum Refusal {
     Broken {
         run: RunId,
         what: String,
-    },
-    /// Internal reads that the shell must make before it asks again: events of this run's branch.
-    NeedsEvent {
-        run: RunId,
-        event: EventId,
     },
 }
 

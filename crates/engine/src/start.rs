@@ -6,7 +6,7 @@ use alloc::{boxed::Box, format, string::ToString, vec};
 use core::time::Duration;
 
 use weft_protocol::api::{
-    common::{Payload, Payloads, RetryPolicy as WireRetryPolicy, WorkflowType},
+    common::{Payload, Payloads, WorkflowType},
     enums::ContinueAsNewInitiator as Initiator,
     history::{HistoryEvent, WorkflowExecutionStartedEventAttributes},
 };
@@ -140,6 +140,10 @@ fn is_eager(stage: &WorkflowTaskStage) -> bool {
 /// A start that uses the existing run leaves there what it was asked to leave.
 fn attach(change: &mut Change<'_>, body: &StartWorkflow) -> Result<(), Refusal> {
     let request = body.on_conflict.attach_request_id.then_some(&body.request);
+    let attached = change.workflow.current.as_ref().map_or(0, |current| current.attached.len());
+    if request.is_some() && attached >= change.at.settings.limits.attached_requests {
+        return Err(Refusal::InvalidArgument("exceeded workflow execution limit for attached request ids".into()));
+    }
     let links = if body.on_conflict.attach_links { body.links.clone() } else { vec![] };
     let mut run = change.open_run(&crate::request::Target::default())?;
     if request.is_some() || !links.is_empty() {
@@ -208,7 +212,7 @@ fn started_event(
         original_execution_run_id: id.to_string(),
         identity: body.identity.to_string(),
         first_execution_run_id: id.to_string(),
-        retry_policy: body.retry.as_ref().map(wire_retry_policy),
+        retry_policy: body.retry.as_ref().map(RetryPolicy::wire),
         attempt: 1,
         initiator: initiator as i32,
         workflow_execution_expiration_time: expires,
@@ -244,15 +248,5 @@ fn not_above(span: Duration, bound: Duration) -> Duration {
         (_, true) => span,
         (true, false) => bound,
         (false, false) => span.min(bound),
-    }
-}
-
-pub(crate) fn wire_retry_policy(policy: &RetryPolicy) -> WireRetryPolicy {
-    WireRetryPolicy {
-        initial_interval: Some(wire_span(policy.initial)),
-        backoff_coefficient: policy.coefficient,
-        maximum_interval: Some(wire_span(policy.max_interval)),
-        maximum_attempts: i32::try_from(policy.max_attempts).unwrap_or(i32::MAX),
-        non_retryable_error_types: policy.non_retryable_types.clone(),
     }
 }

@@ -4,6 +4,7 @@
 
 pub(crate) mod complete;
 pub(crate) mod fail;
+pub(crate) mod problems;
 pub(crate) mod schedule;
 pub(crate) mod start;
 pub(crate) mod sticky;

@@ -5,11 +5,12 @@ use weft_protocol::api::{
         CancelWorkflowExecutionCommandAttributes, Command, CompleteWorkflowExecutionCommandAttributes,
         ContinueAsNewWorkflowExecutionCommandAttributes, FailWorkflowExecutionCommandAttributes, command::Attributes,
     },
+    common::RetryPolicy,
     enums::WorkflowTaskFailedCause as Cause,
 };
 
 use super::{BadCommand, Decisions, check_size};
-use crate::{change::Run, close::Closing, payload};
+use crate::{change::Run, close::Closing, cron, payload, retry, state};
 use alloc::{boxed::Box, format};
 
 pub(super) fn is_closing(command: &Command) -> bool {
@@ -73,6 +74,10 @@ pub(super) fn continue_as_new(
     nothing_waits(run, decisions)?;
     let cause = Cause::BadContinueAsNewAttributes;
     check_timeouts(run, &command)?;
+    command.retry_policy = check_policy(run, command.retry_policy)?;
+    if !command.cron_schedule.is_empty() && cron::backoff(&command.cron_schedule, run.now(), run.at).is_none() {
+        return Err(BadCommand::new(cause, "Invalid CronSchedule on ContinueAsNewWorkflowExecutionCommand."));
+    }
     check_size(run, cause, "ContinueAsNewWorkflowExecutionCommandAttributes. Input", command.input.as_ref())?;
     check_size(run, cause, "ContinueAsNewWorkflowExecutionCommandAttributes. Memo", command.memo.as_ref())?;
     let fields = command.search_attributes.iter().flat_map(|it| &it.indexed_fields);
@@ -105,6 +110,16 @@ fn check_timeouts(run: &Run<'_>, command: &ContinueAsNewWorkflowExecutionCommand
         }
     }
     Ok(())
+}
+
+/// The next run's policy with its defaults, if it makes sense.
+fn check_policy(run: &Run<'_>, given: Option<RetryPolicy>) -> Result<Option<RetryPolicy>, BadCommand> {
+    let Some(given) = given else { return Ok(None) };
+    retry::check_policy(&given, run.at.settings).map_err(|reason| {
+        let reason = format!("Invalid RetryPolicy on ContinueAsNewWorkflowExecutionCommand: {reason}");
+        BadCommand::new(Cause::BadContinueAsNewAttributes, reason)
+    })?;
+    Ok(Some(state::RetryPolicy::filled_in(&given, run.at.settings).wire()))
 }
 
 /// The workflow ends without having seen what happened meanwhile: it must see it first.

@@ -110,7 +110,6 @@ pub(crate) fn continued_as_new(
             header: next.header.clone(),
             memo: next.memo.clone(),
             search_attributes: next.search_attributes.clone(),
-            ..WorkflowExecutionContinuedAsNewEventAttributes::default()
         }
         .into(),
     )

@@ -7,7 +7,7 @@ use core::mem;
 
 use weft_protocol::api::enums::WorkflowTaskFailedCause;
 
-use super::{fail, named, remember, schedule, start, verdict};
+use super::{fail, named, problems, remember, schedule, start, verdict};
 use crate::{
     activity,
     answer::{Answer, TaskCompleted},
@@ -60,6 +60,7 @@ fn decide(change: &mut Change<'_>, id: &RunId, body: &mut CompleteWorkflowTask) 
     let original = run.core.task.as_ref().map(|task| task.original_scheduled_at);
     let completed = write_completed(&mut run, body);
     run.hold();
+    problems::clear(&mut run);
     run.core.closing = false;
     run.core.sticky = body.sticky.take().map(|(queue, schedule_to_start)| Sticky { queue, schedule_to_start });
     let mut decisions = Decisions { waited, original_scheduled_at: original, ..Decisions::new(completed, body) };

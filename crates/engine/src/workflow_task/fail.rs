@@ -11,7 +11,11 @@ use weft_protocol::api::{
     history::HistoryEvent,
 };
 
-use super::{named, remember, schedule, verdict};
+use super::{
+    named,
+    problems::{self, Problem},
+    remember, schedule, verdict,
+};
 use crate::{
     answer::Answer,
     change::{Change, Run},
@@ -53,7 +57,12 @@ pub(crate) fn reported(change: &mut Change<'_>, body: FailWorkflowTask) -> Resul
 pub(crate) fn timed_out(run: &mut Run<'_>) {
     let Some((task, started, due)) = started(run) else { return };
     if due <= run.now() {
-        let attempt = end(run, &task, event::workflow_task::timed_out(&task, started, TimeoutType::StartToClose));
+        let attempt = end(
+            run,
+            &task,
+            event::workflow_task::timed_out(&task, started, TimeoutType::StartToClose),
+            Problem::TimedOut,
+        );
         again(run, attempt);
     }
 }
@@ -61,7 +70,8 @@ pub(crate) fn timed_out(run: &mut Run<'_>) {
 /// The worker kept the task alive for too long without progress.
 pub(crate) fn heartbeat_timed_out(run: &mut Run<'_>) {
     let Some((task, started, _)) = started(run) else { return };
-    let attempt = end(run, &task, event::workflow_task::timed_out(&task, started, TimeoutType::StartToClose));
+    let attempt =
+        end(run, &task, event::workflow_task::timed_out(&task, started, TimeoutType::StartToClose), Problem::TimedOut);
     again(run, attempt);
 }
 
@@ -79,13 +89,16 @@ pub(crate) fn forced() -> TaskFailure {
 /// Ends the started task as failed, if there is one, and says which attempt comes next.
 pub(crate) fn fail(run: &mut Run<'_>, why: TaskFailure) -> u32 {
     match started(run) {
-        Some((task, started, _)) => end(run, &task, event::workflow_task::failed(&task, started, why)),
+        Some((task, started, _)) => {
+            let problem = Problem::Failed(why.cause);
+            end(run, &task, event::workflow_task::failed(&task, started, why), problem)
+        }
         None => 1,
     }
 }
 
 /// Ends the started task. A sticky worker may just have lost its cache: trying the normal queue first uses no attempt.
-fn end(run: &mut Run<'_>, task: &WorkflowTask, event: HistoryEvent) -> u32 {
+fn end(run: &mut Run<'_>, task: &WorkflowTask, event: HistoryEvent, problem: Problem) -> u32 {
     match task.kind {
         TaskKind::Normal => {
             run.append(event);
@@ -96,6 +109,7 @@ fn end(run: &mut Run<'_>, task: &WorkflowTask, event: HistoryEvent) -> u32 {
         }
     }
     run.core.closing = false;
+    problems::report(run, problem);
     if run.core.sticky.take().is_some() { 1 } else { task.attempt + 1 }
 }
 

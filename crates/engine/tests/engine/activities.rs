@@ -630,6 +630,7 @@ fn activities_that_make_no_sense_fail_their_task() {
             > complete activity=a:start=1s,big
             12 WorkflowTaskFailed cause=BadScheduleActivityAttributes failure="BadScheduleActivityAttributes: ScheduleActivityTaskCommandAttributes.Input exceeds size limit."
             13 WorkflowExecutionTerminated reason="BadScheduleActivityAttributes: ScheduleActivityTaskCommandAttributes.Input exceeds size limit."
+            ~ listed Terminated TemporalReportedProblems=["category=WorkflowTaskFailed","cause=WorkflowTaskFailedCauseBadScheduleActivityAttributes"]
             = task failed: BadScheduleActivityAttributes: ScheduleActivityTaskCommandAttributes.Input exceeds size limit.
         "#,
     );

@@ -256,3 +256,137 @@ fn a_failed_run_without_a_policy_is_not_tried_again() {
         "#,
     );
 }
+
+#[test]
+fn a_failed_run_is_tried_again_as_its_policy_says() {
+    check(
+        "start input=a memo=1 retry=2s/3
+        +2s
+        poll
+        complete marker=m fail=First
+        +2s
+        poll
+        complete fail=Second
+        +4s
+        poll
+        complete fail=Third",
+        r#"
+            > start input=a memo=1 retry=2s/3
+            1 WorkflowExecutionStarted attempt=1 input=a
+            2 WorkflowTaskScheduled timeout=10s
+            ~ listed Running key=1
+            = started run-1 Running
+            > +2s
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete marker=m fail=First
+            4 WorkflowTaskCompleted scheduled=2 started=3
+            5 MarkerRecorded name=m
+            6 WorkflowExecutionFailed failure="First" retry=InProgress next=run-2
+            run-2/1 WorkflowExecutionStarted attempt=2 by=Retry input=a after=run-1 failure="First" backoff=2s
+            ~ listed Failed key=1
+            ~ listed Running key=1
+            > +2s
+            run-2/2 WorkflowTaskScheduled timeout=10s
+            > poll
+            run-2/3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete fail=Second
+            run-2/4 WorkflowTaskCompleted scheduled=2 started=3
+            run-2/5 WorkflowExecutionFailed failure="Second" retry=InProgress next=run-3
+            run-3/1 WorkflowExecutionStarted attempt=3 by=Retry input=a after=run-2 failure="Second" backoff=4s
+            ~ listed Failed key=1
+            ~ listed Running key=1
+            > +4s
+            run-3/2 WorkflowTaskScheduled timeout=10s
+            > poll
+            run-3/3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete fail=Third
+            run-3/4 WorkflowTaskCompleted scheduled=2 started=3
+            run-3/5 WorkflowExecutionFailed failure="Third" retry=MaximumAttemptsReached
+            ~ listed Failed key=1
+        "#,
+    );
+}
+
+#[test]
+fn a_failure_that_is_not_retryable_ends_the_chain() {
+    check(
+        "start retry=2s/3
+        poll
+        complete fail=Fatal",
+        r#"
+            > start retry=2s/3
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete fail=Fatal
+            4 WorkflowTaskCompleted scheduled=2 started=3
+            5 WorkflowExecutionFailed failure="Fatal" retry=NonRetryableFailure
+        "#,
+    );
+}
+
+#[test]
+fn a_run_that_timed_out_is_tried_again_unless_the_chain_ends_before() {
+    check(
+        "start retry=2s/0 run-timeout=3s execution-timeout=9s
+        +3s
+        +2s
+        +3s",
+        r#"
+            > start retry=2s/0 run-timeout=3s execution-timeout=9s
+            1 WorkflowExecutionStarted attempt=1 run-timeout=3s execution-timeout=9s
+            2 WorkflowTaskScheduled timeout=3s
+            = started run-1 Running
+            > +3s
+            3 WorkflowExecutionTimedOut retry=InProgress next=run-2
+            run-2/1 WorkflowExecutionStarted attempt=2 by=Retry after=run-1 failure="workflow timeout" run-timeout=3s execution-timeout=9s backoff=2s
+            > +2s
+            run-2/2 WorkflowTaskScheduled timeout=3s
+            > +3s
+            run-2/3 WorkflowExecutionTimedOut retry=Timeout
+        "#,
+    );
+}
+
+#[test]
+fn a_retry_comes_before_the_next_tick() {
+    check(
+        "start cron=60s retry=2s/2
+        +60s
+        poll
+        complete fail=First
+        +2s
+        poll
+        complete fail=Second",
+        r#"
+            > start cron=60s retry=2s/2
+            1 WorkflowExecutionStarted attempt=1 backoff=20s
+            = started run-1 Running
+            > +60s
+            2 WorkflowTaskScheduled timeout=10s
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete fail=First
+            4 WorkflowTaskCompleted scheduled=2 started=3
+            5 WorkflowExecutionFailed failure="First" retry=InProgress next=run-2
+            run-2/1 WorkflowExecutionStarted attempt=2 by=Retry after=run-1 failure="First" backoff=2s
+            > +2s
+            run-2/2 WorkflowTaskScheduled timeout=10s
+            > poll
+            run-2/3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete fail=Second
+            run-2/4 WorkflowTaskCompleted scheduled=2 started=3
+            run-2/5 WorkflowExecutionFailed failure="Second" retry=MaximumAttemptsReached next=run-3
+            run-3/1 WorkflowExecutionStarted attempt=1 by=CronSchedule after=run-2 failure="Second" backoff=18s
+        "#,
+    );
+}

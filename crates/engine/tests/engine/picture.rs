@@ -1,11 +1,13 @@
 //! Events, answers and refusals as one line each.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
-use weft_engine::{Answer, Effect, QueryDisposition, QueryOutcome, Refusal, StartConflict, StartedWorkflowTask};
+use weft_engine::{
+    Answer, Effect, QueryDisposition, QueryOutcome, Refusal, StartConflict, StartedWorkflowTask, VisibilityChange,
+};
 use weft_protocol::api::{
     common::Payloads,
-    enums::{RetryState, TaskQueueKind, TimeoutType, WorkflowTaskFailedCause},
+    enums::{RetryState, TaskQueueKind, TimeoutType, WorkflowExecutionStatus, WorkflowTaskFailedCause},
     failure::Failure,
     history::{HistoryEvent, history_event::Attributes},
 };
@@ -243,6 +245,18 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
         }
         other => format!("{other:?}"),
     }
+}
+
+/// What lists show of memo and search attributes; of a run that was listed before also that there are none any more.
+pub(crate) fn listed(change: &VisibilityChange, fresh: bool) -> Option<String> {
+    let VisibilityChange::Upsert(info) = change else { return None };
+    let memo = info.memo.iter().flat_map(|it| &it.fields);
+    let attributes = info.search_attributes.iter().flat_map(|it| &it.indexed_fields);
+    let fields: BTreeMap<_, _> = memo.chain(attributes).collect();
+    let shown = fields.iter().map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(&value.data)));
+    let shown: Vec<String> = shown.collect();
+    let emptied = !fresh && info.status() == WorkflowExecutionStatus::Running;
+    (emptied || !shown.is_empty()).then(|| format!("listed {:?} {}", info.status(), shown.join(" ")))
 }
 
 /// Effects that callers wait for.

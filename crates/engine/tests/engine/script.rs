@@ -6,9 +6,9 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use weft_engine::{
-    ActivityToken, AskQuery, CancelBody, CompleteWorkflowTask, CompletionCapabilities, ConflictPolicy, FailWorkflowTask, OnConflict,
-    Poller, Request, ReusePolicy, Settings, SignalBody, StartWorkflow, StartWorkflowTask, Target, TerminateBody,
-    Timestamp, WorkflowTaskToken,
+    ActivityToken, AskQuery, CancelBody, CompleteWorkflowTask, CompletionCapabilities, ConflictPolicy,
+    FailWorkflowTask, OnConflict, Poller, Request, ReusePolicy, Settings, SignalBody, StartWorkflow, StartWorkflowTask,
+    Target, TerminateBody, Timestamp, WorkflowTaskToken,
     state::{QueryId, RetryPolicy, WorkflowTaskStage},
 };
 use weft_protocol::api::{
@@ -118,7 +118,13 @@ impl Script {
     }
 
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { world: World::new(settings), transcript: String::new(), tokens: Vec::new(), activity_tokens: BTreeMap::new(), last: None }
+        Self {
+            world: World::new(settings),
+            transcript: String::new(),
+            tokens: Vec::new(),
+            activity_tokens: BTreeMap::new(),
+            last: None,
+        }
     }
 
     fn line(&mut self, line: &str) {
@@ -205,6 +211,12 @@ impl Script {
                         let run =
                             if appended.run.as_str() == "run-1" { String::new() } else { format!("{}/", appended.run) };
                         self.say(&format!("{run}{}", picture::event(event)));
+                    }
+                }
+                let fresh = transition.events.iter().any(|appended| appended.first_event_id.0 == 1);
+                for change in &transition.visibility {
+                    if let Some(line) = picture::listed(change, fresh) {
+                        self.say(&format!("~ {line}"));
                     }
                 }
                 for effect in &transition.effects {

@@ -398,6 +398,7 @@ fn memo_and_search_attributes_change_by_command() {
             > start memo=1
             1 WorkflowExecutionStarted attempt=1
             2 WorkflowTaskScheduled timeout=10s
+            ~ listed Running key=1
             = started run-1 Running
             > poll
             3 WorkflowTaskStarted scheduled=2
@@ -406,6 +407,7 @@ fn memo_and_search_attributes_change_by_command() {
             4 WorkflowTaskCompleted scheduled=2 started=3
             5 WorkflowPropertiesModified
             6 UpsertWorkflowSearchAttributes
+            ~ listed Running Known="v" key=2
         "#,
     );
 }

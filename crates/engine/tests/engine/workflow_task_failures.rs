@@ -76,6 +76,7 @@ fn a_timeout_of_a_retry_grows_from_the_fourth_attempt_on() {
             > poll
             = task events 1..5 attempt=5 + 5 WorkflowTaskScheduled attempt=5 timeout=20s + 6 WorkflowTaskStarted scheduled=5
             > +20s
+            ~ listed Running TemporalReportedProblems=["category=WorkflowTaskTimedOut","cause=WorkflowTaskTimedOutCauseStartToClose"]
             > poll
             = task events 1..5 attempt=6 + 5 WorkflowTaskScheduled attempt=6 timeout=30s + 6 WorkflowTaskStarted scheduled=5
             > complete done
@@ -498,6 +499,51 @@ fn a_workflow_that_could_not_end_may_be_signalled_again_after_its_task_timed_out
             > signal b
             9 WorkflowExecutionSignaled name=b
             = signaled run-1
+        "#,
+    );
+}
+
+#[test]
+fn lists_are_told_of_tasks_that_keep_failing_until_one_goes_well() {
+    let mut settings = weft_engine::Settings::default();
+    settings.reported_problems_after = 2;
+    check_with(
+        settings,
+        "start
+        poll
+        fail-task
+        poll
+        fail-task
+        poll
+        +10s
+        poll
+        complete marker=m",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > fail-task
+            4 WorkflowTaskFailed cause=WorkflowWorkerUnhandledFailure failure="Oops"
+            > poll
+            = task events 1..5 attempt=2 + 5 WorkflowTaskScheduled attempt=2 timeout=10s + 6 WorkflowTaskStarted scheduled=5
+            > fail-task
+            ~ listed Running TemporalReportedProblems=["category=WorkflowTaskFailed","cause=WorkflowTaskFailedCauseWorkflowWorkerUnhandledFailure"]
+            > poll
+            = task events 1..5 attempt=3 + 5 WorkflowTaskScheduled attempt=3 timeout=10s + 6 WorkflowTaskStarted scheduled=5
+            > +10s
+            ~ listed Running TemporalReportedProblems=["category=WorkflowTaskTimedOut","cause=WorkflowTaskTimedOutCauseStartToClose"]
+            > poll
+            = task events 1..5 attempt=4 + 5 WorkflowTaskScheduled attempt=4 timeout=15s + 6 WorkflowTaskStarted scheduled=5
+            > complete marker=m
+            5 WorkflowTaskScheduled attempt=4 timeout=15s
+            6 WorkflowTaskStarted scheduled=5
+            7 WorkflowTaskCompleted scheduled=5 started=6
+            8 MarkerRecorded name=m
+            ~ listed Running
         "#,
     );
 }
