@@ -4,10 +4,41 @@
 //! shard of its workflow id, and the answer is translated back. What is not built answers `UNIMPLEMENTED`, naming
 //! itself: the generated traits' defaults do that.
 
+mod operator_service;
+mod serve;
+mod workflow_service;
+
+mod namespace;
+mod system;
+
+mod control;
+mod describe;
+mod history;
+mod list;
+mod query;
+mod signal;
+mod start;
+mod task_queue;
+
 mod activity_task;
+mod poll;
+mod workflow_task;
+
 mod context;
 mod errors;
-mod poll;
-mod query;
+mod validate;
 mod wire;
-mod workflow_task;
+
+use crate::node::Node;
+
+/// The services of one node. Clones are handles to the same one.
+#[derive(Clone)]
+pub(crate) struct Frontend {
+    node: Node,
+}
+
+impl Frontend {
+    pub(crate) fn new(node: Node) -> Self {
+        Self { node }
+    }
+}

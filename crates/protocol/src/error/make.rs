@@ -35,6 +35,11 @@ impl Error {
         Self::plain(Code::InvalidArgument, message)
     }
 
+    /// A workflow id that no new run is given, in Temporal's words for a start.
+    pub fn workflow_id_too_long(bytes: usize, limit: usize) -> Self {
+        Self::invalid_argument(format!("WorkflowId exceeds maximum allowed length ({bytes}/{limit})"))
+    }
+
     pub fn failed_precondition(message: impl Into<String>) -> Self {
         Self::plain(Code::FailedPrecondition, message)
     }
@@ -71,6 +76,12 @@ impl Error {
     /// No run was ever known under this workflow id.
     pub fn workflow_id_not_found(workflow_id: &str) -> Self {
         Self::not_found(format!("workflow not found for ID: {workflow_id}"))
+    }
+
+    /// The workflow id has run, but not under this run id.
+    pub fn run_not_found(workflow_id: &str, run_id: &str) -> Self {
+        let ids = format!("workflow ID {workflow_id:?} and run ID {run_id:?}");
+        Self::not_found(format!("{} for {ids}", text::WORKFLOW_NOT_FOUND))
     }
 
     pub fn workflow_completed() -> Self {

@@ -5,7 +5,7 @@
 
 // service/frontend/errors.go: what the request itself gets wrong (INVALID_ARGUMENT).
 pub const REQUEST_NOT_SET: &str = "Request is nil.";
-pub const NAMESPACE_NOT_SET: &str = "Namespace is not set on request.";
+pub const NAMESPACE_NOT_SET: &str = "Namespace not set on request.";
 pub const NAMESPACE_TOO_LONG: &str = "Namespace length exceeds limit.";
 pub const EXECUTION_NOT_SET: &str = "Execution is not set on request.";
 pub const WORKFLOW_ID_NOT_SET: &str = "WorkflowId is not set on request.";
@@ -13,8 +13,8 @@ pub const WORKFLOW_ID_TOO_LONG: &str = "WorkflowId length exceeds limit.";
 pub const RUN_ID_INVALID: &str = "Invalid RunId.";
 pub const WORKFLOW_TYPE_NOT_SET: &str = "WorkflowType is not set on request.";
 pub const WORKFLOW_TYPE_TOO_LONG: &str = "WorkflowType length exceeds limit.";
-pub const TASK_QUEUE_NOT_SET: &str = "TaskQueue is not set on request.";
-pub const TASK_QUEUE_TOO_LONG: &str = "TaskQueue length exceeds limit.";
+pub const TASK_QUEUE_NOT_SET: &str = "missing task queue name";
+pub const TASK_QUEUE_TOO_LONG: &str = "taskQueue length exceeds limit";
 pub const ACTIVITY_ID_NOT_SET: &str = "ActivityId is not set on request.";
 pub const SIGNAL_NAME_NOT_SET: &str = "SignalName is not set on request.";
 pub const SIGNAL_NAME_TOO_LONG: &str = "SignalName length exceeds limit.";
@@ -35,7 +35,18 @@ pub const TERMINATE_IF_RUNNING_WITH_CONFLICT_POLICY: &str = "Invalid WorkflowIDR
 pub const REJECT_DUPLICATE_WITH_TERMINATE_EXISTING: &str = "Invalid WorkflowIDReusePolicy: \
      WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with WorkflowIdConflictPolicy \
      WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING";
+pub const CONTEXT_TIMEOUT_NOT_SET: &str = "Context timeout is not set.";
+pub const CONTEXT_TIMEOUT_TOO_SHORT: &str = "Context timeout is too short.";
+pub const RETENTION_INVALID: &str = "A valid retention period is not set on request.";
+pub const CRON_INVALID: &str = "invalid CronSchedule.";
+pub const SIGNAL_NOT_SET: &str = "signal not set";
+pub const CONFLICT_FAIL_NOT_SUPPORTED: &str = "Invalid WorkflowIDConflictPolicy: \
+     WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for this operation.";
+pub const BLOB_TOO_LARGE: &str = "Blob data size exceeds limit.";
+pub const MEMO_TOO_LARGE: &str = "Memo size exceeds limit.";
 pub const TASK_TOKEN_INVALID: &str = "Invalid TaskToken.";
+pub const TASK_TOKEN_NOT_SET: &str = "Task token not set on request.";
+pub const TASK_TOKEN_OF_ANOTHER_NAMESPACE: &str = "Operation requested with a token from a different namespace.";
 pub const TASK_TOKEN_UNREADABLE: &str = "Error deserializing task token.";
 pub const PAGE_TOKEN_INVALID: &str = "Invalid NextPageToken.";
 pub const PAGE_TOKEN_OF_ANOTHER_RUN: &str = "RunId in the request does not match the NextPageToken.";
@@ -64,6 +75,9 @@ pub const QUERY_BUFFER_CLEARED: &str = "buffered query cleared, please retry";
 pub const WORKFLOW_NOT_READY: &str = "Workflow state is not ready to handle the request.";
 pub const WORKFLOW_TASK_NOT_SCHEDULED: &str = "Workflow task is not scheduled yet.";
 pub const CLOSED_BEFORE_TASK_STARTED: &str = "Workflow execution closed before WorkflowTaskStarted event";
+
+// service/matching: a query that nobody waits for any more.
+pub const QUERY_TASK_NOT_FOUND: &str = "query task not found, or already expired";
 
 // service/history/api: a task that is no longer the one that was given out.
 pub const WORKFLOW_TASK_NOT_FOUND: &str = "Workflow task not found.";

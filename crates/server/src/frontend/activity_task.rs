@@ -17,13 +17,12 @@ use weft_protocol::{
     },
     error::{Error, text},
 };
-use weft_rows::token::{self, ActivityToken};
+use weft_rows::token::Task;
 use weft_shard::Delivered;
 
 use super::{
     context, errors,
     poll::{self, Taken},
-    wire,
     workflow_task::execution_of,
 };
 use crate::node::Node;
@@ -70,11 +69,9 @@ pub(crate) async fn activity_task(
 ) -> Result<PollActivityTaskQueueResponse, Status> {
     let scheduled = scheduled_event(node, key, task).await?;
     let activity = &task.activity;
-    let token =
-        ActivityToken { namespace: namespace.id.clone(), workflow: key.workflow.clone(), task: task.token.clone() };
     let heartbeat = activity.heartbeat.as_ref().and_then(|heartbeat| heartbeat.details.as_deref().cloned());
     Ok(PollActivityTaskQueueResponse {
-        task_token: token::activity(&token),
+        task_token: Task::Activity(key.clone(), task.token.clone()).encode(),
         workflow_namespace: namespace.name.to_string(),
         workflow_type: Some(WorkflowType { name: task.workflow_type.to_string() }),
         workflow_execution: Some(execution_of(key, &task.token.run)),
@@ -90,7 +87,7 @@ pub(crate) async fn activity_task(
         schedule_to_close_timeout: Some(wire_span(activity.schedule_to_close)),
         start_to_close_timeout: Some(wire_span(activity.start_to_close)),
         heartbeat_timeout: Some(wire_span(activity.heartbeat_timeout)),
-        retry_policy: Some(wire::retry::policy(&activity.retry)),
+        retry_policy: Some(activity.retry.wire()),
         priority: activity.priority.clone(),
         ..PollActivityTaskQueueResponse::default()
     })
@@ -125,15 +122,15 @@ struct About {
 async fn by_token(node: &Node, namespace: &str, bytes: &[u8]) -> Result<About, Status> {
     let namespace = context::namespace(node, namespace).await?;
     if bytes.is_empty() {
-        return Err(Error::invalid_argument("Task token not set on request.").into());
+        return Err(Error::invalid_argument(text::TASK_TOKEN_NOT_SET).into());
     }
-    let token =
-        token::read_activity(bytes).map_err(|_| Status::from(Error::invalid_argument(text::TASK_TOKEN_UNREADABLE)))?;
-    if token.namespace != namespace.id {
-        return Err(Error::invalid_argument("Operation requested with a token from a different namespace.").into());
+    let Ok(Task::Activity(key, task)) = Task::decode(bytes) else {
+        return Err(Error::invalid_argument(text::TASK_TOKEN_UNREADABLE).into());
+    };
+    if key.namespace != namespace.id {
+        return Err(Error::invalid_argument(text::TASK_TOKEN_OF_ANOTHER_NAMESPACE).into());
     }
-    let key = WorkflowKey { namespace: token.namespace, workflow: token.workflow };
-    Ok(About { namespace, key, activity: ActivityRef::Token(token.task) })
+    Ok(About { namespace, key, activity: ActivityRef::Token(task) })
 }
 
 async fn by_id(node: &Node, namespace: &str, workflow: &str, run: &str, activity: &str) -> Result<About, Status> {
@@ -191,7 +188,7 @@ pub(crate) async fn completed(
 ) -> Result<Response<RespondActivityTaskCompletedResponse>, Status> {
     let about = by_token(node, &body.namespace, &body.task_token).await?;
     complete(node, about, &body.identity, body.result).await?;
-    Ok(Response::default())
+    Ok(Response::new(Default::default()))
 }
 
 pub(crate) async fn completed_by_id(
@@ -200,7 +197,7 @@ pub(crate) async fn completed_by_id(
 ) -> Result<Response<RespondActivityTaskCompletedByIdResponse>, Status> {
     let about = by_id(node, &body.namespace, &body.workflow_id, &body.run_id, &body.activity_id).await?;
     complete(node, about, &body.identity, body.result).await?;
-    Ok(Response::default())
+    Ok(Response::new(Default::default()))
 }
 
 pub(crate) async fn failed(
@@ -209,7 +206,7 @@ pub(crate) async fn failed(
 ) -> Result<Response<RespondActivityTaskFailedResponse>, Status> {
     let about = by_token(node, &body.namespace, &body.task_token).await?;
     fail(node, about, &body.identity, body.failure, body.last_heartbeat_details).await?;
-    Ok(Response::default())
+    Ok(Response::new(Default::default()))
 }
 
 pub(crate) async fn failed_by_id(
@@ -218,7 +215,7 @@ pub(crate) async fn failed_by_id(
 ) -> Result<Response<RespondActivityTaskFailedByIdResponse>, Status> {
     let about = by_id(node, &body.namespace, &body.workflow_id, &body.run_id, &body.activity_id).await?;
     fail(node, about, &body.identity, body.failure, body.last_heartbeat_details).await?;
-    Ok(Response::default())
+    Ok(Response::new(Default::default()))
 }
 
 pub(crate) async fn canceled(
@@ -227,7 +224,7 @@ pub(crate) async fn canceled(
 ) -> Result<Response<RespondActivityTaskCanceledResponse>, Status> {
     let about = by_token(node, &body.namespace, &body.task_token).await?;
     cancel(node, about, &body.identity, body.details).await?;
-    Ok(Response::default())
+    Ok(Response::new(Default::default()))
 }
 
 pub(crate) async fn canceled_by_id(
@@ -236,7 +233,7 @@ pub(crate) async fn canceled_by_id(
 ) -> Result<Response<RespondActivityTaskCanceledByIdResponse>, Status> {
     let about = by_id(node, &body.namespace, &body.workflow_id, &body.run_id, &body.activity_id).await?;
     cancel(node, about, &body.identity, body.details).await?;
-    Ok(Response::default())
+    Ok(Response::new(Default::default()))
 }
 
 pub(crate) async fn heartbeat(

@@ -5,20 +5,20 @@
 use std::{sync::Arc, time::Duration};
 
 use tonic::{Request, Status};
-use weft_engine::{Namespace, RunId, WorkflowId, WorkflowKey};
+use weft_engine::{Namespace, RunId, Target, WorkflowId, WorkflowKey};
 use weft_protocol::{
-    api::{common::WorkflowExecution, taskqueue::TaskQueue},
+    api::{common::WorkflowExecution, enums, taskqueue::TaskQueue},
     error::{Error, text},
 };
+use weft_rows::namespace::NamespaceState;
 
+use super::validate::ids;
 use crate::node::Node;
 
 /// A poll ends this long before its caller's deadline, so that the empty answer arrives in time.
 const POLL_TAIL: Duration = Duration::from_secs(1);
 /// A poll with less time than this is refused.
 const POLL_SHORTEST: Duration = Duration::from_secs(2);
-/// Task queues of the server's own.
-const RESERVED_PREFIX: &str = "/_sys/";
 
 /// The namespace that a call names.
 pub(crate) async fn namespace(node: &Node, name: &str) -> Result<Arc<Namespace>, Status> {
@@ -30,6 +30,25 @@ pub(crate) async fn namespace(node: &Node, name: &str) -> Result<Arc<Namespace>,
     }
     node.metadata().confirmed().await.map_err(|error| Status::from(Error::unavailable(error.to_string())))?;
     node.metadata().facts(name).ok_or_else(|| Error::namespace_not_found(name).into())
+}
+
+/// The namespace of a call that starts a workflow: one that is going away takes no new ones.
+pub(crate) async fn namespace_for_start(node: &Node, name: &str) -> Result<Arc<Namespace>, Status> {
+    let facts = namespace(node, name).await?;
+    let state = node.metadata().view().by_id(&facts.id).map(|row| row.state);
+    match state.map(wire_state) {
+        Some(enums::NamespaceState::Registered) | None => Ok(facts),
+        Some(state) => Err(Error::namespace_invalid_state(name, state, &[enums::NamespaceState::Registered]).into()),
+    }
+}
+
+/// A namespace's state as the API has it.
+pub(crate) fn wire_state(state: NamespaceState) -> enums::NamespaceState {
+    match state {
+        NamespaceState::Registered => enums::NamespaceState::Registered,
+        NamespaceState::Deprecated => enums::NamespaceState::Deprecated,
+        NamespaceState::Deleted => enums::NamespaceState::Deleted,
+    }
 }
 
 /// A workflow id of a namespace.
@@ -52,64 +71,46 @@ pub(crate) fn execution(
     Ok((key, run_id(&execution.run_id)?))
 }
 
+/// The run that a call means: of an execution, or of the chain that begins with a run.
+pub(crate) fn target(run: Option<RunId>, first_run: &str) -> Result<Target, Status> {
+    Ok(Target { run, first_run: run_id(first_run)? })
+}
+
 /// A run id, if there is one; it must be a UUID.
-pub(crate) fn run_id(text_of_id: &str) -> Result<Option<RunId>, Status> {
-    if text_of_id.is_empty() {
-        return Ok(None);
-    }
-    match uuid::Uuid::try_parse(text_of_id) {
-        Ok(_) => Ok(Some(RunId::from(text_of_id))),
-        Err(_) => Err(Error::invalid_argument(text::RUN_ID_INVALID).into()),
-    }
+pub(crate) fn run_id(id: &str) -> Result<Option<RunId>, Status> {
+    Ok(ids::run_id(id)?)
 }
 
 /// An id or name is not longer than the limit.
 pub(crate) fn within(node: &Node, id: &str, too_long: &str) -> Result<(), Status> {
-    if id.len() > node.settings().limits.id_bytes {
-        return Err(Error::invalid_argument(too_long).into());
-    }
-    Ok(())
+    Ok(ids::within(&node.settings().limits, id, too_long)?)
 }
 
 /// The name of the task queue that a call names.
 pub(crate) fn task_queue<'a>(node: &Node, queue: Option<&'a TaskQueue>) -> Result<&'a str, Status> {
-    let name = queue.map_or("", |queue| queue.name.as_str());
-    if name.is_empty() {
-        return Err(Error::invalid_argument(text::TASK_QUEUE_NOT_SET).into());
-    }
-    within(node, name, text::TASK_QUEUE_TOO_LONG)?;
-    if name.starts_with(RESERVED_PREFIX) {
-        return Err(Error::invalid_argument(format!("task queue name cannot start with reserved prefix {RESERVED_PREFIX}")).into());
-    }
-    Ok(name)
+    Ok(ids::task_queue(&node.settings().limits, queue.map_or("", |queue| queue.name.as_str()))?)
 }
 
 /// How long the caller waits, by its `grpc-timeout` header.
 pub(crate) fn timeout<T>(request: &Request<T>) -> Option<Duration> {
-    let header = request.metadata().get("grpc-timeout")?.to_str().ok()?;
-    let (digits, unit) = header.split_at_checked(header.len().checked_sub(1)?)?;
-    let amount: u64 = digits.parse().ok()?;
-    Some(match unit {
-        "H" => Duration::from_secs(amount.saturating_mul(3600)),
-        "M" => Duration::from_secs(amount.saturating_mul(60)),
-        "S" => Duration::from_secs(amount),
-        "m" => Duration::from_millis(amount),
-        "u" => Duration::from_micros(amount),
-        "n" => Duration::from_nanos(amount),
-        _ => return None,
-    })
+    ids::grpc_timeout(request.metadata().get("grpc-timeout")?.to_str().ok()?)
 }
 
 /// Until when (monotonic) a poll waits: a little less than its caller does, and never longer than the longest poll.
 pub(crate) fn poll_deadline<T>(node: &Node, request: &Request<T>, longest: Duration) -> Result<Duration, Status> {
     let Some(timeout) = timeout(request) else {
-        return Err(Error::invalid_argument("a poll needs a deadline: set the call's timeout").into());
+        return Err(Error::invalid_argument(text::CONTEXT_TIMEOUT_NOT_SET).into());
     };
     if timeout < POLL_SHORTEST {
-        let message = format!("a poll's timeout must be at least {} seconds", POLL_SHORTEST.as_secs());
-        return Err(Error::invalid_argument(message).into());
+        return Err(Error::failed_precondition(text::CONTEXT_TIMEOUT_TOO_SHORT).into());
     }
     Ok(node.clock().monotonic() + (timeout - POLL_TAIL).min(longest))
+}
+
+/// Until when (monotonic) a caller waits for news: a little less than its call lasts.
+pub(crate) fn wait_deadline<T>(node: &Node, request: &Request<T>, longest: Duration) -> Duration {
+    let left = timeout(request).map_or(longest, |timeout| timeout.saturating_sub(POLL_TAIL));
+    node.clock().monotonic() + left.min(longest)
 }
 
 /// Until when (monotonic) a caller waits for an answer that may take long.

@@ -4,7 +4,7 @@
 //! one of the codes that SDKs retry, and a transient one never has one that they take as final.
 
 use tonic::Status;
-use weft_engine::{Refusal, WorkflowKey};
+use weft_engine::{Refusal, Target, WorkflowKey};
 use weft_protocol::error::{Conflict, Error, Exhausted, Holder, text};
 use weft_shard::Failure;
 
@@ -35,6 +35,19 @@ pub(crate) fn of_failure(failure: Failure, key: &WorkflowKey) -> Status {
             tracing::error!(workflow = %key.workflow, %why, "stored state cannot be read");
             Error::internal("the stored state of this workflow cannot be read: see the server's log").into()
         }
+    }
+}
+
+/// A shard's failure for a caller that named a run, or the first run of a chain.
+pub(crate) fn about(failure: Failure, key: &WorkflowKey, target: &Target) -> Status {
+    match (failure, target) {
+        (Failure::Refused(Refusal::WorkflowNotFound), Target { first_run: Some(_), .. }) => {
+            Error::not_found(text::WORKFLOW_NOT_FOUND).into()
+        }
+        (Failure::Refused(Refusal::WorkflowNotFound), Target { run: Some(run), first_run: None }) => {
+            Error::run_not_found(key.workflow.as_str(), run.as_str()).into()
+        }
+        (failure, _) => of_failure(failure, key),
     }
 }
 

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::oneshot;
 use tonic::Status;
 use weft_engine::{Answer, Namespace, Poller, Refusal, RequestId};
-use weft_matching::{Offer, PollerInfo, Polled, QueueKey, WorkerVersion};
+use weft_matching::{Offer, Polled, PollerInfo, QueueKey, WorkerVersion};
 use weft_protocol::{
     api::{common::WorkerVersionCapabilities, deployment::WorkerDeploymentOptions},
     error::{Error, Exhausted},
@@ -17,7 +17,7 @@ use weft_shard::{Delivered, Failure};
 
 use crate::node::{
     Node,
-    tasks::{HeldTask, QueryTask, StartedTask, Work},
+    tasks::{HeldTask, QueryTask, StartedTask},
 };
 
 /// Between tries to start a task while its shard changes leaders.
@@ -139,9 +139,9 @@ async fn ask_until_answered(
             Ok(Answer::WorkflowTask(task)) => Delivered::Workflow(task),
             Ok(Answer::ActivityTask(task)) => Delivered::Activity(task),
             Ok(_) => return None,
-            Err(Failure::Refused(Refusal::Busy(_)) | Failure::Unavailable(_) | Failure::Overloaded | Failure::DiskFull)
-                if node.clock().monotonic() < deadline =>
-            {
+            Err(
+                Failure::Refused(Refusal::Busy(_)) | Failure::Unavailable(_) | Failure::Overloaded | Failure::DiskFull,
+            ) if node.clock().monotonic() < deadline => {
                 node.clock().sleep_until(node.clock().monotonic() + RETRY).await;
                 continue;
             }

@@ -25,10 +25,10 @@ use weft_protocol::{
     error::{Error, Exhausted, text},
     prost::Message,
 };
-use weft_rows::token;
+use weft_rows::token::Task;
 use weft_shard::Failure;
 
-use super::{context, errors, wire};
+use super::{context, errors, validate::sizes};
 use crate::node::{Node, tasks::QueryTask};
 
 /// One query on its way.
@@ -54,6 +54,8 @@ pub(crate) async fn query(
     if query.query_type.is_empty() {
         return Err(Error::invalid_argument(text::QUERY_TYPE_NOT_SET).into());
     }
+    sizes::blob(&node.settings().limits, query.query_args.as_ref())?;
+    sizes::header(&node.settings().limits, query.header.as_ref())?;
     let asked = Asked { node, namespace, key, query: Arc::new(query), deadline };
     let target = Target { run, first_run: None };
     let sleep = node.clock().sleep_until(deadline);
@@ -68,7 +70,7 @@ impl Asked<'_> {
         loop {
             match self.once(&target, reject).await {
                 Err(Failure::Unavailable(_)) => self.pause().await,
-                Err(failure) => return Err(errors::of_failure(failure, &self.key)),
+                Err(failure) => return Err(errors::about(failure, &self.key, &target)),
                 Ok(Outcome::Again) => {}
                 Ok(Outcome::Answer(answer)) => return answer,
             }
@@ -96,8 +98,8 @@ impl Asked<'_> {
         let Answer::Query(disposition) = answer else { return Ok(Outcome::Again) };
         match disposition {
             QueryDisposition::Rejected(status) => {
-                let rejected = QueryRejected { status: wire::status(status).into() };
-                Ok(Outcome::Answer(Ok(QueryWorkflowResponse { query_result: None, query_rejected: Some(rejected) })))
+                let rejected = QueryRejected { status: status.wire().into() };
+                Ok(Outcome::Answer(Ok(QueryWorkflowResponse { query_rejected: Some(rejected), ..Default::default() })))
             }
             QueryDisposition::Direct(direct) => Ok(self.dispatch(direct).await),
             QueryDisposition::Attached(run) => {
@@ -105,9 +107,7 @@ impl Asked<'_> {
                 match attached.outcome().await? {
                     QueryOutcome::Result(result) => Ok(Outcome::Answer(match result.result_type() {
                         QueryResultType::Failed => failed(result.error_message, result.failure),
-                        QueryResultType::Answered | QueryResultType::Unspecified => {
-                            self.answered(result.answer)
-                        }
+                        QueryResultType::Answered | QueryResultType::Unspecified => self.answered(result.answer),
                     })),
                     QueryOutcome::Release(direct, _) => Ok(self.dispatch(direct).await),
                     QueryOutcome::NotReady => Ok(Outcome::Answer(Err(Error::workflow_not_ready(
@@ -177,7 +177,7 @@ impl Asked<'_> {
             let message = format!("query result of {size} bytes exceeds the limit of {limit} bytes");
             return Err(Error::query_failed(message, None).into());
         }
-        Ok(QueryWorkflowResponse { query_result: Some(answer.unwrap_or_default()), query_rejected: None })
+        Ok(QueryWorkflowResponse { query_result: Some(answer.unwrap_or_default()), ..Default::default() })
     }
 }
 
@@ -212,13 +212,17 @@ pub(crate) async fn completed(
     body: RespondQueryTaskCompletedRequest,
 ) -> Result<Response<RespondQueryTaskCompletedResponse>, Status> {
     let namespace = context::namespace(node, &body.namespace).await?;
-    let token = token::read_query(&body.task_token)
-        .map_err(|_| Status::from(Error::invalid_argument(text::TASK_TOKEN_UNREADABLE)))?;
-    if token.namespace != namespace.id {
-        return Err(Error::invalid_argument("Operation requested with a token from a different namespace.").into());
+    if body.task_token.is_empty() {
+        return Err(Error::invalid_argument(text::TASK_TOKEN_NOT_SET).into());
     }
-    if !node.queries().answer(token.query, body) {
-        return Err(Error::not_found("query task not found, or already expired").into());
+    let Ok(Task::Query(key, token)) = Task::decode(&body.task_token) else {
+        return Err(Error::invalid_argument(text::TASK_TOKEN_UNREADABLE).into());
+    };
+    if key.namespace != namespace.id {
+        return Err(Error::invalid_argument(text::TASK_TOKEN_OF_ANOTHER_NAMESPACE).into());
     }
-    Ok(Response::default())
+    if !node.queries().answer(token.query.0, body) {
+        return Err(Error::not_found(text::QUERY_TASK_NOT_FOUND).into());
+    }
+    Ok(Response::new(Default::default()))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 use weft_engine::{
-    Answer, EventId, Namespace, Request as Ask, StartedWorkflowTask, TaskCompleted, WorkflowKey,
+    Answer, EventId, Namespace, Request as Ask, StartedWorkflowTask, TaskCompleted, WorkflowKey, state::QueryId,
 };
 use weft_matching::QueueKey;
 use weft_matching::QueueKind;
@@ -14,7 +14,6 @@ use weft_protocol::{
         enums::TaskQueueKind,
         history::{History, HistoryEvent},
         query::WorkflowQuery,
-        taskqueue::TaskQueue,
         workflowservice::{
             PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, RespondWorkflowTaskCompletedRequest,
             RespondWorkflowTaskCompletedResponse, RespondWorkflowTaskFailedRequest, RespondWorkflowTaskFailedResponse,
@@ -22,11 +21,11 @@ use weft_protocol::{
     },
     error::{Error, text},
 };
-use weft_rows::token::{self, HistoryToken, QueryToken, WorkflowToken};
-use weft_shard::{Delivered, Events};
+use weft_rows::token::{HistoryPage, Page, QueryToken, Task};
+use weft_shard::Delivered;
 
 use super::{
-    activity_task, context, errors,
+    activity_task, context, errors, history,
     poll::{self, Taken},
     wire,
 };
@@ -52,7 +51,7 @@ pub(crate) async fn poll(
     let info = poll::poller(node, &body.identity, version, body.deployment_options.as_ref(), None);
     let answer = match poll::take(node, &namespace, &queue, info, deadline).await? {
         Taken::Nothing => PollWorkflowTaskQueueResponse::default(),
-        Taken::Query(query) => query_task(node, &namespace, query).await?,
+        Taken::Query(query) => query_task(node, query).await?,
         Taken::Task(undelivered) => {
             let answer = match undelivered.task() {
                 Some(task) => match &task.delivered {
@@ -76,16 +75,12 @@ pub(crate) async fn workflow_task(
     key: &WorkflowKey,
     task: &StartedWorkflowTask,
 ) -> Result<PollWorkflowTaskQueueResponse, Status> {
-    let page = first_page(node, namespace, key, task).await?;
-    let stats = node.matching().describe(&QueueKey::normal(
-        namespace.id.as_str(),
-        task.queue.as_str(),
-        QueueKind::Workflow,
-    ));
-    let token = WorkflowToken { namespace: namespace.id.clone(), workflow: key.workflow.clone(), task: task.token.clone() };
+    let page = first_page(node, key, task).await?;
+    let stats =
+        node.matching().describe(&QueueKey::normal(namespace.id.as_str(), task.queue.as_str(), QueueKind::Workflow));
     let queries = task.queries.iter().map(|(id, query)| (id.wire(), WorkflowQuery::clone(query))).collect();
     Ok(PollWorkflowTaskQueueResponse {
-        task_token: token::workflow(&token),
+        task_token: Task::Workflow(key.clone(), task.token.clone()).encode(),
         workflow_execution: Some(execution_of(key, &task.token.run)),
         workflow_type: Some(WorkflowType { name: task.workflow_type.to_string() }),
         previous_started_event_id: task.previous_started_event_id.0,
@@ -94,11 +89,7 @@ pub(crate) async fn workflow_task(
         backlog_count_hint: i64::try_from(stats.backlog_count_hint).unwrap_or(i64::MAX),
         history: Some(History { events: page.events }),
         next_page_token: page.next,
-        workflow_execution_task_queue: Some(TaskQueue {
-            name: task.queue.to_string(),
-            kind: TaskQueueKind::Normal.into(),
-            ..TaskQueue::default()
-        }),
+        workflow_execution_task_queue: Some(wire::task_queue::normal(task.queue.as_str())),
         scheduled_time: Some(task.scheduled_at.wire()),
         started_time: Some(task.token.started_at.wire()),
         queries,
@@ -106,73 +97,74 @@ pub(crate) async fn workflow_task(
     })
 }
 
-struct Page {
+/// What a task shows of its history at once, and the token for the rest.
+struct FirstPage {
     events: Vec<HistoryEvent>,
     next: Vec<u8>,
 }
 
-async fn first_page(
-    node: &Node,
-    namespace: &Namespace,
-    key: &WorkflowKey,
-    task: &StartedWorkflowTask,
-) -> Result<Page, Status> {
+async fn first_page(node: &Node, key: &WorkflowKey, task: &StartedWorkflowTask) -> Result<FirstPage, Status> {
+    let whole = HistoryPage {
+        key: key.clone(),
+        run: task.token.run.clone(),
+        branch: task.branch.clone(),
+        next: task.first_event,
+        end: task.next_event,
+        wait: false,
+        close_only: false,
+        backwards: false,
+        suffix: task.suffix.clone(),
+    };
+    read_first(node, key, whole).await
+}
+
+async fn read_first(node: &Node, key: &WorkflowKey, whole: HistoryPage) -> Result<FirstPage, Status> {
     let limit = node.options().history_page;
-    let reader = node.shard(key).history();
-    let events = reader.read(key, &task.branch, task.first_event, task.next_event, limit).await;
-    let events = owned(events.map_err(|failure| errors::of_failure(failure, key))?);
-    let next_event = EventId(task.first_event.0 + i64::try_from(events.len()).unwrap_or(0));
-    if next_event < task.next_event {
-        let next = HistoryToken::task(namespace.id.clone(), key.workflow.clone(), task, next_event);
-        return Ok(Page { events, next: token::history(&next) });
+    let read = node.shard(key).history().read(key, &whole.branch, whole.next, whole.end, limit).await;
+    let mut events = history::within_page(read.map_err(|failure| errors::of_failure(failure, key))?);
+    let next = EventId(whole.next.0 + i64::try_from(events.len()).unwrap_or(0));
+    if next < whole.end {
+        return Ok(FirstPage { events, next: Page::History(HistoryPage { next, ..whole }).encode() });
     }
-    let events = events.into_iter().chain(task.suffix.iter().cloned()).collect();
-    Ok(Page { events, next: Vec::new() })
+    events.extend(whole.suffix);
+    Ok(FirstPage { events, next: Vec::new() })
 }
 
 /// A query that goes to a worker by itself: full history from the normal queue, none from the sticky one.
-async fn query_task(
-    node: &Node,
-    namespace: &Namespace,
-    task: QueryTask,
-) -> Result<PollWorkflowTaskQueueResponse, Status> {
+async fn query_task(node: &Node, task: QueryTask) -> Result<PollWorkflowTaskQueueResponse, Status> {
     let direct = &task.direct;
     let key = &task.key;
-    let (events, next) = if task.sticky {
-        (Vec::new(), Vec::new())
+    let page = if task.sticky {
+        FirstPage { events: Vec::new(), next: Vec::new() }
     } else {
-        let reader = node.shard(key).history();
-        let limit = node.options().history_page;
-        let events = reader.read(key, &direct.branch, EventId::FIRST, direct.next_event_id, limit).await;
-        let events = owned(events.map_err(|failure| errors::of_failure(failure, key))?);
-        let next_event = EventId(1 + i64::try_from(events.len()).unwrap_or(0));
-        let more = next_event < direct.next_event_id;
-        let next = HistoryToken::query(namespace.id.clone(), key.workflow.clone(), direct, next_event);
-        (events, if more { token::history(&next) } else { Vec::new() })
+        let whole = HistoryPage {
+            key: key.clone(),
+            run: direct.run.clone(),
+            branch: direct.branch.clone(),
+            next: EventId::FIRST,
+            end: direct.next_event_id,
+            wait: false,
+            close_only: false,
+            backwards: false,
+            suffix: Vec::new(),
+        };
+        read_first(node, key, whole).await?
     };
-    let token = QueryToken { namespace: namespace.id.clone(), queue: direct.queue.clone(), query: task.id };
+    let token = QueryToken { run: direct.run.clone(), query: QueryId(task.id) };
     let answer = PollWorkflowTaskQueueResponse {
-        task_token: token::query(&token),
+        task_token: Task::Query(key.clone(), token).encode(),
         workflow_execution: Some(execution_of(key, &direct.run)),
         workflow_type: Some(WorkflowType { name: direct.workflow_type.to_string() }),
         previous_started_event_id: direct.last_completed_task.0,
         attempt: 1,
-        history: Some(History { events }),
-        next_page_token: next,
+        history: Some(History { events: page.events }),
+        next_page_token: page.next,
         query: Some(WorkflowQuery::clone(&task.query)),
-        workflow_execution_task_queue: Some(TaskQueue {
-            name: direct.queue.to_string(),
-            kind: TaskQueueKind::Normal.into(),
-            ..TaskQueue::default()
-        }),
+        workflow_execution_task_queue: Some(wire::task_queue::normal(direct.queue.as_str())),
         ..PollWorkflowTaskQueueResponse::default()
     };
     node.queries().wait_for_answer(task);
     Ok(answer)
-}
-
-pub(crate) fn owned(events: Events) -> Vec<HistoryEvent> {
-    events.into_iter().map(|event| Arc::try_unwrap(event).unwrap_or_else(|event| HistoryEvent::clone(&event))).collect()
 }
 
 pub(crate) fn execution_of(key: &WorkflowKey, run: &weft_engine::RunId) -> WorkflowExecution {
@@ -193,7 +185,7 @@ pub(crate) async fn completed(
         Answer::TaskCompleted(done) => completed_answer(node, &namespace, &key, *done, return_new).await,
         Answer::TaskFailed { message } => Err(Error::invalid_argument(message).into()),
         Answer::TaskTimedOut => Err(Error::not_found("workflow task heartbeat timed out").into()),
-        _ => Ok(Response::default()),
+        _ => Ok(Response::new(Default::default())),
     }
 }
 
@@ -224,7 +216,7 @@ pub(crate) async fn failed(
     let ask = Ask::FailWorkflowTask(Box::new(wire::workflow_task::failure(task, body)));
     let answer = node.shard(&key).ask(key.clone(), namespace, ask).await;
     answer.map_err(|failure| errors::of_failure(failure, &key))?;
-    Ok(Response::default())
+    Ok(Response::new(Default::default()))
 }
 
 /// The namespace, workflow and task that a token names.
@@ -235,12 +227,13 @@ async fn by_token(
 ) -> Result<(Arc<Namespace>, WorkflowKey, weft_engine::WorkflowTaskToken), Status> {
     let namespace = context::namespace(node, namespace).await?;
     if bytes.is_empty() {
-        return Err(Error::invalid_argument("Task token not set on request.").into());
+        return Err(Error::invalid_argument(text::TASK_TOKEN_NOT_SET).into());
     }
-    let token = token::read_workflow(bytes).map_err(|_| Status::from(Error::invalid_argument(text::TASK_TOKEN_UNREADABLE)))?;
-    if token.namespace != namespace.id {
-        return Err(Error::invalid_argument("Operation requested with a token from a different namespace.").into());
+    let Ok(Task::Workflow(key, task)) = Task::decode(bytes) else {
+        return Err(Error::invalid_argument(text::TASK_TOKEN_UNREADABLE).into());
+    };
+    if key.namespace != namespace.id {
+        return Err(Error::invalid_argument(text::TASK_TOKEN_OF_ANOTHER_NAMESPACE).into());
     }
-    Ok((namespace, WorkflowKey { namespace: token.namespace, workflow: token.workflow }, token.task))
+    Ok((namespace, key, task))
 }
-

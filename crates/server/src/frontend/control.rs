@@ -1,0 +1,101 @@
+//! What clients do to a workflow from outside: cancel, terminate, delete, reset stickiness; and workers that shut down.
+
+use std::sync::Arc;
+
+use tonic::{Response, Status};
+use weft_engine::{Answer, CancelBody, Identity, Namespace, Request as Ask, Target, TerminateBody, WorkflowKey};
+use weft_matching::QueueKey;
+use weft_protocol::{api::workflowservice::*, error::text};
+
+use super::{context, errors, validate::sizes, wire};
+use crate::node::Node;
+
+/// Who ends an open run that is deleted.
+const DELETER: &str = "weft-server";
+
+/// Asks something of a run, and says which run it was when there is none.
+pub(crate) async fn tell(
+    node: &Node,
+    namespace: Arc<Namespace>,
+    key: WorkflowKey,
+    target: Target,
+    ask: impl FnOnce(Target) -> Ask,
+) -> Result<Answer, Status> {
+    let answer = node.shard(&key).ask(key.clone(), namespace, ask(target.clone())).await;
+    answer.map_err(|failure| errors::about(failure, &key, &target))
+}
+
+pub(crate) async fn cancel(
+    node: &Node,
+    body: RequestCancelWorkflowExecutionRequest,
+) -> Result<Response<RequestCancelWorkflowExecutionResponse>, Status> {
+    let namespace = context::namespace(node, &body.namespace).await?;
+    let (key, run) = context::execution(node, &namespace, body.workflow_execution.as_ref())?;
+    let target = context::target(run, &body.first_execution_run_id)?;
+    sizes::text(&node.settings().limits, &body.reason)?;
+    sizes::links(&body.links)?;
+    let cancel = CancelBody {
+        identity: wire::identity(&node.settings().limits, &body.identity)?,
+        request: wire::request_id(node, &body.request_id)?,
+        reason: body.reason,
+        links: body.links,
+    };
+    tell(node, namespace, key, target, |target| Ask::Cancel(target, cancel)).await?;
+    Ok(Response::new(Default::default()))
+}
+
+pub(crate) async fn terminate(
+    node: &Node,
+    body: TerminateWorkflowExecutionRequest,
+) -> Result<Response<TerminateWorkflowExecutionResponse>, Status> {
+    let namespace = context::namespace(node, &body.namespace).await?;
+    let (key, run) = context::execution(node, &namespace, body.workflow_execution.as_ref())?;
+    let target = context::target(run, &body.first_execution_run_id)?;
+    let limits = &node.settings().limits;
+    sizes::text(limits, &body.reason)?;
+    sizes::blob(limits, body.details.as_ref())?;
+    sizes::links(&body.links)?;
+    let terminate = TerminateBody {
+        identity: wire::identity(limits, &body.identity)?,
+        reason: body.reason,
+        details: body.details,
+        links: body.links,
+    };
+    tell(node, namespace, key, target, |target| Ask::Terminate(target, terminate)).await?;
+    Ok(Response::new(Default::default()))
+}
+
+pub(crate) async fn delete(
+    node: &Node,
+    body: DeleteWorkflowExecutionRequest,
+) -> Result<Response<DeleteWorkflowExecutionResponse>, Status> {
+    let namespace = context::namespace(node, &body.namespace).await?;
+    let (key, run) = context::execution(node, &namespace, body.workflow_execution.as_ref())?;
+    let target = Target { run, first_run: None };
+    tell(node, namespace, key, target, |target| Ask::Delete(target, Identity::from(DELETER))).await?;
+    Ok(Response::new(Default::default()))
+}
+
+pub(crate) async fn reset_sticky(
+    node: &Node,
+    body: ResetStickyTaskQueueRequest,
+) -> Result<Response<ResetStickyTaskQueueResponse>, Status> {
+    let namespace = context::namespace(node, &body.namespace).await?;
+    let (key, run) = context::execution(node, &namespace, body.execution.as_ref())?;
+    tell(node, namespace, key, Target { run, first_run: None }, Ask::ResetSticky).await?;
+    Ok(Response::new(Default::default()))
+}
+
+/// A worker goes: what waits for it alone goes to the normal queues at once.
+pub(crate) async fn shutdown_worker(
+    node: &Node,
+    body: ShutdownWorkerRequest,
+) -> Result<Response<ShutdownWorkerResponse>, Status> {
+    let namespace = context::namespace(node, &body.namespace).await?;
+    context::within(node, &body.sticky_task_queue, text::TASK_QUEUE_TOO_LONG)?;
+    context::within(node, &body.identity, text::IDENTITY_TOO_LONG)?;
+    if !body.sticky_task_queue.is_empty() {
+        node.matching().unload_sticky(&QueueKey::sticky(namespace.id.as_str(), body.sticky_task_queue));
+    }
+    Ok(Response::new(Default::default()))
+}

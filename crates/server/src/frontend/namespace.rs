@@ -1,0 +1,197 @@
+//! Namespaces: register, describe, list, update, deprecate.
+//!
+//! Invariant: a change is decided against all that is applied, by the metadata group, so two registrations of one name
+//! cannot both succeed.
+
+use std::{convert::Infallible, sync::Arc};
+
+use tonic::{Response, Status};
+use weft_engine::{NamespaceId, Timestamp};
+use weft_protocol::{
+    api::{enums::ArchivalState, workflowservice::*},
+    error::{Error, text},
+};
+use weft_rows::{
+    namespace::{NamespaceRow, NamespaceState},
+    token::Page,
+};
+use weft_shard::ChangeError;
+
+use super::{validate::ids, wire};
+use crate::node::Node;
+
+/// Namespaces of a page, when the caller does not say, and at most.
+const PAGE: usize = 100;
+const PAGE_MAX: usize = 1000;
+
+pub(crate) async fn register(
+    node: &Node,
+    body: RegisterNamespaceRequest,
+) -> Result<Response<RegisterNamespaceResponse>, Status> {
+    let limits = &node.settings().limits;
+    let retention = wire::namespace::retention(body.workflow_execution_retention_period.as_ref())?;
+    ids::required(limits, &body.namespace, text::NAMESPACE_NOT_SET, text::NAMESPACE_TOO_LONG)?;
+    if body.is_global_namespace {
+        return Err(
+            Error::invalid_argument("global namespaces need several clusters, which this server has not").into()
+        );
+    }
+    refuse_archival(body.history_archival_state(), body.visibility_archival_state())?;
+    let row = NamespaceRow {
+        id: NamespaceId::from(node.ids().uuid().hyphenated().to_string()),
+        name: body.namespace,
+        description: body.description,
+        owner_email: body.owner_email,
+        data: body.data.into_iter().collect(),
+        retention,
+        state: NamespaceState::Registered,
+        search_attributes: Default::default(),
+        created_at: Timestamp(node.clock().now().0),
+    };
+    let changed = node.metadata().change(|namespaces| match namespaces.by_name(&row.name) {
+        Some(_) => Err(Error::namespace_already_exists(format!("Namespace {:?} already exists", row.name))),
+        None => Ok((vec![row], ())),
+    });
+    changed.await.map_err(refused)?;
+    Ok(Response::new(Default::default()))
+}
+
+pub(crate) async fn describe(
+    node: &Node,
+    body: DescribeNamespaceRequest,
+) -> Result<Response<DescribeNamespaceResponse>, Status> {
+    let row = find(node, &body.namespace, &body.id).await?;
+    Ok(Response::new(described(node, &row)))
+}
+
+pub(crate) async fn list(node: &Node, body: ListNamespacesRequest) -> Result<Response<ListNamespacesResponse>, Status> {
+    let after = match body.next_page_token.as_slice() {
+        [] => None,
+        token => match Page::decode(token) {
+            Ok(Page::List(cursor)) => Some(cursor),
+            Ok(Page::History(_)) | Err(_) => return Err(Error::invalid_argument(text::PAGE_TOKEN_INVALID).into()),
+        },
+    };
+    let size = usize::try_from(body.page_size).ok().filter(|size| *size > 0).unwrap_or(PAGE).min(PAGE_MAX);
+    let with_deleted = body.namespace_filter.is_some_and(|filter| filter.include_deleted);
+    confirmed(node).await?;
+    let view = node.metadata().view();
+    // The cursor is the last name of the page before.
+    let wanted = view.iter().filter(|row| {
+        (with_deleted || row.state != NamespaceState::Deleted)
+            && after.as_ref().is_none_or(|after| row.name.as_bytes() > after.as_slice())
+    });
+    let mut rows: Vec<Arc<NamespaceRow>> = wanted.take(size + 1).cloned().collect();
+    drop(view);
+    let more = rows.len() > size;
+    rows.truncate(size);
+    let last = rows.last().filter(|_| more);
+    Ok(Response::new(ListNamespacesResponse {
+        namespaces: rows.iter().map(|row| described(node, row)).collect(),
+        next_page_token: last.map(|row| Page::List(row.name.clone().into_bytes()).encode()).unwrap_or_default(),
+    }))
+}
+
+pub(crate) async fn update(
+    node: &Node,
+    body: UpdateNamespaceRequest,
+) -> Result<Response<UpdateNamespaceResponse>, Status> {
+    if body.namespace.is_empty() {
+        return Err(Error::invalid_argument(text::NAMESPACE_NOT_SET).into());
+    }
+    if body.promote_namespace {
+        return Err(
+            Error::invalid_argument("global namespaces need several clusters, which this server has not").into()
+        );
+    }
+    let retention = match body.config.as_ref().and_then(|config| config.workflow_execution_retention_ttl.as_ref()) {
+        Some(given) => Some(wire::namespace::retention(Some(given))?),
+        None => None,
+    };
+    if let Some(config) = &body.config {
+        refuse_archival(config.history_archival_state(), config.visibility_archival_state())?;
+    }
+    let info = body.update_info.unwrap_or_default();
+    let row = changed(node, &body.namespace, move |row| {
+        if !info.description.is_empty() {
+            row.description = info.description;
+        }
+        if !info.owner_email.is_empty() {
+            row.owner_email = info.owner_email;
+        }
+        row.data.extend(info.data);
+        row.retention = retention.unwrap_or(row.retention);
+    });
+    let described = described(node, &Arc::new(row.await?));
+    Ok(Response::new(UpdateNamespaceResponse {
+        namespace_info: described.namespace_info,
+        config: described.config,
+        replication_config: described.replication_config,
+        failover_version: described.failover_version,
+        is_global_namespace: described.is_global_namespace,
+    }))
+}
+
+pub(crate) async fn deprecate(
+    node: &Node,
+    body: DeprecateNamespaceRequest,
+) -> Result<Response<DeprecateNamespaceResponse>, Status> {
+    if body.namespace.is_empty() {
+        return Err(Error::invalid_argument(text::NAMESPACE_NOT_SET).into());
+    }
+    changed(node, &body.namespace, |row| row.state = NamespaceState::Deprecated).await?;
+    Ok(Response::new(Default::default()))
+}
+
+/// The namespace of this id or, without one, of this name.
+async fn find(node: &Node, name: &str, id: &str) -> Result<Arc<NamespaceRow>, Status> {
+    if name.is_empty() && id.is_empty() {
+        return Err(Error::invalid_argument(text::NAMESPACE_NOT_SET).into());
+    }
+    confirmed(node).await?;
+    let view = node.metadata().view();
+    let (found, wanted) = match id {
+        "" => (view.by_name(name), name),
+        id => (view.by_id(&NamespaceId::from(id)), id),
+    };
+    found.cloned().ok_or_else(|| Error::namespace_not_found(wanted).into())
+}
+
+/// Changes one namespace and gives it back as it is then.
+async fn changed(node: &Node, name: &str, change: impl FnOnce(&mut NamespaceRow)) -> Result<Arc<NamespaceRow>, Status> {
+    let changed = node.metadata().change(|namespaces| {
+        let row = namespaces.by_name(name).ok_or_else(|| Error::namespace_not_found(name))?;
+        let mut row = NamespaceRow::clone(row);
+        change(&mut row);
+        Ok((vec![row.clone()], Arc::new(row)))
+    });
+    changed.await.map_err(refused)
+}
+
+async fn confirmed(node: &Node) -> Result<(), Status> {
+    let unavailable = |error: ChangeError<Infallible>| Status::from(Error::unavailable(error.to_string()));
+    node.metadata().confirmed().await.map_err(unavailable)
+}
+
+fn refused(error: ChangeError<Error>) -> Status {
+    match error {
+        ChangeError::Refused(error) => error.into(),
+        ChangeError::Unavailable => Error::unavailable(error.to_string()).into(),
+    }
+}
+
+fn refuse_archival(history: ArchivalState, visibility: ArchivalState) -> Result<(), Status> {
+    if [history, visibility].contains(&ArchivalState::Enabled) {
+        return Err(Error::invalid_argument("this server has no archival").into());
+    }
+    Ok(())
+}
+
+fn described(node: &Node, row: &NamespaceRow) -> DescribeNamespaceResponse {
+    DescribeNamespaceResponse {
+        namespace_info: Some(wire::namespace::info(row, node.settings())),
+        config: Some(wire::namespace::config(row)),
+        replication_config: Some(wire::namespace::replication()),
+        ..DescribeNamespaceResponse::default()
+    }
+}

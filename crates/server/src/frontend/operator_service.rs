@@ -1,0 +1,19 @@
+//! `temporal.api.operatorservice.v1`: what is built of it. One line per call.
+
+use tonic::{Request, Response, Status};
+use weft_protocol::{
+    api::operatorservice::{ListSearchAttributesRequest, ListSearchAttributesResponse},
+    services::operator_service_server::OperatorService,
+};
+
+use super::{Frontend, list};
+
+#[tonic::async_trait]
+impl OperatorService for Frontend {
+    async fn list_search_attributes(
+        &self,
+        request: Request<ListSearchAttributesRequest>,
+    ) -> Result<Response<ListSearchAttributesResponse>, Status> {
+        list::list_search_attributes(&self.node, request.into_inner()).await
+    }
+}

@@ -1,0 +1,140 @@
+//! The whole state of a run, as a description gives it.
+
+use std::time::Duration;
+
+use weft_engine::{
+    EventId, Execution, WorkflowKey,
+    state::{Activity, ActivityStage, Core, WorkflowTask, WorkflowTaskStage},
+    wire_span,
+};
+use weft_protocol::api::{
+    activity::ActivityOptions,
+    common::ActivityType,
+    enums::{EventType, PendingActivityState, PendingWorkflowTaskState},
+    workflow::{
+        PendingActivityInfo, PendingWorkflowTaskInfo, RequestIdInfo, WorkflowExecutionConfig,
+        WorkflowExecutionExtendedInfo, WorkflowExecutionInfo,
+    },
+    workflowservice::DescribeWorkflowExecutionResponse,
+};
+
+use super::task_queue;
+
+pub(crate) fn description(key: &WorkflowKey, run: &Execution) -> DescribeWorkflowExecutionResponse {
+    // A closed run has nothing pending any more.
+    let open = run.is_open();
+    let activities = run.activities.values().filter(|_| open);
+    DescribeWorkflowExecutionResponse {
+        execution_config: Some(config(&run.core)),
+        workflow_execution_info: Some(info(key, run)),
+        pending_activities: activities.map(pending_activity).collect(),
+        pending_workflow_task: run.core.task.as_ref().filter(|_| open).map(pending_task),
+        workflow_extended_info: Some(extended(run)),
+        ..DescribeWorkflowExecutionResponse::default()
+    }
+}
+
+fn config(core: &Core) -> WorkflowExecutionConfig {
+    let start = &core.start;
+    WorkflowExecutionConfig {
+        task_queue: Some(task_queue::normal(start.queue.as_str())),
+        workflow_execution_timeout: Some(wire_span(start.execution_timeout)),
+        workflow_run_timeout: Some(wire_span(start.run_timeout)),
+        default_workflow_task_timeout: Some(wire_span(start.task_timeout)),
+        user_metadata: start.user_metadata.clone(),
+    }
+}
+
+/// As lists show it, with the numbers as they are now.
+fn info(key: &WorkflowKey, run: &Execution) -> WorkflowExecutionInfo {
+    let core = &run.core;
+    WorkflowExecutionInfo {
+        history_length: core.next_event_id.0 - 1,
+        history_size_bytes: i64::try_from(core.history_bytes).unwrap_or(i64::MAX),
+        state_transition_count: i64::try_from(core.state_transitions).unwrap_or(i64::MAX),
+        ..weft_engine::info(key, run)
+    }
+}
+
+fn extended(run: &Execution) -> WorkflowExecutionExtendedInfo {
+    let core = &run.core;
+    let started = (core.started_by.to_string(), request(EventType::WorkflowExecutionStarted, EventId::FIRST));
+    let attached = core.attached.iter().map(|attached| {
+        (attached.request.to_string(), request(EventType::WorkflowExecutionOptionsUpdated, attached.event_id))
+    });
+    WorkflowExecutionExtendedInfo {
+        execution_expiration_time: core.execution_expires_at.map(|at| at.wire()),
+        run_expiration_time: core.run_expires_at.map(|at| at.wire()),
+        cancel_requested: core.cancel.is_some(),
+        original_start_time: Some(core.start.at.wire()),
+        request_id_infos: std::iter::once(started).chain(attached).collect(),
+        ..WorkflowExecutionExtendedInfo::default()
+    }
+}
+
+fn request(event_type: EventType, event: EventId) -> RequestIdInfo {
+    RequestIdInfo { event_type: event_type.into(), event_id: event.0, buffered: false }
+}
+
+fn pending_task(task: &WorkflowTask) -> PendingWorkflowTaskInfo {
+    let (state, started) = match &task.stage {
+        WorkflowTaskStage::Scheduled(_) => (PendingWorkflowTaskState::Scheduled, None),
+        WorkflowTaskStage::Started(started) => (PendingWorkflowTaskState::Started, Some(started.at.wire())),
+    };
+    PendingWorkflowTaskInfo {
+        state: state.into(),
+        scheduled_time: Some(task.scheduled_at.wire()),
+        original_scheduled_time: Some(task.original_scheduled_at.wire()),
+        started_time: started,
+        attempt: i32::try_from(task.attempt).unwrap_or(i32::MAX),
+    }
+}
+
+fn pending_activity(activity: &Activity) -> PendingActivityInfo {
+    let (state, scheduled, started, next, worker) = match &activity.stage {
+        ActivityStage::Scheduled { at } => (PendingActivityState::Scheduled, Some(*at), None, None, None),
+        ActivityStage::Backoff { until } => (PendingActivityState::Scheduled, None, None, Some(*until), None),
+        ActivityStage::Started { at, offered_at, identity, .. } => {
+            (PendingActivityState::Started, Some(*offered_at), Some(*at), None, Some(identity))
+        }
+    };
+    let state = if activity.cancel_requested.is_some() { PendingActivityState::CancelRequested } else { state };
+    let expires =
+        (!activity.schedule_to_close.is_zero()).then(|| activity.scheduled_at.after(activity.schedule_to_close));
+    let heartbeat = activity.heartbeat.as_ref();
+    let interval = next.zip(activity.last_attempt_ended_at).map(|(next, ended)| next.since(ended));
+    PendingActivityInfo {
+        activity_id: activity.id.to_string(),
+        activity_type: Some(ActivityType { name: activity.activity_type.to_string() }),
+        state: state.into(),
+        heartbeat_details: heartbeat.and_then(|beat| beat.details.as_deref().cloned()),
+        last_heartbeat_time: heartbeat.map(|beat| beat.at.wire()),
+        last_started_time: started.map(|at| at.wire()),
+        attempt: i32::try_from(activity.attempt).unwrap_or(i32::MAX),
+        maximum_attempts: i32::try_from(activity.retry.max_attempts).unwrap_or(i32::MAX),
+        scheduled_time: scheduled.map(|at| at.wire()),
+        expiration_time: expires.map(|at| at.wire()),
+        last_failure: activity.last_failure.as_deref().cloned(),
+        last_worker_identity: worker.unwrap_or(&activity.last_identity).to_string(),
+        current_retry_interval: interval.map(wire_span),
+        last_attempt_complete_time: activity.last_attempt_ended_at.map(|at| at.wire()),
+        next_attempt_schedule_time: next.map(|at| at.wire()),
+        priority: activity.priority.clone(),
+        activity_options: Some(options(activity)),
+        ..PendingActivityInfo::default()
+    }
+}
+
+fn options(activity: &Activity) -> ActivityOptions {
+    let span = |span: Duration| Some(wire_span(span));
+    ActivityOptions {
+        task_queue: Some(task_queue::normal(activity.queue.as_str())),
+        schedule_to_close_timeout: span(activity.schedule_to_close),
+        schedule_to_start_timeout: span(activity.schedule_to_start),
+        start_to_close_timeout: span(activity.start_to_close),
+        heartbeat_timeout: span(activity.heartbeat_timeout),
+        retry_policy: Some(activity.retry.wire()),
+        priority: activity.priority.clone(),
+        ..ActivityOptions::default()
+    }
+}

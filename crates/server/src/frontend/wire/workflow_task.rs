@@ -1,0 +1,103 @@
+//! What a worker says of its workflow task.
+
+use weft_engine::{
+    CompleteWorkflowTask, CompletionCapabilities, FailWorkflowTask, Identity, TaskQueueName, WorkflowTaskToken,
+    state::QueryId,
+};
+use weft_protocol::{
+    api::{
+        query::WorkflowQueryResult,
+        taskqueue::StickyExecutionAttributes,
+        workflowservice::{RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskFailedRequest},
+    },
+    error::{Error, text},
+};
+
+use super::fresh_request_id;
+use crate::{
+    frontend::validate::{ids, timeouts},
+    node::Node,
+};
+
+pub(crate) fn completion(
+    node: &Node,
+    token: WorkflowTaskToken,
+    body: RespondWorkflowTaskCompletedRequest,
+) -> Result<CompleteWorkflowTask, Error> {
+    if body.intermediate_page || body.page_number > 1 {
+        return Err(Error::invalid_argument("this server takes the completion of a workflow task in one piece only"));
+    }
+    let discard_speculative_with_events =
+        body.capabilities.is_some_and(|can| can.discard_speculative_workflow_task_with_events);
+    #[expect(deprecated, reason = "older SDKs say their version here")]
+    let (binary_checksum, version) = (body.binary_checksum, body.worker_version_stamp);
+    Ok(CompleteWorkflowTask {
+        token,
+        commands: body.commands,
+        identity: Identity::from(body.identity),
+        sticky: sticky(node, body.sticky_attributes)?,
+        return_new: body.return_new_workflow_task.then(|| fresh_request_id(node)),
+        force_new: body.force_create_new_workflow_task,
+        query_results: query_results(body.query_results),
+        sdk_metadata: body.sdk_metadata,
+        metering: body.metering_metadata.map_or(0, |it| it.nonfirst_local_activity_execution_attempts),
+        binary_checksum,
+        version,
+        deployment: body.deployment_options,
+        versioning_behavior: body.versioning_behavior,
+        eager_request: fresh_request_id(node),
+        capabilities: CompletionCapabilities { discard_speculative_with_events },
+    })
+}
+
+fn sticky(
+    node: &Node,
+    given: Option<StickyExecutionAttributes>,
+) -> Result<Option<(TaskQueueName, std::time::Duration)>, Error> {
+    let Some(StickyExecutionAttributes { worker_task_queue: Some(queue), schedule_to_start_timeout }) = given else {
+        return Ok(None);
+    };
+    if queue.name.is_empty() {
+        return Ok(None);
+    }
+    ids::within(&node.settings().limits, &queue.name, text::TASK_QUEUE_TOO_LONG)?;
+    let invalid = "An invalid ScheduleToStartTimeout is set on StickyExecutionAttributes.";
+    let timeout = timeouts::span(schedule_to_start_timeout.as_ref(), invalid)?;
+    Ok(Some((TaskQueueName::from(queue.name), timeout)))
+}
+
+/// In the order of their ids. An answer to what was never asked is left out.
+fn query_results(
+    given: impl IntoIterator<Item = (String, WorkflowQueryResult)>,
+) -> Vec<(QueryId, WorkflowQueryResult)> {
+    let mut results: Vec<_> =
+        given.into_iter().filter_map(|(id, result)| Some((QueryId(id.parse().ok()?), result))).collect();
+    results.sort_by_key(|(id, _)| *id);
+    results
+}
+
+pub(crate) fn failure(token: WorkflowTaskToken, body: RespondWorkflowTaskFailedRequest) -> FailWorkflowTask {
+    let cause = body.cause();
+    #[expect(deprecated, reason = "older SDKs say their version here")]
+    let (binary_checksum, version) = (body.binary_checksum, body.worker_version);
+    FailWorkflowTask {
+        token,
+        cause,
+        failure: body.failure,
+        identity: Identity::from(body.identity),
+        binary_checksum,
+        version,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_to_queries_come_in_order_and_nonsense_is_left_out() {
+        let given = ["11", "2", "x", "", "-1"].map(|id| (id.to_owned(), WorkflowQueryResult::default()));
+        let ids: Vec<_> = query_results(given).into_iter().map(|(id, _)| id.0).collect();
+        assert_eq!(ids, [2, 11]);
+    }
+}

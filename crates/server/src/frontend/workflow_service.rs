@@ -1,0 +1,276 @@
+//! `temporal.api.workflowservice.v1`: what is built of it. One line per call; the families do the work.
+
+use tonic::{Request, Response, Status};
+use weft_protocol::{api::workflowservice::*, services::workflow_service_server::WorkflowService};
+
+use super::{
+    Frontend, activity_task, control, describe, history, list, namespace, query, signal, start, system, task_queue,
+    workflow_task,
+};
+
+type Answer<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl WorkflowService for Frontend {
+    async fn get_system_info(&self, _: Request<GetSystemInfoRequest>) -> Answer<GetSystemInfoResponse> {
+        Ok(system::system_info(&self.node))
+    }
+
+    async fn get_cluster_info(&self, _: Request<GetClusterInfoRequest>) -> Answer<GetClusterInfoResponse> {
+        Ok(system::cluster_info(&self.node))
+    }
+
+    async fn register_namespace(
+        &self,
+        request: Request<RegisterNamespaceRequest>,
+    ) -> Answer<RegisterNamespaceResponse> {
+        namespace::register(&self.node, request.into_inner()).await
+    }
+
+    async fn describe_namespace(
+        &self,
+        request: Request<DescribeNamespaceRequest>,
+    ) -> Answer<DescribeNamespaceResponse> {
+        namespace::describe(&self.node, request.into_inner()).await
+    }
+
+    async fn list_namespaces(&self, request: Request<ListNamespacesRequest>) -> Answer<ListNamespacesResponse> {
+        namespace::list(&self.node, request.into_inner()).await
+    }
+
+    async fn update_namespace(&self, request: Request<UpdateNamespaceRequest>) -> Answer<UpdateNamespaceResponse> {
+        namespace::update(&self.node, request.into_inner()).await
+    }
+
+    async fn deprecate_namespace(
+        &self,
+        request: Request<DeprecateNamespaceRequest>,
+    ) -> Answer<DeprecateNamespaceResponse> {
+        namespace::deprecate(&self.node, request.into_inner()).await
+    }
+
+    async fn start_workflow_execution(
+        &self,
+        request: Request<StartWorkflowExecutionRequest>,
+    ) -> Answer<StartWorkflowExecutionResponse> {
+        start::start(&self.node, request.into_inner()).await
+    }
+
+    async fn signal_with_start_workflow_execution(
+        &self,
+        request: Request<SignalWithStartWorkflowExecutionRequest>,
+    ) -> Answer<SignalWithStartWorkflowExecutionResponse> {
+        start::signal_with_start(&self.node, request.into_inner()).await
+    }
+
+    async fn signal_workflow_execution(
+        &self,
+        request: Request<SignalWorkflowExecutionRequest>,
+    ) -> Answer<SignalWorkflowExecutionResponse> {
+        signal::signal(&self.node, request.into_inner()).await
+    }
+
+    async fn request_cancel_workflow_execution(
+        &self,
+        request: Request<RequestCancelWorkflowExecutionRequest>,
+    ) -> Answer<RequestCancelWorkflowExecutionResponse> {
+        control::cancel(&self.node, request.into_inner()).await
+    }
+
+    async fn terminate_workflow_execution(
+        &self,
+        request: Request<TerminateWorkflowExecutionRequest>,
+    ) -> Answer<TerminateWorkflowExecutionResponse> {
+        control::terminate(&self.node, request.into_inner()).await
+    }
+
+    async fn delete_workflow_execution(
+        &self,
+        request: Request<DeleteWorkflowExecutionRequest>,
+    ) -> Answer<DeleteWorkflowExecutionResponse> {
+        control::delete(&self.node, request.into_inner()).await
+    }
+
+    async fn describe_workflow_execution(
+        &self,
+        request: Request<DescribeWorkflowExecutionRequest>,
+    ) -> Answer<DescribeWorkflowExecutionResponse> {
+        describe::describe(&self.node, request.into_inner()).await
+    }
+
+    async fn query_workflow(&self, request: Request<QueryWorkflowRequest>) -> Answer<QueryWorkflowResponse> {
+        query::query(&self.node, request).await
+    }
+
+    async fn get_workflow_execution_history(
+        &self,
+        request: Request<GetWorkflowExecutionHistoryRequest>,
+    ) -> Answer<GetWorkflowExecutionHistoryResponse> {
+        history::get(&self.node, request).await
+    }
+
+    async fn get_workflow_execution_history_reverse(
+        &self,
+        request: Request<GetWorkflowExecutionHistoryReverseRequest>,
+    ) -> Answer<GetWorkflowExecutionHistoryReverseResponse> {
+        history::get_reverse(&self.node, request.into_inner()).await
+    }
+
+    async fn list_workflow_executions(
+        &self,
+        request: Request<ListWorkflowExecutionsRequest>,
+    ) -> Answer<ListWorkflowExecutionsResponse> {
+        list::list(&self.node, request.into_inner()).await
+    }
+
+    async fn scan_workflow_executions(
+        &self,
+        request: Request<ScanWorkflowExecutionsRequest>,
+    ) -> Answer<ScanWorkflowExecutionsResponse> {
+        list::scan(&self.node, request.into_inner()).await
+    }
+
+    async fn count_workflow_executions(
+        &self,
+        request: Request<CountWorkflowExecutionsRequest>,
+    ) -> Answer<CountWorkflowExecutionsResponse> {
+        list::count(&self.node, request.into_inner()).await
+    }
+
+    async fn list_open_workflow_executions(
+        &self,
+        request: Request<ListOpenWorkflowExecutionsRequest>,
+    ) -> Answer<ListOpenWorkflowExecutionsResponse> {
+        list::list_open(&self.node, request.into_inner()).await
+    }
+
+    async fn list_closed_workflow_executions(
+        &self,
+        request: Request<ListClosedWorkflowExecutionsRequest>,
+    ) -> Answer<ListClosedWorkflowExecutionsResponse> {
+        list::list_closed(&self.node, request.into_inner()).await
+    }
+
+    async fn get_search_attributes(
+        &self,
+        _: Request<GetSearchAttributesRequest>,
+    ) -> Answer<GetSearchAttributesResponse> {
+        Ok(list::search_attributes())
+    }
+
+    async fn poll_workflow_task_queue(
+        &self,
+        request: Request<PollWorkflowTaskQueueRequest>,
+    ) -> Answer<PollWorkflowTaskQueueResponse> {
+        workflow_task::poll(&self.node, request).await
+    }
+
+    async fn respond_workflow_task_completed(
+        &self,
+        request: Request<RespondWorkflowTaskCompletedRequest>,
+    ) -> Answer<RespondWorkflowTaskCompletedResponse> {
+        workflow_task::completed(&self.node, request).await
+    }
+
+    async fn respond_workflow_task_failed(
+        &self,
+        request: Request<RespondWorkflowTaskFailedRequest>,
+    ) -> Answer<RespondWorkflowTaskFailedResponse> {
+        workflow_task::failed(&self.node, request).await
+    }
+
+    async fn respond_query_task_completed(
+        &self,
+        request: Request<RespondQueryTaskCompletedRequest>,
+    ) -> Answer<RespondQueryTaskCompletedResponse> {
+        query::completed(&self.node, request.into_inner()).await
+    }
+
+    async fn reset_sticky_task_queue(
+        &self,
+        request: Request<ResetStickyTaskQueueRequest>,
+    ) -> Answer<ResetStickyTaskQueueResponse> {
+        control::reset_sticky(&self.node, request.into_inner()).await
+    }
+
+    async fn shutdown_worker(&self, request: Request<ShutdownWorkerRequest>) -> Answer<ShutdownWorkerResponse> {
+        control::shutdown_worker(&self.node, request.into_inner()).await
+    }
+
+    async fn poll_activity_task_queue(
+        &self,
+        request: Request<PollActivityTaskQueueRequest>,
+    ) -> Answer<PollActivityTaskQueueResponse> {
+        activity_task::poll(&self.node, request).await
+    }
+
+    async fn respond_activity_task_completed(
+        &self,
+        request: Request<RespondActivityTaskCompletedRequest>,
+    ) -> Answer<RespondActivityTaskCompletedResponse> {
+        activity_task::completed(&self.node, request.into_inner()).await
+    }
+
+    async fn respond_activity_task_completed_by_id(
+        &self,
+        request: Request<RespondActivityTaskCompletedByIdRequest>,
+    ) -> Answer<RespondActivityTaskCompletedByIdResponse> {
+        activity_task::completed_by_id(&self.node, request.into_inner()).await
+    }
+
+    async fn respond_activity_task_failed(
+        &self,
+        request: Request<RespondActivityTaskFailedRequest>,
+    ) -> Answer<RespondActivityTaskFailedResponse> {
+        activity_task::failed(&self.node, request.into_inner()).await
+    }
+
+    async fn respond_activity_task_failed_by_id(
+        &self,
+        request: Request<RespondActivityTaskFailedByIdRequest>,
+    ) -> Answer<RespondActivityTaskFailedByIdResponse> {
+        activity_task::failed_by_id(&self.node, request.into_inner()).await
+    }
+
+    async fn respond_activity_task_canceled(
+        &self,
+        request: Request<RespondActivityTaskCanceledRequest>,
+    ) -> Answer<RespondActivityTaskCanceledResponse> {
+        activity_task::canceled(&self.node, request.into_inner()).await
+    }
+
+    async fn respond_activity_task_canceled_by_id(
+        &self,
+        request: Request<RespondActivityTaskCanceledByIdRequest>,
+    ) -> Answer<RespondActivityTaskCanceledByIdResponse> {
+        activity_task::canceled_by_id(&self.node, request.into_inner()).await
+    }
+
+    async fn record_activity_task_heartbeat(
+        &self,
+        request: Request<RecordActivityTaskHeartbeatRequest>,
+    ) -> Answer<RecordActivityTaskHeartbeatResponse> {
+        activity_task::heartbeat(&self.node, request.into_inner()).await
+    }
+
+    async fn record_activity_task_heartbeat_by_id(
+        &self,
+        request: Request<RecordActivityTaskHeartbeatByIdRequest>,
+    ) -> Answer<RecordActivityTaskHeartbeatByIdResponse> {
+        activity_task::heartbeat_by_id(&self.node, request.into_inner()).await
+    }
+
+    async fn describe_task_queue(
+        &self,
+        request: Request<DescribeTaskQueueRequest>,
+    ) -> Answer<DescribeTaskQueueResponse> {
+        task_queue::describe(&self.node, request.into_inner()).await
+    }
+
+    async fn list_task_queue_partitions(
+        &self,
+        request: Request<ListTaskQueuePartitionsRequest>,
+    ) -> Answer<ListTaskQueuePartitionsResponse> {
+        task_queue::partitions(&self.node, request.into_inner()).await
+    }
+}
