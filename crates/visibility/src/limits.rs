@@ -16,7 +16,7 @@ pub const GROUPS_MAX: usize = 1_000;
 /// Most index ranges that one page is merged from; a filter that needs more is answered by scanning in order.
 pub const BRANCHES_MAX: usize = 64;
 /// Most rows that are collected and sorted for one page; beyond it the page is read in the order of the list.
-pub const SORTED_ROWS_MAX: usize = 80_000;
+pub const SORTED_ROWS_MAX: usize = 100_000;
 
 /// Most words of one Text search attribute that are indexed.
 pub const TOKENS_MAX: usize = 512;

@@ -134,7 +134,7 @@ impl Writer<'_> {
 
     fn known(&mut self, namespace: i64, run: &Literal) -> Result<Option<Known>, Error> {
         let sql = "SELECT row, space, closed, start, workflow_id, type, status, parent_workflow, parent_run, \
-                   root_workflow, root_run, attributes FROM runs WHERE run = ? AND space IN (?, ?)";
+                   root_workflow, root_run, attributes FROM runs WHERE run = ? AND space BETWEEN ? AND ?";
         let mut statement = self.transaction.prepare_cached(sql)?;
         let found = statement.query_row(params![run, space(namespace, false), space(namespace, true)], |row| {
             let pair = |workflow: Option<String>, run: Value| workflow.map(|workflow| (workflow, run));
