@@ -1,8 +1,9 @@
 //! Activities that end by what a worker says: results, failures and retries, hand-over; and those that make no sense.
 
-use weft_engine::Settings;
-
-use crate::{check, script::check_with};
+use crate::{
+    check,
+    script::{changed, check_with},
+};
 
 #[test]
 fn an_activity_is_done_by_a_worker() {
@@ -454,8 +455,7 @@ fn an_activity_is_finished_from_elsewhere_by_its_id() {
 
 #[test]
 fn what_is_too_large_fails_the_activity() {
-    let mut settings = Settings::default();
-    settings.limits.last_failure_bytes = 100;
+    let settings = changed(|settings| settings.limits.last_failure_bytes = 100);
     check_with(
         settings,
         "start
@@ -525,8 +525,7 @@ fn what_is_too_large_fails_the_activity() {
 
 #[test]
 fn a_kept_failure_is_cut() {
-    let mut settings = Settings::default();
-    settings.limits.last_failure_bytes = 100;
+    let settings = changed(|settings| settings.limits.last_failure_bytes = 100);
     check_with(
         settings,
         "start
@@ -564,8 +563,7 @@ fn a_kept_failure_is_cut() {
 
 #[test]
 fn activities_that_make_no_sense_fail_their_task() {
-    let mut settings = Settings::default();
-    settings.limits.pending_activities = 1;
+    let settings = changed(|settings| settings.limits.pending_activities = 1);
     check_with(
         settings,
         "start

@@ -1,14 +1,13 @@
 //! Histories that grow too long.
 
-use weft_engine::Settings;
-
-use crate::script::check_with;
+use crate::script::{changed, check_with};
 
 #[test]
 fn a_history_with_too_many_events_is_warned_of_and_then_ended() {
-    let mut settings = Settings::default();
-    settings.limits.history_events_warn = 3;
-    settings.limits.history_events_error = 5;
+    let settings = changed(|settings| {
+        settings.limits.history_events_warn = 3;
+        settings.limits.history_events_error = 5;
+    });
     check_with(
         settings,
         "start
@@ -44,8 +43,7 @@ fn a_history_with_too_many_events_is_warned_of_and_then_ended() {
 
 #[test]
 fn a_history_with_too_many_bytes_is_ended() {
-    let mut settings = Settings::default();
-    settings.limits.history_bytes_error = 400;
+    let settings = changed(|settings| settings.limits.history_bytes_error = 400);
     check_with(
         settings,
         "start
@@ -81,8 +79,7 @@ fn a_history_with_too_many_bytes_is_ended() {
 
 #[test]
 fn a_long_history_suggests_to_continue_as_new() {
-    let mut settings = Settings::default();
-    settings.limits.suggest_continue_as_new_events = 5;
+    let settings = changed(|settings| settings.limits.suggest_continue_as_new_events = 5);
     check_with(
         settings,
         "start

@@ -4,7 +4,7 @@
 use proptest::{collection::vec, prelude::*, sample::select};
 use weft_engine::{Answer, Request, Settings};
 
-use crate::script::Script;
+use crate::script::{Script, changed};
 
 const STARTS: &[&str] = &[
     "start request=a",
@@ -86,14 +86,14 @@ fn lines() -> impl Strategy<Value = Vec<&'static str>> {
 
 /// Small limits, so that they are met.
 fn tight() -> Settings {
-    let mut settings = Settings::default();
-    settings.limits.buffered_events = 3;
-    settings.limits.history_events_warn = 20;
-    settings.limits.history_events_error = 40;
-    settings.limits.suggest_continue_as_new_events = 10;
-    settings.limits.attached_queries = 1;
-    settings.workflow_task_heartbeat_max = std::time::Duration::from_secs(8);
-    settings
+    changed(|settings| {
+        settings.limits.buffered_events = 3;
+        settings.limits.history_events_warn = 20;
+        settings.limits.history_events_error = 40;
+        settings.limits.suggest_continue_as_new_events = 10;
+        settings.limits.attached_queries = 1;
+        settings.workflow_task_heartbeat_max = std::time::Duration::from_secs(8);
+    })
 }
 
 /// The same request again is the same thing asked, not another.
@@ -176,4 +176,3 @@ proptest! {
         play(Settings::default(), &lines, true);
     }
 }
-

@@ -1,6 +1,9 @@
 //! Queries: attached, direct, rejected, given up.
 
-use crate::{check, script::check_with};
+use crate::{
+    check,
+    script::{changed, check_with},
+};
 
 #[test]
 fn a_query_goes_out_by_itself_when_nothing_else_does() {
@@ -253,8 +256,7 @@ fn a_forgotten_query_is_not_asked() {
 
 #[test]
 fn only_so_many_queries_wait_on_a_run() {
-    let mut settings = weft_engine::Settings::default();
-    settings.limits.attached_queries = 1;
+    let settings = changed(|settings| settings.limits.attached_queries = 1);
     check_with(
         settings,
         "start

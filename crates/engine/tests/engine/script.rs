@@ -44,6 +44,13 @@ pub(crate) fn check_with(settings: Settings, scenario: &str, expected: &str) {
     assert!(trim(&actual) == trim(expected), "the transcript is\n{actual}\nand should be\n{}", trim(expected));
 }
 
+/// The default settings with something changed.
+pub(crate) fn changed(change: impl FnOnce(&mut Settings)) -> Settings {
+    let mut settings = Settings::default();
+    change(&mut settings);
+    settings
+}
+
 /// Runs a scenario.
 pub(crate) fn run(settings: Settings, scenario: &str) -> String {
     let mut script = Script::new(settings);
@@ -113,10 +120,6 @@ pub(crate) fn payloads(text: &str) -> Option<Payloads> {
 }
 
 impl Script {
-    pub(crate) fn text(&self) -> &str {
-        &self.transcript
-    }
-
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
             world: World::new(settings),
@@ -220,9 +223,13 @@ impl Script {
                     }
                 }
                 for effect in &transition.effects {
-                    picture::effect(effect).map(|line| self.say(&format!("* {line}")));
+                    if let Some(line) = picture::effect(effect) {
+                        self.say(&format!("* {line}"));
+                    }
                 }
-                picture::answer(answer).map(|line| self.say(&format!("= {line}")));
+                if let Some(line) = picture::answer(answer) {
+                    self.say(&format!("= {line}"));
+                }
             }
         }
     }

@@ -1,6 +1,9 @@
 //! Signals, requests to cancel, terminations, removals.
 
-use crate::{check, script::check_with};
+use crate::{
+    check,
+    script::{changed, check_with},
+};
 
 #[test]
 fn a_signal_asks_for_a_task_unless_one_is_pending() {
@@ -136,8 +139,7 @@ fn a_signal_to_nothing_and_to_a_closed_run_is_refused() {
 
 #[test]
 fn a_run_takes_only_so_many_signals() {
-    let mut settings = weft_engine::Settings::default();
-    settings.limits.signals = 2;
+    let settings = changed(|settings| settings.limits.signals = 2);
     check_with(
         settings,
         "start

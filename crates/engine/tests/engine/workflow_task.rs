@@ -1,6 +1,6 @@
 //! Workflow tasks that go well: hand-over, sticky queues, inline and forced tasks, repeated answers.
 
-use crate::check;
+use crate::{check, script::changed};
 
 #[test]
 fn a_task_is_handed_to_one_worker_and_to_it_again() {
@@ -318,8 +318,7 @@ fn a_worker_may_keep_its_task_alive_but_not_for_ever() {
 
 #[test]
 fn heartbeats_without_progress_end() {
-    let mut settings = weft_engine::Settings::default();
-    settings.workflow_task_heartbeat_max = std::time::Duration::from_secs(15);
+    let settings = changed(|settings| settings.workflow_task_heartbeat_max = std::time::Duration::from_secs(15));
     crate::script::check_with(
         settings,
         "start
@@ -353,8 +352,7 @@ fn heartbeats_without_progress_end() {
 
 #[test]
 fn progress_starts_the_heartbeats_anew() {
-    let mut settings = weft_engine::Settings::default();
-    settings.workflow_task_heartbeat_max = std::time::Duration::from_secs(15);
+    let settings = changed(|settings| settings.workflow_task_heartbeat_max = std::time::Duration::from_secs(15));
     crate::script::check_with(
         settings,
         "start

@@ -1,6 +1,9 @@
 //! Workflow tasks that fail or time out.
 
-use crate::{check, script::check_with};
+use crate::{
+    check,
+    script::{changed, check_with},
+};
 
 #[test]
 fn only_the_first_failure_in_a_row_is_written() {
@@ -428,8 +431,7 @@ fn an_answer_too_large_to_be_sent_ends_the_run() {
 
 #[test]
 fn a_full_buffer_ends_the_workers_task() {
-    let mut settings = weft_engine::Settings::default();
-    settings.limits.buffered_events = 2;
+    let settings = changed(|settings| settings.limits.buffered_events = 2);
     check_with(
         settings,
         "start
@@ -505,8 +507,7 @@ fn a_workflow_that_could_not_end_may_be_signalled_again_after_its_task_timed_out
 
 #[test]
 fn lists_are_told_of_tasks_that_keep_failing_until_one_goes_well() {
-    let mut settings = weft_engine::Settings::default();
-    settings.reported_problems_after = 2;
+    let settings = changed(|settings| settings.reported_problems_after = 2);
     check_with(
         settings,
         "start
