@@ -14,6 +14,7 @@ pub mod tasks;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use uuid::Uuid;
 use weft_engine::{Answer, DirectQuery, Request, Settings, WorkflowKey};
 use weft_env::{Clock, Ids, Pool};
 use weft_matching::{Dispatched, QueueKey, QueueKind, Service};
@@ -53,6 +54,7 @@ pub(crate) struct NodeInner {
     pub(crate) stopping: watch::Receiver<bool>,
     stop: watch::Sender<bool>,
     checkpointer: Checkpointer,
+    pub(crate) cluster: Uuid,
     /// Holds the data directory's lock for as long as the node lives.
     #[expect(dead_code, reason = "held, not read")]
     directory: Option<DataDir>,
@@ -113,6 +115,12 @@ impl Node {
     #[must_use]
     pub fn store(&self) -> &Arc<dyn StateStore> {
         &self.0.store
+    }
+
+    /// The cluster's id, made with its data directory.
+    #[must_use]
+    pub fn cluster(&self) -> Uuid {
+        self.0.cluster
     }
 
     #[must_use]

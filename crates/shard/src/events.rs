@@ -15,7 +15,7 @@ use weft_protocol::{api::history::HistoryEvent, prost::Message};
 type Branch = weft_engine::state::BranchId;
 
 /// The newest events of branches, bounded by bytes.
-pub struct EventCache {
+pub(crate) struct EventCache {
     inner: Mutex<Inner>,
     bytes_max: usize,
 }
@@ -67,8 +67,7 @@ impl EventCache {
     }
 
     /// Events `from..to` if all of them are here.
-    #[must_use]
-    pub fn range(&self, branch: &Branch, from: EventId, to: EventId) -> Option<Vec<Arc<HistoryEvent>>> {
+    pub(crate) fn range(&self, branch: &Branch, from: EventId, to: EventId) -> Option<Vec<Arc<HistoryEvent>>> {
         let mut inner = self.inner.lock();
         let used = inner.touch(branch);
         let tail = inner.tails.get_mut(branch)?;

@@ -161,7 +161,7 @@ fn position(offer: &Offer<HeldTask>) -> Position<TaskId> {
 
 impl NodeInner {
     /// Gives back a task whose poller has gone, until it is answered one way or the other (rule 13).
-    async fn give_back(&self, started: StartedTask) {
+    pub(super) async fn give_back(&self, started: StartedTask) {
         let StartedTask { key, delivered, request, .. } = started;
         let request = match delivered {
             Delivered::Workflow(task) => Request::GiveBackWorkflowTask(task.token, request),

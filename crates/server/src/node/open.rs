@@ -12,6 +12,7 @@ use std::{
 };
 
 use tokio::sync::watch;
+use uuid::Uuid;
 use weft_env::{
     Clock, Ids, Lane, Pool, RealClock, RealIds,
     disk::{Disk, RealDisk, SimDisk},
@@ -81,6 +82,8 @@ pub enum OpenError {
     Machine(#[from] MachineError),
     #[error("a Raft group cannot be started: {0}")]
     Raft(#[from] StartError),
+    #[error("the Raft groups found no leader: {0}")]
+    NoLeader(String),
     #[error("the metadata group does not answer: {0}")]
     Metadata(String),
 }
@@ -172,6 +175,7 @@ impl Base {
             stopping,
             stop,
             checkpointer: Checkpointer::new(self.replicas),
+            cluster: directory.as_ref().map_or_else(Uuid::nil, |directory| directory.identity().cluster),
             directory,
         });
         from_shards.attach(&inner);
@@ -295,12 +299,14 @@ async fn start_groups(
     wal: &Wal,
     replicas: &[(u32, Arc<Replica>)],
 ) -> Result<raft::Node, OpenError> {
-    let config = raft::NodeConfig { node: u64::from(options.node), seed: world.ids.next_u64(), timing: Timing::default() };
+    let config = raft::NodeConfig { node: raft::NodeId(u64::from(options.node)), seed: world.ids.next_u64(), timing: Timing::default() };
     let machines = replicas.iter().map(|(group, replica)| {
         let machine: Arc<dyn Machine> = Arc::<Replica>::clone(replica);
         (GroupId(*group), machine)
     });
     let node = raft::Node::start(&config, wal, machines).await?;
+    // Every group has a leader, and those led here have replayed their log (rule 4).
+    node.ready().await.map_err(|error| OpenError::NoLeader(error.to_string()))?;
     Ok(node)
 }
 
