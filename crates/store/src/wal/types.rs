@@ -62,7 +62,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             segment_bytes: 64 << 20,
-            small_segment_bytes: 1 << 20,
+            small_segment_bytes: 256 << 10,
             cache_bytes: 64 << 20,
             reserve_bytes: 256 << 20,
             spare_segments: 4,
