@@ -38,3 +38,6 @@ pub use workflow::{Query, Run, Signal};
 
 /// The messages of the API, as the calls take and give them.
 pub use weft_protocol::api;
+
+/// What kind of refusal it was, as gRPC has it.
+pub use tonic::Code;

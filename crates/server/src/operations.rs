@@ -55,12 +55,13 @@ async fn respond(node: &Node, request: Request<Incoming>) -> Response<Full<Bytes
         (&Method::GET, "/metrics") => Answer::new(StatusCode::OK, PROMETHEUS, metrics::text(node)),
         (&Method::GET, "/healthz") => health(node),
         (&Method::GET, "/admin/status") => admin::status(node),
+        (&Method::GET, "/admin/queues") => admin::queues(node, request.uri().query().unwrap_or("")),
         (&Method::GET, "/admin/quarantine") => admin::quarantine(node),
         (&Method::POST, "/admin/quarantine/clear") => admin::clear(node, request.uri().query().unwrap_or("")).await,
         (_, path) => Answer::new(
             StatusCode::NOT_FOUND,
             TEXT,
-            format!("nothing at {path}: try GET /metrics, /healthz, /admin/status or /admin/quarantine\n"),
+            format!("nothing at {path}: try GET /metrics, /healthz, /admin/status, /admin/queues or /admin/quarantine\n"),
         ),
     };
     answer.into_response()

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 use weft_engine::{WorkflowId, WorkflowKey};
+use weft_matching::{QueueKind, QueueName};
 
 use super::Answer;
 use crate::node::{Node, Place};
@@ -59,14 +60,36 @@ fn namespace_name(node: &Node, key: &WorkflowKey) -> String {
     view.by_id(&key.namespace).map_or_else(|| key.namespace.to_string(), |row| row.name.clone())
 }
 
+/// The task queues that are known in a namespace, for hints: `namespace` as a URL's query.
+pub(super) fn queues(node: &Node, query: &str) -> Answer {
+    let Some(namespace) = value(query, "namespace") else { return wrong("namespace is wanted as ?namespace=…") };
+    let Some(facts) = node.metadata().facts(&namespace) else {
+        return wrong(&format!("namespace {namespace} is not known"));
+    };
+    let queues = node.matching().queues(facts.id.as_str()).into_iter().filter(|queue| !queue.sticky);
+    let entry = |queue: QueueName| {
+        let kind = match queue.kind {
+            QueueKind::Workflow => "workflow",
+            QueueKind::Activity => "activity",
+        };
+        json!({ "name": &*queue.name, "kind": kind, "polled": queue.polled })
+    };
+    Answer::json(StatusCode::OK, &queues.map(entry).collect())
+}
+
+/// A value of a URL's query.
+fn value(query: &str, name: &str) -> Option<String> {
+    let pair = query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name));
+    pair.map(|(_, value)| percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned())
+}
+
+fn wrong(why: &str) -> Answer {
+    Answer::json(StatusCode::BAD_REQUEST, &json!({ "error": why }))
+}
+
 /// Lifts a quarantine: `namespace` and `workflow_id` as a URL's query.
 pub(super) async fn clear(node: &Node, query: &str) -> Answer {
-    let wrong = |why: &str| Answer::json(StatusCode::BAD_REQUEST, &json!({ "error": why }));
-    let value = |name: &str| {
-        let pair = query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name));
-        pair.map(|(_, value)| percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned())
-    };
-    let (Some(namespace), Some(workflow)) = (value("namespace"), value("workflow_id")) else {
+    let (Some(namespace), Some(workflow)) = (value(query, "namespace"), value(query, "workflow_id")) else {
         return wrong("namespace and workflow_id are wanted as ?namespace=…&workflow_id=…");
     };
     let Some(facts) = node.metadata().facts(&namespace) else {

@@ -1,0 +1,190 @@
+//! The checks: settings, server, namespace, workers; then what the operations port tells; then a data directory.
+
+use std::path::Path;
+
+use jiff::{Timestamp, fmt::rfc2822};
+use serde_json::Value;
+use weft_client::{Error, PollersOf};
+use weft_env::{Clock, RealClock};
+
+use super::Check;
+use crate::{
+    data_dir,
+    operations::Reply,
+    render::execution::bytes,
+    session::{Connected, Session},
+    workers,
+};
+
+/// The Date header has whole seconds, and the way takes time.
+const CLOCKS_APART_MAX_S: i64 = 2;
+/// Less room than this is worth a warning.
+const ROOM_MIN: u64 = 1 << 30;
+
+pub(super) async fn server(session: &Session, queue: Option<&str>, found: &mut Vec<Check>) {
+    let resolved = &session.resolved;
+    let (address, namespace) = (&resolved.options.address, &resolved.options.namespace);
+    let says =
+        format!("address {address} ({}), namespace {namespace} ({})", resolved.address_from, resolved.namespace_from);
+    found.push(Check::ok("settings", says));
+    let connected = match session.connect().await {
+        Ok(connected) => connected,
+        Err(error) => return found.push(Check::failed("server", format!("{error:#}"))),
+    };
+    found.push(version(&connected).await);
+    found.push(namespace_known(&connected, namespace).await);
+    if let Some(queue) = queue {
+        found.push(workers_at(&connected, queue).await);
+    }
+}
+
+async fn version(session: &Connected) -> Check {
+    let clock = RealClock::new();
+    let before = clock.monotonic();
+    match session.client.system_info().await {
+        Ok(info) => {
+            let took = (clock.monotonic() - before).as_secs_f64() * 1000.0;
+            Check::ok("server", format!("answers in {took:.1} ms, version {}", info.server_version))
+        }
+        Err(error) => Check::failed("server", error.to_string()),
+    }
+}
+
+async fn namespace_known(session: &Connected, namespace: &str) -> Check {
+    match session.client.describe_namespace(namespace).await {
+        Ok(_) => Check::ok("namespace", format!("{namespace} exists")),
+        Err(Error::Refused { error, .. }) => {
+            let says = format!("{} `wfctl namespace list` shows all, `create` makes one", error.message);
+            Check::failed("namespace", says)
+        }
+        Err(error) => Check::failed("namespace", error.to_string()),
+    }
+}
+
+async fn workers_at(session: &Connected, queue: &str) -> Check {
+    let mut polled = Vec::new();
+    for (of, name) in [(PollersOf::Workflows, "workflows"), (PollersOf::Activities, "activities")] {
+        match session.client.task_queue(queue, of).await {
+            Ok(described) if described.pollers.is_empty() => {}
+            Ok(described) => polled.push(format!("{} for {name}", described.pollers.len())),
+            Err(error) => return Check::failed("workers", error.to_string()),
+        }
+    }
+    if polled.is_empty() {
+        let near = workers::near_names(session, queue);
+        return Check::failed("workers", format!("no worker polls task queue {queue:?}{near}: start one"));
+    }
+    Check::ok("workers", format!("task queue {queue:?} is polled: {}", polled.join(", ")))
+}
+
+pub(super) fn operations(session: &Session, found: &mut Vec<Check>) {
+    let operations = &session.operations;
+    let health = match operations.get("/healthz") {
+        Ok(health) => health,
+        Err(error) => {
+            let says = format!(
+                "no operations port answers at {} ({error}): health, disk and clock are not known; name it with \
+                 --operations (a Temporal server has none)",
+                operations.address
+            );
+            return found.push(Check::warning("health", says));
+        }
+    };
+    found.push(match health.status {
+        200 => Check::ok("health", "every shard is ready"),
+        _ => Check::failed("health", health.body.trim().replace('\n', "; ")),
+    });
+    if let Ok(status) = operations.json("GET", "/admin/status") {
+        found.push(room(&status));
+    }
+    found.push(clock(&health));
+    if let Ok(Value::Array(entries)) = operations.json("GET", "/admin/quarantine") {
+        found.push(quarantine(&entries));
+    }
+    if let Some(queues) = operations.queues(&session.resolved.options.namespace) {
+        let mut polled: Vec<_> = queues.iter().filter(|it| it.polled).map(|it| it.name.as_str()).collect();
+        polled.dedup();
+        found.push(match polled.is_empty() {
+            true => Check::warning("queues", "no worker polls any task queue of this namespace"),
+            false => Check::ok("queues", format!("polled: {}", polled.join(", "))),
+        });
+    }
+}
+
+fn room(status: &Value) -> Check {
+    let place = status["data_dir"].as_str().map_or("in memory: lost at exit", |path| path);
+    match status["disk_has_room"].as_bool() {
+        Some(false) => Check::failed("disk", format!("{place}: the disk is full, new work is refused: make room")),
+        _ => Check::ok("disk", format!("{place}: there is room")),
+    }
+}
+
+fn clock(reply: &Reply) -> Check {
+    let sent = reply.date.as_deref().and_then(|date| rfc2822::DateTimeParser::new().parse_timestamp(date).ok());
+    let Some(sent) = sent else { return Check::warning("clock", "the server does not tell its time") };
+    let ours = Timestamp::from_nanosecond(i128::from(RealClock::new().now().0)).unwrap_or(Timestamp::UNIX_EPOCH);
+    apart(ours.as_second() - sent.as_second())
+}
+
+fn apart(seconds: i64) -> Check {
+    if seconds.abs() <= CLOCKS_APART_MAX_S {
+        return Check::ok("clock", "the server's clock agrees with this machine's");
+    }
+    let which = if seconds > 0 { "behind" } else { "ahead of" };
+    let says = format!("the server's clock is {} s {which} this machine's: synchronise them (NTP)", seconds.abs());
+    Check::warning("clock", says)
+}
+
+fn quarantine(entries: &[Value]) -> Check {
+    if entries.is_empty() {
+        return Check::ok("quarantine", "nothing was set aside");
+    }
+    let says = format!("{} executions were set aside: `wfctl quarantine list` says why", entries.len());
+    Check::failed("quarantine", says)
+}
+
+pub(super) fn data_directory(dir: &Path, found: &mut Vec<Check>) {
+    if let Err(failure) = data_dir::check(dir) {
+        return found.push(Check::failed("data", failure.says));
+    }
+    found.push(match data_dir::claim(dir) {
+        Ok(_) => Check::ok("data", format!("{} is a data directory; no server uses it", dir.display())),
+        Err(failure) => Check::ok("data", failure.says.split(": stop").next().unwrap_or_default().to_owned()),
+    });
+    found.push(match fs4::available_space(dir) {
+        Ok(free) => {
+            let says = format!("{} are free", bytes(i64::try_from(free).unwrap_or(i64::MAX)));
+            if free < ROOM_MIN { Check::warning("room", says) } else { Check::ok("room", says) }
+        }
+        Err(error) => Check::failed("room", format!("the file system does not tell its free space: {error}")),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Verdict;
+
+    #[test]
+    fn clocks_may_differ_a_little() {
+        assert_eq!(apart(2).verdict, Verdict::Ok);
+        let check = apart(-90);
+        assert_eq!(check.verdict, Verdict::Warning);
+        assert!(check.says.contains("90 s ahead of this machine's"), "{}", check.says);
+    }
+
+    #[test]
+    fn the_time_of_an_answer_is_read() {
+        let reply = |date: Option<&str>| Reply { status: 200, date: date.map(ToOwned::to_owned), body: String::new() };
+        assert_eq!(clock(&reply(Some("Sat, 01 Feb 2025 00:00:00 GMT"))).verdict, Verdict::Warning);
+        assert!(clock(&reply(None)).says.contains("does not tell"));
+    }
+
+    #[test]
+    fn what_is_no_data_directory_fails() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut found = Vec::new();
+        data_directory(dir.path(), &mut found);
+        assert_eq!((found.len(), found[0].verdict), (1, Verdict::Failed));
+    }
+}

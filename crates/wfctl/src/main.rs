@@ -1,0 +1,58 @@
+//! `wfctl`: the command line of Weft, and of any server that speaks Temporal's API.
+//!
+//! Invariants: standard output has the answer and nothing else, whatever concerns the person goes to standard error;
+//! what `--output json` prints keeps its keys; every error says what, where, and how to mend it; the exit code says
+//! which kind of error it was ([`exit::Exit`]).
+
+mod backup;
+mod cli;
+mod completion;
+mod data_dir;
+mod dev;
+mod doctor;
+mod exit;
+mod explain;
+mod input;
+mod namespace;
+mod near;
+mod operations;
+mod output;
+mod quarantine;
+mod render;
+mod session;
+mod span;
+mod task_queue;
+mod workers;
+mod workflow;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Verb};
+use output::Output;
+use session::Session;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(cli.global.output, cli.global.color);
+    match run(cli, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::report(&error, &output),
+    }
+}
+
+fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
+    let session = || Session::new(&cli.global, output.clone());
+    match cli.verb {
+        Verb::Dev(args) => dev::run(&args, &cli.global, output),
+        Verb::Workflow(verb) => session()?.run(async |session| workflow::run(session, verb).await),
+        Verb::Namespace(verb) => session()?.run(async |session| namespace::run(session, verb).await),
+        Verb::TaskQueue(verb) => session()?.run(async |session| task_queue::run(session, verb).await),
+        Verb::Quarantine(verb) => quarantine::run(&session()?, &verb),
+        Verb::Doctor(args) => doctor::run(session(), &args, output),
+        Verb::Backup(args) => backup::backup(&args, output),
+        Verb::Restore(args) => backup::restore(&args, output),
+        Verb::Completion(args) => completion::run(&args),
+    }
+}

@@ -1,0 +1,58 @@
+//! `wfctl workflow …`
+
+mod ask;
+mod end;
+mod list;
+mod result;
+mod show;
+mod start;
+mod target;
+
+use clap::Subcommand;
+
+use crate::session::Connected;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Start a workflow and return at once
+    Start(start::Args),
+    /// Start a workflow and wait for its result
+    Execute(start::Args),
+    /// Wait for the result of a workflow, over all its runs
+    Result(result::Args),
+    /// List workflows, the latest first
+    List(list::ListArgs),
+    /// Count workflows
+    Count(list::CountArgs),
+    /// Show the state of a run: status, pending activities, memo
+    Describe(show::DescribeArgs),
+    /// Show the history of a run, event by event
+    Show(show::ShowArgs),
+    /// Send a signal to a running workflow
+    Signal(ask::SignalArgs),
+    /// Ask a workflow something; one of its workers answers
+    Query(ask::QueryArgs),
+    /// Ask a workflow to cancel itself
+    Cancel(end::CancelArgs),
+    /// End a workflow without asking it
+    Terminate(end::TerminateArgs),
+    /// Remove a run and its history
+    Delete(end::DeleteArgs),
+}
+
+pub(crate) async fn run(session: &Connected, verb: Verb) -> anyhow::Result<()> {
+    match verb {
+        Verb::Start(args) => start::start(session, args).await,
+        Verb::Execute(args) => start::execute(session, args).await,
+        Verb::Result(args) => result::result(session, &args).await,
+        Verb::List(args) => list::list(session, &args).await,
+        Verb::Count(args) => list::count(session, &args).await,
+        Verb::Describe(args) => show::describe(session, &args).await,
+        Verb::Show(args) => show::show(session, &args).await,
+        Verb::Signal(args) => ask::signal(session, args).await,
+        Verb::Query(args) => ask::query(session, args).await,
+        Verb::Cancel(args) => end::cancel(session, &args).await,
+        Verb::Terminate(args) => end::terminate(session, &args).await,
+        Verb::Delete(args) => end::delete(session, &args).await,
+    }
+}

@@ -1,0 +1,73 @@
+//! `describe` and `show`.
+
+use weft_client::api::{
+    enums::PendingWorkflowTaskState, history::History, workflowservice::DescribeWorkflowExecutionResponse,
+};
+use weft_protocol::json::to_json;
+
+use super::target::Target;
+use crate::{
+    render::{execution, history},
+    session::Connected,
+    workers,
+};
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  wfctl workflow describe order-17\n  \
+    wfctl workflow describe order-17 --output json")]
+pub(crate) struct DescribeArgs {
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "With --output json the history is in protobuf's canonical JSON, which the replayers of the \
+    SDKs read;\nwith --follow too, one event per line.\n\n\
+    Examples:\n  wfctl workflow show order-17\n  wfctl workflow show order-17 --follow\n  \
+    wfctl workflow show order-17 --output json > order-17.json")]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    target: Target,
+    /// Go on with new events until the run closes
+    #[arg(short, long)]
+    follow: bool,
+}
+
+pub(crate) async fn describe(session: &Connected, args: &DescribeArgs) -> anyhow::Result<()> {
+    let described = session.client.describe(&args.target.run()).await?;
+    let output = &session.output;
+    if output.is_json() {
+        return Ok(output.json(&to_json(&described)?)?);
+    }
+    output.line(execution::described(output, &described))?;
+    if let Some(queue) = waiting_at(&described) {
+        workers::note_if_none(session, &queue).await;
+    }
+    Ok(())
+}
+
+/// The queue at which a workflow task waits for a worker.
+fn waiting_at(described: &DescribeWorkflowExecutionResponse) -> Option<String> {
+    let task = described.pending_workflow_task.as_ref()?;
+    let waits = task.state() == PendingWorkflowTaskState::Scheduled;
+    waits.then(|| Some(described.workflow_execution_info.as_ref()?.task_queue.clone())).flatten()
+}
+
+pub(crate) async fn show(session: &Connected, args: &ShowArgs) -> anyhow::Result<()> {
+    let mut pages = session.client.history(&args.target.run(), args.follow);
+    let output = &session.output;
+    if output.is_json() && !args.follow {
+        let history = History { events: pages.all().await? };
+        return Ok(output.json(&to_json(&history)?)?);
+    }
+    while let Some(page) = pages.next().await? {
+        for event in &page {
+            if output.is_json() {
+                output.line(to_json(event)?)?;
+            } else {
+                output.line(history::line(event))?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! Which workflow is meant.
+
+use weft_client::Run;
+
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Target {
+    /// The workflow
+    #[arg(value_name = "WORKFLOW_ID", required_unless_present = "workflow_id")]
+    id: Option<String>,
+    /// The workflow, for those used to the option
+    #[arg(short, long = "workflow-id", value_name = "WORKFLOW_ID", conflicts_with = "id", hide = true)]
+    workflow_id: Option<String>,
+    /// One of its runs [default: the latest]
+    #[arg(short, long, value_name = "RUN_ID", default_value = "", hide_default_value = true)]
+    run_id: String,
+}
+
+impl Target {
+    pub(crate) fn run(&self) -> Run {
+        // One of the two is there: clap sees to it.
+        let workflow_id = self.id.clone().or_else(|| self.workflow_id.clone()).unwrap_or_default();
+        Run { workflow_id, run_id: self.run_id.clone() }
+    }
+}

@@ -1,0 +1,8 @@
+//! The binary `wfctl` driven from outside, against a server in this process: what it prints and how it exits.
+//!
+//! Ports come from the system, nothing waits by the clock, and the environment of the commands is empty.
+
+mod dev;
+mod mistakes;
+mod workflows;
+mod world;
