@@ -182,6 +182,29 @@ fn several_changes_of_a_run_become_the_last_one() {
 }
 
 #[test]
+fn a_run_that_closes_moves_in_every_list_and_count() {
+    let mut index = Index::in_memory().expect("an index");
+    let coloured = |status, colour: &str| {
+        let mut row = record("a", status, 1);
+        row.search_attributes = attributes(&[("Colour", "Keyword", colour), ("Size", "Int", "4")]);
+        row
+    };
+    let newer = Record { close_time: Some(5), ..record("b", Status::Completed, 2) };
+    index.apply(1, 1, [upsert(coloured(Status::Running, "\"red\"")), upsert(newer)]).expect("applied");
+    check(&index, "", &["a", "b"]);
+    index.apply(1, 2, [upsert(coloured(Status::Running, "\"blue\""))]).expect("applied");
+    check(&index, "Colour = 'red'", &[]);
+    check(&index, "Colour = 'blue'", &["a"]);
+    let closed = Record { close_time: Some(4), ..coloured(Status::Failed, "\"blue\"") };
+    index.apply(1, 3, [upsert(closed)]).expect("applied");
+    check(&index, "", &["b", "a"]);
+    check(&index, "ExecutionStatus = 'Running'", &[]);
+    check(&index, "ExecutionStatus = 'Failed'", &["a"]);
+    check(&index, "Colour = 'blue' AND CloseTime IS NULL", &[]);
+    check(&index, "Size = 4 AND CloseTime = 4", &["a"]);
+}
+
+#[test]
 fn an_entry_that_was_applied_before_does_nothing() {
     let mut index = Index::in_memory().expect("an index");
     index.apply(1, 5, [upsert(record("a", Status::Completed, 1))]).expect("applied");
@@ -458,6 +481,8 @@ fn arb_order() -> impl Strategy<Value = &'static str> {
 #[derive(Clone, Debug)]
 enum Step {
     Upserts(Vec<Record>),
+    /// A run that is known goes on: what can change of it is taken from this one.
+    GoesOn(u8, Box<Record>),
     Remove(u8),
     Rebuild,
 }
@@ -465,6 +490,7 @@ enum Step {
 fn arb_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => proptest::collection::vec(arb_record(), 1..8).prop_map(Step::Upserts),
+        8 => (0..12_u8, arb_record()).prop_map(|(run, record)| Step::GoesOn(run, Box::new(record))),
         2 => (0..12_u8).prop_map(Step::Remove),
         1 => Just(Step::Rebuild),
     ]
@@ -479,6 +505,20 @@ fn run(steps: Vec<Step>) -> (Index, Model) {
             Step::Upserts(records) => {
                 records.iter().for_each(|record| model.upsert(record.clone()));
                 index.apply(1, position, records.into_iter().map(upsert)).expect("applied");
+            }
+            Step::GoesOn(run, later) => {
+                let Some(known) = model.records().into_iter().nth(usize::from(run)) else { continue };
+                let record = Record {
+                    status: later.status,
+                    close_time: later.close_time.map(|close| close.max(known.start_time)),
+                    history_length: later.history_length,
+                    task_queue: later.task_queue,
+                    memo: later.memo,
+                    search_attributes: if run % 2 == 0 { later.search_attributes } else { known.search_attributes },
+                    ..known
+                };
+                model.upsert(record.clone());
+                index.apply(1, position, [upsert(record)]).expect("applied");
             }
             Step::Remove(run) => {
                 model.remove(&run_id(run));
@@ -495,7 +535,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 300, ..ProptestConfig::default() })]
     #[test]
     fn lists_and_counts_agree_with_a_naive_model(
-        steps in proptest::collection::vec(arb_step(), 1..6),
+        steps in proptest::collection::vec(arb_step(), 1..16),
         filters in proptest::collection::vec((arb_condition(), arb_order()), 12),
         size in 1..5_usize,
     ) {
