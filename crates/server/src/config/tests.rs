@@ -62,3 +62,13 @@ fn what_is_printed_is_what_is_read() {
     let printed = toml::to_string(&file).unwrap();
     assert_eq!(toml::from_str::<File>(&printed).unwrap(), file);
 }
+
+#[test]
+fn the_reference_in_the_docs_lists_every_key_with_its_default() {
+    let reference = include_str!("../../../../docs/configuration.toml");
+    assert_eq!(toml::from_str::<File>(reference).unwrap(), File::default());
+    let mut defaults: toml::Table = toml::from_str(&toml::to_string(&File::default()).unwrap()).unwrap();
+    defaults.remove("namespaces");
+    let listed: toml::Table = toml::from_str(reference).unwrap();
+    assert_eq!(listed, defaults);
+}
