@@ -12,8 +12,8 @@ use weft_engine::{
 };
 
 use crate::{
-    Corrupt,
-    key::Scope,
+    Corrupt, SlotRange,
+    key::{Reader, Scope},
     table::{self, activity, buffered, current, execution, history, request_id, timer},
     value,
 };
@@ -49,6 +49,25 @@ pub fn decode_current(bytes: &[u8]) -> Result<CurrentRun, Corrupt> {
 #[must_use]
 pub fn execution_key(key: &WorkflowKey, run: &RunId) -> Vec<u8> {
     execution::key(&Scope::of(key), run)
+}
+
+/// All executions of these slots: from the first key up to but without the second.
+#[must_use]
+pub fn execution_range(slots: SlotRange) -> (Vec<u8>, Vec<u8>) {
+    slots.bounds()
+}
+
+/// Which run's row this key is.
+///
+/// # Errors
+/// When nobody wrote such a key.
+pub fn decode_execution_key(key: &[u8]) -> Result<(WorkflowKey, RunId), Corrupt> {
+    let mut reader = Reader::new(table::EXECUTION, key);
+    let (slot, namespace, workflow) = (reader.slot()?, reader.namespace()?, reader.workflow_id()?);
+    let key = reader.placed(slot, namespace, workflow)?;
+    let run = reader.run()?;
+    reader.end()?;
+    Ok((key, run))
 }
 
 /// What the keys of a run's activities begin with.

@@ -76,7 +76,7 @@ impl Reader {
         Ok(bytes.map(|bytes| load::decode_current(&bytes)).transpose()?)
     }
 
-    fn execution(&self, key: &WorkflowKey, run: &RunId) -> Result<Option<Execution>, LoadError> {
+    pub(crate) fn execution(&self, key: &WorkflowKey, run: &RunId) -> Result<Option<Execution>, LoadError> {
         let Some(core) = self.store.get(table::EXECUTION, &load::execution_key(key, run))? else { return Ok(None) };
         let parts = load::Parts {
             core,

@@ -63,11 +63,7 @@ impl Replica {
         lane: Lane,
         feed: Arc<dyn Feed>,
     ) -> Result<Arc<Self>, MachineError> {
-        let bytes = store.get(table::APPLIED, &applied::key(group)).map_err(MachineError::new)?;
-        let row = match bytes {
-            Some(bytes) => AppliedRow::decode(&bytes).map_err(MachineError::new)?,
-            None => AppliedRow::default(),
-        };
+        let row = stored_row(store.as_ref(), group)?;
         Ok(Arc::new(Self { group, store, lane, feed, applied: Arc::new(Mutex::new(row)) }))
     }
 
@@ -75,6 +71,17 @@ impl Replica {
     #[must_use]
     pub fn applied(&self) -> AppliedRow {
         self.applied.lock().clone()
+    }
+}
+
+/// Where the last checkpoint says that a group stands. Blocking.
+///
+/// # Errors
+/// When the store cannot be read or the row is corrupt.
+pub fn stored_row(store: &dyn StateStore, group: u32) -> Result<AppliedRow, MachineError> {
+    match store.get(table::APPLIED, &applied::key(group)).map_err(MachineError::new)? {
+        Some(bytes) => AppliedRow::decode(&bytes).map_err(MachineError::new),
+        None => Ok(AppliedRow::default()),
     }
 }
 

@@ -24,7 +24,7 @@ use weft_rows::{
     namespace::{NamespaceRow, NamespaceState},
     ranges, table,
 };
-use weft_shard::{Config, Metadata, MetadataConfig, Replica, Shard, ShardId};
+use weft_shard::{Config, Metadata, MetadataConfig, Replica, Shard, ShardId, listing, stored_row};
 use weft_store::{
     datadir::{self, DataDir},
     state::{FjallOptions, FjallStore, MemoryStore, StateStore, StoreError, Table},
@@ -76,6 +76,8 @@ pub enum OpenError {
     Store(#[from] StoreError),
     #[error("the visibility index cannot be opened: {0}")]
     Visibility(#[from] weft_visibility::Error),
+    #[error("the visibility index cannot be built again: {0}")]
+    Index(String),
     #[error("a thread cannot be started: {0}")]
     Thread(#[from] io::Error),
     #[error(transparent)]
@@ -122,6 +124,7 @@ impl Node {
             tracing::warn!(file = %torn.file.display(), offset = torn.offset, "cut a torn last frame off the log");
         }
         let visibility = Visibility::new(ground.index, threads.index.clone())?;
+        mend_index(&visibility, &wal, &ground.store, options.shards).await?;
         let groups = METADATA_GROUP..=u32::from(options.shards);
         let feed = Arc::new(ToIndex::new(visibility.clone(), groups.clone()));
         let mut replicas = Vec::new();
@@ -248,7 +251,7 @@ impl Ground {
             Place::Directory(path) => {
                 let directory = DataDir::open(path, &options.founding(world.ids.uuid()))?;
                 let store = open_backend(options, &directory.state())?;
-                let index = open_index(&directory.visibility())?;
+                let index = Index::open(&directory.visibility())?;
                 let disk = world.disk.clone().unwrap_or_else(|| Arc::new(RealDisk));
                 let shards = directory.identity().shards;
                 Ok(Self { disk, log: directory.log(), store, index, directory: Some(directory), shards })
@@ -274,23 +277,25 @@ fn open_backend(options: &Options, path: &Path) -> Result<Arc<dyn StateStore>, S
     }
 }
 
-/// The index is derived: one that cannot be opened is put aside and built again.
-fn open_index(file: &Path) -> Result<Index, OpenError> {
-    match Index::open(file) {
-        Ok(index) => Ok(index),
-        Err(error) => {
-            tracing::warn!(file = %file.display(), %error, "the visibility index cannot be opened: building it again");
-            for suffix in ["", "-wal", "-shm"] {
-                let mut name = file.as_os_str().to_owned();
-                name.push(suffix);
-                match std::fs::remove_file(PathBuf::from(name)) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-                    Ok(()) | Err(_) => {}
-                }
-            }
-            Ok(Index::open(file)?)
+/// Builds again what the index lacks and the log no longer has.
+async fn mend_index(
+    visibility: &Visibility,
+    wal: &Wal,
+    store: &Arc<dyn StateStore>,
+    shards: u16,
+) -> Result<(), OpenError> {
+    for (group, slots) in (METADATA_GROUP + 1..).zip(ranges(shards)) {
+        let purged = wal.group(GroupId(group)).state().purged.map_or(0, |(index, _)| index);
+        if visibility.indexed(group) >= purged {
+            continue;
         }
+        let applied = stored_row(store.as_ref(), group)?.index;
+        tracing::warn!(group, applied, "the visibility index lacks what the log no longer has: building it again");
+        let runs = listing(Arc::clone(store), slots);
+        let records = runs.map(|(key, info)| super::lists::record(key.namespace.as_str().to_owned(), info));
+        visibility.rebuild_group(group, applied, records).await.map_err(|error| OpenError::Index(error.to_string()))?;
     }
+    Ok(())
 }
 
 async fn start_groups(
