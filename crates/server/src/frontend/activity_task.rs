@@ -4,25 +4,26 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 use weft_engine::{
-    ActivityId, ActivityRef, Answer, EventId, FailActivity, Identity, Namespace, Request as Ask, StartedActivityTask,
-    WorkflowKey, wire_span,
+    ActivityId, ActivityRef, Answer, EventId, FailActivity, Identity, Namespace, Refusal, Request as Ask,
+    StartedActivityTask, Target, WorkflowKey, wire_span,
 };
 use weft_matching::{QueueKey, QueueKind};
 use weft_protocol::{
     api::{
         common::{ActivityType, Payloads, WorkflowType},
-        failure::Failure,
+        failure::Failure as ActivityFailure,
         history::{ActivityTaskScheduledEventAttributes, history_event::Attributes},
         workflowservice::*,
     },
     error::{Error, text},
 };
 use weft_rows::token::Task;
-use weft_shard::Delivered;
+use weft_shard::{Delivered, Failure};
 
 use super::{
     context, errors,
     poll::{self, Taken},
+    validate::tokens,
     workflow_task::execution_of,
 };
 use crate::node::Node;
@@ -121,15 +122,7 @@ struct About {
 
 async fn by_token(node: &Node, namespace: &str, bytes: &[u8]) -> Result<About, Status> {
     let namespace = context::namespace(node, namespace).await?;
-    if bytes.is_empty() {
-        return Err(Error::invalid_argument(text::TASK_TOKEN_NOT_SET).into());
-    }
-    let Ok(Task::Activity(key, task)) = Task::decode(bytes) else {
-        return Err(Error::invalid_argument(text::TASK_TOKEN_UNREADABLE).into());
-    };
-    if key.namespace != namespace.id {
-        return Err(Error::invalid_argument(text::TASK_TOKEN_OF_ANOTHER_NAMESPACE).into());
-    }
+    let (key, task) = tokens::activity(&namespace, bytes)?;
     Ok(About { namespace, key, activity: ActivityRef::Token(task) })
 }
 
@@ -145,8 +138,15 @@ async fn by_id(node: &Node, namespace: &str, workflow: &str, run: &str, activity
 
 async fn tell(node: &Node, about: About, request: impl FnOnce(ActivityRef) -> Ask) -> Result<Answer, Status> {
     let About { namespace, key, activity } = about;
-    let answer = node.shard(&key).ask(key.clone(), namespace, request(activity)).await;
-    answer.map_err(|failure| errors::of_failure(failure, &key))
+    let answer = node.shard(&key).ask(key.clone(), namespace, request(activity.clone())).await;
+    answer.map_err(|failure| match (failure, activity) {
+        (Failure::Refused(Refusal::ActivityNotFound), ActivityRef::ById { activity, .. }) => {
+            let check = "check workflow execution history for more details";
+            Error::not_found(format!("cannot find pending activity with ActivityID {activity}, {check}")).into()
+        }
+        (failure, ActivityRef::ById { run, .. }) => errors::about(failure, &key, &Target { run, first_run: None }),
+        (failure, ActivityRef::Token(_)) => errors::of_failure(failure, &key),
+    })
 }
 
 fn identity(node: &Node, identity: &str) -> Result<Identity, Status> {
@@ -163,7 +163,7 @@ async fn fail(
     node: &Node,
     about: About,
     who: &str,
-    failure: Option<Failure>,
+    failure: Option<ActivityFailure>,
     last_heartbeat: Option<Payloads>,
 ) -> Result<(), Status> {
     let body = FailActivity { identity: identity(node, who)?, failure, last_heartbeat };

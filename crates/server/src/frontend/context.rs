@@ -17,6 +17,8 @@ use crate::node::Node;
 
 /// A poll ends this long before its caller's deadline, so that the empty answer arrives in time.
 const POLL_TAIL: Duration = Duration::from_secs(1);
+/// What does not come in time is said this long before the caller's deadline, so that it hears it from the server.
+const ANSWER_TAIL: Duration = Duration::from_millis(50);
 /// A poll with less time than this is refused.
 const POLL_SHORTEST: Duration = Duration::from_secs(2);
 
@@ -115,5 +117,6 @@ pub(crate) fn wait_deadline<T>(node: &Node, request: &Request<T>, longest: Durat
 
 /// Until when (monotonic) a caller waits for an answer that may take long.
 pub(crate) fn call_deadline<T>(node: &Node, request: &Request<T>, longest: Duration) -> Duration {
-    node.clock().monotonic() + timeout(request).unwrap_or(longest).min(longest)
+    let left = timeout(request).map_or(longest, |timeout| timeout.saturating_sub(ANSWER_TAIL));
+    node.clock().monotonic() + left.min(longest)
 }

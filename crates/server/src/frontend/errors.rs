@@ -84,6 +84,9 @@ pub(crate) fn of_list(error: ListError) -> Status {
     match error {
         ListError::NoLeader | ListError::Rebuilding => Error::unavailable(error.to_string()).into(),
         ListError::Index(weft_visibility::Error::Token(_)) => Error::invalid_argument(text::PAGE_TOKEN_INVALID).into(),
+        ListError::Index(error @ weft_visibility::Error::GroupedList) => {
+            Error::invalid_argument(format!("invalid query: {error}")).into()
+        }
         ListError::Index(error) => {
             tracing::error!(%error, "listing failed");
             Error::unavailable("the visibility index cannot be read now: try again").into()
@@ -93,5 +96,78 @@ pub(crate) fn of_list(error: ListError) -> Status {
             Error::unavailable("the visibility index cannot be written now: try again").into()
         }
         ListError::Panicked => Error::internal("listing failed: see the server's log").into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+    use weft_engine::StartConflict;
+    use weft_protocol::error::ErrorDetails;
+
+    use super::*;
+
+    fn key() -> WorkflowKey {
+        WorkflowKey { namespace: "ns".into(), workflow: "w".into() }
+    }
+
+    fn check(failure: Failure, code: Code, message: &str) {
+        let status = of_failure(failure, &key());
+        assert_eq!((status.code(), status.message()), (code, message));
+    }
+
+    #[test]
+    fn what_may_succeed_later_has_a_code_that_is_retried() {
+        check(Failure::Unavailable("no leader"), Code::Unavailable, "no leader");
+        for failure in [Failure::Overloaded, Failure::DiskFull, Failure::Refused(Refusal::Busy("b".into()))] {
+            let status = of_failure(failure, &key());
+            assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+            assert!(status.metadata().contains_key("x-resource-exhausted-cause"), "{status}");
+        }
+    }
+
+    #[test]
+    fn what_is_final_has_a_code_that_is_not_retried() {
+        let refused = Failure::Refused;
+        check(refused(Refusal::WorkflowNotFound), Code::NotFound, "workflow not found for ID: w");
+        check(refused(Refusal::WorkflowClosed), Code::NotFound, "workflow execution already completed");
+        check(refused(Refusal::WorkflowTaskNotFound), Code::NotFound, "Workflow task not found.");
+        check(refused(Refusal::InvalidArgument("why".into())), Code::InvalidArgument, "why");
+        check(refused(Refusal::NotReady("why".into())), Code::FailedPrecondition, "why");
+        let quarantined = of_failure(Failure::Quarantined("broken".into()), &key());
+        assert_eq!(quarantined.code(), Code::FailedPrecondition);
+    }
+
+    #[test]
+    fn a_run_that_is_not_there_is_named_as_it_was_asked_for() {
+        let not_found = || Failure::Refused(Refusal::WorkflowNotFound);
+        let check = |run: Option<&str>, first_run: Option<&str>, expected: &str| {
+            let target = Target { run: run.map(Into::into), first_run: first_run.map(Into::into) };
+            assert_eq!(about(not_found(), &key(), &target).message(), expected);
+        };
+        check(None, None, "workflow not found for ID: w");
+        check(Some("r"), None, "workflow execution not found for workflow ID \"w\" and run ID \"r\"");
+        check(Some("r"), Some("f"), "workflow execution not found");
+    }
+
+    #[test]
+    fn who_holds_the_workflow_id_is_told() {
+        let (run, first_run, request) = ("r".into(), "f".into(), "q".into());
+        let refusal = Refusal::AlreadyStarted { run, first_run, request, conflict: StartConflict::Running };
+        let status = of_failure(Failure::Refused(refusal), &key());
+        assert_eq!(status.code(), Code::AlreadyExists);
+        assert_eq!(status.message(), "Workflow execution is already running. WorkflowId: w, RunId: r.");
+        let ErrorDetails::WorkflowAlreadyStarted(holder) = Error::from_status(&status).details else {
+            panic!("{status} has other details");
+        };
+        assert_eq!((&*holder.run_id, &*holder.first_execution_run_id, &*holder.start_request_id), ("r", "f", "q"));
+    }
+
+    #[test]
+    fn what_a_list_refuses_is_the_callers_to_mend() {
+        let list = |error| of_list(ListError::Index(error)).code();
+        assert_eq!(list(weft_visibility::Error::GroupedList), Code::InvalidArgument);
+        assert_eq!(list(weft_visibility::Error::Token("t")), Code::InvalidArgument);
+        assert_eq!(of_list(ListError::NoLeader).code(), Code::Unavailable);
     }
 }

@@ -25,10 +25,12 @@ use weft_protocol::{
     error::{Error, Exhausted, text},
     prost::Message,
 };
-use weft_rows::token::Task;
 use weft_shard::Failure;
 
-use super::{context, errors, validate::sizes};
+use super::{
+    context, errors,
+    validate::{sizes, tokens},
+};
 use crate::node::{Node, tasks::QueryTask};
 
 /// One query on its way.
@@ -212,15 +214,7 @@ pub(crate) async fn completed(
     body: RespondQueryTaskCompletedRequest,
 ) -> Result<Response<RespondQueryTaskCompletedResponse>, Status> {
     let namespace = context::namespace(node, &body.namespace).await?;
-    if body.task_token.is_empty() {
-        return Err(Error::invalid_argument(text::TASK_TOKEN_NOT_SET).into());
-    }
-    let Ok(Task::Query(key, token)) = Task::decode(&body.task_token) else {
-        return Err(Error::invalid_argument(text::TASK_TOKEN_UNREADABLE).into());
-    };
-    if key.namespace != namespace.id {
-        return Err(Error::invalid_argument(text::TASK_TOKEN_OF_ANOTHER_NAMESPACE).into());
-    }
+    let token = tokens::query(&namespace, &body.task_token)?;
     if !node.queries().answer(token.query.0, body) {
         return Err(Error::not_found(text::QUERY_TASK_NOT_FOUND).into());
     }

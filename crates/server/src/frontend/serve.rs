@@ -25,10 +25,11 @@ use super::Frontend;
 
 /// As much as SDKs take; requests of the same size come from SDKs that are configured so.
 const MESSAGE_BYTES_MAX: usize = 128 << 20;
-/// hyper takes 200 streams on a connection by default, and each waiting poll is one: a process with hundreds of workers
-/// has a single connection. Over all connections, matching bounds the polls.
+/// Each waiting poll is a stream, and a process with hundreds of workers has a single connection. Over all connections,
+/// matching bounds the polls.
 const STREAMS_PER_CONNECTION_MAX: u32 = 10_000;
-/// What is received ahead of its reader, per call and per connection: large payloads come in one go.
+/// What is received ahead of its reader, per call and per connection: large payloads come in one go, and h2 lets as many
+/// small frames wait as half of a connection's window has room for.
 const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 /// Tokens of authorization systems are long; hyper takes 16 KiB by default.

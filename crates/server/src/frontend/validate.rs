@@ -7,3 +7,4 @@ pub(crate) mod ids;
 pub(crate) mod search_attributes;
 pub(crate) mod sizes;
 pub(crate) mod timeouts;
+pub(crate) mod tokens;

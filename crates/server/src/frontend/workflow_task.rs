@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 use weft_engine::{
-    Answer, EventId, Namespace, Request as Ask, StartedWorkflowTask, TaskCompleted, WorkflowKey, state::QueryId,
+    Answer, EventId, Namespace, Request as Ask, StartedWorkflowTask, TaskCompleted, WorkflowKey, WorkflowTaskToken,
+    state::QueryId,
 };
-use weft_matching::QueueKey;
-use weft_matching::QueueKind;
+use weft_matching::{QueueKey, QueueKind};
 use weft_protocol::{
     api::{
         common::{WorkflowExecution, WorkflowType},
@@ -27,6 +27,7 @@ use weft_shard::Delivered;
 use super::{
     activity_task, context, errors, history,
     poll::{self, Taken},
+    validate::tokens,
     wire,
 };
 use crate::node::{Node, tasks::QueryTask};
@@ -223,17 +224,9 @@ pub(crate) async fn failed(
 async fn by_token(
     node: &Node,
     namespace: &str,
-    bytes: &[u8],
-) -> Result<(Arc<Namespace>, WorkflowKey, weft_engine::WorkflowTaskToken), Status> {
+    token: &[u8],
+) -> Result<(Arc<Namespace>, WorkflowKey, WorkflowTaskToken), Status> {
     let namespace = context::namespace(node, namespace).await?;
-    if bytes.is_empty() {
-        return Err(Error::invalid_argument(text::TASK_TOKEN_NOT_SET).into());
-    }
-    let Ok(Task::Workflow(key, task)) = Task::decode(bytes) else {
-        return Err(Error::invalid_argument(text::TASK_TOKEN_UNREADABLE).into());
-    };
-    if key.namespace != namespace.id {
-        return Err(Error::invalid_argument(text::TASK_TOKEN_OF_ANOTHER_NAMESPACE).into());
-    }
+    let (key, task) = tokens::workflow(&namespace, token)?;
     Ok((namespace, key, task))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use weft_engine::{
-    EventId, Execution, WorkflowKey,
+    EventId, Execution, Timestamp, WorkflowKey,
     state::{Activity, ActivityStage, Core, WorkflowTask, WorkflowTaskStage},
     wire_span,
 };
@@ -63,8 +63,8 @@ fn extended(run: &Execution) -> WorkflowExecutionExtendedInfo {
         (attached.request.to_string(), request(EventType::WorkflowExecutionOptionsUpdated, attached.event_id))
     });
     WorkflowExecutionExtendedInfo {
-        execution_expiration_time: core.execution_expires_at.map(|at| at.wire()),
-        run_expiration_time: core.run_expires_at.map(|at| at.wire()),
+        execution_expiration_time: core.execution_expires_at.map(Timestamp::wire),
+        run_expiration_time: core.run_expires_at.map(Timestamp::wire),
         cancel_requested: core.cancel.is_some(),
         original_start_time: Some(core.start.at.wire()),
         request_id_infos: std::iter::once(started).chain(attached).collect(),
@@ -109,16 +109,16 @@ fn pending_activity(activity: &Activity) -> PendingActivityInfo {
         state: state.into(),
         heartbeat_details: heartbeat.and_then(|beat| beat.details.as_deref().cloned()),
         last_heartbeat_time: heartbeat.map(|beat| beat.at.wire()),
-        last_started_time: started.map(|at| at.wire()),
+        last_started_time: started.map(Timestamp::wire),
         attempt: i32::try_from(activity.attempt).unwrap_or(i32::MAX),
         maximum_attempts: i32::try_from(activity.retry.max_attempts).unwrap_or(i32::MAX),
-        scheduled_time: scheduled.map(|at| at.wire()),
-        expiration_time: expires.map(|at| at.wire()),
+        scheduled_time: scheduled.map(Timestamp::wire),
+        expiration_time: expires.map(Timestamp::wire),
         last_failure: activity.last_failure.as_deref().cloned(),
         last_worker_identity: worker.unwrap_or(&activity.last_identity).to_string(),
         current_retry_interval: interval.map(wire_span),
-        last_attempt_complete_time: activity.last_attempt_ended_at.map(|at| at.wire()),
-        next_attempt_schedule_time: next.map(|at| at.wire()),
+        last_attempt_complete_time: activity.last_attempt_ended_at.map(Timestamp::wire),
+        next_attempt_schedule_time: next.map(Timestamp::wire),
         priority: activity.priority.clone(),
         activity_options: Some(options(activity)),
         ..PendingActivityInfo::default()

@@ -1,0 +1,110 @@
+//! The public API on a socket, by a client that knows nothing of the server's insides: what every caller meets before
+//! any workflow. Workflows themselves are shown by foreign SDKs in `tests/conformance`.
+
+use std::time::Duration;
+
+use tonic::{Code, Request, codec::CompressionEncoding, transport::Channel};
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+use weft_protocol::{
+    api::{taskqueue::TaskQueue, workflowservice::*},
+    services::workflow_service_client::WorkflowServiceClient,
+};
+use weft_server::{Server, node::Place};
+
+async fn server() -> Server {
+    let address = "127.0.0.1:0".parse().expect("an address");
+    Server::builder(Place::Memory).listen(address).start().await.expect("it starts")
+}
+
+async fn connect(server: &Server) -> Channel {
+    let endpoint = Channel::from_shared(format!("http://{}", server.address())).expect("an address is a URI");
+    endpoint.connect().await.expect("it listens")
+}
+
+#[tokio::test]
+async fn requests_may_be_compressed() {
+    let server = server().await;
+    let client = WorkflowServiceClient::new(connect(&server).await);
+    let mut client = client.send_compressed(CompressionEncoding::Gzip).accept_compressed(CompressionEncoding::Gzip);
+    let info = client.get_system_info(GetSystemInfoRequest {}).await.expect("it is answered").into_inner();
+    assert!(info.capabilities.expect("they are there").sdk_metadata);
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn health_is_told_by_service() {
+    let server = server().await;
+    let mut client = HealthClient::new(connect(&server).await);
+    let services =
+        ["", "temporal.api.workflowservice.v1.WorkflowService", "temporal.api.operatorservice.v1.OperatorService"];
+    for service in services {
+        let answer = client.check(HealthCheckRequest { service: service.to_owned() }).await.expect("it is known");
+        assert_eq!(answer.into_inner().status(), ServingStatus::Serving, "{service}");
+    }
+    let unknown = client.check(HealthCheckRequest { service: "other".to_owned() }).await.expect_err("it is not known");
+    assert_eq!(unknown.code(), Code::NotFound);
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_is_not_built_names_itself() {
+    let server = server().await;
+    let mut client = WorkflowServiceClient::new(connect(&server).await);
+    let refused = client.create_schedule(CreateScheduleRequest::default()).await.expect_err("it is not built");
+    assert_eq!(refused.code(), Code::Unimplemented);
+    assert!(refused.message().starts_with("CreateSchedule is not implemented"), "{refused}");
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_request_larger_than_grpcs_default_is_taken() {
+    let server = server().await;
+    let mut client = WorkflowServiceClient::new(connect(&server).await);
+    let request = StartWorkflowExecutionRequest {
+        namespace: "default".to_owned(),
+        workflow_id: "i".repeat(8 << 20),
+        ..StartWorkflowExecutionRequest::default()
+    };
+    let refused = client.start_workflow_execution(request).await.expect_err("the id is too long");
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(refused.message(), "WorkflowId exceeds maximum allowed length (8388608/1000)");
+    server.shutdown().await;
+}
+
+/// The polls of one connection.
+const POLLS: usize = 2_500;
+const CONNECTIONS: usize = 4;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_polls_wait_and_end_empty_when_the_server_stops() {
+    let server = server().await;
+    let mut polls = tokio::task::JoinSet::new();
+    for connection in 0..CONNECTIONS {
+        let client = WorkflowServiceClient::new(connect(&server).await);
+        for poll in 0..POLLS {
+            let mut client = client.clone();
+            let name = format!("queue-{connection}-{}", poll % 100);
+            polls.spawn(async move {
+                let mut request = Request::new(PollWorkflowTaskQueueRequest {
+                    namespace: "default".to_owned(),
+                    task_queue: Some(TaskQueue { name, ..TaskQueue::default() }),
+                    ..PollWorkflowTaskQueueRequest::default()
+                });
+                request.set_timeout(Duration::from_secs(70));
+                client.poll_workflow_task_queue(request).await
+            });
+        }
+    }
+    while server.node().matching().polls_waiting() < CONNECTIONS * POLLS {
+        tokio::task::yield_now().await;
+        if let Some(ended) = polls.try_join_next() {
+            panic!("a poll ended early: {ended:?}");
+        }
+    }
+    let answers = tokio::spawn(polls.join_all());
+    server.shutdown().await;
+    for answer in answers.await.expect("no poll panics") {
+        let task = answer.expect("an idle poll is answered").into_inner();
+        assert!(task.task_token.is_empty());
+    }
+}
