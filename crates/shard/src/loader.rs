@@ -57,15 +57,15 @@ impl Reader {
     pub(crate) fn load(&self, key: &WorkflowKey, needs: &Needs) -> Result<Loaded, LoadError> {
         let current = self.current(key)?;
         let mut wanted: Vec<RunId> = Vec::new();
-        if let Some(current) = &current {
-            if current.status.is_open() || *needs == Needs::CurrentRun {
-                wanted.push(current.run.clone());
-            }
+        if let Some(current) = &current
+            && (current.status.is_open() || *needs == Needs::CurrentRun)
+        {
+            wanted.push(current.run.clone());
         }
-        if let Needs::Run(run) = needs {
-            if !wanted.contains(run) {
-                wanted.push(run.clone());
-            }
+        if let Needs::Run(run) = needs
+            && !wanted.contains(run)
+        {
+            wanted.push(run.clone());
         }
         let runs = wanted.iter().map(|run| self.execution(key, run)).collect::<Result<Vec<_>, _>>()?;
         Ok(Loaded { current, runs: runs.into_iter().flatten().collect() })

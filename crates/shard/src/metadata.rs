@@ -114,7 +114,6 @@ impl Metadata {
     }
 
     /// What is known here without asking anyone.
-    #[must_use]
     pub fn view(&self) -> RwLockReadGuard<'_, Namespaces> {
         self.view.read().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

@@ -90,7 +90,7 @@ pub fn stored_row(store: &dyn StateStore, group: u32) -> Result<AppliedRow, Mach
 pub fn checkpoint_rows(rows: &[(u32, AppliedRow)]) -> WriteBatch {
     let mut write = WriteBatch::new();
     for (group, row) in rows {
-        write.put(table::APPLIED, applied::key(*group).to_vec(), row.encode());
+        write.put(table::APPLIED, applied::key(*group), row.encode());
     }
     write
 }
