@@ -1,1 +1,27 @@
-//! Not built yet.
+//! The crash simulation of one node: the production node on a disk, a store and a clock that a seed decides, with
+//! clients and workers around it, crashed again and again in the middle of whatever it does.
+//!
+//! Invariant: one seed decides everything, so a failing seed fails again. What the node said is kept outside of it
+//! ([`ledger`]) and is held against what it has after each crash ([`audit`]).
+//!
+//! Deliberately not here: gRPC (the frontend translates, the node decides), more than one node, and judgement of what
+//! the engine decides; its own tests do that.
+
+mod activity;
+mod audit;
+mod client;
+mod coverage;
+mod decide;
+mod hooks;
+mod ledger;
+mod life;
+mod plan;
+mod plant;
+mod scene;
+mod seeds;
+mod worker;
+
+pub use coverage::Coverage;
+pub use life::{Outcome, simulate};
+pub use plant::Plant;
+pub use seeds::{Found, environment, hunt, in_parallel};

@@ -1,0 +1,236 @@
+//! The oracle: what must hold of a run, whoever looks and whenever.
+//!
+//! Invariants it checks: what was acknowledged before the look is there, exactly once; what is not known is there at most
+//! once; what was refused is not there; ids are dense, times never go back, nothing follows the end; timers fire once,
+//! and not before their time; a workflow id has at most one open run.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use weft_engine::{RunId, Timestamp, span_from_wire};
+use weft_protocol::api::history::{HistoryEvent, history_event::Attributes as Event};
+use weft_rows::table;
+use weft_shard::View;
+use weft_store::state::{KeyRange, Order};
+
+use crate::{
+    ledger::{About, Call, State},
+    scene::Scene,
+};
+
+/// What a run shows.
+struct Shown<'a> {
+    /// Its history, and the events that wait for a workflow task to end.
+    all: Vec<&'a HistoryEvent>,
+    run: &'a RunId,
+    is_closed: bool,
+}
+
+/// Looks at every run that anybody knows of.
+pub(crate) async fn everything(scene: &Scene, is_over: bool) {
+    for plan in &scene.plan.workflows {
+        let mut open = 0;
+        for id in scene.ledger.runs_of(&plan.id) {
+            match run(scene, &plan.id, &id).await {
+                Some(true) if is_over => scene.ledger.violate(format!("{}: run {id} did not finish", plan.id)),
+                Some(is_open) => open += u64::from(is_open),
+                None => {}
+            }
+        }
+        if open > 1 {
+            scene.ledger.violate(format!("{}: {open} open runs", plan.id));
+        }
+    }
+    if is_over {
+        count_runs(scene);
+    }
+}
+
+/// No run is there that nobody was told of.
+fn count_runs(scene: &Scene) {
+    let rows = match scene.node.store().scan(table::EXECUTION, &KeyRange::all(), Order::Ascending, usize::MAX) {
+        Ok(rows) => rows.len(),
+        Err(error) => return scene.ledger.violate(format!("the executions cannot be read: {error}")),
+    };
+    let starts = scene.ledger.calls().into_iter().filter(|call| matches!(call.about, About::Start { .. }));
+    let mut told = BTreeSet::new();
+    let (mut answers, mut perhaps) = (0, 0);
+    for call in starts {
+        match call.state {
+            State::Acknowledged(Some(run)) => {
+                answers += 1;
+                told.insert(run);
+            }
+            State::Uncertain | State::Open => perhaps += 1,
+            State::Acknowledged(None) | State::Refused => {}
+        }
+    }
+    if told.len() != answers {
+        scene.ledger.violate(format!("{answers} starts were answered with {} runs", told.len()));
+    }
+    if !(answers..=answers + perhaps).contains(&rows) {
+        scene.ledger.violate(format!("{rows} runs are stored; {answers} were acknowledged and {perhaps} may be there"));
+    }
+}
+
+/// Looks at one run; says whether it is open, if it could be seen.
+pub(crate) async fn run(scene: &Scene, workflow: &str, id: &RunId) -> Option<bool> {
+    let (calls, seen) = (scene.ledger.calls(), scene.ledger.seen(id));
+    let key = scene.key(workflow);
+    let view = match scene.look(&key, id).await? {
+        Ok(view) => view,
+        Err(refusal) => {
+            scene.ledger.violate(format!("{workflow}: run {id} was acknowledged and is not there: {refusal:?}"));
+            return None;
+        }
+    };
+    let core = &view.execution.core;
+    let history = scene.events(&key, id, &core.branch, core.next_event_id).await?;
+    if history.len() < seen {
+        scene.ledger.violate(format!("{workflow}: {seen} events of run {id} were seen and {} are there", history.len()));
+    }
+    if let Err(what) = judge(&view, &history, &calls, id) {
+        scene.ledger.violate(format!("{workflow}: run {id}: {what}"));
+    }
+    Some(core.closed.is_none())
+}
+
+fn judge(view: &View, history: &[Arc<HistoryEvent>], calls: &[Call], run: &RunId) -> Result<(), String> {
+    in_order(history)?;
+    timers(history)?;
+    let buffered: Vec<HistoryEvent> = view.execution.buffered.iter().map(|(_, event)| event.clone()).collect();
+    let all = history.iter().map(|event| &**event).chain(&buffered).collect();
+    let shown = Shown { all, run, is_closed: view.execution.core.closed.is_some() };
+    once_each(&shown)?;
+    calls.iter().try_for_each(|call| shown.holds(call))
+}
+
+fn in_order(history: &[Arc<HistoryEvent>]) -> Result<(), String> {
+    let mut before = Timestamp(i64::MIN);
+    for (event, id) in history.iter().zip(1_i64..) {
+        let at = event.event_time.as_ref().map(Timestamp::from_wire);
+        let at = at.ok_or_else(|| format!("event {id} has no time"))?;
+        if event.event_id != id {
+            return Err(format!("event {} stands at place {id}", event.event_id));
+        }
+        if at < before {
+            return Err(format!("time goes back at event {id}"));
+        }
+        before = at;
+        let is_start = matches!(event.attributes, Some(Event::WorkflowExecutionStartedEventAttributes(_)));
+        if is_start != (id == 1) {
+            return Err(format!("event {id} is out of place: {event:?}"));
+        }
+        if is_end(event) && id != history.len() as i64 {
+            return Err(format!("something follows the end at event {id}"));
+        }
+    }
+    Ok(())
+}
+
+fn is_end(event: &HistoryEvent) -> bool {
+    matches!(
+        event.attributes,
+        Some(
+            Event::WorkflowExecutionCompletedEventAttributes(_)
+                | Event::WorkflowExecutionCanceledEventAttributes(_)
+                | Event::WorkflowExecutionFailedEventAttributes(_)
+                | Event::WorkflowExecutionTerminatedEventAttributes(_)
+                | Event::WorkflowExecutionTimedOutEventAttributes(_)
+                | Event::WorkflowExecutionContinuedAsNewEventAttributes(_)
+        )
+    )
+}
+
+fn timers(history: &[Arc<HistoryEvent>]) -> Result<(), String> {
+    let mut due = BTreeMap::new();
+    for event in history {
+        let at = event.event_time.as_ref().map(Timestamp::from_wire).unwrap_or_default();
+        match &event.attributes {
+            Some(Event::TimerStartedEventAttributes(it)) => {
+                let span = it.start_to_fire_timeout.as_ref().map(span_from_wire).unwrap_or_default();
+                if due.insert(&it.timer_id, at.after(span)).is_some() {
+                    return Err(format!("timer {} was started twice", it.timer_id));
+                }
+            }
+            Some(Event::TimerFiredEventAttributes(it)) => match due.insert(&it.timer_id, Timestamp::MAX) {
+                Some(due) if due <= at => {}
+                Some(due) => return Err(format!("timer {} fired at {at:?}, due at {due:?}", it.timer_id)),
+                None => return Err(format!("timer {} fired and was never started", it.timer_id)),
+            },
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// An activity is scheduled once and ends once; a workflow task completes once.
+fn once_each(shown: &Shown<'_>) -> Result<(), String> {
+    let (mut scheduled, mut ended, mut tasks) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for event in &shown.all {
+        let is_new = match &event.attributes {
+            Some(Event::ActivityTaskScheduledEventAttributes(it)) => scheduled.insert(&it.activity_id),
+            Some(Event::ActivityTaskCompletedEventAttributes(it)) => ended.insert(it.scheduled_event_id),
+            Some(Event::ActivityTaskFailedEventAttributes(it)) => ended.insert(it.scheduled_event_id),
+            Some(Event::ActivityTaskTimedOutEventAttributes(it)) => ended.insert(it.scheduled_event_id),
+            Some(Event::WorkflowTaskCompletedEventAttributes(it)) => tasks.insert(it.scheduled_event_id),
+            _ => true,
+        };
+        if !is_new {
+            return Err(format!("this happened twice: {event:?}"));
+        }
+    }
+    Ok(())
+}
+
+impl Shown<'_> {
+    /// Whether the run shows of this call what was said of it.
+    fn holds(&self, call: &Call) -> Result<(), String> {
+        let count = match &call.about {
+            About::Signal { run, name } if run == self.run => self.count(|event| is_signal(event, name)),
+            About::Activity { run, scheduled, result } if run == self.run => {
+                self.count(|event| is_completion(event, *scheduled, result))
+            }
+            About::Task { run, scheduled, .. } if run == self.run && call.state.is_acknowledged() => {
+                self.count(|event| is_task(event, *scheduled))
+            }
+            About::Cancel { run } if run == self.run => {
+                let count = self.count(is_cancel);
+                // A cancel of a run that is over does nothing, and says that all is well.
+                if count == 0 && self.is_closed { return Ok(()) } else { count }
+            }
+            _ => return Ok(()),
+        };
+        let is_as_said = match &call.state {
+            State::Acknowledged(_) => count == 1,
+            // What nobody answered yet may come at any moment, and an answer may come between two looks.
+            State::Open | State::Uncertain => count <= 1,
+            State::Refused => count == 0,
+        };
+        if is_as_said { Ok(()) } else { Err(format!("{count} times in history: {call:?}")) }
+    }
+
+    fn count(&self, is_it: impl Fn(&HistoryEvent) -> bool) -> usize {
+        self.all.iter().filter(|event| is_it(event)).count()
+    }
+}
+
+fn is_signal(event: &HistoryEvent, name: &str) -> bool {
+    matches!(&event.attributes, Some(Event::WorkflowExecutionSignaledEventAttributes(it)) if it.signal_name == name)
+}
+
+fn is_completion(event: &HistoryEvent, scheduled: i64, result: &[u8]) -> bool {
+    let Some(Event::ActivityTaskCompletedEventAttributes(it)) = &event.attributes else { return false };
+    let has_result = it.result.as_ref().is_some_and(|all| all.payloads.iter().any(|payload| payload.data == result));
+    it.scheduled_event_id == scheduled && has_result
+}
+
+fn is_task(event: &HistoryEvent, scheduled: i64) -> bool {
+    matches!(&event.attributes, Some(Event::WorkflowTaskCompletedEventAttributes(it)) if it.scheduled_event_id == scheduled)
+}
+
+fn is_cancel(event: &HistoryEvent) -> bool {
+    matches!(&event.attributes, Some(Event::WorkflowExecutionCancelRequestedEventAttributes(_)))
+}

@@ -1,0 +1,244 @@
+//! Bugs on purpose, between the node and its simulated disk and store: the oracle must find each.
+//!
+//! Invariant: [`Plant::Nothing`] passes every call on as it is; only counts are kept.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+use weft_env::disk::{Disk, DiskFile, OpenMode, SECTOR_BYTES, SimDisk};
+use weft_store::state::{
+    KeyRange, MemoryStore, Order, Row, StateStore, StateView, StoreError, StoreStats, WriteBatch,
+};
+
+/// What is wrong with the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plant {
+    Nothing,
+    /// One sync of a file or directory does nothing, now and then, and the power goes soon after.
+    SkippedSync,
+    /// One sync of a directory does nothing, and the power goes soon after.
+    SkippedDirSync,
+    /// The sync that follows a frame is missing from the program.
+    NoFrameSync,
+    /// The sync of a new segment's name is missing from the program.
+    NoDirSync,
+    /// A sync makes durable only what was written before the sync before it.
+    EarlySync,
+    /// A checkpoint publishes its marks without making the store durable.
+    LyingCheckpoint,
+}
+
+/// The disk as the node sees it.
+#[derive(Debug)]
+pub(crate) struct PlantedDisk {
+    disk: SimDisk,
+    plant: Plant,
+    /// Writes that are acknowledged and not made, by file ([`Plant::EarlySync`]).
+    late: Arc<Mutex<BTreeMap<PathBuf, Late>>>,
+    segments: Arc<Mutex<BTreeSet<PathBuf>>>,
+    recycled: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Default)]
+struct Late {
+    /// To be made by the next sync.
+    ripe: Vec<(u64, Vec<u8>)>,
+    /// To be made by the one after it.
+    fresh: Vec<(u64, Vec<u8>)>,
+}
+
+#[derive(Debug)]
+struct PlantedFile {
+    file: Box<dyn DiskFile>,
+    path: PathBuf,
+    plant: Plant,
+    late: Arc<Mutex<BTreeMap<PathBuf, Late>>>,
+    segments: Arc<Mutex<BTreeSet<PathBuf>>>,
+    recycled: Arc<AtomicU64>,
+}
+
+impl PlantedDisk {
+    pub(crate) fn new(disk: SimDisk, plant: Plant) -> Self {
+        Self { disk, plant, late: Arc::default(), segments: Arc::default(), recycled: Arc::default() }
+    }
+
+    /// How many segments were begun in files that had been segments before.
+    pub(crate) fn recycled(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.recycled)
+    }
+}
+
+impl Disk for PlantedDisk {
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        self.disk.create_dir_all(dir)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.disk.list(dir)
+    }
+
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(PlantedFile {
+            file: self.disk.open(path, mode)?,
+            path: path.to_owned(),
+            plant: self.plant,
+            late: Arc::clone(&self.late),
+            segments: Arc::clone(&self.segments),
+            recycled: Arc::clone(&self.recycled),
+        }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.disk.remove(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        if self.plant == Plant::NoDirSync { Ok(()) } else { self.disk.sync_dir(dir) }
+    }
+
+    fn available(&self, path: &Path) -> io::Result<u64> {
+        self.disk.available(path)
+    }
+}
+
+impl PlantedFile {
+    fn count(&self, bytes: &[u8], offset: u64) {
+        // A segment begins with its header and its first frame in one write; a header alone is written by an opening.
+        let begins_segment = offset == 0 && bytes.len() > SECTOR_BYTES && bytes.first() != Some(&0);
+        let begins_segment = begins_segment && bytes.iter().take(SECTOR_BYTES).any(|byte| *byte != 0);
+        if begins_segment && !self.segments.lock().insert(self.path.clone()) {
+            self.recycled.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn sync_early(&self) -> io::Result<()> {
+        let mut late = self.late.lock();
+        let late = late.entry(self.path.clone()).or_default();
+        for (offset, bytes) in std::mem::take(&mut late.ripe) {
+            self.file.write_at(&bytes, offset)?;
+        }
+        late.ripe = std::mem::take(&mut late.fresh);
+        self.file.sync_data()
+    }
+}
+
+impl DiskFile for PlantedFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut read = self.file.read_at(buffer, offset)?;
+        let late = self.late.lock();
+        let Some(late) = late.get(&self.path) else { return Ok(read) };
+        for (at, bytes) in late.ripe.iter().chain(&late.fresh) {
+            let (from, upto) = (offset.max(*at), (offset + buffer.len() as u64).min(at + bytes.len() as u64));
+            if from < upto {
+                let (to, source) = ((from - offset) as usize, (from - at) as usize);
+                let len = (upto - from) as usize;
+                buffer[to..to + len].copy_from_slice(&bytes[source..source + len]);
+                read = read.max(to + len);
+            }
+        }
+        Ok(read)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.count(bytes, offset);
+        if self.plant == Plant::EarlySync {
+            let mut late = self.late.lock();
+            late.entry(self.path.clone()).or_default().fresh.push((offset, bytes.to_vec()));
+            return Ok(());
+        }
+        self.file.write_at(bytes, offset)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        let len = self.file.len()?;
+        let late = self.late.lock();
+        let writes = late.get(&self.path).into_iter().flat_map(|late| late.ripe.iter().chain(&late.fresh));
+        Ok(writes.map(|(at, bytes)| at + bytes.len() as u64).fold(len, u64::max))
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        match self.plant {
+            Plant::NoFrameSync => Ok(()),
+            Plant::EarlySync => self.sync_early(),
+            _ => self.file.sync_data(),
+        }
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+/// The store as the node sees it.
+pub(crate) struct PlantedStore {
+    store: MemoryStore,
+    plant: Plant,
+    writes: Arc<AtomicU64>,
+    persists: Arc<AtomicU64>,
+}
+
+impl PlantedStore {
+    pub(crate) fn new(store: MemoryStore, plant: Plant) -> Self {
+        Self { store, plant, writes: Arc::default(), persists: Arc::default() }
+    }
+
+    /// How often rows were written.
+    pub(crate) fn writes(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.writes)
+    }
+
+    /// How often the store was made durable; a checkpoint does it twice.
+    pub(crate) fn persists(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.persists)
+    }
+}
+
+impl StateView for PlantedStore {
+    fn get(&self, table: u8, key: &[u8]) -> Result<Option<bytes::Bytes>, StoreError> {
+        self.store.get(table, key)
+    }
+
+    fn scan(&self, table: u8, range: &KeyRange, order: Order, limit: usize) -> Result<Vec<Row>, StoreError> {
+        self.store.scan(table, range, order, limit)
+    }
+}
+
+impl StateStore for PlantedStore {
+    fn apply(&self, batch: WriteBatch) -> Result<(), StoreError> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        self.store.apply(batch)
+    }
+
+    fn persist(&self) -> Result<(), StoreError> {
+        self.persists.fetch_add(1, Ordering::Relaxed);
+        if self.plant == Plant::LyingCheckpoint { Ok(()) } else { self.store.persist() }
+    }
+
+    fn view(&self) -> Result<Box<dyn StateView>, StoreError> {
+        self.store.view()
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.persist()
+    }
+
+    fn stats(&self) -> StoreStats {
+        self.store.stats()
+    }
+}

@@ -1,0 +1,85 @@
+//! Many seeds: which ones, on how many threads, and what is said of the first that fails.
+
+use std::{
+    env, panic,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use crate::{
+    coverage::Coverage,
+    life::{Outcome, simulate},
+    plant::Plant,
+};
+
+/// A planted bug that was found.
+#[derive(Debug)]
+pub struct Found {
+    pub seed: u64,
+    /// How many seeds in which the bug had its chance were played, this one included.
+    pub tries: u64,
+    pub violation: String,
+}
+
+/// A number from the environment.
+///
+/// # Panics
+/// If it is set and is no number.
+#[must_use]
+pub fn environment(name: &str) -> Option<u64> {
+    let text = env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+}
+
+/// Plays the seeds from 0, in parallel; what each came to is handed to `each` in no order.
+///
+/// # Panics
+/// If a thread does.
+pub fn in_parallel(seeds: u64, each: impl Fn(u64, &Outcome) + Sync) -> Coverage {
+    let (next, total) = (AtomicU64::new(0), Mutex::new(Coverage::default()));
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds {
+                return;
+            }
+            let outcome = simulate(seed, Plant::Nothing, false);
+            total.lock().unwrap_or_else(PoisonError::into_inner).add(&outcome.coverage);
+            each(seed, &outcome);
+        }
+    };
+    let threads = thread::available_parallelism().map_or(2, usize::from);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            if let Err(panicked) = worker.join() {
+                panic::resume_unwind(panicked);
+            }
+        }
+    });
+    total.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Plays seeds with a planted bug until it is found, or until it had `chances`.
+#[must_use]
+pub fn hunt(plant: Plant, chances: u64) -> Option<Found> {
+    let mut tries = 0;
+    // A bug that seldom gets its chance must not keep the hunt going for ever.
+    for seed in 0..chances * 20 {
+        let outcome = simulate(seed, plant, false);
+        if !outcome.planted {
+            continue;
+        }
+        tries += 1;
+        if let Some(violation) = outcome.violation {
+            return Some(Found { seed, tries, violation });
+        }
+        if tries == chances {
+            break;
+        }
+    }
+    None
+}
