@@ -73,7 +73,7 @@ impl Client {
     /// # Errors
     /// When the workflow is unknown or removed, or the server stays away longer than retries last.
     pub async fn result(&self, run: &Run) -> Result<Outcome, Error> {
-        let mut run = run.clone();
+        let mut run = self.pinned(run).await?;
         loop {
             let closing = self.closing_event(&run).await?;
             match end(closing) {
@@ -82,6 +82,16 @@ impl Client {
                 None => return Err(Error::Answer { call: HISTORY, what: "closing event" }),
             }
         }
+    }
+
+    /// The run that is the latest now, so that the outcome can say whose it is.
+    async fn pinned(&self, run: &Run) -> Result<Run, Error> {
+        if !run.run_id.is_empty() {
+            return Ok(run.clone());
+        }
+        let execution = self.describe(run).await?.workflow_execution_info.and_then(|info| info.execution);
+        let missing = Error::Answer { call: "DescribeWorkflowExecution", what: "execution" };
+        execution.map(|it| Run { workflow_id: it.workflow_id, run_id: it.run_id }).ok_or(missing)
     }
 
     async fn closing_event(&self, run: &Run) -> Result<HistoryEvent, Error> {

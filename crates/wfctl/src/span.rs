@@ -11,8 +11,9 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| format!("{text:?} is negative"))
 }
 
-/// As people write it.
+/// As people write it, to the millisecond.
 pub(crate) fn show(seconds: i64, nanos: i32) -> String {
+    let nanos = if seconds != 0 || nanos.abs() >= 1_000_000 { nanos - nanos % 1_000_000 } else { nanos };
     format!("{:#}", SignedDuration::new(seconds, nanos))
 }
 
@@ -31,6 +32,7 @@ mod tests {
 
     #[test]
     fn spans_are_shown_as_people_write_them() {
+        assert_eq!([show(0, 138_309_841), show(0, 500)], ["138ms", "500ns"]);
         assert_eq!([show(90, 0), show(1, 500_000_000), show(0, 0)], ["1m 30s", "1s 500ms", "0s"]);
     }
 }

@@ -95,6 +95,7 @@ pub(super) fn operations(session: &Session, found: &mut Vec<Check>) {
         _ => Check::failed("health", health.body.trim().replace('\n', "; ")),
     });
     if let Ok(status) = operations.json("GET", "/admin/status") {
+        found.push(node(&status));
         found.push(room(&status));
     }
     found.push(clock(&health));
@@ -111,12 +112,26 @@ pub(super) fn operations(session: &Session, found: &mut Vec<Check>) {
     }
 }
 
+fn node(status: &Value) -> Check {
+    let shards = status["shards"].as_array().map_or(0, Vec::len);
+    let version = status["version"].as_str().unwrap_or("of unknown version");
+    Check::ok("node", format!("weft {version}, node {}, {shards} shards", status["node"]))
+}
+
 fn room(status: &Value) -> Check {
-    let place = status["data_dir"].as_str().map_or("in memory: lost at exit", |path| path);
+    let place = status["data_dir"].as_str();
+    let shown = place.unwrap_or("in memory, lost at exit");
+    // The server may run on another machine, where this path says nothing.
+    let free = place.filter(|path| Path::new(path).is_dir()).and_then(|path| fs4::available_space(path).ok());
+    let free = free.map_or_else(|| "there is room".to_owned(), |free| format!("{} are free", size(free)));
     match status["disk_has_room"].as_bool() {
-        Some(false) => Check::failed("disk", format!("{place}: the disk is full, new work is refused: make room")),
-        _ => Check::ok("disk", format!("{place}: there is room")),
+        Some(false) => Check::failed("disk", format!("{shown}: the disk is full, new work is refused: make room")),
+        _ => Check::ok("disk", format!("{shown}; {free}")),
     }
+}
+
+fn size(count: u64) -> String {
+    bytes(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 fn clock(reply: &Reply) -> Check {
@@ -153,7 +168,7 @@ pub(super) fn data_directory(dir: &Path, found: &mut Vec<Check>) {
     });
     found.push(match fs4::available_space(dir) {
         Ok(free) => {
-            let says = format!("{} are free", bytes(i64::try_from(free).unwrap_or(i64::MAX)));
+            let says = format!("{} are free", size(free));
             if free < ROOM_MIN { Check::warning("room", says) } else { Check::ok("room", says) }
         }
         Err(error) => Check::failed("room", format!("the file system does not tell its free space: {error}")),

@@ -55,6 +55,7 @@ pub(crate) fn root(failure: &Failure) -> String {
 mod tests {
     use weft_client::api::{
         common::ActivityType,
+        enums::RetryState,
         failure::{ActivityFailureInfo, ApplicationFailureInfo},
     };
 
@@ -71,7 +72,7 @@ mod tests {
         let activity = ActivityFailureInfo {
             activity_type: Some(ActivityType { name: "reserve".to_owned() }),
             activity_id: "1".to_owned(),
-            retry_state: 5,
+            retry_state: RetryState::MaximumAttemptsReached.into(),
             ..Default::default()
         };
         let failure = Failure {

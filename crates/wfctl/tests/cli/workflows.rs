@@ -90,6 +90,10 @@ fn a_signal_a_cancellation_and_a_termination_stand_in_the_history() {
         assert!(shown.ok().contains(part), "{part}: {shown:?}");
     }
     assert!(world.run(&["workflow", "result", "o"]).error(4).contains("o was terminated: a test"));
+    let described = world.run(&["workflow", "describe", "o", "-o", "json"]).json();
+    let ended = world.run(&["workflow", "result", "o", "-o", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(json["runId"], described["workflowExecutionInfo"]["execution"]["runId"], "{ended:?}");
     let deleted = world.run(&["workflow", "delete", "o", "--output", "json"]).json();
     assert_eq!(deleted, json!({ "workflowId": "o", "deleted": true }));
     assert_eq!(world.run(&["workflow", "list"]).ok(), "");

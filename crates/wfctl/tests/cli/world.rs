@@ -114,9 +114,11 @@ impl World {
     pub(crate) fn poll_in_background(&self, queue: &str) {
         let (client, polled) = (self.client(), queue.to_owned());
         let poller = client.clone();
-        self.runtime.spawn(async move { poll(&poller, &polled).await });
+        let poll = self.runtime.spawn(async move { poll(&poller, &polled).await });
         self.runtime.block_on(async {
-            while client.task_queue(queue, PollersOf::Workflows).await.unwrap().pollers.is_empty() {}
+            while client.task_queue(queue, PollersOf::Workflows).await.unwrap().pollers.is_empty() {
+                assert!(!poll.is_finished(), "the poll did not stay");
+            }
         });
     }
 
@@ -153,6 +155,9 @@ async fn poll(client: &Client, queue: &str) -> PollWorkflowTaskQueueResponse {
         identity: "worker-1".to_owned(),
         ..Default::default()
     };
+    let mut request = tonic::Request::new(request);
+    // Temporal's servers refuse a poll without a time limit.
+    request.set_timeout(std::time::Duration::from_secs(60));
     client.workflow_service().poll_workflow_task_queue(request).await.unwrap().into_inner()
 }
 
