@@ -85,9 +85,8 @@ async def test_a_null_takes_a_memo_or_search_attribute_away(s: Scenario):
         s.id(), f"WorkflowExecutionStarted, {TASK}, WorkflowPropertiesModified, UpsertWorkflowSearchAttributes"
     )
     await s.signal_raw("again")
-    task = await raw.poll()
-    await s.refused(raw.complete(task, upsert_memo()), "INVALID_ARGUMENT")
-    await s.refused(raw.complete(task, upsert_search_attributes()), "NOT_FOUND")
+    await s.refused(raw.complete(await raw.poll(), upsert_memo()), "INVALID_ARGUMENT")
+    await s.refused(raw.complete(await raw.poll(), upsert_search_attributes()), "INVALID_ARGUMENT")
 
 
 @activity.defn

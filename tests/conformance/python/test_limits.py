@@ -135,6 +135,7 @@ async def test_a_failure_that_is_too_large_is_cut(s: Scenario):
     failed = events[3].workflow_task_failed_event_attributes.failure
     assert len(failed.SerializeToString()) < BLOB_LIMIT // 2
     s.same("message", failed.message)
+    await raw.fail(await raw.poll())
     await s.refused(raw.fail(task), "NOT_FOUND", "Workflow task not found.", "NotFoundFailure")
 
 
@@ -142,7 +143,7 @@ async def test_a_history_that_is_too_long_ends_the_workflow(s: Scenario):
     """51,200 events, written by markers; the server terminates the workflow and says why."""
     raw = s.raw()
     await s.start_raw()
-    task = await raw.poll()
+    first = task = await raw.poll()
     markers = [marker("m")] * 5000
     for _ in range(10):
         task = (await raw.complete(task, *markers, force_new=True, return_new=True, sticky=10)).workflow_task
@@ -161,7 +162,7 @@ async def test_a_history_that_is_too_long_ends_the_workflow(s: Scenario):
     )
     s.same("cause", enums.WorkflowTaskFailedCause.Name(events[-2].workflow_task_failed_event_attributes.cause))
     s.same("reason", events[-1].workflow_execution_terminated_event_attributes.reason)
-    await s.refused(raw.complete(task, complete_workflow()), "NOT_FOUND", detail="NotFoundFailure")
+    await s.refused(raw.complete(first, complete_workflow()), "NOT_FOUND", detail="NotFoundFailure")
 
 
 async def test_too_many_events_during_one_task_fail_it(s: Scenario):

@@ -200,7 +200,7 @@ async def test_a_query_is_a_task_of_its_own_when_no_other_is_under_way(s: Scenar
 async def test_a_query_rides_on_a_workflow_task(s: Scenario):
     raw = s.raw()
     await s.start_raw()
-    await raw.step(start_timer("t", 600))
+    first = await raw.step(start_timer("t", 600))
     await s.signal_raw("work")
     asking = asyncio.create_task(s.service.query_workflow(query_request(s), timeout=timedelta(seconds=15)))
     task = await raw.poll()
@@ -224,7 +224,7 @@ async def test_a_query_rides_on_a_workflow_task(s: Scenario):
         + f"{TASK}, " * (extra + 1)
         + "MarkerRecorded",
     )
-    await s.refused(raw.complete(task, query_results={key: answered}), "NOT_FOUND", detail="NotFoundFailure")
+    await s.refused(raw.complete(first, query_results={key: answered}), "NOT_FOUND", detail="NotFoundFailure")
 
 
 async def test_a_query_on_a_workflow_that_never_ran_is_not_ready(s: Scenario):

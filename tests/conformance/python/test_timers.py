@@ -99,7 +99,7 @@ async def test_a_timer_that_fired_unseen_can_still_be_cancelled(s: Scenario):
     """The firing is buffered while a task runs; cancelling takes it out again, and the workflow may even close."""
     raw = s.raw()
     await s.start_raw()
-    await raw.step(start_timer("t", 3))
+    first = await raw.step(start_timer("t", 3))
     await s.signal_raw("go")
     task = await raw.poll()
     # The buffer cannot be seen from outside; another workflow's timer of the same age shows that the time has come.
@@ -117,7 +117,7 @@ async def test_a_timer_that_fired_unseen_can_still_be_cancelled(s: Scenario):
     await s.assert_history(
         s.id("other"), f"WorkflowExecutionStarted, {TASK}, TimerStarted, TimerFired, {TASK}, MarkerRecorded"
     )
-    await s.refused(raw.complete(task, cancel_timer("t")), "NOT_FOUND", detail="NotFoundFailure")
+    await s.refused(raw.complete(first, cancel_timer("t")), "NOT_FOUND", detail="NotFoundFailure")
 
 
 async def test_a_timer_of_no_length_fires_at_once(s: Scenario):

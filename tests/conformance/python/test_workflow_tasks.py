@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import timedelta
+from typing import Any
 
+import pytest
 import temporalio.api.command.v1 as command
 import temporalio.api.enums.v1 as enums
 import temporalio.api.workflowservice.v1 as ws
@@ -12,8 +15,9 @@ from google.protobuf.duration_pb2 import Duration
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.service import RPCError, RPCStatusCode
 
-from harness.history import TASK, type_name, types
+from harness.history import ACTIVITY, TASK, type_name, types
 from harness.raw import (
     cancel_activity,
     cancel_timer,
@@ -77,8 +81,10 @@ async def test_a_failing_workflow_task_is_written_once_and_tried_again(s: Scenar
 async def test_a_transient_attempt_is_shown_to_its_worker_but_not_written(s: Scenario):
     raw = s.raw()
     await s.start_raw(workflow_task_timeout=seconds(5))
+    tasks = []
     for attempt in (1, 2, 3):
         task = await raw.poll()
+        tasks.append(task)
         assert task.attempt == attempt
         assert types(task.history.events)[-2:] == ["WorkflowTaskScheduled", "WorkflowTaskStarted"]
         assert task.history.events[-1].event_id == task.started_event_id
@@ -86,7 +92,7 @@ async def test_a_transient_attempt_is_shown_to_its_worker_but_not_written(s: Sce
         await s.assert_history(
             s.id(), "WorkflowExecutionStarted, WorkflowTaskScheduled, WorkflowTaskStarted, WorkflowTaskFailed"
         )
-    await s.refused(raw.fail(task), "NOT_FOUND", "Workflow task not found.", "NotFoundFailure")
+    await s.refused(raw.fail(tasks[1]), "NOT_FOUND", "Workflow task not found.", "NotFoundFailure")
     # Something new makes the next task an ordinary one.
     await s.signal_raw("news")
     task = await raw.poll()
@@ -192,7 +198,7 @@ async def test_a_sticky_task_that_nobody_takes_goes_to_the_normal_queue(s: Scena
     raw = s.raw()
     await s.start_raw()
     early = asyncio.create_task(raw.poll(sticky=True))
-    await raw.step(sticky=1)
+    first = await raw.step(sticky=1)
     await s.signal_raw("one")
     await raw.complete(await early, sticky=1)
     # Nobody polls the sticky queue any more, but somebody did a moment ago.
@@ -207,7 +213,7 @@ async def test_a_sticky_task_that_nobody_takes_goes_to_the_normal_queue(s: Scena
     )
     timed_out = events[10].workflow_task_timed_out_event_attributes
     assert timed_out.timeout_type == enums.TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START
-    await s.refused(raw.complete(task, complete_workflow()), "NOT_FOUND", detail="NotFoundFailure")
+    await s.refused(raw.complete(first, complete_workflow()), "NOT_FOUND", detail="NotFoundFailure")
 
 
 async def test_a_worker_that_shuts_down_gives_its_sticky_queue_back(s: Scenario):
@@ -334,14 +340,38 @@ async def test_a_task_token_fences(s: Scenario):
         await s.refused(raw.complete(token, complete_workflow()), "INVALID_ARGUMENT")
     await s.refused(raw.complete(b"", complete_workflow()), "INVALID_ARGUMENT")
     await raw.complete(task, start_timer("t", 0.05))
-    await raw.poll()
-    # Weft answers a repeat of the last accepted completion as it did the first time; a later task has been started
-    # here, so that both servers refuse.
+    await raw.step()
+    # Weft answers a repeat of the last accepted completion as it did the first time; a later one was accepted here, so
+    # that both servers refuse.
     await s.refused(raw.complete(task, start_timer("u", 1)), "NOT_FOUND", "Workflow task not found.", "NotFoundFailure")
+    await s.assert_history(s.id(), f"WorkflowExecutionStarted, {TASK}, TimerStarted, TimerFired, {TASK}")
+
+
+async def test_a_repeated_answer_is_taken_once(s: Scenario):
+    """A worker that lost the answer to its answer sends it again. Temporal finds no such task; Weft says again what it
+    said, as long as that answer is the last one it took. Both write it once."""
+
+    async def again(call: Awaitable[Any]) -> None:
+        if s.launch.is_oracle:
+            with pytest.raises(RPCError) as refusal:
+                await call
+            assert refusal.value.status == RPCStatusCode.NOT_FOUND
+        else:
+            await call
+
+    raw = s.raw()
+    await s.start_raw()
+    first = await raw.step(schedule_activity("a", s.queue))
+    await again(raw.complete(first, schedule_activity("a", s.queue)))
+    activity_task = await raw.poll_activity()
+    await raw.complete_activity(activity_task.task_token, "done")
+    await again(raw.complete_activity(activity_task.task_token, "done"))
+    last = await raw.step(complete_workflow("once"))
+    await again(raw.complete(last, complete_workflow("once")))
     await s.assert_history(
-        s.id(),
-        f"WorkflowExecutionStarted, {TASK}, TimerStarted, TimerFired, WorkflowTaskScheduled, WorkflowTaskStarted",
+        s.id(), f"WorkflowExecutionStarted, {TASK}, {ACTIVITY}, {TASK}, WorkflowExecutionCompleted"
     )
+    await s.refused(raw.complete(first, complete_workflow()), "NOT_FOUND", "Workflow task not found.", "NotFoundFailure")
 
 
 NONSENSE = {

@@ -101,6 +101,7 @@ class WeftServer(Server):
             "--data-dir", str(self.directory / "data"),
             "--listen", f"127.0.0.1:{self.port}",
             "--ready-file", str(self.ready_file),
+            "--metrics-listen", "127.0.0.1:0",
             *self.extra,
         ]  # fmt: skip
 
