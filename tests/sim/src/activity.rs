@@ -20,7 +20,7 @@ use crate::{
 pub(crate) async fn run(scene: Scene, number: u64) {
     let queue = QueueKey::normal(scene.namespace.id.as_str(), QUEUE, QueueKind::Activity);
     let identity = format!("activities-{number}");
-    loop {
+    while !*scene.node.stopping().borrow() {
         let Some(started) = take(&scene, &queue, &identity).await else { continue };
         let Delivered::Activity(task) = &started.delivered else {
             return scene.ledger.violate("an activity queue gave a workflow task".to_owned());

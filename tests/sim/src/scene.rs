@@ -9,7 +9,7 @@ use weft_server::node::Node;
 use weft_shard::{Failure, View};
 
 use crate::{
-    ledger::{About, Ledger, State},
+    ledger::{About, Ledger},
     plan::Plan,
 };
 
@@ -102,10 +102,6 @@ impl Scene {
             }
         }
         None
-    }
-
-    pub(crate) fn is_acknowledged(&self, name: &str) -> bool {
-        self.ledger.state(name).as_ref().is_some_and(State::is_acknowledged)
     }
 
     /// The state of a run; none if it cannot be had now.

@@ -29,6 +29,9 @@ pub(crate) async fn run(scene: Scene, number: u64) {
     // The first worker has no cache.
     let queues = if number == 0 { vec![normal] } else { vec![QueueKey::sticky(namespace.as_str(), sticky.as_str()), normal] };
     for queue in queues.iter().cycle() {
+        if *scene.node.stopping().borrow() {
+            return;
+        }
         let Some(started) = take(&scene, queue, &sticky).await else { continue };
         let Delivered::Workflow(task) = &started.delivered else {
             return scene.ledger.violate("a workflow queue gave an activity task".to_owned());
