@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    backup, completion, dev, doctor, namespace,
+    backup, completion, demo, dev, doctor, namespace,
     output::{ColorWhen, Format},
     quarantine, task_queue, workflow,
 };
@@ -75,6 +75,8 @@ pub(crate) struct Global {
 pub(crate) enum Verb {
     /// Run a server here, with everything on, for developing
     Dev(dev::Args),
+    /// See a workflow outlive its server: a quality gate, kill -9 in the middle
+    Demo(demo::Args),
     /// Start, watch, signal, query and end workflows
     #[command(subcommand, visible_alias = "wf")]
     Workflow(workflow::Verb),

@@ -8,6 +8,7 @@ mod backup;
 mod cli;
 mod completion;
 mod data_dir;
+mod demo;
 mod dev;
 mod doctor;
 mod exit;
@@ -46,6 +47,7 @@ fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
     let session = || Session::new(&cli.global, output.clone());
     match cli.verb {
         Verb::Dev(args) => dev::run(&args, &cli.global, output),
+        Verb::Demo(args) => demo::run(&args, output),
         Verb::Workflow(verb) => session()?.run(async |session| workflow::run(session, verb).await),
         Verb::Namespace(verb) => session()?.run(async |session| namespace::run(session, verb).await),
         Verb::TaskQueue(verb) => session()?.run(async |session| task_queue::run(session, verb).await),
