@@ -44,7 +44,9 @@ impl Fence {
     }
 
     pub(super) fn started(&self, check: &str) {
-        self.0.progress.send_modify(|progress| drop(progress.started.insert(check.to_owned())));
+        self.0.progress.send_modify(|progress| {
+            progress.started.insert(check.to_owned());
+        });
     }
 
     pub(super) fn recorded(&self, number: usize) {

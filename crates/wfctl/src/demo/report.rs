@@ -2,7 +2,7 @@
 //!
 //! Invariant: writing it again leaves the same file, whole or not at all, because an activity may run more than once.
 
-use std::{fmt::Write, fs, path::Path};
+use std::{fs, path::Path};
 
 use super::{
     checks::Check,
@@ -26,8 +26,10 @@ pub(super) async fn write(judged: &Judged) -> Result<usize, CouldNotRun> {
 fn markdown(judged: &Judged, commit: &str) -> String {
     let score = &judged.score;
     let mut text = format!("# Quality gate: {}\n\n", score.decision.word());
-    // Writing to a string cannot fail.
-    let mut line = |line: String| drop(writeln!(text, "{line}"));
+    let mut line = |line: String| {
+        text.push_str(&line);
+        text.push('\n');
+    };
     line(format!("- Score: **{}** of 100, {} is required", score.shown(), percent(REQUIRED)));
     line(format!("- Repository: `{}`", judged.input.repo));
     line(format!("- Commit: {commit}"));

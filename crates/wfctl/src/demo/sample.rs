@@ -31,7 +31,7 @@ pub(super) struct Subject {
 pub(super) async fn find(named: Option<&Path>, scratch: &Path) -> anyhow::Result<Subject> {
     let from = named.unwrap_or(Path::new("."));
     if let Some(path) = named.filter(|path| !path.is_dir()) {
-        return Err(Failure::usage(format!("--repo {}: there is no such directory", path.display())).into());
+        return Err(Failure::refused(format!("--repo {}: there is no such directory", path.display())).into());
     }
     let answer = Repo::new(from).git(&["rev-parse", "--show-toplevel"]).await;
     let top = answer.map_err(|trouble| Failure::refused(format!("the demo needs git: {}", trouble.says)))?;
@@ -40,7 +40,7 @@ pub(super) async fn find(named: Option<&Path>, scratch: &Path) -> anyhow::Result
         return Ok(Subject { repo: Repo::new(path), is_sample: false });
     }
     if named.is_some() {
-        return Err(Failure::usage(format!("--repo {}: {}", from.display(), top.trouble().says)).into());
+        return Err(Failure::refused(format!("--repo {}: {}", from.display(), top.trouble().says)).into());
     }
     let repo = make(&scratch.join("sample")).await?;
     Ok(Subject { repo, is_sample: true })
