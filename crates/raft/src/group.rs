@@ -64,6 +64,7 @@ impl Default for Timing {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Leadership {
     pub term: u64,
+    /// This node itself only while it leads: what it led before it was started again does not count.
     pub leader: Option<NodeId>,
     /// This node leads, and its vote for itself is on disk. Proposals may still find out that it no longer does.
     pub mine: bool,
@@ -308,9 +309,10 @@ fn publish(leadership: &watch::Sender<Leadership>, now: Leadership) {
 
 fn leadership_of(metrics: &RaftServerMetrics<Types>, node: NodeId) -> Leadership {
     let vote = &metrics.vote;
-    let leader = Some(vote.leader_id.voted_for).filter(|_| vote.committed);
-    let mine = metrics.state == ServerState::Leader && leader == Some(node);
-    Leadership { term: vote.leader_id.term, leader, mine }
+    // The committed vote on disk may be from this node's last run: then nobody leads until the election is over.
+    let leads = |leader| leader != node || metrics.state == ServerState::Leader;
+    let leader = Some(vote.leader_id.voted_for).filter(|leader| vote.committed && leads(*leader));
+    Leadership { term: vote.leader_id.term, leader, mine: leader == Some(node) }
 }
 
 #[cfg(test)]

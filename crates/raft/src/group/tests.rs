@@ -40,6 +40,29 @@ async fn a_proposal_whose_future_is_dropped_is_made_all_the_same() {
     assert_eq!(world.machine.batches(), [batch("dropped"), batch("awaited")]);
 }
 
+#[test]
+fn the_vote_of_an_earlier_run_is_nobodys_leadership() {
+    let node = NodeId(1);
+    let known = |voted_for, state| {
+        let vote = types::Vote::new_committed(3, voted_for);
+        let membership = Arc::new(types::StoredMembership::default());
+        let metrics = RaftServerMetrics::<Types> {
+            id: node,
+            vote,
+            state,
+            current_leader: None,
+            membership_config: Arc::clone(&membership),
+            committed_membership_config: membership,
+        };
+        leadership_of(&metrics, node)
+    };
+    let nobody = Leadership { term: 3, leader: None, mine: false };
+    assert_eq!(known(node, ServerState::Follower), nobody, "just started again");
+    assert_eq!(known(node, ServerState::Candidate), nobody);
+    assert_eq!(known(node, ServerState::Leader), Leadership { leader: Some(node), mine: true, ..nobody });
+    assert_eq!(known(NodeId(2), ServerState::Follower), Leadership { leader: Some(NodeId(2)), ..nobody });
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_restart_applies_only_what_is_new() {
     let world = World::start(1).await;
