@@ -395,7 +395,7 @@ NONSENSE = {
     "activity with a long id": schedule_activity("a" * 1001, "queue"),
     "unknown search attribute": upsert_search_attributes(NoSuchAttribute=payload("x")),
     "search attribute of the wrong type": upsert_search_attributes(
-        BatcherUser=Payload(metadata={"encoding": b"json/plain", "type": b"Int"}, data=b'{"not": "a keyword"}')
+        BatcherUser=Payload(metadata={"encoding": b"json/plain", "type": b"Int"}, data=b"5")
     ),
     "failure without failure": command.Command(
         command_type=enums.CommandType.COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION,
