@@ -79,7 +79,7 @@ pub(crate) enum Verb {
     Demo(demo::Args),
     /// Start, watch, signal, query and end workflows
     #[command(subcommand, visible_alias = "wf")]
-    Workflow(workflow::Verb),
+    Workflow(Box<workflow::Verb>),
     /// See, make and change namespaces
     #[command(subcommand)]
     Namespace(namespace::Verb),

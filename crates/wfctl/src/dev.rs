@@ -26,6 +26,9 @@ use crate::{
 /// How long closed workflows of a namespace made here are kept.
 const RETENTION: Duration = Duration::from_secs(24 * 3600);
 
+/// openraft warns of elections, which every start has.
+const LOG: &str = "warn,openraft=error";
+
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Without --data everything is lost at exit. With --namespace that namespace is made at the \
     first start.\n\nExamples:\n  wfctl dev\n  wfctl dev --data ./weft-data\n  wfctl dev --port 0 --output json")]
@@ -43,7 +46,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "127.0.0.1")]
     ip: IpAddr,
     /// What to log to standard error: off, error, warn, info, debug, or a filter
-    #[arg(long, default_value = "warn", value_name = "FILTER")]
+    #[arg(long, default_value = LOG, value_name = "FILTER")]
     log: String,
 }
 

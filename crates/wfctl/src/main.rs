@@ -48,7 +48,7 @@ fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
     match cli.verb {
         Verb::Dev(args) => dev::run(&args, &cli.global, output),
         Verb::Demo(args) => demo::run(&args, output),
-        Verb::Workflow(verb) => session()?.run(async |session| workflow::run(session, verb).await),
+        Verb::Workflow(verb) => session()?.run(async |session| workflow::run(session, *verb).await),
         Verb::Namespace(verb) => session()?.run(async |session| namespace::run(session, verb).await),
         Verb::TaskQueue(verb) => session()?.run(async |session| task_queue::run(session, verb).await),
         Verb::Quarantine(verb) => quarantine::run(&session()?, &verb),

@@ -2,6 +2,8 @@
 //!
 //! Ports come from the system, nothing waits by the clock, and the environment of the commands is empty.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod dev;
 mod mistakes;
 mod workflows;

@@ -1,6 +1,6 @@
 //! Lines of events of the workflow itself and of its tasks.
 
-use weft_client::api::history::history_event::Attributes;
+use weft_client::api::{enums::TaskQueueKind, history::history_event::Attributes};
 
 use super::Details;
 use crate::render::{failure, names, payload, time};
@@ -56,8 +56,11 @@ fn life(details: &mut Details, attributes: &Attributes) -> bool {
 fn task(details: &mut Details, attributes: &Attributes) -> bool {
     match attributes {
         Attributes::WorkflowTaskScheduledEventAttributes(it) => {
+            // A sticky queue's name is made up by the worker and says nothing to people.
+            let sticky = it.task_queue.as_ref().is_some_and(|it| it.kind() == TaskQueueKind::Sticky);
+            let name = it.task_queue.as_ref().map_or("", |it| &it.name);
             details
-                .put("queue", it.task_queue.as_ref().map_or("", |it| &it.name))
+                .put("queue", if sticky { "(sticky)" } else { name })
                 .number("attempt", if it.attempt > 1 { it.attempt } else { 0 });
         }
         Attributes::WorkflowTaskStartedEventAttributes(it) => {
