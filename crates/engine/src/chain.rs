@@ -125,7 +125,8 @@ fn continued(
 
 /// A workflow whose runs follow each other at once, again and again, is slowed down.
 fn min_backoff(run: &Run<'_>, given: Duration) -> Duration {
-    let lived = run.now().since(run.core.start.at);
+    // A run that waited for its first task lives only from then on.
+    let lived = run.now().since(run.execution_time());
     let least = run.at.settings.continue_as_new_min_interval;
     if lived + given < least { least.saturating_sub(lived) } else { given }
 }

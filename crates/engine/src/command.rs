@@ -96,8 +96,11 @@ impl BadCommand {
 
 /// A cause as messages name it: `BadStartTimerAttributes`.
 pub(crate) fn cause_name(cause: WorkflowTaskFailedCause) -> String {
-    let name = cause.as_str_name();
-    let words = name.strip_prefix("WORKFLOW_TASK_FAILED_CAUSE_").unwrap_or(name).split('_');
+    in_camel_case(cause.as_str_name(), "WORKFLOW_TASK_FAILED_CAUSE_")
+}
+
+fn in_camel_case(name: &str, prefix: &str) -> String {
+    let words = name.strip_prefix(prefix).unwrap_or(name).split('_');
     words
         .flat_map(|word| {
             word.chars().enumerate().map(|(at, letter)| if at == 0 { letter } else { letter.to_ascii_lowercase() })
@@ -105,15 +108,25 @@ pub(crate) fn cause_name(cause: WorkflowTaskFailedCause) -> String {
         .collect()
 }
 
+/// A command as messages name it: `StartTimer`, or its number if that is not known.
+fn kind_name(command: &Command) -> String {
+    match CommandType::try_from(command.command_type) {
+        Ok(kind) => in_camel_case(kind.as_str_name(), "COMMAND_TYPE_"),
+        Err(_) => format!("{}", command.command_type),
+    }
+}
+
 /// An answer that cannot be understood is refused as a whole: unknown commands, and commands after the end.
 pub(crate) fn check_order(commands: &[Command]) -> Result<(), Refusal> {
     for (at, command) in commands.iter().enumerate() {
-        if command.attributes.is_none() || command.command_type() == CommandType::Unspecified {
-            return Err(Refusal::InvalidArgument(format!("Unknown command type: {}", command.command_type).into()));
+        if command.command_type() == CommandType::Unspecified {
+            return Err(Refusal::InvalidArgument(format!("unknown command type: {}", kind_name(command)).into()));
         }
         if closing::is_closing(command) && at + 1 < commands.len() {
-            let name = command.command_type().as_str_name();
-            return Err(Refusal::InvalidArgument(format!("{name} must be the last command").into()));
+            let all: Vec<String> = commands.iter().map(kind_name).collect();
+            let (all, last) = (all.join(", "), kind_name(command));
+            let why = format!("invalid command sequence: [{all}], command {last} must be the last command.");
+            return Err(Refusal::InvalidArgument(why.into()));
         }
     }
     Ok(())
@@ -121,9 +134,9 @@ pub(crate) fn check_order(commands: &[Command]) -> Result<(), Refusal> {
 
 /// Carries out one command.
 pub(crate) fn carry_out(run: &mut Run<'_>, command: Command, decisions: &mut Decisions) -> Result<(), BadCommand> {
+    let Some(attributes) = command.attributes else { return Err(without_attributes(&command)) };
     let metadata = command.user_metadata;
     let groups = command.event_group_markers;
-    let Some(attributes) = command.attributes else { return Ok(()) };
     let extra = Extra { metadata, groups };
     match attributes {
         Attributes::ScheduleActivityTaskCommandAttributes(it) => activity::schedule(run, it, extra, decisions),
@@ -144,6 +157,35 @@ pub(crate) fn carry_out(run: &mut Run<'_>, command: Command, decisions: &mut Dec
         | Attributes::ScheduleNexusOperationCommandAttributes(_)
         | Attributes::RequestCancelNexusOperationCommandAttributes(_) => Err(unsupported::refuse(&attributes)),
     }
+}
+
+/// The command says what to do but not how.
+fn without_attributes(command: &Command) -> BadCommand {
+    use WorkflowTaskFailedCause as Cause;
+    let cause = match command.command_type() {
+        CommandType::Unspecified => Cause::Unspecified,
+        CommandType::ScheduleActivityTask => Cause::BadScheduleActivityAttributes,
+        CommandType::RequestCancelActivityTask => Cause::BadRequestCancelActivityAttributes,
+        CommandType::StartTimer => Cause::BadStartTimerAttributes,
+        CommandType::CancelTimer => Cause::BadCancelTimerAttributes,
+        CommandType::RecordMarker => Cause::BadRecordMarkerAttributes,
+        CommandType::UpsertWorkflowSearchAttributes => Cause::BadSearchAttributes,
+        CommandType::ModifyWorkflowProperties => Cause::BadModifyWorkflowPropertiesAttributes,
+        CommandType::CompleteWorkflowExecution => Cause::BadCompleteWorkflowExecutionAttributes,
+        CommandType::FailWorkflowExecution => Cause::BadFailWorkflowExecutionAttributes,
+        CommandType::CancelWorkflowExecution => Cause::BadCancelWorkflowExecutionAttributes,
+        CommandType::ContinueAsNewWorkflowExecution => Cause::BadContinueAsNewAttributes,
+        CommandType::StartChildWorkflowExecution => Cause::BadStartChildExecutionAttributes,
+        CommandType::SignalExternalWorkflowExecution => Cause::BadSignalWorkflowExecutionAttributes,
+        CommandType::RequestCancelExternalWorkflowExecution => {
+            Cause::BadRequestCancelExternalWorkflowExecutionAttributes
+        }
+        CommandType::ProtocolMessage => Cause::BadUpdateWorkflowExecutionMessage,
+        CommandType::ScheduleNexusOperation => Cause::BadScheduleNexusOperationAttributes,
+        CommandType::RequestCancelNexusOperation => Cause::BadRequestCancelNexusOperationAttributes,
+    };
+    let kind = kind_name(command);
+    BadCommand::new(cause, format!("{kind}CommandAttributes is not set on {kind}Command."))
 }
 
 /// What stands on a command beside its attributes and goes to its event.

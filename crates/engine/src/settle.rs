@@ -60,11 +60,8 @@ fn enforce_limits(run: &mut Run<'_>) {
     if run.is_open() && buffer_is_full(run, limits) {
         workflow_task::fail::force(run);
     }
-    let (events, bytes) = (run.core.next_event_id.0 - 1, run.core.history_bytes);
-    if run.is_open() && bytes > limits.history_bytes_error {
-        terminate::by_server(run, "Workflow history size exceeds limit.");
-    } else if run.is_open() && events > limits.history_events_error {
-        terminate::by_server(run, "Workflow history count exceeds limit.");
+    if let (true, Some(why)) = (run.is_open(), terminate::too_long(run)) {
+        terminate::by_server(run, why);
     }
     warn(run, limits);
 }

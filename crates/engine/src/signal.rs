@@ -6,11 +6,16 @@ use crate::{
     event,
     refusal::Refusal,
     request::{SignalBody, Target},
+    state::Execution,
     workflow_task::schedule,
 };
 
-/// A client signals an open run.
+/// A client signals an open run. What was answered once is answered so again, also after the run has closed.
 pub(crate) fn receive(change: &mut Change<'_>, target: &Target, body: SignalBody) -> Result<Answer, Refusal> {
+    let id = change.resolve(target)?;
+    if change.workflow.runs.get(&id).is_some_and(|run| is_repeated(run, &body)) {
+        return Ok(Answer::Signaled(id));
+    }
     let mut run = change.open_run(target)?;
     record(&mut run, body)?;
     schedule::want(&mut run);
@@ -19,7 +24,7 @@ pub(crate) fn receive(change: &mut Change<'_>, target: &Target, body: SignalBody
 
 /// Writes a signal, unless it is there already.
 pub(crate) fn record(run: &mut Run<'_>, body: SignalBody) -> Result<(), Refusal> {
-    if body.request.as_ref().is_some_and(|request| run.signal_requests.contains(request)) {
+    if is_repeated(run, &body) {
         return Ok(());
     }
     if run.core.closing && run.has_started_task() {
@@ -30,4 +35,8 @@ pub(crate) fn record(run: &mut Run<'_>, body: SignalBody) -> Result<(), Refusal>
     }
     run.append(event::signal::signaled(body));
     Ok(())
+}
+
+fn is_repeated(run: &Execution, body: &SignalBody) -> bool {
+    body.request.as_ref().is_some_and(|request| run.signal_requests.contains(request))
 }

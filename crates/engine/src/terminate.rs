@@ -24,6 +24,15 @@ pub(crate) fn by_server(run: &mut Run<'_>, reason: &str) {
     now(run, body_of_server(reason));
 }
 
+/// Why an open run cannot go on, if its history has grown too long.
+pub(crate) fn too_long(run: &Run<'_>) -> Option<&'static str> {
+    let limits = &run.at.settings.limits;
+    if run.core.history_bytes > limits.history_bytes_error {
+        return Some("Workflow history size exceeds limit.");
+    }
+    (run.core.next_event_id.0 - 1 > limits.history_events_error).then_some("Workflow history count exceeds limit.")
+}
+
 pub(crate) fn body_of_server(reason: &str) -> TerminateBody {
     TerminateBody {
         identity: Identity::from(fail::SERVER),

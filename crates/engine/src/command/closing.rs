@@ -3,10 +3,10 @@
 use weft_protocol::api::{
     command::{
         CancelWorkflowExecutionCommandAttributes, Command, CompleteWorkflowExecutionCommandAttributes,
-        ContinueAsNewWorkflowExecutionCommandAttributes, FailWorkflowExecutionCommandAttributes, command::Attributes,
+        ContinueAsNewWorkflowExecutionCommandAttributes, FailWorkflowExecutionCommandAttributes,
     },
     common::RetryPolicy,
-    enums::WorkflowTaskFailedCause as Cause,
+    enums::{CommandType, WorkflowTaskFailedCause as Cause},
 };
 
 use super::{BadCommand, Decisions, check_size};
@@ -15,13 +15,11 @@ use alloc::{boxed::Box, format};
 
 pub(super) fn is_closing(command: &Command) -> bool {
     matches!(
-        &command.attributes,
-        Some(
-            Attributes::CompleteWorkflowExecutionCommandAttributes(_)
-                | Attributes::FailWorkflowExecutionCommandAttributes(_)
-                | Attributes::CancelWorkflowExecutionCommandAttributes(_)
-                | Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(_)
-        )
+        command.command_type(),
+        CommandType::CompleteWorkflowExecution
+            | CommandType::FailWorkflowExecution
+            | CommandType::CancelWorkflowExecution
+            | CommandType::ContinueAsNewWorkflowExecution
     )
 }
 

@@ -135,7 +135,6 @@ pub(super) fn closed(execution: &mut Execution, event: &HistoryEvent, attributes
     execution.activities.clear();
     execution.timers.clear();
     execution.buffered.clear();
-    execution.signal_requests.clear();
 }
 
 fn span(wire: &Option<weft_protocol::Duration>) -> Duration {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: either all commands take effect, or none does and the task has failed.
 
-use alloc::boxed::Box;
+use alloc::{borrow::ToOwned, boxed::Box};
 use core::mem;
 
 use weft_protocol::api::enums::WorkflowTaskFailedCause;
@@ -38,7 +38,7 @@ pub(crate) fn complete(change: &mut Change<'_>, mut body: CompleteWorkflowTask) 
         fail::heartbeat_timed_out(&mut run);
         return Ok(Answer::TaskTimedOut);
     }
-    match decide(change, &id, &mut body) {
+    match decide(change, &id, &mut body).and_then(|decisions| within_limits(change, &id, decisions)) {
         Ok(decisions) => conclude(change, &id, body, decisions),
         Err(bad) => reject(change, &body, attempt, bad),
     }
@@ -68,6 +68,20 @@ fn decide(change: &mut Change<'_>, id: &RunId, body: &mut CompleteWorkflowTask) 
         command::carry_out(&mut run, command, &mut decisions)?;
     }
     Ok(decisions)
+}
+
+/// Commands that make the history too long do not take effect: they end the run.
+fn within_limits(change: &mut Change<'_>, id: &RunId, decisions: Decisions) -> Result<Decisions, BadCommand> {
+    let run = change.run(id).ok_or_else(BadCommand::nothing)?;
+    if decisions.closing.is_some() {
+        return Ok(decisions);
+    }
+    match terminate::too_long(&run) {
+        None => Ok(decisions),
+        Some(why) => {
+            Err(BadCommand { cause: WorkflowTaskFailedCause::ForceCloseCommand, message: why.to_owned(), fatal: true })
+        }
+    }
 }
 
 /// A retry's Scheduled and Started are written now that something came of it.
@@ -151,7 +165,8 @@ fn reject(
 ) -> Result<Answer, Refusal> {
     change.undo();
     let unhandled = bad.cause == WorkflowTaskFailedCause::UnhandledCommand;
-    if attempt > 1 && !unhandled {
+    let ends = bad.cause == WorkflowTaskFailedCause::ForceCloseCommand;
+    if attempt > 1 && !unhandled && !ends {
         return Err(Refusal::InvalidArgument(bad.message.into()));
     }
     let token: &WorkflowTaskToken = &body.token;

@@ -115,6 +115,44 @@ fn a_workflow_that_continues_as_new_at_once_is_slowed_down() {
 }
 
 #[test]
+fn the_wait_for_the_first_task_is_no_part_of_a_runs_life() {
+    check(
+        "start
+        poll
+        +200ms
+        complete can
+        +800ms
+        poll
+        +200ms
+        complete can",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > +200ms
+            > complete can
+            4 WorkflowTaskCompleted scheduled=2 started=3
+            5 WorkflowExecutionContinuedAsNew next=run-2
+            run-2/1 WorkflowExecutionStarted attempt=1 by=Workflow after=run-1 backoff=0.8s
+            > +800ms
+            run-2/2 WorkflowTaskScheduled timeout=10s
+            > poll
+            run-2/3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > +200ms
+            > complete can
+            run-2/4 WorkflowTaskCompleted scheduled=2 started=3
+            run-2/5 WorkflowExecutionContinuedAsNew next=run-3
+            run-3/1 WorkflowExecutionStarted attempt=1 by=Workflow after=run-2 backoff=0.8s
+        "#,
+    );
+}
+
+#[test]
 fn a_run_that_takes_too_long_times_out() {
     check(
         "start run-timeout=3s

@@ -42,6 +42,30 @@ fn a_history_with_too_many_events_is_warned_of_and_then_ended() {
 }
 
 #[test]
+fn commands_that_make_a_history_too_long_end_the_run_and_are_not_written() {
+    let settings = changed(|settings| settings.limits.history_events_error = 5);
+    check_with(
+        settings,
+        "start
+        poll
+        complete marker=a marker=b",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete marker=a marker=b
+            4 WorkflowTaskFailed cause=ForceCloseCommand failure="Workflow history count exceeds limit."
+            5 WorkflowExecutionTerminated reason="Workflow history count exceeds limit."
+            = task failed: Workflow history count exceeds limit.
+        "#,
+    );
+}
+
+#[test]
 fn a_history_with_too_many_bytes_is_ended() {
     let settings = changed(|settings| settings.limits.history_bytes_error = 400);
     check_with(

@@ -417,7 +417,7 @@ pub(crate) fn application_failure(kind: &str) -> Failure {
     }
 }
 
-/// `marker=m done=result fail=Type canceled can=input memo=value sa=value child unknown`
+/// `marker=m done=result fail=Type canceled can=input memo=value sa=value child unknown bare`
 fn command(name: &str, value: &str, line: &Line<'_>) -> Command {
     let big = if line.has("big") { "x".repeat(3 << 20) } else { String::new() };
     let (command_type, attributes): (_, Attributes) = match name {
@@ -456,6 +456,7 @@ fn command(name: &str, value: &str, line: &Line<'_>) -> Command {
             (CommandType::StartChildWorkflowExecution, StartChildWorkflowExecutionCommandAttributes::default().into())
         }
         "unknown" => return Command::default(),
+        "bare" => return Command { command_type: CommandType::StartTimer as i32, ..Command::default() },
         name => return worker::command(name, value).unwrap_or_else(|| panic!("{name:?} is no command")),
     };
     Command { command_type: command_type as i32, attributes: Some(attributes), ..Command::default() }

@@ -77,6 +77,35 @@ fn a_signal_with_a_request_id_is_written_once() {
 }
 
 #[test]
+fn a_signal_that_was_taken_is_taken_again_after_the_end() {
+    check(
+        "start
+        signal a request=x
+        terminate
+        signal a request=x
+        signal a run=run-1 request=x
+        signal a request=y",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > signal a request=x
+            3 WorkflowExecutionSignaled name=a
+            = signaled run-1
+            > terminate
+            4 WorkflowExecutionTerminated reason="enough"
+            > signal a request=x
+            = signaled run-1
+            > signal a run=run-1 request=x
+            = signaled run-1
+            > signal a request=y
+            ! WorkflowClosed
+        "#,
+    );
+}
+
+#[test]
 fn what_comes_during_a_task_is_written_after_it_and_makes_another_task() {
     check(
         "start

@@ -284,6 +284,27 @@ fn a_bad_command_fails_the_task_and_nothing_of_the_answer_takes_effect() {
 }
 
 #[test]
+fn a_command_that_does_not_say_how_fails_the_task() {
+    check(
+        "start
+        poll
+        complete bare",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete bare
+            4 WorkflowTaskFailed cause=BadStartTimerAttributes failure="BadStartTimerAttributes: StartTimerCommandAttributes is not set on StartTimerCommand."
+            = task failed: BadStartTimerAttributes: StartTimerCommandAttributes is not set on StartTimerCommand.
+        "#,
+    );
+}
+
+#[test]
 fn an_unknown_search_attribute_is_a_bad_command() {
     check(
         "start
@@ -362,9 +383,9 @@ fn an_answer_that_makes_no_sense_is_refused_as_a_whole() {
             3 WorkflowTaskStarted scheduled=2
             = task events 1..4
             > complete unknown
-            ! invalid argument: Unknown command type: 0
+            ! invalid argument: unknown command type: Unspecified
             > complete done marker=m
-            ! invalid argument: COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION must be the last command
+            ! invalid argument: invalid command sequence: [CompleteWorkflowExecution, RecordMarker], command CompleteWorkflowExecution must be the last command.
         "#,
     );
 }
