@@ -44,7 +44,7 @@ fn modules_are_named_by_their_file() {
 
 #[test]
 fn nothing_is_left_for_later_without_an_issue() {
-    let word = ["TO", "DO"].concat();
+    let word = ["// TO", "DO"].concat();
     check(|source| lines_with(source, &word, "left for later without an owner").collect());
 }
 
