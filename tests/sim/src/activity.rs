@@ -58,11 +58,8 @@ async fn act(scene: &Scene, key: &WorkflowKey, task: &StartedActivityTask, deed:
     }
     let name = format!("{} activity {} {} attempt {}", key.workflow, token.run, task.activity.id, token.attempt);
     let result = payload::json_string(&format!("{name} {:x}", scene.dice.below(u64::MAX)));
-    let about = About::Activity {
-        run: token.run.clone(),
-        scheduled: token.scheduled_event_id.0,
-        result: result.data.clone(),
-    };
+    let about =
+        About::Activity { run: token.run.clone(), scheduled: token.scheduled_event_id.0, result: result.data.clone() };
     let complete = Request::CompleteActivity(by_token, "activities".into(), Some(payload::list(result)));
     // Refused or taken: the ledger knows.
     let _ = answer(scene, &name, about, key, complete).await;

@@ -89,7 +89,9 @@ pub(crate) async fn run(scene: &Scene, workflow: &str, id: &RunId) -> Option<boo
     let core = &view.execution.core;
     let history = scene.events(&key, id, &core.branch, core.next_event_id).await?;
     if history.len() < seen {
-        scene.ledger.violate(format!("{workflow}: {seen} events of run {id} were seen and {} are there", history.len()));
+        scene
+            .ledger
+            .violate(format!("{workflow}: {seen} events of run {id} were seen and {} are there", history.len()));
     }
     if let Err(what) = judge(&view, &history, &calls, id) {
         scene.ledger.violate(format!("{workflow}: run {id}: {what}"));

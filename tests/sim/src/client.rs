@@ -49,7 +49,7 @@ pub(crate) async fn run(scene: Scene, number: usize) {
 
 /// A client that trusts nobody.
 async fn look_closely(scene: &Scene, plan: &WorkflowPlan, run: &RunId) {
-    if scene.one_in(3) {
+    if scene.one_in(5) {
         audit::run(scene, &plan.id, run).await;
     }
 }

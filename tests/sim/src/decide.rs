@@ -91,7 +91,10 @@ pub(crate) fn decide(plan: &WorkflowPlan, history: &[Arc<HistoryEvent>], eager: 
     let progress = Progress::of(history);
     if progress.cancel_requested {
         let cancel = CancelWorkflowExecutionCommandAttributes { details: None };
-        return vec![command(CommandType::CancelWorkflowExecution, Attributes::CancelWorkflowExecutionCommandAttributes(cancel))];
+        return vec![command(
+            CommandType::CancelWorkflowExecution,
+            Attributes::CancelWorkflowExecutionCommandAttributes(cancel),
+        )];
     }
     for step in &plan.steps {
         let ids: Vec<&str> = match step {
@@ -110,7 +113,10 @@ pub(crate) fn decide(plan: &WorkflowPlan, history: &[Arc<HistoryEvent>], eager: 
     }
     let result = Some(payload::list(payload::json_string("done")));
     let complete = CompleteWorkflowExecutionCommandAttributes { result };
-    vec![command(CommandType::CompleteWorkflowExecution, Attributes::CompleteWorkflowExecutionCommandAttributes(complete))]
+    vec![command(
+        CommandType::CompleteWorkflowExecution,
+        Attributes::CompleteWorkflowExecutionCommandAttributes(complete),
+    )]
 }
 
 fn begin(step: &Step, id: &str, eager: bool) -> Command {

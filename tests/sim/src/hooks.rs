@@ -1,11 +1,7 @@
 //! Panics of the node under simulation: they count as findings of the seed that runs on this thread, and are not
 //! printed for each planted bug.
 
-use std::{
-    cell::RefCell,
-    panic,
-    sync::Once,
-};
+use std::{cell::RefCell, panic, sync::Once};
 
 thread_local! {
     static PANICS: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };

@@ -26,13 +26,28 @@ pub(crate) struct Call {
 /// What the call leaves in a history.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum About {
-    Start { workflow: String },
-    Signal { run: RunId, name: String },
-    Cancel { run: RunId },
+    Start {
+        workflow: String,
+    },
+    Signal {
+        run: RunId,
+        name: String,
+    },
+    Cancel {
+        run: RunId,
+    },
     /// The completion of the activity that this event scheduled, with this result.
-    Activity { run: RunId, scheduled: i64, result: Vec<u8> },
+    Activity {
+        run: RunId,
+        scheduled: i64,
+        result: Vec<u8>,
+    },
     /// The completion of the workflow task that this event scheduled.
-    Task { run: RunId, scheduled: i64, attempt: u32 },
+    Task {
+        run: RunId,
+        scheduled: i64,
+        attempt: u32,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

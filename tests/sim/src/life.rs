@@ -31,7 +31,7 @@ use crate::{
     hooks,
     ledger::Ledger,
     plan::Plan,
-    plant::{Plant, PlantedDisk, PlantedStore},
+    plant::{Plant, PlantedDisk, PlantedStore, Power},
     scene::Scene,
     worker,
 };
@@ -59,11 +59,21 @@ pub struct Outcome {
 #[derive(Clone, Copy, Debug)]
 enum Mishap {
     /// The power goes at this time, and after so many more steps of the scheduler.
-    PowerLoss { ms: u64, steps: u64 },
+    PowerLoss {
+        ms: u64,
+        steps: u64,
+    },
     /// The power goes before the nth change of the disk from now, maybe while the node opens.
-    PowerCut { nth: u64 },
-    Kill { ms: u64, steps: u64 },
-    Shutdown { ms: u64 },
+    PowerCut {
+        nth: u64,
+    },
+    Kill {
+        ms: u64,
+        steps: u64,
+    },
+    Shutdown {
+        ms: u64,
+    },
 }
 
 /// What is left between two lives.
@@ -90,20 +100,22 @@ pub fn simulate(seed: u64, plant: Plant, is_traced: bool) -> Outcome {
         ledger.violate(format!("panicked: {panic}"));
     }
     let (planted, digest) = played.unwrap_or((true, 0));
-    let mut coverage = ledger.coverage();
-    coverage.unknown += ledger.open_calls();
     Outcome {
         violation: ledger.first_violation(),
         digest: digest ^ ledger.digest(),
-        coverage,
+        coverage: ledger.coverage(),
         planted,
         trace: ledger.lines(),
     }
 }
 
 impl Mishap {
-    fn draw(dice: &SeededIds, is_gentle: bool) -> Self {
+    fn draw(dice: &SeededIds, plant: Plant) -> Self {
         let (ms, steps) = (dice.below(350), dice.below(60));
+        let is_gentle = plant == Plant::Nothing;
+        if matches!(plant, Plant::SkippedSync | Plant::SkippedDirSync) {
+            return Self::PowerCut { nth: 200 + dice.below(200) };
+        }
         match dice.below(10) {
             0..=3 => Self::PowerLoss { ms, steps },
             4 if is_gentle => Self::Kill { ms, steps },
@@ -127,7 +139,7 @@ impl Machine {
     fn play(mut self) -> (bool, u64) {
         let mishaps = self.plan.mishaps;
         while self.life < mishaps && self.is_sound() {
-            let mishap = Mishap::draw(&self.dice, self.plant == Plant::Nothing);
+            let mishap = Mishap::draw(&self.dice, self.plant);
             self.live(Some(mishap), false);
         }
         if self.is_sound() {
@@ -138,11 +150,7 @@ impl Machine {
         }
         let planted = match self.plant {
             Plant::SkippedSync | Plant::SkippedDirSync => self.disk.has_skipped(),
-            Plant::Nothing
-            | Plant::NoFrameSync
-            | Plant::NoDirSync
-            | Plant::EarlySync
-            | Plant::LyingCheckpoint => true,
+            Plant::Nothing | Plant::NoFrameSync | Plant::NoDirSync | Plant::EarlySync | Plant::LyingCheckpoint => true,
         };
         let counts = self.disk.counts();
         (planted, counts.writes ^ counts.bytes_written.rotate_left(20) ^ counts.file_syncs.rotate_left(40))
@@ -173,8 +181,8 @@ impl Machine {
         self.ledger.note(&format!("life {}: {mishap:?}", self.life));
         self.inspect();
         let runtime = runtime(1 + self.dice.below(8));
-        self.plant_faults(mishap);
-        let disk = PlantedDisk::new(self.disk.clone(), self.plant);
+        let power = self.power(mishap);
+        let disk = PlantedDisk::new(self.disk.clone(), self.plant, Arc::clone(&power));
         let store = PlantedStore::new(self.store.clone(), self.plant);
         let (recycled, writes, persists) = (disk.recycled(), store.writes(), store.persists());
         let life = Life {
@@ -185,7 +193,7 @@ impl Machine {
             node_ids: Arc::new(self.dice.fork()),
             disk: Arc::new(disk),
             store: Arc::new(store),
-            real_disk: self.disk.clone(),
+            power,
             wall: self.wall,
             life: self.life,
             is_last,
@@ -203,16 +211,20 @@ impl Machine {
     }
 
     /// Breaks the world as planned.
-    fn plant_faults(&self, mishap: Option<Mishap>) {
-        if let Some(Mishap::PowerCut { nth }) = mishap {
-            self.disk.cut_power_before(nth);
-            // A commit is a write and a sync: the power goes soon after the sync that was skipped.
-            match self.plant {
-                Plant::SkippedSync => self.disk.skip_sync((nth / 2).saturating_sub(self.dice.below(3))),
-                Plant::SkippedDirSync => self.disk.skip_dir_sync(self.dice.below(3)),
-                Plant::Nothing | Plant::NoFrameSync | Plant::NoDirSync | Plant::EarlySync | Plant::LyingCheckpoint => {}
+    fn power(&self, mishap: Option<Mishap>) -> Arc<Power> {
+        let Some(Mishap::PowerCut { nth }) = mishap else { return Power::new(self.plant, None, None) };
+        let after_skip = match self.plant {
+            Plant::SkippedSync => {
+                self.disk.skip_sync(self.dice.below(4 << self.dice.below(6)));
+                Some(self.dice.below(4))
             }
-        }
+            Plant::SkippedDirSync => {
+                self.disk.skip_dir_sync(1 + self.dice.below(6));
+                Some(1 + self.dice.below(5))
+            }
+            Plant::Nothing | Plant::NoFrameSync | Plant::NoDirSync | Plant::EarlySync | Plant::LyingCheckpoint => None,
+        };
+        Power::new(self.plant, Some(nth), after_skip)
     }
 
     /// What the next life will find: a copy of the log is opened for it, so that nothing is changed.
@@ -225,7 +237,8 @@ impl Machine {
         let opened = Wal::open(disk, Path::new("/log"), wal_options(self.plan.segment_bytes), Lane::inline());
         // One that cannot be opened is found by the node itself.
         let Ok((log, report)) = opened else { return };
-        let purged = (0..=u32::from(self.plan.shards)).filter(|group| log.group(GroupId(*group)).state().purged.is_some());
+        let purged =
+            (0..=u32::from(self.plan.shards)).filter(|group| log.group(GroupId(*group)).state().purged.is_some());
         let purged = purged.count() as u64;
         self.ledger.note(&format!("found {report:?}, purged {purged}"));
         self.ledger.cover(|counts| {
@@ -240,7 +253,13 @@ impl Machine {
         let is_kept = matches!(mishap, Some(Mishap::Kill { .. } | Mishap::Shutdown { .. }));
         self.store = if is_kept { self.store.reopen() } else { self.store.crash() };
         drop(runtime);
-        if is_kept { self.disk.kill() } else { self.disk.crash() }
+        if is_kept {
+            self.disk.kill()
+        } else {
+            self.disk.crash()
+        }
+        let unknown = self.ledger.open_calls();
+        self.ledger.cover(|counts| counts.unknown += unknown);
         self.ledger.cover(|counts| match mishap {
             Some(Mishap::Kill { .. }) => counts.kills += 1,
             Some(Mishap::Shutdown { .. }) => counts.shutdowns += 1,
@@ -279,7 +298,7 @@ struct Life {
     node_ids: Arc<SeededIds>,
     disk: Arc<dyn Disk>,
     store: Arc<dyn StateStore>,
-    real_disk: SimDisk,
+    power: Arc<Power>,
     wall: UnixNanos,
     life: u64,
     is_last: bool,
@@ -300,7 +319,7 @@ impl Life {
         let is_cut = matches!(mishap, Some(Mishap::PowerCut { .. }));
         let node = match opening {
             Ok(Ok(node)) => node,
-            Ok(Err(_)) | Err(_) if is_cut && self.has_no_power() => return clock.now(),
+            Ok(Err(_)) | Err(_) if is_cut && self.power.is_out() => return clock.now(),
             Ok(Err(error)) => {
                 self.ledger.violate(format!("life {}: the node does not open: {error}", self.life));
                 return clock.now();
@@ -324,10 +343,6 @@ impl Life {
             self.ledger.violate(format!("life {}: {fault}", self.life));
         }
         clock.now()
-    }
-
-    fn has_no_power(&self) -> bool {
-        self.real_disk.create_dir_all(Path::new("/log")).is_err()
     }
 
     fn scene(&self, node: Node, calm: bool) -> Option<Scene> {
@@ -411,8 +426,9 @@ async fn powerless(scene: &Scene) {
 async fn finished(scene: &Scene) {
     for plan in &scene.plan.workflows {
         for run in scene.ledger.runs_of(&plan.id) {
-            while audit::run(scene, &plan.id, &run).await == Some(true) {
-                scene.sleep_ms(100).await;
+            let key = scene.key(&plan.id);
+            while scene.look(&key, &run).await.is_none_or(|view| view.is_ok_and(|view| view.execution.is_open())) {
+                scene.sleep_ms(150).await;
             }
         }
     }

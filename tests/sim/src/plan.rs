@@ -43,11 +43,11 @@ pub(crate) enum Deed {
 
 impl Plan {
     pub(crate) fn draw(dice: &SeededIds) -> Self {
-        let count = 2 + dice.below(3);
+        let count = 1 + dice.below(3);
         Self {
-            shards: u16::try_from(1 + dice.below(3)).expect("at most three"),
+            shards: u16::try_from(1 + dice.below(2)).expect("at most two"),
             workflows: (0..count).map(|number| WorkflowPlan::draw(dice, number)).collect(),
-            mishaps: 2 + dice.below(3),
+            mishaps: 2 + dice.below(2),
             checkpoint_bytes: 1024 << dice.below(5),
             segment_bytes: 4096 << dice.below(3),
         }

@@ -14,9 +14,7 @@ use std::{
 
 use parking_lot::Mutex;
 use weft_env::disk::{Disk, DiskFile, OpenMode, SECTOR_BYTES, SimDisk};
-use weft_store::state::{
-    KeyRange, MemoryStore, Order, Row, StateStore, StateView, StoreError, StoreStats, WriteBatch,
-};
+use weft_store::state::{KeyRange, MemoryStore, Order, Row, StateStore, StateView, StoreError, StoreStats, WriteBatch};
 
 /// What is wrong with the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +34,58 @@ pub enum Plant {
     LyingCheckpoint,
 }
 
+/// The power of one life. When it goes, what was not synced is left to the crash, which keeps any part of it.
+#[derive(Debug)]
+pub(crate) struct Power {
+    /// Changes and syncs that still work; `None` is all of them.
+    left: Mutex<Option<u64>>,
+    plant: Plant,
+    /// So many more work after a skipped sync begins to matter; `None` where no power is to go.
+    after_skip: Mutex<Option<u64>>,
+}
+
+impl Power {
+    pub(crate) fn new(plant: Plant, left: Option<u64>, after_skip: Option<u64>) -> Arc<Self> {
+        Arc::new(Self { left: Mutex::new(left), plant, after_skip: Mutex::new(after_skip) })
+    }
+
+    pub(crate) fn is_out(&self) -> bool {
+        *self.left.lock() == Some(0)
+    }
+
+    fn change(&self, disk: &SimDisk) -> io::Result<()> {
+        if self.plant == Plant::SkippedSync && disk.has_skipped() {
+            self.soon();
+        }
+        match &mut *self.left.lock() {
+            Some(0) => Err(io::Error::other("the power is cut")),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A segment begins: if its name was not synced, now is the time.
+    fn segment_begins(&self, disk: &SimDisk) {
+        if self.plant == Plant::SkippedDirSync && disk.has_skipped() {
+            self.soon();
+        }
+    }
+
+    fn soon(&self) {
+        if let Some(after) = self.after_skip.lock().take() {
+            *self.left.lock() = Some(after);
+        }
+    }
+}
+
 /// The disk as the node sees it.
 #[derive(Debug)]
 pub(crate) struct PlantedDisk {
     disk: SimDisk,
+    power: Arc<Power>,
     plant: Plant,
     /// Writes that are acknowledged and not made, by file ([`Plant::EarlySync`]).
     late: Arc<Mutex<BTreeMap<PathBuf, Late>>>,
@@ -58,6 +104,8 @@ struct Late {
 #[derive(Debug)]
 struct PlantedFile {
     file: Box<dyn DiskFile>,
+    disk: SimDisk,
+    power: Arc<Power>,
     path: PathBuf,
     plant: Plant,
     late: Arc<Mutex<BTreeMap<PathBuf, Late>>>,
@@ -66,8 +114,8 @@ struct PlantedFile {
 }
 
 impl PlantedDisk {
-    pub(crate) fn new(disk: SimDisk, plant: Plant) -> Self {
-        Self { disk, plant, late: Arc::default(), segments: Arc::default(), recycled: Arc::default() }
+    pub(crate) fn new(disk: SimDisk, plant: Plant, power: Arc<Power>) -> Self {
+        Self { disk, power, plant, late: Arc::default(), segments: Arc::default(), recycled: Arc::default() }
     }
 
     /// How many segments were begun in files that had been segments before.
@@ -78,6 +126,7 @@ impl PlantedDisk {
 
 impl Disk for PlantedDisk {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        self.power.change(&self.disk)?;
         self.disk.create_dir_all(dir)
     }
 
@@ -86,8 +135,13 @@ impl Disk for PlantedDisk {
     }
 
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Box<dyn DiskFile>> {
+        if mode == OpenMode::Create {
+            self.power.change(&self.disk)?;
+        }
         Ok(Box::new(PlantedFile {
             file: self.disk.open(path, mode)?,
+            disk: self.disk.clone(),
+            power: Arc::clone(&self.power),
             path: path.to_owned(),
             plant: self.plant,
             late: Arc::clone(&self.late),
@@ -97,14 +151,17 @@ impl Disk for PlantedDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.power.change(&self.disk)?;
         self.disk.rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
+        self.power.change(&self.disk)?;
         self.disk.remove(path)
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.power.change(&self.disk)?;
         if self.plant == Plant::NoDirSync { Ok(()) } else { self.disk.sync_dir(dir) }
     }
 
@@ -118,6 +175,9 @@ impl PlantedFile {
         // A segment begins with its header and its first frame in one write; a header alone is written by an opening.
         let begins_segment = offset == 0 && bytes.len() > SECTOR_BYTES && bytes.first() != Some(&0);
         let begins_segment = begins_segment && bytes.iter().take(SECTOR_BYTES).any(|byte| *byte != 0);
+        if begins_segment {
+            self.power.segment_begins(&self.disk);
+        }
         if begins_segment && !self.segments.lock().insert(self.path.clone()) {
             self.recycled.fetch_add(1, Ordering::Relaxed);
         }
@@ -152,6 +212,7 @@ impl DiskFile for PlantedFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.power.change(&self.disk)?;
         self.count(bytes, offset);
         if self.plant == Plant::EarlySync {
             let mut late = self.late.lock();
@@ -169,10 +230,12 @@ impl DiskFile for PlantedFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.power.change(&self.disk)?;
         self.file.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.power.change(&self.disk)?;
         match self.plant {
             Plant::NoFrameSync => Ok(()),
             Plant::EarlySync => self.sync_early(),

@@ -76,7 +76,13 @@ impl Scene {
     }
 
     /// Asks until the outcome is known, or for as long as this life lasts. Only the answer that settled it is given.
-    pub(crate) async fn settle(&self, name: &str, about: &About, key: &WorkflowKey, request: &Request) -> Option<Answer> {
+    pub(crate) async fn settle(
+        &self,
+        name: &str,
+        about: &About,
+        key: &WorkflowKey,
+        request: &Request,
+    ) -> Option<Answer> {
         while !self.ledger.state(name).is_some_and(|state| state.is_settled()) {
             self.ledger.asking(name, about);
             match self.ask(key, request.clone()).await {
@@ -136,7 +142,11 @@ impl Scene {
         let hashes: Vec<u64> = events.iter().map(|event| hash(event)).collect();
         if let Err(place) = self.ledger.show(run, 0, &hashes) {
             let event = &events[place];
-            self.ledger.violate(format!("{}: event {} of run {run} was another one before: {event:?}", key.workflow, place + 1));
+            self.ledger.violate(format!(
+                "{}: event {} of run {run} was another one before: {event:?}",
+                key.workflow,
+                place + 1
+            ));
         }
         Some(events)
     }

@@ -27,7 +27,8 @@ pub(crate) async fn run(scene: Scene, number: u64) {
     let namespace = scene.namespace.id.clone();
     let normal = QueueKey::normal(namespace.as_str(), QUEUE, QueueKind::Workflow);
     // The first worker has no cache.
-    let queues = if number == 0 { vec![normal] } else { vec![QueueKey::sticky(namespace.as_str(), sticky.as_str()), normal] };
+    let queues =
+        if number == 0 { vec![normal] } else { vec![QueueKey::sticky(namespace.as_str(), sticky.as_str()), normal] };
     for queue in queues.iter().cycle() {
         if *scene.node.stopping().borrow() {
             return;
@@ -111,7 +112,9 @@ async fn work(scene: &Scene, key: &WorkflowKey, task: &StartedWorkflowTask, stic
     let Some(history) = scene.events(key, &token.run, &task.branch, task.next_event).await else { return };
     if history.len() as i64 + 1 != task.next_event.0 || task.first_event < EventId::FIRST {
         let shown = history.len();
-        return scene.ledger.violate(format!("{}: a task up to {} shows {shown} events", key.workflow, task.next_event));
+        return scene
+            .ledger
+            .violate(format!("{}: a task up to {} shows {shown} events", key.workflow, task.next_event));
     }
     scene.sleep_ms(scene.dice.below(8)).await;
     let name = format!("{} task {} {} attempt {}", key.workflow, token.run, token.scheduled_event_id, token.attempt);
@@ -139,8 +142,7 @@ async fn work(scene: &Scene, key: &WorkflowKey, task: &StartedWorkflowTask, stic
         eager_request: RequestId::from(scene.dice.uuid().hyphenated().to_string()),
         capabilities: CompletionCapabilities::default(),
     }));
-    let about =
-        About::Task { run: token.run.clone(), scheduled: token.scheduled_event_id.0, attempt: token.attempt };
+    let about = About::Task { run: token.run.clone(), scheduled: token.scheduled_event_id.0, attempt: token.attempt };
     if let Some(Answer::TaskCompleted(done)) = answer(scene, &name, about, key, complete).await {
         for task in done.eager_activities {
             let (scene, key) = (scene.clone(), key.clone());
