@@ -29,7 +29,8 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
         return Ok(());
     }
     let config = Config::load(flags)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting threads failed")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting threads failed")?;
     runtime.block_on(serve(config))
 }
 

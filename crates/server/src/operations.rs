@@ -61,7 +61,9 @@ async fn respond(node: &Node, request: Request<Incoming>) -> Response<Full<Bytes
         (_, path) => Answer::new(
             StatusCode::NOT_FOUND,
             TEXT,
-            format!("nothing at {path}: try GET /metrics, /healthz, /admin/status, /admin/queues or /admin/quarantine\n"),
+            format!(
+                "nothing at {path}: try GET /metrics, /healthz, /admin/status, /admin/queues or /admin/quarantine\n"
+            ),
         ),
     };
     answer.into_response()

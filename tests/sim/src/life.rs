@@ -254,9 +254,9 @@ impl Machine {
         self.store = if is_kept { self.store.reopen() } else { self.store.crash() };
         drop(runtime);
         if is_kept {
-            self.disk.kill()
+            self.disk.kill();
         } else {
-            self.disk.crash()
+            self.disk.crash();
         }
         let unknown = self.ledger.open_calls();
         self.ledger.cover(|counts| counts.unknown += unknown);

@@ -26,7 +26,9 @@ impl Serialize for Span {
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let wrong = |why: &str| de::Error::custom(format!("{text:?} is not a span of time ({why}): write \"10s\" or \"1h 30m\""));
+        let wrong = |why: &str| {
+            de::Error::custom(format!("{text:?} is not a span of time ({why}): write \"10s\" or \"1h 30m\""))
+        };
         let duration: jiff::SignedDuration = text.parse().map_err(|error: jiff::Error| wrong(&error.to_string()))?;
         Duration::try_from(duration).map(Self).map_err(|_| wrong("it is negative"))
     }

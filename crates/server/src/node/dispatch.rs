@@ -4,7 +4,9 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use weft_engine::{ActivityToken, NamespaceId, Poller, Request, RequestId, WorkflowKey};
-use weft_matching::{Identified, Offer, Orphans, PollerInfo, Position, Pull, QueueKey, QueueKind, Reserved, Service, Source, Start};
+use weft_matching::{
+    Identified, Offer, Orphans, PollerInfo, Position, Pull, QueueKey, QueueKind, Reserved, Service, Source, Start,
+};
 use weft_protocol::api::common::WorkerVersionStamp;
 use weft_rows::task;
 use weft_shard::{Delivered, Dispatch, Offered, Reservation, Shard, ShardId, TaskRef};
@@ -65,10 +67,10 @@ impl Reservation for ReservedPoller {
 #[must_use]
 pub(crate) fn poller_of(info: &PollerInfo) -> Poller {
     let version = &info.version;
-    let stamp = version.build_id.as_ref().map(|build_id| WorkerVersionStamp {
-        build_id: build_id.to_string(),
-        use_versioning: version.use_versioning,
-    });
+    let stamp = version
+        .build_id
+        .as_ref()
+        .map(|build_id| WorkerVersionStamp { build_id: build_id.to_string(), use_versioning: version.use_versioning });
     Poller { identity: (&*info.identity).into(), request: request_of(info), version: stamp, deployment: None }
 }
 

@@ -92,9 +92,7 @@ pub(crate) fn wire_type(kind: weft_visibility::attribute::Type) -> IndexedValueT
 /// What the index keeps of a run.
 pub(crate) fn record(namespace: String, info: WorkflowExecutionInfo) -> Record {
     let execution = info.execution.unwrap_or_default();
-    let nanos = |time: Option<weft_protocol::Timestamp>| {
-        time.map(|time| weft_engine::Timestamp::from_wire(&time).0)
-    };
+    let nanos = |time: Option<weft_protocol::Timestamp>| time.map(|time| weft_engine::Timestamp::from_wire(&time).0);
     Record {
         namespace,
         workflow_id: execution.workflow_id,

@@ -13,11 +13,11 @@ use std::{
 
 use tokio::sync::watch;
 use uuid::Uuid;
+use weft_engine::{NamespaceId, Timestamp, cron::WallCalendar};
 use weft_env::{
     Clock, Ids, Lane, Pool, RealClock, RealIds,
     disk::{Disk, RealDisk, SimDisk},
 };
-use weft_engine::{NamespaceId, Timestamp, cron::WallCalendar};
 use weft_matching::Service;
 use weft_raft::{self as raft, GroupId, Machine, MachineError, StartError, Timing};
 use weft_rows::{
@@ -158,8 +158,11 @@ struct Base {
 impl Base {
     async fn assemble(self, directory: Option<DataDir>) -> Node {
         let from_shards = Arc::new(FromShards::default());
-        let matching =
-            Service::new(self.options.matching.clone(), Arc::clone(&self.world.clock), Arc::<FromShards>::clone(&from_shards));
+        let matching = Service::new(
+            self.options.matching.clone(),
+            Arc::clone(&self.world.clock),
+            Arc::<FromShards>::clone(&from_shards),
+        );
         let shards = self.start_shards(&matching);
         let (stop, stopping) = watch::channel(false);
         let inner = Arc::new(NodeInner {
@@ -246,7 +249,14 @@ impl Ground {
                     None => Arc::new(MemoryStore::new(&tables())?),
                 };
                 let disk = world.disk.clone().unwrap_or_else(|| Arc::new(SimDisk::new(0)));
-                Ok(Self { disk, log: PathBuf::from("/log"), store, index: Index::in_memory()?, directory: None, shards: options.shards })
+                Ok(Self {
+                    disk,
+                    log: PathBuf::from("/log"),
+                    store,
+                    index: Index::in_memory()?,
+                    directory: None,
+                    shards: options.shards,
+                })
             }
             Place::Directory(path) => {
                 let directory = DataDir::open(path, &options.founding(world.ids.uuid()))?;
@@ -304,7 +314,11 @@ async fn start_groups(
     wal: &Wal,
     replicas: &[(u32, Arc<Replica>)],
 ) -> Result<raft::Node, OpenError> {
-    let config = raft::NodeConfig { node: raft::NodeId(u64::from(options.node)), seed: world.ids.next_u64(), timing: Timing::default() };
+    let config = raft::NodeConfig {
+        node: raft::NodeId(u64::from(options.node)),
+        seed: world.ids.next_u64(),
+        timing: Timing::default(),
+    };
     let machines = replicas.iter().map(|(group, replica)| {
         let machine: Arc<dyn Machine> = Arc::<Replica>::clone(replica);
         (GroupId(*group), machine)

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use weft_engine::Settings;
 use uuid::Uuid;
+use weft_engine::Settings;
 use weft_store::{
     datadir::{self, Founding},
     wal,

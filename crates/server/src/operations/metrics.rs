@@ -38,7 +38,11 @@ fn log(node: &Node, out: &mut String) {
     one(out, &counter("weft_log_bytes_total", "Bytes written to the log."), stats.bytes);
     one(out, &counter("weft_log_entries_total", "Raft entries written to the log."), stats.entries);
     one(out, &gauge("weft_log_segments", "Segments of the log in use."), stats.segments);
-    one(out, &gauge("weft_disk_has_room", "1 while new work is taken, 0 while the disk is full."), u64::from(node.wal().room()));
+    one(
+        out,
+        &gauge("weft_disk_has_room", "1 while new work is taken, 0 while the disk is full."),
+        u64::from(node.wal().room()),
+    );
 }
 
 fn store(node: &Node, out: &mut String) {
