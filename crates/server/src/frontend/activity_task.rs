@@ -23,7 +23,7 @@ use weft_shard::{Delivered, Failure};
 use super::{
     context, errors,
     poll::{self, Taken},
-    validate::tokens,
+    validate::{causes, tokens},
     workflow_task::execution_of,
 };
 use crate::node::Node;
@@ -166,6 +166,7 @@ async fn fail(
     failure: Option<ActivityFailure>,
     last_heartbeat: Option<Payloads>,
 ) -> Result<(), Status> {
+    let failure = causes::bounded(failure);
     let body = FailActivity { identity: identity(node, who)?, failure, last_heartbeat };
     tell(node, about, |activity| Ask::FailActivity(activity, Box::new(body))).await.map(drop)
 }

@@ -15,7 +15,7 @@ use weft_protocol::{
 
 use super::fresh_request_id;
 use crate::{
-    frontend::validate::{ids, timeouts},
+    frontend::validate::{causes, ids, timeouts},
     node::Node,
 };
 
@@ -33,7 +33,7 @@ pub(crate) fn completion(
     let (binary_checksum, version) = (body.binary_checksum, body.worker_version_stamp);
     Ok(CompleteWorkflowTask {
         token,
-        commands: body.commands,
+        commands: causes::bounded_commands(body.commands),
         identity: Identity::from(body.identity),
         sticky: sticky(node, body.sticky_attributes)?,
         return_new: body.return_new_workflow_task.then(|| fresh_request_id(node)),
@@ -83,7 +83,7 @@ pub(crate) fn failure(token: WorkflowTaskToken, body: RespondWorkflowTaskFailedR
     FailWorkflowTask {
         token,
         cause,
-        failure: body.failure,
+        failure: causes::bounded(body.failure),
         identity: Identity::from(body.identity),
         binary_checksum,
         version,
