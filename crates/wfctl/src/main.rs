@@ -34,6 +34,9 @@ use cli::{Cli, Verb};
 use output::Output;
 use session::Session;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::new(cli.global.output, cli.global.color);

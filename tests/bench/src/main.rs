@@ -17,6 +17,9 @@ use clap::Parser;
 
 use crate::{load::Shape, server::Server};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(about = "Drives a weft-server and prints workflows/s, latencies and what each workflow cost the server")]
 struct Args {
