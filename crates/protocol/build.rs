@@ -2,10 +2,13 @@
 //! messages from. No `.proto` file is read, no `protoc` is needed, and messages and stubs cannot disagree.
 //!
 //! - `canonical_schema.rs` (always): which fields of which messages are, or lead to, maps.
-//! - `descriptors.bin`, `rpc_table.rs` and the service stubs (feature `services`).
+//! - `descriptors.bin`, `rpc_table.rs`, the service stubs and the raw answers (feature `services`).
 
 #[path = "build/descriptors.rs"]
 mod descriptors;
+#[cfg(feature = "services")]
+#[path = "build/raw.rs"]
+mod raw;
 #[path = "build/schema.rs"]
 mod schema;
 #[cfg(feature = "services")]
@@ -25,6 +28,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = descriptors::public_api(&fs::read(source)?)?;
     fs::write(out.join("canonical_schema.rs"), schema::generate(&descriptors))?;
     #[cfg(feature = "services")]
-    services::generate(&descriptors, &out)?;
+    {
+        services::generate(&descriptors, &out)?;
+        raw::generate(&descriptors, &out)?;
+    }
     Ok(())
 }

@@ -346,6 +346,10 @@ impl<P: Payloads, W> Queue<P, W> {
         }
     }
 
+    pub(crate) fn backlog_held(&self) -> usize {
+        self.backlog.len()
+    }
+
     /// A sticky queue holds nothing for a worker that seems to have gone.
     fn may_hold(&self, now: Duration) -> bool {
         let seen_lately = |at: Duration| now.saturating_sub(at) < self.options.sticky_poller_gone;

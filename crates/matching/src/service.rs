@@ -173,6 +173,11 @@ impl<P: Payloads> Service<P> {
         self.0.with_existing(key, (), |_, queue, (), now| queue.describe(now, wall), |()| QueueStats::default())
     }
 
+    /// About how many tasks wait in a queue, as far as is held here: what a worker is told with its task.
+    pub fn backlog_hint(&self, key: &QueueKey) -> usize {
+        self.0.lot(key).lock().get(key).map_or(0, Queue::backlog_held)
+    }
+
     /// The queues of a namespace, by name.
     pub fn queues(&self, namespace: &str) -> Vec<QueueName> {
         let mut found = Vec::new();

@@ -2,11 +2,13 @@
 
 use std::error::Error;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{fs, iter};
 
 use prost::Message;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
+
+use crate::raw;
 
 const PACKAGES: [&str; 2] = ["temporal.api.workflowservice.v1", "temporal.api.operatorservice.v1"];
 
@@ -19,14 +21,39 @@ pub(crate) fn generate(descriptors: &FileDescriptorSet, out: &Path) -> Result<()
         descriptors.file.iter().filter(|file| !file.service.is_empty() && served(file)).cloned().collect();
     fs::write(out.join("rpc_table.rs"), rpc_table(&file))?;
 
+    stubs(&file, out.join("client"), Side::Client)?;
+    let raw: Vec<_> = file.iter().map(with_raw_answers).collect();
+    stubs(&raw, out.join("server"), Side::Server)?;
+    file.iter().try_for_each(|file| name_stubs(file, &out.join("server")))
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Side {
+    Client,
+    Server,
+}
+
+fn stubs(file: &[FileDescriptorProto], out: PathBuf, side: Side) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(&out)?;
     // The messages are temporalio-protos' own, so the files that define them need not be compiled again.
     tonic_prost_build::configure()
-        .build_client(true)
-        .build_server(true)
+        .build_client(side == Side::Client)
+        .build_server(side == Side::Server)
         .generate_default_stubs(true)
         .extern_path(".temporal.api", "::temporalio_protos::temporal::api")
-        .compile_fds(FileDescriptorSet { file: file.clone() })?;
-    file.iter().try_for_each(|file| name_stubs(file, out))
+        .extern_path(".weft.raw", "crate::raw")
+        .out_dir(out)
+        .compile_fds(FileDescriptorSet { file: file.to_vec() })?;
+    Ok(())
+}
+
+/// Servers give histories as bytes, clients read them as messages.
+fn with_raw_answers(file: &FileDescriptorProto) -> FileDescriptorProto {
+    let mut file = file.clone();
+    for method in file.service.iter_mut().flat_map(|service| &mut service.method) {
+        method.output_type = method.output_type.as_deref().map(raw::answer);
+    }
+    file
 }
 
 fn served(file: &FileDescriptorProto) -> bool {

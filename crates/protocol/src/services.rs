@@ -6,8 +6,8 @@
 /// The public API's files and their imports, encoded as a `google.protobuf.FileDescriptorSet` without comments.
 pub static FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
-pub use operator::{operator_service_client, operator_service_server};
-pub use workflow::{workflow_service_client, workflow_service_server};
+pub use client::{operator::operator_service_client, workflow::workflow_service_client};
+pub use server::{operator::operator_service_server, workflow::workflow_service_server};
 
 #[expect(
     unused_qualifications,
@@ -17,10 +17,16 @@ pub use workflow::{workflow_service_client, workflow_service_server};
     clippy::too_many_lines,
     reason = "generated code"
 )]
-mod operator {
-    tonic::include_proto!("temporal.api.operatorservice.v1");
+mod client {
+    pub(super) mod operator {
+        include!(concat!(env!("OUT_DIR"), "/client/temporal.api.operatorservice.v1.rs"));
+    }
+    pub(super) mod workflow {
+        include!(concat!(env!("OUT_DIR"), "/client/temporal.api.workflowservice.v1.rs"));
+    }
 }
 
+/// Its answers with a history are the raw ones ([`crate::raw`]).
 #[expect(
     unused_qualifications,
     clippy::allow_attributes,
@@ -29,6 +35,11 @@ mod operator {
     clippy::too_many_lines,
     reason = "generated code"
 )]
-mod workflow {
-    tonic::include_proto!("temporal.api.workflowservice.v1");
+mod server {
+    pub(super) mod operator {
+        include!(concat!(env!("OUT_DIR"), "/server/temporal.api.operatorservice.v1.rs"));
+    }
+    pub(super) mod workflow {
+        include!(concat!(env!("OUT_DIR"), "/server/temporal.api.workflowservice.v1.rs"));
+    }
 }

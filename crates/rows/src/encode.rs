@@ -6,7 +6,10 @@
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use weft_engine::{Appended, RowChange, RunId, Transition, WorkflowKey, state::Hash};
+use weft_engine::{
+    Appended, EventId, RowChange, RunId, Transition, WorkflowKey,
+    state::{BranchId, Hash},
+};
 
 use crate::{
     Ops,
@@ -23,6 +26,16 @@ pub struct Encoded {
     pub visibility: Vec<VisibilityBytes>,
     /// The new heads of the runs whose history grew: the caller sets them in memory.
     pub heads: Vec<(RunId, Hash)>,
+    /// The history batches, once more: the caller keeps the newest at hand.
+    pub batches: Vec<EncodedBatch>,
+}
+
+/// A history batch as its row has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedBatch {
+    pub branch: BranchId,
+    pub first: EventId,
+    pub bytes: Vec<u8>,
 }
 
 /// Encodes a transition of a workflow id. `heads` has the head of every run whose history grows and is not new.
@@ -31,10 +44,12 @@ pub fn encode(key: &WorkflowKey, transition: &Transition, heads: &BTreeMap<RunId
     let scope = Scope::of(key);
     let mut ops = Ops::default();
     let mut grown: BTreeMap<&RunId, Hash> = BTreeMap::new();
+    let mut batches = Vec::with_capacity(transition.events.len());
     for Appended { run, branch, first_event_id, events } in &transition.events {
         let previous = grown.get(run).or_else(|| heads.get(run)).copied().unwrap_or_default();
-        let (batch, head) = history::encode(&previous, *first_event_id, events);
-        ops.put(table::HISTORY, &history::scoped_key(&scope, branch, *first_event_id), &batch);
+        let (bytes, head) = history::encode(&previous, *first_event_id, events);
+        ops.put(table::HISTORY, &history::scoped_key(&scope, branch, *first_event_id), &bytes);
+        batches.push(EncodedBatch { branch: branch.clone(), first: *first_event_id, bytes });
         grown.insert(run, head);
     }
     for row in &transition.rows {
@@ -44,6 +59,7 @@ pub fn encode(key: &WorkflowKey, transition: &Transition, heads: &BTreeMap<RunId
         ops,
         visibility: transition.visibility.iter().map(|change| visibility::encode(key, change)).collect(),
         heads: grown.into_iter().map(|(run, head)| (run.clone(), head)).collect(),
+        batches,
     }
 }
 

@@ -31,7 +31,7 @@ pub mod visibility;
 mod testing;
 
 pub use corrupt::Corrupt;
-pub use encode::{Encoded, encode};
+pub use encode::{Encoded, EncodedBatch, encode};
 pub use ops::{Op, Ops};
 pub use slot::{SLOTS, Slot, SlotRange, ranges, slot_of};
 pub use table::{applied, garbage, history, namespace, task, wake};

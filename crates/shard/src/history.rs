@@ -5,16 +5,16 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use weft_engine::{EventId, WorkflowKey, state::BranchId};
 use weft_env::Pool;
-use weft_protocol::api::history::HistoryEvent;
 use weft_rows::{self as rows, Corrupt, table};
 use weft_store::state::{KeyRange, Order};
 
 use crate::{call::Failure, loader::LoadError, loader::Reader, shared::Shared};
 
-/// Events, shared with the cache.
-pub type Events = Vec<Arc<HistoryEvent>>;
+/// Events, each the bytes of a `HistoryEvent` as they were stored.
+pub type Events = Vec<Bytes>;
 
 /// Reads histories of one shard's workflows.
 #[derive(Clone)]
@@ -69,8 +69,9 @@ impl Reader {
         let range = KeyRange::between(first, rows::history::key(key, branch, to));
         let mut events = Vec::with_capacity(usize::try_from(to.0 - from.0).unwrap_or(0));
         for (_, bytes) in self.store.scan(table::HISTORY, &range, Order::Ascending, usize::MAX)? {
-            let batch = rows::history::decode_batch(&bytes)?;
-            events.extend(batch.events.into_iter().filter(|e| e.event_id >= from.0 && e.event_id < to.0).map(Arc::new));
+            let (first, ranges) = rows::history::event_ranges(&bytes)?;
+            let numbered = (first.0..).zip(ranges).filter(|(id, _)| (from.0..to.0).contains(id));
+            events.extend(numbered.map(|(_, range)| bytes.slice(range)));
         }
         if events.len() as i64 != to.0 - from.0 {
             return Err(Corrupt::missing(table::HISTORY, "events of a branch").into());

@@ -140,6 +140,12 @@ impl Scene {
             }
         };
         let hashes: Vec<u64> = events.iter().map(|event| hash(event)).collect();
+        let events: Vec<_> =
+            events.into_iter().filter_map(|event| HistoryEvent::decode(event).ok()).map(Arc::new).collect();
+        if events.len() != hashes.len() {
+            self.ledger.violate(format!("{}: run {run} has events that cannot be read", key.workflow));
+            return None;
+        }
         if let Err(place) = self.ledger.show(run, 0, &hashes) {
             let event = &events[place];
             self.ledger.violate(format!(
@@ -162,9 +168,9 @@ async fn unheard<T>(asked: impl Future<Output = T>) -> Option<T> {
     .await
 }
 
-fn hash(event: &HistoryEvent) -> u64 {
+fn hash(event: &[u8]) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
-    event.encode_to_vec().hash(&mut hasher);
+    event.hash(&mut hasher);
     hasher.finish()
 }

@@ -11,6 +11,7 @@
 //! batch can be changed, dropped or moved without all heads after it changing too.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -106,6 +107,28 @@ fn head_after(previous: &Hash, events: &[u8]) -> Hash {
     Sha256::new().chain_update(previous).chain_update(events).finalize().into()
 }
 
+/// The number of a batch's first event, and where the bytes of each of its events stand. Neither decodes an event nor
+/// computes the head: this is how histories are read.
+///
+/// # Errors
+/// When nobody wrote such a batch.
+pub fn event_ranges(bytes: &[u8]) -> Result<(EventId, Vec<Range<usize>>), Corrupt> {
+    let mut rest = value::body(HISTORY, bytes)?;
+    let _previous_head: Hash = array(&mut rest)?;
+    let first = EventId(i64::from_be_bytes(array(&mut rest)?));
+    let count = u32::from_be_bytes(array(&mut rest)?);
+    let mut ranges = Vec::new();
+    while !rest.is_empty() {
+        let event = take_length(&mut rest).and_then(|length| take(&mut rest, length)).ok_or_else(cut_short)?;
+        let end = bytes.len() - rest.len();
+        ranges.push(end - event.len()..end);
+    }
+    if ranges.len() as u64 != u64::from(count) || ranges.is_empty() {
+        return Err(other_count());
+    }
+    Ok((first, ranges))
+}
+
 /// # Errors
 /// When nobody wrote such a batch.
 pub fn decode_batch(bytes: &[u8]) -> Result<HistoryBatch, Corrupt> {
@@ -120,7 +143,7 @@ pub fn decode_batch(bytes: &[u8]) -> Result<HistoryBatch, Corrupt> {
         events.push(value::message::<HistoryEvent>(HISTORY, event)?);
     }
     if events.len() as u64 != u64::from(count) || events.is_empty() {
-        return Err(Corrupt::row(HISTORY, "another count of events than the batch says"));
+        return Err(other_count());
     }
     let numbers = events.iter().map(|event| event.event_id);
     if !numbers.eq((first.0..).take(events.len())) {
@@ -133,6 +156,10 @@ fn array<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Corrupt> {
     let (bytes, after) = rest.split_first_chunk().ok_or_else(cut_short)?;
     *rest = after;
     Ok(*bytes)
+}
+
+fn other_count() -> Corrupt {
+    Corrupt::row(HISTORY, "another count of events than the batch says")
 }
 
 fn cut_short() -> Corrupt {

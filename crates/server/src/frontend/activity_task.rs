@@ -12,10 +12,11 @@ use weft_protocol::{
     api::{
         common::{ActivityType, Payloads, WorkflowType},
         failure::Failure as ActivityFailure,
-        history::{ActivityTaskScheduledEventAttributes, history_event::Attributes},
+        history::{ActivityTaskScheduledEventAttributes, HistoryEvent, history_event::Attributes},
         workflowservice::*,
     },
     error::{Error, text},
+    prost::Message,
 };
 use weft_rows::token::Task;
 use weft_shard::{Delivered, Failure};
@@ -104,8 +105,9 @@ async fn scheduled_event(
     } else {
         let id = task.token.scheduled_event_id;
         let read = node.shard(key).history().read(key, &task.branch, id, EventId(id.0 + 1), 1).await;
-        let mut events = read.map_err(|failure| errors::of_failure(failure, key))?;
-        events.pop().ok_or_else(|| Status::from(Error::internal("an activity's scheduled event is missing")))?
+        let events = read.map_err(|failure| errors::of_failure(failure, key))?;
+        let event = events.first().and_then(|bytes| HistoryEvent::decode(&**bytes).ok());
+        Arc::new(event.ok_or_else(|| Status::from(Error::internal("an activity's scheduled event is missing")))?)
     };
     match &event.attributes {
         Some(Attributes::ActivityTaskScheduledEventAttributes(attributes)) => Ok(attributes.clone()),

@@ -3,18 +3,18 @@
 //! Invariant: a token is checked against the run as it is before anything is read by it, so that a forged one reads
 //! nothing that its owner could not read anyway. What is given once under a token is given again under it.
 
-use std::sync::Arc;
-
+use bytes::Bytes;
 use tonic::{Request, Response, Status};
 use weft_engine::{EventId, Namespace, RunId, Target, WorkflowKey};
 use weft_protocol::{
     api::{
         enums::HistoryEventFilterType,
-        history::{History, HistoryEvent},
-        workflowservice::*,
+        history::HistoryEvent,
+        workflowservice::{GetWorkflowExecutionHistoryRequest, GetWorkflowExecutionHistoryReverseRequest},
     },
     error::{Error, text},
     prost::Message,
+    raw::{self, GetWorkflowExecutionHistoryResponse, GetWorkflowExecutionHistoryReverseResponse},
 };
 use weft_rows::token::{HistoryPage, Page};
 use weft_shard::{Events, View};
@@ -30,7 +30,7 @@ const TOOLS: [&str; 2] = ["temporal-cli", "temporal-ui"];
 
 /// Events, and where they go on.
 struct Given {
-    events: Vec<HistoryEvent>,
+    events: Events,
     next: Option<HistoryPage>,
 }
 
@@ -69,7 +69,7 @@ pub(crate) async fn get(
         None => asked.later(page, deadline).await?,
     };
     Ok(Response::new(GetWorkflowExecutionHistoryResponse {
-        history: Some(History { events: given.events }),
+        history: Some(raw::history(&given.events)),
         next_page_token: given.next.map(|page| Page::History(page).encode()).unwrap_or_default(),
         ..GetWorkflowExecutionHistoryResponse::default()
     }))
@@ -133,7 +133,7 @@ impl Asked<'_> {
         if next < end || goes_on {
             return Ok(Given { events, next: Some(HistoryPage { next, end, ..page.clone() }) });
         }
-        events.extend(page.suffix.iter().cloned());
+        events.extend(page.suffix.iter().map(encoded));
         Ok(Given { events, next: None })
     }
 
@@ -156,7 +156,7 @@ impl Asked<'_> {
         }
     }
 
-    async fn read(&self, page: &HistoryPage, from: EventId, to: EventId) -> Result<Vec<HistoryEvent>, Status> {
+    async fn read(&self, page: &HistoryPage, from: EventId, to: EventId) -> Result<Events, Status> {
         let read = self.node.shard(&self.key).history().read(&self.key, &page.branch, from, to, self.size).await;
         Ok(within_page(read.map_err(|failure| errors::of_failure(failure, &self.key))?))
     }
@@ -189,19 +189,25 @@ pub(crate) async fn get_reverse(
     let next = EventId(page.next.0 - i64::try_from(events.len()).unwrap_or(0));
     let more = next > EventId::FIRST && !events.is_empty();
     Ok(Response::new(GetWorkflowExecutionHistoryReverseResponse {
-        history: Some(History { events }),
+        history: Some(raw::history(&events)),
         next_page_token: if more { Page::History(HistoryPage { next, ..page }).encode() } else { Vec::new() },
     }))
 }
 
 /// As many of these events as one answer holds, and at least one.
-pub(crate) fn within_page(events: Events) -> Vec<HistoryEvent> {
+pub(crate) fn within_page(mut events: Events) -> Events {
     let mut bytes = 0;
-    let fitting = events.into_iter().enumerate().take_while(|(place, event)| {
-        bytes += event.encoded_len();
+    let fitting = events.iter().enumerate().take_while(|(place, event)| {
+        bytes += event.len();
         *place == 0 || bytes <= PAGE_BYTES
     });
-    fitting.map(|(_, event)| Arc::try_unwrap(event).unwrap_or_else(|event| HistoryEvent::clone(&event))).collect()
+    events.truncate(fitting.count());
+    events
+}
+
+/// An event that is not stored, beside those that are.
+pub(crate) fn encoded(event: &HistoryEvent) -> Bytes {
+    event.encode_to_vec().into()
 }
 
 fn page_size(node: &Node, asked: i32) -> usize {
@@ -292,16 +298,7 @@ mod tests {
 
     #[test]
     fn a_page_holds_few_large_events_and_at_least_one() {
-        let event = |bytes| {
-            Arc::new(HistoryEvent {
-                attributes: None,
-                user_metadata: Some(weft_protocol::api::sdk::UserMetadata {
-                    summary: Some(weft_protocol::payload::json_plain(vec![b'1'; bytes])),
-                    details: None,
-                }),
-                ..HistoryEvent::default()
-            })
-        };
+        let event = |bytes| Bytes::from(vec![b'1'; bytes]);
         assert_eq!(within_page(vec![event(PAGE_BYTES), event(1)]).len(), 1);
         assert_eq!(within_page(vec![event(PAGE_BYTES / 2), event(PAGE_BYTES / 4), event(PAGE_BYTES)]).len(), 2);
         assert_eq!(within_page(vec![]).len(), 0);

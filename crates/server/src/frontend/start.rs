@@ -35,7 +35,7 @@ pub(crate) async fn start(
     let (key, start) = read(node, &namespace, Call::Start, body)?;
     let started = begin(node, &namespace, &key, Ask::Start(Box::new(start))).await?;
     let eager_workflow_task = match &started.eager_task {
-        Some(task) => Some(workflow_task(node, &namespace, &key, task).await?),
+        Some(task) => Some(workflow_task(node, &namespace, &key, task).await?.into_message()),
         None => None,
     };
     Ok(Response::new(StartWorkflowExecutionResponse {

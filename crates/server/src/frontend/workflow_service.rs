@@ -1,7 +1,7 @@
 //! `temporal.api.workflowservice.v1`: what is built of it. One line per call; the families do the work.
 
 use tonic::{Request, Response, Status};
-use weft_protocol::{api::workflowservice::*, services::workflow_service_server::WorkflowService};
+use weft_protocol::{api::workflowservice::*, raw, services::workflow_service_server::WorkflowService};
 
 use super::{
     Frontend, activity_task, control, describe, history, list, namespace, query, signal, start, system, task_queue,
@@ -105,14 +105,14 @@ impl WorkflowService for Frontend {
     async fn get_workflow_execution_history(
         &self,
         request: Request<GetWorkflowExecutionHistoryRequest>,
-    ) -> Answer<GetWorkflowExecutionHistoryResponse> {
+    ) -> Answer<raw::GetWorkflowExecutionHistoryResponse> {
         history::get(&self.node, request).await
     }
 
     async fn get_workflow_execution_history_reverse(
         &self,
         request: Request<GetWorkflowExecutionHistoryReverseRequest>,
-    ) -> Answer<GetWorkflowExecutionHistoryReverseResponse> {
+    ) -> Answer<raw::GetWorkflowExecutionHistoryReverseResponse> {
         history::get_reverse(&self.node, request.into_inner()).await
     }
 
@@ -161,14 +161,14 @@ impl WorkflowService for Frontend {
     async fn poll_workflow_task_queue(
         &self,
         request: Request<PollWorkflowTaskQueueRequest>,
-    ) -> Answer<PollWorkflowTaskQueueResponse> {
+    ) -> Answer<raw::PollWorkflowTaskQueueResponse> {
         workflow_task::poll(&self.node, request).await
     }
 
     async fn respond_workflow_task_completed(
         &self,
         request: Request<RespondWorkflowTaskCompletedRequest>,
-    ) -> Answer<RespondWorkflowTaskCompletedResponse> {
+    ) -> Answer<raw::RespondWorkflowTaskCompletedResponse> {
         workflow_task::completed(&self.node, request).await
     }
 

@@ -12,17 +12,17 @@ use weft_protocol::{
     api::{
         common::{WorkflowExecution, WorkflowType},
         enums::TaskQueueKind,
-        history::{History, HistoryEvent},
         query::WorkflowQuery,
         workflowservice::{
-            PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, RespondWorkflowTaskCompletedRequest,
-            RespondWorkflowTaskCompletedResponse, RespondWorkflowTaskFailedRequest, RespondWorkflowTaskFailedResponse,
+            PollWorkflowTaskQueueRequest, RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskFailedRequest,
+            RespondWorkflowTaskFailedResponse,
         },
     },
     error::{Error, text},
+    raw::{self, PollWorkflowTaskQueueResponse, RespondWorkflowTaskCompletedResponse},
 };
 use weft_rows::token::{HistoryPage, Page, QueryToken, Task};
-use weft_shard::Delivered;
+use weft_shard::{Delivered, Events};
 
 use super::{
     activity_task, context, errors, history,
@@ -77,8 +77,7 @@ pub(crate) async fn workflow_task(
     task: &StartedWorkflowTask,
 ) -> Result<PollWorkflowTaskQueueResponse, Status> {
     let page = first_page(node, key, task).await?;
-    let stats =
-        node.matching().describe(&QueueKey::normal(namespace.id.as_str(), task.queue.as_str(), QueueKind::Workflow));
+    let queue = QueueKey::normal(namespace.id.as_str(), task.queue.as_str(), QueueKind::Workflow);
     let queries = task.queries.iter().map(|(id, query)| (id.wire(), WorkflowQuery::clone(query))).collect();
     Ok(PollWorkflowTaskQueueResponse {
         task_token: Task::Workflow(key.clone(), task.token.clone()).encode(),
@@ -87,8 +86,8 @@ pub(crate) async fn workflow_task(
         previous_started_event_id: task.previous_started_event_id.0,
         started_event_id: task.token.started_event_id.0,
         attempt: i32::try_from(task.token.attempt).unwrap_or(i32::MAX),
-        backlog_count_hint: i64::try_from(stats.backlog_count_hint).unwrap_or(i64::MAX),
-        history: Some(History { events: page.events }),
+        backlog_count_hint: i64::try_from(node.matching().backlog_hint(&queue)).unwrap_or(i64::MAX),
+        history: Some(raw::history(&page.events)),
         next_page_token: page.next,
         workflow_execution_task_queue: Some(wire::task_queue::normal(task.queue.as_str())),
         scheduled_time: Some(task.scheduled_at.wire()),
@@ -100,7 +99,7 @@ pub(crate) async fn workflow_task(
 
 /// What a task shows of its history at once, and the token for the rest.
 struct FirstPage {
-    events: Vec<HistoryEvent>,
+    events: Events,
     next: Vec<u8>,
 }
 
@@ -127,7 +126,7 @@ async fn read_first(node: &Node, key: &WorkflowKey, whole: HistoryPage) -> Resul
     if next < whole.end {
         return Ok(FirstPage { events, next: Page::History(HistoryPage { next, ..whole }).encode() });
     }
-    events.extend(whole.suffix);
+    events.extend(whole.suffix.iter().map(history::encoded));
     Ok(FirstPage { events, next: Vec::new() })
 }
 
@@ -158,7 +157,7 @@ async fn query_task(node: &Node, task: QueryTask) -> Result<PollWorkflowTaskQueu
         workflow_type: Some(WorkflowType { name: direct.workflow_type.to_string() }),
         previous_started_event_id: direct.last_completed_task.0,
         attempt: 1,
-        history: Some(History { events: page.events }),
+        history: Some(raw::history(&page.events)),
         next_page_token: page.next,
         query: Some(WorkflowQuery::clone(&task.query)),
         workflow_execution_task_queue: Some(wire::task_queue::normal(direct.queue.as_str())),

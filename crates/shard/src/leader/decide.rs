@@ -169,8 +169,8 @@ impl Leader {
             }
         }
         cached.gate = gate;
-        for appended in &transition.events {
-            self.shared.events.append(appended);
+        for batch in encoded.batches {
+            self.shared.events.append(batch);
         }
         self.building.ops.merge(encoded.ops);
         self.building.visibility.extend(encoded.visibility);

@@ -53,6 +53,25 @@ fn events_that_do_not_follow_each_other_are_corrupt() {
 
 proptest! {
     #[test]
+    fn ranges_are_where_the_events_stand(branch in branch()) {
+        for (events, batch) in branch.iter().zip(store(&branch).0) {
+            let (first, ranges) = event_ranges(&batch).unwrap();
+            prop_assert_eq!(first, EventId(events[0].event_id));
+            let read: Vec<_> = ranges.into_iter().map(|range| HistoryEvent::decode(&batch[range]).unwrap()).collect();
+            prop_assert_eq!(&read, events);
+        }
+    }
+
+    #[test]
+    fn ranges_of_any_bytes_are_found_or_refused(mut bytes: Vec<u8>) {
+        let _ = event_ranges(&bytes);
+        bytes.splice(0..0, [value::FORMAT]);
+        if let Ok((_, ranges)) = event_ranges(&bytes) {
+            prop_assert!(ranges.iter().all(|range| range.end <= bytes.len()));
+        }
+    }
+
+    #[test]
     fn batches_come_back_and_their_chain_holds(branch in branch()) {
         let (batches, head) = store(&branch);
         let read = read(&batches).unwrap();
