@@ -3,11 +3,13 @@
 //! Rows are found by comparison: handlers change state, and [`Transition::between`] says what is different. So state and
 //! rows cannot drift apart (rule 10).
 
+mod chain;
 mod effect;
 mod row;
 
 use alloc::{boxed::Box, vec::Vec};
 
+pub use chain::Chain;
 pub use effect::{ActivityOffer, Effect, QueryOutcome, WorkflowTaskOffer};
 pub use row::{RowChange, TaskRow, TaskRowKind};
 use weft_protocol::api::{history::HistoryEvent, workflow::WorkflowExecutionInfo};

@@ -1,7 +1,7 @@
 //! The workflow ids that are in memory.
 //!
 //! Invariants (rule 11): a workflow leaves memory only when its last batch is applied and it holds nothing volatile;
-//! memory is bounded by (estimated) bytes, least recently used first.
+//! memory is bounded by (estimated) bytes, closed ones first, then least recently used.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,26 +11,29 @@ use weft_protocol::prost::Message;
 use crate::pipeline::GateNo;
 
 /// What a run costs beyond its parts, roughly.
-const RUN_BYTES: usize = 1024;
-const ACTIVITY_BYTES: usize = 512;
+const RUN_BYTES: usize = 4096;
+const ACTIVITY_BYTES: usize = 1024;
 const TIMER_BYTES: usize = 160;
 const REQUEST_ID_BYTES: usize = 96;
 
 pub(crate) struct Cache {
     map: HashMap<WorkflowKey, Cached>,
-    /// By last use, oldest first.
-    order: BTreeMap<u64, WorkflowKey>,
+    /// In the order in which they go.
+    order: BTreeMap<Turn, WorkflowKey>,
     clock: u64,
     bytes: usize,
     bytes_max: usize,
 }
+
+/// Whether a run is open, and the last use.
+type Turn = (bool, u64);
 
 pub(crate) struct Cached {
     pub(crate) workflow: Workflow,
     /// The gate under which its last change becomes certain.
     pub(crate) gate: GateNo,
     bytes: usize,
-    used: u64,
+    turn: Turn,
 }
 
 impl Cache {
@@ -56,15 +59,13 @@ impl Cache {
 
     pub(crate) fn insert(&mut self, workflow: Workflow) {
         let key = workflow.key.clone();
-        self.clock += 1;
-        self.order.insert(self.clock, key.clone());
-        self.map.insert(key.clone(), Cached { workflow, gate: 0, bytes: 0, used: self.clock });
+        self.map.insert(key.clone(), Cached { workflow, gate: 0, bytes: 0, turn: (false, 0) });
         self.used(&key);
     }
 
     pub(crate) fn remove(&mut self, key: &WorkflowKey) {
         if let Some(cached) = self.map.remove(key) {
-            self.order.remove(&cached.used);
+            self.order.remove(&cached.turn);
             self.bytes -= cached.bytes;
         }
     }
@@ -73,29 +74,29 @@ impl Cache {
     pub(crate) fn used(&mut self, key: &WorkflowKey) {
         let Some(cached) = self.map.get_mut(key) else { return };
         self.clock += 1;
-        self.order.remove(&cached.used);
-        cached.used = self.clock;
-        self.order.insert(self.clock, key.clone());
+        self.order.remove(&cached.turn);
+        cached.turn = (cached.workflow.runs.values().any(Execution::is_open), self.clock);
+        self.order.insert(cached.turn, key.clone());
         let bytes = cached.workflow.runs.values().map(weigh).sum::<usize>() + RUN_BYTES / 4;
         self.bytes = self.bytes - cached.bytes + bytes;
         cached.bytes = bytes;
     }
 
-    /// Lets the least recently used go until the bound holds or nothing more may go. `opened` is the last gate that
+    /// Lets go, in order, until the bound holds or nothing more may go. `opened` is the last gate that
     /// has opened.
     pub(crate) fn shrink(&mut self, opened: GateNo) -> usize {
         let mut gone = 0;
         let mut kept = Vec::new();
         // Bounded work a call: what may not go now is passed over, a few at a time.
         while self.bytes > self.bytes_max && kept.len() < 64 {
-            let Some((used, key)) = self.order.pop_first() else { break };
+            let Some((turn, key)) = self.order.pop_first() else { break };
             match self.map.get(&key) {
                 Some(cached) if cached.may_go(opened) => {
                     self.bytes -= cached.bytes;
                     self.map.remove(&key);
                     gone += 1;
                 }
-                Some(_) => kept.push((used, key)),
+                Some(_) => kept.push((turn, key)),
                 None => {}
             }
         }

@@ -36,6 +36,8 @@ pub(crate) struct Leader {
     cache: Cache,
     /// Calls that wait for their workflow to be loaded, in order.
     waiting: HashMap<WorkflowKey, VecDeque<Call>>,
+    /// Workflows to be read at the end of this turn.
+    wanted: Vec<(WorkflowKey, Needs)>,
     reads: FuturesUnordered<BoxFuture<'static, Read>>,
     wakes: WakeHeap,
     queries: HashMap<QueryId, oneshot::Sender<QueryOutcome>>,
@@ -45,7 +47,7 @@ pub(crate) struct Leader {
 
 /// Something read from the store.
 pub(crate) enum Read {
-    Workflow(WorkflowKey, Needs, Result<Loaded, LoadError>),
+    Workflows(Vec<((WorkflowKey, Needs), Result<Loaded, LoadError>)>),
     Wakes(Slot, Result<Wakes, LoadError>),
     Garbage(Result<Ops, LoadError>),
 }
@@ -65,6 +67,7 @@ impl Leader {
             stamper: Stamper::resume(Arc::clone(&shared.clock), last_stamp),
             cache: Cache::new(shared.limits.cache_bytes),
             waiting: HashMap::new(),
+            wanted: Vec::new(),
             reads: FuturesUnordered::new(),
             wakes: WakeHeap::default(),
             queries: HashMap::new(),
@@ -118,7 +121,9 @@ impl Leader {
                 let gone = self.cache.shrink(self.pipeline.opened());
                 self.shared.stats.evicted.fetch_add(gone as u64, Ordering::Relaxed);
             }
-            Happening::Read(Read::Workflow(key, needs, loaded)) => self.loaded(&key, &needs, loaded),
+            Happening::Read(Read::Workflows(read)) => {
+                read.into_iter().for_each(|((key, needs), loaded)| self.loaded(&key, &needs, loaded));
+            }
             Happening::Read(Read::Wakes(slot, wakes)) => self.woken(slot, wakes),
             Happening::Read(Read::Garbage(ops)) => self.swept(ops),
             Happening::Due => self.due(),
@@ -154,14 +159,26 @@ impl Leader {
     }
 
     fn load(&mut self, key: WorkflowKey, needs: Needs) {
+        self.wanted.push((key, needs));
+    }
+
+    /// Reads what was wanted since the last time, all of it in one go: what costs most is to wake a reader.
+    fn read_wanted(&mut self) {
+        if self.wanted.is_empty() {
+            return;
+        }
+        let wanted = std::mem::take(&mut self.wanted);
         let reader = self.shared.reader.clone();
         let read = self.shared.pool.call({
-            let (key, needs) = (key.clone(), needs.clone());
-            move || reader.load(&key, &needs)
+            let wanted = wanted.clone();
+            move || wanted.iter().map(|(key, needs)| reader.load(key, needs)).collect::<Vec<_>>()
         });
         let read = read.map(|loaded| {
-            let loaded = loaded.unwrap_or_else(|panic| Err(LoadError::Store(panic.to_string().into())));
-            Read::Workflow(key, needs, loaded)
+            let loaded = loaded.unwrap_or_else(|panic| {
+                let error = LoadError::Store(panic.to_string().into());
+                wanted.iter().map(|_| Err(error.clone())).collect()
+            });
+            Read::Workflows(wanted.into_iter().zip(loaded).collect())
         });
         self.reads.push(read.boxed());
     }
@@ -213,10 +230,10 @@ impl Leader {
         self.cache.used(key);
     }
 
-    /// Proposes what was decided, unless so much is under way that it had better be gathered.
+    /// Reads what is wanted and proposes what was decided, unless so much is under way that it had better be gathered.
     pub(crate) fn flush(&mut self) {
-        let full = self.pipeline.batches_in_flight() >= self.shared.limits.batches_in_flight;
-        if self.building.is_empty() || full {
+        self.read_wanted();
+        if self.building.is_empty() || !self.is_worth_a_batch() {
             return;
         }
         let building = std::mem::take(&mut self.building);
@@ -224,6 +241,15 @@ impl Leader {
         self.decided = 0;
         self.pipeline.propose(building, self.stamper.last().0);
         self.shared.stats.note_cache(self.cache.len(), self.cache.bytes());
+    }
+
+    /// An entry costs much the same whatever it holds, so while one is under way a few calls had better wait for it.
+    fn is_worth_a_batch(&self) -> bool {
+        let limits = &self.shared.limits;
+        match self.pipeline.batches_in_flight() {
+            0 => true,
+            under_way => under_way < limits.batches_in_flight && self.decided >= limits.batch_calls_min,
+        }
     }
 
     fn due(&mut self) {

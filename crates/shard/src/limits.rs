@@ -13,6 +13,8 @@ pub struct Limits {
     pub batch_bytes: usize,
     /// Calls decided before the loop proposes.
     pub batch_calls: usize,
+    /// Calls for which a batch is worth while another one is under way; fewer wait until that one is applied.
+    pub batch_calls_min: usize,
     /// Batches under way; while there are so many, what is decided waits in the next one.
     pub batches_in_flight: usize,
     /// Estimated bytes of executions in memory.
@@ -36,9 +38,10 @@ impl Default for Limits {
             waiting_per_workflow: 1024,
             batch_bytes: 1 << 20,
             batch_calls: 512,
+            batch_calls_min: 32,
             batches_in_flight: 4,
-            cache_bytes: 16 << 20,
-            event_cache_bytes: 8 << 20,
+            cache_bytes: 4 << 20,
+            event_cache_bytes: 2 << 20,
             wakes_per_read: 256,
             swept_per_batch: 256,
             tasks_per_read: 1000,

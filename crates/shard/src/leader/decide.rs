@@ -4,13 +4,13 @@
 //! takes the shard down.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
 };
 
 use weft_engine::{
-    Answer, Effect, Moment, Namespace, Poller, QueryDisposition, Refusal, Request, RunId, StartActivityTask,
+    Answer, Chain, Effect, Moment, Namespace, Poller, QueryDisposition, Refusal, Request, RunId, StartActivityTask,
     StartWorkflowTask, Target, Timestamp, Transition, WorkflowKey, handle,
 };
 
@@ -135,24 +135,32 @@ impl Leader {
         }
     }
 
-    /// Puts a transition into the batch that is being built; tasks for which a poller waits are started in it as well.
+    /// Puts a transition into the batch that is being built, and with it the starts of those of its tasks for which a
+    /// poller waits: one commit less, and what a start writes over is never written.
     fn absorb(&mut self, key: &WorkflowKey, namespace: &Arc<Namespace>, transition: Transition, now: Timestamp) {
-        if !transition.is_empty() {
-            self.write(key, &transition);
-        }
-        for effect in transition.effects {
-            let task = match effect {
-                Effect::OfferWorkflowTask(offer) => TaskRef::Workflow(offer),
-                Effect::OfferActivityTask(offer) => TaskRef::Activity(offer),
-                other => {
-                    self.building.parcels.push(Parcel::Effect(key.clone(), other));
-                    continue;
+        let mut chain = Chain::default();
+        let mut next = VecDeque::from([transition]);
+        while let Some(mut transition) = next.pop_front() {
+            let effects = std::mem::take(&mut transition.effects);
+            chain.push(transition);
+            for effect in effects {
+                let task = match effect {
+                    Effect::OfferWorkflowTask(offer) => TaskRef::Workflow(offer),
+                    Effect::OfferActivityTask(offer) => TaskRef::Activity(offer),
+                    other => {
+                        self.building.parcels.push(Parcel::Effect(key.clone(), other));
+                        continue;
+                    }
+                };
+                match self.shared.dispatch.reserve(key, &task) {
+                    Some(reservation) => next.extend(self.start(key, namespace, task, reservation, now)),
+                    None => self.building.parcels.push(Parcel::Effect(key.clone(), task.into_effect())),
                 }
-            };
-            match self.shared.dispatch.reserve(key, &task) {
-                Some(reservation) => self.start(key, namespace, task, reservation, now),
-                None => self.building.parcels.push(Parcel::Effect(key.clone(), task.into_effect())),
             }
+        }
+        let whole = chain.finish();
+        if !whole.is_empty() {
+            self.write(key, &whole);
         }
         self.cache.used(key);
     }
@@ -160,8 +168,9 @@ impl Leader {
     fn write(&mut self, key: &WorkflowKey, transition: &Transition) {
         let gate = self.pipeline.next_gate();
         let Some(cached) = self.cache.get_mut(key) else { return };
+        let grows = transition.events.iter().map(|appended| &appended.run);
         let heads: BTreeMap<_, _> =
-            cached.workflow.runs.iter().map(|(run, execution)| (run.clone(), execution.core.head)).collect();
+            grows.filter_map(|run| Some((run.clone(), cached.workflow.runs.get(run)?.core.head))).collect();
         let encoded = weft_rows::encode(key, transition, &heads);
         for (run, head) in encoded.heads {
             if let Some(execution) = cached.workflow.runs.get_mut(&run) {
@@ -176,7 +185,7 @@ impl Leader {
         self.building.visibility.extend(encoded.visibility);
     }
 
-    /// Records a task as started for a poller that waits, in the batch that makes the task: one commit less.
+    /// Starts a task for a poller that waits, in the batch that makes the task.
     fn start(
         &mut self,
         key: &WorkflowKey,
@@ -184,20 +193,20 @@ impl Leader {
         task: TaskRef,
         reservation: Box<dyn Reservation>,
         now: Timestamp,
-    ) {
+    ) -> Option<Transition> {
         let request = task.start_request(reservation.poller());
-        let delivered = match self.ask_engine(key, namespace, request, now) {
-            Ok((transition, Answer::WorkflowTask(started))) => Some((transition, Delivered::Workflow(started))),
-            Ok((transition, Answer::ActivityTask(started))) => Some((transition, Delivered::Activity(started))),
+        let (transition, delivered) = match self.ask_engine(key, namespace, request, now) {
+            Ok((transition, Answer::WorkflowTask(started))) => (transition, Delivered::Workflow(started)),
+            Ok((transition, Answer::ActivityTask(started))) => (transition, Delivered::Activity(started)),
             // The reservation is dropped: the poller waits on.
-            Ok(_) | Err(_) => None,
+            Ok(_) | Err(_) => {
+                self.building.parcels.push(Parcel::Effect(key.clone(), task.into_effect()));
+                return None;
+            }
         };
-        let Some((transition, delivered)) = delivered else {
-            return self.building.parcels.push(Parcel::Effect(key.clone(), task.into_effect()));
-        };
-        self.absorb(key, namespace, transition, now);
         let handover = Handover { shard: self.shared.id, key: key.clone(), reservation, task, delivered };
         self.building.parcels.push(Parcel::Deliver(Box::new(handover)));
+        Some(transition)
     }
 }
 
