@@ -10,6 +10,10 @@ use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::Subscribe
 
 use crate::config::{Config, LogFormat};
 
+/// Libraries that speak at length of what an operator need not know, such as the election that every start has. Who
+/// names one in `log.level` hears it again.
+const QUIET: &str = "openraft=error,fjall=warn,lsm_tree=warn";
+
 /// What must be flushed before the process ends.
 pub struct Telemetry {
     traces: Option<SdkTracerProvider>,
@@ -32,7 +36,7 @@ pub enum Error {
 /// See [`Error`].
 pub fn start(config: &Config) -> Result<Telemetry, Error> {
     let filter = EnvFilter::builder()
-        .parse(&config.log.level)
+        .parse(format!("{QUIET},{}", config.log.level))
         .map_err(|error| Error::Filter { filter: config.log.level.clone(), error })?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match config.log.format {

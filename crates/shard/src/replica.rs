@@ -109,7 +109,9 @@ impl Machine for Replica {
         let work = move || {
             let mut row = applied.lock().clone();
             let applying = Applying::of(&mut row, entries)?;
-            applying.write(store.as_ref())?;
+            if !applying.write.is_empty() {
+                store.apply(applying.write).map_err(MachineError::new)?;
+            }
             let row_index = row.index;
             *applied.lock() = row;
             feed.feed(group, row_index, applying.visibility);
@@ -121,14 +123,15 @@ impl Machine for Replica {
 
 /// What a run of entries does together.
 struct Applying {
-    ops: Vec<Bytes>,
+    write: WriteBatch,
     visibility: Vec<Vec<u8>>,
     replies: Vec<Bytes>,
 }
 
 impl Applying {
     fn of(row: &mut AppliedRow, entries: Vec<Committed>) -> Result<Self, MachineError> {
-        let mut applying = Self { ops: Vec::new(), visibility: Vec::new(), replies: Vec::with_capacity(entries.len()) };
+        let mut applying =
+            Self { write: WriteBatch::new(), visibility: Vec::new(), replies: Vec::with_capacity(entries.len()) };
         for entry in entries {
             let outcome = match &entry.payload {
                 Payload::Blank | Payload::Membership => Outcome::Void,
@@ -148,24 +151,12 @@ impl Applying {
         }
         row.advance(&view.header);
         self.visibility.extend(view.visibility().map(<[u8]>::to_vec));
-        self.ops.push(bytes.clone());
-        Ok(Outcome::Applied)
-    }
-
-    fn write(&self, store: &dyn StateStore) -> Result<(), MachineError> {
-        if self.ops.is_empty() {
-            return Ok(());
-        }
-        let mut write = WriteBatch::new();
-        for bytes in &self.ops {
-            let view = batch::decode(bytes).map_err(MachineError::new)?;
-            for op in view.ops() {
-                match op.value {
-                    Some(value) => write.put(op.table, bytes.slice_ref(op.key), bytes.slice_ref(value)),
-                    None => write.delete(op.table, bytes.slice_ref(op.key)),
-                }
+        for op in view.ops() {
+            match op.value {
+                Some(value) => self.write.put(op.table, bytes.slice_ref(op.key), bytes.slice_ref(value)),
+                None => self.write.delete(op.table, bytes.slice_ref(op.key)),
             }
         }
-        store.apply(write).map_err(MachineError::new)
+        Ok(Outcome::Applied)
     }
 }

@@ -26,8 +26,7 @@ use crate::{
 /// How long closed workflows of a namespace made here are kept.
 const RETENTION: Duration = Duration::from_secs(24 * 3600);
 
-/// openraft warns of elections, which every start has.
-const LOG: &str = "warn,openraft=error";
+const LOG: &str = "warn";
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Without --data everything is lost at exit. With --namespace that namespace is made at the \

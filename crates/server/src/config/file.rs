@@ -182,7 +182,7 @@ impl Default for Server {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Text, level: "info,openraft=warn".to_owned() }
+        Self { format: LogFormat::Text, level: "info".to_owned() }
     }
 }
 

@@ -63,7 +63,7 @@ impl Default for Options {
         Self {
             segment_bytes: 64 << 20,
             small_segment_bytes: 256 << 10,
-            cache_bytes: 64 << 20,
+            cache_bytes: 16 << 20,
             reserve_bytes: 256 << 20,
             spare_segments: 4,
             copy_forward_above: 8,
