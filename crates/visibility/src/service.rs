@@ -172,12 +172,13 @@ impl Visibility {
     /// `whole` says how far the group was applied and, read after that, its records; they may be newer than the
     /// position, because what is fed later says the same again. It is called when everything fed before is committed and
     /// the group is no longer torn, so that each later change is either in it or fed behind it.
-    pub fn rebuild_group<R, E>(
+    pub fn rebuild_group<W, R, E>(
         &self,
         group: u32,
-        whole: impl FnOnce() -> Result<(u64, R), E> + Send + 'static,
-    ) -> impl Future<Output = Result<(), Rebuild<E>>> + Send + use<R, E>
+        whole: W,
+    ) -> impl Future<Output = Result<(), Rebuild<E>>> + Send + use<W, R, E>
     where
+        W: FnOnce() -> Result<(u64, R), E> + Send + 'static,
         R: IntoIterator<Item = Record> + 'static,
         E: Send + 'static,
     {

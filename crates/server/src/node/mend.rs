@@ -94,3 +94,6 @@ fn groups(shards: u16) -> impl Iterator<Item = (u32, SlotRange)> {
 fn records(store: Arc<dyn StateView>, slots: SlotRange) -> impl Iterator<Item = Record> + Send {
     listing(store, slots).map(|(key, info)| lists::record(key.namespace.as_str().to_owned(), info))
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,6 +92,7 @@ impl FjallStore {
             StoreError::Corrupt { .. }
             | StoreError::Locked
             | StoreError::Faulted { .. }
+            | StoreError::NotBuilt { .. }
             | StoreError::Misuse { .. } => error.to_string(),
         });
         error
