@@ -6,9 +6,10 @@
 
 use std::{fs, path::PathBuf};
 
-use crate::steps::{Step, target_dir};
-
-const CARGO_FUZZ: &str = "0.13.2";
+use crate::{
+    steps::{Step, target_dir},
+    tools::CARGO_FUZZ,
+};
 
 /// `[TARGET] [SECONDS]`, in this order.
 pub(crate) fn steps(args: &[String]) -> Result<Vec<Step>, String> {
@@ -47,7 +48,7 @@ fn targets() -> Vec<String> {
 fn run(targets: &[String], seconds: u64) -> Vec<Step> {
     let corpus = target_dir().join("fuzz-corpus");
     let mut steps = vec![
-        Step::tool("cargo-fuzz", CARGO_FUZZ),
+        CARGO_FUZZ.install(),
         Step::cargo("what fuzzing begins with", &["run", "--quiet", "-p", "weft-fuzz", "--"]).arg(&corpus),
     ];
     steps.extend(targets.iter().map(|target| fuzz(target, seconds, corpus.join(target))));
@@ -55,7 +56,6 @@ fn run(targets: &[String], seconds: u64) -> Vec<Step> {
 }
 
 fn fuzz(target: &str, seconds: u64, corpus: PathBuf) -> Step {
-    let program = tool_path("cargo-fuzz", CARGO_FUZZ);
     let limits = [
         format!("-max_total_time={seconds}"),
         "-max_len=32768".to_owned(),
@@ -65,7 +65,8 @@ fn fuzz(target: &str, seconds: u64, corpus: PathBuf) -> Step {
         "-timeout=10".to_owned(),
         "-print_final_stats=1".to_owned(),
     ];
-    Step::program(&format!("fuzz {target} for {seconds} s"), &program.to_string_lossy(), vec!["fuzz".into(), "run".into()])
+    CARGO_FUZZ
+        .run(&format!("fuzz {target} for {seconds} s"), &["run"])
         .args(["-s", "none", "--fuzz-dir", "fuzz", "--target-dir"])
         .arg(&target_dir().join("fuzz"))
         .args([target])
@@ -74,13 +75,4 @@ fn fuzz(target: &str, seconds: u64, corpus: PathBuf) -> Step {
         .args(limits.iter().map(String::as_str))
         // Coverage is asked for by flags that the stable compiler keeps to itself.
         .env("RUSTC_BOOTSTRAP", "1")
-}
-
-/// Where a tool of this version is installed.
-pub(crate) fn tool_path(name: &str, version: &str) -> PathBuf {
-    tool_root(name, version).join("bin").join(name)
-}
-
-pub(crate) fn tool_root(name: &str, version: &str) -> PathBuf {
-    target_dir().join("tools").join(format!("{name}-{version}"))
 }

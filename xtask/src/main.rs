@@ -11,6 +11,7 @@ use std::{
 
 mod fuzz;
 mod steps;
+mod tools;
 
 use steps::{Outcome, Step, Tier};
 
@@ -25,6 +26,7 @@ cargo xtask <verb>
   conformance   the foreign SDKs against a freshly built server
   bench         the load generator against a release build; arguments go to it
   sim [SEEDS]   the simulated disk over so many seeds (1000)
+  deny          licences, bans and sources of all dependencies, by cargo-deny
   fuzz [TARGET] [SECONDS]   libFuzzer over one target or all of them, so long each (60)
 ";
 
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         "conformance" => steps::conformance(),
         "bench" => steps::bench(rest),
         "sim" => vec![steps::sim(rest.first().map_or("1000", String::as_str))],
+        "deny" => steps::deny(),
         "fuzz" => match fuzz::steps(rest) {
             Ok(steps) => steps,
             Err(wrong) => return misused(&wrong),

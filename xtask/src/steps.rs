@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use crate::fuzz;
+use crate::{fuzz, tools::CARGO_DENY};
 
 /// How much `cargo xtask test` does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,13 +63,10 @@ impl Step {
         Self { name: name.to_owned(), program: program.into(), args, env: Vec::new(), need: None, unless: None }
     }
 
-    /// Installs a tool from crates.io, in this version and no other, where it is not there yet.
-    pub(crate) fn tool(name: &str, version: &str) -> Self {
-        let root = fuzz::tool_root(name, version);
-        let mut step = Self::cargo(&format!("the tool {name} {version}"), &["install", name, "--locked", "--version"]);
-        step = step.args([format!("={version}").as_str(), "--root"]).arg(&root);
-        step.unless = Some(fuzz::tool_path(name, version));
-        step
+    /// Not where this file is.
+    pub(crate) fn unless(mut self, file: PathBuf) -> Self {
+        self.unless = Some(file);
+        self
     }
 
     pub(crate) fn arg(mut self, arg: &Path) -> Self {
@@ -185,6 +182,12 @@ pub(crate) fn conformance() -> Vec<Step> {
     ]
 }
 
+/// cargo-deny without its advisories, whose database is elsewhere.
+pub(crate) fn deny() -> Vec<Step> {
+    let args = ["check", "bans", "licenses", "sources"];
+    vec![CARGO_DENY.install(), CARGO_DENY.run("licences, bans and sources", &args)]
+}
+
 pub(crate) fn bench(rest: &[String]) -> Vec<Step> {
     let mut args = vec!["run", "--release", "-p", "weft-bench", "--"];
     args.extend(rest.iter().map(String::as_str));
@@ -197,6 +200,7 @@ pub(crate) fn bench(rest: &[String]) -> Vec<Step> {
 /// Everything of the tier, in the order in which a mistake is found soonest.
 pub(crate) fn test(tier: Tier) -> Vec<Step> {
     let mut steps = lint();
+    steps.extend(deny());
     steps.push(unit());
     steps.push(sled());
     steps.extend(conformance());

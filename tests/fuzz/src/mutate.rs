@@ -7,20 +7,8 @@ use weft_env::{Ids, SeededIds};
 /// Longer inputs show nothing new.
 const LENGTH_MAX: usize = 32 << 10;
 /// Numbers at which lengths and ids go wrong.
-const EDGES: [u64; 12] = [
-    0,
-    1,
-    0x7f,
-    0x80,
-    0xff,
-    0xffff,
-    0x7fff_ffff,
-    0x8000_0000,
-    0xffff_ffff,
-    1 << 56,
-    i64::MAX as u64,
-    u64::MAX,
-];
+const EDGES: [u64; 12] =
+    [0, 1, 0x7f, 0x80, 0xff, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 1 << 56, i64::MAX as u64, u64::MAX];
 
 /// Makes inputs out of others.
 pub struct Mutator {

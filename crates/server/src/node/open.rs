@@ -3,13 +3,7 @@
 //! Invariant (rule 4): nothing reads a shard before its log is replayed; the node is given out only when every shard
 //! that it leads takes calls. With one voter per shard that is all of them.
 
-use std::{
-    collections::BTreeMap,
-    convert::Infallible,
-    io,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, convert::Infallible, io, path::PathBuf, sync::Arc};
 
 use tokio::sync::watch;
 use uuid::Uuid;

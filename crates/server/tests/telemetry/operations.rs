@@ -45,7 +45,10 @@ fn parse(text: &str) -> BTreeMap<String, Family> {
             let (name, labels) = sample.split_once('{').map_or((sample, ""), |(name, labels)| {
                 let labels = labels.strip_suffix('}').expect("a closing brace");
                 let (label, quoted) = labels.split_once('=').expect("a label");
-                assert!(is_name(label) && quoted.len() > 2 && quoted.starts_with('"') && quoted.ends_with('"'), "{line}");
+                assert!(
+                    is_name(label) && quoted.len() > 2 && quoted.starts_with('"') && quoted.ends_with('"'),
+                    "{line}"
+                );
                 (name, labels)
             });
             assert_eq!(name, current, "{line}");
@@ -65,7 +68,8 @@ async fn metrics_are_prometheus_text_and_have_what_is_documented() {
     let answer = http::get(server.operations, "/metrics").await;
     assert_eq!((answer.status, answer.content_type.as_str()), (200, "text/plain; version=0.0.4; charset=utf-8"));
     let families = parse(&answer.body);
-    let promised: Vec<&str> = DOCUMENTED.split('`').filter(|word| word.starts_with("weft_") && !word.contains('=')).collect();
+    let promised: Vec<&str> =
+        DOCUMENTED.split('`').filter(|word| word.starts_with("weft_") && !word.contains('=')).collect();
     assert!(promised.len() >= 7, "{promised:?}");
     for name in promised {
         assert!(families.get(name).is_some_and(|family| !family.samples.is_empty()), "{name} is documented");
@@ -137,7 +141,11 @@ async fn health_says_that_the_server_stops() {
 /// Starts workflows until one is refused.
 async fn fill(server: &Server) {
     use weft_protocol::{
-        api::{common::{Payload, Payloads, WorkflowType}, taskqueue::TaskQueue, workflowservice::StartWorkflowExecutionRequest},
+        api::{
+            common::{Payload, Payloads, WorkflowType},
+            taskqueue::TaskQueue,
+            workflowservice::StartWorkflowExecutionRequest,
+        },
         services::workflow_service_client::WorkflowServiceClient,
     };
     let endpoint = tonic::transport::Channel::from_shared(format!("http://{}", server.address())).expect("a URI");

@@ -71,10 +71,8 @@ pub(crate) async fn call_twice(client: &mut WorkflowServiceClient<Channel>, work
         ..StartWorkflowExecutionRequest::default()
     };
     let run = client.start_workflow_execution(start).await.expect("it starts").into_inner().run_id;
-    let execution = weft_protocol::api::common::WorkflowExecution {
-        workflow_id: workflow_id.to_owned(),
-        run_id: run.clone(),
-    };
+    let execution =
+        weft_protocol::api::common::WorkflowExecution { workflow_id: workflow_id.to_owned(), run_id: run.clone() };
     let terminate = TerminateWorkflowExecutionRequest {
         namespace: "default".to_owned(),
         workflow_execution: Some(execution),

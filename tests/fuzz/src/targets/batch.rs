@@ -35,7 +35,8 @@ pub(super) fn record(bytes: &[u8]) {
 pub(super) fn records() -> Vec<Vec<u8>> {
     // Of each kind one as its layout is drawn in the codec.
     let place = [[0, 0, 0, 0, 0, 0, 0, 3], [0, 0, 0, 0, 0, 0, 0, 9]].concat();
-    let membership = [vec![0, 1, 0, 1], vec![0, 0, 0, 0, 0, 0, 0, 1], vec![0, 1], vec![0, 0, 0, 0, 0, 0, 0, 1]].concat();
+    let membership =
+        [vec![0, 1, 0, 1], vec![0, 0, 0, 0, 0, 0, 0, 1], vec![0, 1], vec![0, 0, 0, 0, 0, 0, 0, 1]].concat();
     let term = [0, 0, 0, 0, 0, 0, 0, 3];
     vec![
         [&[0, 1, 0][..], &term].concat(),

@@ -59,7 +59,8 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     for core in &cores {
         for batch in &batches {
             inputs.push(input(&[core, batch]));
-            for ((activity, timer), event) in activities.iter().zip(timers.iter().cycle()).zip(buffered.iter().cycle()) {
+            for ((activity, timer), event) in activities.iter().zip(timers.iter().cycle()).zip(buffered.iter().cycle())
+            {
                 inputs.push(input(&[core, batch, activity, timer, event]));
             }
         }
