@@ -9,6 +9,10 @@ use std::{
 
 use crate::{fuzz, tools::CARGO_DENY};
 
+const RUSTFMT: &[&str] = &["cargo", "fmt", "--version"];
+const CLIPPY: &[&str] = &["cargo", "clippy", "--version"];
+const COMPONENTS: &str = "needs rustfmt and clippy: `rustup component add rustfmt clippy`";
+
 /// How much `cargo xtask test` does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tier {
@@ -132,9 +136,10 @@ pub(crate) fn target_dir() -> PathBuf {
 
 pub(crate) fn lint() -> Vec<Step> {
     vec![
-        Step::cargo("format", &["fmt", "--all", "--check"]),
+        Step::cargo("format", &["fmt", "--all", "--check"]).needs(RUSTFMT, COMPONENTS),
         Step::cargo("format of the fuzz targets", &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]),
-        Step::cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        Step::cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+            .needs(CLIPPY, COMPONENTS),
         Step::cargo(
             "lints of the sled backend",
             &["clippy", "-p", "weft-store", "-p", "weft-server", "--features", "sled", "--", "-D", "warnings"],

@@ -29,7 +29,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "filter", run: filter::run, seeds: filter::seeds, tries: 5_000 },
     Target { name: "batch", run: batch::run, seeds: batch::seeds, tries: 20_000 },
     Target { name: "raft_record", run: batch::record, seeds: batch::records, tries: 20_000 },
-    Target { name: "log", run: log::run, seeds: seeds::logs, tries: 3_000 },
+    Target { name: "log", run: log::run, seeds: seeds::logs, tries: 1_000 },
 ];
 
 impl Target {
