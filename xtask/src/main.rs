@@ -9,21 +9,25 @@ use std::{
     process::{Command, ExitCode},
 };
 
+mod fuzz;
 mod steps;
+mod tools;
 
-use steps::{Outcome, Step};
+use steps::{Outcome, Step, Tier};
 
 const HELP: &str = "\
 cargo xtask <verb>
 
   test          format, lints, bans, unit and property tests, simulation, end-to-end, conformance: what CI runs
-  test --tier long   the same with the long tier: more seeds, more cases, more kills
+  test --tier long   the same with the long tier: more seeds, more mutations, libFuzzer
   fmt           format the tree
   lint          clippy with warnings as errors, and the format check
   unit          cargo test of the workspace
   conformance   the foreign SDKs against a freshly built server
   bench         the load generator against a release build; arguments go to it
-  sim SEEDS     the simulated disk over so many seeds
+  sim [SEEDS]   the simulated disk over so many seeds (1000)
+  deny          licences, bans and sources of all dependencies, by cargo-deny
+  fuzz [TARGET] [SECONDS]   libFuzzer over one target or all of them, so long each (60)
 ";
 
 fn main() -> ExitCode {
@@ -31,23 +35,33 @@ fn main() -> ExitCode {
     let verb = args.first().map_or("help", String::as_str);
     let rest = args.get(1..).unwrap_or_default();
     let steps = match verb {
-        "test" => steps::test(rest.iter().any(|arg| arg == "long")),
-        "fmt" => vec![Step::cargo("format", &["fmt", "--all"])],
+        "test" => match Tier::of(rest) {
+            Some(tier) => steps::test(tier),
+            None => return misused(&format!("test takes --tier full or --tier long, not {rest:?}")),
+        },
+        "fmt" => steps::format(),
         "lint" => steps::lint(),
         "unit" => vec![steps::unit()],
         "conformance" => steps::conformance(),
         "bench" => steps::bench(rest),
         "sim" => vec![steps::sim(rest.first().map_or("1000", String::as_str))],
+        "deny" => steps::deny(),
+        "fuzz" => match fuzz::steps(rest) {
+            Ok(steps) => steps,
+            Err(wrong) => return misused(&wrong),
+        },
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
         }
-        other => {
-            eprintln!("xtask: no verb {other:?}\n\n{HELP}");
-            return ExitCode::from(2);
-        }
+        other => return misused(&format!("no verb {other:?}")),
     };
     run(&steps)
+}
+
+fn misused(what: &str) -> ExitCode {
+    eprintln!("xtask: {what}\n\n{HELP}");
+    ExitCode::from(2)
 }
 
 /// Runs the steps in order and stops at the first that fails.

@@ -7,14 +7,48 @@ use std::{
     process::Command,
 };
 
+use crate::{fuzz, tools::CARGO_DENY};
+
+const RUSTFMT: &[&str] = &["cargo", "fmt", "--version"];
+const CLIPPY: &[&str] = &["cargo", "clippy", "--version"];
+const COMPONENTS: &str = "needs rustfmt and clippy: `rustup component add rustfmt clippy`";
+
+/// How much `cargo xtask test` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tier {
+    /// What CI runs: the tiers `fast` and `full` of docs/testing.md.
+    Full,
+    Long,
+}
+
+impl Tier {
+    /// From the arguments of `test`; `None` if they say something else.
+    pub(crate) fn of(args: &[String]) -> Option<Self> {
+        match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            [] | ["--tier", "full"] => Some(Self::Full),
+            ["--tier", "long"] => Some(Self::Long),
+            [..] => None,
+        }
+    }
+}
+
 /// One command of a verb.
 pub(crate) struct Step {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     program: OsString,
     args: Vec<OsString>,
     env: Vec<(&'static str, String)>,
-    /// What must be on the machine for it, and how to get it.
-    needs: Option<(&'static str, &'static str)>,
+    need: Option<Need>,
+    /// Nothing is to be done where this file is.
+    unless: Option<PathBuf>,
+}
+
+/// What must be on the machine for a step.
+struct Need {
+    /// Succeeds where it is.
+    check: &'static [&'static str],
+    /// How to get it.
+    how: &'static str,
 }
 
 pub(crate) enum Outcome {
@@ -24,22 +58,38 @@ pub(crate) enum Outcome {
 }
 
 impl Step {
-    pub(crate) fn cargo(name: &'static str, args: &[&str]) -> Self {
+    pub(crate) fn cargo(name: &str, args: &[&str]) -> Self {
         let program = crate::cargo().get_program().to_owned();
-        Self { name, program, args: args.iter().map(OsString::from).collect(), env: Vec::new(), needs: None }
+        Self::program(name, &program.to_string_lossy(), args.iter().map(OsString::from).collect())
     }
 
-    fn program(name: &'static str, program: &str, args: Vec<OsString>) -> Self {
-        Self { name, program: program.into(), args, env: Vec::new(), needs: None }
+    pub(crate) fn program(name: &str, program: &str, args: Vec<OsString>) -> Self {
+        Self { name: name.to_owned(), program: program.into(), args, env: Vec::new(), need: None, unless: None }
     }
 
-    fn env(mut self, key: &'static str, value: impl Into<String>) -> Self {
+    /// Not where this file is.
+    pub(crate) fn unless(mut self, file: PathBuf) -> Self {
+        self.unless = Some(file);
+        self
+    }
+
+    pub(crate) fn arg(mut self, arg: &Path) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    pub(crate) fn args<'a>(mut self, args: impl IntoIterator<Item = &'a str>) -> Self {
+        self.args.extend(args.into_iter().map(OsString::from));
+        self
+    }
+
+    pub(crate) fn env(mut self, key: &'static str, value: impl Into<String>) -> Self {
         self.env.push((key, value.into()));
         self
     }
 
-    fn needs(mut self, program: &'static str, how: &'static str) -> Self {
-        self.needs = Some((program, how));
+    fn needs(mut self, check: &'static [&'static str], how: &'static str) -> Self {
+        self.need = Some(Need { check, how });
         self
     }
 
@@ -49,11 +99,13 @@ impl Step {
     }
 
     pub(crate) fn run(&self, root: &Path) -> Outcome {
-        if let Some((program, how)) = self.needs {
-            let there = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
-            if !there {
-                return Outcome::Skipped(format!("{program} is not on this machine ({how})"));
-            }
+        if self.unless.as_ref().is_some_and(|file| file.exists()) {
+            return Outcome::Passed;
+        }
+        if let Some(need) = &self.need
+            && !need.is_met()
+        {
+            return Outcome::Skipped(need.how.to_owned());
         }
         let mut command = Command::new(&self.program);
         command.args(&self.args).current_dir(root).envs(self.env.iter().map(|(key, value)| (key, value)));
@@ -68,19 +120,37 @@ impl Step {
     }
 }
 
+impl Need {
+    fn is_met(&self) -> bool {
+        let Some((program, args)) = self.check.split_first() else { return true };
+        Command::new(program).args(args).output().is_ok_and(|output| output.status.success())
+    }
+}
+
 /// Where cargo puts what it builds.
-fn target_dir() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from)
+pub(crate) fn target_dir() -> PathBuf {
+    let named = env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from);
+    // Steps run at the root, wherever this was called.
+    std::path::absolute(&named).unwrap_or(named)
 }
 
 pub(crate) fn lint() -> Vec<Step> {
     vec![
-        Step::cargo("format", &["fmt", "--all", "--check"]),
-        Step::cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        Step::cargo("format", &["fmt", "--all", "--check"]).needs(RUSTFMT, COMPONENTS),
+        Step::cargo("format of the fuzz targets", &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]),
+        Step::cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+            .needs(CLIPPY, COMPONENTS),
         Step::cargo(
             "lints of the sled backend",
             &["clippy", "-p", "weft-store", "-p", "weft-server", "--features", "sled", "--", "-D", "warnings"],
         ),
+    ]
+}
+
+pub(crate) fn format() -> Vec<Step> {
+    vec![
+        Step::cargo("format", &["fmt", "--all"]),
+        Step::cargo("format of the fuzz targets", &["fmt", "--manifest-path", "fuzz/Cargo.toml"]),
     ]
 }
 
@@ -99,14 +169,28 @@ pub(crate) fn sim(seeds: &str) -> Step {
     Step::cargo("simulated disk", &["test", "-p", "weft-sim", "--", "--nocapture"]).env("WEFT_SIM_SEEDS", seeds)
 }
 
+/// The decoders over mutations, so many times as many as in every test run.
+fn mutations(times: &str) -> Step {
+    Step::cargo("mutations of what decoders read", &["test", "-p", "weft-fuzz", "--", "--nocapture"])
+        .env("WEFT_FUZZ_TRIES", times)
+}
+
 pub(crate) fn conformance() -> Vec<Step> {
     let server = target_dir().join("debug/weft-server");
     let script = OsString::from("tests/conformance/run.py");
     let args = vec![script, "--server-bin".into(), server.into()];
+    let check = &["python3", "-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"];
     vec![
         Step::cargo("the server for conformance", &["build", "-p", "weft-server", "--bin", "weft-server"]),
-        Step::program("conformance: Python SDK", "python3", args).needs("python3", "install Python 3.11 or newer"),
+        Step::program("conformance: Python SDK", "python3", args)
+            .needs(check, "needs python3, 3.11 or newer, with venv: install it"),
     ]
+}
+
+/// cargo-deny without its advisories, whose database is elsewhere.
+pub(crate) fn deny() -> Vec<Step> {
+    let args = ["check", "bans", "licenses", "sources"];
+    vec![CARGO_DENY.install(), CARGO_DENY.run("licences, bans and sources", &args)]
 }
 
 pub(crate) fn bench(rest: &[String]) -> Vec<Step> {
@@ -118,14 +202,20 @@ pub(crate) fn bench(rest: &[String]) -> Vec<Step> {
     ]
 }
 
-/// Everything, in the order in which a mistake is found soonest.
-pub(crate) fn test(long: bool) -> Vec<Step> {
+/// Everything of the tier, in the order in which a mistake is found soonest.
+pub(crate) fn test(tier: Tier) -> Vec<Step> {
     let mut steps = lint();
+    steps.extend(deny());
     steps.push(unit());
     steps.push(sled());
-    if long {
-        steps.push(sim("20000").env("WEFT_TIER", "long"));
-    }
     steps.extend(conformance());
+    match tier {
+        Tier::Full => {}
+        Tier::Long => {
+            steps.push(sim("20000"));
+            steps.push(mutations("50"));
+            steps.extend(fuzz::all(300));
+        }
+    }
     steps
 }

@@ -10,6 +10,8 @@ mod log;
 mod machine;
 mod network;
 mod node;
+#[cfg(feature = "testing")]
+pub mod probe;
 mod proposal;
 mod responder;
 mod runtime;

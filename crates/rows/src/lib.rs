@@ -24,6 +24,8 @@ pub mod table;
 pub mod batch;
 mod encode;
 pub mod load;
+#[cfg(feature = "testing")]
+pub mod probe;
 pub mod token;
 pub mod visibility;
 

@@ -26,6 +26,7 @@ mod workflow_task;
 
 mod context;
 mod errors;
+pub(crate) mod trace;
 mod validate;
 mod wire;
 

@@ -6,6 +6,7 @@
 mod checkpoint;
 mod dispatch;
 mod lists;
+mod mend;
 mod open;
 mod options;
 mod queries;
@@ -25,13 +26,15 @@ use weft_store::{datadir::DataDir, state::StateStore, wal::Wal};
 
 pub use lists::{ListError, Lists};
 pub use open::{OpenError, World};
-pub use options::{Backend, NamespaceSeed, Options, Place};
+pub use options::{NamespaceSeed, Options, Place};
 pub use queries::Queries;
+pub use weft_store::datadir::Backend;
 
 pub(crate) use dispatch::poller_of;
 pub(crate) use lists::wire_type;
 
 use checkpoint::Checkpointer;
+use mend::Mender;
 use tasks::{QueryTask, StartedTask, Work, offer_of, queue_of};
 
 /// A running node. Clones are handles to the same one.
@@ -54,6 +57,7 @@ pub(crate) struct NodeInner {
     pub(crate) stopping: watch::Receiver<bool>,
     stop: watch::Sender<bool>,
     checkpointer: Checkpointer,
+    mender: Mender,
     pub(crate) cluster: Uuid,
     /// Holds the data directory's lock for as long as the node lives.
     #[expect(dead_code, reason = "held, not read")]

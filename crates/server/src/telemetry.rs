@@ -6,9 +6,18 @@
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
-use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{LevelFilter, Targets},
+    fmt::format::FmtSpan,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
-use crate::config::{Config, LogFormat};
+use crate::{
+    config::{Config, LogFormat},
+    frontend::trace,
+};
 
 /// Libraries that speak at length of what an operator need not know, such as the election that every start has. Who
 /// names one in `log.level` hears it again.
@@ -38,14 +47,18 @@ pub fn start(config: &Config) -> Result<Telemetry, Error> {
     let filter = EnvFilter::builder()
         .parse(format!("{QUIET},{}", config.log.level))
         .map_err(|error| Error::Filter { filter: config.log.level.clone(), error })?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // A call is told of when it ends, with its time, to whoever asks for `weft::call=debug`.
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_span_events(FmtSpan::CLOSE);
     let lines = match config.log.format {
         LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     let traces = config.otlp_endpoint.as_deref().map(exporter).transpose()?;
     let spans = traces.as_ref().map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer("weft-server")));
-    tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init()?;
+    // Traces have all calls, whatever is logged, and what was said at `info` or above during them.
+    let traced = Targets::new().with_target("weft", LevelFilter::INFO).with_target(trace::TARGET, LevelFilter::DEBUG);
+    let (lines, spans) = (lines.with_filter(filter), spans.map(|spans| spans.with_filter(traced)));
+    tracing_subscriber::registry().with(lines).with(spans).try_init()?;
     Ok(Telemetry { traces })
 }
 

@@ -1,14 +1,15 @@
 //! All runs of a shard as lists show them, read from the store: for a visibility index that must be built again.
 //!
-//! Invariant: what is read is the state of the last checkpoint (nothing runs yet), so the index is built as of that and
-//! the log's replay brings it up to date. A run that cannot be read is logged and left out; it does not stop the node.
+//! Invariant: what is read is one moment of the store. While a node opens that is its last checkpoint, and the log's
+//! replay brings the index up to date; later it is a view, and what is applied after it is fed to the index. A run that
+//! cannot be read is logged and left out; it does not stop the node.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use weft_engine::{RunId, WorkflowKey, info};
 use weft_protocol::api::workflow::WorkflowExecutionInfo;
 use weft_rows::{SlotRange, load, table};
-use weft_store::state::{KeyRange, Order, StateStore};
+use weft_store::state::{KeyRange, Order, StateView};
 
 use crate::loader::Reader;
 
@@ -17,7 +18,7 @@ const PAGE: usize = 256;
 
 /// The runs of these slots, in the order of their keys. Reading blocks.
 pub fn listing(
-    store: Arc<dyn StateStore>,
+    store: Arc<dyn StateView>,
     slots: SlotRange,
 ) -> impl Iterator<Item = (WorkflowKey, WorkflowExecutionInfo)> + Send {
     let (from, end) = load::execution_range(slots);

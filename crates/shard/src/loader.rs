@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use weft_engine::{Execution, RunId, Timestamp, WorkflowKey, state::CurrentRun};
 use weft_rows::{self as rows, Corrupt, Ops, Slot, SlotRange, load, table};
-use weft_store::state::{KeyRange, Order, StateStore, StoreError};
+use weft_store::state::{KeyRange, Order, StateView, StoreError};
 
 use crate::{call::Needs, dispatch::TaskRef};
 
@@ -30,7 +30,7 @@ impl From<StoreError> for LoadError {
 /// Everything that is read is read through this.
 #[derive(Clone)]
 pub(crate) struct Reader {
-    pub(crate) store: Arc<dyn StateStore>,
+    pub(crate) store: Arc<dyn StateView>,
 }
 
 /// What of a workflow id was asked for.

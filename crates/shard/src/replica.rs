@@ -17,7 +17,7 @@ use weft_rows::{
     applied::{self, AppliedRow},
     batch, table,
 };
-use weft_store::state::{StateStore, WriteBatch};
+use weft_store::state::{StateStore, StateView, StoreError, WriteBatch};
 
 use crate::dispatch::Feed;
 
@@ -71,6 +71,15 @@ impl Replica {
     #[must_use]
     pub fn applied(&self) -> AppliedRow {
         self.applied.lock().clone()
+    }
+
+    /// How far the group was applied, and the store as it was then or a little later. Blocking.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn moment(&self) -> Result<(u64, Arc<dyn StateView>), StoreError> {
+        let index = self.applied.lock().index;
+        Ok((index, Arc::from(self.store.view()?)))
     }
 }
 

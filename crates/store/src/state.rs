@@ -15,6 +15,7 @@ mod counters;
 mod error;
 mod fjall;
 mod memory;
+mod open;
 mod overlay;
 mod range;
 #[cfg(feature = "sled")]
@@ -26,11 +27,9 @@ use bytes::Bytes;
 
 pub use batch::{Op, WriteBatch};
 pub use error::StoreError;
-pub use fjall::{FjallOptions, FjallStore};
 pub use memory::MemoryStore;
+pub use open::{in_memory, is_built, open};
 pub use range::{KeyRange, Order};
-#[cfg(feature = "sled")]
-pub use sled::SledStore;
 
 /// Keys have between one byte and this many: what the smallest backend can hold.
 pub const KEY_BYTES_MAX: usize = 65_535;

@@ -22,4 +22,4 @@ pub use index::{Batch, Count, Error, Group, Index, Page, PageRequest, Reader};
 pub use plan::sql::Literal;
 pub use record::{Change, DecodeError, Record, RunRef, Status};
 pub use schema::{Field, PREDEFINED, Schema, System};
-pub use service::{Indexed, Visibility};
+pub use service::{Indexed, Rebuild, Visibility};

@@ -3,14 +3,15 @@
 //!
 //! Invariants: a group's changes are committed in the order in which they were fed, and none is lost: when a commit
 //! fails (a full disk) what it held is kept and tried again with the next. What waits is bounded: [`Visibility::feed`]
-//! waits for room. Commits run on a lane that belongs to this service alone; with an inline lane everything happens on
+//! waits for room. A group of which something could not be kept is torn: it takes nothing more, so that its position
+//! stays before the hole, until it is built again from the store. Commits run on a lane that belongs to this service alone; with an inline lane everything happens on
 //! the caller and a simulation is deterministic. There is no clock here: who owns the service calls
 //! [`Visibility::tick`] about every 50 ms, and a reader does not wait for that.
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -47,10 +48,23 @@ struct State {
     indexed: BTreeMap<u32, u64>,
     /// A commit is on its way that has not yet taken what is gathered.
     asked: bool,
+    /// Groups with a hole: see [`Visibility::torn`].
+    torn: BTreeSet<u32>,
+    /// Groups that are being built again.
+    rebuilding: BTreeSet<u32>,
     /// Commits that were tried, and how the last one ended.
     attempts: u64,
     failed: Option<Arc<Error>>,
     waiting: BTreeMap<u64, Waker>,
+}
+
+/// Why a group was not built again.
+#[derive(Debug, thiserror::Error)]
+pub enum Rebuild<E> {
+    #[error("what it holds cannot be read: {0}")]
+    Source(E),
+    #[error(transparent)]
+    Index(Arc<Error>),
 }
 
 impl Visibility {
@@ -72,12 +86,18 @@ impl Visibility {
 
     /// Hands over what the log entry `index` of `group` changes, nothing included: every applied entry is fed, in order.
     /// Blocks while [`GATHERED_CHANGES_MAX`] runs wait for the writer. An error means that the writer cannot go on and
-    /// that this entry was not taken: it has to be fed again before the next one.
+    /// that the group is torn from this entry on; what is fed of a torn group is dropped.
     pub fn feed(&self, group: u32, index: u64, changes: Vec<Change>) -> Result<(), Arc<Error>> {
-        while self.shared.state.lock().gathered.len() >= GATHERED_CHANGES_MAX {
-            self.attempt()?;
+        while self.is_full() && !self.is_torn(group) {
+            if let Err(error) = self.attempt() {
+                self.tear(group);
+                return Err(error);
+            }
         }
         let mut state = self.shared.state.lock();
+        if state.torn.contains(&group) {
+            return Ok(());
+        }
         state.gathered.add(group, index, changes);
         // After a failure only the next tick, or someone who waits, tries again.
         let many = state.gathered.len() >= GATHERED_CHANGES && state.failed.is_none();
@@ -87,6 +107,30 @@ impl Visibility {
             self.flush();
         }
         Ok(())
+    }
+
+    /// Says that something of a group is missing, and nothing more of it is taken until it is built again.
+    pub fn tear(&self, group: u32) {
+        self.shared.state.lock().torn.insert(group);
+    }
+
+    /// The groups of which something is missing: they must be built again ([`Visibility::rebuild_group`]).
+    pub fn torn(&self) -> BTreeSet<u32> {
+        self.shared.state.lock().torn.clone()
+    }
+
+    /// Whether lists can be complete: no group is torn or being built again.
+    pub fn is_whole(&self) -> bool {
+        let state = self.shared.state.lock();
+        state.torn.is_empty() && state.rebuilding.is_empty()
+    }
+
+    fn is_full(&self) -> bool {
+        self.shared.state.lock().gathered.len() >= GATHERED_CHANGES_MAX
+    }
+
+    fn is_torn(&self, group: u32) -> bool {
+        self.shared.state.lock().torn.contains(&group)
     }
 
     /// Commits what has gathered, soon.
@@ -123,25 +167,24 @@ impl Visibility {
         async move { done.await.map_err(|panicked| Arc::new(panicked.into()))? }
     }
 
-    /// Puts `records`, the whole of `group` as of `index`, in the place of what the index has of it.
-    pub fn rebuild_group<R>(
+    /// Puts the whole of `group` in the place of what the index has of it, while the group may go on.
+    ///
+    /// `whole` says how far the group was applied and, read after that, its records; they may be newer than the
+    /// position, because what is fed later says the same again. It is called when everything fed before is committed and
+    /// the group is no longer torn, so that each later change is either in it or fed behind it.
+    pub fn rebuild_group<W, R, E>(
         &self,
         group: u32,
-        index: u64,
-        records: R,
-    ) -> impl Future<Output = Result<(), Arc<Error>>> + Send + use<R>
+        whole: W,
+    ) -> impl Future<Output = Result<(), Rebuild<E>>> + Send + use<W, R, E>
     where
-        R: IntoIterator<Item = Record> + Send + 'static,
+        W: FnOnce() -> Result<(u64, R), E> + Send + 'static,
+        R: IntoIterator<Item = Record> + 'static,
+        E: Send + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        let done = self.shared.lane.call(move || {
-            shared.commit()?;
-            let mut writer = shared.index.lock();
-            let rebuilt = writer.rebuild_group(group, index, records);
-            shared.state.lock().indexed = writer.all_indexed();
-            rebuilt.map_err(Arc::new)
-        });
-        async move { done.await.map_err(|panicked| Arc::new(panicked.into()))? }
+        let done = self.shared.lane.call(move || shared.rebuild(group, whole));
+        async move { done.await.map_err(|panicked| Rebuild::Index(Arc::new(panicked.into())))? }
     }
 
     /// One page of what is committed. Blocks on the disk: call it where blocking is allowed, after
@@ -186,6 +229,27 @@ impl Visibility {
 }
 
 impl Shared {
+    fn rebuild<R: IntoIterator<Item = Record>, E>(
+        &self,
+        group: u32,
+        whole: impl FnOnce() -> Result<(u64, R), E>,
+    ) -> Result<(), Rebuild<E>> {
+        self.commit().map_err(Rebuild::Index)?;
+        // Nothing is committed before this is done, so nothing that is fed meanwhile is lost by it.
+        let mut index = self.index.lock();
+        let mut attempt = Attempt::begin(self, group);
+        let (position, records) = whole().map_err(Rebuild::Source)?;
+        let rebuilt = index.rebuild_group(group, position, records);
+        let mut state = self.state.lock();
+        state.indexed = index.all_indexed();
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        attempt.is_done = rebuilt.is_ok();
+        drop(attempt);
+        waiting.into_values().for_each(Waker::wake);
+        rebuilt.map_err(|error| Rebuild::Index(Arc::new(error)))
+    }
+
     fn commit(&self) -> Result<(), Arc<Error>> {
         let mut index = self.index.lock();
         let mut state = self.state.lock();
@@ -209,6 +273,35 @@ impl Shared {
         self.attempted.notify_all();
         waiting.into_values().for_each(Waker::wake);
         result
+    }
+}
+
+/// A group that is being built again; torn as before if that does not come to its end, by a panic either.
+struct Attempt<'a> {
+    shared: &'a Shared,
+    group: u32,
+    is_done: bool,
+}
+
+impl<'a> Attempt<'a> {
+    fn begin(shared: &'a Shared, group: u32) -> Self {
+        let mut state = shared.state.lock();
+        state.torn.remove(&group);
+        state.rebuilding.insert(group);
+        drop(state);
+        Self { shared, group, is_done: false }
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shared.state.lock();
+        state.rebuilding.remove(&self.group);
+        if !self.is_done {
+            // What was fed meanwhile must not move the group's position beyond what is missing.
+            state.gathered.forget(self.group);
+            state.torn.insert(self.group);
+        }
     }
 }
 

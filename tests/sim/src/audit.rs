@@ -2,7 +2,7 @@
 //!
 //! Invariants it checks: what was acknowledged before the look is there, exactly once; what is not known is there at most
 //! once; what was refused is not there; ids are dense, times never go back, nothing follows the end; timers fire once,
-//! and not before their time; a workflow id has at most one open run.
+//! and not before their time; a workflow id has at most one open run; lists show every run.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,6 +14,7 @@ use weft_protocol::api::history::{HistoryEvent, history_event::Attributes as Eve
 use weft_rows::table;
 use weft_shard::View;
 use weft_store::state::{KeyRange, Order};
+use weft_visibility::Query;
 
 use crate::{
     ledger::{About, Call, State},
@@ -44,15 +45,30 @@ pub(crate) async fn everything(scene: &Scene, is_over: bool) {
         }
     }
     if is_over {
-        count_runs(scene);
+        let stored = count_runs(scene);
+        count_listed(scene, stored).await;
     }
 }
 
-/// No run is there that nobody was told of.
-fn count_runs(scene: &Scene) {
+/// Every run that is stored is listed: the index begins empty in each life, and what the log does not replay must come
+/// from the store.
+async fn count_listed(scene: &Scene, stored: usize) {
+    let namespace = scene.namespace.id.as_str().to_owned();
+    match scene.node.lists().count(namespace, Query::all()).await {
+        Ok(count) if count.total == stored as u64 => {}
+        Ok(count) => scene.ledger.violate(format!("{stored} runs are stored and {} are listed", count.total)),
+        Err(error) => scene.ledger.violate(format!("the runs cannot be listed: {error}")),
+    }
+}
+
+/// No run is there that nobody was told of. Gives how many are stored.
+fn count_runs(scene: &Scene) -> usize {
     let rows = match scene.node.store().scan(table::EXECUTION, &KeyRange::all(), Order::Ascending, usize::MAX) {
         Ok(rows) => rows.len(),
-        Err(error) => return scene.ledger.violate(format!("the executions cannot be read: {error}")),
+        Err(error) => {
+            scene.ledger.violate(format!("the executions cannot be read: {error}"));
+            return 0;
+        }
     };
     let starts = scene.ledger.calls().into_iter().filter(|call| matches!(call.about, About::Start { .. }));
     let mut told = BTreeSet::new();
@@ -73,6 +89,7 @@ fn count_runs(scene: &Scene) {
     if !(answers..=answers + perhaps).contains(&rows) {
         scene.ledger.violate(format!("{rows} runs are stored; {answers} were acknowledged and {perhaps} may be there"));
     }
+    rows
 }
 
 /// Looks at one run; says whether it is open, if it could be seen.

@@ -31,7 +31,7 @@ use crate::{
     hooks,
     ledger::Ledger,
     plan::Plan,
-    plant::{Plant, PlantedDisk, PlantedStore, Power},
+    plant::{AfterSkip, Plant, PlantedDisk, PlantedStore},
     scene::Scene,
     worker,
 };
@@ -63,7 +63,7 @@ enum Mishap {
         ms: u64,
         steps: u64,
     },
-    /// The power goes before the nth change of the disk from now, maybe while the node opens.
+    /// The power goes during the nth change of the disk from now, maybe while the node opens.
     PowerCut {
         nth: u64,
     },
@@ -181,8 +181,7 @@ impl Machine {
         self.ledger.note(&format!("life {}: {mishap:?}", self.life));
         self.inspect();
         let runtime = runtime(1 + self.dice.below(8));
-        let power = self.power(mishap);
-        let disk = PlantedDisk::new(self.disk.clone(), self.plant, Arc::clone(&power));
+        let disk = PlantedDisk::new(self.disk.clone(), self.plant, self.break_disk(mishap));
         let store = PlantedStore::new(self.store.clone(), self.plant);
         let (recycled, writes, persists) = (disk.recycled(), store.writes(), store.persists());
         let life = Life {
@@ -193,7 +192,7 @@ impl Machine {
             node_ids: Arc::new(self.dice.fork()),
             disk: Arc::new(disk),
             store: Arc::new(store),
-            power,
+            power: self.disk.clone(),
             wall: self.wall,
             life: self.life,
             is_last,
@@ -210,21 +209,23 @@ impl Machine {
         });
     }
 
-    /// Breaks the world as planned.
-    fn power(&self, mishap: Option<Mishap>) -> Arc<Power> {
-        let Some(Mishap::PowerCut { nth }) = mishap else { return Power::new(self.plant, None, None) };
-        let after_skip = match self.plant {
+    /// Breaks the disk as planned.
+    fn break_disk(&self, mishap: Option<Mishap>) -> Arc<AfterSkip> {
+        let Some(Mishap::PowerCut { nth }) = mishap else { return Arc::default() };
+        self.disk.cut_power_during(nth);
+        match self.plant {
             Plant::SkippedSync => {
                 self.disk.skip_sync(self.dice.below(4 << self.dice.below(6)));
-                Some(self.dice.below(4))
+                AfterSkip::cut_during(self.dice.below(4))
             }
             Plant::SkippedDirSync => {
                 self.disk.skip_dir_sync(1 + self.dice.below(6));
-                Some(1 + self.dice.below(5))
+                AfterSkip::cut_during(1 + self.dice.below(5))
             }
-            Plant::Nothing | Plant::NoFrameSync | Plant::NoDirSync | Plant::EarlySync | Plant::LyingCheckpoint => None,
-        };
-        Power::new(self.plant, Some(nth), after_skip)
+            Plant::Nothing | Plant::NoFrameSync | Plant::NoDirSync | Plant::EarlySync | Plant::LyingCheckpoint => {
+                Arc::default()
+            }
+        }
     }
 
     /// What the next life will find: a copy of the log is opened for it, so that nothing is changed.
@@ -249,7 +250,7 @@ impl Machine {
 
     /// The runtime goes with everything in it; then the disk and the store become what the next life finds.
     fn end(&mut self, mishap: Option<Mishap>, runtime: Runtime) {
-        self.disk.cut_power_before(0);
+        self.disk.cut_power();
         let is_kept = matches!(mishap, Some(Mishap::Kill { .. } | Mishap::Shutdown { .. }));
         self.store = if is_kept { self.store.reopen() } else { self.store.crash() };
         drop(runtime);
@@ -298,7 +299,8 @@ struct Life {
     node_ids: Arc<SeededIds>,
     disk: Arc<dyn Disk>,
     store: Arc<dyn StateStore>,
-    power: Arc<Power>,
+    /// Says whether the power is out.
+    power: SimDisk,
     wall: UnixNanos,
     life: u64,
     is_last: bool,

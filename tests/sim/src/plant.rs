@@ -34,49 +34,21 @@ pub enum Plant {
     LyingCheckpoint,
 }
 
-/// The power of one life. When it goes, what was not synced is left to the crash, which keeps any part of it.
-#[derive(Debug)]
-pub(crate) struct Power {
-    /// Changes and syncs that still work; `None` is all of them.
-    left: Mutex<Option<u64>>,
-    plant: Plant,
-    /// So many more work after a skipped sync begins to matter; `None` where no power is to go.
-    after_skip: Mutex<Option<u64>>,
+/// When the power goes because a sync was skipped: a lie that costs nothing shows nothing.
+#[derive(Debug, Default)]
+pub(crate) struct AfterSkip {
+    /// The change or sync during which it goes, counted from the moment when the lie begins to matter.
+    nth: Mutex<Option<u64>>,
 }
 
-impl Power {
-    pub(crate) fn new(plant: Plant, left: Option<u64>, after_skip: Option<u64>) -> Arc<Self> {
-        Arc::new(Self { left: Mutex::new(left), plant, after_skip: Mutex::new(after_skip) })
+impl AfterSkip {
+    pub(crate) fn cut_during(nth: u64) -> Arc<Self> {
+        Arc::new(Self { nth: Mutex::new(Some(nth)) })
     }
 
-    pub(crate) fn is_out(&self) -> bool {
-        *self.left.lock() == Some(0)
-    }
-
-    fn change(&self, disk: &SimDisk) -> io::Result<()> {
-        if self.plant == Plant::SkippedSync && disk.has_skipped() {
-            self.soon();
-        }
-        match &mut *self.left.lock() {
-            Some(0) => Err(io::Error::other("the power is cut")),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// A segment begins: if its name was not synced, now is the time.
-    fn segment_begins(&self, disk: &SimDisk) {
-        if self.plant == Plant::SkippedDirSync && disk.has_skipped() {
-            self.soon();
-        }
-    }
-
-    fn soon(&self) {
-        if let Some(after) = self.after_skip.lock().take() {
-            *self.left.lock() = Some(after);
+    fn matters(&self, disk: &SimDisk) {
+        if let Some(nth) = self.nth.lock().take() {
+            disk.cut_power_during(nth);
         }
     }
 }
@@ -85,7 +57,7 @@ impl Power {
 #[derive(Debug)]
 pub(crate) struct PlantedDisk {
     disk: SimDisk,
-    power: Arc<Power>,
+    after_skip: Arc<AfterSkip>,
     plant: Plant,
     /// Writes that are acknowledged and not made, by file ([`Plant::EarlySync`]).
     late: Arc<Mutex<BTreeMap<PathBuf, Late>>>,
@@ -105,7 +77,7 @@ struct Late {
 struct PlantedFile {
     file: Box<dyn DiskFile>,
     disk: SimDisk,
-    power: Arc<Power>,
+    after_skip: Arc<AfterSkip>,
     path: PathBuf,
     plant: Plant,
     late: Arc<Mutex<BTreeMap<PathBuf, Late>>>,
@@ -114,8 +86,8 @@ struct PlantedFile {
 }
 
 impl PlantedDisk {
-    pub(crate) fn new(disk: SimDisk, plant: Plant, power: Arc<Power>) -> Self {
-        Self { disk, power, plant, late: Arc::default(), segments: Arc::default(), recycled: Arc::default() }
+    pub(crate) fn new(disk: SimDisk, plant: Plant, after_skip: Arc<AfterSkip>) -> Self {
+        Self { disk, after_skip, plant, late: Arc::default(), segments: Arc::default(), recycled: Arc::default() }
     }
 
     /// How many segments were begun in files that had been segments before.
@@ -126,7 +98,6 @@ impl PlantedDisk {
 
 impl Disk for PlantedDisk {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        self.power.change(&self.disk)?;
         self.disk.create_dir_all(dir)
     }
 
@@ -136,12 +107,12 @@ impl Disk for PlantedDisk {
 
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Box<dyn DiskFile>> {
         if mode == OpenMode::Create {
-            self.power.change(&self.disk)?;
+            self.change();
         }
         Ok(Box::new(PlantedFile {
             file: self.disk.open(path, mode)?,
             disk: self.disk.clone(),
-            power: Arc::clone(&self.power),
+            after_skip: Arc::clone(&self.after_skip),
             path: path.to_owned(),
             plant: self.plant,
             late: Arc::clone(&self.late),
@@ -151,18 +122,18 @@ impl Disk for PlantedDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.power.change(&self.disk)?;
+        self.change();
         self.disk.rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.power.change(&self.disk)?;
+        self.change();
         self.disk.remove(path)
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.power.change(&self.disk)?;
-        if self.plant == Plant::NoDirSync { Ok(()) } else { self.disk.sync_dir(dir) }
+        self.change();
+        if self.plant == Plant::NoDirSync { missing(&self.disk) } else { self.disk.sync_dir(dir) }
     }
 
     fn available(&self, path: &Path) -> io::Result<u64> {
@@ -170,13 +141,36 @@ impl Disk for PlantedDisk {
     }
 }
 
+impl PlantedDisk {
+    fn change(&self) {
+        change(self.plant, &self.disk, &self.after_skip);
+    }
+}
+
+/// Something is about to change.
+fn change(plant: Plant, disk: &SimDisk, after_skip: &AfterSkip) {
+    if plant == Plant::SkippedSync && disk.has_skipped() {
+        after_skip.matters(disk);
+    }
+}
+
+/// A call that is missing from the program: nothing is done, and nothing is wrong while there is power.
+fn missing(disk: &SimDisk) -> io::Result<()> {
+    if disk.is_out() { Err(io::Error::other("the power is cut")) } else { Ok(()) }
+}
+
 impl PlantedFile {
+    fn change(&self) {
+        change(self.plant, &self.disk, &self.after_skip);
+    }
+
     fn count(&self, bytes: &[u8], offset: u64) {
         // A segment begins with its header and its first frame in one write; a header alone is written by an opening.
         let begins_segment = offset == 0 && bytes.len() > SECTOR_BYTES && bytes.first() != Some(&0);
         let begins_segment = begins_segment && bytes.iter().take(SECTOR_BYTES).any(|byte| *byte != 0);
-        if begins_segment {
-            self.power.segment_begins(&self.disk);
+        // If the name of the segment was not synced, now is the time.
+        if begins_segment && self.plant == Plant::SkippedDirSync && self.disk.has_skipped() {
+            self.after_skip.matters(&self.disk);
         }
         if begins_segment && !self.segments.lock().insert(self.path.clone()) {
             self.recycled.fetch_add(1, Ordering::Relaxed);
@@ -212,9 +206,10 @@ impl DiskFile for PlantedFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.power.change(&self.disk)?;
+        self.change();
         self.count(bytes, offset);
         if self.plant == Plant::EarlySync {
+            missing(&self.disk)?;
             let mut late = self.late.lock();
             late.entry(self.path.clone()).or_default().fresh.push((offset, bytes.to_vec()));
             return Ok(());
@@ -230,14 +225,14 @@ impl DiskFile for PlantedFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.power.change(&self.disk)?;
+        self.change();
         self.file.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.power.change(&self.disk)?;
+        self.change();
         match self.plant {
-            Plant::NoFrameSync => Ok(()),
+            Plant::NoFrameSync => missing(&self.disk),
             Plant::EarlySync => self.sync_early(),
             _ => self.file.sync_data(),
         }

@@ -28,7 +28,7 @@ pub fn root() -> PathBuf {
 pub fn sources() -> Vec<Source> {
     let root = root();
     let mut files = Vec::new();
-    for folder in ["crates", "tests", "xtask"] {
+    for folder in ["crates", "tests", "xtask", "fuzz"] {
         gather(&root.join(folder), &mut files);
     }
     files.sort();

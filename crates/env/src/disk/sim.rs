@@ -3,7 +3,8 @@
 //! What it models: each file has what is durable and a list of changes since; [`SimDisk::crash`] keeps any subset of
 //! those changes, sector by sector, so that writes are torn and reordered. Names are durable only after their
 //! directory was synced; unsynced ones may or may not survive, each for itself. A failed sync leaves the changes
-//! readable and loses them at the next crash whatever is synced later, as page caches do.
+//! readable and loses them at the next crash whatever is synced later, as page caches do. The change or sync during
+//! which the power goes is under way then: a frame is torn by its own write, or by the sync behind it.
 //!
 //! Invariant: everything depends on the seed and on the calls. Directories themselves are durable at once, as
 //! [`Disk::create_dir_all`] promises.
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{Disk, DiskFile, OpenMode};
-use files::{FileId, State};
+use files::{FileId, Power, State};
 
 /// The piece of a write that reaches the disk whole or not at all.
 pub const SECTOR_BYTES: usize = 512;
@@ -65,10 +66,21 @@ impl SimDisk {
         self.state.lock().kill();
     }
 
-    /// The power goes before the `nth` change or sync from now (0 is the next one): it and everything after it fails
-    /// until [`SimDisk::crash`].
-    pub fn cut_power_before(&self, nth: u64) {
-        self.state.lock().faults.power_cut = Some(nth);
+    /// The power goes during the `nth` change or sync from now (0 is the next one): it fails, and a crash leaves any
+    /// part of what it was about; everything after it fails and does nothing, until [`SimDisk::crash`] or
+    /// [`SimDisk::kill`].
+    pub fn cut_power_during(&self, nth: u64) {
+        self.state.lock().faults.power = Power::GoesDuring(nth);
+    }
+
+    /// The power goes now: every change and sync fails and does nothing, until [`SimDisk::crash`] or [`SimDisk::kill`].
+    pub fn cut_power(&self) {
+        self.state.lock().faults.power = Power::Out;
+    }
+
+    /// Whether the power is out.
+    pub fn is_out(&self) -> bool {
+        self.state.lock().faults.power == Power::Out
     }
 
     /// The `nth` sync of a file or directory from now (0 is the next one) fails.

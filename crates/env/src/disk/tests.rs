@@ -175,12 +175,59 @@ fn after_the_power_is_cut_everything_fails_until_the_crash() {
     let (disk, path) = sim(1);
     let handle = file(&disk, &path);
     disk.sync_dir(Path::new("/d")).expect("sync");
-    disk.cut_power_before(1);
+    disk.cut_power_during(1);
     handle.write_at(b"x", 0).expect("still on");
+    assert!(!disk.is_out());
     assert!(handle.sync_data().is_err());
+    assert!(disk.is_out());
     assert!(handle.write_at(b"x", 0).is_err());
     disk.crash();
     disk.open(&path, OpenMode::Write).expect("opened").write_at(b"y", 0).expect("on again");
+    disk.cut_power();
+    assert!(disk.remove(&path).is_err());
+    disk.kill();
+    assert_eq!(disk.list(Path::new("/d")).expect("list"), ["f"]);
+}
+
+/// What is left of three sectors, over many seeds, when the power goes during the `nth` step of writing and syncing.
+fn left_when_cut_during(nth: u64) -> std::collections::BTreeSet<Vec<u8>> {
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..64 {
+        let (disk, path) = sim(seed);
+        let handle = file(&disk, &path);
+        handle.write_at(&[1; 3 * SECTOR_BYTES], 0).expect("write");
+        handle.sync_data().expect("sync");
+        disk.sync_dir(Path::new("/d")).expect("sync");
+        disk.cut_power_during(nth);
+        let done = handle.write_at(&[2; 3 * SECTOR_BYTES], 0).and_then(|()| handle.sync_data());
+        assert!(done.is_err());
+        assert!(handle.write_at(&[3; 3 * SECTOR_BYTES], 0).is_err());
+        disk.crash();
+        seen.insert(contents(&disk, &path).chunks(SECTOR_BYTES).map(|sector| sector[0]).collect());
+    }
+    seen
+}
+
+#[test]
+fn the_power_tears_the_write_or_the_sync_that_is_under_way() {
+    for nth in [0, 1] {
+        let seen = left_when_cut_during(nth);
+        assert_eq!(seen.len(), 8, "every subset of three sectors and nothing of later writes: {seen:?}");
+        assert!(seen.iter().flatten().all(|byte| *byte != 3));
+    }
+}
+
+#[test]
+fn a_name_that_is_made_when_the_power_goes_may_be_there() {
+    let is_there = |seed| {
+        let (disk, path) = sim(seed);
+        disk.cut_power_during(0);
+        disk.open(&path, OpenMode::Create).expect_err("the power is out");
+        disk.crash();
+        !disk.list(Path::new("/d")).expect("list").is_empty()
+    };
+    let survived = (0..64).filter(|seed| is_there(*seed)).count();
+    assert!((1..64).contains(&survived), "{survived}");
 }
 
 #[test]

@@ -2,7 +2,6 @@
 //!
 //! ```text
 //! key    01 | namespace id           value  01 | Row
-//! key    02 | name text              value  01 | namespace id
 //! ```
 
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
@@ -14,12 +13,11 @@ use weft_engine::{NamespaceId, Timestamp};
 use super::NAMESPACE;
 use crate::{
     Corrupt,
-    key::{put_id, put_text},
+    key::put_id,
     value::{self, Span},
 };
 
 const BY_ID: u8 = 1;
-const BY_NAME: u8 = 2;
 
 /// A namespace as the cluster keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,28 +120,6 @@ pub fn decode(bytes: &[u8]) -> Result<NamespaceRow, Corrupt> {
     })
 }
 
-/// The key of the row that says which namespace has a name.
-#[must_use]
-pub fn name_key(name: &str) -> Vec<u8> {
-    let mut key = Vec::from([BY_NAME]);
-    put_text(&mut key, name);
-    key
-}
-
-#[must_use]
-pub fn encode_name(id: &NamespaceId) -> Vec<u8> {
-    let mut value = Vec::from(value::MARK);
-    value.extend_from_slice(id.as_str().as_bytes());
-    value
-}
-
-/// # Errors
-/// When nobody wrote such a row.
-pub fn decode_name(bytes: &[u8]) -> Result<NamespaceId, Corrupt> {
-    let id = core::str::from_utf8(value::body(NAMESPACE, bytes)?);
-    id.map(NamespaceId::from).map_err(|error| Corrupt::row(NAMESPACE, error))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -156,22 +132,19 @@ mod tests {
         let row = sample::namespace();
         golden::check("namespace key", &key(&row.id));
         golden::check("namespace value", &encode(&row));
-        golden::check("namespace key, by name", &name_key(&row.name));
-        golden::check("namespace value, by name", &encode_name(&row.id));
     }
 
     proptest! {
         #[test]
         fn rows_come_back(row in generate::namespace()) {
             let ((from, end), key) = (range(), key(&row.id));
-            prop_assert!(from <= key && key < end && name_key(&row.name) >= end);
-            prop_assert_eq!(decode_name(&encode_name(&row.id)), Ok(row.id.clone()));
+            prop_assert!(from <= key && key < end);
             prop_assert_eq!(decode(&encode(&row)), Ok(row));
         }
 
         #[test]
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
-            let _ = (decode(&bytes), decode_name(&bytes));
+            let _ = decode(&bytes);
         }
     }
 }

@@ -50,16 +50,12 @@ pub(super) fn options(file: &File) -> Result<Options, Error> {
 }
 
 fn backend(name: &str) -> Result<Backend, Error> {
-    match name {
-        "fjall" => Ok(Backend::Fjall),
-        #[cfg(feature = "sled")]
-        "sled" => Ok(Backend::Sled),
-        other => Err(Error::Value {
-            key: "storage.backend",
-            value: other.to_owned(),
-            why: "this server is built with: fjall (and sled with the cargo feature of that name)".to_owned(),
-        }),
-    }
+    let built = Backend::named(name).filter(|backend| weft_store::state::is_built(*backend));
+    built.ok_or_else(|| Error::Value {
+        key: "storage.backend",
+        value: name.to_owned(),
+        why: "this server is built with: fjall (and sled with the cargo feature of that name)".to_owned(),
+    })
 }
 
 fn storage(file: &File, options: &mut Options) -> Result<(), Error> {

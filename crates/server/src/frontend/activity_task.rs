@@ -24,6 +24,7 @@ use weft_shard::{Delivered, Failure};
 use super::{
     context, errors,
     poll::{self, Taken},
+    trace,
     validate::{causes, tokens},
     workflow_task::execution_of,
 };
@@ -49,7 +50,10 @@ pub(crate) async fn poll(
         Taken::Task(undelivered) => {
             let answer = match undelivered.task() {
                 Some(task) => match &task.delivered {
-                    Delivered::Activity(started) => activity_task(node, &namespace, &task.key, started).await?,
+                    Delivered::Activity(started) => {
+                        trace::task(&task.key, &started.token.run);
+                        activity_task(node, &namespace, &task.key, started).await?
+                    }
                     // An activity queue holds activity tasks only.
                     Delivered::Workflow(_) => PollActivityTaskQueueResponse::default(),
                 },

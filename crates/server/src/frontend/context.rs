@@ -12,7 +12,7 @@ use weft_protocol::{
 };
 use weft_rows::namespace::NamespaceState;
 
-use super::validate::ids;
+use super::{trace, validate::ids};
 use crate::node::Node;
 
 /// A poll ends this long before its caller's deadline, so that the empty answer arrives in time.
@@ -27,6 +27,7 @@ pub(crate) async fn namespace(node: &Node, name: &str) -> Result<Arc<Namespace>,
     if name.is_empty() {
         return Err(Error::invalid_argument(text::NAMESPACE_NOT_SET).into());
     }
+    trace::namespace(name);
     if let Some(facts) = node.metadata().facts(name) {
         return Ok(facts);
     }
@@ -59,7 +60,9 @@ pub(crate) fn key(node: &Node, namespace: &Namespace, workflow_id: &str) -> Resu
         return Err(Error::invalid_argument(text::WORKFLOW_ID_NOT_SET).into());
     }
     within(node, workflow_id, text::WORKFLOW_ID_TOO_LONG)?;
-    Ok(WorkflowKey { namespace: namespace.id.clone(), workflow: WorkflowId::from(workflow_id) })
+    let key = WorkflowKey { namespace: namespace.id.clone(), workflow: WorkflowId::from(workflow_id) };
+    trace::workflow(&key);
+    Ok(key)
 }
 
 /// The execution that a call names: its workflow id, and its run if one is given.
@@ -70,7 +73,9 @@ pub(crate) fn execution(
 ) -> Result<(WorkflowKey, Option<RunId>), Status> {
     let execution = execution.ok_or_else(|| Error::invalid_argument(text::EXECUTION_NOT_SET))?;
     let key = key(node, namespace, &execution.workflow_id)?;
-    Ok((key, run_id(&execution.run_id)?))
+    let run = run_id(&execution.run_id)?;
+    run.iter().for_each(trace::run);
+    Ok((key, run))
 }
 
 /// The run that a call means: of an execution, or of the chain that begins with a run.

@@ -21,7 +21,7 @@ use weft_protocol::{
     },
 };
 
-use super::Frontend;
+use super::{Frontend, trace};
 
 /// As much as SDKs take; requests of the same size come from SDKs that are configured so.
 const MESSAGE_BYTES_MAX: usize = 128 << 20;
@@ -85,7 +85,7 @@ impl Frontend {
 
 fn transport() -> Server {
     Server::builder()
-        .trace_fn(|request| tracing::debug_span!("call", rpc = request.uri().path()))
+        .trace_fn(trace::span)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)

@@ -17,7 +17,7 @@ use weft_protocol::{
 };
 
 use super::{
-    context, errors,
+    context, errors, trace,
     validate::ids,
     wire::{
         self,
@@ -83,9 +83,13 @@ fn read(
 }
 
 async fn begin(node: &Node, namespace: &Arc<Namespace>, key: &WorkflowKey, ask: Ask) -> Result<Started, Status> {
+    trace::workflow(key);
     let answer = node.shard(key).ask(key.clone(), Arc::clone(namespace), ask).await;
     match answer.map_err(|failure| errors::of_failure(failure, key))? {
-        Answer::Started(started) => Ok(started),
+        Answer::Started(started) => {
+            trace::run(&started.run);
+            Ok(started)
+        }
         _ => Err(Error::internal("a start was answered with something else").into()),
     }
 }

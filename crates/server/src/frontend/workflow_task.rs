@@ -27,6 +27,7 @@ use weft_shard::{Delivered, Events};
 use super::{
     activity_task, context, errors, history,
     poll::{self, Taken},
+    trace,
     validate::tokens,
     wire,
 };
@@ -56,7 +57,10 @@ pub(crate) async fn poll(
         Taken::Task(undelivered) => {
             let answer = match undelivered.task() {
                 Some(task) => match &task.delivered {
-                    Delivered::Workflow(started) => workflow_task(node, &namespace, &task.key, started).await?,
+                    Delivered::Workflow(started) => {
+                        trace::task(&task.key, &started.token.run);
+                        workflow_task(node, &namespace, &task.key, started).await?
+                    }
                     // A workflow queue holds workflow tasks only.
                     Delivered::Activity(_) => PollWorkflowTaskQueueResponse::default(),
                 },
@@ -134,6 +138,7 @@ async fn read_first(node: &Node, key: &WorkflowKey, whole: HistoryPage) -> Resul
 async fn query_task(node: &Node, task: QueryTask) -> Result<PollWorkflowTaskQueueResponse, Status> {
     let direct = &task.direct;
     let key = &task.key;
+    trace::task(key, &direct.run);
     let page = if task.sticky {
         FirstPage { events: Vec::new(), next: Vec::new() }
     } else {

@@ -1,15 +1,10 @@
 //! The visibility index behind the shards' feed, and lists that read their own writes.
 //!
-//! Invariant: a list waits until the index has what was committed when the call came. An entry that the index has
-//! already is not fed again after a restart, so the index never shows an older state than it did.
+//! Invariant: a list waits until the index has what was committed when the call came, and is refused while a group's
+//! part of the index has a hole ([`super::mend`] closes it). An entry that the index has already is not fed again after
+//! a restart, so the index never shows an older state than it did.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use weft_engine::{VisibilityChange, WorkflowKey};
 use weft_protocol::api::{common::WorkflowExecution, enums::IndexedValueType, workflow::WorkflowExecutionInfo};
@@ -22,23 +17,12 @@ pub(crate) struct ToIndex {
     visibility: Visibility,
     /// What the index had of each group when the node started.
     had: BTreeMap<u32, u64>,
-    /// Groups of which something was not taken: they are read again from the store.
-    torn: Mutex<BTreeMap<u32, u64>>,
-    any_torn: AtomicBool,
 }
 
 impl ToIndex {
     pub(crate) fn new(visibility: Visibility, groups: impl Iterator<Item = u32>) -> Self {
         let had = groups.map(|group| (group, visibility.indexed(group))).collect();
-        Self { visibility, had, torn: Mutex::default(), any_torn: AtomicBool::new(false) }
-    }
-
-    /// The groups that must be read again from the store, with the index up to which they were applied.
-    pub(crate) fn torn(&self) -> BTreeMap<u32, u64> {
-        if !self.any_torn.load(Ordering::Relaxed) {
-            return BTreeMap::new();
-        }
-        self.torn.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        Self { visibility, had }
     }
 }
 
@@ -47,17 +31,16 @@ impl Feed for ToIndex {
         if self.had.get(&group).is_some_and(|had| index <= *had) {
             return;
         }
-        let changes = changes.iter().filter_map(|bytes| match weft_rows::visibility::decode(bytes) {
-            Ok((key, change)) => Some(indexed(&key, change)),
-            Err(error) => {
-                tracing::error!(group, index, %error, "a visibility change cannot be read: the list lacks it");
-                None
+        let read = |bytes: &Vec<u8>| weft_rows::visibility::decode(bytes).map(|(key, change)| indexed(&key, change));
+        let fed = match changes.iter().map(read).collect::<Result<_, _>>() {
+            Ok(changes) => self.visibility.feed(group, index, changes).map_err(|error| error.to_string()),
+            Err(corrupt) => {
+                self.visibility.tear(group);
+                Err(corrupt.to_string())
             }
-        });
-        if let Err(error) = self.visibility.feed(group, index, changes.collect()) {
-            tracing::error!(group, index, %error, "the visibility index takes nothing: it will be built again");
-            self.torn.lock().unwrap_or_else(PoisonError::into_inner).insert(group, index);
-            self.any_torn.store(true, Ordering::Relaxed);
+        };
+        if let Err(error) = fed {
+            tracing::error!(group, index, %error, "lists lack what this entry changed: they will be built again");
         }
     }
 }
@@ -124,7 +107,6 @@ pub struct Lists {
     pub(crate) visibility: Visibility,
     pub(crate) raft: weft_raft::Node,
     pub(crate) pool: weft_env::Pool,
-    pub(crate) feed: Arc<ToIndex>,
 }
 
 /// Why a list cannot be given now.
@@ -176,7 +158,7 @@ impl Lists {
 
     /// Waits until the index has what was committed when the call came.
     async fn caught_up(&self) -> Result<(), ListError> {
-        if !self.feed.torn().is_empty() {
+        if !self.visibility.is_whole() {
             return Err(ListError::Rebuilding);
         }
         let reads = self.raft.groups().map(|(id, group)| {

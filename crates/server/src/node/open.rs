@@ -3,13 +3,7 @@
 //! Invariant (rule 4): nothing reads a shard before its log is replayed; the node is given out only when every shard
 //! that it leads takes calls. With one voter per shard that is all of them.
 
-use std::{
-    collections::BTreeMap,
-    convert::Infallible,
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, convert::Infallible, io, path::PathBuf, sync::Arc};
 
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -24,10 +18,10 @@ use weft_rows::{
     namespace::{NamespaceRow, NamespaceState},
     ranges, table,
 };
-use weft_shard::{Config, Metadata, MetadataConfig, Replica, Shard, ShardId, listing, stored_row};
+use weft_shard::{Config, Metadata, MetadataConfig, Replica, Shard, ShardId};
 use weft_store::{
     datadir::{self, DataDir},
-    state::{FjallOptions, FjallStore, MemoryStore, StateStore, StoreError, Table},
+    state::{self, StateStore, StoreError, Table},
     wal::{self, Wal},
 };
 use weft_visibility::{Index, Visibility};
@@ -37,6 +31,7 @@ use super::{
     checkpoint::Checkpointer,
     dispatch::{FromShards, ToPollers},
     lists::{Lists, ToIndex},
+    mend::{self, Mender},
 };
 
 /// The metadata group; shards follow.
@@ -90,6 +85,15 @@ pub enum OpenError {
     Metadata(String),
 }
 
+impl From<mend::Error> for OpenError {
+    fn from(error: mend::Error) -> Self {
+        match error {
+            mend::Error::Store(error) => Self::Machine(error),
+            mend::Error::Index(error) => Self::Index(error),
+        }
+    }
+}
+
 /// The disk side of a node.
 struct Ground {
     disk: Arc<dyn Disk>,
@@ -124,7 +128,7 @@ impl Node {
             tracing::warn!(file = %torn.file.display(), offset = torn.offset, "cut a torn last frame off the log");
         }
         let visibility = Visibility::new(ground.index, threads.index.clone())?;
-        mend_index(&visibility, &wal, &ground.store, options.shards).await?;
+        mend::before_replay(&visibility, &ground.store, options.shards).await?;
         let groups = METADATA_GROUP..=u32::from(options.shards);
         let feed = Arc::new(ToIndex::new(visibility.clone(), groups.clone()));
         let mut replicas = Vec::new();
@@ -136,7 +140,7 @@ impl Node {
         let metadata = start_metadata(&options, &raft, &replicas, &ground.store, &threads.readers)?;
         metadata.confirmed().await.map_err(|error| OpenError::Metadata(error.to_string()))?;
         seed_namespaces(&options, &world, &metadata).await?;
-        let lists = Lists { visibility, raft: raft.clone(), pool: threads.readers.clone(), feed };
+        let lists = Lists { visibility, raft: raft.clone(), pool: threads.readers.clone() };
         let base = Base { options, world, threads, wal, store: ground.store, raft, metadata, lists, replicas };
         Ok(base.assemble(ground.directory).await)
     }
@@ -180,6 +184,7 @@ impl Base {
             pool: self.threads.readers,
             stopping,
             stop,
+            mender: Mender::new(self.replicas.clone()),
             checkpointer: Checkpointer::new(self.replicas),
             cluster: directory.as_ref().map_or_else(Uuid::nil, |directory| directory.identity().cluster),
             directory,
@@ -246,7 +251,7 @@ impl Ground {
             Place::Memory => {
                 let store = match &world.store {
                     Some(store) => Arc::clone(store),
-                    None => Arc::new(MemoryStore::new(&tables())?),
+                    None => state::in_memory(&tables())?,
                 };
                 let disk = world.disk.clone().unwrap_or_else(|| Arc::new(SimDisk::new(0)));
                 Ok(Self {
@@ -260,7 +265,7 @@ impl Ground {
             }
             Place::Directory(path) => {
                 let directory = DataDir::open(path, &options.founding(world.ids.uuid()))?;
-                let store = open_backend(options, &directory.state())?;
+                let store = state::open(options.backend, &directory.state(), &tables(), options.store_cache_bytes)?;
                 let index = Index::open(&directory.visibility())?;
                 let disk = world.disk.clone().unwrap_or_else(|| Arc::new(RealDisk));
                 let shards = directory.identity().shards;
@@ -272,40 +277,6 @@ impl Ground {
 
 fn tables() -> Vec<Table> {
     table::TABLES.iter().map(|(id, name)| Table { id: *id, name }).collect()
-}
-
-fn open_backend(options: &Options, path: &Path) -> Result<Arc<dyn StateStore>, StoreError> {
-    match options.backend {
-        super::Backend::Fjall => {
-            let fjall = FjallOptions { cache_bytes: options.store_cache_bytes, ..FjallOptions::default() };
-            Ok(Arc::new(FjallStore::open(path, &tables(), fjall)?))
-        }
-        #[cfg(feature = "sled")]
-        super::Backend::Sled => {
-            Ok(Arc::new(weft_store::state::SledStore::open(path, &tables(), options.store_cache_bytes)?))
-        }
-    }
-}
-
-/// Builds again what the index lacks and the log no longer has.
-async fn mend_index(
-    visibility: &Visibility,
-    wal: &Wal,
-    store: &Arc<dyn StateStore>,
-    shards: u16,
-) -> Result<(), OpenError> {
-    for (group, slots) in (METADATA_GROUP + 1..).zip(ranges(shards)) {
-        let purged = wal.group(GroupId(group)).state().purged.map_or(0, |(index, _)| index);
-        if visibility.indexed(group) >= purged {
-            continue;
-        }
-        let applied = stored_row(store.as_ref(), group)?.index;
-        tracing::warn!(group, applied, "the visibility index lacks what the log no longer has: building it again");
-        let runs = listing(Arc::clone(store), slots);
-        let records = runs.map(|(key, info)| super::lists::record(key.namespace.as_str().to_owned(), info));
-        visibility.rebuild_group(group, applied, records).await.map_err(|error| OpenError::Index(error.to_string()))?;
-    }
-    Ok(())
 }
 
 async fn start_groups(
@@ -376,7 +347,7 @@ async fn seed_namespaces(options: &Options, world: &World, metadata: &Metadata) 
     change.map_err(|error| OpenError::Metadata(error.to_string()))
 }
 
-/// What a node does by itself: indexes lists, makes checkpoints. Ends with the node.
+/// What a node does by itself: indexes lists, mends their index, makes checkpoints. Ends with the node.
 async fn housekeeping(node: std::sync::Weak<NodeInner>) {
     loop {
         let Some(inner) = node.upgrade() else { return };
@@ -384,6 +355,7 @@ async fn housekeeping(node: std::sync::Weak<NodeInner>) {
             return;
         }
         inner.lists.visibility.tick();
+        inner.mender.run_if_due(&inner).await;
         inner.checkpointer.run_if_due(&inner).await;
         let (clock, interval) = (Arc::clone(&inner.clock), inner.options.index_interval);
         drop(inner);

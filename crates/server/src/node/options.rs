@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use uuid::Uuid;
 use weft_engine::Settings;
 use weft_store::{
-    datadir::{self, Founding},
+    datadir::{Backend, Founding},
     wal,
 };
 
@@ -15,14 +15,6 @@ pub enum Place {
     Directory(PathBuf),
     /// Lost at exit.
     Memory,
-}
-
-/// What keeps the applied state of a data directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
-    Fjall,
-    #[cfg(feature = "sled")]
-    Sled,
 }
 
 /// A namespace that is registered at the first start.
@@ -38,6 +30,7 @@ pub struct NamespaceSeed {
 #[derive(Clone, Debug)]
 pub struct Options {
     pub place: Place,
+    /// What keeps the applied state of a data directory.
     pub backend: Backend,
     /// This node's id within its cluster.
     pub node: u32,
@@ -75,12 +68,7 @@ pub struct Options {
 impl Options {
     /// What a fresh data directory is made with.
     pub(crate) fn founding(&self, cluster: Uuid) -> Founding {
-        let backend = match self.backend {
-            Backend::Fjall => datadir::Backend::Fjall,
-            #[cfg(feature = "sled")]
-            Backend::Sled => datadir::Backend::Sled,
-        };
-        Founding { cluster, node: self.node, shards: self.shards, backend }
+        Founding { cluster, node: self.node, shards: self.shards, backend: self.backend }
     }
 
     /// The defaults for one node with its data in `place`.

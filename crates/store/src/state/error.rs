@@ -26,6 +26,10 @@ pub enum StoreError {
     #[error("the applied state takes no more writes: {cause}")]
     Faulted { cause: String },
 
+    /// Another build of the program has it.
+    #[error("this build has no backend {backend}: it is behind the cargo feature of that name")]
+    NotBuilt { backend: &'static str },
+
     /// A bug of the caller. Nothing was written.
     #[error("misuse of the applied state: {what}")]
     Misuse { what: String },

@@ -27,15 +27,15 @@ const MIB: u64 = 1024 * 1024;
 
 /// How much memory and disk fjall may use for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FjallOptions {
+pub(super) struct FjallOptions {
     /// Cache for blocks read from disk, for all tables together.
-    pub cache_bytes: u64,
+    pub(super) cache_bytes: u64,
     /// A table's newest rows are kept in memory up to this size.
-    pub memtable_bytes: u64,
+    pub(super) memtable_bytes: u64,
     /// When sealed journals exceed this, tables that hold them back are written out. At least 64 MiB.
-    pub journal_bytes: u64,
+    pub(super) journal_bytes: u64,
     /// Threads for writing out and compaction.
-    pub threads: usize,
+    pub(super) threads: usize,
 }
 
 impl Default for FjallOptions {
@@ -45,7 +45,7 @@ impl Default for FjallOptions {
 }
 
 /// The applied state in fjall.
-pub struct FjallStore {
+pub(super) struct FjallStore {
     keyspaces: Arc<Keyspaces>,
     database: Database,
     counters: Counters,
@@ -64,7 +64,7 @@ struct Keyspaces {
 
 impl FjallStore {
     /// Opens or creates the store in `dir`.
-    pub fn open(dir: &Path, tables: &[Table], options: FjallOptions) -> Result<Self, StoreError> {
+    pub(super) fn open(dir: &Path, tables: &[Table], options: FjallOptions) -> Result<Self, StoreError> {
         let keyspaces = Keyspaces::new(tables, options.memtable_bytes)?;
         let database = Database::builder(dir)
             .cache_size(options.cache_bytes)
@@ -92,6 +92,7 @@ impl FjallStore {
             StoreError::Corrupt { .. }
             | StoreError::Locked
             | StoreError::Faulted { .. }
+            | StoreError::NotBuilt { .. }
             | StoreError::Misuse { .. } => error.to_string(),
         });
         error

@@ -15,7 +15,7 @@ use super::overlay::{Base, CheckedView, Rows, Versioned};
 use super::{KeyRange, Order, Row, StateStore, StateView, StoreError, StoreStats, Table, Tables, WriteBatch};
 
 /// The applied state in sled.
-pub struct SledStore {
+pub(super) struct SledStore {
     tree: Arc<Versioned<Tree>>,
     tables: Tables,
     counters: Counters,
@@ -25,7 +25,7 @@ struct Tree(Db);
 
 impl SledStore {
     /// Opens or creates the store in `dir`, with a cache of roughly `cache_bytes`.
-    pub fn open(dir: &Path, tables: &[Table], cache_bytes: u64) -> Result<Self, StoreError> {
+    pub(super) fn open(dir: &Path, tables: &[Table], cache_bytes: u64) -> Result<Self, StoreError> {
         let tables = Tables::new(tables)?;
         let config = sled::Config::new().path(dir).cache_capacity(cache_bytes).flush_every_ms(None);
         let database = config.open().map_err(from_sled)?;

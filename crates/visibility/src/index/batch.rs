@@ -56,6 +56,17 @@ impl Batch {
         }
     }
 
+    /// Drops what came of a group, and how far it came.
+    pub(crate) fn forget(&mut self, group: u32) {
+        self.positions.remove(&group);
+        self.places.clear();
+        for gathered in std::mem::take(&mut self.changes) {
+            if gathered.group != group {
+                self.gather(gathered);
+            }
+        }
+    }
+
     pub(super) fn changes(&self) -> &[Gathered] {
         &self.changes
     }

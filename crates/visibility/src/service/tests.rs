@@ -1,5 +1,6 @@
 //! Feeding and waiting: what was fed is seen by who waits for it, in both kinds of lanes.
 
+use std::convert::Infallible;
 use std::task::Wake;
 
 use super::*;
@@ -25,6 +26,15 @@ fn change(run: &str) -> Change {
         memo: Vec::new(),
         search_attributes: Vec::new(),
     }))
+}
+
+/// All that a group has, as of a position.
+fn whole(position: u64, runs: &[&str]) -> Result<(u64, Vec<Record>), Infallible> {
+    let record = |run: &&str| match change(run) {
+        Change::Upsert(record) => *record,
+        Change::Remove { .. } => unreachable!("runs are put"),
+    };
+    Ok((position, runs.iter().map(record).collect()))
 }
 
 fn visibility(lane: Lane) -> Visibility {
@@ -133,22 +143,91 @@ fn a_commit_that_fails_is_tried_again_and_loses_nothing() {
     assert_eq!(total(&visibility), 2);
 }
 
-#[test]
-fn a_writer_that_cannot_go_on_is_told_to_who_feeds_when_there_is_no_room() {
+/// A group of whose changes one found no room.
+fn torn() -> Visibility {
     let visibility = visibility(Lane::inline());
-    let sql = "CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(FAIL, 'disk full'); END";
-    visibility.shared.index.lock().execute_for_tests(sql);
+    fill(&visibility);
     let changes = (0..GATHERED_CHANGES_MAX).map(|i| change(&format!("run-{i}"))).collect();
     visibility.feed(1, 1, changes).expect("fed");
     assert!(visibility.feed(1, 2, vec![change("one more")]).is_err());
+    visibility
+}
+
+fn fill(visibility: &Visibility) {
+    let sql = "CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(FAIL, 'disk full'); END";
+    visibility.shared.index.lock().execute_for_tests(sql);
+}
+
+fn make_room(visibility: &Visibility) {
+    visibility.shared.index.lock().execute_for_tests("DROP TRIGGER full");
+}
+
+#[test]
+fn a_torn_group_takes_nothing_so_that_its_position_stays_before_the_hole() {
+    let visibility = torn();
+    assert_eq!(visibility.torn(), BTreeSet::from([1]));
+    assert!(!visibility.is_whole());
+    make_room(&visibility);
+    visibility.tick();
+    visibility.feed(1, 3, vec![change("later")]).expect("dropped");
+    visibility.feed(2, 8, vec![change("of another group")]).expect("fed");
+    visibility.tick();
+    assert_eq!((visibility.indexed(1), visibility.indexed(2)), (1, 8));
+    assert_eq!(total(&visibility), GATHERED_CHANGES_MAX as u64 + 1);
+}
+
+#[test]
+fn a_torn_group_is_built_again_while_it_goes_on() {
+    let visibility = torn();
+    make_room(&visibility);
+    let feeding = visibility.clone();
+    let rebuilt = visibility.rebuild_group(1, move || {
+        // The group is at 3 when it is read, and goes on.
+        feeding.feed(1, 3, vec![change("b")]).expect("fed");
+        feeding.feed(1, 4, vec![change("c")]).expect("fed");
+        assert!(!feeding.is_whole());
+        whole(3, &["a", "b"])
+    });
+    wait(rebuilt).expect("rebuilt");
+    assert!(visibility.is_whole());
+    wait(visibility.wait_indexed([(1, 4)])).expect("indexed");
+    assert_eq!(total(&visibility), 3);
+}
+
+#[test]
+fn a_group_that_is_not_built_again_to_its_end_stays_torn_and_before_the_hole() {
+    let visibility = torn();
+    make_room(&visibility);
+    let feeding = visibility.clone();
+    let failed = visibility.rebuild_group(1, move || {
+        feeding.feed(1, 4, vec![change("c")]).expect("fed");
+        Err::<(u64, Vec<Record>), _>("the store cannot be read")
+    });
+    assert!(matches!(wait(failed), Err(Rebuild::Source(_))));
+    let feeding = visibility.clone();
+    let failed = visibility.rebuild_group(1, move || -> Result<(u64, Vec<Record>), Infallible> {
+        feeding.feed(1, 5, vec![change("d")]).expect("fed");
+        panic!("reading panics")
+    });
+    assert!(matches!(wait(failed), Err(Rebuild::Index(_))));
+    fill(&visibility);
+    let feeding = visibility.clone();
+    let failed = visibility.rebuild_group(1, move || {
+        feeding.feed(1, 6, vec![change("e")]).expect("fed");
+        whole(6, &["a"])
+    });
+    assert!(matches!(wait(failed), Err(Rebuild::Index(_))));
+    make_room(&visibility);
+    visibility.tick();
+    assert_eq!(visibility.torn(), BTreeSet::from([1]));
+    assert_eq!(visibility.indexed(1), 0);
 }
 
 #[test]
 fn a_group_is_rebuilt_behind_what_was_fed_before() {
     let visibility = visibility(Lane::inline());
     visibility.feed(1, 5, vec![change("old")]).expect("fed");
-    let Change::Upsert(record) = change("new") else { panic!("an upsert") };
-    wait(visibility.rebuild_group(1, 7, vec![*record])).expect("rebuilt");
+    wait(visibility.rebuild_group(1, || whole(7, &["new"]))).expect("rebuilt");
     assert_eq!(visibility.indexed(1), 7);
     let query = crate::parse("WorkflowId = 'old'", &Schema::default()).expect("a query");
     assert_eq!(visibility.count("ns", &query).expect("a count").total, 0);

@@ -32,12 +32,29 @@ pub(super) struct State {
 
 #[derive(Default)]
 pub(super) struct Faults {
-    pub(super) power_cut: Option<u64>,
+    pub(super) power: Power,
     pub(super) failing_sync: Option<u64>,
     pub(super) skipped_sync: Option<u64>,
     pub(super) skipped_dir_sync: Option<u64>,
     pub(super) has_skipped: bool,
     pub(super) failing_reads: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Power {
+    #[default]
+    On,
+    /// After so many more changes and syncs, in the middle of the next one.
+    GoesDuring(u64),
+    Out,
+}
+
+/// Whether a change or sync comes to its end.
+#[derive(Clone, Copy)]
+enum Course {
+    Whole,
+    /// The power goes meanwhile: what it changes is left to the crash, and its caller hears that it failed.
+    CutShort,
 }
 
 #[derive(Clone, Default)]
@@ -70,6 +87,9 @@ enum Mercy {
 enum Sync {
     Real,
     Lie,
+    Failed,
+    /// The power goes meanwhile.
+    CutShort,
 }
 
 impl State {
@@ -137,9 +157,9 @@ impl State {
     }
 
     pub(super) fn create_dir_all(&mut self, dir: &Path) -> io::Result<()> {
-        self.power()?;
+        let course = self.power()?;
         self.dirs.extend(dir.ancestors().map(Path::to_path_buf));
-        Ok(())
+        course.outcome(())
     }
 
     pub(super) fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -153,12 +173,12 @@ impl State {
             (OpenMode::Create, Some(_)) => Err(io::ErrorKind::AlreadyExists.into()),
             (OpenMode::Create, None) => {
                 self.dir(path.parent().unwrap_or(Path::new("")))?;
-                self.power()?;
+                let course = self.power()?;
                 let file = FileId(self.next_id);
                 self.next_id += 1;
                 self.files.insert(file, Contents::default());
                 self.change_names(NameChange::Create { path: path.to_owned(), file });
-                Ok((file, self.life))
+                course.outcome((file, self.life))
             }
             (OpenMode::Read | OpenMode::Write, Some(id)) => Ok((*id, self.life)),
             (OpenMode::Read | OpenMode::Write, None) => Err(io::ErrorKind::NotFound.into()),
@@ -166,21 +186,21 @@ impl State {
     }
 
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        self.power()?;
+        let course = self.power()?;
         if !self.names.contains_key(from) {
             return Err(io::ErrorKind::NotFound.into());
         }
         self.change_names(NameChange::Rename { from: from.to_owned(), to: to.to_owned() });
-        Ok(())
+        course.outcome(())
     }
 
     pub(super) fn remove(&mut self, path: &Path) -> io::Result<()> {
-        self.power()?;
+        let course = self.power()?;
         if !self.names.contains_key(path) {
             return Err(io::ErrorKind::NotFound.into());
         }
         self.change_names(NameChange::Remove { path: path.to_owned() });
-        Ok(())
+        course.outcome(())
     }
 
     pub(super) fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
@@ -189,6 +209,8 @@ impl State {
         let is_skipped = counted_down(&mut self.faults.skipped_dir_sync);
         self.faults.has_skipped |= is_skipped;
         match self.begin_sync()? {
+            Sync::CutShort => return Err(no_power()),
+            Sync::Failed => return Err(failed_sync()),
             Sync::Lie => {}
             Sync::Real if is_skipped => {}
             Sync::Real => {
@@ -222,13 +244,13 @@ impl State {
     }
 
     pub(super) fn write(&mut self, id: FileId, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.power()?;
+        let course = self.power()?;
         let offset = usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
         let change = Change::Write { offset, bytes: bytes.to_vec() };
         self.apply(id, change)?;
         self.counts.writes += 1;
         self.counts.bytes_written += bytes.len() as u64;
-        Ok(())
+        course.outcome(())
     }
 
     pub(super) fn len(&mut self, id: FileId) -> io::Result<u64> {
@@ -236,25 +258,27 @@ impl State {
     }
 
     pub(super) fn set_len(&mut self, id: FileId, len: u64) -> io::Result<()> {
-        self.power()?;
+        let course = self.power()?;
         let len = usize::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        self.apply(id, Change::SetLen(len))
+        self.apply(id, Change::SetLen(len))?;
+        course.outcome(())
     }
 
     pub(super) fn sync(&mut self, id: FileId) -> io::Result<()> {
         self.counts.file_syncs += 1;
-        match self.begin_sync() {
-            Ok(Sync::Real) => {
+        match self.begin_sync()? {
+            Sync::Real => {
                 let contents = self.contents(id)?;
                 for change in std::mem::take(&mut contents.changes) {
                     change.apply(&mut contents.durable);
                 }
                 Ok(())
             }
-            Ok(Sync::Lie) => Ok(()),
-            Err(error) => {
+            Sync::Lie => Ok(()),
+            Sync::CutShort => Err(no_power()),
+            Sync::Failed => {
                 self.contents(id)?.changes.clear();
-                Err(error)
+                Err(failed_sync())
             }
         }
     }
@@ -271,9 +295,11 @@ impl State {
     }
 
     fn begin_sync(&mut self) -> io::Result<Sync> {
-        self.power()?;
+        if let Course::CutShort = self.power()? {
+            return Ok(Sync::CutShort);
+        }
         if counted_down(&mut self.faults.failing_sync) {
-            return Err(io::Error::other("injected: the sync failed"));
+            return Ok(Sync::Failed);
         }
         if counted_down(&mut self.faults.skipped_sync) {
             self.faults.has_skipped = true;
@@ -282,14 +308,19 @@ impl State {
         Ok(Sync::Real)
     }
 
-    fn power(&mut self) -> io::Result<()> {
-        match &mut self.faults.power_cut {
-            Some(0) => Err(io::Error::other("injected: the power is cut")),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
+    /// Whether there is power for one more change or sync, and until its end.
+    fn power(&mut self) -> io::Result<Course> {
+        match self.faults.power {
+            Power::On => Ok(Course::Whole),
+            Power::GoesDuring(0) => {
+                self.faults.power = Power::Out;
+                Ok(Course::CutShort)
             }
-            None => Ok(()),
+            Power::GoesDuring(left) => {
+                self.faults.power = Power::GoesDuring(left - 1);
+                Ok(Course::Whole)
+            }
+            Power::Out => Err(no_power()),
         }
     }
 
@@ -304,6 +335,24 @@ impl State {
 
     fn contents(&mut self, id: FileId) -> io::Result<&mut Contents> {
         self.files.get_mut(&id).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+fn no_power() -> io::Error {
+    io::Error::other("injected: the power is cut")
+}
+
+fn failed_sync() -> io::Error {
+    io::Error::other("injected: the sync failed")
+}
+
+impl Course {
+    /// What the caller hears of a change that was made as far as it could be.
+    fn outcome<T>(self, done: T) -> io::Result<T> {
+        match self {
+            Self::Whole => Ok(done),
+            Self::CutShort => Err(no_power()),
+        }
     }
 }
 

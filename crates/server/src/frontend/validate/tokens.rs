@@ -7,6 +7,8 @@ use weft_engine::{ActivityToken, Namespace, WorkflowKey, WorkflowTaskToken};
 use weft_protocol::error::{Error, text};
 use weft_rows::token::{QueryToken, Task};
 
+use crate::frontend::trace;
+
 pub(crate) fn workflow(namespace: &Namespace, token: &[u8]) -> Result<(WorkflowKey, WorkflowTaskToken), Error> {
     match read(namespace, token)? {
         Task::Workflow(key, task) => Ok((key, task)),
@@ -33,10 +35,15 @@ fn read(namespace: &Namespace, token: &[u8]) -> Result<Task, Error> {
         return Err(Error::invalid_argument(text::TASK_TOKEN_NOT_SET));
     }
     let task = Task::decode(token).map_err(|_| unreadable())?;
-    let (Task::Workflow(key, _) | Task::Activity(key, _) | Task::Query(key, _)) = &task;
+    let (key, run) = match &task {
+        Task::Workflow(key, WorkflowTaskToken { run, .. })
+        | Task::Activity(key, ActivityToken { run, .. })
+        | Task::Query(key, QueryToken { run, .. }) => (key, run),
+    };
     if key.namespace != namespace.id {
         return Err(Error::invalid_argument(text::TASK_TOKEN_OF_ANOTHER_NAMESPACE));
     }
+    trace::task(key, run);
     Ok(task)
 }
 

@@ -119,7 +119,7 @@ impl Run {
             Step::Restart => Ok(()),
             Step::CutPower(nth) | Step::Stop(nth) => {
                 self.keeps_cache = matches!(step, Step::Stop(_));
-                self.disk.cut_power_before(*nth);
+                self.disk.cut_power_during(*nth);
                 Ok(())
             }
         }
@@ -454,7 +454,7 @@ fn fill_and_cut(seed: u64, power: u64, skipped_dir_sync: Option<u64>) -> (SimDis
     if let Some(nth) = skipped_dir_sync {
         disk.skip_dir_sync(nth);
     }
-    disk.cut_power_before(power);
+    disk.cut_power_during(power);
     let acknowledged = Arc::new(Mutex::new(0));
     let inside = (disk.clone(), lane.clone(), acknowledged.clone());
     // On the lane, so that the first frames are written before the first spare is made.
@@ -491,7 +491,7 @@ fn loses_what_it_believed(seed: u64, skipped_sync: Option<u64>) -> bool {
     let disk = SimDisk::new(seed);
     let wal = open(&disk);
     now(|done| wal.group(G1).save_vote(mark(1), done));
-    disk.cut_power_before(1);
+    disk.cut_power_during(1);
     wal.group(G1).save_vote(mark(2), Box::new(|_| ()));
     disk.kill();
     if let Some(nth) = skipped_sync {

@@ -1,0 +1,106 @@
+//! Reads any row as those who load it do: for fuzzing, and nothing else (feature `testing`).
+//!
+//! Invariant that it asserts: there is one way to write each key, so a key that was read gives the same bytes again.
+
+use weft_engine::{EventId, RequestId, RunId, TimerId, WorkflowKey};
+
+use crate::{
+    Corrupt, applied, garbage, history,
+    key::{Reader, Scope},
+    load, namespace,
+    table::{self, activity, buffered, current, execution, request_id, task, timer, wake},
+    value,
+};
+
+/// Reads the key of a row of this table.
+///
+/// # Errors
+/// When nobody wrote such a key, or there is no such table.
+///
+/// # Panics
+/// When the key that was read is written in another way.
+pub fn key(table: u8, key: &[u8]) -> Result<(), Corrupt> {
+    let again = match table {
+        table::EXECUTION => {
+            let (workflow, run) = load::decode_execution_key(key)?;
+            execution::key(&Scope::of(&workflow), &run)
+        }
+        table::CURRENT => {
+            let mut reader = Reader::new(table, key);
+            let workflow = workflow(&mut reader)?;
+            reader.end()?;
+            current::key(&Scope::of(&workflow))
+        }
+        table::WAKE => {
+            let wake::Wake { at, key: workflow, run } = wake::decode_key(key)?;
+            wake::key(&workflow, &run, at)
+        }
+        table::TASK => {
+            let (workflow, row) = task::decode(key, &value::MARK)?;
+            task::key(&Scope::of(&workflow), &row)
+        }
+        table::GARBAGE => {
+            let (workflow, branch) = garbage::decode_key(key)?;
+            garbage::key(&workflow, &branch)
+        }
+        table::ACTIVITY | table::TIMER | table::BUFFERED | table::REQUEST_ID | table::HISTORY => of_run(table, key)?,
+        // Nobody reads these keys: they are made from what is asked for.
+        table::APPLIED | table::NAMESPACE => return Ok(()),
+        _ => return Err(Corrupt::row(table, "no such table")),
+    };
+    assert_eq!(again, key, "{}: a key is written in two ways", table::name(table));
+    Ok(())
+}
+
+/// A key under the prefix of its run, read as a loader of the run does.
+fn of_run(table: u8, key: &[u8]) -> Result<alloc::vec::Vec<u8>, Corrupt> {
+    let mut reader = Reader::new(table, key);
+    let workflow = workflow(&mut reader)?;
+    let run: RunId = reader.run()?;
+    let scope = Scope::of(&workflow);
+    let prefix = scope.run(&run);
+    Ok(match table {
+        table::ACTIVITY => {
+            let scheduled: EventId = activity::decode_key(&prefix, key)?;
+            activity::key(&scope, &run, scheduled)
+        }
+        table::TIMER => {
+            let timer: TimerId = timer::decode_key(&prefix, key)?;
+            timer::key(&scope, &run, &timer)
+        }
+        table::BUFFERED => buffered::key(&scope, &run, buffered::decode_key(&prefix, key)?),
+        table::REQUEST_ID => {
+            let request: RequestId = request_id::decode_key(&prefix, key)?;
+            request_id::key(&scope, &run, &request)
+        }
+        _ => {
+            let first = reader.event()?;
+            reader.end()?;
+            history::key(&workflow, &run, first)
+        }
+    })
+}
+
+fn workflow(reader: &mut Reader<'_>) -> Result<WorkflowKey, Corrupt> {
+    let (slot, namespace, workflow) = (reader.slot()?, reader.namespace()?, reader.workflow_id()?);
+    reader.placed(slot, namespace, workflow)
+}
+
+/// Reads the value of a row of this table.
+///
+/// # Errors
+/// When nobody wrote such a value, or there is no such table.
+pub fn value(table: u8, value: &[u8]) -> Result<(), Corrupt> {
+    match table {
+        table::EXECUTION => execution::Decoded::of(value).map(drop),
+        table::CURRENT => current::decode(value).map(drop),
+        table::ACTIVITY => activity::decode(EventId(5), value).map(drop),
+        table::TIMER => timer::decode(value).map(drop),
+        table::BUFFERED => buffered::decode(value).map(drop),
+        table::REQUEST_ID | table::TASK | table::WAKE | table::GARBAGE => value::check_mark(table, value),
+        table::HISTORY => history::decode_batch(value).map(drop),
+        table::APPLIED => applied::AppliedRow::decode(value).map(drop),
+        table::NAMESPACE => namespace::decode(value).map(drop),
+        _ => Err(Corrupt::row(table, "no such table")),
+    }
+}
