@@ -100,13 +100,23 @@ pub(crate) fn sim(seeds: &str) -> Step {
 }
 
 pub(crate) fn conformance() -> Vec<Step> {
-    let server = target_dir().join("debug/weft-server");
-    let script = OsString::from("tests/conformance/run.py");
-    let args = vec![script, "--server-bin".into(), server.into()];
     vec![
         Step::cargo("the server for conformance", &["build", "-p", "weft-server", "--bin", "weft-server"]),
-        Step::program("conformance: Python SDK", "python3", args).needs("python3", "install Python 3.11 or newer"),
+        conformance_suite("conformance: Python SDK", &[]),
     ]
+}
+
+/// Kills the server under load far more often than `conformance` does.
+fn crash_load(kills: &str) -> Step {
+    conformance_suite("kill after kill under load", &["-k", "crash_load"]).env("WEFT_CRASH_KILLS", kills)
+}
+
+fn conformance_suite(name: &'static str, rest: &[&str]) -> Step {
+    let server = target_dir().join("debug/weft-server");
+    let script = OsString::from("tests/conformance/run.py");
+    let mut args = vec![script, "--server-bin".into(), server.into()];
+    args.extend(rest.iter().map(OsString::from));
+    Step::program(name, "python3", args).needs("python3", "install Python 3.11 or newer")
 }
 
 pub(crate) fn bench(rest: &[String]) -> Vec<Step> {
@@ -127,5 +137,8 @@ pub(crate) fn test(long: bool) -> Vec<Step> {
         steps.push(sim("20000").env("WEFT_TIER", "long"));
     }
     steps.extend(conformance());
+    if long {
+        steps.push(crash_load("300"));
+    }
     steps
 }
