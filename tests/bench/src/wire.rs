@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use tonic::transport::{Channel, Endpoint};
+use tonic::{
+    Request,
+    transport::{Channel, Endpoint},
+};
 use weft_protocol::{
     api::{
         command::{
@@ -20,6 +23,7 @@ use weft_protocol::{
 
 pub const NAMESPACE: &str = "default";
 pub const IDENTITY: &str = "bench";
+const POLL_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub type Service = WorkflowServiceClient<Channel>;
 
@@ -31,6 +35,13 @@ pub async fn connect(address: &str) -> anyhow::Result<Service> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true);
     let channel = endpoint.connect().await.with_context(|| format!("nothing listens at {address}"))?;
     Ok(Service::new(channel))
+}
+
+/// A long poll: its deadline says how long it waits.
+pub fn poll<T>(request: T) -> Request<T> {
+    let mut request = Request::new(request);
+    request.set_timeout(POLL_TIMEOUT);
+    request
 }
 
 #[must_use]

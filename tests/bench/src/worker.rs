@@ -6,7 +6,6 @@ use std::{
 };
 
 use tokio::sync::oneshot;
-use tonic::Request;
 use weft_bench::wire::{self, IDENTITY, NAMESPACE, Service, queue};
 use weft_protocol::api::{
     command::Command,
@@ -18,8 +17,6 @@ use weft_protocol::api::{
 };
 
 use crate::load::Shape;
-
-const POLL_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// Who waits for which workflow id.
 #[derive(Clone, Default)]
@@ -43,13 +40,12 @@ impl Waiting {
 /// Polls workflow tasks until it is stopped.
 pub(crate) async fn workflows(mut service: Service, name: String, shape: Shape, waiting: Waiting) {
     loop {
-        let mut poll = Request::new(PollWorkflowTaskQueueRequest {
+        let poll = wire::poll(PollWorkflowTaskQueueRequest {
             namespace: NAMESPACE.to_owned(),
             task_queue: queue(&name),
             identity: IDENTITY.to_owned(),
             ..Default::default()
         });
-        poll.set_timeout(POLL_TIMEOUT);
         let Ok(task) = service.poll_workflow_task_queue(poll).await else { continue };
         let task = task.into_inner();
         if task.task_token.is_empty() {
@@ -83,13 +79,12 @@ fn decide(task: &PollWorkflowTaskQueueResponse, shape: Shape, queue_name: &str) 
 /// Polls activities, which do nothing, until it is stopped.
 pub(crate) async fn activities(mut service: Service, name: String) {
     loop {
-        let mut poll = Request::new(PollActivityTaskQueueRequest {
+        let poll = wire::poll(PollActivityTaskQueueRequest {
             namespace: NAMESPACE.to_owned(),
             task_queue: queue(&name),
             identity: IDENTITY.to_owned(),
             ..Default::default()
         });
-        poll.set_timeout(POLL_TIMEOUT);
         let Ok(task) = service.poll_activity_task_queue(poll).await else { continue };
         let task = task.into_inner();
         if task.task_token.is_empty() {

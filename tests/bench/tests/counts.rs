@@ -24,11 +24,17 @@ use weft_server::{
 
 /// Per workflow. Lower them as the server gets better.
 const ONE_ACTIVITY: Counts =
-    Counts { syncs: 4.0, entries: 4.0, log_bytes: 1.0, store_batches: 1.0, store_rows: 1.0, store_bytes: 1.0 };
-const TEN_SEQUENTIAL_ACTIVITIES: Counts =
-    Counts { syncs: 4.0, entries: 4.0, log_bytes: 1.0, store_batches: 1.0, store_rows: 1.0, store_bytes: 1.0 };
+    Counts { syncs: 4.0, entries: 4.0, log_bytes: 6_144.0, store_batches: 4.0, store_rows: 20.0, store_bytes: 3_000.0 };
+const TEN_SEQUENTIAL_ACTIVITIES: Counts = Counts {
+    syncs: 22.0,
+    entries: 22.0,
+    log_bytes: 34_000.0,
+    store_batches: 22.0,
+    store_rows: 101.0,
+    store_bytes: 16_500.0,
+};
 const TIMER_AND_SIGNAL: Counts =
-    Counts { syncs: 4.0, entries: 4.0, log_bytes: 1.0, store_batches: 1.0, store_rows: 1.0, store_bytes: 1.0 };
+    Counts { syncs: 6.0, entries: 6.0, log_bytes: 7_680.0, store_batches: 6.0, store_rows: 30.0, store_bytes: 3_950.0 };
 
 /// A ceiling that is farther above what was counted is out of date.
 const SLACK: f64 = 0.1;
@@ -194,24 +200,24 @@ impl World {
 
     async fn poll_workflow(&self) -> JoinHandle<PollWorkflowTaskQueueResponse> {
         let mut service = self.service.clone();
-        let request = PollWorkflowTaskQueueRequest {
+        let request = wire::poll(PollWorkflowTaskQueueRequest {
             namespace: NAMESPACE.to_owned(),
             task_queue: wire::queue(QUEUE),
             identity: IDENTITY.to_owned(),
             ..Default::default()
-        };
+        });
         let poll = async move { service.poll_workflow_task_queue(request).await.expect("the poll is answered") };
         self.waiting(async { poll.await.into_inner() }).await
     }
 
     async fn poll_activity(&self) -> JoinHandle<PollActivityTaskQueueResponse> {
         let mut service = self.service.clone();
-        let request = PollActivityTaskQueueRequest {
+        let request = wire::poll(PollActivityTaskQueueRequest {
             namespace: NAMESPACE.to_owned(),
             task_queue: wire::queue(QUEUE),
             identity: IDENTITY.to_owned(),
             ..Default::default()
-        };
+        });
         let poll = async move { service.poll_activity_task_queue(request).await.expect("the poll is answered") };
         self.waiting(async { poll.await.into_inner() }).await
     }
