@@ -114,7 +114,7 @@ async fn measure(server: &Server, round: &str, only: &str, seconds: u64) -> anyh
 /// The same lines before and after so many workflows were closed.
 async fn compare(server: Server, args: &Args, count: u64) -> anyhow::Result<Server> {
     let only = if args.only.is_empty() { COMPARED } else { &args.only };
-    println!("\nwith no closed workflow");
+    println!("\nwith no closed workflows but its own");
     let before = measure(&server, "before", only, args.seconds).await?;
     println!("\nclosing {count} workflows");
     fill::fill(&server, count).await?;
