@@ -39,7 +39,7 @@ async fn run(mut service: Service, numbers: Arc<AtomicU64>, count: u64) -> anyho
         if number >= count {
             return Ok(());
         }
-        if number > 0 && number % TOLD_EVERY == 0 {
+        if number > 0 && number.is_multiple_of(TOLD_EVERY) {
             println!("  {number} of {count} closed");
         }
         let mut start = wire::start("filled", format!("filled-{number}"));

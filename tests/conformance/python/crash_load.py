@@ -18,8 +18,8 @@ from datetime import timedelta
 from typing import Any
 
 import temporalio.api.workflowservice.v1 as ws
-from temporalio.api.enums.v1 import HistoryEventFilterType
 from temporalio import activity, workflow
+from temporalio.api.enums.v1 import HistoryEventFilterType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.common import RetryPolicy
 from temporalio.service import RPCError, RPCStatusCode
