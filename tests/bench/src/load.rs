@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::task::JoinSet;
 use weft_bench::wire::{self, Service};
 use weft_env::{Clock, RealClock};
@@ -22,6 +22,8 @@ use crate::{
 /// Connections of callers and of worker together; HTTP/2 puts many calls on each.
 const CONNECTIONS: usize = 4;
 const POLLERS_MAX: usize = 128;
+/// A workflow that takes longer is stuck, and the benchmark says so instead of waiting with it.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the workflow does.
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +116,10 @@ impl Caller {
             let before = clock.monotonic();
             let start = wire::start(&self.queue, workflow_id);
             self.service.start_workflow_execution(start).await.context("a start was refused")?;
-            done.await.context("the worker forgot a workflow")?;
+            tokio::select! {
+                ended = done => ended.context("the worker forgot a workflow")?,
+                () = clock.sleep_until(before + PATIENCE) => bail!("a workflow has not ended after {PATIENCE:?}"),
+            }
             latencies.push(clock.monotonic() - before);
         }
         Ok(latencies)

@@ -6,13 +6,15 @@ use std::{
 };
 
 use tokio::sync::oneshot;
+use tonic::Status;
 use weft_bench::wire::{self, IDENTITY, NAMESPACE, Service, queue};
 use weft_protocol::api::{
     command::Command,
     enums::EventType,
+    history::HistoryEvent,
     workflowservice::{
-        PollActivityTaskQueueRequest, PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse,
-        RespondActivityTaskCompletedRequest,
+        GetWorkflowExecutionHistoryRequest, PollActivityTaskQueueRequest, PollWorkflowTaskQueueRequest,
+        PollWorkflowTaskQueueResponse, RespondActivityTaskCompletedRequest,
     },
 };
 
@@ -47,11 +49,12 @@ pub(crate) async fn workflows(mut service: Service, name: String, shape: Shape, 
             ..Default::default()
         });
         let Ok(task) = service.poll_workflow_task_queue(poll).await else { continue };
-        let task = task.into_inner();
+        let mut task = task.into_inner();
         if task.task_token.is_empty() {
             continue;
         }
-        let (commands, closes) = decide(&task, shape, &name);
+        let Ok(events) = whole_history(&mut service, &mut task).await else { continue };
+        let (commands, closes) = decide(&events, shape, &name);
         let answer = wire::completed(task.task_token, commands);
         let answered = service.respond_workflow_task_completed(answer).await.is_ok();
         if let (true, true, Some(execution)) = (answered, closes, task.workflow_execution) {
@@ -60,9 +63,29 @@ pub(crate) async fn workflows(mut service: Service, name: String, shape: Shape, 
     }
 }
 
+/// The events that came with a task, and those that did not fit.
+async fn whole_history(
+    service: &mut Service,
+    task: &mut PollWorkflowTaskQueueResponse,
+) -> Result<Vec<HistoryEvent>, Status> {
+    let mut events = task.history.take().unwrap_or_default().events;
+    let mut next_page_token = std::mem::take(&mut task.next_page_token);
+    while !next_page_token.is_empty() {
+        let request = GetWorkflowExecutionHistoryRequest {
+            namespace: NAMESPACE.to_owned(),
+            execution: task.workflow_execution.clone(),
+            next_page_token,
+            ..Default::default()
+        };
+        let page = service.get_workflow_execution_history(request).await?.into_inner();
+        events.extend(page.history.unwrap_or_default().events);
+        next_page_token = page.next_page_token;
+    }
+    Ok(events)
+}
+
 /// What the workflow does next, by its whole history.
-fn decide(task: &PollWorkflowTaskQueueResponse, shape: Shape, queue_name: &str) -> (Vec<Command>, bool) {
-    let events = task.history.as_ref().map_or(&[][..], |history| &history.events);
+fn decide(events: &[HistoryEvent], shape: Shape, queue_name: &str) -> (Vec<Command>, bool) {
     let count = |kind: EventType| events.iter().filter(|event| event.event_type() == kind).count();
     let (scheduled, completed) = (count(EventType::ActivityTaskScheduled), count(EventType::ActivityTaskCompleted));
     let (total, at_once) = match shape {
