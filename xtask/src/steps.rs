@@ -176,15 +176,24 @@ fn mutations(times: &str) -> Step {
 }
 
 pub(crate) fn conformance() -> Vec<Step> {
-    let server = target_dir().join("debug/weft-server");
-    let script = OsString::from("tests/conformance/run.py");
-    let args = vec![script, "--server-bin".into(), server.into()];
-    let check = &["python3", "-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"];
     vec![
         Step::cargo("the server for conformance", &["build", "-p", "weft-server", "--bin", "weft-server"]),
-        Step::program("conformance: Python SDK", "python3", args)
-            .needs(check, "needs python3, 3.11 or newer, with venv: install it"),
+        conformance_suite("conformance: Python SDK", &[]),
     ]
+}
+
+/// Kills the server under load far more often than `conformance` does.
+fn crash_load(kills: &str) -> Step {
+    conformance_suite("kill after kill under load", &["-k", "crash_load"]).env("WEFT_CRASH_KILLS", kills)
+}
+
+fn conformance_suite(name: &'static str, rest: &[&str]) -> Step {
+    let server = target_dir().join("debug/weft-server");
+    let script = OsString::from("tests/conformance/run.py");
+    let mut args = vec![script, "--server-bin".into(), server.into()];
+    args.extend(rest.iter().map(OsString::from));
+    let check = &["python3", "-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"];
+    Step::program(name, "python3", args).needs(check, "needs python3, 3.11 or newer, with venv: install it")
 }
 
 /// cargo-deny without its advisories, whose database is elsewhere.
@@ -213,6 +222,7 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
         Tier::Full => {}
         Tier::Long => {
             steps.push(sim("20000"));
+            steps.push(crash_load("300"));
             steps.push(mutations("50"));
             steps.extend(fuzz::all(300));
         }

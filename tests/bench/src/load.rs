@@ -9,19 +9,21 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
-use tonic::transport::Endpoint;
+use anyhow::{Context, bail};
+use tokio::task::JoinSet;
+use weft_bench::wire::{self, Service};
 use weft_env::{Clock, RealClock};
-use weft_protocol::api::{common::WorkflowType, workflowservice::StartWorkflowExecutionRequest};
 
 use crate::{
     server::{Counts, Server},
-    worker::{self, NAMESPACE, Service, Waiting},
+    worker::{self, Waiting},
 };
 
 /// Connections of callers and of worker together; HTTP/2 puts many calls on each.
 const CONNECTIONS: usize = 4;
 const POLLERS_MAX: usize = 128;
+/// A workflow that takes longer is stuck, and the benchmark says so instead of waiting with it.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the workflow does.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,13 @@ pub(crate) enum Shape {
     Parallel(usize),
 }
 
+/// One line: what it is called, the workflow, and how many callers start one after the other.
+pub(crate) struct Load {
+    pub(crate) name: &'static str,
+    pub(crate) shape: Shape,
+    pub(crate) callers: usize,
+}
+
 /// What one line measured.
 pub(crate) struct Line {
     latencies: Vec<Duration>,
@@ -40,50 +49,50 @@ pub(crate) struct Line {
     after: Counts,
 }
 
-pub(crate) async fn run(server: &Server, shape: Shape, callers: usize, seconds: u64) -> anyhow::Result<Line> {
+/// Starts workflows for so many seconds and waits for the last of them. `name` keeps the ids of two lines apart.
+pub(crate) async fn run(server: &Server, name: &str, load: &Load, seconds: u64) -> anyhow::Result<Line> {
+    let Load { shape, callers, .. } = *load;
     let clock = RealClock::new();
     let services = connect(&server.address).await?;
-    let name = format!("bench-{shape:?}-{callers}");
+    let name = format!("bench-{name}-{shape:?}-{callers}");
     let waiting = Waiting::default();
     let pollers = callers.clamp(2, POLLERS_MAX);
-    let mut workers = Vec::new();
+    // Sets, so that nothing goes on when a measurement is given up.
+    let mut workers = JoinSet::new();
     for number in 0..pollers {
         let service = |number: usize| services[number % services.len()].clone();
-        workers.push(worker::workflows(service(number), name.clone(), shape, waiting.clone()));
-        workers.push(worker::activities(service(number + 1), name.clone()));
+        workers.spawn(worker::workflows(service(number), name.clone(), shape, waiting.clone()));
+        workers.spawn(worker::activities(service(number + 1), name.clone()));
     }
     let until = clock.monotonic() + Duration::from_secs(seconds);
     let numbers = Arc::new(AtomicU64::new(0));
     let before = server.counts().await?;
     let started = clock.monotonic();
-    let tasks: Vec<_> = (0..callers)
-        .map(|number| {
-            let caller = Caller {
-                service: services[number % services.len()].clone(),
-                queue: name.clone(),
-                numbers: Arc::clone(&numbers),
-                waiting: waiting.clone(),
-                until,
-            };
-            tokio::spawn(caller.run())
-        })
-        .collect();
+    let mut tasks = JoinSet::new();
+    for number in 0..callers {
+        let caller = Caller {
+            service: services[number % services.len()].clone(),
+            queue: name.clone(),
+            numbers: Arc::clone(&numbers),
+            waiting: waiting.clone(),
+            until,
+        };
+        tasks.spawn(caller.run());
+    }
     let mut latencies = Vec::new();
-    for task in tasks {
-        latencies.extend(task.await.context("a caller panicked")??);
+    while let Some(task) = tasks.join_next().await {
+        latencies.extend(task.context("a caller panicked")??);
     }
     let elapsed = (clock.monotonic() - started).as_secs_f64();
     let after = server.counts().await?;
-    workers.iter().for_each(tokio::task::JoinHandle::abort);
     latencies.sort_unstable();
     Ok(Line { latencies, seconds: elapsed, before, after })
 }
 
-async fn connect(address: &str) -> anyhow::Result<Vec<Service>> {
+pub(crate) async fn connect(address: &str) -> anyhow::Result<Vec<Service>> {
     let mut services = Vec::new();
     for _ in 0..CONNECTIONS {
-        let channel = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true).connect().await?;
-        services.push(Service::new(channel));
+        services.push(wire::connect(address).await?);
     }
     Ok(services)
 }
@@ -105,20 +114,30 @@ impl Caller {
             let workflow_id = format!("{}-{number}", self.queue);
             let done = self.waiting.on(&workflow_id);
             let before = clock.monotonic();
-            let start = StartWorkflowExecutionRequest {
-                namespace: NAMESPACE.to_owned(),
-                request_id: workflow_id.clone(),
-                workflow_id,
-                workflow_type: Some(WorkflowType { name: "bench".to_owned() }),
-                task_queue: worker::queue(&self.queue),
-                identity: "bench".to_owned(),
-                ..Default::default()
-            };
+            let start = wire::start(&self.queue, workflow_id);
             self.service.start_workflow_execution(start).await.context("a start was refused")?;
-            done.await.context("the worker forgot a workflow")?;
+            tokio::select! {
+                ended = done => ended.context("the worker forgot a workflow")?,
+                () = clock.sleep_until(before + PATIENCE) => bail!("a workflow has not ended after {PATIENCE:?}"),
+            }
             latencies.push(clock.monotonic() - before);
         }
         Ok(latencies)
+    }
+}
+
+impl Line {
+    /// What the columns of a line are.
+    pub(crate) fn head() -> String {
+        format!(
+            "{:>8} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9} {:>9}",
+            "wf/s", "p50 ms", "p99 ms", "max ms", "cpu µs", "fsyncs", "log B", "entries", "store B"
+        )
+    }
+
+    /// Workflows per second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.latencies.len() as f64 / self.seconds
     }
 }
 
@@ -133,8 +152,8 @@ impl fmt::Display for Line {
         let each = |read: fn(&Counts) -> f64| (read(&self.after) - read(&self.before)) / count;
         write!(
             f,
-            "{:>8.0} {:>9.2} {:>9.2} {:>9.2} {:>9.0} {:>8.2} {:>9.0} {:>9.2}",
-            count / self.seconds,
+            "{:>8.0} {:>9.2} {:>9.2} {:>9.2} {:>9.0} {:>8.2} {:>9.0} {:>9.2} {:>9.0}",
+            self.rate(),
             millis(0.5),
             millis(0.99),
             millis(1.0),
@@ -142,6 +161,7 @@ impl fmt::Display for Line {
             each(|counts| counts.syncs),
             each(|counts| counts.log_bytes),
             each(|counts| counts.entries),
+            each(|counts| counts.store_bytes),
         )
     }
 }

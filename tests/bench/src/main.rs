@@ -5,17 +5,25 @@
 //! the worker's last answer was acknowledged. A one-activity workflow is seven calls: start, two workflow tasks polled
 //! and answered, one activity polled and answered.
 
+mod fill;
 mod load;
 mod probe;
 mod server;
 mod worker;
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context;
 use clap::Parser;
+use weft_env::{Clock, RealClock};
 
-use crate::{load::Shape, server::Server};
+use crate::{
+    load::{Line, Load, Shape},
+    server::Server,
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -30,7 +38,7 @@ struct Args {
     #[arg(long)]
     data: Option<PathBuf>,
     /// Keep everything in memory instead.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "data")]
     in_memory: bool,
     /// Seconds of load for each line.
     #[arg(long, default_value_t = 10)]
@@ -38,16 +46,23 @@ struct Args {
     /// Only the lines whose name contains this.
     #[arg(long, default_value = "")]
     only: String,
+    /// Instead: measure with no closed workflow and with so many, and say how much slower it has become.
+    #[arg(long, value_name = "N")]
+    closed: Option<u64>,
 }
 
-/// Each line: its name, the workflow, and how many callers start one after the other.
-const LINES: [(&str, Shape, usize); 5] = [
-    ("1 activity, 1 caller", Shape::Sequential(1), 1),
-    ("1 activity, 64 callers", Shape::Sequential(1), 64),
-    ("1 activity, 512 callers", Shape::Sequential(1), 512),
-    ("10 sequential activities, 64 callers", Shape::Sequential(10), 64),
-    ("100 parallel activities, 8 callers", Shape::Parallel(100), 8),
+const LINES: [Load; 5] = [
+    Load { name: "1 activity, 1 caller", shape: Shape::Sequential(1), callers: 1 },
+    Load { name: "1 activity, 64 callers", shape: Shape::Sequential(1), callers: 64 },
+    Load { name: "1 activity, 512 callers", shape: Shape::Sequential(1), callers: 512 },
+    Load { name: "10 sequential activities, 64 callers", shape: Shape::Sequential(10), callers: 64 },
+    Load { name: "100 parallel activities, 8 callers", shape: Shape::Parallel(100), callers: 8 },
 ];
+/// The line that is compared when none is chosen.
+const COMPARED: &str = "1 activity, 64 callers";
+/// What the server is doing when it is killed.
+const KILLED_UNDER: Load = Load { name: "", shape: Shape::Sequential(1), callers: 64 };
+const KILLED_AFTER: Duration = Duration::from_secs(3);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -59,16 +74,74 @@ async fn main() -> anyhow::Result<()> {
     if !args.in_memory {
         println!("{}", probe::fdatasync(data.parent().unwrap_or(&data))?);
     }
+    let place = if args.in_memory {
+        "in memory"
+    } else if data.exists() {
+        "on the directory as it was"
+    } else {
+        "on a fresh directory"
+    };
     let server = Server::start(&binary, &data, args.in_memory).await?;
-    println!("ready after {:.0} ms, {} MiB resident when idle", server.ready_ms(), server.resident_mib()?);
-    println!(
-        "{:<38} {:>8} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}",
-        "", "wf/s", "p50 ms", "p99 ms", "max ms", "cpu µs", "fsyncs", "log B", "entries"
-    );
-    for (name, shape, callers) in LINES.iter().filter(|(name, ..)| name.contains(&args.only)) {
-        let line = load::run(&server, *shape, *callers, args.seconds).await?;
-        println!("{name:<38} {line}");
+    println!("ready after {:.0} ms {place}", server.ready_ms());
+    server.settle().await?;
+    println!("{} MiB resident when idle", server.resident_mib()?);
+    let server = match args.closed {
+        Some(count) => compare(server, &args, count).await?,
+        None => {
+            measure(&server, "", &args.only, args.seconds).await?;
+            println!("{} MiB resident at the end", server.resident_mib()?);
+            server
+        }
+    };
+    if args.in_memory {
+        return server.stop().await;
     }
-    println!("{} MiB resident at the end", server.resident_mib()?);
+    restarts(server, &binary, &data).await
+}
+
+/// Prints a line for each load whose name contains `only`, and gives back their rates.
+async fn measure(server: &Server, round: &str, only: &str, seconds: u64) -> anyhow::Result<Vec<(&'static str, f64)>> {
+    println!("{:<38} {}", "", Line::head());
+    let mut rates = Vec::new();
+    for load in LINES.iter().filter(|load| load.name.contains(only)) {
+        let line = load::run(server, round, load, seconds).await?;
+        println!("{:<38} {line}", load.name);
+        rates.push((load.name, line.rate()));
+    }
+    Ok(rates)
+}
+
+/// The same lines before and after so many workflows were closed.
+async fn compare(server: Server, args: &Args, count: u64) -> anyhow::Result<Server> {
+    let only = if args.only.is_empty() { COMPARED } else { &args.only };
+    println!("\nwith no closed workflows but its own");
+    let before = measure(&server, "before", only, args.seconds).await?;
+    println!("\nclosing {count} workflows");
+    fill::fill(&server, count).await?;
+    let settled = server.settle().await?;
+    println!("idle {:.0} s later, {} MiB resident", settled.as_secs_f64(), server.resident_mib()?);
+    println!("\nwith {count} closed workflows");
+    let after = measure(&server, "after", only, args.seconds).await?;
+    for ((name, before), (_, after)) in before.iter().zip(after) {
+        println!("{name}: {:.2} of the rate without them", after / before);
+    }
+    Ok(server)
+}
+
+/// How long the server takes to come back to a directory that it closed, and to one that it did not.
+async fn restarts(server: Server, binary: &Path, data: &Path) -> anyhow::Result<()> {
+    server.stop().await?;
+    let server = Server::start(binary, data, false).await?;
+    println!("\nready after {:.0} ms on the directory, closed in order", server.ready_ms());
+    let clock = RealClock::new();
+    tokio::select! {
+        ended = load::run(&server, "killed", &KILLED_UNDER, u64::from(u16::MAX)) => {
+            ended.context("the load ended before the server was killed")?;
+        }
+        () = clock.sleep_until(KILLED_AFTER) => {}
+    }
+    server.kill().await?;
+    let server = Server::start(binary, data, false).await?;
+    println!("ready after {:.0} ms on the directory, after kill -9 under load", server.ready_ms());
     server.stop().await
 }

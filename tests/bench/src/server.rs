@@ -13,8 +13,14 @@ use weft_env::{Clock, RealClock};
 /// Clock ticks per second of `/proc/PID/stat`, which Linux fixes for user space.
 const TICKS_PER_SECOND: f64 = 100.0;
 
+/// A server that used less than this share of a core in the last second is idle.
+const IDLE_SHARE: f64 = 0.05;
+/// After so long it is measured as it is.
+const SETTLE_MAX: Duration = Duration::from_secs(120);
+
 pub(crate) struct Server {
     child: Child,
+    /// Of the public API.
     pub(crate) address: String,
     metrics: String,
     ready: Duration,
@@ -27,6 +33,7 @@ pub(crate) struct Counts {
     pub(crate) syncs: f64,
     pub(crate) log_bytes: f64,
     pub(crate) entries: f64,
+    pub(crate) store_bytes: f64,
 }
 
 impl Server {
@@ -87,6 +94,7 @@ impl Server {
             syncs: value("weft_log_syncs_total"),
             log_bytes: value("weft_log_bytes_total"),
             entries: value("weft_log_entries_total"),
+            store_bytes: value("weft_store_bytes_total"),
         })
     }
 
@@ -103,8 +111,34 @@ impl Server {
         Ok(std::fs::read_to_string(format!("/proc/{pid}/{file}"))?)
     }
 
+    /// Waits until the server has nothing left to do, and says how long that took.
+    pub(crate) async fn settle(&self) -> anyhow::Result<Duration> {
+        let clock = RealClock::new();
+        let mut before = self.counts().await?.cpu_seconds;
+        while clock.monotonic() < SETTLE_MAX {
+            clock.sleep_until(clock.monotonic() + Duration::from_secs(1)).await;
+            let now = self.counts().await?.cpu_seconds;
+            if now - before < IDLE_SHARE {
+                break;
+            }
+            before = now;
+        }
+        Ok(clock.monotonic())
+    }
+
+    /// SIGTERM: the server closes its directory in order.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
-        self.child.kill().await?;
+        let pid = self.child.id().context("the server has ended")?;
+        let sent = Command::new("kill").arg(pid.to_string()).status().await.context("cannot run kill")?;
+        let ended = self.child.wait().await?;
+        if !sent.success() || !ended.success() {
+            bail!("the server did not stop in order: {ended}");
+        }
         Ok(())
+    }
+
+    /// SIGKILL: whatever it was doing stays half done.
+    pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
     }
 }

@@ -5,32 +5,20 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::{sync::oneshot, task::JoinHandle};
-use tonic::{Request, transport::Channel};
-use weft_protocol::{
-    Duration,
-    api::{
-        command::{
-            Command, CompleteWorkflowExecutionCommandAttributes, ScheduleActivityTaskCommandAttributes,
-            command::Attributes,
-        },
-        common::ActivityType,
-        enums::{CommandType, EventType},
-        taskqueue::TaskQueue,
-        workflowservice::{
-            PollActivityTaskQueueRequest, PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse,
-            RespondActivityTaskCompletedRequest, RespondWorkflowTaskCompletedRequest,
-        },
+use tokio::sync::oneshot;
+use tonic::Status;
+use weft_bench::wire::{self, IDENTITY, NAMESPACE, Service, queue};
+use weft_protocol::api::{
+    command::Command,
+    enums::EventType,
+    history::HistoryEvent,
+    workflowservice::{
+        GetWorkflowExecutionHistoryRequest, PollActivityTaskQueueRequest, PollWorkflowTaskQueueRequest,
+        PollWorkflowTaskQueueResponse, RespondActivityTaskCompletedRequest,
     },
-    services::workflow_service_client::WorkflowServiceClient,
 };
 
 use crate::load::Shape;
-
-pub(crate) const NAMESPACE: &str = "default";
-const POLL_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
-
-pub(crate) type Service = WorkflowServiceClient<Channel>;
 
 /// Who waits for which workflow id.
 #[derive(Clone, Default)]
@@ -51,45 +39,53 @@ impl Waiting {
     }
 }
 
-pub(crate) fn queue(name: &str) -> Option<TaskQueue> {
-    Some(TaskQueue { name: name.to_owned(), ..TaskQueue::default() })
+/// Polls workflow tasks until it is stopped.
+pub(crate) async fn workflows(mut service: Service, name: String, shape: Shape, waiting: Waiting) {
+    loop {
+        let poll = wire::poll(PollWorkflowTaskQueueRequest {
+            namespace: NAMESPACE.to_owned(),
+            task_queue: queue(&name),
+            identity: IDENTITY.to_owned(),
+            ..Default::default()
+        });
+        let Ok(task) = service.poll_workflow_task_queue(poll).await else { continue };
+        let mut task = task.into_inner();
+        if task.task_token.is_empty() {
+            continue;
+        }
+        let Ok(events) = whole_history(&mut service, &mut task).await else { continue };
+        let (commands, closes) = decide(&events, shape, &name);
+        let answer = wire::completed(task.task_token, commands);
+        let answered = service.respond_workflow_task_completed(answer).await.is_ok();
+        if let (true, true, Some(execution)) = (answered, closes, task.workflow_execution) {
+            waiting.done(&execution.workflow_id);
+        }
+    }
 }
 
-/// Polls workflow tasks until it is stopped.
-pub(crate) fn workflows(mut service: Service, name: String, shape: Shape, waiting: Waiting) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        loop {
-            let mut poll = Request::new(PollWorkflowTaskQueueRequest {
-                namespace: NAMESPACE.to_owned(),
-                task_queue: queue(&name),
-                identity: "bench".to_owned(),
-                ..Default::default()
-            });
-            poll.set_timeout(POLL_TIMEOUT);
-            let Ok(task) = service.poll_workflow_task_queue(poll).await else { continue };
-            let task = task.into_inner();
-            if task.task_token.is_empty() {
-                continue;
-            }
-            let (commands, closes) = decide(&task, shape, &name);
-            let answer = RespondWorkflowTaskCompletedRequest {
-                namespace: NAMESPACE.to_owned(),
-                task_token: task.task_token,
-                commands,
-                identity: "bench".to_owned(),
-                ..Default::default()
-            };
-            let answered = service.respond_workflow_task_completed(answer).await.is_ok();
-            if let (true, true, Some(execution)) = (answered, closes, task.workflow_execution) {
-                waiting.done(&execution.workflow_id);
-            }
-        }
-    })
+/// The events that came with a task, and those that did not fit.
+async fn whole_history(
+    service: &mut Service,
+    task: &mut PollWorkflowTaskQueueResponse,
+) -> Result<Vec<HistoryEvent>, Status> {
+    let mut events = task.history.take().unwrap_or_default().events;
+    let mut next_page_token = std::mem::take(&mut task.next_page_token);
+    while !next_page_token.is_empty() {
+        let request = GetWorkflowExecutionHistoryRequest {
+            namespace: NAMESPACE.to_owned(),
+            execution: task.workflow_execution.clone(),
+            next_page_token,
+            ..Default::default()
+        };
+        let page = service.get_workflow_execution_history(request).await?.into_inner();
+        events.extend(page.history.unwrap_or_default().events);
+        next_page_token = page.next_page_token;
+    }
+    Ok(events)
 }
 
 /// What the workflow does next, by its whole history.
-fn decide(task: &PollWorkflowTaskQueueResponse, shape: Shape, queue_name: &str) -> (Vec<Command>, bool) {
-    let events = task.history.as_ref().map_or(&[][..], |history| &history.events);
+fn decide(events: &[HistoryEvent], shape: Shape, queue_name: &str) -> (Vec<Command>, bool) {
     let count = |kind: EventType| events.iter().filter(|event| event.event_type() == kind).count();
     let (scheduled, completed) = (count(EventType::ActivityTaskScheduled), count(EventType::ActivityTaskCompleted));
     let (total, at_once) = match shape {
@@ -97,53 +93,33 @@ fn decide(task: &PollWorkflowTaskQueueResponse, shape: Shape, queue_name: &str) 
         Shape::Parallel(total) => (total, total),
     };
     if completed == total {
-        let attributes = CompleteWorkflowExecutionCommandAttributes::default();
-        let attributes = Attributes::CompleteWorkflowExecutionCommandAttributes(attributes);
-        return (vec![command(CommandType::CompleteWorkflowExecution, attributes)], true);
+        return (vec![wire::complete_workflow()], true);
     }
     let next = if scheduled == completed { at_once.min(total - scheduled) } else { 0 };
-    ((0..next).map(|number| activity(scheduled + number, queue_name)).collect(), false)
-}
-
-fn activity(number: usize, queue_name: &str) -> Command {
-    let attributes = ScheduleActivityTaskCommandAttributes {
-        activity_id: number.to_string(),
-        activity_type: Some(ActivityType { name: "nothing".to_owned() }),
-        task_queue: queue(queue_name),
-        start_to_close_timeout: Some(Duration { seconds: 60, nanos: 0 }),
-        ..Default::default()
-    };
-    command(CommandType::ScheduleActivityTask, Attributes::ScheduleActivityTaskCommandAttributes(attributes))
-}
-
-fn command(kind: CommandType, attributes: Attributes) -> Command {
-    Command { command_type: kind.into(), attributes: Some(attributes), ..Default::default() }
+    ((0..next).map(|number| wire::schedule_activity(scheduled + number, queue_name)).collect(), false)
 }
 
 /// Polls activities, which do nothing, until it is stopped.
-pub(crate) fn activities(mut service: Service, name: String) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        loop {
-            let mut poll = Request::new(PollActivityTaskQueueRequest {
-                namespace: NAMESPACE.to_owned(),
-                task_queue: queue(&name),
-                identity: "bench".to_owned(),
-                ..Default::default()
-            });
-            poll.set_timeout(POLL_TIMEOUT);
-            let Ok(task) = service.poll_activity_task_queue(poll).await else { continue };
-            let task = task.into_inner();
-            if task.task_token.is_empty() {
-                continue;
-            }
-            let answer = RespondActivityTaskCompletedRequest {
-                namespace: NAMESPACE.to_owned(),
-                task_token: task.task_token,
-                identity: "bench".to_owned(),
-                ..Default::default()
-            };
-            // One that was not taken is given out again; the workflow tells.
-            let _ = service.respond_activity_task_completed(answer).await;
+pub(crate) async fn activities(mut service: Service, name: String) {
+    loop {
+        let poll = wire::poll(PollActivityTaskQueueRequest {
+            namespace: NAMESPACE.to_owned(),
+            task_queue: queue(&name),
+            identity: IDENTITY.to_owned(),
+            ..Default::default()
+        });
+        let Ok(task) = service.poll_activity_task_queue(poll).await else { continue };
+        let task = task.into_inner();
+        if task.task_token.is_empty() {
+            continue;
         }
-    })
+        let answer = RespondActivityTaskCompletedRequest {
+            namespace: NAMESPACE.to_owned(),
+            task_token: task.task_token,
+            identity: IDENTITY.to_owned(),
+            ..Default::default()
+        };
+        // One that was not taken is given out again; the workflow tells.
+        let _ = service.respond_activity_task_completed(answer).await;
+    }
 }

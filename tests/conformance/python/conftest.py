@@ -54,3 +54,5 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
     slowest = sorted(config.pool.seconds.items(), key=lambda entry: -entry[1])[:8]
     terminalreporter.write_line("slowest scenarios: " + ", ".join(f"{name} {secs:.1f} s" for name, secs in slowest))
+    for note in config.pool.notes:
+        terminalreporter.write_line(note)

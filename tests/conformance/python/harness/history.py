@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
@@ -110,3 +110,16 @@ async def replay(workflows: Sequence[type], history: WorkflowHistory) -> None:
     # Through JSON on purpose: it is what people keep and feed to a replayer.
     copy = WorkflowHistory.from_json(history.workflow_id, history.to_json())
     await replayer.replay_workflow(copy, raise_on_replay_failure=True)
+
+
+async def replay_all(workflows: Sequence[type], histories: Mapping[str, Sequence[HistoryEvent]]) -> None:
+    """As `replay`, by one replayer for all, and all that fail are named."""
+
+    async def copies() -> AsyncIterator[WorkflowHistory]:
+        for workflow_id, events in histories.items():
+            yield WorkflowHistory.from_json(workflow_id, WorkflowHistory(workflow_id, events).to_json())
+
+    replayer = Replayer(workflows=list(workflows), workflow_runner=UnsandboxedWorkflowRunner())
+    results = await replayer.replay_workflows(copies(), raise_on_replay_failure=False)
+    failures = {run_id: str(failure) for run_id, failure in results.replay_failures.items()}
+    assert not failures, f"the SDK's replayer refuses {len(failures)} histories: {failures}"

@@ -19,6 +19,7 @@ from harness.recording import Recording
 from harness.scenario import Scenario
 from harness.server import Launch
 
+# A scenario that is alone may ask for more.
 SCENARIO_SECONDS = 90
 AT_ONCE = 8
 CRASHING_AT_ONCE = 2
@@ -32,6 +33,7 @@ class Pool:
         self.passed: set[str] = set()
         self.outcomes: dict[str, Future[None]] = {}
         self.seconds: dict[str, float] = {}
+        self.notes: list[str] = []
         self.thread: threading.Thread | None = None
         self.everything: tuple[asyncio.AbstractEventLoop, asyncio.Task[None]] | None = None
 
@@ -95,8 +97,10 @@ class Pool:
         async with slot:
             began = time.monotonic()
             scenario = Scenario(item.name, self.launch, address, self.dump, self.recording)
+            alone = item.get_closest_marker("alone")
+            limit = alone.kwargs.get("seconds", SCENARIO_SECONDS) if alone else SCENARIO_SECONDS
             try:
-                await asyncio.wait_for(self._body(item, scenario), SCENARIO_SECONDS)
+                await asyncio.wait_for(self._body(item, scenario), limit)
             except BaseException as error:
                 outcome.set_exception(error)
             else:
@@ -104,6 +108,7 @@ class Pool:
                 outcome.set_result(None)
             finally:
                 self.seconds[item.name] = time.monotonic() - began
+                self.notes += [f"{scenario.name}: {note}" for note in scenario.notes]
 
     @staticmethod
     async def _body(item: pytest.Function, scenario: Scenario) -> None:

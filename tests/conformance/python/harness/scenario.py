@@ -42,6 +42,7 @@ class Scenario:
         self.nonce = uuid.uuid4().hex[:8]
         self.workflows: dict[str, type] = {}
         self.server: Server | None = None
+        self.notes: list[str] = []
         self._dump = Path(dump) / self.name if dump else None
         self._scrub = Scrubber(self.nonce)
         self._histories = 0
@@ -83,6 +84,10 @@ class Scenario:
         self._recording.assert_complete(self.name)
         assert self._histories, "this scenario asserts no history"
         assert self._refusals, "this scenario asserts no refusal"
+
+    def note(self, text: str) -> None:
+        """Said at the end of the run, whether the scenario passes or not: seeds, what a load came to."""
+        self.notes.append(text)
 
     # Names
 
