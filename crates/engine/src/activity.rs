@@ -5,7 +5,6 @@
 
 mod due;
 mod end;
-mod failure;
 mod options;
 mod respond;
 
@@ -13,7 +12,8 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 pub(crate) use due::due;
 pub(crate) use end::canceled;
-pub(crate) use options::normalized;
+pub use options::check_priority;
+pub(crate) use options::{check_queue, normalized};
 pub(crate) use respond::{cancel, complete, fail, heartbeat};
 
 use crate::{

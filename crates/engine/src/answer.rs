@@ -5,7 +5,7 @@
 
 use alloc::{boxed::Box, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
-use weft_protocol::api::{history::HistoryEvent, query::WorkflowQuery};
+use weft_protocol::api::{failure::Failure, history::HistoryEvent, query::WorkflowQuery};
 
 use crate::{
     ids::{EventId, RunId, TaskQueueName},
@@ -30,11 +30,17 @@ pub enum Answer {
     },
     /// The chain of heartbeating workflow tasks took too long: its end is recorded, the worker gets NOT_FOUND.
     TaskTimedOut,
+    /// Nothing was done of what was asked: the history had grown too long, so the run was ended, recorded; the caller gets
+    /// INVALID_ARGUMENT with this text.
+    Outgrown {
+        why: &'static str,
+    },
+    /// An activity failed, and what the worker sent with that was too large: what it is told of it.
+    FailureCut(Vec<Failure>),
     /// The answer to a heartbeat.
     HeartbeatRecorded {
         cancel_requested: bool,
     },
-    /// The answer was too large: the activity failed for it, recorded; the worker is told that all is well.
     Query(QueryDisposition),
 }
 
@@ -45,6 +51,8 @@ pub struct Started {
     pub first_run: RunId,
     /// False when an existing run was used.
     pub started: bool,
+    /// The request's id is attached to the run, by this call or by one before.
+    pub attached: bool,
     pub status: Status,
     pub eager_task: Option<Box<StartedWorkflowTask>>,
 }

@@ -11,6 +11,9 @@ use crate::{
 
 /// A client asks an open run to cancel. It is told once; asking again, or asking a closed run, does nothing.
 pub(crate) fn request(change: &mut Change<'_>, target: &Target, body: CancelBody) -> Result<Answer, Refusal> {
+    if change.workflow.current.as_ref().is_some_and(|current| target.first_run.is_some() && !current.status.is_open()) {
+        return Ok(Answer::Done);
+    }
     let mut run = match change.open_run(target) {
         Ok(run) => run,
         Err(Refusal::WorkflowClosed) => return Ok(Answer::Done),

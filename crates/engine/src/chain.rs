@@ -5,15 +5,17 @@ use core::time::Duration;
 
 use weft_protocol::api::{
     command::ContinueAsNewWorkflowExecutionCommandAttributes, common::Payloads, enums::ContinueAsNewInitiator,
-    failure::Failure, history::WorkflowExecutionStartedEventAttributes,
+    failure::Failure, history::WorkflowExecutionStartedEventAttributes, workflow::ResetPoints,
 };
 
 use crate::{
     change::{Change, Run},
+    close::Ending,
     event,
-    ids::{EventId, RequestId, RunId},
+    ids::{RequestId, RunId},
     refusal::Refusal,
-    time::{span_from_wire, wire_span},
+    state::ResetPoint,
+    time::{not_above, span_from_wire, wire_span},
     workflow_task::schedule,
 };
 
@@ -33,36 +35,31 @@ pub(crate) fn follow(change: &mut Change<'_>, id: &RunId, next: Next) -> Result<
     let new_run = change.at.new_run.clone();
     let run = change.run(id).ok_or(Refusal::WorkflowNotFound)?;
     let attributes = inherited(&run, &new_run, next);
-    create(change, id, attributes)
+    create(change, attributes);
+    Ok(())
 }
 
 /// Ends the run and starts the next one as the workflow wants it.
 pub(crate) fn continue_as_new(
     change: &mut Change<'_>,
     id: &RunId,
-    task: EventId,
+    end: Ending,
     command: ContinueAsNewWorkflowExecutionCommandAttributes,
 ) -> Result<(), Refusal> {
     let new_run = change.at.new_run.clone();
     let mut run = change.run(id).ok_or(Refusal::WorkflowNotFound)?;
     let attributes = continued(&run, &new_run, &command);
-    run.append(event::workflow::continued_as_new(task, &attributes, &command, &new_run));
-    create(change, id, attributes)
+    run.append(end.extra.on(event::workflow::continued_as_new(end.task, &attributes, &command, &new_run)));
+    create(change, attributes);
+    Ok(())
 }
 
-fn create(
-    change: &mut Change<'_>,
-    old: &RunId,
-    attributes: WorkflowExecutionStartedEventAttributes,
-) -> Result<(), Refusal> {
+fn create(change: &mut Change<'_>, attributes: WorkflowExecutionStartedEventAttributes) {
     let new_run = change.at.new_run.clone();
-    let old = change.run(old).ok_or(Refusal::WorkflowNotFound)?;
-    let mut event = event::workflow::started(attributes);
-    event.user_metadata.clone_from(&old.core.start.user_metadata);
+    let event = event::workflow::started(attributes);
     // No client asked for this run, so no client can repeat the asking.
     let mut run = change.create(&new_run, RequestId::from(new_run.as_str()), event);
     schedule::want(&mut run);
-    Ok(())
 }
 
 /// The old start, with its place in the chain moved on.
@@ -79,8 +76,20 @@ fn inherited(old: &Run<'_>, new_run: &RunId, next: Next) -> WorkflowExecutionSta
         first_workflow_task_backoff: Some(wire_span(backoff)),
         eager_execution_accepted: false,
         identity: String::new(),
+        prev_auto_reset_points: Some(reset_points(old)),
         ..start.clone()
     }
+}
+
+/// Where the next run may be reset to in the runs before it, as long as they are kept.
+fn reset_points(old: &Run<'_>) -> ResetPoints {
+    let kept = old.core.reset_points.iter().filter(|point| point.expires_at.is_none_or(|at| at >= old.now()));
+    let expires = Some(old.now().after(old.at.namespace.retention));
+    let points = kept.map(|point| {
+        let expires_at = if point.run == old.core.run { expires } else { point.expires_at };
+        ResetPoint { expires_at, ..point.clone() }.wire()
+    });
+    ResetPoints { points: points.collect() }
 }
 
 /// What the command says; what it leaves out is as in the old run.
@@ -96,9 +105,13 @@ fn continued(
         given => given,
     };
     let timeout = |given: &Option<weft_protocol::Duration>, old: Duration| {
-        let given = given.as_ref().map(span_from_wire).filter(|span| !span.is_zero()).unwrap_or(old);
-        Some(wire_span(given))
+        given.as_ref().map(span_from_wire).filter(|span| !span.is_zero()).unwrap_or(old)
     };
+    let settings = run.at.settings;
+    let asked = timeout(&command.workflow_run_timeout, start.run_timeout).min(settings.timeout_max);
+    let run_timeout = not_above(asked, start.execution_timeout);
+    let asked = timeout(&command.workflow_task_timeout, start.task_timeout);
+    let task_timeout = not_above(asked.min(settings.workflow_task_timeout_max), run_timeout);
     let next = Next {
         initiator,
         backoff: command.backoff_start_interval.as_ref().map(span_from_wire).unwrap_or_default(),
@@ -112,8 +125,8 @@ fn continued(
         workflow_type: workflow_type.or_else(|| attributes.workflow_type.clone()),
         task_queue: Some(event::workflow::queue(&task_queue.map_or(start.queue.clone(), |it| it.name.as_str().into()))),
         input: command.input.clone(),
-        workflow_run_timeout: timeout(&command.workflow_run_timeout, start.run_timeout),
-        workflow_task_timeout: timeout(&command.workflow_task_timeout, start.task_timeout),
+        workflow_run_timeout: Some(wire_span(run_timeout)),
+        workflow_task_timeout: Some(wire_span(task_timeout)),
         retry_policy: command.retry_policy.clone(),
         cron_schedule: command.cron_schedule.clone(),
         header: command.header.clone(),

@@ -39,8 +39,19 @@ pub(crate) struct Draft {
     pub(crate) holding: bool,
     /// The run's wake row has fired.
     pub(crate) woke: bool,
+    /// Several things happen: a workflow task that one of them wants is scheduled after all of them.
+    pub(crate) put_off: PutOff,
     /// The run and its history go away.
     pub(crate) removed: bool,
+}
+
+/// Whether a workflow task that is wanted now is scheduled now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PutOff {
+    No,
+    Yes,
+    /// One was wanted meanwhile.
+    Wanted,
 }
 
 /// One run of a change, to be read and changed.
@@ -138,7 +149,7 @@ impl<'a> Change<'a> {
 
 impl Draft {
     fn of(before: Option<Core>) -> Self {
-        Self { before, events: Vec::new(), holding: false, woke: false, removed: false }
+        Self { before, events: Vec::new(), holding: false, woke: false, put_off: PutOff::No, removed: false }
     }
 }
 
@@ -200,6 +211,15 @@ impl Run<'_> {
         any
     }
 
+    /// The last event so far, without those at the end that this request wrote and that wait while a worker has a task.
+    pub(crate) fn last_firm_event(&self) -> EventId {
+        let firm = self.draft.events.iter().rfind(|event| !buffer::is_buffered(event.event_type()));
+        firm.map_or_else(
+            || self.before().map_or(EventId::NONE, |before| EventId(before.next_event_id.0 - 1)),
+            |event| EventId(event.event_id),
+        )
+    }
+
     /// The event with this number, if this request wrote it.
     pub(crate) fn written(&self, id: EventId) -> Option<Arc<HistoryEvent>> {
         self.draft.events.iter().find(|event| event.event_id == id.0).cloned().map(Arc::new)
@@ -208,6 +228,27 @@ impl Run<'_> {
     /// Notes whether the run's wake row has fired: a wake that comes early is about nothing.
     pub(crate) fn woke(&mut self) {
         self.draft.woke = self.execution.core.wake_at.is_some_and(|at| at <= self.at.now);
+    }
+
+    /// From now until [`Run::has_put_off_a_task`], workflow tasks that are wanted are not scheduled.
+    pub(crate) fn put_off_tasks(&mut self) {
+        self.draft.put_off = PutOff::Yes;
+    }
+
+    /// Whether a workflow task was wanted since; from now on they are scheduled again.
+    pub(crate) fn has_put_off_a_task(&mut self) -> bool {
+        core::mem::replace(&mut self.draft.put_off, PutOff::No) == PutOff::Wanted
+    }
+
+    /// Puts a wanted workflow task off, if they are put off.
+    pub(crate) fn puts_off(&mut self) -> bool {
+        match self.draft.put_off {
+            PutOff::No => false,
+            PutOff::Yes | PutOff::Wanted => {
+                self.draft.put_off = PutOff::Wanted;
+                true
+            }
+        }
     }
 
     pub(crate) fn has_woken(&self) -> bool {

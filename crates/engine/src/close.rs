@@ -13,6 +13,7 @@ use weft_protocol::api::{
 use crate::{
     chain::{self, Next},
     change::Change,
+    command::Extra,
     cron, event,
     ids::{EventId, RunId},
     refusal::Refusal,
@@ -37,33 +38,40 @@ pub(crate) enum Reach {
     Chain,
 }
 
-/// Ends the run as its workflow decided; `task` is the completed event.
-pub(crate) fn by_command(change: &mut Change<'_>, id: &RunId, closing: Closing, task: EventId) -> Result<(), Refusal> {
+/// What surrounds the command that ends a run.
+pub(crate) struct Ending {
+    /// The completed event.
+    pub(crate) task: EventId,
+    pub(crate) extra: Extra,
+}
+
+/// Ends the run as its workflow decided.
+pub(crate) fn by_command(change: &mut Change<'_>, id: &RunId, closing: Closing, end: Ending) -> Result<(), Refusal> {
     match closing {
-        Closing::Complete(result) => complete(change, id, task, result),
-        Closing::Fail(failure) => fail_run(change, id, task, failure.map(|failure| *failure)),
+        Closing::Complete(result) => complete(change, id, end, result),
+        Closing::Fail(failure) => fail_run(change, id, end, failure.map(|failure| *failure)),
         Closing::Cancel(details) => {
             let mut run = change.run(id).ok_or(Refusal::WorkflowNotFound)?;
-            run.append(event::workflow::canceled(task, details));
+            run.append(end.extra.on(event::workflow::canceled(end.task, details)));
             Ok(())
         }
-        Closing::ContinueAsNew(command) => chain::continue_as_new(change, id, task, *command),
+        Closing::ContinueAsNew(command) => chain::continue_as_new(change, id, end, *command),
     }
 }
 
-fn complete(change: &mut Change<'_>, id: &RunId, task: EventId, result: Option<Payloads>) -> Result<(), Refusal> {
+fn complete(change: &mut Change<'_>, id: &RunId, end: Ending, result: Option<Payloads>) -> Result<(), Refusal> {
     let next = cron_next(change, id)?.map(|next| Next { last_result: result.clone(), ..next });
     let new_run = next.as_ref().map(|_| change.at.new_run.clone());
     let mut run = change.run(id).ok_or(Refusal::WorkflowNotFound)?;
-    run.append(event::workflow::completed(task, result, new_run.as_ref()));
+    run.append(end.extra.on(event::workflow::completed(end.task, result, new_run.as_ref())));
     follow(change, id, next)
 }
 
-fn fail_run(change: &mut Change<'_>, id: &RunId, task: EventId, failure: Option<Failure>) -> Result<(), Refusal> {
+fn fail_run(change: &mut Change<'_>, id: &RunId, end: Ending, failure: Option<Failure>) -> Result<(), Refusal> {
     let (next, state) = after_failure(change, id, failure.as_ref())?;
     let new_run = next.as_ref().map(|_| change.at.new_run.clone());
     let mut run = change.run(id).ok_or(Refusal::WorkflowNotFound)?;
-    run.append(event::workflow::failed(task, failure, state, new_run.as_ref()));
+    run.append(end.extra.on(event::workflow::failed(end.task, failure, state, new_run.as_ref())));
     follow(change, id, next)
 }
 

@@ -48,7 +48,7 @@ pub(crate) struct Decisions {
     /// The workflow must run again at once.
     pub(crate) wants_task: bool,
     pub(crate) eager_activities: Vec<StartedActivityTask>,
-    pub(crate) closing: Option<Closing>,
+    pub(crate) closing: Option<(Closing, Extra)>,
     /// The last event that waited in the buffer when the answer came.
     pub(crate) waited: Option<u32>,
     /// When the first of a chain of heartbeating tasks was scheduled.
@@ -72,6 +72,13 @@ impl Decisions {
             waited: None,
             original_scheduled_at: None,
         }
+    }
+}
+
+impl Decisions {
+    /// The run ends after all other commands.
+    fn close(&mut self, how: Closing, extra: Extra) {
+        self.closing = Some((how, extra));
     }
 }
 
@@ -133,8 +140,10 @@ pub(crate) fn check_order(commands: &[Command]) -> Result<(), Refusal> {
 }
 
 /// Carries out one command.
-pub(crate) fn carry_out(run: &mut Run<'_>, command: Command, decisions: &mut Decisions) -> Result<(), BadCommand> {
-    let Some(attributes) = command.attributes else { return Err(without_attributes(&command)) };
+pub(crate) fn carry_out(run: &mut Run<'_>, mut command: Command, decisions: &mut Decisions) -> Result<(), BadCommand> {
+    let Some(attributes) = command.attributes.take().filter(|it| kind_of(it) == command.command_type()) else {
+        return Err(without_attributes(&command));
+    };
     let metadata = command.user_metadata;
     let groups = command.event_group_markers;
     let extra = Extra { metadata, groups };
@@ -146,16 +155,43 @@ pub(crate) fn carry_out(run: &mut Run<'_>, command: Command, decisions: &mut Dec
         Attributes::RecordMarkerCommandAttributes(it) => marker::record(run, it, extra, decisions),
         Attributes::UpsertWorkflowSearchAttributesCommandAttributes(it) => marker::upsert(run, it, extra, decisions),
         Attributes::ModifyWorkflowPropertiesCommandAttributes(it) => marker::modify(run, it, extra, decisions),
-        Attributes::CompleteWorkflowExecutionCommandAttributes(it) => closing::complete(run, it, decisions),
-        Attributes::FailWorkflowExecutionCommandAttributes(it) => closing::fail(run, it, decisions),
-        Attributes::CancelWorkflowExecutionCommandAttributes(it) => closing::cancel(run, it, decisions),
-        Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(it) => closing::continue_as_new(run, it, decisions),
+        Attributes::CompleteWorkflowExecutionCommandAttributes(it) => closing::complete(run, it, extra, decisions),
+        Attributes::FailWorkflowExecutionCommandAttributes(it) => closing::fail(run, it, extra, decisions),
+        Attributes::CancelWorkflowExecutionCommandAttributes(it) => closing::cancel(run, it, extra, decisions),
+        Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(it) => {
+            closing::continue_as_new(run, it, extra, decisions)
+        }
         Attributes::StartChildWorkflowExecutionCommandAttributes(_)
         | Attributes::SignalExternalWorkflowExecutionCommandAttributes(_)
         | Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(_)
         | Attributes::ProtocolMessageCommandAttributes(_)
         | Attributes::ScheduleNexusOperationCommandAttributes(_)
         | Attributes::RequestCancelNexusOperationCommandAttributes(_) => Err(unsupported::refuse(&attributes)),
+    }
+}
+
+/// The type of command whose attributes these are.
+fn kind_of(attributes: &Attributes) -> CommandType {
+    match attributes {
+        Attributes::ScheduleActivityTaskCommandAttributes(_) => CommandType::ScheduleActivityTask,
+        Attributes::StartTimerCommandAttributes(_) => CommandType::StartTimer,
+        Attributes::CompleteWorkflowExecutionCommandAttributes(_) => CommandType::CompleteWorkflowExecution,
+        Attributes::FailWorkflowExecutionCommandAttributes(_) => CommandType::FailWorkflowExecution,
+        Attributes::RequestCancelActivityTaskCommandAttributes(_) => CommandType::RequestCancelActivityTask,
+        Attributes::CancelTimerCommandAttributes(_) => CommandType::CancelTimer,
+        Attributes::CancelWorkflowExecutionCommandAttributes(_) => CommandType::CancelWorkflowExecution,
+        Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(_) => {
+            CommandType::RequestCancelExternalWorkflowExecution
+        }
+        Attributes::RecordMarkerCommandAttributes(_) => CommandType::RecordMarker,
+        Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(_) => CommandType::ContinueAsNewWorkflowExecution,
+        Attributes::StartChildWorkflowExecutionCommandAttributes(_) => CommandType::StartChildWorkflowExecution,
+        Attributes::SignalExternalWorkflowExecutionCommandAttributes(_) => CommandType::SignalExternalWorkflowExecution,
+        Attributes::UpsertWorkflowSearchAttributesCommandAttributes(_) => CommandType::UpsertWorkflowSearchAttributes,
+        Attributes::ProtocolMessageCommandAttributes(_) => CommandType::ProtocolMessage,
+        Attributes::ModifyWorkflowPropertiesCommandAttributes(_) => CommandType::ModifyWorkflowProperties,
+        Attributes::ScheduleNexusOperationCommandAttributes(_) => CommandType::ScheduleNexusOperation,
+        Attributes::RequestCancelNexusOperationCommandAttributes(_) => CommandType::RequestCancelNexusOperation,
     }
 }
 

@@ -35,12 +35,12 @@ pub enum Deadline {
     Retention,
 }
 
-/// What waits in one activity.
+/// What waits in one activity. Of two that come at the same time the first one here tells how the activity ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ActivityDeadline {
-    ScheduleToClose,
-    ScheduleToStart,
     StartToClose,
+    ScheduleToStart,
+    ScheduleToClose,
     Heartbeat,
     /// The next attempt.
     Retry,
@@ -101,8 +101,15 @@ pub(crate) fn wake(change: &mut Change<'_>, id: &RunId) -> Result<Answer, Refusa
         }
     });
     due.sort_by_cached_key(|(at, what)| (*at, started(&run, what), what.clone()));
+    // The workflow hears of all that is due at once, not of the first only.
+    run.put_off_tasks();
     for (_, what) in due {
         fire(change, id, what)?;
+    }
+    if let Some(mut run) = change.run(id)
+        && run.has_put_off_a_task()
+    {
+        workflow_task::schedule::want(&mut run);
     }
     Ok(Answer::Done)
 }

@@ -11,7 +11,7 @@ use crate::{
     state::{Activity, ActivityStage, Core, Execution, ScheduledOn, WorkflowTask, WorkflowTaskStage},
     tracked::Changed,
     transition::{
-        ActivityOffer, Appended, Effect, RowChange, TaskRow, TaskRowKind, Transition, VisibilityChange,
+        ActivityOffer, Appended, Effect, RowChange, TaskRow, TaskRowKind, Transition, Urgency, VisibilityChange,
         WorkflowTaskOffer,
     },
     visibility,
@@ -119,6 +119,7 @@ fn task_row(core: &Core, task: &WorkflowTask) -> TaskRow {
     TaskRow {
         kind: TaskRowKind::Workflow,
         queue: core.start.queue.clone(),
+        urgency: Urgency::of(core.start.attributes.priority.as_ref()),
         scheduled_at: task.scheduled_at,
         run: core.run.clone(),
         scheduled_event_id: task.scheduled_event_id,
@@ -140,7 +141,7 @@ fn workflow_task_offer(core: &Core, task: &WorkflowTask, on: &ScheduledOn) -> Wo
         queue,
         sticky_of,
         scheduled_at: task.scheduled_at,
-        priority: core.start.attributes.priority.as_ref().map_or(0, |priority| priority.priority_key),
+        urgency: Urgency::of(core.start.attributes.priority.as_ref()),
     }
 }
 
@@ -156,6 +157,7 @@ fn activity_task(
         ActivityStage::Scheduled { at } => Some(TaskRow {
             kind: TaskRowKind::Activity,
             queue: activity.queue.clone(),
+            urgency: Urgency::of(activity.priority.as_ref()),
             scheduled_at: *at,
             run: run.clone(),
             scheduled_event_id: activity.scheduled_event_id,
@@ -179,7 +181,7 @@ fn activity_task(
             attempt: activity.attempt,
             queue: activity.queue.clone(),
             scheduled_at: row.scheduled_at,
-            priority: activity.priority.as_ref().map_or(0, |priority| priority.priority_key),
+            urgency: row.urgency,
         }));
         rows.push(RowChange::PutTask(row));
     }

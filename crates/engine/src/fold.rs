@@ -7,6 +7,7 @@
 //! `remove_at`, `head`, `state_transitions` and everything volatile.
 
 mod activity;
+pub(crate) mod build;
 mod marker;
 mod signal;
 mod timer;
@@ -20,7 +21,7 @@ pub(crate) use workflow::{begin, retry_policy};
 use crate::{
     change::stored_bytes,
     ids::{EventId, RequestId, RunId},
-    state::Execution,
+    state::{Execution, TaskProblem},
     time::Timestamp,
 };
 
@@ -32,9 +33,15 @@ pub(crate) fn apply(execution: &mut Execution, event: &HistoryEvent) {
         Attributes::WorkflowExecutionStartedEventAttributes(_) => {}
         Attributes::WorkflowTaskScheduledEventAttributes(it) => workflow_task::scheduled(execution, event, it),
         Attributes::WorkflowTaskStartedEventAttributes(it) => workflow_task::started(execution, event, it),
-        Attributes::WorkflowTaskCompletedEventAttributes(it) => workflow_task::completed(execution, it),
-        Attributes::WorkflowTaskFailedEventAttributes(_) | Attributes::WorkflowTaskTimedOutEventAttributes(_) => {
-            workflow_task::ended(execution);
+        Attributes::WorkflowTaskCompletedEventAttributes(it) => {
+            workflow_task::completed(execution, it);
+            build::answered(&mut execution.core, event, it);
+        }
+        Attributes::WorkflowTaskFailedEventAttributes(it) => {
+            workflow_task::ended(execution, TaskProblem::Failed(it.cause));
+        }
+        Attributes::WorkflowTaskTimedOutEventAttributes(it) => {
+            workflow_task::ended(execution, TaskProblem::TimedOut(it.timeout_type));
         }
         Attributes::ActivityTaskScheduledEventAttributes(it) => activity::scheduled(execution, event, it),
         Attributes::ActivityTaskCancelRequestedEventAttributes(it) => activity::cancel_requested(execution, event, it),

@@ -15,8 +15,8 @@ use crate::{
 pub fn handle(workflow: &mut Workflow, request: Request, at: &Moment<'_>) -> Result<(Transition, Answer), Refusal> {
     let mut change = Change::begin(workflow, at);
     let outcome = dispatch(&mut change, request).and_then(|answer| {
-        settle::settle(&mut change)?;
-        Ok(answer)
+        let outgrown = settle::settle(&mut change)?;
+        Ok(outgrown.map_or(answer, |why| Answer::Outgrown { why }))
     });
     match outcome {
         Ok(answer) => Ok((change.finish(), answer)),

@@ -28,8 +28,10 @@ mod change;
 mod check;
 mod deadline;
 mod event;
+mod failure;
 mod finish;
 mod fold;
+mod keywords;
 mod settle;
 mod visibility;
 
@@ -49,6 +51,7 @@ mod terminate;
 mod timer;
 mod workflow_task;
 
+pub use activity::check_priority;
 pub use answer::*;
 pub use deadline::{ActivityDeadline, Deadline, earliest};
 pub use fold::rebuild;

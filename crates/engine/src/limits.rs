@@ -5,6 +5,15 @@
 
 use core::time::Duration;
 
+/// Places to go back to that a run keeps.
+pub const RESET_POINTS_MAX: usize = 20;
+
+/// Bytes of the key by which tasks of a queue share it fairly.
+pub const FAIRNESS_KEY_BYTES_MAX: usize = 64;
+
+/// Bytes of a search attribute that names the builds of workers.
+pub const WORKER_ATTRIBUTE_BYTES_MAX: usize = 2 << 10;
+
 /// What one request may do and what a run may grow to. Sizes are bytes, counts are per run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {

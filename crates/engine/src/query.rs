@@ -19,7 +19,7 @@ const BROKEN_FROM_ATTEMPT: u32 = 3;
 
 const NEVER_RAN: &str = "Workflow execution closed before WorkflowTaskStarted event";
 const BROKEN: &str = "Unable to query workflow due to Workflow Task in failed state.";
-const TOO_EARLY: &str = "workflow has not started yet and will not before the query's deadline";
+const TOO_EARLY: &str = "Workflow task is not scheduled yet.";
 
 /// A client asks. The query goes to a worker by itself if nothing is pending that would answer it.
 pub(crate) fn ask(change: &mut Change<'_>, target: &Target, body: &AskQuery) -> Result<Answer, Refusal> {

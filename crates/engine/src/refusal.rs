@@ -15,6 +15,8 @@ pub enum Refusal {
     WorkflowTaskNotFound,
     /// The token or id names an activity that is not pending, or another attempt of it.
     ActivityNotFound,
+    /// The id names an activity that no worker has.
+    ActivityNotStarted,
     /// A task that was offered is not there any more: the matcher drops it and goes on.
     TaskGone,
     /// Another worker has the task already.

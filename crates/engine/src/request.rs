@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use weft_protocol::api::{
     command::Command,
-    common::{Header, Link, Memo, Payloads, Priority, SearchAttributes, WorkerVersionStamp},
+    common::{Header, Link, Memo, MeteringMetadata, Payloads, Priority, SearchAttributes, WorkerVersionStamp},
     deployment::WorkerDeploymentOptions,
     enums::WorkflowTaskFailedCause,
     failure::Failure,
@@ -92,6 +92,9 @@ pub struct StartWorkflow {
     pub user_metadata: Option<UserMetadata>,
     pub links: Vec<Link>,
     pub priority: Option<Priority>,
+    /// As if another run had come before.
+    pub continued_failure: Option<Failure>,
+    pub last_completion_result: Option<Payloads>,
     pub on_conflict: OnConflict,
 }
 
@@ -198,7 +201,7 @@ pub struct CompleteWorkflowTask {
     pub force_new: bool,
     pub query_results: Vec<(QueryId, WorkflowQueryResult)>,
     pub sdk_metadata: Option<WorkflowTaskCompletedMetadata>,
-    pub metering: u32,
+    pub metering: Option<MeteringMetadata>,
     pub binary_checksum: String,
     pub version: Option<WorkerVersionStamp>,
     pub deployment: Option<WorkerDeploymentOptions>,

@@ -54,7 +54,11 @@ pub(crate) fn decide_activity(
     now: Timestamp,
     expires_at: Option<Timestamp>,
 ) -> Retry {
-    let wait = asked_delay(failure).or_else(|| interval(policy, attempt));
+    let wait = match asked_delay(failure) {
+        // No delay at all is no retry: Temporal says that there is no time for one.
+        Some(delay) => (!delay.is_zero()).then_some(delay),
+        None => interval(policy, attempt),
+    };
     outcome(policy, attempt, failure, wait, now, expires_at)
 }
 

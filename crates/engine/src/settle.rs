@@ -1,5 +1,5 @@
 //! What follows from a request whatever it was: limits, counters, the wake row, the current run's status; and the check
-//! that nothing is broken. It is the last step that may refuse.
+//! that nothing is broken. It is the last step that may refuse, or put the end of the run in place of what was asked.
 
 use alloc::vec::Vec;
 
@@ -15,10 +15,34 @@ use crate::{
     workflow_task,
 };
 
-/// Brings every run that the request touched to rest.
-pub(crate) fn settle(change: &mut Change<'_>) -> Result<(), Refusal> {
+/// Brings every run that the request touched to rest. If one of them has outgrown its limits the request does nothing but
+/// end that run, and the reason is given.
+pub(crate) fn settle(change: &mut Change<'_>) -> Result<Option<&'static str>, Refusal> {
     let touched: Vec<RunId> = change.drafts.keys().cloned().collect();
-    for id in touched {
+    let Some((id, why)) = outgrown(change, &touched) else {
+        bring_to_rest(change, touched)?;
+        return Ok(None);
+    };
+    change.undo();
+    if let Some(mut run) = change.run(&id) {
+        terminate::by_server(&mut run, why);
+    }
+    bring_to_rest(change, [id])?;
+    Ok(Some(why))
+}
+
+/// An open run that the request changed and that has grown too long, and why.
+fn outgrown(change: &mut Change<'_>, touched: &[RunId]) -> Option<(RunId, &'static str)> {
+    touched.iter().find_map(|id| {
+        let run = change.run(id)?;
+        let goes_on = run.is_open() && !run.is_removed() && run.is_touched();
+        let why = terminate::too_long(&run).filter(|_| goes_on)?;
+        Some((id.clone(), why))
+    })
+}
+
+fn bring_to_rest(change: &mut Change<'_>, runs: impl IntoIterator<Item = RunId>) -> Result<(), Refusal> {
+    for id in runs {
         let Some(mut run) = change.run(&id) else { continue };
         if !run.is_touched() || run.is_removed() {
             continue;
@@ -54,14 +78,11 @@ fn rest(run: &mut Run<'_>) -> Result<(), Refusal> {
     check::check(run).map_err(|what| Refusal::Broken { run: run.core.run.clone(), what })
 }
 
-/// A buffer that is full ends the workflow task; a history that is too long ends the run.
+/// A buffer that is full ends the workflow task.
 fn enforce_limits(run: &mut Run<'_>) {
     let limits = &run.at.settings.limits;
     if run.is_open() && buffer_is_full(run, limits) {
         workflow_task::fail::force(run);
-    }
-    if let (true, Some(why)) = (run.is_open(), terminate::too_long(run)) {
-        terminate::by_server(run, why);
     }
     warn(run, limits);
 }

@@ -22,7 +22,7 @@ use crate::{
     signal,
     state::{CurrentRun, RetryPolicy, Status, WorkflowTaskStage},
     terminate,
-    time::wire_span,
+    time::{not_above, wire_span},
     workflow_task::{schedule, start as task_start},
 };
 
@@ -61,7 +61,11 @@ pub(crate) fn signal_with_start(
 ) -> Result<Answer, Refusal> {
     match way(change, &body)? {
         Way::Fresh => begin(change, body, Some(signal)),
-        Way::Repeated { started } => Ok(Answer::Started(existing(change, &body, started)?)),
+        // While the run is open a repetition is a signal that is there already.
+        Way::Repeated { started } => {
+            let open = change.workflow.open().is_some();
+            Ok(Answer::Started(existing(change, &body, started && !open)?))
+        }
         Way::UseExisting => {
             let mut run = change.open_run(&crate::request::Target::default())?;
             signal::record(&mut run, signal)?;
@@ -126,7 +130,9 @@ fn existing(change: &mut Change<'_>, body: &StartWorkflow, started: bool) -> Res
         }),
         Some(_) | None => None,
     };
-    Ok(Started { run: current.run, first_run: current.first_run, started, status: current.status, eager_task })
+    let attached = current.attached.contains(&body.request);
+    let CurrentRun { run, first_run, status, .. } = current;
+    Ok(Started { run, first_run, started, attached, status, eager_task })
 }
 
 /// A first task that started in the same breath as the run has event 3.
@@ -147,7 +153,7 @@ fn attach(change: &mut Change<'_>, body: &StartWorkflow) -> Result<(), Refusal> 
     let links = if body.on_conflict.attach_links { body.links.clone() } else { vec![] };
     let mut run = change.open_run(&crate::request::Target::default())?;
     if request.is_some() || !links.is_empty() {
-        run.append(event::signal::attached(request, links, &body.identity));
+        run.append(event::signal::attached(request, links));
     }
     if let (Some(request), Some(current)) = (request, &mut change.workflow.current) {
         current.attached.push(request.clone());
@@ -182,7 +188,8 @@ fn begin(change: &mut Change<'_>, body: StartWorkflow, signal: Option<SignalBody
         task_start::hand_over(&run).map(Box::new)
     });
     let first_run = run.core.start.first_run.clone();
-    Ok(Answer::Started(Started { run: id, first_run, started: true, status: Status::Running, eager_task }))
+    let status = Status::Running;
+    Ok(Answer::Started(Started { run: id, first_run, started: true, attached: false, status, eager_task }))
 }
 
 /// Event 1 of a workflow that a client starts, and the worker that takes the first task at once.
@@ -194,6 +201,7 @@ fn started_event(
     let (at, settings) = (change.at, change.at.settings);
     let backoff = first_backoff(change, &body)?;
     let eager = body.eager.filter(|_| settings.eager_workflow_start && backoff.is_zero());
+    let eager = eager.map(|poller| Poller { request: body.request.clone(), ..poller });
     let initiator = if body.cron.is_empty() { Initiator::Unspecified } else { Initiator::CronSchedule };
     let cut = |span: Duration| span.min(settings.timeout_max);
     let execution_timeout = cut(body.execution_timeout);
@@ -223,6 +231,8 @@ fn started_event(
         header: body.header,
         workflow_id: change.workflow.key.workflow.to_string(),
         priority: body.priority,
+        continued_failure: body.continued_failure,
+        last_completion_result: body.last_completion_result,
         eager_execution_accepted: eager.is_some(),
         ..WorkflowExecutionStartedEventAttributes::default()
     };
@@ -240,13 +250,4 @@ fn first_backoff(change: &Change<'_>, body: &StartWorkflow) -> Result<Duration, 
 
 fn some_span(span: Duration) -> Option<weft_protocol::Duration> {
     (!span.is_zero()).then(|| wire_span(span))
-}
-
-/// A timeout that another one bounds; zero is "none".
-fn not_above(span: Duration, bound: Duration) -> Duration {
-    match (span.is_zero(), bound.is_zero()) {
-        (_, true) => span,
-        (true, false) => bound,
-        (false, false) => span.min(bound),
-    }
 }

@@ -13,8 +13,8 @@ use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 pub use activity::{Activity, ActivityStage, Heartbeat, RetryPolicy};
 pub use core_state::{
-    AnsweredActivity, AnsweredWorkflowTask, AttachedRequest, BranchId, CancelRequest, CloseFacts, Core, Hash, Start,
-    Status, Sticky, TaskVerdict, WorkerFacts,
+    AnsweredActivity, AnsweredWorkflowTask, AttachedRequest, BranchId, CancelRequest, CloseFacts, Core, Hash,
+    ResetPoint, Start, Status, Sticky, TaskProblem, TaskVerdict, WorkerFacts, WorkerVersion,
 };
 pub use timer::Timer;
 use weft_protocol::api::{history::HistoryEvent, query::WorkflowQuery};

@@ -24,13 +24,14 @@ pub(crate) fn by_server(run: &mut Run<'_>, reason: &str) {
     now(run, body_of_server(reason));
 }
 
-/// Why an open run cannot go on, if its history has grown too long.
+/// Why an open run cannot go on, if its history has grown too long. Bytes count from the request after the one that wrote
+/// them, and so do the last events of a request if they are of a kind that may have to wait.
 pub(crate) fn too_long(run: &Run<'_>) -> Option<&'static str> {
     let limits = &run.at.settings.limits;
-    if run.core.history_bytes > limits.history_bytes_error {
+    if run.before().is_some_and(|before| before.history_bytes > limits.history_bytes_error) {
         return Some("Workflow history size exceeds limit.");
     }
-    (run.core.next_event_id.0 - 1 > limits.history_events_error).then_some("Workflow history count exceeds limit.")
+    (run.last_firm_event().0 > limits.history_events_error).then_some("Workflow history count exceeds limit.")
 }
 
 pub(crate) fn body_of_server(reason: &str) -> TerminateBody {

@@ -56,3 +56,12 @@ pub fn span_from_wire(wire: &WireDuration) -> Duration {
     let nanos = u32::try_from(wire.nanos).unwrap_or(0).min(999_999_999);
     Duration::new(seconds, nanos)
 }
+
+/// A timeout that another one bounds; zero is "none".
+pub(crate) fn not_above(span: Duration, bound: Duration) -> Duration {
+    match (span.is_zero(), bound.is_zero()) {
+        (_, true) => span,
+        (true, false) => bound,
+        (false, false) => span.min(bound),
+    }
+}

@@ -17,7 +17,7 @@ pub const DURATION_MAX: time::Duration = time::Duration::from_secs(100 * 365 * 2
 pub enum Error {
     #[error("negative duration")]
     Negative,
-    #[error("duration has seconds and nanos of different signs")]
+    #[error("duration has seconds and nanos with different signs")]
     MixedSigns,
     #[error("nanos out of range")]
     NanosOutOfRange,

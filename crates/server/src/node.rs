@@ -21,7 +21,7 @@ use weft_env::{Clock, Ids, Pool};
 use weft_matching::{Dispatched, QueueKey, QueueKind, Service};
 use weft_raft as raft;
 use weft_rows::slot_of;
-use weft_shard::{Failure, Metadata, Shard, TaskRef};
+use weft_shard::{Failure, Metadata, Shard, TaskRef, Waiting};
 use weft_store::{datadir::DataDir, state::StateStore, wal::Wal};
 
 pub use lists::{ListError, Lists};
@@ -147,6 +147,18 @@ impl Node {
     pub fn give_back(&self, task: StartedTask) {
         let node = Arc::clone(&self.0);
         tokio::spawn(async move { node.give_back(task).await });
+    }
+
+    /// How many tasks of a queue wait for a worker, over all shards of this node.
+    ///
+    /// # Errors
+    /// `Storage` when the rows of a shard cannot be read.
+    pub async fn waiting(&self, queue: weft_rows::task::Queue) -> Result<Waiting, Failure> {
+        let mut waiting = Waiting::default();
+        for found in futures::future::join_all(self.shards().iter().map(|shard| shard.waiting(queue.clone()))).await {
+            waiting.merge(found?);
+        }
+        Ok(waiting)
     }
 
     /// Offers a task again that was taken but not started.

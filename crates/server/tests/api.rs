@@ -6,10 +6,17 @@ use std::time::Duration;
 use tonic::{Code, Request, codec::CompressionEncoding, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 use weft_protocol::{
-    api::{taskqueue::TaskQueue, workflowservice::*},
+    api::{
+        common::{Priority, WorkflowType},
+        taskqueue::TaskQueue,
+        workflowservice::*,
+    },
     services::workflow_service_client::WorkflowServiceClient,
 };
-use weft_server::{Server, node::Place};
+use weft_server::{
+    Server,
+    node::{Options, Place},
+};
 
 async fn server() -> Server {
     let address = "127.0.0.1:0".parse().expect("an address");
@@ -68,6 +75,55 @@ async fn a_request_larger_than_grpcs_default_is_taken() {
     let refused = client.start_workflow_execution(request).await.expect_err("the id is too long");
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert_eq!(refused.message(), "WorkflowId exceeds maximum allowed length (8388608/1000)");
+    server.shutdown().await;
+}
+
+/// Matching holds one task of each shard and pulls the others: none is lost, the urgent ones come first, and all are
+/// counted.
+#[tokio::test]
+async fn a_backlog_larger_than_matching_holds_is_counted_and_handed_out_in_order() {
+    let mut options = Options::new(Place::Memory);
+    options.shards = 1;
+    options.matching.held_per_shard_max = 1;
+    let address = "127.0.0.1:0".parse().expect("an address");
+    let server = Server::builder(Place::Memory).listen(address).options(options).start().await.expect("it starts");
+    let mut client = WorkflowServiceClient::new(connect(&server).await);
+    let namespace = || "default".to_owned();
+    let queue = || Some(TaskQueue { name: "q".to_owned(), ..TaskQueue::default() });
+    for number in 0..10 {
+        let start = StartWorkflowExecutionRequest {
+            namespace: namespace(),
+            workflow_id: format!("w{number}"),
+            workflow_type: Some(WorkflowType { name: "T".to_owned() }),
+            task_queue: queue(),
+            priority: Some(Priority { priority_key: 5 - number % 5, ..Priority::default() }),
+            ..StartWorkflowExecutionRequest::default()
+        };
+        client.start_workflow_execution(start).await.expect("it starts");
+    }
+    let ask = DescribeTaskQueueRequest {
+        namespace: namespace(),
+        task_queue: queue(),
+        report_stats: true,
+        ..DescribeTaskQueueRequest::default()
+    };
+    let known = client.describe_task_queue(ask).await.expect("it is known").into_inner();
+    assert_eq!(known.stats.map(|stats| stats.approximate_backlog_count), Some(10));
+    let by_priority = |priority| known.stats_by_priority_key[&priority].approximate_backlog_count;
+    assert_eq!([1, 2, 3, 4, 5].map(by_priority), [2; 5]);
+    let mut order = Vec::new();
+    for _ in 0..10 {
+        let poll = PollWorkflowTaskQueueRequest {
+            namespace: namespace(),
+            task_queue: queue(),
+            ..PollWorkflowTaskQueueRequest::default()
+        };
+        let mut poll = Request::new(poll);
+        poll.set_timeout(Duration::from_secs(30));
+        let task = client.poll_workflow_task_queue(poll).await.expect("it is answered").into_inner();
+        order.push(task.workflow_execution.expect("a task comes").workflow_id);
+    }
+    assert_eq!(order, ["w4", "w9", "w3", "w8", "w2", "w7", "w1", "w6", "w0", "w5"]);
     server.shutdown().await;
 }
 

@@ -149,6 +149,9 @@ pub enum Failure {
     /// An invariant of this execution broke (rule 12): it is set aside until an operator clears it.
     #[error("this execution is quarantined: {0}")]
     Quarantined(Arc<str>),
+    /// The run had grown too long and was ended instead of doing what was asked. Recorded, so not a refusal.
+    #[error("{0}")]
+    Outgrown(&'static str),
     #[error("the stored state cannot be read: {0}")]
     Storage(Arc<str>),
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use weft_engine::{
     ActivityOffer, Namespace, NamespaceId, Poller, StartedActivityTask, StartedWorkflowTask, TaskRow, TaskRowKind,
-    WorkflowKey, WorkflowTaskOffer,
+    Timestamp, WorkflowKey, WorkflowTaskOffer,
 };
 
 /// The number of a shard within its cluster, from 0.
@@ -81,7 +81,7 @@ impl TaskRef {
                 queue: row.queue,
                 sticky_of: None,
                 scheduled_at: row.scheduled_at,
-                priority: 0,
+                urgency: row.urgency,
             }),
             TaskRowKind::Activity => Self::Activity(ActivityOffer {
                 run: row.run,
@@ -89,8 +89,15 @@ impl TaskRef {
                 attempt: row.attempt,
                 queue: row.queue,
                 scheduled_at: row.scheduled_at,
-                priority: 0,
+                urgency: row.urgency,
             }),
+        }
+    }
+
+    pub(crate) fn scheduled_at(&self) -> Timestamp {
+        match self {
+            Self::Workflow(offer) => offer.scheduled_at,
+            Self::Activity(offer) => offer.scheduled_at,
         }
     }
 }

@@ -15,10 +15,11 @@ use crate::{
     dispatch::{ShardId, TaskRef},
     events::EventCache,
     history::HistoryReader,
-    loader::Reader,
+    loader::{LoadError, Reader},
     quarantine::Quarantine,
     shared::Shared,
     stats::Stats,
+    waiting::{self, Waiting},
     watch::{Watch, Watchers},
 };
 
@@ -93,7 +94,10 @@ impl Shard {
     pub async fn ask(&self, key: WorkflowKey, namespace: Arc<Namespace>, request: Request) -> Result<Answer, Failure> {
         let (reply, answer) = oneshot::channel();
         self.send(Call { key, ask: Ask::Request { namespace, request, reply } })?;
-        answer.await.unwrap_or(Err(STOPPED))
+        match answer.await.unwrap_or(Err(STOPPED))? {
+            Answer::Outgrown { why } => Err(Failure::Outgrown(why)),
+            answer => Ok(answer),
+        }
     }
 
     /// Asks a query; an attached one is answered later through the [`Attached`] that comes with the answer. `query.id`
@@ -139,14 +143,36 @@ impl Shard {
         HistoryReader { shared: Arc::clone(&self.shared) }
     }
 
-    /// Tasks of a queue that wait in this shard, for matching when it has room again.
+    /// Tasks of a queue that wait in this shard, most urgent and then oldest first, for matching when it has room again.
     ///
     /// # Errors
     /// `Storage` when the rows cannot be read.
-    pub async fn pull(&self, queue: task::Queue, limit: usize) -> Result<Vec<(WorkflowKey, TaskRef)>, Failure> {
-        let (reader, slots) = (self.shared.reader.clone(), self.shared.slots);
-        match self.shared.pool.call(move || reader.tasks_of_queue(slots, &queue, limit)).await {
-            Ok(Ok(tasks)) => Ok(tasks),
+    pub async fn pull(
+        &self,
+        queue: task::Queue,
+        from: Option<waiting::From>,
+        limit: usize,
+    ) -> Result<Vec<(WorkflowKey, TaskRef)>, Failure> {
+        let slots = self.shared.slots;
+        self.read(move |reader| reader.tasks_of_queue(slots, &queue, from.as_ref(), limit)).await
+    }
+
+    /// How many tasks of a queue wait in this shard.
+    ///
+    /// # Errors
+    /// `Storage` when the rows cannot be read.
+    pub async fn waiting(&self, queue: task::Queue) -> Result<Waiting, Failure> {
+        let slots = self.shared.slots;
+        self.read(move |reader| reader.waiting(slots, &queue)).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Reader) -> Result<T, LoadError> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let reader = self.shared.reader.clone();
+        match self.shared.pool.call(move || read(&reader)).await {
+            Ok(Ok(found)) => Ok(found),
             Ok(Err(error)) => Err(Failure::Storage(error.to_string().into())),
             Err(panic) => Err(Failure::Storage(panic.to_string().into())),
         }

@@ -145,30 +145,6 @@ impl Reader {
         rows.into_iter().map(|(key, value)| decode_task(&key, &value)).collect()
     }
 
-    /// Tasks of one queue, of the slots in `slots`, for matching when it has room again.
-    pub(crate) fn tasks_of_queue(
-        &self,
-        slots: SlotRange,
-        queue: &rows::task::Queue,
-        limit: usize,
-    ) -> Result<Vec<(WorkflowKey, TaskRef)>, LoadError> {
-        let mut found = Vec::new();
-        let (mut from, end) = rows::task::range(slots);
-        while found.len() < limit {
-            let range = KeyRange::between(from.clone(), end.clone());
-            let batch = self.store.scan(table::TASK, &range, Order::Ascending, 1000)?;
-            let Some((last, _)) = batch.last() else { break };
-            from = successor(last);
-            for (key, value) in &batch {
-                if rows::task::is_of(key, queue) {
-                    found.push(decode_task(key, value)?);
-                }
-            }
-        }
-        found.truncate(limit);
-        Ok(found)
-    }
-
     /// The next deletes of history that belongs to no run any more; empty when there is none.
     pub(crate) fn sweep(&self, slots: SlotRange, limit: usize) -> Result<Ops, LoadError> {
         let mut ops = Ops::default();
@@ -193,13 +169,7 @@ fn prefix_range((from, end): (Vec<u8>, Vec<u8>)) -> KeyRange {
     KeyRange::between(from, end)
 }
 
-fn successor(key: &[u8]) -> Vec<u8> {
-    let mut next = key.to_vec();
-    next.push(0);
-    next
-}
-
-fn decode_task(key: &[u8], value: &[u8]) -> Result<(WorkflowKey, TaskRef), LoadError> {
+pub(crate) fn decode_task(key: &[u8], value: &[u8]) -> Result<(WorkflowKey, TaskRef), LoadError> {
     let (key, row) = rows::task::decode(key, value)?;
     Ok((key, TaskRef::from_row(row)))
 }

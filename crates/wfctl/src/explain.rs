@@ -39,7 +39,12 @@ pub(crate) async fn refusal(session: &Connected, error: anyhow::Error) -> anyhow
             ErrorDetails::Plain(Code::Unimplemented) => {
                 Failure::refused(format!("{address} does not offer {call}: {}", refused.message))
             }
-            _ => Failure::refused(format!("{}{}", refused.message, mend(session, &refused.message))),
+            _ => {
+                let (message, mend) = (&refused.message, mend(session, &refused.message));
+                // A sentence that goes on has no full stop.
+                let sentence = if mend.is_empty() { message } else { message.trim_end_matches('.') };
+                Failure::refused(format!("{sentence}{mend}"))
+            }
         },
         Error::Config(_) | Error::Answer { .. } => Failure::refused(cause.to_string()),
     };

@@ -78,6 +78,8 @@ async fn start(scene: &Scene, plan: &WorkflowPlan, name: &str, kind: &str) {
         user_metadata: None,
         links: Vec::new(),
         priority: None,
+        continued_failure: None,
+        last_completion_result: None,
         on_conflict: OnConflict::default(),
     };
     scene.settle(name, &about, &scene.key(&plan.id), &Request::Start(Box::new(start))).await;

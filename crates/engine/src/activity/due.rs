@@ -7,11 +7,11 @@ use alloc::sync::Arc;
 
 use weft_protocol::api::enums::{RetryState, TimeoutType};
 
-use super::{deadlines, end, expires_at, failure, offer};
+use super::{deadlines, end, expires_at, offer};
 use crate::{
     change::Run,
     deadline::ActivityDeadline,
-    event,
+    event, failure,
     ids::EventId,
     retry::{self, Retry},
     state::Activity,

@@ -9,10 +9,9 @@ use weft_protocol::api::{
     history::HistoryEvent,
 };
 
-use super::failure;
 use crate::{
     change::Run,
-    event,
+    event, failure,
     ids::{EventId, Identity},
     state::{Activity, ActivityStage},
     workflow_task::schedule,

@@ -6,11 +6,11 @@
 use alloc::{format, string::String};
 use core::time::Duration;
 
-use weft_protocol::api::command::ScheduleActivityTaskCommandAttributes;
+use weft_protocol::api::{command::ScheduleActivityTaskCommandAttributes, common::Priority};
 
 use crate::{
     change::Run,
-    limits::{Limits, Settings},
+    limits::{FAIRNESS_KEY_BYTES_MAX, Limits, Settings},
     retry::{check_policy, is_negative},
     state::RetryPolicy,
     time::{span_from_wire, wire_span},
@@ -53,20 +53,40 @@ pub(crate) fn normalized(
 }
 
 fn check_names(command: &ScheduleActivityTaskCommandAttributes, limits: &Limits) -> Result<(), String> {
-    let queue = command.task_queue.as_ref().map_or("", |queue| queue.name.as_str());
-    if queue.is_empty() {
-        return Err("missing task queue name".into());
-    }
-    if queue.len() > limits.id_bytes {
-        return Err("taskQueue length exceeds limit".into());
-    }
-    if queue.starts_with(RESERVED_QUEUES) {
-        return Err(format!("task queue name cannot start with reserved prefix {RESERVED_QUEUES}"));
-    }
+    check_queue(command.task_queue.as_ref().map_or("", |queue| queue.name.as_str()), limits.id_bytes)?;
     check_name("activityId", &command.activity_id, limits)?;
     check_name("activityType", type_name(command), limits)?;
-    if command.priority.as_ref().is_some_and(|priority| priority.priority_key < 0) {
-        return Err("invalid priorities: priority key can't be negative".into());
+    check_priority(command.priority.as_ref()).map_err(|why| format!("invalid priorities: {why}"))
+}
+
+/// Does a priority make sense?
+///
+/// # Errors
+/// What is wrong, in Temporal's words.
+pub fn check_priority(priority: Option<&Priority>) -> Result<(), &'static str> {
+    let Some(priority) = priority else { return Ok(()) };
+    if priority.priority_key < 0 {
+        return Err("priority key can't be negative");
+    }
+    if priority.fairness_key.len() > FAIRNESS_KEY_BYTES_MAX {
+        return Err("fairness key length exceeds limit");
+    }
+    if priority.fairness_weight < 0.0 {
+        return Err("must be greater than zero");
+    }
+    Ok(())
+}
+
+/// A queue that workflows may name.
+pub(crate) fn check_queue(name: &str, limit: usize) -> Result<(), String> {
+    if name.is_empty() {
+        return Err("missing task queue name".into());
+    }
+    if name.len() > limit {
+        return Err("taskQueue length exceeds limit".into());
+    }
+    if name.starts_with(RESERVED_QUEUES) {
+        return Err(format!("task queue name cannot start with reserved prefix {RESERVED_QUEUES}"));
     }
     Ok(())
 }

@@ -3,16 +3,16 @@
 //! Invariant: an answer that comes again right after it was taken is answered as the first time (rule 2); any other late
 //! answer finds nothing.
 
-use alloc::sync::Arc;
+use alloc::{sync::Arc, vec::Vec};
 
 use prost::Message;
 use weft_protocol::api::{common::Payloads, enums::RetryState, failure::Failure};
 
-use super::{end, expires_at, failure, named};
+use super::{end, expires_at, named};
 use crate::{
     answer::Answer,
     change::{Change, Run},
-    event,
+    event, failure,
     ids::Identity,
     refusal::Refusal,
     request::{ActivityRef, ActivityToken, FailActivity, Target},
@@ -61,15 +61,10 @@ pub(crate) fn complete(
 
 /// It failed: it is tried again, or it has failed for good.
 pub(crate) fn fail(change: &mut Change<'_>, which: &ActivityRef, body: FailActivity) -> Result<Answer, Refusal> {
-    if is_too_large(change, body.last_heartbeat.as_ref()) {
-        return fail_for(change, which, &body.identity, "Heartbeat details exceed size limit.");
-    }
-    let limits = &change.at.settings.limits;
-    let (limit, kept) = (limits.blob_bytes_error, limits.last_failure_bytes);
-    let failure = body.failure.map(|failure| failure::cut(failure, limit, kept, true));
+    let Fitting { failure, last_heartbeat, told } = fitting(change, body.failure, body.last_heartbeat);
     let Found::Pending(mut run, activity) = find(change, which, Said::Failed)? else { return Ok(Answer::Done) };
     started(&activity)?;
-    let activity = match body.last_heartbeat {
+    let activity = match last_heartbeat {
         Some(details) => beat(&mut run, &activity, &body.identity, Some(details)),
         None => activity,
     };
@@ -80,7 +75,31 @@ pub(crate) fn fail(change: &mut Change<'_>, which: &ActivityRef, body: FailActiv
             event::activity::failed(&activity, started, &body.identity, failure, state)
         }),
     }
-    Ok(Answer::Done)
+    Ok(if told.is_empty() { Answer::Done } else { Answer::FailureCut(told) })
+}
+
+/// What is kept of a failure and the heartbeat that came with it.
+struct Fitting {
+    failure: Option<Failure>,
+    last_heartbeat: Option<Payloads>,
+    /// What the worker is told of what was too large.
+    told: Vec<Failure>,
+}
+
+fn fitting(change: &Change<'_>, failure: Option<Failure>, last_heartbeat: Option<Payloads>) -> Fitting {
+    let mut told = Vec::new();
+    let fits = !is_too_large(change, last_heartbeat.as_ref());
+    if !fits {
+        told.push(failure::too_large("Heartbeat details exceed size limit."));
+    }
+    let limits = &change.at.settings.limits;
+    let (limit, kept) = (limits.blob_bytes_error, limits.blob_bytes_warn);
+    let is_cut = failure.as_ref().is_some_and(|failure| failure.encoded_len() > limit);
+    let failure = failure.map(|failure| failure::cut(failure, limit, kept, true));
+    if is_cut {
+        told.extend(failure.clone());
+    }
+    Fitting { failure, last_heartbeat: last_heartbeat.filter(|_| fits), told }
 }
 
 /// It stopped because it was asked to.
@@ -157,7 +176,7 @@ fn is_too_large(change: &Change<'_>, payloads: Option<&Payloads>) -> bool {
 fn started(activity: &Activity) -> Result<(), Refusal> {
     match &activity.stage {
         ActivityStage::Started { .. } => Ok(()),
-        ActivityStage::Scheduled { .. } | ActivityStage::Backoff { .. } => Err(Refusal::ActivityNotFound),
+        ActivityStage::Scheduled { .. } | ActivityStage::Backoff { .. } => Err(Refusal::ActivityNotStarted),
     }
 }
 

@@ -9,9 +9,9 @@ use weft_protocol::api::{
     enums::{CommandType, WorkflowTaskFailedCause as Cause},
 };
 
-use super::{BadCommand, Decisions, check_size};
-use crate::{change::Run, close::Closing, cron, payload, retry, state};
-use alloc::{boxed::Box, format};
+use super::{BadCommand, Decisions, Extra, check_size};
+use crate::{activity::check_queue, change::Run, close::Closing, payload, retry, state};
+use alloc::{borrow::ToOwned, boxed::Box, format, string::String};
 
 pub(super) fn is_closing(command: &Command) -> bool {
     matches!(
@@ -26,19 +26,21 @@ pub(super) fn is_closing(command: &Command) -> bool {
 pub(super) fn complete(
     run: &mut Run<'_>,
     command: CompleteWorkflowExecutionCommandAttributes,
+    extra: Extra,
     decisions: &mut Decisions,
 ) -> Result<(), BadCommand> {
     nothing_waits(run, decisions)?;
     // Temporal files this one under activities, and workers see the cause.
     let cause = Cause::BadScheduleActivityAttributes;
     check_size(run, cause, "CompleteWorkflowExecutionCommandAttributes.Result", command.result.as_ref())?;
-    decisions.closing = Some(Closing::Complete(command.result));
+    decisions.close(Closing::Complete(command.result), extra);
     Ok(())
 }
 
 pub(super) fn fail(
     run: &mut Run<'_>,
     command: FailWorkflowExecutionCommandAttributes,
+    extra: Extra,
     decisions: &mut Decisions,
 ) -> Result<(), BadCommand> {
     nothing_waits(run, decisions)?;
@@ -47,35 +49,36 @@ pub(super) fn fail(
         return Err(BadCommand::new(cause, "Failure is not set on FailWorkflowExecutionCommand."));
     }
     check_size(run, cause, "FailWorkflowExecutionCommandAttributes.Failure", command.failure.as_ref())?;
-    decisions.closing = Some(Closing::Fail(command.failure.map(Box::new)));
+    decisions.close(Closing::Fail(command.failure.map(Box::new)), extra);
     Ok(())
 }
 
 pub(super) fn cancel(
     run: &mut Run<'_>,
     command: CancelWorkflowExecutionCommandAttributes,
+    extra: Extra,
     decisions: &mut Decisions,
 ) -> Result<(), BadCommand> {
     nothing_waits(run, decisions)?;
     let cause = Cause::BadCancelWorkflowExecutionAttributes;
     check_size(run, cause, "CancelWorkflowExecutionCommandAttributes.Details", command.details.as_ref())?;
-    decisions.closing = Some(Closing::Cancel(command.details));
+    decisions.close(Closing::Cancel(command.details), extra);
     Ok(())
 }
 
 pub(super) fn continue_as_new(
     run: &mut Run<'_>,
     command: ContinueAsNewWorkflowExecutionCommandAttributes,
+    extra: Extra,
     decisions: &mut Decisions,
 ) -> Result<(), BadCommand> {
     let mut command = command;
     nothing_waits(run, decisions)?;
     let cause = Cause::BadContinueAsNewAttributes;
-    check_timeouts(run, &command)?;
-    command.retry_policy = check_policy(run, command.retry_policy)?;
-    if !command.cron_schedule.is_empty() && cron::backoff(&command.cron_schedule, run.now(), run.at).is_none() {
-        return Err(BadCommand::new(cause, "Invalid CronSchedule on ContinueAsNewWorkflowExecutionCommand."));
-    }
+    let next = Names::of(run, &command);
+    next.check(run).map_err(|reason| BadCommand::new(cause, reason))?;
+    check_timeouts(&next, &command)?;
+    command.retry_policy = check_policy(run, &next, command.retry_policy.take())?;
     check_size(run, cause, "ContinueAsNewWorkflowExecutionCommandAttributes. Input", command.input.as_ref())?;
     check_size(run, cause, "ContinueAsNewWorkflowExecutionCommandAttributes. Memo", command.memo.as_ref())?;
     let fields = command.search_attributes.iter().flat_map(|it| &it.indexed_fields);
@@ -84,26 +87,56 @@ pub(super) fn continue_as_new(
     command.memo = command.memo.map(payload::memo);
     command.search_attributes =
         command.search_attributes.map(|given| payload::search_attributes(given, run.at.namespace));
-    decisions.closing = Some(Closing::ContinueAsNew(Box::new(command)));
+    decisions.close(Closing::ContinueAsNew(Box::new(command)), extra);
     Ok(())
 }
 
+/// Type and queue of the next run, as messages name them.
+struct Names {
+    workflow_type: String,
+    queue: String,
+}
+
+impl Names {
+    fn of(run: &Run<'_>, command: &ContinueAsNewWorkflowExecutionCommandAttributes) -> Self {
+        let or = |given: &str, old: &str| if given.is_empty() { old.to_owned() } else { given.to_owned() };
+        let start = &run.core.start;
+        Self {
+            workflow_type: or(command.workflow_type.as_ref().map_or("", |it| &it.name), &start.workflow_type),
+            queue: or(command.task_queue.as_ref().map_or("", |it| &it.name), start.queue.as_str()),
+        }
+    }
+
+    fn check(&self, run: &Run<'_>) -> Result<(), String> {
+        let limit = run.at.settings.limits.id_bytes;
+        let (workflow_type, length) = (&self.workflow_type, self.workflow_type.len());
+        if length > limit {
+            return Err(format!(
+                "WorkflowType on ContinueAsNewWorkflowExecutionCommand exceeds length limit. \
+                 WorkflowType={workflow_type} Length={length} Limit={limit}"
+            ));
+        }
+        check_queue(&self.queue, limit).map_err(|why| {
+            format!("error validating ContinueAsNewWorkflowExecutionCommand TaskQueue: {why}. {}", self.shown())
+        })
+    }
+
+    fn shown(&self) -> String {
+        let Self { workflow_type, queue } = self;
+        format!("WorkflowType={workflow_type} TaskQueue=name:\"{queue}\" kind:TASK_QUEUE_KIND_NORMAL")
+    }
+}
+
 /// A timeout may be left out, but not be negative.
-fn check_timeouts(run: &Run<'_>, command: &ContinueAsNewWorkflowExecutionCommandAttributes) -> Result<(), BadCommand> {
-    let workflow_type = command.workflow_type.as_ref().map_or("", |it| &it.name);
-    let workflow_type = if workflow_type.is_empty() { &run.core.start.workflow_type } else { workflow_type };
-    let queue = command.task_queue.as_ref().map_or("", |it| &it.name);
-    let queue = if queue.is_empty() { run.core.start.queue.as_str() } else { queue };
+fn check_timeouts(next: &Names, command: &ContinueAsNewWorkflowExecutionCommandAttributes) -> Result<(), BadCommand> {
     for (name, given) in [
         ("WorkflowRunTimeout", &command.workflow_run_timeout),
         ("WorkflowTaskTimeout", &command.workflow_task_timeout),
         ("BackoffStartInterval", &command.backoff_start_interval),
     ] {
         if given.as_ref().is_some_and(|span| span.seconds < 0 || span.nanos < 0) {
-            let reason = format!(
-                "Invalid {name} on ContinueAsNewWorkflowExecutionCommand: negative duration. \
-                 WorkflowType={workflow_type} TaskQueue=name:\"{queue}\" kind:TASK_QUEUE_KIND_NORMAL"
-            );
+            let what = "on ContinueAsNewWorkflowExecutionCommand: negative duration.";
+            let reason = format!("Invalid {name} {what} {}", next.shown());
             return Err(BadCommand::new(Cause::BadContinueAsNewAttributes, reason));
         }
     }
@@ -111,11 +144,11 @@ fn check_timeouts(run: &Run<'_>, command: &ContinueAsNewWorkflowExecutionCommand
 }
 
 /// The next run's policy with its defaults, if it makes sense.
-fn check_policy(run: &Run<'_>, given: Option<RetryPolicy>) -> Result<Option<RetryPolicy>, BadCommand> {
+fn check_policy(run: &Run<'_>, next: &Names, given: Option<RetryPolicy>) -> Result<Option<RetryPolicy>, BadCommand> {
     let Some(given) = given else { return Ok(None) };
     retry::check_policy(&given, run.at.settings).map_err(|reason| {
-        let reason = format!("Invalid RetryPolicy on ContinueAsNewWorkflowExecutionCommand: {reason}");
-        BadCommand::new(Cause::BadContinueAsNewAttributes, reason)
+        let what = "invalid WorkflowRetryPolicy on ContinueAsNewWorkflowExecutionCommand";
+        BadCommand::new(Cause::BadContinueAsNewAttributes, format!("{what}: {reason}. {}", next.shown()))
     })?;
     Ok(Some(state::RetryPolicy::filled_in(&given, run.at.settings).wire()))
 }

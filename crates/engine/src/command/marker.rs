@@ -1,6 +1,6 @@
 //! Commands that record something: markers, search attributes, memo.
 
-use alloc::{collections::BTreeMap, string::String};
+use alloc::{collections::BTreeMap, format, string::String};
 
 use weft_protocol::api::{
     command::{
@@ -26,7 +26,9 @@ pub(super) fn record(
         return Err(BadCommand::new(cause, "MarkerName is not set on RecordMarkerCommand."));
     }
     if command.marker_name.len() > limits.id_bytes {
-        return Err(BadCommand::new(cause, "MarkerName on RecordMarkerCommand exceeds length limit."));
+        let (name, length, limit) = (&command.marker_name, command.marker_name.len(), limits.id_bytes);
+        let what = "MarkerName on RecordMarkerCommand exceeds length limit";
+        return Err(BadCommand::new(cause, format!("{what}. MarkerName={name} Length={length} Limit={limit}")));
     }
     let size: usize = command.details.values().map(prost::Message::encoded_len).sum();
     if size > limits.blob_bytes_error {
@@ -75,6 +77,10 @@ pub(super) fn modify(
         let reason = "UpsertedMemo is not set on ModifyWorkflowPropertiesCommand.";
         return Err(BadCommand::new(cause, reason));
     };
+    if given.fields.is_empty() {
+        let reason = "UpsertedMemo.Fields is not set on ModifyWorkflowPropertiesCommand.";
+        return Err(BadCommand::new(cause, reason));
+    }
     let mut after = BTreeMap::clone(&run.core.memo);
     fold::merge(&mut after, Some(&given.fields));
     let limit = run.at.settings.limits.memo_bytes;

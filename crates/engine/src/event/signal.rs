@@ -11,7 +11,7 @@ use weft_protocol::api::{
 };
 
 use crate::{
-    ids::{Identity, RequestId},
+    ids::RequestId,
     request::{CancelBody, SignalBody},
 };
 
@@ -43,11 +43,10 @@ pub(crate) fn cancel_requested(body: CancelBody) -> HistoryEvent {
 }
 
 /// A start that used the existing run leaves its request id, its links, or both. Workers may ignore it.
-pub(crate) fn attached(request: Option<&RequestId>, links: Vec<Link>, identity: &Identity) -> HistoryEvent {
+pub(crate) fn attached(request: Option<&RequestId>, links: Vec<Link>) -> HistoryEvent {
     let event = super::of(
         WorkflowExecutionOptionsUpdatedEventAttributes {
             attached_request_id: request.map(RequestId::to_string).unwrap_or_default(),
-            identity: identity.to_string(),
             ..WorkflowExecutionOptionsUpdatedEventAttributes::default()
         }
         .into(),

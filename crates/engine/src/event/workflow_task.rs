@@ -4,9 +4,8 @@ use alloc::string::ToString;
 use core::time::Duration;
 
 use weft_protocol::api::{
-    common::MeteringMetadata,
     deployment::WorkerDeploymentVersion,
-    enums::{SuggestContinueAsNewReason, TaskQueueKind, TimeoutType, WorkflowTaskFailedCause},
+    enums::{SuggestContinueAsNewReason, TaskQueueKind, TimeoutType, WorkerVersioningMode, WorkflowTaskFailedCause},
     failure::Failure,
     history::{
         HistoryEvent, WorkflowTaskCompletedEventAttributes, WorkflowTaskFailedEventAttributes,
@@ -81,7 +80,8 @@ pub(crate) fn started(scheduled: EventId, poller: &Poller, seen: &Seen, limits: 
 
 pub(crate) fn completed(body: &mut CompleteWorkflowTask, scheduled: EventId, started: EventId) -> HistoryEvent {
     let deployment = body.deployment.clone().unwrap_or_default();
-    let version = (!deployment.build_id.is_empty()).then(|| WorkerDeploymentVersion {
+    let versioned = deployment.worker_versioning_mode() == WorkerVersioningMode::Versioned;
+    let version = versioned.then(|| WorkerDeploymentVersion {
         build_id: deployment.build_id.clone(),
         deployment_name: deployment.deployment_name.clone(),
     });
@@ -94,7 +94,7 @@ pub(crate) fn completed(body: &mut CompleteWorkflowTask, scheduled: EventId, sta
             binary_checksum: core::mem::take(&mut body.binary_checksum),
             worker_version: body.version.clone(),
             sdk_metadata: body.sdk_metadata.take(),
-            metering_metadata: Some(MeteringMetadata { nonfirst_local_activity_execution_attempts: body.metering }),
+            metering_metadata: body.metering.take(),
             versioning_behavior: body.versioning_behavior,
             worker_deployment_name: deployment.deployment_name,
             deployment_version: version,

@@ -9,7 +9,10 @@ use weft_protocol::api::history::{
 
 use crate::{
     ids::EventId,
-    state::{Execution, ScheduledOn, StartedStage, TaskKind, WorkerFacts, WorkflowTask, WorkflowTaskStage},
+    state::{
+        Execution, ScheduledOn, StartedStage, TaskKind, TaskProblem, WorkerFacts, WorkerVersion, WorkflowTask,
+        WorkflowTaskStage,
+    },
     time::{Timestamp, span_from_wire},
 };
 
@@ -46,13 +49,18 @@ pub(super) fn completed(execution: &mut Execution, it: &WorkflowTaskCompletedEve
     core.last_completed_task = EventId(it.started_event_id);
     core.task = None;
     core.task_problems = 0;
+    core.last_problem = None;
     let (sdk_name, sdk_version) =
         it.sdk_metadata.as_ref().map_or(("", ""), |sdk| (sdk.sdk_name.as_str(), sdk.sdk_version.as_str()));
     let last = &*core.last_worker;
     let kept = |new: &str, old: &str| if new.is_empty() { old.into() } else { new.into() };
     let facts = WorkerFacts {
         identity: Some(it.identity.as_str().into()),
-        build_id: it.worker_version.as_ref().map_or_else(|| it.binary_checksum.clone(), |stamp| stamp.build_id.clone()),
+        version: it
+            .worker_version
+            .as_ref()
+            .map(|stamp| WorkerVersion { build_id: stamp.build_id.clone(), use_versioning: stamp.use_versioning }),
+        deployment: it.worker_deployment_name.clone(),
         sdk_name: kept(sdk_name, &last.sdk_name),
         sdk_version: kept(sdk_version, &last.sdk_version),
     };
@@ -61,8 +69,12 @@ pub(super) fn completed(execution: &mut Execution, it: &WorkflowTaskCompletedEve
     }
 }
 
-/// It failed or timed out.
-pub(super) fn ended(execution: &mut Execution) {
-    execution.core.task = None;
-    execution.core.task_problems += 1;
+/// It failed or timed out. While the run is sticky that says nothing of the workflow: the worker may have lost its cache.
+pub(super) fn ended(execution: &mut Execution, problem: TaskProblem) {
+    let core = &mut execution.core;
+    core.task = None;
+    core.last_problem = Some(problem);
+    if core.sticky.is_none() {
+        core.task_problems += 1;
+    }
 }

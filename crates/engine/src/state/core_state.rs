@@ -51,9 +51,13 @@ pub struct Core {
     pub closing: bool,
     /// Workflow tasks that failed or timed out in a row.
     pub task_problems: u32,
+    /// The last failure or timeout of a workflow task that is in history, until a task goes well.
+    pub last_problem: Option<TaskProblem>,
     pub answered_task: Option<AnsweredWorkflowTask>,
     pub answered_activity: Option<AnsweredActivity>,
     pub last_worker: Arc<WorkerFacts>,
+    /// Where each build that answered a workflow task did so first, in this run and in those before it.
+    pub reset_points: Arc<Vec<ResetPoint>>,
     pub closed: Option<CloseFacts>,
     /// When the run's row in the wake index is due: never later than the earliest deadline.
     pub wake_at: Option<Timestamp>,
@@ -141,13 +145,45 @@ pub struct AnsweredActivity {
     pub started_at: Timestamp,
 }
 
+/// How a workflow task ended badly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskProblem {
+    /// Temporal's number of the cause.
+    Failed(i32),
+    /// Temporal's number of the timeout.
+    TimedOut(i32),
+}
+
 /// What the last worker said of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct WorkerFacts {
     pub identity: Option<Identity>,
-    pub build_id: String,
+    pub version: Option<WorkerVersion>,
+    /// Empty if it named none.
+    pub deployment: String,
     pub sdk_name: String,
     pub sdk_version: String,
+}
+
+/// The build of a worker, as it names it.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct WorkerVersion {
+    pub build_id: String,
+    pub use_versioning: bool,
+}
+
+/// Where a build first answered a workflow task: a place to go back to when the build turns out to be bad.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResetPoint {
+    pub binary_checksum: String,
+    pub build_id: String,
+    pub run: RunId,
+    /// The completed event.
+    pub completed: EventId,
+    pub created_at: Timestamp,
+    /// When the run is no longer kept; `None` while it is the current one.
+    pub expires_at: Option<Timestamp>,
+    pub resettable: bool,
 }
 
 /// How a run ended.
@@ -170,10 +206,13 @@ impl Core {
         let Self { last_event_at, first_task_at, run_expires_at, execution_expires_at, task, .. } = self;
         let Self { last_completed_task, sticky, cancel, signals, memo, search_attributes, attached, .. } = self;
         let Self { closing, task_problems, answered_task, answered_activity, last_worker, closed, wake_at, .. } = self;
+        let Self { last_problem, reset_points, .. } = self;
         Arc::ptr_eq(start, &before.start)
             && Arc::ptr_eq(memo, &before.memo)
             && Arc::ptr_eq(search_attributes, &before.search_attributes)
             && Arc::ptr_eq(last_worker, &before.last_worker)
+            && Arc::ptr_eq(reset_points, &before.reset_points)
+            && *last_problem == before.last_problem
             && *next_event_id == before.next_event_id
             && *history_bytes == before.history_bytes
             && *state_transitions == before.state_transitions

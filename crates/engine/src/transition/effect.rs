@@ -9,6 +9,7 @@ use crate::{
     ids::{EventId, RunId, TaskQueueName},
     state::{QueryId, Status},
     time::Timestamp,
+    transition::Urgency,
 };
 
 /// What must happen once the batch is applied. Losing an effect loses nothing: each is derived from rows, or concerns a
@@ -67,7 +68,7 @@ pub struct WorkflowTaskOffer {
     /// The normal queue's name when `queue` is a sticky one.
     pub sticky_of: Option<TaskQueueName>,
     pub scheduled_at: Timestamp,
-    pub priority: i32,
+    pub urgency: Urgency,
 }
 
 /// An activity task that wants a worker.
@@ -78,5 +79,5 @@ pub struct ActivityOffer {
     pub attempt: u32,
     pub queue: TaskQueueName,
     pub scheduled_at: Timestamp,
-    pub priority: i32,
+    pub urgency: Urgency,
 }

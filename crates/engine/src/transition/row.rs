@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, sync::Arc};
 
-use weft_protocol::api::history::HistoryEvent;
+use weft_protocol::api::{common::Priority, history::HistoryEvent};
 
 use crate::{
     ids::{EventId, RequestId, RunId, TaskQueueName, TimerId},
@@ -68,12 +68,39 @@ pub enum RowChange {
     },
 }
 
+/// How urgent a task is among those of its queue: 1 comes first, 5 last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Urgency(u8);
+
+impl Urgency {
+    /// What a task has of which nothing else is said.
+    pub const DEFAULT: Self = Self(3);
+    /// Most urgent first.
+    pub const ALL: [Self; 5] = [Self(1), Self(2), Self(3), Self(4), Self(5)];
+
+    /// By the key of a priority, as the API has it.
+    #[must_use]
+    pub fn of(priority: Option<&Priority>) -> Self {
+        let key = priority.map_or(0, |priority| priority.priority_key);
+        match u8::try_from(key) {
+            Ok(0) | Err(_) => Self::DEFAULT,
+            Ok(key) => Self(key.min(5)),
+        }
+    }
+
+    #[must_use]
+    pub fn level(self) -> u8 {
+        self.0
+    }
+}
+
 /// A task that waits for a worker, indexed by queue.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TaskRow {
     pub kind: TaskRowKind,
     /// The normal queue's name: a task that is offered on a sticky queue is found again under the normal one.
     pub queue: TaskQueueName,
+    pub urgency: Urgency,
     pub scheduled_at: Timestamp,
     pub run: RunId,
     pub scheduled_event_id: EventId,

@@ -2,7 +2,7 @@
 //!
 //! Invariant: either all commands take effect, or none does and the task has failed.
 
-use alloc::{borrow::ToOwned, boxed::Box};
+use alloc::boxed::Box;
 use core::mem;
 
 use weft_protocol::api::enums::WorkflowTaskFailedCause;
@@ -38,7 +38,7 @@ pub(crate) fn complete(change: &mut Change<'_>, mut body: CompleteWorkflowTask) 
         fail::heartbeat_timed_out(&mut run);
         return Ok(Answer::TaskTimedOut);
     }
-    match decide(change, &id, &mut body).and_then(|decisions| within_limits(change, &id, decisions)) {
+    match decide(change, &id, &mut body) {
         Ok(decisions) => conclude(change, &id, body, decisions),
         Err(bad) => reject(change, &body, attempt, bad),
     }
@@ -70,20 +70,6 @@ fn decide(change: &mut Change<'_>, id: &RunId, body: &mut CompleteWorkflowTask) 
     Ok(decisions)
 }
 
-/// Commands that make the history too long do not take effect: they end the run.
-fn within_limits(change: &mut Change<'_>, id: &RunId, decisions: Decisions) -> Result<Decisions, BadCommand> {
-    let run = change.run(id).ok_or_else(BadCommand::nothing)?;
-    if decisions.closing.is_some() {
-        return Ok(decisions);
-    }
-    match terminate::too_long(&run) {
-        None => Ok(decisions),
-        Some(why) => {
-            Err(BadCommand { cause: WorkflowTaskFailedCause::ForceCloseCommand, message: why.to_owned(), fatal: true })
-        }
-    }
-}
-
 /// A retry's Scheduled and Started are written now that something came of it.
 fn write_completed(run: &mut Run<'_>, body: &mut CompleteWorkflowTask) -> EventId {
     for event in run.transient_events(&run.at.settings.limits) {
@@ -105,8 +91,8 @@ fn conclude(
     query::answer(&mut run, mem::take(&mut body.query_results));
     remember(&mut run, &body.token, TaskVerdict::Completed);
     let eager_activities = mem::take(&mut decisions.eager_activities);
-    if let Some(closing) = decisions.closing.take() {
-        close::by_command(change, id, closing, decisions.completed)?;
+    if let Some((closing, extra)) = decisions.closing.take() {
+        close::by_command(change, id, closing, close::Ending { task: decisions.completed, extra })?;
         return Ok(Answer::TaskCompleted(Box::default()));
     }
     let news = run.flush();
@@ -165,14 +151,13 @@ fn reject(
 ) -> Result<Answer, Refusal> {
     change.undo();
     let unhandled = bad.cause == WorkflowTaskFailedCause::UnhandledCommand;
-    let ends = bad.cause == WorkflowTaskFailedCause::ForceCloseCommand;
-    if attempt > 1 && !unhandled && !ends {
+    if attempt > 1 && !unhandled {
         return Err(Refusal::InvalidArgument(bad.message.into()));
     }
     let token: &WorkflowTaskToken = &body.token;
     let mut run = change.run(&token.run).ok_or(Refusal::WorkflowTaskNotFound)?;
     remember(&mut run, token, TaskVerdict::Rejected);
-    let failure = Some(fail::server_failure(bad.message.clone(), None));
+    let failure = Some(fail::server_failure(bad.message.clone()));
     let next = fail::fail(&mut run, TaskFailure { cause: bad.cause, failure, identity: body.identity.clone() });
     if bad.fatal {
         run.flush();

@@ -2,24 +2,21 @@
 //!
 //! Invariant: only the first failure in a row is in history; after it attempts are counted in the state alone.
 
-use alloc::{boxed::Box, string::String};
+use alloc::string::String;
 
-use prost::Message;
 use weft_protocol::api::{
     enums::{TimeoutType, WorkflowTaskFailedCause},
     failure::{Failure, ServerFailureInfo, failure::FailureInfo},
     history::HistoryEvent,
 };
 
-use super::{
-    named,
-    problems::{self, Problem},
-    remember, schedule, verdict,
-};
+use super::{named, problems, remember, schedule, verdict};
 use crate::{
     answer::Answer,
     change::{Change, Run},
+    command,
     event::{self, workflow_task::TaskFailure},
+    failure,
     ids::{EventId, Identity},
     refusal::Refusal,
     request::FailWorkflowTask,
@@ -38,14 +35,15 @@ pub(crate) fn reported(change: &mut Change<'_>, body: FailWorkflowTask) -> Resul
     }
     named(&run, &body.token)?;
     remember(&mut run, &body.token, TaskVerdict::Failed);
-    let limit = run.at.settings.limits.blob_bytes_error;
-    let failure = body.failure.map(|failure| cut(failure, limit));
+    let limits = &run.at.settings.limits;
+    let (limit, kept) = (limits.blob_bytes_error, limits.blob_bytes_warn);
+    let failure = body.failure.map(|failure| failure::cut(failure, limit, kept, true));
     let why = TaskFailure { cause: body.cause, failure, identity: body.identity };
     if body.cause == WorkflowTaskFailedCause::GrpcMessageTooLarge {
-        let message = why.failure.as_ref().map_or_else(String::new, |failure| failure.message.clone());
+        let reason = command::cause_name(body.cause);
         fail(&mut run, why);
         run.flush();
-        terminate::by_server(&mut run, &message);
+        terminate::by_server(&mut run, &reason);
     } else {
         let attempt = fail(&mut run, why);
         again(&mut run, attempt);
@@ -57,12 +55,7 @@ pub(crate) fn reported(change: &mut Change<'_>, body: FailWorkflowTask) -> Resul
 pub(crate) fn timed_out(run: &mut Run<'_>) {
     let Some((task, started, due)) = started(run) else { return };
     if due <= run.now() {
-        let attempt = end(
-            run,
-            &task,
-            event::workflow_task::timed_out(&task, started, TimeoutType::StartToClose),
-            Problem::TimedOut,
-        );
+        let attempt = end(run, &task, event::workflow_task::timed_out(&task, started, TimeoutType::StartToClose));
         again(run, attempt);
     }
 }
@@ -70,15 +63,16 @@ pub(crate) fn timed_out(run: &mut Run<'_>) {
 /// The worker kept the task alive for too long without progress.
 pub(crate) fn heartbeat_timed_out(run: &mut Run<'_>) {
     let Some((task, started, _)) = started(run) else { return };
-    let attempt =
-        end(run, &task, event::workflow_task::timed_out(&task, started, TimeoutType::StartToClose), Problem::TimedOut);
+    let attempt = end(run, &task, event::workflow_task::timed_out(&task, started, TimeoutType::StartToClose));
     again(run, attempt);
 }
 
-/// The buffer is full: the worker's task is over, and what waited is written.
+/// The buffer is full: the worker's task is over, and what waited is written. Unlike after any other failure, what waited
+/// does not make the next attempt a first one.
 pub(crate) fn force(run: &mut Run<'_>) {
     let attempt = fail(run, forced());
-    again(run, attempt);
+    run.flush();
+    schedule::schedule(run, attempt);
 }
 
 /// The failure of a task that the server itself ends.
@@ -89,16 +83,13 @@ pub(crate) fn forced() -> TaskFailure {
 /// Ends the started task as failed, if there is one, and says which attempt comes next.
 pub(crate) fn fail(run: &mut Run<'_>, why: TaskFailure) -> u32 {
     match started(run) {
-        Some((task, started, _)) => {
-            let problem = Problem::Failed(why.cause);
-            end(run, &task, event::workflow_task::failed(&task, started, why), problem)
-        }
+        Some((task, started, _)) => end(run, &task, event::workflow_task::failed(&task, started, why)),
         None => 1,
     }
 }
 
 /// Ends the started task. A sticky worker may just have lost its cache: trying the normal queue first uses no attempt.
-fn end(run: &mut Run<'_>, task: &WorkflowTask, event: HistoryEvent, problem: Problem) -> u32 {
+fn end(run: &mut Run<'_>, task: &WorkflowTask, event: HistoryEvent) -> u32 {
     match task.kind {
         TaskKind::Normal => {
             run.append(event);
@@ -109,7 +100,7 @@ fn end(run: &mut Run<'_>, task: &WorkflowTask, event: HistoryEvent, problem: Pro
         }
     }
     run.core.closing = false;
-    problems::report(run, problem);
+    problems::report(run);
     if run.core.sticky.take().is_some() { 1 } else { task.attempt + 1 }
 }
 
@@ -130,23 +121,10 @@ fn started(execution: &Execution) -> Option<(WorkflowTask, EventId, crate::time:
 }
 
 /// A failure that the server makes.
-pub(crate) fn server_failure(message: String, cause: Option<Failure>) -> Failure {
+pub(crate) fn server_failure(message: String) -> Failure {
     Failure {
         message,
-        cause: cause.map(Box::new),
         failure_info: Some(FailureInfo::ServerFailureInfo(ServerFailureInfo::default())),
         ..Failure::default()
     }
-}
-
-/// A failure that is too large is told of, not kept.
-fn cut(failure: Failure, limit: usize) -> Failure {
-    if failure.encoded_len() <= limit {
-        return failure;
-    }
-    let message: String = failure.message.chars().take(limit / 8).collect();
-    server_failure(
-        "Failure exceeds size limit.".into(),
-        Some(Failure { message, source: failure.source, ..Failure::default() }),
-    )
 }

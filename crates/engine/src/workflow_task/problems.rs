@@ -1,24 +1,21 @@
 //! Telling lists that a run's workflow tasks keep failing: a search attribute that no event sets, because only the first
 //! failure in a row has one. It goes away with the next success.
 
-use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String, sync::Arc};
+use alloc::{borrow::ToOwned, collections::BTreeMap, format, sync::Arc};
 
-use weft_protocol::api::{common::Payload, enums::WorkflowTaskFailedCause};
+use weft_protocol::api::{
+    common::Payload,
+    enums::{TimeoutType, WorkflowTaskFailedCause},
+};
 
-use crate::{change::Run, command};
+use crate::{change::Run, command, keywords, retry, state::TaskProblem};
 
 /// The search attribute's name.
 pub const REPORTED_PROBLEMS: &str = "TemporalReportedProblems";
 
-/// Why the task ended.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Problem {
-    Failed(WorkflowTaskFailedCause),
-    TimedOut,
-}
-
-/// Says so once there were enough failures in a row.
-pub(crate) fn report(run: &mut Run<'_>, problem: Problem) {
+/// Says so once there were enough failures in a row. What is told is the last one that is in history.
+pub(crate) fn report(run: &mut Run<'_>) {
+    let Some(problem) = run.core.last_problem else { return };
     if run.core.task_problems < run.at.settings.reported_problems_after {
         return;
     }
@@ -37,17 +34,16 @@ pub(crate) fn clear(run: &mut Run<'_>) {
     }
 }
 
-fn payload(problem: Problem) -> Payload {
-    let text = match problem {
-        Problem::Failed(cause) => {
+fn payload(problem: TaskProblem) -> Payload {
+    match problem {
+        TaskProblem::Failed(cause) => {
+            let cause = WorkflowTaskFailedCause::try_from(cause).unwrap_or(WorkflowTaskFailedCause::Unspecified);
             let cause = command::cause_name(cause);
-            format!("[\"category=WorkflowTaskFailed\",\"cause=WorkflowTaskFailedCause{cause}\"]")
+            keywords::list(&["category=WorkflowTaskFailed", &format!("cause=WorkflowTaskFailedCause{cause}")])
         }
-        Problem::TimedOut => {
-            "[\"category=WorkflowTaskTimedOut\",\"cause=WorkflowTaskTimedOutCauseStartToClose\"]".to_owned()
+        TaskProblem::TimedOut(kind) => {
+            let kind = retry::timeout_name(TimeoutType::try_from(kind).unwrap_or(TimeoutType::Unspecified));
+            keywords::list(&["category=WorkflowTaskTimedOut", &format!("cause=WorkflowTaskTimedOutCause{kind}")])
         }
-    };
-    let metadata = [("encoding", "json/plain"), ("type", "KeywordList")];
-    let metadata = metadata.into_iter().map(|(name, value)| (String::from(name), value.as_bytes().to_vec()));
-    Payload { metadata: metadata.collect(), data: text.into_bytes(), ..Payload::default() }
+    }
 }

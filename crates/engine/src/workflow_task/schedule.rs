@@ -13,7 +13,7 @@ use crate::{
 /// Something happened that the workflow must see. If a task is pending, or the first one still waits for its time, it
 /// will see it then.
 pub(crate) fn want(run: &mut Run<'_>) {
-    if run.is_open() && run.core.task.is_none() && run.core.first_task_at.is_none() {
+    if run.is_open() && run.core.task.is_none() && run.core.first_task_at.is_none() && !run.puts_off() {
         schedule(run, 1);
     }
 }
@@ -56,6 +56,17 @@ pub(crate) fn schedule(run: &mut Run<'_>, attempt: u32) {
     }
     if let Some(task) = &mut run.core.task {
         task.stage = WorkflowTaskStage::Scheduled(on);
+    }
+}
+
+/// Writes a scheduled retry as the first attempt of a task of its own. It has waited as long as the retry had, and its
+/// worker may take as long.
+pub(crate) fn as_first_attempt(run: &mut Run<'_>) {
+    let Some(retry) = run.core.task.take() else { return };
+    run.append(event::workflow_task::scheduled(&run.core.start.queue, &ScheduledOn::Normal, retry.timeout, 1));
+    if let Some(task) = &mut run.core.task {
+        task.scheduled_at = retry.scheduled_at;
+        task.original_scheduled_at = retry.original_scheduled_at;
     }
 }
 

@@ -48,11 +48,13 @@ pub(crate) fn begin(run: &mut Run<'_>, poller: &Poller, from_sticky: bool) {
     }
     if outdated(run) {
         // Something was written since the retry was scheduled: it is a task of its own now, not the same again.
-        schedule::schedule(run, 1);
+        schedule::as_first_attempt(run);
     }
     let limits = &run.at.settings.limits;
     let Some(task) = run.core.task.clone() else { return };
-    let seen = Seen { events: run.core.next_event_id.0, bytes: run.core.history_bytes };
+    // What this request itself has written does not count yet.
+    let bytes = run.before().map_or(0, |before| before.history_bytes);
+    let seen = Seen { events: run.core.next_event_id.0, bytes };
     let event_id = match task.kind {
         TaskKind::Normal => run.append(event::workflow_task::started(task.scheduled_event_id, poller, &seen, limits)),
         TaskKind::Transient => task.scheduled_event_id.next(),

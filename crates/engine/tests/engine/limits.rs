@@ -15,7 +15,8 @@ fn a_history_with_too_many_events_is_warned_of_and_then_ended() {
         signal b
         signal c
         signal d
-        signal e",
+        signal e
+        signal f",
         r#"
             > start
             1 WorkflowExecutionStarted attempt=1
@@ -33,9 +34,11 @@ fn a_history_with_too_many_events_is_warned_of_and_then_ended() {
             = signaled run-1
             > signal d
             6 WorkflowExecutionSignaled name=d
-            7 WorkflowExecutionTerminated reason="Workflow history count exceeds limit."
             = signaled run-1
             > signal e
+            7 WorkflowExecutionTerminated reason="Workflow history count exceeds limit."
+            = outgrown: Workflow history count exceeds limit.
+            > signal f
             ! WorkflowClosed
         "#,
     );
@@ -58,9 +61,75 @@ fn commands_that_make_a_history_too_long_end_the_run_and_are_not_written() {
             3 WorkflowTaskStarted scheduled=2
             = task events 1..4
             > complete marker=a marker=b
-            4 WorkflowTaskFailed cause=ForceCloseCommand failure="Workflow history count exceeds limit."
+            4 WorkflowTaskFailed cause=ForceCloseCommand
             5 WorkflowExecutionTerminated reason="Workflow history count exceeds limit."
-            = task failed: Workflow history count exceeds limit.
+            = outgrown: Workflow history count exceeds limit.
+        "#,
+    );
+}
+
+/// A signal and the task it wants are two events; when they no longer fit neither is written.
+#[test]
+fn a_signal_whose_task_does_not_fit_is_not_written() {
+    let settings = changed(|settings| settings.limits.history_events_error = 5);
+    check_with(
+        settings,
+        "start
+        poll
+        complete
+        signal a
+        signal b",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete
+            4 WorkflowTaskCompleted scheduled=2 started=3
+            > signal a
+            5 WorkflowExecutionTerminated reason="Workflow history count exceeds limit."
+            = outgrown: Workflow history count exceeds limit.
+            > signal b
+            ! WorkflowClosed
+        "#,
+    );
+}
+
+#[test]
+fn a_timer_of_a_history_that_is_too_long_does_not_fire() {
+    let settings = changed(|settings| settings.limits.history_events_error = 7);
+    check_with(
+        settings,
+        "start
+        poll
+        complete timer=t:5s
+        signal a
+        signal b
+        +5s",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete timer=t:5s
+            4 WorkflowTaskCompleted scheduled=2 started=3
+            5 TimerStarted id=t after=5s
+            > signal a
+            6 WorkflowExecutionSignaled name=a
+            7 WorkflowTaskScheduled timeout=10s
+            = signaled run-1
+            > signal b
+            8 WorkflowExecutionSignaled name=b
+            = signaled run-1
+            > +5s
+            9 WorkflowExecutionTerminated reason="Workflow history count exceeds limit."
+            = outgrown: Workflow history count exceeds limit.
         "#,
     );
 }
@@ -93,10 +162,10 @@ fn a_history_with_too_many_bytes_is_ended() {
             7 WorkflowTaskScheduled timeout=10s
             > signal a input=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
             8 WorkflowExecutionSignaled name=a
-            9 WorkflowExecutionTerminated reason="Workflow history size exceeds limit."
             = signaled run-1
             > signal a
-            ! WorkflowClosed
+            9 WorkflowExecutionTerminated reason="Workflow history size exceeds limit."
+            = outgrown: Workflow history size exceeds limit.
         "#,
     );
 }

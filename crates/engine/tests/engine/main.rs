@@ -13,6 +13,7 @@ mod activities;
 mod activity_cancellation;
 mod activity_property;
 mod activity_timeouts;
+mod builds;
 mod close;
 mod limits;
 mod property;

@@ -7,7 +7,7 @@ use std::{
 
 use weft_engine::{
     Appended, EventId, Execution, RequestId, RowChange, RunId, TaskRow, TaskRowKind, TimerId, Timestamp, Transition,
-    Workflow, WorkflowKey,
+    Urgency, Workflow, WorkflowKey,
     state::{Activity, ActivityStage, Core, CurrentRun, Timer, Volatile, WorkflowTaskStage},
 };
 use weft_protocol::api::history::HistoryEvent;
@@ -101,6 +101,7 @@ impl Table {
                 tasks.insert(TaskRow {
                     kind: TaskRowKind::Workflow,
                     queue: core.start.queue.clone(),
+                    urgency: Urgency::of(core.start.attributes.priority.as_ref()),
                     scheduled_at: task.scheduled_at,
                     run: core.run.clone(),
                     scheduled_event_id: task.scheduled_event_id,
@@ -113,6 +114,7 @@ impl Table {
                 tasks.insert(TaskRow {
                     kind: TaskRowKind::Activity,
                     queue: activity.queue.clone(),
+                    urgency: Urgency::of(activity.priority.as_ref()),
                     scheduled_at: *at,
                     run: run.clone(),
                     scheduled_event_id: activity.scheduled_event_id,

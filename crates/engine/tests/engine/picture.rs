@@ -208,6 +208,8 @@ pub(crate) fn answer(answer: &Answer) -> Option<String> {
             (!parts.is_empty()).then(|| parts.join(", "))
         }
         Answer::TaskFailed { message } => Some(format!("task failed: {message}")),
+        Answer::Outgrown { why } => Some(format!("outgrown: {why}")),
+        Answer::FailureCut(told) => Some(format!("failure cut, told of {}", told.len())),
         Answer::TaskTimedOut => Some("task timed out".into()),
         Answer::HeartbeatRecorded { cancel_requested } => Some(format!("heard, cancel_requested={cancel_requested}")),
         Answer::Query(QueryDisposition::Attached(_)) => Some("query attached".into()),
@@ -253,7 +255,12 @@ pub(crate) fn listed(change: &VisibilityChange, fresh: bool) -> Option<String> {
     let memo = info.memo.iter().flat_map(|it| &it.fields);
     let attributes = info.search_attributes.iter().flat_map(|it| &it.indexed_fields);
     let fields: BTreeMap<_, _> = memo.chain(attributes).collect();
-    let shown = fields.iter().map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(&value.data)));
+    // Every run has its builds as soon as a worker has answered (`builds.rs`).
+    if fields.keys().copied().eq(["BuildIds"]) {
+        return None;
+    }
+    let fields = fields.into_iter().filter(|(name, _)| *name != "BuildIds");
+    let shown = fields.map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(&value.data)));
     let shown: Vec<String> = shown.collect();
     let emptied = !fresh && info.status() == WorkflowExecutionStatus::Running;
     (emptied || !shown.is_empty()).then(|| format!("listed {:?} {}", info.status(), shown.join(" ")))

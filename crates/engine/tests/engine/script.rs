@@ -77,7 +77,7 @@ pub(crate) struct Line<'l> {
 }
 
 impl<'l> Line<'l> {
-    fn parse(line: &'l str) -> Self {
+    pub(crate) fn parse(line: &'l str) -> Self {
         let mut words = line.split_whitespace();
         let word = words.next().unwrap_or_default();
         let options = words.map(|word| word.split_once('=').unwrap_or((word, "")));
@@ -325,6 +325,8 @@ fn start(line: &Line<'_>) -> StartWorkflow {
         user_metadata: None,
         links: vec![],
         priority: None,
+        continued_failure: None,
+        last_completion_result: None,
         on_conflict: OnConflict { attach_request_id: line.has("attach"), attach_links: false },
     }
 }
@@ -394,7 +396,7 @@ fn completion(line: &Line<'_>, token: WorkflowTaskToken) -> CompleteWorkflowTask
         force_new: line.has("force"),
         query_results: line.get("answer").map(answer).into_iter().collect(),
         sdk_metadata: None,
-        metering: 0,
+        metering: None,
         binary_checksum: String::new(),
         version: None,
         deployment: None,

@@ -460,6 +460,8 @@ fn a_full_buffer_ends_the_workers_task() {
         signal a
         signal b
         signal c
+        complete done
+        poll
         complete done",
         r#"
             > start
@@ -478,10 +480,16 @@ fn a_full_buffer_ends_the_workers_task() {
             5 WorkflowExecutionSignaled name=a
             6 WorkflowExecutionSignaled name=b
             7 WorkflowExecutionSignaled name=c
-            8 WorkflowTaskScheduled timeout=10s
             = signaled run-1
             > complete done
             ! WorkflowTaskNotFound
+            > poll
+            = task events 1..8 attempt=2 + 8 WorkflowTaskScheduled attempt=2 timeout=10s + 9 WorkflowTaskStarted scheduled=8
+            > complete done
+            8 WorkflowTaskScheduled attempt=2 timeout=10s
+            9 WorkflowTaskStarted scheduled=8
+            10 WorkflowTaskCompleted scheduled=8 started=9
+            11 WorkflowExecutionCompleted
         "#,
     );
 }

@@ -142,6 +142,7 @@ fn check_history(execution: &Execution, history: &[HistoryEvent]) {
     search_attributes.remove(weft_engine::REPORTED_PROBLEMS);
     assert_eq!((&told.memo, &*told.search_attributes), (&core.memo, &search_attributes));
     assert_eq!(told.last_completed_task, core.last_completed_task);
+    assert_eq!((&told.reset_points, told.last_problem), (&core.reset_points, core.last_problem));
     assert_eq!((told.run_expires_at, told.execution_expires_at), (core.run_expires_at, core.execution_expires_at));
     assert_eq!(told.first_task_at, core.first_task_at);
     let status = |execution: &Execution| execution.core.closed.as_ref().map(|closed| (closed.status, closed.at));

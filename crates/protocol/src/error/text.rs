@@ -6,13 +6,17 @@
 // service/frontend/errors.go: what the request itself gets wrong (INVALID_ARGUMENT).
 pub const REQUEST_NOT_SET: &str = "Request is nil.";
 pub const NAMESPACE_NOT_SET: &str = "Namespace not set on request.";
+pub const NAMESPACE_EMPTY: &str = "Namespace is empty.";
 pub const NAMESPACE_TOO_LONG: &str = "Namespace length exceeds limit.";
 pub const EXECUTION_NOT_SET: &str = "Execution is not set on request.";
 pub const WORKFLOW_ID_NOT_SET: &str = "WorkflowId is not set on request.";
 pub const WORKFLOW_ID_TOO_LONG: &str = "WorkflowId length exceeds limit.";
 pub const RUN_ID_INVALID: &str = "Invalid RunId.";
+pub const RUN_ID_NO_UUID: &str = "RunId is not valid UUID.";
 pub const WORKFLOW_TYPE_NOT_SET: &str = "WorkflowType is not set on request.";
+pub const WORKFLOW_TYPE_MISSING: &str = "workflow type not set";
 pub const WORKFLOW_TYPE_TOO_LONG: &str = "WorkflowType length exceeds limit.";
+pub const TASK_QUEUE_MISSING: &str = "taskQueue is not set";
 pub const TASK_QUEUE_NOT_SET: &str = "missing task queue name";
 pub const TASK_QUEUE_TOO_LONG: &str = "taskQueue length exceeds limit";
 pub const ACTIVITY_ID_NOT_SET: &str = "ActivityId is not set on request.";
@@ -39,6 +43,8 @@ pub const CONTEXT_TIMEOUT_NOT_SET: &str = "Context timeout is not set.";
 pub const CONTEXT_TIMEOUT_TOO_SHORT: &str = "Context timeout is too short.";
 pub const RETENTION_INVALID: &str = "A valid retention period is not set on request.";
 pub const CRON_INVALID: &str = "invalid CronSchedule.";
+pub const CRON_NEVER: &str = "invalid CronSchedule, no time can be found to satisfy the schedule";
+pub const CALLBACKS_WITHOUT_REQUEST_ID: &str = "attaching request ID is required for attaching completion callbacks";
 pub const SIGNAL_NOT_SET: &str = "signal not set";
 pub const CONFLICT_FAIL_NOT_SUPPORTED: &str = "Invalid WorkflowIDConflictPolicy: \
      WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for this operation.";

@@ -9,6 +9,7 @@
 
 mod answered;
 pub(crate) mod status;
+mod worker;
 mod workflow_task;
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
@@ -16,7 +17,7 @@ use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use prost::Message;
 use weft_engine::{
     EventId, RunId, Timestamp,
-    state::{AttachedRequest, CancelRequest, CloseFacts, Core, Hash, Start, Sticky, WorkerFacts},
+    state::{AttachedRequest, CancelRequest, CloseFacts, Core, Hash, Start, Sticky},
 };
 
 use super::EXECUTION;
@@ -74,11 +75,15 @@ struct Row {
     #[prost(message, optional, tag = "22")]
     answered_activity: Option<answered::ActivityRow>,
     #[prost(message, optional, tag = "23")]
-    last_worker: Option<WorkerRow>,
+    last_worker: Option<worker::Row>,
     #[prost(message, optional, tag = "24")]
     closed: Option<CloseRow>,
     #[prost(sfixed64, optional, tag = "25")]
     wake_at: Option<i64>,
+    #[prost(message, optional, tag = "26")]
+    last_problem: Option<worker::ProblemRow>,
+    #[prost(message, repeated, tag = "27")]
+    reset_points: Vec<worker::ResetPointRow>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -96,18 +101,6 @@ struct NotedRow {
     request: String,
     #[prost(int64, tag = "2")]
     event_id: i64,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct WorkerRow {
-    #[prost(string, optional, tag = "1")]
-    identity: Option<String>,
-    #[prost(string, tag = "2")]
-    build_id: String,
-    #[prost(string, tag = "3")]
-    sdk_name: String,
-    #[prost(string, tag = "4")]
-    sdk_version: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -135,7 +128,7 @@ pub(crate) fn encode(core: &Core, head: &Hash) -> Vec<u8> {
     let Core { last_event_at, first_task_at, run_expires_at, execution_expires_at, task, last_completed_task, .. } =
         core;
     let Core { sticky, cancel, signals, memo, search_attributes, attached, closing, task_problems, .. } = core;
-    let Core { answered_task, answered_activity, last_worker, closed, wake_at, .. } = core;
+    let Core { answered_task, answered_activity, last_worker, closed, wake_at, last_problem, reset_points, .. } = core;
     value::encode(&Row {
         branch: if branch == run { String::new() } else { branch.as_str().into() },
         started_by: started_by.as_str().into(),
@@ -162,9 +155,11 @@ pub(crate) fn encode(core: &Core, head: &Hash) -> Vec<u8> {
         task_problems: *task_problems,
         answered_task: answered_task.as_ref().map(answered::task_row),
         answered_activity: answered_activity.as_ref().map(answered::activity_row),
-        last_worker: worker_row(last_worker),
+        last_worker: worker::row(last_worker),
         closed: closed.as_ref().map(close_row),
         wake_at: value::time(*wake_at),
+        last_problem: last_problem.map(worker::problem_row),
+        reset_points: reset_points.iter().map(|point| worker::reset_point_row(point, run)).collect(),
     })
 }
 
@@ -182,7 +177,9 @@ impl Decoded {
 
     pub(crate) fn with_start(self, run: RunId, start: Arc<Start>) -> Result<Core, Corrupt> {
         let row = self.0;
+        let points = row.reset_points.into_iter().map(|point| worker::read_reset_point(point, &run));
         Ok(Core {
+            reset_points: Arc::new(points.collect()),
             branch: if row.branch.is_empty() { run.clone() } else { row.branch.into() },
             run,
             start,
@@ -211,7 +208,8 @@ impl Decoded {
             task_problems: row.task_problems,
             answered_task: row.answered_task.map(answered::read_task).transpose()?,
             answered_activity: row.answered_activity.map(answered::read_activity),
-            last_worker: Arc::new(read_worker(row.last_worker)),
+            last_problem: row.last_problem.map(worker::read_problem).transpose()?,
+            last_worker: Arc::new(worker::read(row.last_worker)),
             closed: row.closed.map(read_close).transpose()?,
             wake_at: value::read_time(row.wake_at),
         })
@@ -226,21 +224,6 @@ fn sticky_row(sticky: &Sticky) -> StickyRow {
 fn read_sticky(row: StickyRow) -> Result<Sticky, Corrupt> {
     let StickyRow { queue, schedule_to_start } = row;
     Ok(Sticky { queue: queue.into(), schedule_to_start: value::read_span(EXECUTION, schedule_to_start)? })
-}
-
-fn worker_row(worker: &WorkerFacts) -> Option<WorkerRow> {
-    let WorkerFacts { identity, build_id, sdk_name, sdk_version } = worker;
-    (*worker != WorkerFacts::default()).then(|| WorkerRow {
-        identity: identity.as_ref().map(|identity| identity.as_str().into()),
-        build_id: build_id.clone(),
-        sdk_name: sdk_name.clone(),
-        sdk_version: sdk_version.clone(),
-    })
-}
-
-fn read_worker(row: Option<WorkerRow>) -> WorkerFacts {
-    let WorkerRow { identity, build_id, sdk_name, sdk_version } = row.unwrap_or_default();
-    WorkerFacts { identity: identity.map(Into::into), build_id, sdk_name, sdk_version }
 }
 
 fn close_row(close: &CloseFacts) -> CloseRow {
@@ -277,8 +260,10 @@ mod tests {
         let core = sample::core();
         golden::check("execution key", &key(&Scope::of(&sample::key()), &core.run));
         golden::check("execution value", &encode(&core, &core.head));
-        let waiting = Core { task: Some(sample::sticky_task()), branch: core.run.clone(), ..core };
+        let waiting = Core { task: Some(sample::sticky_task()), branch: core.run.clone(), ..core.clone() };
         golden::check("execution value, sticky task", &encode(&waiting, &[8; 32]));
+        let built = sample::with_builds(core);
+        golden::check("execution value, builds", &encode(&built, &built.head));
     }
 
     proptest! {

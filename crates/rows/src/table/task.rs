@@ -1,16 +1,17 @@
 //! Task by queue: what waits for a worker, so that matching can pull it when it has room.
 //!
 //! ```text
-//! key    slot | namespace id | kind u8 | queue text | scheduled at signed | workflow text | run id
+//! key    slot | namespace id | line u8 | queue text | scheduled at signed | workflow text | run id
 //!             | scheduled event signed | attempt u32
 //! value  01
 //! ```
 //!
-//! Kinds: 1 workflow, 2 activity. Within a slot the tasks of a queue stand together, oldest first.
+//! A queue has a line for each kind of task and each urgency: 1 workflow tasks and 2 activity tasks of the usual urgency,
+//! 0x10 and 0x20 plus the urgency for the others. Within a slot the tasks of a line stand together, oldest first.
 
 use alloc::vec::Vec;
 
-use weft_engine::{NamespaceId, TaskQueueName, TaskRow, TaskRowKind, Timestamp, WorkflowKey};
+use weft_engine::{NamespaceId, TaskQueueName, TaskRow, TaskRowKind, Timestamp, Urgency, WorkflowKey};
 
 use super::TASK;
 use crate::{
@@ -34,41 +35,77 @@ pub fn range(slots: SlotRange) -> (Vec<u8>, Vec<u8>) {
     slots.bounds()
 }
 
-/// What the keys of a queue's tasks begin with, within a slot.
+/// What the keys of a line of tasks begin with, within any slot.
 #[must_use]
-pub fn queue_prefix(slot: Slot, queue: &Queue) -> Vec<u8> {
-    let mut prefix = slot.prefix();
-    put_queue(&mut prefix, queue);
+pub fn line_prefix(queue: &Queue, urgency: Urgency) -> Vec<u8> {
+    let mut prefix = Vec::new();
+    put_id(&mut prefix, queue.namespace.as_str());
+    prefix.push(line_number(queue.kind, urgency));
+    put_text(&mut prefix, queue.name.as_str());
     prefix
 }
 
-/// Is this the key of a task of this queue?
+/// Where a task stands in its slot: what its key is after the slot. In one line, whatever the slot, this is the order in
+/// which tasks are due.
 #[must_use]
-pub fn is_of(key: &[u8], queue: &Queue) -> bool {
-    let mut part = Vec::new();
-    put_queue(&mut part, queue);
-    key.get(2..).is_some_and(|after_slot| after_slot.starts_with(&part))
+pub fn place(key: &WorkflowKey, row: &TaskRow) -> Vec<u8> {
+    let mut place = self::key(&Scope::of(key), row);
+    place.drain(..SLOT_BYTES);
+    place
 }
 
-fn put_queue(key: &mut Vec<u8>, queue: &Queue) {
-    put_id(key, queue.namespace.as_str());
-    key.push(kind_number(queue.kind));
-    put_text(key, queue.name.as_str());
+const SLOT_BYTES: usize = 2;
+
+/// The key, or the beginning of keys, of a place in a slot.
+#[must_use]
+pub fn in_slot(slot: Slot, place: &[u8]) -> Vec<u8> {
+    let mut key = slot.prefix();
+    key.extend_from_slice(place);
+    key
 }
 
-fn kind_number(kind: TaskRowKind) -> u8 {
-    match kind {
-        TaskRowKind::Workflow => 1,
-        TaskRowKind::Activity => 2,
+/// The first key prefix after all tasks of a slot.
+#[must_use]
+pub fn after_slot(slot: Slot) -> Vec<u8> {
+    slot.after()
+}
+
+/// The place that a key names.
+#[must_use]
+pub fn place_of(key: &[u8]) -> &[u8] {
+    key.get(SLOT_BYTES..).unwrap_or_default()
+}
+
+/// The slot that a key names.
+///
+/// # Errors
+/// When the key is too short to name one.
+pub fn slot_of_key(key: &[u8]) -> Result<Slot, Corrupt> {
+    Reader::new(TASK, key).slot()
+}
+
+fn line_number(kind: TaskRowKind, urgency: Urgency) -> u8 {
+    match (kind, urgency) {
+        (TaskRowKind::Workflow, Urgency::DEFAULT) => 1,
+        (TaskRowKind::Activity, Urgency::DEFAULT) => 2,
+        (TaskRowKind::Workflow, urgency) => 0x10 + urgency.level(),
+        (TaskRowKind::Activity, urgency) => 0x20 + urgency.level(),
     }
 }
 
+fn line(number: u8) -> Option<(TaskRowKind, Urgency)> {
+    [TaskRowKind::Workflow, TaskRowKind::Activity]
+        .into_iter()
+        .flat_map(|kind| Urgency::ALL.into_iter().map(move |urgency| (kind, urgency)))
+        .find(|(kind, urgency)| line_number(*kind, *urgency) == number)
+}
+
 pub(crate) fn key(scope: &Scope, row: &TaskRow) -> Vec<u8> {
-    let TaskRow { kind, queue, scheduled_at, run, scheduled_event_id, attempt } = row;
+    let TaskRow { kind, queue, urgency, scheduled_at, run, scheduled_event_id, attempt } = row;
     let mut key = Vec::with_capacity(160);
     key.extend_from_slice(scope.slot_bytes());
     key.extend_from_slice(scope.namespace_bytes());
-    key.push(kind_number(*kind));
+    key.push(line_number(*kind, *urgency));
     put_text(&mut key, queue.as_str());
     put_signed(&mut key, scheduled_at.0);
     key.extend_from_slice(scope.workflow_bytes());
@@ -84,11 +121,8 @@ pub fn decode(key: &[u8], value: &[u8]) -> Result<(WorkflowKey, TaskRow), Corrup
     value::check_mark(TASK, value)?;
     let mut reader = Reader::new(TASK, key);
     let (slot, namespace) = (reader.slot()?, reader.namespace()?);
-    let kind = match reader.array()? {
-        [1] => TaskRowKind::Workflow,
-        [2] => TaskRowKind::Activity,
-        [other] => return Err(value::unknown(TASK, "kind of task", u32::from(other))),
-    };
+    let [number] = reader.array()?;
+    let (kind, urgency) = line(number).ok_or_else(|| value::unknown(TASK, "kind of task", u32::from(number)))?;
     let queue = reader.text()?.into();
     let scheduled_at = Timestamp(reader.signed()?);
     let workflow = reader.workflow_id()?;
@@ -96,6 +130,7 @@ pub fn decode(key: &[u8], value: &[u8]) -> Result<(WorkflowKey, TaskRow), Corrup
     let row = TaskRow {
         kind,
         queue,
+        urgency,
         scheduled_at,
         run: reader.run()?,
         scheduled_event_id: reader.event()?,
@@ -107,12 +142,13 @@ pub fn decode(key: &[u8], value: &[u8]) -> Result<(WorkflowKey, TaskRow), Corrup
 
 #[cfg(test)]
 mod tests {
+    use std::format;
+
     use proptest::prelude::*;
     use weft_engine::TaskRow;
 
     use super::*;
     use crate::{
-        slot_of,
         testing::{generate, golden, sample},
         value::MARK,
     };
@@ -123,6 +159,12 @@ mod tests {
         golden::check("task by queue key, activity", &key(&scope, &sample::task()));
         let workflow = TaskRow { kind: TaskRowKind::Workflow, ..sample::task() };
         golden::check("task by queue key, workflow", &key(&scope, &workflow));
+        for (kind, name) in [(TaskRowKind::Workflow, "workflow"), (TaskRowKind::Activity, "activity")] {
+            for urgency in Urgency::ALL.into_iter().filter(|urgency| *urgency != Urgency::DEFAULT) {
+                let row = TaskRow { kind, urgency, ..sample::task() };
+                golden::check(&format!("task by queue key, {name} {}", urgency.level()), &key(&scope, &row));
+            }
+        }
     }
 
     proptest! {
@@ -133,27 +175,27 @@ mod tests {
         }
 
         #[test]
-        fn tasks_stand_by_queue_and_then_by_age(
+        fn tasks_stand_by_line_and_then_by_age(
             workflow in generate::key(), other in generate::key(), one in generate::task(), two in generate::task()
         ) {
             let (one_key, two_key) = (key(&Scope::of(&workflow), &one), key(&Scope::of(&workflow), &two));
-            let queue = |key: &WorkflowKey, row: &TaskRow| {
-                Queue { namespace: key.namespace.clone(), kind: row.kind, name: row.queue.clone() }
+            let line = |key: &WorkflowKey, row: &TaskRow| {
+                (Queue { namespace: key.namespace.clone(), kind: row.kind, name: row.queue.clone() }, row.urgency)
             };
-            let of_one = queue(&workflow, &one);
-            prop_assert!(is_of(&one_key, &of_one));
-            prop_assert!(one_key.starts_with(&queue_prefix(slot_of(&workflow), &of_one)));
-            prop_assert_eq!(is_of(&two_key, &of_one), queue(&workflow, &two) == of_one);
-            prop_assert_eq!(is_of(&one_key, &queue(&other, &one)), other.namespace == workflow.namespace);
-            if queue(&workflow, &two) == of_one && one.scheduled_at < two.scheduled_at {
+            let (queue, urgency) = line(&workflow, &one);
+            let prefix = line_prefix(&queue, urgency);
+            prop_assert!(place(&workflow, &one).starts_with(&prefix));
+            prop_assert_eq!(&one_key[SLOT_BYTES..], place(&workflow, &one));
+            prop_assert_eq!(place(&workflow, &two).starts_with(&prefix), line(&workflow, &two) == line(&workflow, &one));
+            prop_assert_eq!(place(&other, &one).starts_with(&prefix), other.namespace == workflow.namespace);
+            if line(&workflow, &two) == line(&workflow, &one) && one.scheduled_at < two.scheduled_at {
                 prop_assert!(one_key < two_key);
             }
         }
 
         #[test]
-        fn any_bytes_are_read_or_refused(bytes: Vec<u8>, row in generate::task()) {
-            let queue = Queue { namespace: "n".into(), kind: row.kind, name: row.queue };
-            let _ = (decode(&bytes, &MARK), decode(&[], &bytes), is_of(&bytes, &queue));
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = (decode(&bytes, &MARK), decode(&[], &bytes));
         }
     }
 }

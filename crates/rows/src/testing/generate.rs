@@ -12,12 +12,13 @@ use std::{
 
 use proptest::{collection::vec, option, prelude::*};
 use weft_engine::{
-    EventId, Execution, RequestId, RunId, TaskRow, TaskRowKind, TimerId, Timestamp, VisibilityChange, WorkflowKey,
-    rebuild,
+    EventId, Execution, RequestId, RunId, TaskRow, TaskRowKind, TimerId, Timestamp, Urgency, VisibilityChange,
+    WorkflowKey, rebuild,
     state::{
         Activity, ActivityStage, AnsweredActivity, AnsweredWorkflowTask, AttachedRequest, CancelRequest, CloseFacts,
-        Core, CurrentRun, Hash, Heartbeat, RetryPolicy, ScheduledOn, StartedStage, Status, Sticky, TaskKind,
-        TaskVerdict, Timer, Volatile, WorkerFacts, WorkflowTask, WorkflowTaskStage,
+        Core, CurrentRun, Hash, Heartbeat, ResetPoint, RetryPolicy, ScheduledOn, StartedStage, Status, Sticky,
+        TaskKind, TaskProblem, TaskVerdict, Timer, Volatile, WorkerFacts, WorkerVersion, WorkflowTask,
+        WorkflowTaskStage,
     },
 };
 use weft_protocol::api::{
@@ -238,12 +239,33 @@ fn answered_activity() -> impl Strategy<Value = AnsweredActivity> {
 
 fn worker() -> BoxedStrategy<WorkerFacts> {
     let text = || prop_oneof![Just(String::new()), text()];
-    (option::of(text()), text(), text(), text())
-        .prop_map(|(identity, build_id, sdk_name, sdk_version)| WorkerFacts {
+    let version =
+        (text(), any::<bool>()).prop_map(|(build_id, use_versioning)| WorkerVersion { build_id, use_versioning });
+    (option::of(text()), option::of(version), text(), text(), text())
+        .prop_map(|(identity, version, deployment, sdk_name, sdk_version)| WorkerFacts {
+            deployment,
             identity: identity.map(Into::into),
-            build_id,
+            version,
             sdk_name,
             sdk_version,
+        })
+        .boxed()
+}
+
+fn problem() -> BoxedStrategy<TaskProblem> {
+    prop_oneof![any::<i32>().prop_map(TaskProblem::Failed), any::<i32>().prop_map(TaskProblem::TimedOut)].boxed()
+}
+
+fn reset_point() -> BoxedStrategy<ResetPoint> {
+    (text(), text(), run(), event_id(), time(), option::of(time()), any::<bool>())
+        .prop_map(|(binary_checksum, build_id, run, completed, created_at, expires_at, resettable)| ResetPoint {
+            binary_checksum,
+            build_id,
+            run,
+            completed,
+            created_at,
+            expires_at,
+            resettable,
         })
         .boxed()
 }
@@ -311,8 +333,9 @@ pub(crate) fn core(run: RunId, start: &HistoryEvent) -> BoxedStrategy<Core> {
         (option::of(workflow_task()), event_id(), option::of((text(), span())), option::of((text(), event_id())));
     let parts = (fields(), fields(), vec((text(), event_id()), 0..3), worker());
     let ended = (option::of(answered_task()), option::of(answered_activity()), option::of(close()));
-    (counts, times, tasks, parts, ended)
-        .prop_map(move |(counts, times, tasks, parts, ended)| Core {
+    let builds = (option::of(problem()), vec(reset_point(), 0..3));
+    (counts, times, tasks, parts, ended, builds)
+        .prop_map(move |(counts, times, tasks, parts, ended, builds)| Core {
             branch: run.clone(),
             run: run.clone(),
             start: Arc::clone(&start),
@@ -341,6 +364,8 @@ pub(crate) fn core(run: RunId, start: &HistoryEvent) -> BoxedStrategy<Core> {
                 .map(|(request, event_id)| AttachedRequest { request: request.into(), event_id })
                 .collect(),
             last_worker: Arc::new(parts.3),
+            last_problem: builds.0,
+            reset_points: Arc::new(builds.1),
             answered_task: ended.0,
             answered_activity: ended.1,
             closed: ended.2,
@@ -373,10 +398,12 @@ pub(crate) fn execution() -> BoxedStrategy<(HistoryEvent, Execution)> {
 
 pub(crate) fn task() -> impl Strategy<Value = TaskRow> {
     let kind = prop_oneof![Just(TaskRowKind::Workflow), Just(TaskRowKind::Activity)];
-    (kind, text(), time(), run(), event_id(), any::<u32>()).prop_map(
-        |(kind, queue, scheduled_at, run, scheduled_event_id, attempt)| TaskRow {
+    let urgency = proptest::sample::select(&Urgency::ALL[..]);
+    (kind, text(), urgency, time(), run(), event_id(), any::<u32>()).prop_map(
+        |(kind, queue, urgency, scheduled_at, run, scheduled_event_id, attempt)| TaskRow {
             kind,
             queue: queue.into(),
+            urgency,
             scheduled_at,
             run,
             scheduled_event_id,

@@ -3,11 +3,11 @@
 use std::{boxed::Box, collections::BTreeMap, string::String, sync::Arc, time::Duration, vec};
 
 use weft_engine::{
-    EventId, RunId, TaskRow, TaskRowKind, Timestamp, WorkflowKey, rebuild,
+    EventId, RunId, TaskRow, TaskRowKind, Timestamp, Urgency, WorkflowKey, rebuild,
     state::{
         Activity, ActivityStage, AnsweredActivity, AnsweredWorkflowTask, AttachedRequest, CancelRequest, CloseFacts,
-        Core, CurrentRun, Heartbeat, RetryPolicy, ScheduledOn, StartedStage, Status, Sticky, TaskKind, TaskVerdict,
-        WorkerFacts, WorkflowTask, WorkflowTaskStage,
+        Core, CurrentRun, Heartbeat, ResetPoint, RetryPolicy, ScheduledOn, StartedStage, Status, Sticky, TaskKind,
+        TaskProblem, TaskVerdict, WorkerFacts, WorkerVersion, WorkflowTask, WorkflowTaskStage,
     },
 };
 use weft_protocol::api::{
@@ -108,6 +108,8 @@ pub(crate) fn core() -> Core {
         attached: vec![AttachedRequest { request: "start-2".into(), event_id: EventId(2) }],
         closing: true,
         task_problems: 1,
+        last_problem: None,
+        reset_points: Arc::default(),
         answered_task: Some(AnsweredWorkflowTask {
             scheduled_event_id: EventId(2),
             started_event_id: EventId(3),
@@ -122,7 +124,8 @@ pub(crate) fn core() -> Core {
         }),
         last_worker: Arc::new(WorkerFacts {
             identity: Some("worker".into()),
-            build_id: "b1".into(),
+            version: Some(WorkerVersion { build_id: "b1".into(), use_versioning: false }),
+            deployment: String::new(),
             sdk_name: "sdk".into(),
             sdk_version: "1.2".into(),
         }),
@@ -134,6 +137,27 @@ pub(crate) fn core() -> Core {
             remove_at: Timestamp(17),
         }),
         wake_at: Some(Timestamp(18)),
+    }
+}
+
+/// The core with what is kept of builds.
+pub(crate) fn with_builds(core: Core) -> Core {
+    let point = ResetPoint {
+        binary_checksum: "sum".into(),
+        build_id: "b1".into(),
+        run: core.run.clone(),
+        completed: EventId(4),
+        created_at: Timestamp(19),
+        expires_at: None,
+        resettable: true,
+    };
+    let older = ResetPoint { run: "older".into(), expires_at: Some(Timestamp(20)), ..point.clone() };
+    let version = Some(WorkerVersion { build_id: "b1".into(), use_versioning: true });
+    Core {
+        last_problem: Some(TaskProblem::TimedOut(1)),
+        last_worker: Arc::new(WorkerFacts { version, deployment: "d".into(), ..WorkerFacts::clone(&core.last_worker) }),
+        reset_points: Arc::new(vec![older, point]),
+        ..core
     }
 }
 
@@ -190,6 +214,7 @@ pub(crate) fn task() -> TaskRow {
     TaskRow {
         kind: TaskRowKind::Activity,
         queue: "q".into(),
+        urgency: Urgency::DEFAULT,
         scheduled_at: Timestamp(10),
         run: run(),
         scheduled_event_id: EventId(5),

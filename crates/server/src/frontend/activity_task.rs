@@ -11,7 +11,7 @@ use weft_matching::{QueueKey, QueueKind};
 use weft_protocol::{
     api::{
         common::{ActivityType, Payloads, WorkflowType},
-        failure::Failure as ActivityFailure,
+        failure::{Failure as ActivityFailure, failure::FailureInfo},
         history::{ActivityTaskScheduledEventAttributes, HistoryEvent, history_event::Attributes},
         workflowservice::*,
     },
@@ -25,7 +25,7 @@ use super::{
     context, errors,
     poll::{self, Taken},
     trace,
-    validate::{causes, tokens},
+    validate::{causes, ids, tokens},
     workflow_task::execution_of,
 };
 use crate::node::Node;
@@ -135,7 +135,7 @@ async fn by_token(node: &Node, namespace: &str, bytes: &[u8]) -> Result<About, S
 async fn by_id(node: &Node, namespace: &str, workflow: &str, run: &str, activity: &str) -> Result<About, Status> {
     let namespace = context::namespace(node, namespace).await?;
     let key = context::key(node, &namespace, workflow)?;
-    let run = context::run_id(run)?;
+    let run = ids::run_id(run).map_err(|_| Error::invalid_argument(text::RUN_ID_NO_UUID))?;
     if activity.is_empty() {
         return Err(Error::invalid_argument(text::ACTIVITY_ID_NOT_SET).into());
     }
@@ -165,16 +165,24 @@ async fn complete(node: &Node, about: About, who: &str, result: Option<Payloads>
     tell(node, about, |activity| Ask::CompleteActivity(activity, who, result)).await.map(drop)
 }
 
+fn is_of_application(failure: &ActivityFailure) -> bool {
+    matches!(failure.failure_info, Some(FailureInfo::ApplicationFailureInfo(_)))
+}
+
+/// Takes a failure; what of it was too large is told.
 async fn fail(
     node: &Node,
     about: About,
     who: &str,
     failure: Option<ActivityFailure>,
     last_heartbeat: Option<Payloads>,
-) -> Result<(), Status> {
+) -> Result<Vec<ActivityFailure>, Status> {
     let failure = causes::bounded(failure);
     let body = FailActivity { identity: identity(node, who)?, failure, last_heartbeat };
-    tell(node, about, |activity| Ask::FailActivity(activity, Box::new(body))).await.map(drop)
+    match tell(node, about, |activity| Ask::FailActivity(activity, Box::new(body))).await? {
+        Answer::FailureCut(told) => Ok(told),
+        _ => Ok(Vec::new()),
+    }
 }
 
 async fn cancel(node: &Node, about: About, who: &str, details: Option<Payloads>) -> Result<(), Status> {
@@ -212,8 +220,11 @@ pub(crate) async fn failed(
     body: RespondActivityTaskFailedRequest,
 ) -> Result<Response<RespondActivityTaskFailedResponse>, Status> {
     let about = by_token(node, &body.namespace, &body.task_token).await?;
-    fail(node, about, &body.identity, body.failure, body.last_heartbeat_details).await?;
-    Ok(Response::new(Default::default()))
+    if body.failure.as_ref().is_some_and(|failure| !is_of_application(failure)) {
+        return Err(Error::invalid_argument(text::FAILURE_NOT_APPLICATION).into());
+    }
+    let failures = fail(node, about, &body.identity, body.failure, body.last_heartbeat_details).await?;
+    Ok(Response::new(RespondActivityTaskFailedResponse { failures }))
 }
 
 pub(crate) async fn failed_by_id(
@@ -221,8 +232,8 @@ pub(crate) async fn failed_by_id(
     body: RespondActivityTaskFailedByIdRequest,
 ) -> Result<Response<RespondActivityTaskFailedByIdResponse>, Status> {
     let about = by_id(node, &body.namespace, &body.workflow_id, &body.run_id, &body.activity_id).await?;
-    fail(node, about, &body.identity, body.failure, body.last_heartbeat_details).await?;
-    Ok(Response::new(Default::default()))
+    let failures = fail(node, about, &body.identity, body.failure, body.last_heartbeat_details).await?;
+    Ok(Response::new(RespondActivityTaskFailedByIdResponse { failures }))
 }
 
 pub(crate) async fn canceled(

@@ -25,8 +25,10 @@ const POLL_SHORTEST: Duration = Duration::from_secs(2);
 /// The namespace that a call names.
 pub(crate) async fn namespace(node: &Node, name: &str) -> Result<Arc<Namespace>, Status> {
     if name.is_empty() {
-        return Err(Error::invalid_argument(text::NAMESPACE_NOT_SET).into());
+        return Err(Error::invalid_argument(text::NAMESPACE_EMPTY).into());
     }
+    // Else the answer that repeats it would be longer than an answer's head may be.
+    within(node, name, text::NAMESPACE_TOO_LONG)?;
     trace::namespace(name);
     if let Some(facts) = node.metadata().facts(name) {
         return Ok(facts);
@@ -95,7 +97,14 @@ pub(crate) fn within(node: &Node, id: &str, too_long: &str) -> Result<(), Status
 
 /// The name of the task queue that a call names.
 pub(crate) fn task_queue<'a>(node: &Node, queue: Option<&'a TaskQueue>) -> Result<&'a str, Status> {
-    Ok(ids::task_queue(&node.settings().limits, queue.map_or("", |queue| queue.name.as_str()))?)
+    let Some(queue) = queue else { return Err(Error::invalid_argument(text::TASK_QUEUE_MISSING).into()) };
+    let name = ids::task_queue(&node.settings().limits, &queue.name)?;
+    if !queue.normal_name.is_empty() && queue.kind() != enums::TaskQueueKind::Sticky {
+        let normal = &queue.normal_name;
+        let message = format!("only sticky queues can have normal name. tq: {name}, normal name: {normal}");
+        return Err(Error::invalid_argument(message).into());
+    }
+    Ok(name)
 }
 
 /// How long the caller waits, by its `grpc-timeout` header.

@@ -13,6 +13,12 @@ use crate::node::Node;
 /// Who ends an open run that is deleted.
 const DELETER: &str = "weft-server";
 
+/// Why a run was terminated when its client does not say.
+const TERMINATED_BY_USER: &str = "terminated by user via frontend";
+
+/// Who terminates a run when its client does not say who it is.
+const FRONTEND: &str = "frontend-service";
+
 /// Asks something of a run, and says which run it was when there is none.
 pub(crate) async fn tell(
     node: &Node,
@@ -55,9 +61,10 @@ pub(crate) async fn terminate(
     sizes::text(limits, &body.reason)?;
     sizes::blob(limits, body.details.as_ref())?;
     sizes::links(&body.links)?;
+    let identity = if body.identity.is_empty() { FRONTEND } else { &body.identity };
     let terminate = TerminateBody {
-        identity: wire::identity(limits, &body.identity)?,
-        reason: body.reason,
+        identity: wire::identity(limits, identity)?,
+        reason: if body.reason.is_empty() { TERMINATED_BY_USER.to_owned() } else { body.reason },
         details: body.details,
         links: body.links,
     };

@@ -31,11 +31,18 @@ pub(crate) fn of_failure(failure: Failure, key: &WorkflowKey) -> Status {
             key.workflow
         ))
         .into(),
+        Failure::Outgrown(why) => Error::invalid_argument(why).into(),
         Failure::Storage(why) => {
             tracing::error!(workflow = %key.workflow, %why, "stored state cannot be read");
             Error::internal("the stored state of this workflow cannot be read: see the server's log").into()
         }
     }
+}
+
+/// Why rows that belong to no one workflow cannot be read.
+pub(crate) fn of_reading(failure: Failure) -> Status {
+    tracing::error!(%failure, "reading rows failed");
+    Error::unavailable("the stored tasks cannot be read now: try again").into()
 }
 
 /// A shard's failure for a caller that named a run, or the first run of a chain.
@@ -56,7 +63,7 @@ fn of_refusal(refusal: Refusal, key: &WorkflowKey) -> Status {
         Refusal::WorkflowNotFound => Error::workflow_id_not_found(key.workflow.as_str()),
         Refusal::WorkflowClosed => Error::workflow_completed(),
         Refusal::WorkflowTaskNotFound => Error::workflow_task_not_found(),
-        Refusal::ActivityNotFound => Error::activity_not_found(),
+        Refusal::ActivityNotFound | Refusal::ActivityNotStarted => Error::activity_not_found(),
         Refusal::TaskGone | Refusal::TaskTaken => Error::not_found("the task is not there any more"),
         Refusal::AlreadyStarted { run, first_run, request, conflict } => Error::workflow_already_started(
             Holder {

@@ -22,6 +22,8 @@ use weft_shard::{Events, View};
 use super::{context, errors};
 use crate::node::Node;
 
+mod next_run;
+
 /// A page ends after this many bytes of events: many clients take no larger messages.
 const PAGE_BYTES: usize = 4 << 20;
 
@@ -50,6 +52,7 @@ pub(crate) async fn get(
 ) -> Result<Response<GetWorkflowExecutionHistoryResponse>, Status> {
     let deadline = context::wait_deadline(node, &request, node.options().history_wait);
     let for_tool = is_tool(&request);
+    let follows = follows_next_run(&request);
     let body = request.into_inner();
     let namespace = context::namespace(node, &body.namespace).await?;
     let (key, run) = context::execution(node, &namespace, body.execution.as_ref())?;
@@ -64,10 +67,13 @@ pub(crate) async fn get(
             asked.first_page(&view, close_only, show_transient)
         }
     };
-    let given = match asked.now(&page, &view).await? {
+    let mut given = match asked.now(&page, &view).await? {
         Some(given) => given,
         None => asked.later(page, deadline).await?,
     };
+    if close_only && !follows {
+        given.events = given.events.iter().map(as_continued).collect::<Result<_, _>>()?;
+    }
     Ok(Response::new(GetWorkflowExecutionHistoryResponse {
         history: Some(raw::history(&given.events)),
         next_page_token: given.next.map(|page| Page::History(page).encode()).unwrap_or_default(),
@@ -213,6 +219,18 @@ pub(crate) fn encoded(event: &HistoryEvent) -> Bytes {
 fn page_size(node: &Node, asked: i32) -> usize {
     let longest = node.options().history_page;
     usize::try_from(asked).ok().filter(|size| *size > 0).unwrap_or(longest).min(longest)
+}
+
+/// A stored close event, as a client sees it that does not follow any end with a next run.
+fn as_continued(event: &Bytes) -> Result<Bytes, Error> {
+    let event = HistoryEvent::decode(event.clone()).map_err(|_| Error::internal("a stored event cannot be read"))?;
+    Ok(encoded(&next_run::as_continued(event)))
+}
+
+/// Clients say what they can in a header, as a list.
+fn follows_next_run<T>(request: &Request<T>) -> bool {
+    let features = request.metadata().get("supported-features").and_then(|features| features.to_str().ok());
+    features.is_some_and(|features| features.split(',').any(|feature| feature.trim() == next_run::FEATURE))
 }
 
 fn is_tool<T>(request: &Request<T>) -> bool {

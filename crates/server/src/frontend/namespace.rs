@@ -17,7 +17,7 @@ use weft_rows::{
 };
 use weft_shard::ChangeError;
 
-use super::{validate::ids, wire};
+use super::{system::CLUSTER_NAME, validate::ids, wire};
 use crate::node::Node;
 
 /// Namespaces of a page, when the caller does not say, and at most.
@@ -32,10 +32,10 @@ pub(crate) async fn register(
     let retention = wire::namespace::retention(body.workflow_execution_retention_period.as_ref())?;
     ids::required(limits, &body.namespace, text::NAMESPACE_NOT_SET, text::NAMESPACE_TOO_LONG)?;
     if body.is_global_namespace {
-        return Err(
-            Error::invalid_argument("global namespaces need several clusters, which this server has not").into()
-        );
+        return Err(Error::invalid_argument("Cannot register global namespace when not enabled").into());
     }
+    let clusters = body.clusters.iter().map(|cluster| cluster.cluster_name.as_str());
+    known_clusters(clusters.chain([body.active_cluster_name.as_str()]))?;
     refuse_archival(body.history_archival_state(), body.visibility_archival_state())?;
     let row = NamespaceRow {
         id: NamespaceId::from(node.ids().uuid().hyphenated().to_string()),
@@ -60,6 +60,10 @@ pub(crate) async fn describe(
     node: &Node,
     body: DescribeNamespaceRequest,
 ) -> Result<Response<DescribeNamespaceResponse>, Status> {
+    if !body.namespace.is_empty() && !body.id.is_empty() {
+        let message = "GetNamespace operation failed.  Both ID and Name specified in request.";
+        return Err(Error::invalid_argument(message).into());
+    }
     let row = find(node, &body.namespace, &body.id).await?;
     Ok(Response::new(described(node, &row)))
 }
@@ -100,9 +104,16 @@ pub(crate) async fn update(
         return Err(Error::invalid_argument(text::NAMESPACE_NOT_SET).into());
     }
     if body.promote_namespace {
-        return Err(
-            Error::invalid_argument("global namespaces need several clusters, which this server has not").into()
-        );
+        return Err(Error::invalid_argument(format!(
+            "global namespace is not enabled on this cluster, cannot update global namespace or promote local \
+                 namespace: {}",
+            body.namespace
+        ))
+        .into());
+    }
+    if let Some(replication) = &body.replication_config {
+        let clusters = replication.clusters.iter().map(|cluster| cluster.cluster_name.as_str());
+        known_clusters(clusters.chain([replication.active_cluster_name.as_str()]))?;
     }
     let retention = match body.config.as_ref().and_then(|config| config.workflow_execution_retention_ttl.as_ref()) {
         Some(given) => Some(wire::namespace::retention(Some(given))?),
@@ -148,6 +159,8 @@ async fn find(node: &Node, name: &str, id: &str) -> Result<Arc<NamespaceRow>, St
     if name.is_empty() && id.is_empty() {
         return Err(Error::invalid_argument(text::NAMESPACE_NOT_SET).into());
     }
+    ids::within(&node.settings().limits, name, text::NAMESPACE_TOO_LONG)?;
+    ids::within(&node.settings().limits, id, text::NAMESPACE_TOO_LONG)?;
     confirmed(node).await?;
     let view = node.metadata().view();
     let (found, wanted) = match id {
@@ -159,6 +172,7 @@ async fn find(node: &Node, name: &str, id: &str) -> Result<Arc<NamespaceRow>, St
 
 /// Changes one namespace and gives it back as it is then.
 async fn changed(node: &Node, name: &str, change: impl FnOnce(&mut NamespaceRow)) -> Result<Arc<NamespaceRow>, Status> {
+    ids::within(&node.settings().limits, name, text::NAMESPACE_TOO_LONG)?;
     let changed = node.metadata().change(|namespaces| {
         let row = namespaces.by_name(name).ok_or_else(|| Error::namespace_not_found(name))?;
         let mut row = NamespaceRow::clone(row);
@@ -177,6 +191,14 @@ fn refused(error: ChangeError<Error>) -> Status {
     match error {
         ChangeError::Refused(error) => error.into(),
         ChangeError::Unavailable => Error::unavailable(error.to_string()).into(),
+    }
+}
+
+/// There is one cluster, and it need not be named.
+fn known_clusters<'c>(names: impl Iterator<Item = &'c str>) -> Result<(), Status> {
+    match names.into_iter().find(|name| !name.is_empty() && *name != CLUSTER_NAME) {
+        Some(name) => Err(Error::invalid_argument(format!("Invalid cluster name: {name}")).into()),
+        None => Ok(()),
     }
 }
 

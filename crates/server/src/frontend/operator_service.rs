@@ -2,14 +2,20 @@
 
 use tonic::{Request, Response, Status};
 use weft_protocol::{
-    api::operatorservice::{ListSearchAttributesRequest, ListSearchAttributesResponse},
+    api::operatorservice::{
+        ListClustersRequest, ListClustersResponse, ListSearchAttributesRequest, ListSearchAttributesResponse,
+    },
     services::operator_service_server::OperatorService,
 };
 
-use super::{Frontend, list};
+use super::{Frontend, list, system};
 
 #[tonic::async_trait]
 impl OperatorService for Frontend {
+    async fn list_clusters(&self, _: Request<ListClustersRequest>) -> Result<Response<ListClustersResponse>, Status> {
+        Ok(system::clusters(&self.node))
+    }
+
     async fn list_search_attributes(
         &self,
         request: Request<ListSearchAttributesRequest>,

@@ -145,7 +145,9 @@ async fn ask_until_answered(
                 node.clock().sleep_until(node.clock().monotonic() + RETRY).await;
                 continue;
             }
-            Err(Failure::Refused(_) | Failure::Quarantined(_) | Failure::Storage(_)) => return None,
+            Err(Failure::Refused(_) | Failure::Quarantined(_) | Failure::Outgrown(_) | Failure::Storage(_)) => {
+                return None;
+            }
             // Nobody waits any more; the row stands, so the task is offered again.
             Err(Failure::Unavailable(_) | Failure::Overloaded | Failure::DiskFull) => {
                 node.offer_again(&key, &task);

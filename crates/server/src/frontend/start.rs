@@ -4,15 +4,11 @@ use std::sync::Arc;
 
 use tonic::{Response, Status};
 use weft_engine::{
-    Answer, Calendar, Namespace, Request as Ask, RunId, StartWorkflow, Started, Timestamp, WorkflowId, WorkflowKey,
-    cron::WallCalendar,
+    Answer, Calendar, Namespace, Request as Ask, StartWorkflow, Started, Timestamp, WorkflowId, WorkflowKey,
+    cron::{self, WallCalendar},
 };
 use weft_protocol::{
-    api::{
-        common::{Link, link},
-        enums::EventType,
-        workflowservice::*,
-    },
+    api::{enums::EventType, workflowservice::*},
     error::{Error, text},
 };
 
@@ -20,7 +16,7 @@ use super::{
     context, errors, trace,
     validate::ids,
     wire::{
-        self,
+        self, link,
         start::{Around, Call},
     },
     workflow_task::workflow_task,
@@ -33,13 +29,19 @@ pub(crate) async fn start(
 ) -> Result<Response<StartWorkflowExecutionResponse>, Status> {
     let namespace = context::namespace_for_start(node, &body.namespace).await?;
     let (key, start) = read(node, &namespace, Call::Start, body)?;
+    let (request, attaches) = (start.request.to_string(), start.on_conflict.attach_request_id);
     let started = begin(node, &namespace, &key, Ask::Start(Box::new(start))).await?;
+    let link = if started.attached || (!started.started && attaches) {
+        link::request(&namespace, &key, &started.run, request, EventType::WorkflowExecutionOptionsUpdated)
+    } else {
+        link::start(&namespace, &key, &started.run)
+    };
     let eager_workflow_task = match &started.eager_task {
-        Some(task) => Some(workflow_task(node, &namespace, &key, task).await?.into_message()),
+        Some(task) => Some(workflow_task(node, &key, task).await?.into_message()),
         None => None,
     };
     Ok(Response::new(StartWorkflowExecutionResponse {
-        link: started.started.then(|| event_link(&namespace, &key, &started.run)),
+        link: Some(link),
         run_id: started.run.to_string(),
         first_execution_run_id: started.first_run.to_string(),
         started: started.started,
@@ -56,12 +58,14 @@ pub(crate) async fn signal_with_start(
     let (start, signal) = wire::start::split(body);
     let (key, start) = read(node, &namespace, Call::SignalWithStart, start)?;
     let signal = signal.with(&start, node.settings())?;
+    let request = start.request.to_string();
     let started = begin(node, &namespace, &key, Ask::SignalWithStart(Box::new(start), signal)).await?;
+    let link = link::request(&namespace, &key, &started.run, request, EventType::WorkflowExecutionSignaled);
     Ok(Response::new(SignalWithStartWorkflowExecutionResponse {
+        signal_link: Some(link),
         run_id: started.run.to_string(),
         first_execution_run_id: started.first_run.to_string(),
         started: started.started,
-        ..SignalWithStartWorkflowExecutionResponse::default()
     }))
 }
 
@@ -75,11 +79,23 @@ fn read(
     let workflow = WorkflowId::from(ids::new_workflow_id(&settings.limits, &body.workflow_id)?);
     let (request, handover) = (wire::fresh_request_id(node), wire::fresh_request_id(node));
     let start = wire::start::start(Around { settings, namespace, request, handover }, call, body)?;
-    let now = Timestamp(node.clock().now().0);
-    if !start.cron.is_empty() && WallCalendar.next(&start.cron, now).is_none() {
-        return Err(Error::invalid_argument(text::CRON_INVALID).into());
-    }
+    check_cron(node, &start.cron)?;
     Ok((WorkflowKey { namespace: namespace.id.clone(), workflow }, start))
+}
+
+/// A schedule, if there is one, makes sense and has a time to come.
+fn check_cron(node: &Node, schedule: &str) -> Result<(), Error> {
+    if schedule.is_empty() {
+        return Ok(());
+    }
+    match cron::parse(schedule) {
+        Err(cron::Error::Malformed | cron::Error::UnknownZone) => Err(Error::invalid_argument(text::CRON_INVALID)),
+        Err(cron::Error::NeverTicks) => Err(Error::invalid_argument(text::CRON_NEVER)),
+        Ok(_) if WallCalendar.next(schedule, Timestamp(node.clock().now().0)).is_none() => {
+            Err(Error::invalid_argument(text::CRON_NEVER))
+        }
+        Ok(_) => Ok(()),
+    }
 }
 
 async fn begin(node: &Node, namespace: &Arc<Namespace>, key: &WorkflowKey, ask: Ask) -> Result<Started, Status> {
@@ -91,18 +107,5 @@ async fn begin(node: &Node, namespace: &Arc<Namespace>, key: &WorkflowKey, ask: 
             Ok(started)
         }
         _ => Err(Error::internal("a start was answered with something else").into()),
-    }
-}
-
-fn event_link(namespace: &Namespace, key: &WorkflowKey, run: &RunId) -> Link {
-    let event =
-        link::workflow_event::EventReference { event_id: 1, event_type: EventType::WorkflowExecutionStarted.into() };
-    Link {
-        variant: Some(link::Variant::WorkflowEvent(link::WorkflowEvent {
-            namespace: namespace.name.to_string(),
-            workflow_id: key.workflow.to_string(),
-            run_id: run.to_string(),
-            reference: Some(link::workflow_event::Reference::EventRef(event)),
-        })),
     }
 }

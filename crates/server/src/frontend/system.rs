@@ -4,6 +4,7 @@
 
 use tonic::Response;
 use weft_protocol::api::{
+    operatorservice::{ClusterMetadata, ListClustersResponse},
     version::{ReleaseInfo, VersionInfo},
     workflowservice::{GetClusterInfoResponse, GetSystemInfoResponse, get_system_info_response::Capabilities},
 };
@@ -49,6 +50,18 @@ pub(crate) fn cluster_info(node: &Node) -> Response<GetClusterInfoResponse> {
         visibility_store: "sqlite".to_owned(),
         ..GetClusterInfoResponse::default()
     })
+}
+
+/// There is this cluster and no other one.
+pub(crate) fn clusters(node: &Node) -> Response<ListClustersResponse> {
+    let this = ClusterMetadata {
+        cluster_name: CLUSTER_NAME.to_owned(),
+        cluster_id: node.cluster().hyphenated().to_string(),
+        history_shard_count: i32::from(node.options().shards),
+        is_connection_enabled: true,
+        ..ClusterMetadata::default()
+    };
+    Response::new(ListClustersResponse { clusters: vec![this], ..ListClustersResponse::default() })
 }
 
 /// The releases of clients that speak this API, as Temporal's server gives them.

@@ -3,14 +3,19 @@
 use std::collections::HashMap;
 
 use tonic::{Response, Status};
-use weft_matching::{QueueKey, QueueKind, QueueStats};
+use weft_engine::{NamespaceId, TaskRowKind, Timestamp};
+use weft_matching::{QueueKey, QueueKind};
 use weft_protocol::api::{
     enums::{DescribeTaskQueueMode, TaskQueueKind, TaskQueueType},
     taskqueue::{TaskQueuePartitionMetadata, TaskQueueVersionInfo},
     workflowservice::*,
 };
+use weft_rows::task;
 
-use super::{context, wire};
+use super::{
+    context, errors,
+    wire::{self, task_queue::Known},
+};
 use crate::node::Node;
 
 pub(crate) async fn describe(
@@ -20,22 +25,20 @@ pub(crate) async fn describe(
     let namespace = context::namespace(node, &body.namespace).await?;
     let name = context::task_queue(node, body.task_queue.as_ref())?;
     let sticky = body.task_queue.as_ref().is_some_and(|queue| queue.kind() == TaskQueueKind::Sticky);
-    let of = |kind: QueueKind| match (kind, sticky) {
-        (QueueKind::Workflow, true) => node.matching().describe(&QueueKey::sticky(namespace.id.as_str(), name)),
-        (kind, _) => node.matching().describe(&QueueKey::normal(namespace.id.as_str(), name, kind)),
-    };
+    let asked = Asked { node, namespace: &namespace.id, name, sticky };
     let kind = match body.task_queue_type() {
         TaskQueueType::Activity => QueueKind::Activity,
         TaskQueueType::Unspecified | TaskQueueType::Workflow | TaskQueueType::Nexus => QueueKind::Workflow,
     };
-    let stats = of(kind);
+    let known = asked.known(kind).await?;
     #[expect(deprecated, reason = "released tools ask in the older ways")]
     let answer = DescribeTaskQueueResponse {
-        pollers: wire::task_queue::pollers(&stats),
-        stats: body.report_stats.then(|| wire::task_queue::stats(&stats)),
-        task_queue_status: body.include_task_queue_status.then(|| wire::task_queue::status(&stats)),
+        pollers: wire::task_queue::pollers(&known.stats),
+        stats: body.report_stats.then(|| wire::task_queue::stats(&known)),
+        stats_by_priority_key: if body.report_stats { wire::task_queue::by_priority(&known) } else { HashMap::new() },
+        task_queue_status: body.include_task_queue_status.then(|| wire::task_queue::status(&known)),
         versions_info: match body.api_mode() {
-            DescribeTaskQueueMode::Enhanced => versions_info(&body, of),
+            DescribeTaskQueueMode::Enhanced => asked.versions_info(&body).await?,
             DescribeTaskQueueMode::Unspecified => HashMap::new(),
         },
         ..DescribeTaskQueueResponse::default()
@@ -43,19 +46,50 @@ pub(crate) async fn describe(
     Ok(Response::new(answer))
 }
 
-/// There is one version of a queue here, the one without a build id.
-#[expect(deprecated, reason = "released tools ask in the older ways")]
-fn versions_info(
-    body: &DescribeTaskQueueRequest,
-    of: impl Fn(QueueKind) -> QueueStats,
-) -> HashMap<String, TaskQueueVersionInfo> {
-    let all = body.task_queue_types.is_empty();
-    let wanted = |kind: TaskQueueType| all || body.task_queue_types.contains(&kind.into());
-    let kinds = [(TaskQueueType::Workflow, QueueKind::Workflow), (TaskQueueType::Activity, QueueKind::Activity)];
-    let types = kinds.into_iter().filter(|(kind, _)| wanted(*kind));
-    let types_info = types.map(|(kind, queue)| (kind.into(), wire::task_queue::of_type(&of(queue)))).collect();
-    let info = TaskQueueVersionInfo { types_info, ..TaskQueueVersionInfo::default() };
-    HashMap::from([(String::new(), info)])
+/// The queue that somebody asks about.
+struct Asked<'a> {
+    node: &'a Node,
+    namespace: &'a NamespaceId,
+    name: &'a str,
+    sticky: bool,
+}
+
+impl Asked<'_> {
+    /// Pollers and rates are matching's; what waits is counted in the shards. Tasks of a sticky queue stand there under
+    /// the normal one, so of a sticky queue matching knows more.
+    async fn known(&self, kind: QueueKind) -> Result<Known, Status> {
+        let (namespace, matching) = (self.namespace.as_str(), self.node.matching());
+        let now = Timestamp(self.node.clock().now().0);
+        if self.sticky && kind == QueueKind::Workflow {
+            return Ok(Known { stats: matching.describe(&QueueKey::sticky(namespace, self.name)), waiting: None, now });
+        }
+        let stats = matching.describe(&QueueKey::normal(namespace, self.name, kind));
+        let kind = match kind {
+            QueueKind::Workflow => TaskRowKind::Workflow,
+            QueueKind::Activity => TaskRowKind::Activity,
+        };
+        let queue = task::Queue { namespace: self.namespace.clone(), name: self.name.into(), kind };
+        let waiting = self.node.waiting(queue).await.map_err(errors::of_reading)?;
+        Ok(Known { stats, waiting: Some(waiting), now })
+    }
+
+    /// There is one version of a queue here, the one without a build id.
+    #[expect(deprecated, reason = "released tools ask in the older ways")]
+    async fn versions_info(
+        &self,
+        body: &DescribeTaskQueueRequest,
+    ) -> Result<HashMap<String, TaskQueueVersionInfo>, Status> {
+        let all = body.task_queue_types.is_empty();
+        let kinds = [(TaskQueueType::Workflow, QueueKind::Workflow), (TaskQueueType::Activity, QueueKind::Activity)];
+        let mut types_info = HashMap::new();
+        for (kind, queue) in kinds {
+            if all || body.task_queue_types.contains(&kind.into()) {
+                let info = wire::task_queue::of_type(&self.known(queue).await?, body);
+                types_info.insert(kind.into(), info);
+            }
+        }
+        Ok(HashMap::from([(String::new(), TaskQueueVersionInfo { types_info, ..TaskQueueVersionInfo::default() })]))
+    }
 }
 
 /// A queue has one owner.

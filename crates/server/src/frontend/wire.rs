@@ -2,6 +2,7 @@
 //! request is said by `validate`, and what becomes of it is decided by the engine.
 
 pub(crate) mod describe;
+pub(crate) mod link;
 pub(crate) mod namespace;
 pub(crate) mod signal;
 pub(crate) mod start;

@@ -59,7 +59,10 @@ pub(crate) async fn poll(
                 Some(task) => match &task.delivered {
                     Delivered::Workflow(started) => {
                         trace::task(&task.key, &started.token.run);
-                        workflow_task(node, &namespace, &task.key, started).await?
+                        let answer = workflow_task(node, &task.key, started).await?;
+                        let backlog_count_hint =
+                            i64::try_from(node.matching().backlog_hint(&queue)).unwrap_or(i64::MAX);
+                        PollWorkflowTaskQueueResponse { backlog_count_hint, ..answer }
                     }
                     // A workflow queue holds workflow tasks only.
                     Delivered::Activity(_) => PollWorkflowTaskQueueResponse::default(),
@@ -76,12 +79,10 @@ pub(crate) async fn poll(
 /// A started workflow task as the worker sees it, with the first page of its history.
 pub(crate) async fn workflow_task(
     node: &Node,
-    namespace: &Namespace,
     key: &WorkflowKey,
     task: &StartedWorkflowTask,
 ) -> Result<PollWorkflowTaskQueueResponse, Status> {
     let page = first_page(node, key, task).await?;
-    let queue = QueueKey::normal(namespace.id.as_str(), task.queue.as_str(), QueueKind::Workflow);
     let queries = task.queries.iter().map(|(id, query)| (id.wire(), WorkflowQuery::clone(query))).collect();
     Ok(PollWorkflowTaskQueueResponse {
         task_token: Task::Workflow(key.clone(), task.token.clone()).encode(),
@@ -90,7 +91,6 @@ pub(crate) async fn workflow_task(
         previous_started_event_id: task.previous_started_event_id.0,
         started_event_id: task.token.started_event_id.0,
         attempt: i32::try_from(task.token.attempt).unwrap_or(i32::MAX),
-        backlog_count_hint: i64::try_from(node.matching().backlog_hint(&queue)).unwrap_or(i64::MAX),
         history: Some(raw::history(&page.events)),
         next_page_token: page.next,
         workflow_execution_task_queue: Some(wire::task_queue::normal(task.queue.as_str())),
@@ -203,7 +203,7 @@ async fn completed_answer(
 ) -> Result<Response<RespondWorkflowTaskCompletedResponse>, Status> {
     let mut answer = RespondWorkflowTaskCompletedResponse::default();
     if let (true, Some(task)) = (return_new, &done.new_task) {
-        answer.workflow_task = Some(workflow_task(node, namespace, key, task).await?);
+        answer.workflow_task = Some(workflow_task(node, key, task).await?);
     }
     for activity in &done.eager_activities {
         answer.activity_tasks.push(activity_task::activity_task(node, namespace, key, activity).await?);

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use weft_engine::{ActivityToken, NamespaceId, Poller, Request, RequestId, WorkflowKey};
+use weft_engine::{ActivityToken, NamespaceId, Poller, Request, RequestId, TaskQueueName, WorkflowKey};
 use weft_matching::{
     Identified, Offer, Orphans, PollerInfo, Position, Pull, QueueKey, QueueKind, Reserved, Service, Source, Start,
 };
@@ -13,7 +13,7 @@ use weft_shard::{Delivered, Dispatch, Offered, Reservation, Shard, ShardId, Task
 
 use super::{
     NodeInner,
-    tasks::{HeldTask, StartedTask, TaskId, Work, offer_of, queue_of},
+    tasks::{HeldTask, StartedTask, TaskId, Work, offer_of, place_of, queue_of},
 };
 
 /// Matching, as the shards see it.
@@ -100,7 +100,7 @@ impl Source<Work> for FromShards {
         let Some(node) = self.node() else { return };
         tokio::spawn(async move {
             let Some(shard) = node.shards.iter().find(|shard| shard.id().0 == pull.shard) else { return };
-            let Ok(mut offers) = pull_all(shard, &pull).await else { return };
+            let Ok(mut offers) = pulled(shard, &pull).await else { return };
             let next = (offers.len() > pull.max).then(|| position(&offers[pull.max]));
             offers.truncate(pull.max);
             node.matching.pulled(pull, offers, next);
@@ -138,23 +138,20 @@ fn give_to_normal_queue(node: &Arc<NodeInner>, offer: Offer<HeldTask>) {
     });
 }
 
-async fn pull_all(shard: &Shard, pull: &Pull<TaskId>) -> Result<Vec<Offer<HeldTask>>, weft_shard::Failure> {
-    let queue = task::Queue {
-        namespace: NamespaceId::from(&*pull.key.namespace),
-        name: (&*pull.key.name).into(),
-        kind: match pull.key.kind {
-            QueueKind::Workflow => weft_engine::TaskRowKind::Workflow,
-            QueueKind::Activity => weft_engine::TaskRowKind::Activity,
-        },
+/// The tasks that matching asks for, and one more, if there is one, to say where to go on.
+async fn pulled(shard: &Shard, pull: &Pull<TaskId>) -> Result<Vec<Offer<HeldTask>>, weft_shard::Failure> {
+    let kind = match pull.key.kind {
+        QueueKind::Workflow => weft_engine::TaskRowKind::Workflow,
+        QueueKind::Activity => weft_engine::TaskRowKind::Activity,
     };
-    // Rows stand in the order of slots, pulls go by rank: all of a queue is read and sorted.
-    let tasks = shard.pull(queue, usize::MAX).await?;
-    let mut offers: Vec<_> = tasks.into_iter().map(|(key, task)| offer_of(shard.id(), key, task)).collect();
-    offers.sort_by_cached_key(position);
-    if let Start::At(from) = &pull.from {
-        offers.retain(|offer| position(offer) >= *from);
-    }
-    Ok(offers)
+    let name: TaskQueueName = (&*pull.key.name).into();
+    let from = match &pull.from {
+        Start::Beginning => None,
+        Start::At(position) => Some(place_of(position, kind, &name)),
+    };
+    let queue = task::Queue { namespace: NamespaceId::from(&*pull.key.namespace), name, kind };
+    let tasks = shard.pull(queue, from, pull.max.saturating_add(1)).await?;
+    Ok(tasks.into_iter().map(|(key, task)| offer_of(shard.id(), key, task)).collect())
 }
 
 fn position(offer: &Offer<HeldTask>) -> Position<TaskId> {

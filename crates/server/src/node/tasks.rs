@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use weft_engine::{DirectQuery, EventId, NamespaceId, RunId, Timestamp, WorkflowKey};
-use weft_matching::{Identified, Offer, Payloads, QueueKey, QueueKind, Rank};
+use weft_engine::{
+    DirectQuery, EventId, NamespaceId, RunId, TaskQueueName, TaskRow, TaskRowKind, Timestamp, Urgency, WorkflowKey,
+};
+use weft_matching::{Identified, Offer, Payloads, Position, QueueKey, QueueKind, Rank};
 use weft_protocol::{api::query::WorkflowQuery, api::workflowservice::RespondQueryTaskCompletedRequest};
-use weft_shard::{Delivered, ShardId, TaskRef};
-
-/// Temporal's default priority: 1 is most urgent, 5 least.
-const PRIORITY_DEFAULT: u32 = 3;
+use weft_rows::task;
+use weft_shard::{Delivered, ShardId, TaskRef, TasksFrom};
 
 /// The payload types of this node's matching.
 #[derive(Clone, Copy, Debug)]
@@ -94,14 +94,26 @@ pub fn queue_of(namespace: &NamespaceId, task: &TaskRef) -> QueueKey {
 /// A task as matching orders it: urgent first, then oldest.
 #[must_use]
 pub fn offer_of(shard: ShardId, key: WorkflowKey, task: TaskRef) -> Offer<HeldTask> {
-    let (priority, at) = match &task {
-        TaskRef::Workflow(offer) => (offer.priority, offer.scheduled_at),
-        TaskRef::Activity(offer) => (offer.priority, offer.scheduled_at),
+    let (urgency, at) = match &task {
+        TaskRef::Workflow(offer) => (offer.urgency, offer.scheduled_at),
+        TaskRef::Activity(offer) => (offer.urgency, offer.scheduled_at),
     };
-    Offer { origin: shard.0, rank: rank(priority, at), task: HeldTask { key, task } }
+    let rank = Rank { priority: u32::from(urgency.level()), order: u64::try_from(at.0).unwrap_or(0) };
+    Offer { origin: shard.0, rank, task: HeldTask { key, task } }
 }
 
-fn rank(priority: i32, at: Timestamp) -> Rank {
-    let priority = u32::try_from(priority).ok().filter(|priority| *priority > 0).unwrap_or(PRIORITY_DEFAULT);
-    Rank { priority, order: u64::try_from(at.0).unwrap_or(0) }
+/// Where a task that matching names stands in its shard.
+pub(crate) fn place_of(position: &Position<TaskId>, kind: TaskRowKind, queue: &TaskQueueName) -> TasksFrom {
+    let Position { rank, id } = position;
+    let urgency = Urgency::ALL.into_iter().find(|urgency| u32::from(urgency.level()) == rank.priority);
+    let row = TaskRow {
+        kind,
+        queue: queue.clone(),
+        urgency: urgency.unwrap_or(Urgency::DEFAULT),
+        scheduled_at: Timestamp(i64::try_from(rank.order).unwrap_or(i64::MAX)),
+        run: id.run.clone(),
+        scheduled_event_id: id.event,
+        attempt: id.attempt,
+    };
+    TasksFrom { urgency: row.urgency, place: task::place(&id.key, &row) }
 }

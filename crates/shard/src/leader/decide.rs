@@ -198,8 +198,10 @@ impl Leader {
         let (transition, delivered) = match self.ask_engine(key, namespace, request, now) {
             Ok((transition, Answer::WorkflowTask(started))) => (transition, Delivered::Workflow(started)),
             Ok((transition, Answer::ActivityTask(started))) => (transition, Delivered::Activity(started)),
+            // Nothing to hand out, but something to write: the run had grown too long. The poller waits on.
+            Ok((transition, _)) => return Some(transition),
             // The reservation is dropped: the poller waits on.
-            Ok(_) | Err(_) => {
+            Err(_) => {
                 self.building.parcels.push(Parcel::Effect(key.clone(), task.into_effect()));
                 return None;
             }

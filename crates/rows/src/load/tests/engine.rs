@@ -196,6 +196,8 @@ impl World {
             user_metadata: None,
             links: Vec::new(),
             priority: None,
+            continued_failure: None,
+            last_completion_result: None,
             on_conflict: OnConflict::default(),
         }
     }
@@ -244,7 +246,7 @@ impl World {
             force_new: false,
             query_results: Vec::new(),
             sdk_metadata: None,
-            metering: 0,
+            metering: None,
             binary_checksum: String::new(),
             version: None,
             deployment: None,

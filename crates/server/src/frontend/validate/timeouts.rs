@@ -50,7 +50,7 @@ mod tests {
             1,
             -1,
             Err("An invalid WorkflowRunTimeoutSeconds is set on request. \
-                 cause: duration has seconds and nanos of different signs"),
+                 cause: duration has seconds and nanos with different signs"),
         );
     }
 

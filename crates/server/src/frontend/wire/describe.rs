@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use weft_engine::{
     EventId, Execution, Timestamp, WorkflowKey,
-    state::{Activity, ActivityStage, Core, WorkflowTask, WorkflowTaskStage},
+    state::{Activity, ActivityStage, Core, ResetPoint, WorkflowTask, WorkflowTaskStage},
     wire_span,
 };
 use weft_protocol::api::{
     activity::ActivityOptions,
-    common::ActivityType,
+    common::{ActivityType, WorkerVersionStamp},
     enums::{EventType, PendingActivityState, PendingWorkflowTaskState},
     workflow::{
-        PendingActivityInfo, PendingWorkflowTaskInfo, RequestIdInfo, WorkflowExecutionConfig,
+        PendingActivityInfo, PendingWorkflowTaskInfo, RequestIdInfo, ResetPoints, WorkflowExecutionConfig,
         WorkflowExecutionExtendedInfo, WorkflowExecutionInfo,
     },
     workflowservice::DescribeWorkflowExecutionResponse,
@@ -38,20 +38,32 @@ fn config(core: &Core) -> WorkflowExecutionConfig {
     let start = &core.start;
     WorkflowExecutionConfig {
         task_queue: Some(task_queue::normal(start.queue.as_str())),
-        workflow_execution_timeout: Some(wire_span(start.execution_timeout)),
-        workflow_run_timeout: Some(wire_span(start.run_timeout)),
+        workflow_execution_timeout: set(start.execution_timeout),
+        workflow_run_timeout: set(start.run_timeout),
         default_workflow_task_timeout: Some(wire_span(start.task_timeout)),
         user_metadata: start.user_metadata.clone(),
     }
 }
 
+/// A timeout, if there is one.
+fn set(span: Duration) -> Option<weft_protocol::Duration> {
+    (!span.is_zero()).then(|| wire_span(span))
+}
+
 /// As lists show it, with the numbers as they are now.
+#[expect(deprecated, reason = "tools still show the build of workers without deployments from here")]
 fn info(key: &WorkflowKey, run: &Execution) -> WorkflowExecutionInfo {
     let core = &run.core;
     WorkflowExecutionInfo {
         history_length: core.next_event_id.0 - 1,
         history_size_bytes: i64::try_from(core.history_bytes).unwrap_or(i64::MAX),
         state_transition_count: i64::try_from(core.state_transitions).unwrap_or(i64::MAX),
+        auto_reset_points: Some(ResetPoints { points: core.reset_points.iter().map(ResetPoint::wire).collect() }),
+        most_recent_worker_version_stamp: core.last_worker.version.as_ref().map(|version| WorkerVersionStamp {
+            build_id: version.build_id.clone(),
+            use_versioning: version.use_versioning,
+        }),
+        worker_deployment_name: core.last_worker.deployment.clone(),
         ..weft_engine::info(key, run)
     }
 }
@@ -93,7 +105,7 @@ fn pending_task(task: &WorkflowTask) -> PendingWorkflowTaskInfo {
 fn pending_activity(activity: &Activity) -> PendingActivityInfo {
     let (state, scheduled, started, next, worker) = match &activity.stage {
         ActivityStage::Scheduled { at } => (PendingActivityState::Scheduled, Some(*at), None, None, None),
-        ActivityStage::Backoff { until } => (PendingActivityState::Scheduled, None, None, Some(*until), None),
+        ActivityStage::Backoff { until } => (PendingActivityState::Scheduled, Some(*until), None, Some(*until), None),
         ActivityStage::Started { at, offered_at, identity, .. } => {
             (PendingActivityState::Started, Some(*offered_at), Some(*at), None, Some(identity))
         }

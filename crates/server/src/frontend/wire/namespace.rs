@@ -6,7 +6,7 @@ use weft_engine::{Settings, wire_span};
 use weft_protocol::{
     api::{
         self,
-        enums::{ArchivalState, IndexedValueType},
+        enums::{ArchivalState, IndexedValueType, ReplicationState},
         namespace::{BadBinaries, NamespaceConfig, NamespaceInfo, namespace_info},
         replication::{ClusterReplicationConfig, NamespaceReplicationConfig},
     },
@@ -33,6 +33,7 @@ pub(crate) fn info(row: &NamespaceRow, settings: &Settings) -> NamespaceInfo {
         // Each flag changes what workers do: true only for what is built.
         capabilities: Some(namespace_info::Capabilities {
             eager_workflow_start: settings.eager_workflow_start,
+            reported_problems_search_attribute: true,
             ..namespace_info::Capabilities::default()
         }),
         limits: Some(namespace_info::Limits {
@@ -60,6 +61,7 @@ pub(crate) fn replication() -> NamespaceReplicationConfig {
     NamespaceReplicationConfig {
         active_cluster_name: CLUSTER_NAME.to_owned(),
         clusters: vec![ClusterReplicationConfig { cluster_name: CLUSTER_NAME.to_owned(), ..Default::default() }],
+        state: ReplicationState::Normal.into(),
         ..NamespaceReplicationConfig::default()
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use weft_engine::{
     ConflictPolicy, Namespace, OnConflict, Poller, RequestId, ReusePolicy, Settings, StartWorkflow, TaskQueueName,
+    limits::Limits,
 };
 use weft_protocol::{
     api::{
@@ -14,7 +15,7 @@ use weft_protocol::{
 };
 
 use super::{identity, signal::Signal};
-use crate::frontend::validate::{ids, search_attributes, sizes, timeouts};
+use crate::frontend::validate::{causes, ids, search_attributes, sizes, timeouts};
 
 /// What surrounds a start: settings, its namespace, and fresh ids for what the client left out.
 pub(crate) struct Around<'a> {
@@ -43,9 +44,9 @@ pub(crate) fn start(
     refuse_what_is_not_built(&body)?;
     let retry = timeouts::retry(body.retry_policy.as_ref(), settings)?;
     let spans = Spans::of(&body)?;
-    let queue = ids::task_queue(limits, body.task_queue.as_ref().map_or("", |queue| &queue.name))?;
-    let workflow_type = body.workflow_type.as_ref().map_or("", |kind| &kind.name);
-    ids::required(limits, workflow_type, text::WORKFLOW_TYPE_NOT_SET, text::WORKFLOW_TYPE_TOO_LONG)?;
+    let workflow_type = checked_type(limits, call, body.workflow_type.as_ref().map_or("", |kind| &kind.name))?;
+    let queue = body.task_queue.as_ref().ok_or_else(|| Error::invalid_argument(text::TASK_QUEUE_MISSING))?;
+    let queue = ids::task_queue(limits, &queue.name)?;
     let request = super::given_request_id(limits, &body.request_id)?.unwrap_or(request);
     let identity = identity(limits, &body.identity)?;
     let (reuse, conflict) = policies(&body, call)?;
@@ -54,12 +55,16 @@ pub(crate) fn start(
     sizes::memo(limits, body.memo.as_ref())?;
     sizes::user_metadata(limits, body.user_metadata.as_ref())?;
     sizes::links(&body.links)?;
+    weft_engine::check_priority(body.priority.as_ref()).map_err(Error::invalid_argument)?;
     let eager = body.request_eager_execution.then(|| Poller {
         identity: identity.clone(),
         request: handover,
         version: None,
         deployment: body.eager_worker_deployment_options,
     });
+    if body.on_conflict_options.as_ref().is_some_and(|on| on.attach_completion_callbacks && !on.attach_request_id) {
+        return Err(Error::invalid_argument(text::CALLBACKS_WITHOUT_REQUEST_ID));
+    }
     let on_conflict = body.on_conflict_options.map_or_else(OnConflict::default, |on| OnConflict {
         attach_request_id: on.attach_request_id,
         attach_links: on.attach_links,
@@ -85,8 +90,22 @@ pub(crate) fn start(
         user_metadata: body.user_metadata,
         links: body.links,
         priority: body.priority,
+        continued_failure: causes::bounded(body.continued_failure),
+        last_completion_result: body.last_completion_result,
         on_conflict,
     })
+}
+
+/// The name of the workflow's type. The two calls say differently what is wrong with it.
+fn checked_type<'a>(limits: &Limits, call: Call, name: &'a str) -> Result<&'a str, Error> {
+    match call {
+        Call::Start => ids::required(limits, name, text::WORKFLOW_TYPE_NOT_SET, text::WORKFLOW_TYPE_TOO_LONG),
+        Call::SignalWithStart => {
+            let (length, limit) = (name.len(), limits.id_bytes);
+            let too_long = format!("workflow type name exceeds maximum allowed length ({length}/{limit})");
+            ids::required(limits, name, text::WORKFLOW_TYPE_MISSING, &too_long)
+        }
+    }
 }
 
 /// The start and the signal of a signal-with-start. Both halves have the same request id: a repetition of one is a
@@ -204,8 +223,6 @@ fn refuse_what_is_not_built(body: &StartWorkflowExecutionRequest) -> Result<(), 
     let asked = [
         (!body.completion_callbacks.is_empty(), "completion callbacks"),
         (body.versioning_override.is_some(), "a versioning override"),
-        (body.continued_failure.is_some(), "a continued failure"),
-        (body.last_completion_result.is_some(), "a last completion result"),
         (body.time_skipping_config.is_some(), "time skipping"),
     ];
     match asked.into_iter().find(|(asked, _)| *asked) {

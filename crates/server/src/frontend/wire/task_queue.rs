@@ -1,6 +1,8 @@
 //! What is known of a task queue.
 
-use weft_engine::wire_span;
+use std::{collections::HashMap, time::Duration};
+
+use weft_engine::{Timestamp, Urgency, wire_span};
 use weft_matching::{PollerSeen, QueueStats};
 use weft_protocol::{
     api::{
@@ -8,9 +10,11 @@ use weft_protocol::{
         deployment::WorkerDeploymentOptions,
         enums::{TaskQueueKind, WorkerVersioningMode},
         taskqueue::{PollerInfo, TaskQueue, TaskQueueStats, TaskQueueStatus, TaskQueueTypeInfo},
+        workflowservice::DescribeTaskQueueRequest,
     },
     time,
 };
+use weft_shard::Waiting;
 
 /// A queue that any worker may poll.
 pub(crate) fn normal(name: &str) -> TaskQueue {
@@ -47,27 +51,65 @@ fn poller(seen: &PollerSeen) -> PollerInfo {
 /// How Temporal's server shows that a poller asks for no limit.
 const UNLIMITED: f64 = 100_000.0;
 
-pub(crate) fn stats(stats: &QueueStats) -> TaskQueueStats {
-    // What one node holds in memory; the shards may have more.
+/// What is known of a queue.
+pub(crate) struct Known {
+    pub(crate) stats: QueueStats,
+    /// What waits in the shards; `None` of a sticky queue, whose tasks stand there under the normal one.
+    pub(crate) waiting: Option<Waiting>,
+    pub(crate) now: Timestamp,
+}
+
+impl Known {
+    fn backlog(&self) -> u64 {
+        self.waiting.as_ref().map_or(self.stats.backlog_count_hint, Waiting::count)
+    }
+
+    fn age(&self) -> Duration {
+        match &self.waiting {
+            Some(waiting) => waiting.oldest().map_or(Duration::ZERO, |oldest| self.now.since(oldest)),
+            None => self.stats.backlog_age.unwrap_or_default(),
+        }
+    }
+}
+
+pub(crate) fn stats(known: &Known) -> TaskQueueStats {
     TaskQueueStats {
-        approximate_backlog_count: count(stats.backlog_count_hint),
-        approximate_backlog_age: Some(wire_span(stats.backlog_age.unwrap_or_default())),
-        tasks_add_rate: stats.tasks_add_rate as f32,
-        tasks_dispatch_rate: stats.tasks_dispatch_rate as f32,
+        approximate_backlog_count: count(known.backlog()),
+        approximate_backlog_age: Some(wire_span(known.age())),
+        tasks_add_rate: known.stats.tasks_add_rate as f32,
+        tasks_dispatch_rate: known.stats.tasks_dispatch_rate as f32,
         ..TaskQueueStats::default()
     }
 }
 
-pub(crate) fn status(stats: &QueueStats) -> TaskQueueStatus {
+/// What waits by priority; the usual one is always there. Rates are known of the queue only.
+pub(crate) fn by_priority(known: &Known) -> HashMap<i32, TaskQueueStats> {
+    let of = |waiting: u64, age: Duration| TaskQueueStats {
+        approximate_backlog_count: count(waiting),
+        approximate_backlog_age: Some(wire_span(age)),
+        ..TaskQueueStats::default()
+    };
+    let usual = (i32::from(Urgency::DEFAULT.level()), of(0, Duration::ZERO));
+    let lines = known.waiting.iter().flat_map(|waiting| &waiting.lines);
+    let lines = lines.map(|(urgency, line)| (i32::from(urgency.level()), of(line.count, known.now.since(line.oldest))));
+    std::iter::once(usual).chain(lines).collect()
+}
+
+pub(crate) fn status(known: &Known) -> TaskQueueStatus {
     TaskQueueStatus {
-        backlog_count_hint: count(stats.backlog_count_hint),
-        rate_per_second: stats.pollers.iter().find_map(|poller| poller.rate_per_second).unwrap_or(UNLIMITED),
+        backlog_count_hint: count(known.backlog()),
+        rate_per_second: known.stats.pollers.iter().find_map(|poller| poller.rate_per_second).unwrap_or(UNLIMITED),
         ..TaskQueueStatus::default()
     }
 }
 
-pub(crate) fn of_type(of: &QueueStats) -> TaskQueueTypeInfo {
-    TaskQueueTypeInfo { pollers: pollers(of), stats: Some(stats(of)) }
+/// One type of a queue, with what was asked for of it.
+#[expect(deprecated, reason = "released tools ask in the older ways")]
+pub(crate) fn of_type(known: &Known, asked: &DescribeTaskQueueRequest) -> TaskQueueTypeInfo {
+    TaskQueueTypeInfo {
+        pollers: if asked.report_pollers { pollers(&known.stats) } else { Vec::new() },
+        stats: asked.report_stats.then(|| stats(known)),
+    }
 }
 
 fn count(number: u64) -> i64 {

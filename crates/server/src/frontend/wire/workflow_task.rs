@@ -1,8 +1,8 @@
 //! What a worker says of its workflow task.
 
 use weft_engine::{
-    CompleteWorkflowTask, CompletionCapabilities, FailWorkflowTask, Identity, TaskQueueName, WorkflowTaskToken,
-    state::QueryId,
+    CompleteWorkflowTask, CompletionCapabilities, FailWorkflowTask, Identity, RequestId, TaskQueueName,
+    WorkflowTaskToken, state::QueryId,
 };
 use weft_protocol::{
     api::{
@@ -13,11 +13,21 @@ use weft_protocol::{
     error::{Error, text},
 };
 
-use super::fresh_request_id;
 use crate::{
     frontend::validate::{causes, ids, timeouts},
     node::Node,
 };
+
+/// The hand-over id of a workflow task that goes out with the answer to the one before; Temporal's. It need not be unique:
+/// at most one task of a run is out, and only the last answer may be repeated.
+const INLINE: &str = "request-from-RespondWorkflowTaskCompleted";
+
+/// The hand-over id of activities that go out with the answer. It is made of the token, so that the same answer, sent again
+/// because the first reply was lost, is given the same activities (rule 2).
+fn eager_request(token: &WorkflowTaskToken) -> RequestId {
+    let WorkflowTaskToken { scheduled_event_id, attempt, started_at, .. } = token;
+    RequestId::from(format!("eager-with-task-{scheduled_event_id}-{attempt}-{}", started_at.0))
+}
 
 pub(crate) fn completion(
     node: &Node,
@@ -31,21 +41,22 @@ pub(crate) fn completion(
         body.capabilities.is_some_and(|can| can.discard_speculative_workflow_task_with_events);
     #[expect(deprecated, reason = "older SDKs say their version here")]
     let (binary_checksum, version) = (body.binary_checksum, body.worker_version_stamp);
+    let (return_new, eager_request) = (body.return_new_workflow_task.then(|| INLINE.into()), eager_request(&token));
     Ok(CompleteWorkflowTask {
         token,
         commands: causes::bounded_commands(body.commands),
         identity: Identity::from(body.identity),
         sticky: sticky(node, body.sticky_attributes)?,
-        return_new: body.return_new_workflow_task.then(|| fresh_request_id(node)),
+        return_new,
         force_new: body.force_create_new_workflow_task,
         query_results: query_results(body.query_results),
         sdk_metadata: body.sdk_metadata,
-        metering: body.metering_metadata.map_or(0, |it| it.nonfirst_local_activity_execution_attempts),
+        metering: body.metering_metadata,
         binary_checksum,
         version,
         deployment: body.deployment_options,
         versioning_behavior: body.versioning_behavior,
-        eager_request: fresh_request_id(node),
+        eager_request,
         capabilities: CompletionCapabilities { discard_speculative_with_events },
     })
 }

@@ -112,8 +112,8 @@ fn what_is_not_built_is_refused_rather_than_ignored() {
     let callbacks = |body: &mut StartWorkflowExecutionRequest| body.completion_callbacks.push(Default::default());
     refused(callbacks, "this server cannot start a workflow with completion callbacks");
     refused(
-        |body| body.continued_failure = Some(Default::default()),
-        "this server cannot start a workflow with a continued failure",
+        |body| body.time_skipping_config = Some(Default::default()),
+        "this server cannot start a workflow with time skipping",
     );
 }
 
