@@ -11,6 +11,7 @@ mod workflow_service;
 mod namespace;
 mod system;
 
+mod close_event;
 mod control;
 mod describe;
 mod history;

@@ -19,7 +19,7 @@ use weft_protocol::{
 use weft_rows::token::{HistoryPage, Page};
 use weft_shard::{Events, View};
 
-use super::{context, errors};
+use super::{close_event, context, errors};
 use crate::node::Node;
 
 /// A page ends after this many bytes of events: many clients take no larger messages.
@@ -50,6 +50,7 @@ pub(crate) async fn get(
 ) -> Result<Response<GetWorkflowExecutionHistoryResponse>, Status> {
     let deadline = context::wait_deadline(node, &request, node.options().history_wait);
     let for_tool = is_tool(&request);
+    let follows_runs = close_event::is_followed_by(&request);
     let body = request.into_inner();
     let namespace = context::namespace(node, &body.namespace).await?;
     let (key, run) = context::execution(node, &namespace, body.execution.as_ref())?;
@@ -68,8 +69,12 @@ pub(crate) async fn get(
         Some(given) => given,
         None => asked.later(page, deadline).await?,
     };
+    let events = match close_only && !follows_runs {
+        true => given.events.into_iter().map(close_event::for_unfollowing).collect(),
+        false => given.events,
+    };
     Ok(Response::new(GetWorkflowExecutionHistoryResponse {
-        history: Some(raw::history(&given.events)),
+        history: Some(raw::history(&events)),
         next_page_token: given.next.map(|page| Page::History(page).encode()).unwrap_or_default(),
         ..GetWorkflowExecutionHistoryResponse::default()
     }))
