@@ -24,6 +24,7 @@ def main() -> int:
     which.add_argument("--address", help="HOST:PORT of a server that is already running; crash scenarios fail")
     which.add_argument("--server-bin", type=Path, help="a weft-server binary")
     which.add_argument("--oracle-bin", type=Path, help="a `temporal` CLI binary: Temporal's own dev server")
+    parser.add_argument("--wfctl-bin", type=Path, help="the wfctl whose JSON histories are replayed")
     parser.add_argument("--server-arg", action="append", default=[], help="one more argument for the server")
     parser.add_argument("--dump", type=Path, help="directory for normalised histories and refusals")
     parser.add_argument("--record", action="store_true", help="keep the oracle's answers in python/recorded.json")
@@ -36,6 +37,8 @@ def main() -> int:
         command.append(f"--server-bin={options.server_bin.resolve(strict=True)}")
     if options.oracle_bin:
         command.append(f"--oracle-bin={options.oracle_bin.resolve(strict=True)}")
+    if options.wfctl_bin:
+        command.append(f"--wfctl-bin={options.wfctl_bin.resolve(strict=True)}")
     if options.dump:
         command.append(f"--dump={options.dump.resolve()}")
     if options.record:

@@ -127,6 +127,8 @@ impl Need {
     }
 }
 
+const RUST_SUITE: &str = "tests/conformance/rust/Cargo.toml";
+
 /// Where cargo puts what it builds.
 pub(crate) fn target_dir() -> PathBuf {
     let named = env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from);
@@ -138,6 +140,7 @@ pub(crate) fn lint() -> Vec<Step> {
     vec![
         Step::cargo("format", &["fmt", "--all", "--check"]).needs(RUSTFMT, COMPONENTS),
         Step::cargo("format of the fuzz targets", &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]),
+        Step::cargo("format of the Rust SDK's suite", &["fmt", "--manifest-path", RUST_SUITE, "--check"]),
         Step::cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
             .needs(CLIPPY, COMPONENTS),
         Step::cargo(
@@ -151,6 +154,7 @@ pub(crate) fn format() -> Vec<Step> {
     vec![
         Step::cargo("format", &["fmt", "--all"]),
         Step::cargo("format of the fuzz targets", &["fmt", "--manifest-path", "fuzz/Cargo.toml"]),
+        Step::cargo("format of the Rust SDK's suite", &["fmt", "--manifest-path", RUST_SUITE]),
     ]
 }
 
@@ -175,11 +179,24 @@ fn mutations(times: &str) -> Step {
         .env("WEFT_FUZZ_TRIES", times)
 }
 
+/// The foreign SDKs against the binaries that people get.
 pub(crate) fn conformance() -> Vec<Step> {
+    let build = ["build", "-p", "weft-server", "-p", "wfctl", "--bin", "weft-server", "--bin", "wfctl"];
     vec![
-        Step::cargo("the server for conformance", &["build", "-p", "weft-server", "--bin", "weft-server"]),
+        Step::cargo("the binaries for conformance", &build),
         conformance_suite("conformance: Python SDK", &[]),
+        rust_suite(),
     ]
+}
+
+/// The Rust SDK has a workspace and a target directory of its own: its features must not leak into ours.
+fn rust_suite() -> Step {
+    let run = ["run", "--quiet", "--locked", "--manifest-path", RUST_SUITE, "--", "--server-bin"];
+    Step::cargo("conformance: Rust SDK", &run)
+        .arg(&target_dir().join("debug/weft-server"))
+        .args(["--wfctl-bin"])
+        .arg(&target_dir().join("debug/wfctl"))
+        .env("CARGO_TARGET_DIR", target_dir().join("conformance-rust").to_string_lossy())
 }
 
 /// Kills the server under load far more often than `conformance` does.
@@ -188,9 +205,9 @@ fn crash_load(kills: &str) -> Step {
 }
 
 fn conformance_suite(name: &'static str, rest: &[&str]) -> Step {
-    let server = target_dir().join("debug/weft-server");
+    let (server, wfctl) = (target_dir().join("debug/weft-server"), target_dir().join("debug/wfctl"));
     let script = OsString::from("tests/conformance/run.py");
-    let mut args = vec![script, "--server-bin".into(), server.into()];
+    let mut args = vec![script, "--server-bin".into(), server.into(), "--wfctl-bin".into(), wfctl.into()];
     args.extend(rest.iter().map(OsString::from));
     let check = &["python3", "-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"];
     Step::program(name, "python3", args).needs(check, "needs python3, 3.11 or newer, with venv: install it")

@@ -31,6 +31,7 @@ class Launch:
     address: str | None = None
     server_bin: str | None = None
     oracle_bin: str | None = None
+    wfctl_bin: str | None = None
     server_args: list[str] = field(default_factory=list)
 
     @property
