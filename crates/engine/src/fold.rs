@@ -10,6 +10,7 @@ mod activity;
 mod marker;
 mod signal;
 mod timer;
+mod update;
 mod workflow;
 mod workflow_task;
 
@@ -53,6 +54,8 @@ pub(crate) fn apply(execution: &mut Execution, event: &HistoryEvent) {
         Attributes::WorkflowExecutionSignaledEventAttributes(it) => signal::signaled(execution, it),
         Attributes::WorkflowExecutionCancelRequestedEventAttributes(_) => signal::cancel_requested(execution, event),
         Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(it) => signal::attached(execution, event, it),
+        Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(it) => update::accepted(execution, event, it),
+        Attributes::WorkflowExecutionUpdateCompletedEventAttributes(it) => update::completed(execution, event, it),
         closing => workflow::closed(execution, event, closing),
     }
 }

@@ -47,6 +47,7 @@ mod signal;
 mod start;
 mod terminate;
 mod timer;
+mod update;
 mod workflow_task;
 
 pub use answer::*;

@@ -12,7 +12,7 @@ use crate::{
     refusal::Refusal,
     terminate,
     transition::Effect,
-    workflow_task,
+    update, workflow_task,
 };
 
 /// Brings every run that the request touched to rest.
@@ -20,7 +20,12 @@ pub(crate) fn settle(change: &mut Change<'_>) -> Result<(), Refusal> {
     let touched: Vec<RunId> = change.drafts.keys().cloned().collect();
     for id in touched {
         let Some(mut run) = change.run(&id) else { continue };
-        if !run.is_touched() || run.is_removed() {
+        if run.is_removed() {
+            continue;
+        }
+        workflow_task::speculative::settle(&mut run);
+        if !run.is_touched() {
+            check::check(&run).map_err(|what| Refusal::Broken { run: id.clone(), what })?;
             continue;
         }
         if run.was_open() {
@@ -47,6 +52,9 @@ fn rest(run: &mut Run<'_>) -> Result<(), Refusal> {
         if let Some(closed) = &mut run.core.closed {
             closed.remove_at = remove_at;
         }
+    }
+    if just_closed {
+        update::end::abort(run);
     }
     query::settle(run);
     run.core.state_transitions += 1;

@@ -8,7 +8,7 @@ mod row;
 
 use alloc::{boxed::Box, vec::Vec};
 
-pub use effect::{ActivityOffer, Effect, QueryOutcome, WorkflowTaskOffer};
+pub use effect::{ActivityOffer, Effect, QueryOutcome, UpdateNews, WorkflowTaskOffer};
 pub use row::{RowChange, TaskRow, TaskRowKind};
 use weft_protocol::api::{history::HistoryEvent, workflow::WorkflowExecutionInfo};
 
