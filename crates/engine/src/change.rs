@@ -158,6 +158,11 @@ impl Run<'_> {
         self.effects.push(effect);
     }
 
+    /// Takes effects back that something later replaces.
+    pub(crate) fn retract(&mut self, is_stale: impl Fn(&Effect) -> bool) {
+        self.effects.retain(|effect| !is_stale(effect));
+    }
+
     /// Writes an event: gives it its number and time and folds it into the state. While a worker has a workflow task
     /// (or commands are being carried out), an event that no command made waits in the buffer: it is folded now, but gets
     /// its number when the task ends, and the answer is `EventId::NONE`. A speculative task is written before anything else.

@@ -24,6 +24,7 @@ mod replica;
 mod shared;
 mod stamp;
 mod stats;
+mod updates;
 mod wake;
 mod watch;
 
@@ -39,4 +40,5 @@ pub use quarantine::{Quarantine, Quarantined};
 pub use replica::{Replica, checkpoint_rows, stored_row};
 pub use shared::Room;
 pub use stats::Stats;
+pub use updates::Following;
 pub use watch::{Watch, Watchers};

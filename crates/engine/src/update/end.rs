@@ -38,8 +38,9 @@ fn accepted(run: &Run<'_>) -> Vec<UpdateId> {
     open.map(|(id, _)| id.clone()).collect()
 }
 
-/// Whoever waits for the update hears of it.
+/// Whoever waits for the update hears of it: of the last news alone, if one request brings more.
 pub(super) fn tell(run: &mut Run<'_>, update: UpdateId, news: UpdateNews) {
     let id = run.core.run.clone();
+    run.retract(|effect| matches!(effect, Effect::UpdateMoved { run, update: of, .. } if *run == id && *of == update));
     run.effect(Effect::UpdateMoved { run: id, update, news });
 }

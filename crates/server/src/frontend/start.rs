@@ -65,7 +65,7 @@ pub(crate) async fn signal_with_start(
     }))
 }
 
-fn read(
+pub(crate) fn read(
     node: &Node,
     namespace: &Namespace,
     call: Call,
@@ -90,7 +90,7 @@ async fn begin(node: &Node, namespace: &Arc<Namespace>, key: &WorkflowKey, ask: 
     }
 }
 
-fn event_link(namespace: &Namespace, key: &WorkflowKey, run: &RunId) -> Link {
+pub(crate) fn event_link(namespace: &Namespace, key: &WorkflowKey, run: &RunId) -> Link {
     let event =
         link::workflow_event::EventReference { event_id: 1, event_type: EventType::WorkflowExecutionStarted.into() };
     Link {

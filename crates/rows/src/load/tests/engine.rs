@@ -238,6 +238,7 @@ impl World {
                 attempt: task.attempt,
             },
             commands: Vec::from([schedule(self.count), timer(self.count)]),
+            messages: Vec::new(),
             identity: "w".into(),
             sticky: sticky.then(|| ("sticky".into(), Duration::from_secs(5))),
             return_new: None,

@@ -33,6 +33,8 @@ pub(crate) fn info(row: &NamespaceRow, settings: &Settings) -> NamespaceInfo {
         // Each flag changes what workers do: true only for what is built.
         capabilities: Some(namespace_info::Capabilities {
             eager_workflow_start: settings.eager_workflow_start,
+            sync_update: true,
+            async_update: true,
             ..namespace_info::Capabilities::default()
         }),
         limits: Some(namespace_info::Limits {

@@ -34,6 +34,7 @@ pub(crate) fn completion(
     Ok(CompleteWorkflowTask {
         token,
         commands: causes::bounded_commands(body.commands),
+        messages: body.messages,
         identity: Identity::from(body.identity),
         sticky: sticky(node, body.sticky_attributes)?,
         return_new: body.return_new_workflow_task.then(|| fresh_request_id(node)),
