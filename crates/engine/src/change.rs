@@ -10,7 +10,7 @@ use prost::Message;
 use weft_protocol::api::history::HistoryEvent;
 
 use crate::{
-    buffer, fold, workflow_task,
+    buffer, fold,
     ids::{EventId, RequestId, RunId},
     moment::Moment,
     refusal::Refusal,
@@ -18,6 +18,7 @@ use crate::{
     state::{Core, CurrentRun, Execution, Speculation, Status, Workflow, WorkflowTask},
     time::Timestamp,
     transition::Effect,
+    workflow_task,
 };
 
 /// A request being carried out.

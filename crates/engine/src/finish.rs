@@ -10,6 +10,7 @@ use crate::{
     change::{Change, Draft},
     ids::{EventId, RunId},
     state::{Activity, ActivityStage, Core, Execution, ScheduledOn, WorkflowTask, WorkflowTaskStage},
+    time::Timestamp,
     tracked::Changed,
     transition::{
         ActivityOffer, Appended, Effect, RowChange, TaskRow, TaskRowKind, Transition, VisibilityChange,
@@ -105,7 +106,10 @@ fn speculative(execution: &Execution, draft: &Draft, schedule_to_start: Duration
         return;
     }
     let core = &execution.core;
-    effects.push(Effect::Remind { run: core.run.clone(), at: due_at(task, schedule_to_start) });
+    let at = due_at(task, schedule_to_start);
+    if at < Timestamp::MAX {
+        effects.push(Effect::Remind { run: core.run.clone(), at });
+    }
     if let WorkflowTaskStage::Scheduled(on) = &task.stage {
         effects.push(Effect::OfferWorkflowTask(workflow_task_offer(core, task, on)));
     }

@@ -5,7 +5,9 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
-use weft_engine::{Answer, AskQuery, Namespace, QueryOutcome, Request, RunId, Target, UpdateId, WorkflowKey, state::QueryId};
+use weft_engine::{
+    Answer, AskQuery, Namespace, QueryOutcome, Request, RunId, Target, UpdateId, WorkflowKey, state::QueryId,
+};
 use weft_rows::{SlotRange, task};
 
 use crate::{

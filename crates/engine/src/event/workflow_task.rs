@@ -72,7 +72,12 @@ pub(crate) fn started(scheduled: EventId, poller: &Poller, seen: &Seen, limits: 
             identity: poller.identity.to_string(),
             request_id: poller.request.to_string(),
             suggest_continue_as_new: seen.suggests_continue_as_new(limits),
-            suggest_continue_as_new_reasons: too_large.into_iter().chain(too_many).chain(updates).map(|it| it as i32).collect(),
+            suggest_continue_as_new_reasons: too_large
+                .into_iter()
+                .chain(too_many)
+                .chain(updates)
+                .map(|it| it as i32)
+                .collect(),
             history_size_bytes: i64::try_from(seen.bytes).unwrap_or(i64::MAX),
             worker_version: poller.version.clone(),
             ..WorkflowTaskStartedEventAttributes::default()

@@ -37,7 +37,9 @@ pub(super) fn started(execution: &mut Execution, event: &HistoryEvent, it: &Work
         request: it.request_id.as_str().into(),
         from_sticky: false,
         suggest_continue_as_new: it.suggest_continue_as_new,
-        too_many_updates: it.suggest_continue_as_new_reasons().any(|it| it == SuggestContinueAsNewReason::TooManyUpdates),
+        too_many_updates: it
+            .suggest_continue_as_new_reasons()
+            .any(|it| it == SuggestContinueAsNewReason::TooManyUpdates),
         history_bytes: u64::try_from(it.history_size_bytes).unwrap_or(0),
     });
 }

@@ -79,7 +79,9 @@ pub enum UpdateNews {
     /// Nothing of it is kept.
     Rejected(Box<Failure>),
     /// The run ended before the update was accepted; if it goes on in another run, the update is asked for there.
-    Closed { continues: bool },
+    Closed {
+        continues: bool,
+    },
     /// The workflow had accepted it and ended before it was completed.
     CutShort,
     /// The workflow task that carried it was answered wrongly.

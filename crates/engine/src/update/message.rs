@@ -17,10 +17,7 @@ use weft_protocol::{
     },
 };
 
-use super::{
-    admit,
-    end::tell,
-};
+use super::{admit, end::tell};
 use crate::{
     change::Run,
     command::{BadCommand, Decisions},
@@ -73,9 +70,10 @@ pub(crate) fn receive_named(
     if command.message_id.is_empty() {
         return Err(bad("MessageId is not set on ProtocolMessageCommand."));
     }
-    let message = decisions.inbox.take(&command.message_id).ok_or_else(|| {
-        bad(format!("ProtocolMessageCommand referenced absent message ID {}", command.message_id))
-    })?;
+    let message = decisions
+        .inbox
+        .take(&command.message_id)
+        .ok_or_else(|| bad(format!("ProtocolMessageCommand referenced absent message ID {}", command.message_id)))?;
     receive_since(run, message, decisions.completed)
 }
 
@@ -129,7 +127,7 @@ enum State {
     Sent,
     /// In the answer that is being taken.
     ProvisionallyAccepted,
-    Accepted(EventId),
+    Accepted,
     /// In the answer that is being taken.
     ProvisionallyCompleted,
     Completed,
@@ -141,7 +139,7 @@ impl State {
             Self::Admitted => "Admitted",
             Self::Sent => "Sent",
             Self::ProvisionallyAccepted => "ProvisionallyAccepted",
-            Self::Accepted(_) => "Accepted",
+            Self::Accepted => "Accepted",
             Self::ProvisionallyCompleted => "ProvisionallyCompleted",
             Self::Completed => "Completed",
         }
@@ -157,7 +155,7 @@ fn state(run: &Run<'_>, id: &UpdateId, since: EventId) -> Option<State> {
         Some(completed) if completed > since => State::ProvisionallyCompleted,
         Some(_) => State::Completed,
         None if update.accepted_event_id > since => State::ProvisionallyAccepted,
-        None => State::Accepted(update.accepted_event_id),
+        None => State::Accepted,
     })
 }
 
@@ -196,7 +194,7 @@ fn reject(run: &mut Run<'_>, id: &UpdateId, state: State, rejection: Rejection) 
 
 fn complete(run: &mut Run<'_>, id: &UpdateId, state: State, response: Response) -> Result<(), BadCommand> {
     let accepted = match (state, run.updates.get(id)) {
-        (State::Accepted(_) | State::ProvisionallyAccepted, Some(update)) => update.accepted_event_id,
+        (State::Accepted | State::ProvisionallyAccepted, Some(update)) => update.accepted_event_id,
         (state, _) => return Err(misfit(id, state, "Response")),
     };
     let update_id = response.meta.as_ref().map(|meta| meta.update_id.as_str());

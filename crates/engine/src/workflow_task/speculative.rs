@@ -48,9 +48,10 @@ pub(crate) fn before(run: &mut Run<'_>, task: WorkflowTask, event: EventType) {
 
 /// Something was written to the run that has no event: the task is written too.
 pub(crate) fn settle(run: &mut Run<'_>) {
-    if run.is_open()
+    let pending = run.volatile.speculation.task.is_some() && !run.has_speculated();
+    if pending
+        && run.is_open()
         && run.is_written()
-        && !run.has_speculated()
         && let Some(task) = run.volatile.speculation.task.take()
     {
         write(run, task);
@@ -79,6 +80,17 @@ pub(crate) fn shown_on(execution: &Execution, task: &WorkflowTask) -> ScheduledO
             ScheduledOn::Sticky { queue: queue.clone(), give_up_at: Timestamp::MAX }
         }
         (WorkflowTaskStage::Started(_), Some(_) | None) => ScheduledOn::Normal,
+    }
+}
+
+/// When a task that starts now has started: later than the last one that vanished with the same event numbers, so that
+/// their tokens differ even if the clock stood still.
+pub(super) fn started_at(run: &Run<'_>, task: &WorkflowTask) -> Timestamp {
+    match &run.volatile.speculation.dropped {
+        Some(dropped) if dropped.scheduled_event_id == task.scheduled_event_id => {
+            run.now().max(dropped.started_at.after(Duration::from_nanos(1)))
+        }
+        Some(_) | None => run.now(),
     }
 }
 

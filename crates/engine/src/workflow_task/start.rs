@@ -61,7 +61,7 @@ pub(crate) fn begin(run: &mut Run<'_>, poller: &Poller, from_sticky: bool, resen
     };
     let stage = StartedStage {
         event_id,
-        at: run.now(),
+        at: speculative::started_at(run, &task),
         identity: poller.identity.clone(),
         request: poller.request.clone(),
         from_sticky,

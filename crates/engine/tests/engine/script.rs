@@ -257,9 +257,7 @@ impl Script {
             "delete" => Request::Delete(target, "client".into()),
             "update" => Request::Update(target, messages::update(line.first())),
             "find" => Request::FindUpdate(target, line.first().into()),
-            "update-with-start" => {
-                Request::UpdateWithStart(Box::new(start(line)), messages::update(line.first()))
-            }
+            "update-with-start" => Request::UpdateWithStart(Box::new(start(line)), messages::update(line.first())),
             "reset-sticky" => Request::ResetSticky(target),
             "query" => Request::Query(target, query(line, self.world.now)),
             "forget" => Request::ForgetQuery(self.current_run(), QueryId(1)),

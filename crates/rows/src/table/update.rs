@@ -51,10 +51,7 @@ pub(crate) fn encode(update: &Update) -> Vec<u8> {
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Update, Corrupt> {
     let Row { accepted_event_id, completed_event_id } = value::decode(UPDATE, bytes)?;
-    Ok(Update {
-        accepted_event_id: EventId(accepted_event_id),
-        completed_event_id: completed_event_id.map(EventId),
-    })
+    Ok(Update { accepted_event_id: EventId(accepted_event_id), completed_event_id: completed_event_id.map(EventId) })
 }
 
 #[cfg(test)]

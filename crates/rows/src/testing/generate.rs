@@ -192,15 +192,17 @@ pub(crate) fn activity() -> BoxedStrategy<Activity> {
 
 fn workflow_task_stage() -> impl Strategy<Value = WorkflowTaskStage> {
     let started = (event_id(), time(), text(), text(), any::<(bool, bool, bool, u64)>()).prop_map(
-        |(event_id, at, identity, request, (from_sticky, suggest_continue_as_new, too_many_updates, history_bytes))| StartedStage {
-            event_id,
-            at,
-            identity: identity.into(),
-            request: request.into(),
-            from_sticky,
-            suggest_continue_as_new,
-            too_many_updates,
-            history_bytes,
+        |(event_id, at, identity, request, (from_sticky, suggest_continue_as_new, too_many_updates, history_bytes))| {
+            StartedStage {
+                event_id,
+                at,
+                identity: identity.into(),
+                request: request.into(),
+                from_sticky,
+                suggest_continue_as_new,
+                too_many_updates,
+                history_bytes,
+            }
         },
     );
     prop_oneof![

@@ -35,7 +35,9 @@ pub(crate) async fn execute(
     let read = (read_start(node, &namespace, start), read_update(node, &namespace, update));
     let (key, start, asked) = match read {
         (Ok((key, start)), Ok(asked)) if key == asked.key => (key, start, asked),
-        (Ok(_), Ok(_)) => return Err(failed(aborted(), Err(Error::invalid_argument(text::MULTI_OPERATION_IDS_DIFFER)))),
+        (Ok(_), Ok(_)) => {
+            return Err(failed(aborted(), Err(Error::invalid_argument(text::MULTI_OPERATION_IDS_DIFFER))));
+        }
         (start, update) => return Err(failed(outcome(start), outcome(update))),
     };
     let (wanted, id) = (asked.wanted, asked.body.id.clone());
@@ -52,17 +54,7 @@ fn operations(
     let refuse = || Error::invalid_argument(text::MULTI_OPERATION_NOT_START_AND_UPDATE);
     let both: [_; 2] = body.operations.try_into().map_err(|_| refuse())?;
     match both.map(|operation| operation.operation) {
-        [Some(Operation::StartWorkflow(mut start)), Some(Operation::UpdateWorkflow(mut update))] => {
-            for namespace in [&mut start.namespace, &mut update.namespace] {
-                // Checked by each operation against the namespace of the whole.
-                if *namespace == body.namespace {
-                    namespace.clear();
-                } else if namespace.is_empty() {
-                    *namespace = "\0".to_owned();
-                }
-            }
-            Ok((start, update))
-        }
+        [Some(Operation::StartWorkflow(start)), Some(Operation::UpdateWorkflow(update))] => Ok((start, update)),
         [_, _] => Err(refuse()),
     }
 }
@@ -72,7 +64,10 @@ fn read_start(
     namespace: &Namespace,
     body: StartWorkflowExecutionRequest,
 ) -> Result<(WorkflowKey, StartWorkflow), Status> {
-    own_namespace(&body.namespace)?;
+    if body.namespace.is_empty() {
+        return Err(Error::namespace_not_found("").into());
+    }
+    same_namespace(namespace, &body.namespace)?;
     let refused = [
         (!body.cron_schedule.is_empty(), text::MULTI_OPERATION_CRON),
         (body.request_eager_execution, text::MULTI_OPERATION_EAGER),
@@ -85,12 +80,15 @@ fn read_start(
     }
 }
 
+/// An update may leave its namespace out: it is that of the whole.
 fn read_update(
     node: &Node,
     namespace: &Namespace,
     body: UpdateWorkflowExecutionRequest,
 ) -> Result<wire::update::Asked, Status> {
-    own_namespace(&body.namespace)?;
+    if !body.namespace.is_empty() {
+        same_namespace(namespace, &body.namespace)?;
+    }
     let first = !body.first_execution_run_id.is_empty();
     let asked = wire::update::asked(node, namespace, body)?;
     if first {
@@ -102,13 +100,11 @@ fn read_update(
     Ok(asked)
 }
 
-/// The namespaces of operations were compared with that of the whole.
-fn own_namespace(left: &str) -> Result<(), Error> {
-    match left {
-        "" => Ok(()),
-        "\0" => Err(Error::namespace_not_found("")),
-        _ => Err(Error::invalid_argument(text::MULTI_OPERATION_NAMESPACES_DIFFER)),
+fn same_namespace(namespace: &Namespace, named: &str) -> Result<(), Error> {
+    if *namespace.name == *named {
+        return Ok(());
     }
+    Err(Error::invalid_argument(text::MULTI_OPERATION_NAMESPACES_DIFFER))
 }
 
 /// Asks until the update has come as far as its caller wants. If the run that it found ends before it takes the update,
@@ -146,9 +142,7 @@ fn refused(failure: Failure, key: &WorkflowKey) -> Status {
             let error = Error::from_status(&errors::of_failure(Failure::Refused(*refusal), key));
             failed(aborted(), Err(error))
         }
-        failure @ Failure::Refused(_) => {
-            failed(Err(Error::from_status(&errors::of_failure(failure, key))), aborted())
-        }
+        failure @ Failure::Refused(_) => failed(Err(Error::from_status(&errors::of_failure(failure, key))), aborted()),
         failure => errors::of_failure(failure, key),
     }
 }

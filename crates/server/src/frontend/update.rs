@@ -35,7 +35,8 @@ pub(crate) async fn update(
     let body = request.into_inner();
     let namespace = context::namespace(node, &body.namespace).await?;
     let asked = wire::update::asked(node, &namespace, body)?;
-    let caller = Caller { node, namespace, key: asked.key, update: asked.body.id.clone(), wanted: asked.wanted, patience };
+    let caller =
+        Caller { node, namespace, key: asked.key, update: asked.body.id.clone(), wanted: asked.wanted, patience };
     let target = asked.target;
     let reached = caller.reach(&target, || Ask::Update(target.clone(), asked.body.clone())).await?;
     let request_id = &asked.body.request.request_id;
@@ -97,11 +98,17 @@ pub(crate) struct Caller<'a> {
 /// Why an update is not answered yet, or not at all.
 pub(crate) enum Setback {
     /// Leadership was lost, or the run goes on in another: ask again.
-    Again { lost: bool },
+    Again {
+        lost: bool,
+    },
     /// The run ended before the update was accepted.
-    Closed { started: Option<Started> },
-    /// Of a start with an update: the start is done, the update is not.
-    TaskFailed { started: Option<Started> },
+    Closed {
+        started: Option<Started>,
+    },
+    /// The workflow task that carried the update was answered wrongly.
+    TaskFailed {
+        started: Option<Started>,
+    },
     Failure(Failure),
 }
 
@@ -205,7 +212,9 @@ impl Caller<'_> {
                     stage = Stage::Accepted;
                     continue;
                 }
-                Some(UpdateNews::Accepted) => return Ok(Reached { run, stage: Stage::Accepted, outcome: None, started, found: false }),
+                Some(UpdateNews::Accepted) => {
+                    return Ok(Reached { run, stage: Stage::Accepted, outcome: None, started, found: false });
+                }
                 Some(UpdateNews::Completed(outcome)) => *outcome,
                 Some(UpdateNews::Rejected(failure)) => Outcome { value: Some(Value::Failure(*failure)) },
                 Some(UpdateNews::CutShort) => wire::update::cut_short(),

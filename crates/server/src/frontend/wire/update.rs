@@ -116,10 +116,7 @@ pub(crate) fn polled_response(
 
 fn reference(key: &WorkflowKey, run: &RunId, update: &UpdateId) -> UpdateRef {
     UpdateRef {
-        workflow_execution: Some(WorkflowExecution {
-            workflow_id: key.workflow.to_string(),
-            run_id: run.to_string(),
-        }),
+        workflow_execution: Some(WorkflowExecution { workflow_id: key.workflow.to_string(), run_id: run.to_string() }),
         update_id: update.to_string(),
     }
 }
@@ -136,8 +133,7 @@ fn link(namespace: &Namespace, key: &WorkflowKey, request_id: &str, reached: &Re
         }
         Stage::Accepted | Stage::Completed => {
             let event_type = EventType::WorkflowExecutionUpdateAccepted.into();
-            let by_request =
-                link::workflow_event::RequestIdReference { event_type, request_id: request_id.to_owned() };
+            let by_request = link::workflow_event::RequestIdReference { event_type, request_id: request_id.to_owned() };
             let reference = Some(link::workflow_event::Reference::RequestIdRef(by_request));
             link::Variant::WorkflowEvent(link::WorkflowEvent { namespace, workflow_id, run_id, reference })
         }
