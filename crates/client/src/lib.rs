@@ -23,6 +23,7 @@ mod namespace;
 mod operations;
 mod retry;
 mod start;
+mod update;
 mod workflow;
 
 pub use config::{ConnectOptions, Explicit};
@@ -34,6 +35,7 @@ pub use namespace::{NamespaceChange, NewNamespace};
 pub use operations::PollersOf;
 pub use retry::Retry;
 pub use start::{Start, Started};
+pub use update::{Update, UpdateWait, Updated};
 pub use workflow::{Query, Run, Signal};
 
 /// The messages of the API, as the calls take and give them.

@@ -5,7 +5,7 @@
 
 use alloc::{boxed::Box, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
-use weft_protocol::api::{failure::Failure, history::HistoryEvent, query::WorkflowQuery};
+use weft_protocol::api::{failure::Failure, history::HistoryEvent, protocol::Message, query::WorkflowQuery};
 
 use crate::{
     ids::{EventId, RunId, TaskQueueName},
@@ -42,6 +42,30 @@ pub enum Answer {
         cancel_requested: bool,
     },
     Query(QueryDisposition),
+    Update(UpdateStatus),
+    /// What the start came to, and how far the update has come.
+    UpdateWithStart(Started, UpdateStatus),
+}
+
+/// How far an update has come, in which run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateStatus {
+    pub run: RunId,
+    pub branch: BranchId,
+    pub stage: UpdateStage,
+}
+
+/// How far an update has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpdateStage {
+    /// It waits for the workflow; the effect `UpdateMoved` follows.
+    Admitted,
+    /// The workflow is at it; the effect `UpdateMoved` follows.
+    Accepted,
+    /// Its outcome stands in this event.
+    Completed(EventId),
+    /// The workflow had accepted it and ended before it was completed.
+    CutShort,
 }
 
 /// What a start did.
@@ -95,9 +119,11 @@ pub struct StartedWorkflowTask {
     pub first_event: EventId,
     /// The first event that is not in history yet.
     pub next_event: EventId,
-    /// Scheduled and Started of a transient task: shown after the history, not stored.
+    /// Scheduled and Started of a transient or speculative task: shown after the history, not stored.
     pub suffix: Vec<HistoryEvent>,
     pub queries: BTreeMap<QueryId, Arc<WorkflowQuery>>,
+    /// Updates that it carries, in the order of their admission.
+    pub messages: Vec<Message>,
 }
 
 /// An activity task as it is handed to a worker; input and header stand in the scheduled event.
@@ -117,5 +143,7 @@ pub struct StartedActivityTask {
 #[derive(Clone, Debug, Default)]
 pub struct TaskCompleted {
     pub new_task: Option<Box<StartedWorkflowTask>>,
+    /// The task left no trace: the worker forgets what it showed after this event.
+    pub reset_to: Option<EventId>,
     pub eager_activities: Vec<StartedActivityTask>,
 }

@@ -18,7 +18,7 @@ pub(crate) fn is_buffered(event_type: EventType) -> bool {
     !(is_workflow_edge(event_type) || is_workflow_task(event_type) || is_of_command(event_type))
 }
 
-fn is_workflow_edge(event_type: EventType) -> bool {
+pub(crate) fn is_workflow_edge(event_type: EventType) -> bool {
     matches!(
         event_type,
         EventType::WorkflowExecutionStarted

@@ -15,9 +15,10 @@ use crate::{
     moment::Moment,
     refusal::Refusal,
     request::Target,
-    state::{Core, CurrentRun, Execution, Status, Workflow},
+    state::{Core, CurrentRun, Execution, Speculation, Status, Workflow, WorkflowTask},
     time::Timestamp,
     transition::Effect,
+    workflow_task,
 };
 
 /// A request being carried out.
@@ -34,6 +35,10 @@ pub(crate) struct Change<'a> {
 pub(crate) struct Draft {
     /// `None` if this request created the run.
     pub(crate) before: Option<Core>,
+    /// What was volatile and is not tracked otherwise.
+    pub(crate) speculation: Speculation,
+    /// A speculative task was made by this request: what else the request wrote came before it.
+    pub(crate) speculated: bool,
     pub(crate) events: Vec<HistoryEvent>,
     /// Commands are being carried out: what would wait for a worker waits until they are done.
     pub(crate) holding: bool,
@@ -72,7 +77,8 @@ impl<'a> Change<'a> {
     pub(crate) fn run(&mut self, run: &RunId) -> Option<Run<'_>> {
         let execution = self.workflow.runs.get_mut(run)?;
         if !self.drafts.contains_key(run) {
-            self.drafts.insert(run.clone(), Draft::of(Some(execution.core.clone())));
+            let speculation = execution.volatile.speculation.clone();
+            self.drafts.insert(run.clone(), Draft { speculation, ..Draft::of(Some(execution.core.clone())) });
         }
         let draft = self.drafts.get_mut(run).expect("it was put there");
         Some(Run { at: self.at, execution, draft, effects: &mut self.effects })
@@ -134,6 +140,7 @@ impl<'a> Change<'a> {
                 Some(before) => {
                     if let Some(execution) = self.workflow.runs.get_mut(&run) {
                         execution.core = before;
+                        execution.volatile.speculation = draft.speculation;
                         execution.rollback();
                     }
                 }
@@ -149,7 +156,16 @@ impl<'a> Change<'a> {
 
 impl Draft {
     fn of(before: Option<Core>) -> Self {
-        Self { before, events: Vec::new(), holding: false, woke: false, put_off: PutOff::No, removed: false }
+        Self {
+            before,
+            speculation: Speculation::default(),
+            speculated: false,
+            events: Vec::new(),
+            holding: false,
+            woke: false,
+            put_off: PutOff::No,
+            removed: false,
+        }
     }
 }
 
@@ -162,10 +178,18 @@ impl Run<'_> {
         self.effects.push(effect);
     }
 
+    /// Takes effects back that something later replaces.
+    pub(crate) fn retract(&mut self, is_stale: impl Fn(&Effect) -> bool) {
+        self.effects.retain(|effect| !is_stale(effect));
+    }
+
     /// Writes an event: gives it its number and time and folds it into the state. While a worker has a workflow task
     /// (or commands are being carried out), an event that no command made waits in the buffer: it is folded now, but gets
-    /// its number when the task ends, and the answer is `EventId::NONE`.
+    /// its number when the task ends, and the answer is `EventId::NONE`. A speculative task is written before anything else.
     pub(crate) fn append(&mut self, mut event: HistoryEvent) -> EventId {
+        if let Some(task) = self.execution.volatile.speculation.task.take() {
+            workflow_task::speculative::before(self, task, event.event_type());
+        }
         let waits = self.draft.holding || self.execution.has_started_task();
         if waits && buffer::is_buffered(event.event_type()) {
             event.event_time.get_or_insert(self.at.now.wire());
@@ -255,6 +279,23 @@ impl Run<'_> {
         self.draft.woke
     }
 
+    /// A speculative task takes its place after all that is written now.
+    pub(crate) fn speculate(&mut self, task: WorkflowTask) {
+        self.draft.speculated = true;
+        self.execution.volatile.speculation.task = Some(task);
+    }
+
+    /// This request made the speculative task that is pending.
+    pub(crate) fn has_speculated(&self) -> bool {
+        self.draft.speculated
+    }
+
+    /// The request changed something that has rows.
+    pub(crate) fn is_written(&self) -> bool {
+        self.execution.has_dirty_rows()
+            || self.before().is_none_or(|before| !self.execution.core.unchanged_since(before))
+    }
+
     /// As it was before the request; `None` if this request created it.
     pub(crate) fn before(&self) -> Option<&Core> {
         self.draft.before.as_ref()
@@ -267,9 +308,7 @@ impl Run<'_> {
 
     /// The request did something to it that is kept.
     pub(crate) fn is_touched(&self) -> bool {
-        self.draft.woke
-            || self.execution.has_dirty_rows()
-            || self.before().is_none_or(|before| !self.execution.core.unchanged_since(before))
+        self.draft.woke || self.is_written()
     }
 
     pub(crate) fn is_removed(&self) -> bool {

@@ -34,7 +34,8 @@ pub(crate) fn check(execution: &Execution) -> Result<(), String> {
 fn check_closed(execution: &Execution, event: EventId) -> Result<(), String> {
     ensure(event.next() == execution.core.next_event_id, || format!("close event {event} is not the last"))?;
     let pending = execution.activities.len() + execution.timers.len() + execution.buffered.len();
-    ensure(execution.core.task.is_none() && pending == 0, || "a closed run has something pending".into())
+    let waiting = execution.volatile.admitted.len();
+    ensure(execution.task().is_none() && pending + waiting == 0, || "a closed run has something pending".into())
 }
 
 fn check_open(execution: &Execution) -> Result<(), String> {
@@ -42,8 +43,19 @@ fn check_open(execution: &Execution) -> Result<(), String> {
     ensure(execution.buffered.is_empty() || execution.has_started_task(), || {
         "events wait although no worker has a task".into()
     })?;
-    if let Some(task) = &core.task {
+    ensure(core.task.is_none() || execution.volatile.speculation.task.is_none(), || "two workflow tasks".into())?;
+    ensure(core.task.as_ref().is_none_or(|task| task.kind != TaskKind::Speculative), || {
+        "a speculative workflow task has rows".into()
+    })?;
+    if let Some(task) = execution.task() {
         check_task(task, core.next_event_id)?;
+    }
+    for (id, update) in execution.updates.iter() {
+        ensure(!execution.volatile.admitted.contains(id), || format!("update {id} is admitted and accepted"))?;
+        let last = update.completed_event_id.unwrap_or(update.accepted_event_id);
+        ensure(update.accepted_event_id <= last && last < core.next_event_id, || {
+            format!("update {id} names an event to come")
+        })?;
     }
     for (key, activity) in execution.activities.iter() {
         ensure(*key == activity.scheduled_event_id && *key < core.next_event_id, || {
@@ -62,17 +74,19 @@ fn check_open(execution: &Execution) -> Result<(), String> {
 
 fn check_task(task: &WorkflowTask, next: EventId) -> Result<(), String> {
     ensure(task.attempt > 0, || "a workflow task has no attempt".into())?;
-    let transient = task.kind == TaskKind::Transient;
-    ensure(transient == (task.attempt > 1), || {
+    let unwritten = task.kind != TaskKind::Normal;
+    ensure((task.kind == TaskKind::Transient) == (task.attempt > 1), || {
         format!("workflow task {} is of the wrong kind", task.scheduled_event_id)
     })?;
     match &task.stage {
         WorkflowTaskStage::Scheduled(ScheduledOn::Normal | ScheduledOn::Sticky { .. }) => {
+            let in_place = task.kind != TaskKind::Speculative || task.scheduled_event_id == next;
+            ensure(in_place, || "a speculative workflow task is out of place".into())?;
             ensure(task.scheduled_event_id <= next, || "a workflow task names an event to come".into())
         }
-        WorkflowTaskStage::Started(StartedStage { event_id, .. }) if transient => {
+        WorkflowTaskStage::Started(StartedStage { event_id, .. }) if unwritten => {
             ensure(task.scheduled_event_id == next && *event_id == next.next(), || {
-                format!("transient workflow task {} is out of place before event {next}", task.scheduled_event_id)
+                format!("unwritten workflow task {} is out of place before event {next}", task.scheduled_event_id)
             })
         }
         WorkflowTaskStage::Started(StartedStage { event_id, .. }) => {

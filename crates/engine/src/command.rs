@@ -25,6 +25,7 @@ use crate::{
     refusal::Refusal,
     request::{CompleteWorkflowTask, Poller},
     time::Timestamp,
+    update::message::{self, Inbox},
 };
 
 /// Why an answer does not take effect.
@@ -53,6 +54,8 @@ pub(crate) struct Decisions {
     pub(crate) waited: Option<u32>,
     /// When the first of a chain of heartbeating tasks was scheduled.
     pub(crate) original_scheduled_at: Option<Timestamp>,
+    /// What the workflow says to updates and was not listened to yet.
+    pub(crate) inbox: Inbox,
 }
 
 impl Decisions {
@@ -71,6 +74,7 @@ impl Decisions {
             closing: None,
             waited: None,
             original_scheduled_at: None,
+            inbox: Inbox::default(),
         }
     }
 }
@@ -161,10 +165,10 @@ pub(crate) fn carry_out(run: &mut Run<'_>, mut command: Command, decisions: &mut
         Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(it) => {
             closing::continue_as_new(run, it, extra, decisions)
         }
+        Attributes::ProtocolMessageCommandAttributes(it) => message::receive_named(run, &it, decisions),
         Attributes::StartChildWorkflowExecutionCommandAttributes(_)
         | Attributes::SignalExternalWorkflowExecutionCommandAttributes(_)
         | Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(_)
-        | Attributes::ProtocolMessageCommandAttributes(_)
         | Attributes::ScheduleNexusOperationCommandAttributes(_)
         | Attributes::RequestCancelNexusOperationCommandAttributes(_) => Err(unsupported::refuse(&attributes)),
     }

@@ -11,6 +11,7 @@ use crate::{
     change::{Change, Run},
     close, delete,
     ids::{EventId, RunId, TimerId},
+    limits::Settings,
     refusal::Refusal,
     state::{Execution, ScheduledOn, WorkflowTaskStage},
     time::Timestamp,
@@ -29,6 +30,8 @@ pub enum Deadline {
     StickyTask,
     /// The worker that has the workflow task did not answer.
     WorkflowTask,
+    /// Nobody took the speculative workflow task.
+    SpeculativeTask,
     Timer(TimerId),
     Activity(EventId, ActivityDeadline),
     /// A closed run has been kept long enough.
@@ -46,7 +49,7 @@ pub enum ActivityDeadline {
     Retry,
 }
 
-/// Shows every deadline of a run.
+/// Shows every deadline of a run that its rows tell of.
 pub(crate) fn each(execution: &Execution, see: &mut dyn FnMut(Timestamp, Deadline)) {
     let core = &execution.core;
     if let Some(closed) = &core.closed {
@@ -77,7 +80,17 @@ pub(crate) fn each(execution: &Execution, see: &mut dyn FnMut(Timestamp, Deadlin
     }
 }
 
-/// The earliest deadline of a run and what it is.
+/// The deadline of what is in memory alone.
+pub(crate) fn volatile(execution: &Execution, settings: &Settings) -> Option<(Timestamp, Deadline)> {
+    let task = execution.volatile.speculation.task.as_ref()?;
+    let what = match task.stage {
+        WorkflowTaskStage::Started(_) => Deadline::WorkflowTask,
+        WorkflowTaskStage::Scheduled(_) => Deadline::SpeculativeTask,
+    };
+    Some((workflow_task::speculative::due_at(task, settings.speculative_schedule_to_start), what))
+}
+
+/// The earliest deadline of a run that its rows tell of, and what it is.
 #[must_use]
 pub fn earliest(execution: &Execution) -> Option<(Timestamp, Deadline)> {
     let mut earliest: Option<(Timestamp, Deadline)> = None;
@@ -100,6 +113,7 @@ pub(crate) fn wake(change: &mut Change<'_>, id: &RunId) -> Result<Answer, Refusa
             due.push((at, what));
         }
     });
+    due.extend(volatile(&run, run.at.settings).filter(|(at, _)| *at <= now));
     due.sort_by_cached_key(|(at, what)| (*at, started(&run, what), what.clone()));
     // The workflow hears of all that is due at once, not of the first only.
     run.put_off_tasks();
@@ -124,6 +138,7 @@ fn started(execution: &Execution, what: &Deadline) -> Option<EventId> {
         | Deadline::FirstTask
         | Deadline::StickyTask
         | Deadline::WorkflowTask
+        | Deadline::SpeculativeTask
         | Deadline::Retention => None,
     }
 }
@@ -140,6 +155,7 @@ fn fire(change: &mut Change<'_>, id: &RunId, what: Deadline) -> Result<(), Refus
         Deadline::FirstTask => workflow_task::schedule::first(&mut run),
         Deadline::StickyTask => workflow_task::sticky::timed_out(&mut run),
         Deadline::WorkflowTask => workflow_task::fail::timed_out(&mut run),
+        Deadline::SpeculativeTask => workflow_task::speculative::timed_out(&mut run),
         Deadline::Timer(timer) => timer::fire(&mut run, &timer),
         Deadline::Activity(activity, what) => activity::due(&mut run, activity, what),
         Deadline::Retention => delete::expire(change, id),

@@ -7,7 +7,7 @@ use crate::{
     query,
     refusal::Refusal,
     request::Target,
-    terminate,
+    terminate, update,
 };
 
 /// A client removes a run; an open one ends first, so that whoever waits for it is told.
@@ -34,6 +34,7 @@ pub(crate) fn expire(change: &mut Change<'_>, id: &RunId) {
 fn remove(change: &mut Change<'_>, id: &RunId) {
     let Some(mut run) = change.run(id) else { return };
     query::abandon(&mut run);
+    update::end::abandon(&mut run);
     run.remove();
     if change.workflow.current.as_ref().is_some_and(|current| current.run == *id) {
         change.workflow.current = None;

@@ -4,6 +4,7 @@
 
 pub(crate) mod marker;
 pub(crate) mod signal;
+pub(crate) mod update;
 pub(crate) mod workflow;
 pub(crate) mod workflow_task;
 

@@ -4,29 +4,34 @@
 //! drift apart. Nothing here can fail, and nothing decides.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::time::Duration;
 
 use crate::{
     change::{Change, Draft},
     ids::{EventId, RunId},
     state::{Activity, ActivityStage, Core, Execution, ScheduledOn, WorkflowTask, WorkflowTaskStage},
+    time::Timestamp,
     tracked::Changed,
     transition::{
         ActivityOffer, Appended, Effect, RowChange, TaskRow, TaskRowKind, Transition, Urgency, VisibilityChange,
         WorkflowTaskOffer,
     },
     visibility,
+    workflow_task::speculative::due_at,
 };
 
 impl Change<'_> {
     /// Ends an accepted request.
     pub(crate) fn finish(mut self) -> Transition {
         let mut transition = Transition { effects: core::mem::take(&mut self.effects), ..Transition::default() };
+        let schedule_to_start = self.at.settings.speculative_schedule_to_start;
         for (run, draft) in core::mem::take(&mut self.drafts) {
             let Some(execution) = self.workflow.runs.get_mut(&run) else { continue };
             if draft.removed {
                 remove(execution, &draft, &mut transition);
                 self.workflow.runs.remove(&run);
             } else {
+                speculative(execution, &draft, schedule_to_start, &mut transition.effects);
                 write(&self.workflow.key, execution, draft, &mut transition);
             }
         }
@@ -43,11 +48,12 @@ impl Change<'_> {
 /// Everything of one run that differs.
 fn write(key: &crate::ids::WorkflowKey, execution: &mut Execution, draft: Draft, transition: &mut Transition) {
     execution.volatile.queries.commit();
+    execution.volatile.admitted.commit();
     let before = draft.before.as_ref();
     let core_changed = before.is_none_or(|before| !execution.core.unchanged_since(before));
     if core_changed {
         transition.rows.push(RowChange::PutExecution(Box::new(execution.core.clone())));
-        task(&execution.core, before, transition);
+        task(&execution.core, before, offered(&draft), transition);
         wake(&execution.core, before, draft.woke, transition);
         if visibility::differs(&execution.core, before) {
             transition.visibility.push(VisibilityChange::Upsert(Box::new(visibility::info(key, execution))));
@@ -82,14 +88,43 @@ fn parts(execution: &mut Execution, transition: &mut Transition) {
         Changed::Put(order, event) => RowChange::PutBuffered { run: run.clone(), order, event },
         Changed::Removed(order) => RowChange::RemoveBuffered { run: run.clone(), order },
     }));
+    rows.extend(execution.updates.commit().into_iter().map(|(_, changed)| match changed {
+        Changed::Put(id, update) => RowChange::PutUpdate { run: run.clone(), id, update },
+        Changed::Removed(id) => RowChange::RemoveUpdate { run: run.clone(), id },
+    }));
     rows.extend(execution.signal_requests.commit().into_iter().map(|(_, changed)| match changed {
         Changed::Put(request, _) => RowChange::PutSignalRequest { run: run.clone(), request },
         Changed::Removed(request) => RowChange::RemoveSignalRequest { run: run.clone(), request },
     }));
 }
 
+/// A speculative task is offered when it is made, and again when it comes to another queue. It has no row to be found by,
+/// and none that wakes the run for it.
+fn speculative(execution: &Execution, draft: &Draft, schedule_to_start: Duration, effects: &mut Vec<Effect>) {
+    let Some(task) = &execution.volatile.speculation.task else { return };
+    if draft.speculation.task.as_ref() == Some(task) {
+        return;
+    }
+    let core = &execution.core;
+    let at = due_at(task, schedule_to_start);
+    if at < Timestamp::MAX {
+        effects.push(Effect::Remind { run: core.run.clone(), at });
+    }
+    if let WorkflowTaskStage::Scheduled(on) = &task.stage {
+        effects.push(Effect::OfferWorkflowTask(workflow_task_offer(core, task, on)));
+    }
+}
+
+/// A speculative task that waited when the request came was offered already.
+fn offered(draft: &Draft) -> Option<(EventId, &ScheduledOn)> {
+    match draft.speculation.task.as_ref().map(|task| (task.scheduled_event_id, &task.stage)) {
+        Some((scheduled, WorkflowTaskStage::Scheduled(on))) => Some((scheduled, on)),
+        Some((_, WorkflowTaskStage::Started(_))) | None => None,
+    }
+}
+
 /// The row and the offer of the pending workflow task.
-fn task(core: &Core, before: Option<&Core>, transition: &mut Transition) {
+fn task(core: &Core, before: Option<&Core>, offered: Option<(EventId, &ScheduledOn)>, transition: &mut Transition) {
     let old = before.and_then(|before| waiting(before));
     let new = waiting(core);
     let (old_row, new_row) = (old.map(|(task, _)| task_row(core, task)), new.map(|(task, _)| task_row(core, task)));
@@ -99,6 +134,7 @@ fn task(core: &Core, before: Option<&Core>, transition: &mut Transition) {
     }
     if let Some((task, on)) = new
         && (old_row_differs(old, task, core) || old.is_none_or(|(_, was)| was != on))
+        && offered != Some((task.scheduled_event_id, on))
     {
         transition.effects.push(Effect::OfferWorkflowTask(workflow_task_offer(core, task, on)));
     }
@@ -211,7 +247,8 @@ fn remove(execution: &mut Execution, draft: &Draft, transition: &mut Transition)
     execution.timers.clear();
     execution.buffered.clear();
     execution.signal_requests.clear();
-    task(&execution.core, Some(before), transition);
+    execution.updates.clear();
+    task(&execution.core, Some(before), None, transition);
     wake(&execution.core, Some(before), false, transition);
     parts(execution, transition);
     let run = before.run.clone();

@@ -11,6 +11,7 @@ pub(crate) mod build;
 mod marker;
 mod signal;
 mod timer;
+mod update;
 mod workflow;
 mod workflow_task;
 
@@ -60,6 +61,8 @@ pub(crate) fn apply(execution: &mut Execution, event: &HistoryEvent) {
         Attributes::WorkflowExecutionSignaledEventAttributes(it) => signal::signaled(execution, it),
         Attributes::WorkflowExecutionCancelRequestedEventAttributes(_) => signal::cancel_requested(execution, event),
         Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(it) => signal::attached(execution, event, it),
+        Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(it) => update::accepted(execution, event, it),
+        Attributes::WorkflowExecutionUpdateCompletedEventAttributes(it) => update::completed(execution, event, it),
         closing => workflow::closed(execution, event, closing),
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::{
     activity, answer::Answer, cancel, change::Change, deadline, delete, moment::Moment, query, refusal::Refusal,
-    request::Request, settle, signal, start, state::Workflow, terminate, transition::Transition, workflow_task,
+    request::Request, settle, signal, start, state::Workflow, terminate, transition::Transition, update, workflow_task,
 };
 
 /// Carries out a request, or refuses it and changes nothing.
@@ -37,6 +37,9 @@ fn dispatch(change: &mut Change<'_>, request: Request) -> Result<Answer, Refusal
         Request::Delete(target, identity) => delete::delete(change, &target, &identity),
         Request::Query(target, body) => query::ask(change, &target, &body),
         Request::ForgetQuery(run, id) => query::forget(change, &run, id),
+        Request::Update(target, body) => update::admit::admit(change, &target, body),
+        Request::FindUpdate(target, id) => update::admit::find(change, &target, &id),
+        Request::UpdateWithStart(start, body) => update::start::update_with_start(change, *start, body),
         Request::ResetSticky(target) => workflow_task::sticky::reset(change, &target),
         Request::StartWorkflowTask(body) => workflow_task::start::start(change, &body),
         Request::CompleteWorkflowTask(body) => workflow_task::complete::complete(change, *body),

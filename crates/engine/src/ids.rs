@@ -79,6 +79,10 @@ name!(
     TimerId
 );
 name!(
+    /// What a client calls an update; unique within a run.
+    UpdateId
+);
+name!(
     /// Who a client or worker says it is. May be empty.
     Identity
 );

@@ -49,6 +49,7 @@ mod signal;
 mod start;
 mod terminate;
 mod timer;
+mod update;
 mod workflow_task;
 
 pub use activity::check_priority;

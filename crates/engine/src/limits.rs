@@ -42,6 +42,17 @@ pub struct Limits {
     pub attached_requests: usize,
     /// Queries attached to one workflow task.
     pub attached_queries: usize,
+    /// Updates that were admitted and are not completed.
+    pub updates_in_flight: usize,
+    /// Requests of updates that were admitted and are not accepted.
+    pub updates_in_flight_bytes: usize,
+    /// Updates that a run may have, in all.
+    pub updates: usize,
+    /// From this many updates on a run is told to continue as new.
+    pub suggest_continue_as_new_updates: usize,
+    /// A speculative task that showed the worker more events than this is written even if nothing came of it: those
+    /// events would be sent again and again.
+    pub speculative_events: i64,
     /// A recorded failure is cut to this many bytes when it is kept for the next attempt.
     pub last_failure_bytes: usize,
     pub user_metadata_summary_bytes: usize,
@@ -74,6 +85,11 @@ impl Default for Limits {
             buffered_bytes: 2 << 20,
             attached_requests: 2000,
             attached_queries: 16,
+            updates_in_flight: 10,
+            updates_in_flight_bytes: 20 << 20,
+            updates: 2000,
+            suggest_continue_as_new_updates: 1800,
+            speculative_events: 10,
             last_failure_bytes: 4 << 10,
             user_metadata_summary_bytes: 400,
             user_metadata_details_bytes: 20_000,
@@ -91,6 +107,8 @@ pub struct Settings {
     pub workflow_task_backoff_from_attempt: u32,
     pub workflow_task_backoff_initial: Duration,
     pub workflow_task_backoff_max: Duration,
+    /// A speculative workflow task that no worker takes from the normal queue within this is written.
+    pub speculative_schedule_to_start: Duration,
     /// How long a workflow task may heartbeat (for local activities) without progress.
     pub workflow_task_heartbeat_max: Duration,
     /// From this many consecutive failures on, `TemporalReportedProblems` is set.
@@ -118,6 +136,7 @@ impl Default for Settings {
             workflow_task_backoff_from_attempt: 4,
             workflow_task_backoff_initial: Duration::from_secs(5),
             workflow_task_backoff_max: Duration::from_secs(600),
+            speculative_schedule_to_start: Duration::from_secs(5),
             workflow_task_heartbeat_max: Duration::from_secs(1800),
             reported_problems_after: 5,
             default_retry_initial: Duration::from_secs(1),

@@ -33,7 +33,7 @@ pub(crate) fn ask(change: &mut Change<'_>, target: &Target, body: &AskQuery) -> 
     if let Some(why) = cannot_answer(&run, body) {
         return Err(Refusal::NotReady(why.into()));
     }
-    if !run.is_open() || (run.core.task.is_none() && run.core.last_completed_task != EventId::NONE) {
+    if !run.is_open() || (run.task().is_none() && run.core.last_completed_task != EventId::NONE) {
         return Ok(Answer::Query(QueryDisposition::Direct(Box::new(direct(&run)))));
     }
     if run.volatile.queries.len() >= run.at.settings.limits.attached_queries {
@@ -97,12 +97,12 @@ pub(crate) fn answer(run: &mut Run<'_>, results: Vec<(QueryId, WorkflowQueryResu
 pub(crate) fn settle(run: &mut Run<'_>) {
     let waiting: Vec<QueryId> = run.volatile.queries.keys().copied().collect();
     for id in waiting {
-        let broken = run.core.task.as_ref().is_some_and(|task| task.attempt >= BROKEN_FROM_ATTEMPT);
+        let broken = run.task().is_some_and(|task| task.attempt >= BROKEN_FROM_ATTEMPT);
         let ran = run.core.last_completed_task != EventId::NONE;
         if broken || (!run.is_open() && !ran) {
             run.volatile.queries.remove(&id);
             run.effect(Effect::AnswerQuery { query: id, outcome: QueryOutcome::NotReady });
-        } else if run.core.task.is_none() && ran {
+        } else if run.task().is_none() && ran {
             let Some(query) = run.volatile.queries.remove(&id) else { continue };
             let outcome = QueryOutcome::Release(Box::new(direct(run)), Arc::clone(&query.query));
             run.effect(Effect::AnswerQuery { query: id, outcome });
@@ -130,7 +130,7 @@ pub(crate) fn abandon(run: &mut Run<'_>) {
 }
 
 fn carrier(execution: &Execution) -> Option<EventId> {
-    match execution.core.task.as_ref().map(|task| &task.stage) {
+    match execution.task().map(|task| &task.stage) {
         Some(WorkflowTaskStage::Started(started)) => Some(started.event_id),
         Some(WorkflowTaskStage::Scheduled(_)) | None => None,
     }

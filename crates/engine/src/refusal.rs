@@ -1,9 +1,9 @@
 //! Errors that changed nothing, one variant per different reaction of the caller. The frontend maps each to a gRPC
 //! status and Temporal's error details in one place.
 
-use alloc::{borrow::Cow, string::String};
+use alloc::{borrow::Cow, boxed::Box, string::String};
 
-use crate::ids::{RequestId, RunId};
+use crate::ids::{RequestId, RunId, UpdateId};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -32,6 +32,16 @@ pub enum Refusal {
     NotReady(Cow<'static, str>),
     /// Busy: to be tried again later.
     Busy(Cow<'static, str>),
+    /// No update of this id is known to the run.
+    UpdateNotFound(UpdateId),
+    /// So many updates are under way that no other is taken now.
+    UpdatesInFlight(String),
+    /// The run has had so many updates that it takes no other.
+    UpdatesExhausted(String),
+    /// Of a start with an update: the update is what cannot be.
+    OfUpdate(Box<Refusal>),
+    /// Of a start with an update: the start was done before, by the same request, and its run has ended.
+    NotStarted,
     /// A failed invariant: the execution must be quarantined (rule 12). Says what broke.
     Broken {
         run: RunId,

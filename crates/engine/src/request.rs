@@ -12,12 +12,13 @@ use weft_protocol::api::{
     deployment::WorkerDeploymentOptions,
     enums::WorkflowTaskFailedCause,
     failure::Failure,
+    protocol::Message,
     query::{WorkflowQuery, WorkflowQueryResult},
     sdk::{UserMetadata, WorkflowTaskCompletedMetadata},
 };
 
 use crate::{
-    ids::{ActivityId, EventId, Identity, RequestId, RunId, TaskQueueName},
+    ids::{ActivityId, EventId, Identity, RequestId, RunId, TaskQueueName, UpdateId},
     state::{QueryId, RetryPolicy},
     time::Timestamp,
 };
@@ -36,6 +37,12 @@ pub enum Request {
     Query(Target, AskQuery),
     /// The caller of a query has gone: it need not be answered any more.
     ForgetQuery(RunId, QueryId),
+    /// Admits an update, or says how far the one of this id has come.
+    Update(Target, UpdateBody),
+    /// Says how far an update has come.
+    FindUpdate(Target, UpdateId),
+    /// Starts a workflow with an update for its first task, or updates the one that runs.
+    UpdateWithStart(Box<StartWorkflow>, UpdateBody),
     ResetSticky(Target),
     // Workers, workflow tasks.
     StartWorkflowTask(StartWorkflowTask),
@@ -158,6 +165,13 @@ pub struct AskQuery {
     pub reject_if_not_completed_cleanly: bool,
 }
 
+/// An update, as the workflow gets it.
+#[derive(Clone, Debug)]
+pub struct UpdateBody {
+    pub id: UpdateId,
+    pub request: Arc<weft_protocol::api::update::Request>,
+}
+
 /// Who takes a task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Poller {
@@ -193,6 +207,8 @@ pub struct WorkflowTaskToken {
 pub struct CompleteWorkflowTask {
     pub token: WorkflowTaskToken,
     pub commands: Vec<Command>,
+    /// What the workflow says to updates; commands name those whose place among the commands matters.
+    pub messages: Vec<Message>,
     pub identity: Identity,
     /// The worker caches the run and polls this queue, with this schedule-to-start timeout.
     pub sticky: Option<(TaskQueueName, Duration)>,

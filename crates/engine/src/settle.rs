@@ -12,7 +12,7 @@ use crate::{
     refusal::Refusal,
     terminate,
     transition::Effect,
-    workflow_task,
+    update, workflow_task,
 };
 
 /// Brings every run that the request touched to rest. If one of them has outgrown its limits the request does nothing but
@@ -44,7 +44,11 @@ fn outgrown(change: &mut Change<'_>, touched: &[RunId]) -> Option<(RunId, &'stat
 fn bring_to_rest(change: &mut Change<'_>, runs: impl IntoIterator<Item = RunId>) -> Result<(), Refusal> {
     for id in runs {
         let Some(mut run) = change.run(&id) else { continue };
-        if !run.is_touched() || run.is_removed() {
+        if run.is_removed() {
+            continue;
+        }
+        workflow_task::speculative::settle(&mut run);
+        if !run.is_touched() {
             continue;
         }
         if run.was_open() {
@@ -71,6 +75,9 @@ fn rest(run: &mut Run<'_>) -> Result<(), Refusal> {
         if let Some(closed) = &mut run.core.closed {
             closed.remove_at = remove_at;
         }
+    }
+    if just_closed {
+        update::end::abort(run);
     }
     query::settle(run);
     run.core.state_transitions += 1;

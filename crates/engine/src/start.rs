@@ -23,6 +23,7 @@ use crate::{
     state::{CurrentRun, RetryPolicy, Status, WorkflowTaskStage},
     terminate,
     time::{not_above, wire_span},
+    update::carry::Resend,
     workflow_task::{schedule, start as task_start},
 };
 
@@ -124,7 +125,7 @@ fn already_started(current: &CurrentRun, conflict: StartConflict) -> Refusal {
 fn existing(change: &mut Change<'_>, body: &StartWorkflow, started: bool) -> Result<Started, Refusal> {
     let current = change.workflow.current.clone().ok_or(Refusal::WorkflowNotFound)?;
     let eager_task = match &body.eager {
-        Some(_) if started => change.run(&current.run).and_then(|run| match run.core.task.as_ref() {
+        Some(_) if started => change.run(&current.run).and_then(|run| match run.task() {
             Some(task) if task.attempt == 1 && is_eager(&task.stage) => task_start::hand_over(&run).map(Box::new),
             Some(_) | None => None,
         }),
@@ -184,7 +185,7 @@ fn begin(change: &mut Change<'_>, body: StartWorkflow, signal: Option<SignalBody
     }
     schedule::want(&mut run);
     let eager_task = eager.and_then(|poller| {
-        task_start::begin(&mut run, &poller, false);
+        task_start::begin(&mut run, &poller, false, Resend::All);
         task_start::hand_over(&run).map(Box::new)
     });
     let first_run = run.core.start.first_run.clone();

@@ -7,6 +7,7 @@
 mod activity;
 mod core_state;
 mod timer;
+mod update;
 mod workflow_task;
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
@@ -17,11 +18,12 @@ pub use core_state::{
     ResetPoint, Start, Status, Sticky, TaskProblem, TaskVerdict, WorkerFacts, WorkerVersion,
 };
 pub use timer::Timer;
+pub use update::{AdmittedUpdate, Update};
 use weft_protocol::api::{history::HistoryEvent, query::WorkflowQuery};
 pub use workflow_task::{ScheduledOn, StartedStage, TaskKind, WorkflowTask, WorkflowTaskStage};
 
 use crate::{
-    ids::{EventId, RequestId, RunId, TimerId, WorkflowKey},
+    ids::{EventId, RequestId, RunId, TimerId, UpdateId, WorkflowKey},
     tracked::Tracked,
 };
 
@@ -57,6 +59,8 @@ pub struct Execution {
     pub buffered: Tracked<u32, HistoryEvent>,
     /// Request ids of signals that were recorded.
     pub signal_requests: Tracked<RequestId, ()>,
+    /// Updates that were accepted.
+    pub updates: Tracked<UpdateId, Update>,
     pub volatile: Volatile,
 }
 
@@ -65,6 +69,18 @@ pub struct Execution {
 pub struct Volatile {
     /// Queries that wait for, or were handed out with, a workflow task.
     pub queries: Tracked<QueryId, AttachedQuery>,
+    /// Updates that wait for, or were handed out with, a workflow task.
+    pub admitted: Tracked<UpdateId, AdmittedUpdate>,
+    pub speculation: Speculation,
+}
+
+/// A workflow task that exists for updates alone: if the workflow rejects them all, it has never been.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Speculation {
+    /// Never beside a task of the durable part.
+    pub task: Option<WorkflowTask>,
+    /// The last such task that was answered and left no trace, so that a repeated answer is recognised (rule 2).
+    pub dropped: Option<AnsweredWorkflowTask>,
 }
 
 /// The number that the shell gave a waiting query.
@@ -115,7 +131,9 @@ impl Execution {
         self.timers.rollback();
         self.buffered.rollback();
         self.signal_requests.rollback();
+        self.updates.rollback();
         self.volatile.queries.rollback();
+        self.volatile.admitted.rollback();
     }
 
     /// A request did something to a part that has rows, other than the core.
@@ -124,6 +142,7 @@ impl Execution {
             || self.timers.is_dirty()
             || self.buffered.is_dirty()
             || self.signal_requests.is_dirty()
+            || self.updates.is_dirty()
     }
 
     #[must_use]
@@ -134,6 +153,27 @@ impl Execution {
     /// A workflow task was handed to a worker: most events must wait until it ends.
     #[must_use]
     pub fn has_started_task(&self) -> bool {
-        matches!(&self.core.task, Some(WorkflowTask { stage: WorkflowTaskStage::Started(_), .. }))
+        matches!(self.task(), Some(WorkflowTask { stage: WorkflowTaskStage::Started(_), .. }))
+    }
+
+    /// The pending workflow task, whether it has rows or is speculative.
+    #[must_use]
+    pub fn task(&self) -> Option<&WorkflowTask> {
+        self.core.task.as_ref().or(self.volatile.speculation.task.as_ref())
+    }
+
+    pub(crate) fn task_mut(&mut self) -> Option<&mut WorkflowTask> {
+        match &mut self.core.task {
+            Some(task) => Some(task),
+            None => self.volatile.speculation.task.as_mut(),
+        }
+    }
+}
+
+impl Volatile {
+    /// Nobody waits for anything here: the run may leave memory (rule 11).
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.queries.is_empty() && self.admitted.is_empty() && self.speculation.task.is_none()
     }
 }

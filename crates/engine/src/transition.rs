@@ -10,7 +10,7 @@ mod row;
 use alloc::{boxed::Box, vec::Vec};
 
 pub use chain::Chain;
-pub use effect::{ActivityOffer, Effect, QueryOutcome, WorkflowTaskOffer};
+pub use effect::{ActivityOffer, Effect, QueryOutcome, UpdateNews, WorkflowTaskOffer};
 pub use row::{RowChange, TaskRow, TaskRowKind, Urgency};
 use weft_protocol::api::{history::HistoryEvent, workflow::WorkflowExecutionInfo};
 

@@ -14,7 +14,7 @@ use weft_engine::{
 use crate::{
     Ops,
     key::Scope,
-    table::{self, activity, buffered, current, execution, garbage, history, request_id, task, timer, wake},
+    table::{self, activity, buffered, current, execution, garbage, history, request_id, task, timer, update, wake},
     value::MARK,
     visibility::{self, VisibilityBytes},
 };
@@ -97,6 +97,10 @@ fn write(ops: &mut Ops, scope: &Scope, grown: &BTreeMap<&RunId, Hash>, row: &Row
         RowChange::RemoveSignalRequest { run, request } => {
             ops.delete(table::REQUEST_ID, &request_id::key(scope, run, request));
         }
+        RowChange::PutUpdate { run, id, update } => {
+            ops.put(table::UPDATE, &update::key(scope, run, id), &update::encode(update));
+        }
+        RowChange::RemoveUpdate { run, id } => ops.delete(table::UPDATE, &update::key(scope, run, id)),
         RowChange::PutTask(row) => ops.put(table::TASK, &task::key(scope, row), &MARK),
         RowChange::RemoveTask(row) => ops.delete(table::TASK, &task::key(scope, row)),
         RowChange::PutWake { run, at } => ops.put(table::WAKE, &wake::scoped_key(scope, run, *at), &MARK),

@@ -14,7 +14,7 @@ use weft_engine::{
 use crate::{
     Corrupt, SlotRange,
     key::{Reader, Scope},
-    table::{self, activity, buffered, current, execution, history, request_id, timer},
+    table::{self, activity, buffered, current, execution, history, request_id, timer, update},
     value,
 };
 
@@ -33,6 +33,8 @@ pub struct Parts {
     pub buffered: Vec<(Bytes, Bytes)>,
     /// All rows under [`request_prefix`].
     pub requests: Vec<(Bytes, Bytes)>,
+    /// All rows under [`update_prefix`].
+    pub updates: Vec<(Bytes, Bytes)>,
 }
 
 #[must_use]
@@ -94,6 +96,12 @@ pub fn request_prefix(key: &WorkflowKey, run: &RunId) -> Vec<u8> {
     Scope::of(key).run(run)
 }
 
+/// What the keys of a run's accepted updates begin with.
+#[must_use]
+pub fn update_prefix(key: &WorkflowKey, run: &RunId) -> Vec<u8> {
+    Scope::of(key).run(run)
+}
+
 /// Puts a run together from its rows.
 ///
 /// # Errors
@@ -113,12 +121,15 @@ pub fn assemble(key: &WorkflowKey, run: &RunId, parts: &Parts) -> Result<Executi
         value::check_mark(table::REQUEST_ID, mark)?;
         Ok((request_id::decode_key(&prefix, key)?, ()))
     });
+    let updates =
+        parts.updates.iter().map(|(key, value)| Ok((update::decode_key(&prefix, key)?, update::decode(value)?)));
     Ok(Execution {
         core: core.with_start(run.clone(), start)?,
         activities: activities.collect::<Result<_, Corrupt>>()?,
         timers: timers.collect::<Result<_, Corrupt>>()?,
         buffered: buffered.collect::<Result<_, Corrupt>>()?,
         signal_requests: requests.collect::<Result<_, Corrupt>>()?,
+        updates: updates.collect::<Result<_, Corrupt>>()?,
         volatile: Volatile::default(),
     })
 }

@@ -15,10 +15,12 @@ mod control;
 mod describe;
 mod history;
 mod list;
+mod multi_operation;
 mod query;
 mod signal;
 mod start;
 mod task_queue;
+mod update;
 
 mod activity_task;
 mod poll;

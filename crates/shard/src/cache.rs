@@ -15,6 +15,7 @@ const RUN_BYTES: usize = 4096;
 const ACTIVITY_BYTES: usize = 1024;
 const TIMER_BYTES: usize = 160;
 const REQUEST_ID_BYTES: usize = 96;
+const UPDATE_BYTES: usize = 128;
 
 pub(crate) struct Cache {
     map: HashMap<WorkflowKey, Cached>,
@@ -107,13 +108,13 @@ impl Cache {
 
 impl Cached {
     fn may_go(&self, opened: GateNo) -> bool {
-        self.gate <= opened && self.workflow.runs.values().all(|run| run.volatile.queries.is_empty())
+        self.gate <= opened && self.workflow.runs.values().all(|run| run.volatile.is_idle())
     }
 
     /// Closed runs need not stay once their end is applied.
     pub(crate) fn drop_closed(&mut self, opened: GateNo) {
         if self.gate <= opened && self.workflow.runs.len() > 1 {
-            self.workflow.runs.retain(|_, run| run.is_open() || !run.volatile.queries.is_empty());
+            self.workflow.runs.retain(|_, run| run.is_open() || !run.volatile.is_idle());
         }
     }
 }
@@ -124,5 +125,7 @@ fn weigh(run: &Execution) -> usize {
         + run.activities.len() * ACTIVITY_BYTES
         + run.timers.len() * TIMER_BYTES
         + run.signal_requests.len() * REQUEST_ID_BYTES
+        + run.updates.len() * UPDATE_BYTES
+        + run.volatile.admitted.values().map(|update| UPDATE_BYTES + update.request.encoded_len()).sum::<usize>()
         + run.buffered.values().map(Message::encoded_len).sum::<usize>()
 }

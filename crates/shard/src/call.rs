@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use weft_engine::{
-    Answer, Execution, Namespace, NamespaceId, QueryOutcome, Refusal, Request, RunId, Target, Timestamp, WorkflowKey,
-    state::QueryId,
+    Answer, Execution, Namespace, NamespaceId, QueryOutcome, Refusal, Request, RunId, Target, Timestamp, UpdateId,
+    WorkflowKey, state::QueryId,
 };
+
+use crate::updates::Following;
 
 /// One thing asked of one workflow id.
 pub(crate) struct Call {
@@ -28,6 +30,13 @@ pub(crate) enum Ask {
         reply: Reply<Answer>,
         outcome: oneshot::Sender<QueryOutcome>,
     },
+    /// An update, or a question about one: its answer comes with a way to hear how it goes on.
+    Update {
+        namespace: Arc<Namespace>,
+        update: UpdateId,
+        request: Request,
+        reply: Reply<(Answer, Option<Following>)>,
+    },
     /// The state as it is, once it is certain.
     Look {
         target: Target,
@@ -48,7 +57,10 @@ impl Ask {
     /// The run this call needs in memory besides the current one's row.
     pub(crate) fn target(&self) -> Needs {
         match self {
-            Self::Request { request, .. } | Self::Query { request, .. } | Self::Own(request) => Needs::of(request),
+            Self::Request { request, .. }
+            | Self::Query { request, .. }
+            | Self::Update { request, .. }
+            | Self::Own(request) => Needs::of(request),
             Self::Look { target, .. } => Needs::target(target),
             Self::Wake { run, .. } => Needs::Run(run.clone()),
         }
@@ -58,6 +70,7 @@ impl Ask {
     pub(crate) fn writes(&self) -> bool {
         match self {
             Self::Request { .. } | Self::Wake { .. } => true,
+            Self::Update { request, .. } => !matches!(request, Request::FindUpdate(..)),
             // What the shard asks of itself either makes room or is small and cannot be told to wait.
             Self::Query { .. } | Self::Look { .. } | Self::Own(_) => false,
         }
@@ -67,6 +80,7 @@ impl Ask {
         // A caller that has gone needs no answer.
         match self {
             Self::Request { reply, .. } | Self::Query { reply, .. } => drop(reply.send(Err(failure))),
+            Self::Update { reply, .. } => drop(reply.send(Err(failure))),
             Self::Look { reply, .. } => drop(reply.send(Err(failure))),
             Self::Own(_) | Self::Wake { .. } => {}
         }
@@ -93,6 +107,10 @@ impl Needs {
             | Request::Delete(target, _)
             | Request::Query(target, _)
             | Request::ResetSticky(target) => Self::target(target),
+            Request::Update(target, _) | Request::FindUpdate(target, _) => {
+                Self::target(&Target { run: target.run.clone(), first_run: None })
+            }
+            Request::UpdateWithStart(..) => Self::CurrentRun,
             Request::ForgetQuery(run, _) | Request::StickyUnavailable(run, _) | Request::Wake(run) => {
                 Self::Run(run.clone())
             }

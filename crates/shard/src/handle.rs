@@ -5,7 +5,9 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
-use weft_engine::{Answer, AskQuery, Namespace, QueryOutcome, Request, RunId, Target, WorkflowKey, state::QueryId};
+use weft_engine::{
+    Answer, AskQuery, Namespace, QueryOutcome, Request, RunId, Target, UpdateId, WorkflowKey, state::QueryId,
+};
 use weft_rows::{SlotRange, task};
 
 use crate::{
@@ -19,6 +21,7 @@ use crate::{
     quarantine::Quarantine,
     shared::Shared,
     stats::Stats,
+    updates::Following,
     waiting::{self, Waiting},
     watch::{Watch, Watchers},
 };
@@ -120,6 +123,22 @@ impl Shard {
         let attached = Attached { id, key: key.clone(), run: target.run, outcome: waits, mail: self.mail.clone() };
         self.send(Call { key, ask: Ask::Query { namespace, query: id, request, reply, outcome } })?;
         Ok((answer.await.unwrap_or(Err(STOPPED))?, attached))
+    }
+
+    /// Asks about an update; if it is under way, how it goes on comes with the answer.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn update(
+        &self,
+        key: WorkflowKey,
+        namespace: Arc<Namespace>,
+        update: UpdateId,
+        request: Request,
+    ) -> Result<(Answer, Option<Following>), Failure> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Call { key, ask: Ask::Update { namespace, update, request, reply } })?;
+        answer.await.unwrap_or(Err(STOPPED))
     }
 
     /// The state of a run.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use weft_engine::{EventId, WorkflowKey, state::BranchId};
 use weft_env::Pool;
+use weft_protocol::{api::history::HistoryEvent, prost::Message};
 use weft_rows::{self as rows, Corrupt, table};
 use weft_store::state::{KeyRange, Order};
 
@@ -44,6 +45,16 @@ impl HistoryReader {
         }
         let (reader, key, branch) = (self.shared.reader.clone(), key.clone(), branch.clone());
         call(&self.shared.pool, move || reader.events(&key, &branch, from, to)).await
+    }
+
+    /// One event, as a message.
+    ///
+    /// # Errors
+    /// `Storage` when it cannot be read or is not there.
+    pub async fn event(&self, key: &WorkflowKey, branch: &BranchId, id: EventId) -> Result<HistoryEvent, Failure> {
+        let events = self.read(key, branch, id, id.next(), 1).await?;
+        let event = events.first().and_then(|bytes| HistoryEvent::decode(&**bytes).ok());
+        event.ok_or_else(|| Failure::Storage(format!("event {id} of {}", key.workflow).into()))
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::sync::oneshot;
-use weft_engine::{QueryOutcome, Refusal, Timestamp, Workflow, WorkflowKey, state::QueryId};
+use weft_engine::{QueryOutcome, Refusal, Request, Timestamp, Workflow, WorkflowKey, state::QueryId};
 use weft_rows::{Ops, Slot};
 
 use crate::{
@@ -25,7 +25,8 @@ use crate::{
     pipeline::{Building, Epoch, Lost, Pipeline},
     shared::Shared,
     stamp::Stamper,
-    wake::WakeHeap,
+    updates::Updates,
+    wake::{Reminders, WakeHeap},
 };
 
 pub(crate) struct Leader {
@@ -40,7 +41,9 @@ pub(crate) struct Leader {
     wanted: Vec<(WorkflowKey, Needs)>,
     reads: FuturesUnordered<BoxFuture<'static, Read>>,
     wakes: WakeHeap,
+    reminders: Reminders,
     queries: HashMap<QueryId, oneshot::Sender<QueryOutcome>>,
+    updates: Updates,
     sweeping: bool,
     decided: usize,
 }
@@ -70,7 +73,9 @@ impl Leader {
             wanted: Vec::new(),
             reads: FuturesUnordered::new(),
             wakes: WakeHeap::default(),
+            reminders: Reminders::default(),
             queries: HashMap::new(),
+            updates: Updates::default(),
             sweeping: false,
             decided: 0,
             shared,
@@ -94,7 +99,8 @@ impl Leader {
 
     /// Waits for whatever comes first. Cancel safe.
     pub(crate) async fn next(&mut self) -> Happening {
-        let due = self.wakes.next().map(|at| self.stamper.monotonic_at(at));
+        let due = [self.wakes.next(), self.reminders.next()].into_iter().flatten().min();
+        let due = due.map(|at| self.stamper.monotonic_at(at));
         let clock = Arc::clone(&self.shared.clock);
         let sleep = async move {
             match due {
@@ -254,6 +260,12 @@ impl Leader {
 
     fn due(&mut self) {
         let now = self.stamper.stamp();
+        for (key, run) in self.reminders.due(now) {
+            // What is not in memory any more has nothing there to be woken for.
+            if self.cache.get(&key).is_some_and(|cached| cached.workflow.runs.contains_key(&run)) {
+                self.take(Call { key, ask: Ask::Own(Request::Wake(run)) });
+            }
+        }
         for slot in self.wakes.due(now) {
             let (reader, limit) = (self.shared.reader.clone(), self.shared.limits.wakes_per_read);
             let read = self.shared.pool.call(move || reader.wakes(slot, now, limit));

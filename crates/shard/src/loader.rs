@@ -85,6 +85,7 @@ impl Reader {
             timers: self.all(table::TIMER, load::timer_prefix(key, run))?,
             buffered: self.all(table::BUFFERED, load::buffered_prefix(key, run))?,
             requests: self.all(table::REQUEST_ID, load::request_prefix(key, run))?,
+            updates: self.all(table::UPDATE, load::update_prefix(key, run))?,
         };
         Ok(Some(load::assemble(key, run, &parts)?))
     }

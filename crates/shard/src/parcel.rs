@@ -9,6 +9,7 @@ use weft_rows::Slot;
 use crate::{
     call::{Failure, Reply, View},
     dispatch::{Delivered, Reservation, ShardId, TaskRef},
+    updates::Following,
 };
 
 /// The same words for everything that leadership took with it (rule 2).
@@ -16,6 +17,7 @@ pub(crate) const LOST: &str = "leadership of the shard was lost while the reques
 
 pub(crate) enum Parcel {
     Answer(Reply<weft_engine::Answer>, Result<weft_engine::Answer, Failure>),
+    Update(Reply<(weft_engine::Answer, Option<Following>)>, Result<(weft_engine::Answer, Option<Following>), Failure>),
     View(Reply<Box<View>>, Result<Box<View>, Failure>),
     Effect(WorkflowKey, Effect),
     /// A task that was recorded as started for a reserved poller.
@@ -39,6 +41,7 @@ impl Parcel {
         // A caller that has gone needs no answer.
         match self {
             Self::Answer(reply, _) => drop(reply.send(Err(Failure::Unavailable(LOST)))),
+            Self::Update(reply, _) => drop(reply.send(Err(Failure::Unavailable(LOST)))),
             Self::View(reply, _) => drop(reply.send(Err(Failure::Unavailable(LOST)))),
             Self::Deliver(handover) => {
                 handover.reservation.uncertain(handover.shard, &handover.key, handover.task);

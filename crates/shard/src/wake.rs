@@ -8,7 +8,7 @@ use std::{
     collections::{BinaryHeap, HashMap},
 };
 
-use weft_engine::Timestamp;
+use weft_engine::{RunId, Timestamp, WorkflowKey};
 use weft_rows::Slot;
 
 /// The slots' earliest due times.
@@ -52,6 +52,33 @@ impl WakeHeap {
     }
 }
 
+/// Runs that want to be woken for something that is in memory alone, and so has no wake row.
+#[derive(Default)]
+pub(crate) struct Reminders {
+    heap: BinaryHeap<Reverse<(Timestamp, WorkflowKey, RunId)>>,
+}
+
+impl Reminders {
+    pub(crate) fn arm(&mut self, at: Timestamp, key: WorkflowKey, run: RunId) {
+        self.heap.push(Reverse((at, key, run)));
+    }
+
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        self.heap.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// Takes the runs whose time has come. What they were woken for may be long over.
+    pub(crate) fn due(&mut self, now: Timestamp) -> Vec<(WorkflowKey, RunId)> {
+        let mut runs = Vec::new();
+        while self.next().is_some_and(|at| at <= now) {
+            if let Some(Reverse((_, key, run))) = self.heap.pop() {
+                runs.push((key, run));
+            }
+        }
+        runs
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,5 +95,17 @@ mod tests {
         assert_eq!(heap.due(Timestamp(25)), []);
         assert_eq!(heap.due(Timestamp(99)), [Slot(2)]);
         assert_eq!(heap.next(), None);
+    }
+
+    #[test]
+    fn reminders_come_in_the_order_of_their_times() {
+        let key = |workflow: &str| WorkflowKey { namespace: "ns".into(), workflow: workflow.into() };
+        let mut reminders = Reminders::default();
+        reminders.arm(Timestamp(30), key("a"), "r".into());
+        reminders.arm(Timestamp(20), key("b"), "r".into());
+        assert_eq!(reminders.next(), Some(Timestamp(20)));
+        assert_eq!(reminders.due(Timestamp(25)), [(key("b"), "r".into())]);
+        assert_eq!(reminders.due(Timestamp(99)), [(key("a"), "r".into())]);
+        assert_eq!(reminders.next(), None);
     }
 }

@@ -7,6 +7,7 @@ mod result;
 mod show;
 mod start;
 mod target;
+mod update;
 
 use clap::Subcommand;
 
@@ -32,6 +33,9 @@ pub(crate) enum Verb {
     Signal(ask::SignalArgs),
     /// Ask a workflow something; one of its workers answers
     Query(ask::QueryArgs),
+    /// Update a running workflow, or wait for the result of an update
+    #[command(subcommand)]
+    Update(update::Verb),
     /// Ask a workflow to cancel itself
     Cancel(end::CancelArgs),
     /// End a workflow without asking it
@@ -51,6 +55,7 @@ pub(crate) async fn run(session: &Connected, verb: Verb) -> anyhow::Result<()> {
         Verb::Show(args) => show::show(session, &args).await,
         Verb::Signal(args) => ask::signal(session, args).await,
         Verb::Query(args) => ask::query(session, args).await,
+        Verb::Update(verb) => update::run(session, verb).await,
         Verb::Cancel(args) => end::cancel(session, &args).await,
         Verb::Terminate(args) => end::terminate(session, &args).await,
         Verb::Delete(args) => end::delete(session, &args).await,

@@ -102,7 +102,32 @@ class Errand:
         )
 
 
-WORKFLOWS = [Reader, Thinker, LocalDoubler, Collector, Errand]
+@workflow.defn
+class Ledger:
+    """Adds what updates give it; "close" ends it."""
+
+    def __init__(self) -> None:
+        self.sum = 0
+        self.closed = False
+
+    @workflow.run
+    async def run(self) -> int:
+        await workflow.wait_condition(lambda: self.closed and workflow.all_handlers_finished())
+        return self.sum
+
+    @workflow.update
+    def add(self, n: int) -> int:
+        if hangs_in("update") and not workflow.unsafe.is_replaying():
+            threading.Event().wait()
+        self.sum += n
+        return self.sum
+
+    @workflow.signal
+    def close(self) -> None:
+        self.closed = True
+
+
+WORKFLOWS = [Reader, Thinker, LocalDoubler, Collector, Errand, Ledger]
 ACTIVITIES = [read_book, double]
 
 

@@ -67,7 +67,7 @@ impl Scene {
 
     fn failed(&self, key: &WorkflowKey, failure: &Failure) -> Tried {
         match failure {
-            Failure::Quarantined(_) | Failure::Storage(_) => {
+            Failure::Quarantined(_) | Failure::Storage(_) | Failure::Outgrown(_) => {
                 self.ledger.violate(format!("{}: {failure}", key.workflow));
             }
             Failure::Refused(_) | Failure::Unavailable(_) | Failure::Overloaded | Failure::DiskFull => {}

@@ -17,9 +17,6 @@ pub(super) fn refuse(attributes: &Attributes) -> BadCommand {
         Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(_) => {
             (Cause::BadRequestCancelExternalWorkflowExecutionAttributes, "requests to cancel other workflows are")
         }
-        Attributes::ProtocolMessageCommandAttributes(_) => {
-            (Cause::BadUpdateWorkflowExecutionMessage, "workflow updates are")
-        }
         Attributes::ScheduleNexusOperationCommandAttributes(_) => {
             (Cause::BadScheduleNexusOperationAttributes, "Nexus operations are")
         }

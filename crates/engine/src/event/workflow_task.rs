@@ -43,11 +43,12 @@ pub(crate) fn scheduled(normal: &TaskQueueName, on: &ScheduledOn, timeout: Durat
 pub(crate) struct Seen {
     pub(crate) events: i64,
     pub(crate) bytes: u64,
+    pub(crate) too_many_updates: bool,
 }
 
 impl Seen {
     pub(crate) fn suggests_continue_as_new(&self, limits: &Limits) -> bool {
-        self.too_many(limits) || self.too_large(limits)
+        self.too_many(limits) || self.too_large(limits) || self.too_many_updates
     }
 
     fn too_many(&self, limits: &Limits) -> bool {
@@ -62,6 +63,7 @@ impl Seen {
 pub(crate) fn started(scheduled: EventId, poller: &Poller, seen: &Seen, limits: &Limits) -> HistoryEvent {
     let too_large = seen.too_large(limits).then_some(SuggestContinueAsNewReason::HistorySizeTooLarge);
     let too_many = seen.too_many(limits).then_some(SuggestContinueAsNewReason::TooManyHistoryEvents);
+    let updates = seen.too_many_updates.then_some(SuggestContinueAsNewReason::TooManyUpdates);
     #[expect(deprecated, reason = "workers without deployments still send a build id, and replay shows it")]
     super::of(
         WorkflowTaskStartedEventAttributes {
@@ -69,7 +71,12 @@ pub(crate) fn started(scheduled: EventId, poller: &Poller, seen: &Seen, limits: 
             identity: poller.identity.to_string(),
             request_id: poller.request.to_string(),
             suggest_continue_as_new: seen.suggests_continue_as_new(limits),
-            suggest_continue_as_new_reasons: too_large.into_iter().chain(too_many).map(|it| it as i32).collect(),
+            suggest_continue_as_new_reasons: too_large
+                .into_iter()
+                .chain(too_many)
+                .chain(updates)
+                .map(|it| it as i32)
+                .collect(),
             history_size_bytes: i64::try_from(seen.bytes).unwrap_or(i64::MAX),
             worker_version: poller.version.clone(),
             ..WorkflowTaskStartedEventAttributes::default()

@@ -62,6 +62,7 @@ pub(crate) fn begin(run: RunId, started_by: RequestId, event: &HistoryEvent) -> 
         timers: Tracked::default(),
         buffered: Tracked::default(),
         signal_requests: Tracked::default(),
+        updates: Tracked::default(),
         volatile: Volatile::default(),
     })
 }

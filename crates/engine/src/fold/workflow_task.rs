@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 
+use weft_protocol::api::enums::SuggestContinueAsNewReason;
 use weft_protocol::api::history::{
     HistoryEvent, WorkflowTaskCompletedEventAttributes, WorkflowTaskScheduledEventAttributes,
     WorkflowTaskStartedEventAttributes,
@@ -39,6 +40,9 @@ pub(super) fn started(execution: &mut Execution, event: &HistoryEvent, it: &Work
         request: it.request_id.as_str().into(),
         from_sticky: false,
         suggest_continue_as_new: it.suggest_continue_as_new,
+        too_many_updates: it
+            .suggest_continue_as_new_reasons()
+            .any(|it| it == SuggestContinueAsNewReason::TooManyUpdates),
         history_bytes: u64::try_from(it.history_size_bytes).unwrap_or(0),
     });
 }

@@ -1,7 +1,7 @@
 //! The pending workflow task: at most one per run.
 //!
-//! Invariant: a transient task (attempt above 1) has no events of its own in history until it completes; its event ids
-//! are the ones those events would get.
+//! Invariant: a transient task (attempt above 1) has no events of its own in history until it completes, and a speculative
+//! one has neither events nor rows; the event ids of both are the ones those events would get.
 
 use core::time::Duration;
 
@@ -32,6 +32,8 @@ pub enum TaskKind {
     Normal,
     /// A retry: Scheduled and Started are only shown to the worker, and written when it completes.
     Transient,
+    /// Made for updates, in memory alone: written when something else is, or when the workflow does anything.
+    Speculative,
 }
 
 /// Where the task is.
@@ -64,5 +66,7 @@ pub struct StartedStage {
     pub from_sticky: bool,
     /// Fixed when started: the delivered task and the stored event must say the same.
     pub suggest_continue_as_new: bool,
+    /// One of the reasons for that: the run has had too many updates.
+    pub too_many_updates: bool,
     pub history_bytes: u64,
 }

@@ -13,7 +13,7 @@ use alloc::{
 
 use super::{Appended, RowChange, TaskRow, Transition, VisibilityChange};
 use crate::{
-    ids::{EventId, RequestId, RunId, TimerId},
+    ids::{EventId, RequestId, RunId, TimerId, UpdateId},
     time::Timestamp,
 };
 
@@ -72,6 +72,7 @@ enum Place {
     Timer(RunId, TimerId),
     Buffered(RunId, u32),
     SignalRequest(RunId, RequestId),
+    Update(RunId, UpdateId),
     Task(TaskRow),
     Wake(RunId, Timestamp),
 }
@@ -91,6 +92,7 @@ impl RowChange {
             Self::PutSignalRequest { run, request } | Self::RemoveSignalRequest { run, request } => {
                 Place::SignalRequest(run.clone(), request.clone())
             }
+            Self::PutUpdate { run, id, .. } | Self::RemoveUpdate { run, id } => Place::Update(run.clone(), id.clone()),
             Self::PutTask(row) | Self::RemoveTask(row) => Place::Task(row.clone()),
             Self::PutWake { run, at } | Self::RemoveWake { run, at } => Place::Wake(run.clone(), *at),
         }
@@ -113,6 +115,8 @@ impl RowChange {
             | Self::RemoveBuffered { .. }
             | Self::PutSignalRequest { .. }
             | Self::RemoveSignalRequest { .. }
+            | Self::PutUpdate { .. }
+            | Self::RemoveUpdate { .. }
             | Self::RemoveTask(_)
             | Self::RemoveWake { .. } => false,
         }
@@ -162,6 +166,7 @@ mod tests {
             run: RunId::from("run"),
             scheduled_event_id: EventId(2),
             attempt,
+            urgency: crate::transition::Urgency::DEFAULT,
         }
     }
 

@@ -2,11 +2,15 @@
 
 use alloc::{boxed::Box, sync::Arc};
 
-use weft_protocol::api::query::{WorkflowQuery, WorkflowQueryResult};
+use weft_protocol::api::{
+    failure::Failure,
+    query::{WorkflowQuery, WorkflowQueryResult},
+    update::Outcome,
+};
 
 use crate::{
     answer::DirectQuery,
-    ids::{EventId, RunId, TaskQueueName},
+    ids::{EventId, RunId, TaskQueueName, UpdateId},
     state::{QueryId, Status},
     time::Timestamp,
     transition::Urgency,
@@ -23,6 +27,11 @@ pub enum Effect {
         run: RunId,
         at: Timestamp,
     },
+    /// The run wants a `Request::Wake` at this time for something that has no row.
+    Remind {
+        run: RunId,
+        at: Timestamp,
+    },
     /// History grew (or the run closed): long polls look again.
     HistoryGrew {
         run: RunId,
@@ -33,6 +42,12 @@ pub enum Effect {
     AnswerQuery {
         query: QueryId,
         outcome: QueryOutcome,
+    },
+    /// An update has come further: who waits for it is told.
+    UpdateMoved {
+        run: RunId,
+        update: UpdateId,
+        news: UpdateNews,
     },
     /// The run is removed: caches forget it.
     Removed {
@@ -55,6 +70,23 @@ pub enum QueryOutcome {
     Release(Box<DirectQuery>, Arc<WorkflowQuery>),
     /// Workflow tasks keep failing.
     NotReady,
+}
+
+/// What became of an update.
+#[derive(Clone, Debug)]
+pub enum UpdateNews {
+    Accepted,
+    Completed(Box<Outcome>),
+    /// Nothing of it is kept.
+    Rejected(Box<Failure>),
+    /// The run ended before the update was accepted; if it goes on in another run, the update is asked for there.
+    Closed {
+        continues: bool,
+    },
+    /// The workflow had accepted it and ended before it was completed.
+    CutShort,
+    /// The workflow task that carried it was answered wrongly.
+    TaskFailed,
 }
 
 /// A workflow task that wants a worker.

@@ -5,8 +5,8 @@ use alloc::{boxed::Box, sync::Arc};
 use weft_protocol::api::{common::Priority, history::HistoryEvent};
 
 use crate::{
-    ids::{EventId, RequestId, RunId, TaskQueueName, TimerId},
-    state::{Activity, Core, CurrentRun, Timer},
+    ids::{EventId, RequestId, RunId, TaskQueueName, TimerId, UpdateId},
+    state::{Activity, Core, CurrentRun, Timer, Update},
     time::Timestamp,
 };
 
@@ -55,6 +55,15 @@ pub enum RowChange {
     RemoveSignalRequest {
         run: RunId,
         request: RequestId,
+    },
+    PutUpdate {
+        run: RunId,
+        id: UpdateId,
+        update: Arc<Update>,
+    },
+    RemoveUpdate {
+        run: RunId,
+        id: UpdateId,
     },
     PutTask(TaskRow),
     RemoveTask(TaskRow),

@@ -7,10 +7,10 @@ use core::mem;
 
 use weft_protocol::api::enums::WorkflowTaskFailedCause;
 
-use super::{fail, named, problems, remember, schedule, start, verdict};
+use super::{fail, named, problems, remember, schedule, speculative, start, verdict, was_dropped};
 use crate::{
     activity,
-    answer::{Answer, TaskCompleted},
+    answer::{Answer, StartedWorkflowTask, TaskCompleted},
     change::{Change, Run},
     close,
     command::{self, BadCommand, Decisions},
@@ -22,6 +22,10 @@ use crate::{
     state::{Sticky, TaskVerdict, WorkflowTask, WorkflowTaskStage},
     terminate,
     time::Timestamp,
+    update::{
+        carry::Resend,
+        message::{self, Inbox},
+    },
 };
 
 /// Takes a worker's answer.
@@ -31,12 +35,19 @@ pub(crate) fn complete(change: &mut Change<'_>, mut body: CompleteWorkflowTask) 
     if let Some(verdict) = verdict(&run, &body.token) {
         return Ok(repeated(&mut run, &body, verdict));
     }
+    if was_dropped(&run, &body.token) {
+        return Ok(dropped_before(&run, &body));
+    }
     let (task, _) = named(&run, &body.token)?;
     let attempt = task.attempt;
     command::check_order(&body.commands)?;
+    message::check(&body.messages)?;
     if heartbeats_too_long(&run, task, &body) {
         fail::heartbeat_timed_out(&mut run);
         return Ok(Answer::TaskTimedOut);
+    }
+    if speculative::came_to_nothing(&run, task, &body) {
+        return speculative::vanish(&mut run, &mut body).or_else(|bad| reject(change, &body, attempt, bad));
     }
     match decide(change, &id, &mut body) {
         Ok(decisions) => conclude(change, &id, body, decisions),
@@ -57,23 +68,28 @@ fn is_heartbeat(body: &CompleteWorkflowTask) -> bool {
 fn decide(change: &mut Change<'_>, id: &RunId, body: &mut CompleteWorkflowTask) -> Result<Decisions, BadCommand> {
     let mut run = change.run(id).ok_or_else(BadCommand::nothing)?;
     let waited = run.buffered.keys().next_back().copied();
-    let original = run.core.task.as_ref().map(|task| task.original_scheduled_at);
+    let original = run.task().map(|task| task.original_scheduled_at);
     let completed = write_completed(&mut run, body);
     run.hold();
     problems::clear(&mut run);
     run.core.closing = false;
     run.core.sticky = body.sticky.take().map(|(queue, schedule_to_start)| Sticky { queue, schedule_to_start });
-    let mut decisions = Decisions { waited, original_scheduled_at: original, ..Decisions::new(completed, body) };
+    let inbox = Inbox::of(mem::take(&mut body.messages));
+    let mut decisions = Decisions { waited, original_scheduled_at: original, inbox, ..Decisions::new(completed, body) };
     for command in mem::take(&mut body.commands) {
         command::carry_out(&mut run, command, &mut decisions)?;
     }
+    message::receive_rest(&mut run, &mut decisions)?;
     Ok(decisions)
 }
 
-/// A retry's Scheduled and Started are written now that something came of it.
+/// A retry's Scheduled and Started are written now that something came of it. Those of a speculative task go before
+/// whatever is written next, as always.
 fn write_completed(run: &mut Run<'_>, body: &mut CompleteWorkflowTask) -> EventId {
-    for event in run.transient_events(&run.at.settings.limits) {
-        run.append(event);
+    if run.core.task.is_some() {
+        for event in run.transient_events(&run.at.settings.limits) {
+            run.append(event);
+        }
     }
     let (scheduled, started) = (body.token.scheduled_event_id, body.token.started_event_id);
     run.append(event::workflow_task::completed(body, scheduled, started))
@@ -87,9 +103,13 @@ fn conclude(
     mut decisions: Decisions,
 ) -> Result<Answer, Refusal> {
     let heartbeat = decisions.count == 0 && body.force_new;
+    let closes = decisions.closing.is_some();
     let mut run = change.run(id).ok_or(Refusal::WorkflowTaskNotFound)?;
     query::answer(&mut run, mem::take(&mut body.query_results));
     remember(&mut run, &body.token, TaskVerdict::Completed);
+    if !closes && !body.force_new {
+        message::reject_unprocessed(&mut run);
+    }
     let eager_activities = mem::take(&mut decisions.eager_activities);
     if let Some((closing, extra)) = decisions.closing.take() {
         close::by_command(change, id, closing, close::Ending { task: decisions.completed, extra })?;
@@ -98,9 +118,11 @@ fn conclude(
     let news = run.flush();
     if body.force_new || news || decisions.wants_task {
         next_task(&mut run, &body, heartbeat.then_some(decisions.original_scheduled_at).flatten());
+    } else {
+        speculative::go_on(&mut run, &body);
     }
     let new_task = start::hand_over(&run).map(Box::new);
-    Ok(Answer::TaskCompleted(Box::new(TaskCompleted { new_task, eager_activities })))
+    Ok(Answer::TaskCompleted(Box::new(TaskCompleted { new_task, eager_activities, reset_to: None })))
 }
 
 /// Schedules the next task and, if the worker asked for it, hands it over with the answer.
@@ -111,11 +133,13 @@ fn next_task(run: &mut Run<'_>, body: &CompleteWorkflowTask, original: Option<Ti
     }
     if let Some(request) = &body.return_new {
         let poller = poller(body, request);
-        start::begin(run, &poller, run.core.sticky.is_some());
+        // A worker that only keeps its task alive still has the updates that it was given.
+        let resend = if body.force_new { Resend::NewOnly } else { Resend::All };
+        start::begin(run, &poller, run.core.sticky.is_some(), resend);
     }
 }
 
-fn poller(body: &CompleteWorkflowTask, request: &RequestId) -> Poller {
+pub(super) fn poller(body: &CompleteWorkflowTask, request: &RequestId) -> Poller {
     Poller {
         identity: body.identity.clone(),
         request: request.clone(),
@@ -132,13 +156,24 @@ fn repeated(run: &mut Run<'_>, body: &CompleteWorkflowTask, verdict: TaskVerdict
             return Answer::TaskFailed { message: "the workflow task has failed already".into() };
         }
     }
-    let handed = match run.core.task.as_ref().map(|task| &task.stage) {
+    let new_task = handed_before(run, body);
+    let eager_activities = activity::handed_to(run, &body.eager_request);
+    Answer::TaskCompleted(Box::new(TaskCompleted { new_task, eager_activities, reset_to: None }))
+}
+
+/// The same for a task that left no trace.
+fn dropped_before(run: &Run<'_>, body: &CompleteWorkflowTask) -> Answer {
+    let (new_task, reset_to) = (handed_before(run, body), Some(run.core.last_completed_task));
+    Answer::TaskCompleted(Box::new(TaskCompleted { new_task, reset_to, ..TaskCompleted::default() }))
+}
+
+/// The next task, if it was given with the answer that came before.
+fn handed_before(run: &Run<'_>, body: &CompleteWorkflowTask) -> Option<Box<StartedWorkflowTask>> {
+    let handed = match run.task().map(|task| &task.stage) {
         Some(WorkflowTaskStage::Started(started)) => body.return_new.as_ref() == Some(&started.request),
         Some(WorkflowTaskStage::Scheduled(_)) | None => false,
     };
-    let new_task = if handed { start::hand_over(run).map(Box::new) } else { None };
-    let eager_activities = activity::handed_to(run, &body.eager_request);
-    Answer::TaskCompleted(Box::new(TaskCompleted { new_task, eager_activities }))
+    if handed { start::hand_over(run).map(Box::new) } else { None }
 }
 
 /// A command was wrong: nothing of the answer takes effect, and the task has failed. From the second attempt on that is
@@ -156,6 +191,7 @@ fn reject(
     }
     let token: &WorkflowTaskToken = &body.token;
     let mut run = change.run(&token.run).ok_or(Refusal::WorkflowTaskNotFound)?;
+    message::give_up_sent(&mut run);
     remember(&mut run, token, TaskVerdict::Rejected);
     let failure = Some(fail::server_failure(bad.message.clone()));
     let next = fail::fail(&mut run, TaskFailure { cause: bad.cause, failure, identity: body.identity.clone() });

@@ -91,7 +91,8 @@ pub(crate) fn fail(run: &mut Run<'_>, why: TaskFailure) -> u32 {
 /// Ends the started task. A sticky worker may just have lost its cache: trying the normal queue first uses no attempt.
 fn end(run: &mut Run<'_>, task: &WorkflowTask, event: HistoryEvent) -> u32 {
     match task.kind {
-        TaskKind::Normal => {
+        // A speculative one is written with its end.
+        TaskKind::Normal | TaskKind::Speculative => {
             run.append(event);
         }
         TaskKind::Transient => {
@@ -113,7 +114,7 @@ pub(crate) fn again(run: &mut Run<'_>, attempt: u32) {
 }
 
 fn started(execution: &Execution) -> Option<(WorkflowTask, EventId, crate::time::Timestamp)> {
-    let task = execution.core.task.as_ref()?;
+    let task = execution.task()?;
     match &task.stage {
         WorkflowTaskStage::Started(started) => Some((task.clone(), started.event_id, started.at.after(task.timeout))),
         WorkflowTaskStage::Scheduled(_) => None,

@@ -13,7 +13,7 @@ use crate::{
 /// Something happened that the workflow must see. If a task is pending, or the first one still waits for its time, it
 /// will see it then.
 pub(crate) fn want(run: &mut Run<'_>) {
-    if run.is_open() && run.core.task.is_none() && run.core.first_task_at.is_none() && !run.puts_off() {
+    if run.is_open() && run.task().is_none() && run.core.first_task_at.is_none() && !run.puts_off() {
         schedule(run, 1);
     }
 }
@@ -33,12 +33,7 @@ pub(crate) fn first(run: &mut Run<'_>) {
 
 /// Schedules a task. A first attempt is written; a retry only shows its events to the worker.
 pub(crate) fn schedule(run: &mut Run<'_>, attempt: u32) {
-    let on = match &run.core.sticky {
-        Some(sticky) => {
-            ScheduledOn::Sticky { queue: sticky.queue.clone(), give_up_at: give_up_at(run, sticky.schedule_to_start) }
-        }
-        None => ScheduledOn::Normal,
-    };
+    let on = queue(run);
     let timeout = timeout(run.core.start.task_timeout, attempt, run.at.settings);
     if attempt == 1 {
         run.append(event::workflow_task::scheduled(&run.core.start.queue, &on, timeout, attempt));
@@ -67,6 +62,16 @@ pub(crate) fn as_first_attempt(run: &mut Run<'_>) {
     if let Some(task) = &mut run.core.task {
         task.scheduled_at = retry.scheduled_at;
         task.original_scheduled_at = retry.original_scheduled_at;
+    }
+}
+
+/// The queue on which a task is offered first.
+pub(super) fn queue(run: &Run<'_>) -> ScheduledOn {
+    match &run.core.sticky {
+        Some(sticky) => {
+            ScheduledOn::Sticky { queue: sticky.queue.clone(), give_up_at: give_up_at(run, sticky.schedule_to_start) }
+        }
+        None => ScheduledOn::Normal,
     }
 }
 

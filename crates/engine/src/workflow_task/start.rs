@@ -4,7 +4,7 @@ use alloc::{boxed::Box, collections::BTreeMap, vec, vec::Vec};
 
 use weft_protocol::api::{enums::TimeoutType, history::HistoryEvent};
 
-use super::{named, schedule, token_of};
+use super::{named, schedule, speculative, token_of};
 use crate::{
     answer::{Answer, StartedWorkflowTask},
     change::{Change, Run},
@@ -14,18 +14,19 @@ use crate::{
     refusal::Refusal,
     request::{Poller, StartWorkflowTask, WorkflowTaskToken},
     state::{Execution, ScheduledOn, StartedStage, TaskKind, WorkflowTask, WorkflowTaskStage},
+    update::carry::{self, Resend},
 };
 
 /// Hands the scheduled task over; the same hand-over again gives the same task (rule 13).
 pub(crate) fn start(change: &mut Change<'_>, body: &StartWorkflowTask) -> Result<Answer, Refusal> {
     let mut run = change.run(&body.run).ok_or(Refusal::TaskGone)?;
-    let task = run.core.task.as_ref().ok_or(Refusal::TaskGone)?;
+    let task = run.task().ok_or(Refusal::TaskGone)?;
     let offered = task.scheduled_event_id == body.scheduled_event_id && task.attempt == body.attempt;
     match &task.stage {
         WorkflowTaskStage::Started(started) if started.request == body.poller.request => {}
         WorkflowTaskStage::Started(_) => return Err(if offered { Refusal::TaskTaken } else { Refusal::TaskGone }),
         WorkflowTaskStage::Scheduled(on) if offered && may_take(on, body.sticky_queue.as_ref()) => {
-            begin(&mut run, &body.poller, body.sticky_queue.is_some());
+            begin(&mut run, &body.poller, body.sticky_queue.is_some(), Resend::All);
         }
         WorkflowTaskStage::Scheduled(_) => return Err(Refusal::TaskGone),
     }
@@ -42,8 +43,8 @@ fn may_take(on: &ScheduledOn, sticky_queue: Option<&TaskQueueName>) -> bool {
 }
 
 /// The scheduled task is a worker's from now on.
-pub(crate) fn begin(run: &mut Run<'_>, poller: &Poller, from_sticky: bool) {
-    if !from_sticky {
+pub(crate) fn begin(run: &mut Run<'_>, poller: &Poller, from_sticky: bool, resend: Resend) {
+    if !from_sticky && run.core.task.is_some() {
         run.core.sticky = None;
     }
     if outdated(run) {
@@ -51,25 +52,30 @@ pub(crate) fn begin(run: &mut Run<'_>, poller: &Poller, from_sticky: bool) {
         schedule::as_first_attempt(run);
     }
     let limits = &run.at.settings.limits;
-    let Some(task) = run.core.task.clone() else { return };
+    let Some(task) = run.task().cloned() else { return };
+    let too_many_updates = carry::count(run) >= limits.suggest_continue_as_new_updates;
     // What this request itself has written does not count yet.
     let bytes = run.before().map_or(0, |before| before.history_bytes);
-    let seen = Seen { events: run.core.next_event_id.0, bytes };
+    let seen = Seen { events: run.core.next_event_id.0, bytes, too_many_updates };
     let event_id = match task.kind {
         TaskKind::Normal => run.append(event::workflow_task::started(task.scheduled_event_id, poller, &seen, limits)),
-        TaskKind::Transient => task.scheduled_event_id.next(),
+        TaskKind::Transient | TaskKind::Speculative => task.scheduled_event_id.next(),
     };
     let stage = StartedStage {
         event_id,
-        at: run.now(),
+        at: speculative::started_at(run, &task),
         identity: poller.identity.clone(),
         request: poller.request.clone(),
         from_sticky,
         suggest_continue_as_new: seen.suggests_continue_as_new(limits),
+        too_many_updates,
         history_bytes: seen.bytes,
     };
-    run.core.task = Some(WorkflowTask { stage: WorkflowTaskStage::Started(stage), ..task });
+    if let Some(task) = run.task_mut() {
+        task.stage = WorkflowTaskStage::Started(stage);
+    }
     crate::query::carry(run, event_id);
+    carry::carry(run, event_id, resend);
 }
 
 /// A retry whose place in history was taken by something else.
@@ -83,7 +89,7 @@ fn outdated(run: &Run<'_>) -> bool {
 /// The started task as its worker gets it.
 pub(crate) fn hand_over(run: &Run<'_>) -> Option<StartedWorkflowTask> {
     let core = &run.core;
-    let task = core.task.as_ref()?;
+    let task = run.task()?;
     let WorkflowTaskStage::Started(started) = &task.stage else { return None };
     let carried = run.volatile.queries.iter().filter(|(_, query)| query.carried_by == Some(started.event_id));
     Some(StartedWorkflowTask {
@@ -97,23 +103,29 @@ pub(crate) fn hand_over(run: &Run<'_>) -> Option<StartedWorkflowTask> {
         next_event: core.next_event_id,
         suffix: run.transient_events(&run.at.settings.limits),
         queries: carried.map(|(id, query)| (*id, query.query.clone())).collect::<BTreeMap<_, _>>(),
+        messages: carry::messages(run, started.event_id),
     })
 }
 
 impl Execution {
-    /// The events of a pending retry that are shown after the history and not stored: Scheduled, and Started if it is.
+    /// The events of a pending retry, or of a speculative task, that are shown after the history and not stored:
+    /// Scheduled, and Started if it is.
     #[must_use]
     pub fn transient_events(&self, limits: &Limits) -> Vec<HistoryEvent> {
-        match &self.core.task {
-            Some(task) if task.kind == TaskKind::Transient => transient_events(self, task, limits),
+        match self.task() {
+            Some(task) if task.kind != TaskKind::Normal => unwritten_events(self, task, limits),
             Some(_) | None => Vec::new(),
         }
     }
 }
 
-fn transient_events(execution: &Execution, task: &WorkflowTask, limits: &Limits) -> Vec<HistoryEvent> {
+pub(super) fn unwritten_events(execution: &Execution, task: &WorkflowTask, limits: &Limits) -> Vec<HistoryEvent> {
     let queue = &execution.core.start.queue;
-    let mut scheduled = event::workflow_task::scheduled(queue, &ScheduledOn::Normal, task.timeout, task.attempt);
+    let on = match task.kind {
+        TaskKind::Speculative => speculative::shown_on(execution, task),
+        TaskKind::Normal | TaskKind::Transient => ScheduledOn::Normal,
+    };
+    let mut scheduled = event::workflow_task::scheduled(queue, &on, task.timeout, task.attempt);
     scheduled.event_time = Some(task.scheduled_at.wire());
     let mut events = vec![scheduled];
     if let WorkflowTaskStage::Started(stage) = &task.stage {
@@ -123,7 +135,8 @@ fn transient_events(execution: &Execution, task: &WorkflowTask, limits: &Limits)
             version: None,
             deployment: None,
         };
-        let seen = Seen { events: task.scheduled_event_id.0, bytes: stage.history_bytes };
+        let too_many_updates = stage.too_many_updates;
+        let seen = Seen { events: task.scheduled_event_id.0, bytes: stage.history_bytes, too_many_updates };
         let mut started = event::workflow_task::started(task.scheduled_event_id, &poller, &seen, limits);
         started.event_time = Some(stage.at.wire());
         events.push(started);
@@ -135,8 +148,9 @@ fn transient_events(execution: &Execution, task: &WorkflowTask, limits: &Limits)
     events
 }
 
-/// The poller to which the task was handed has gone. A retry goes back as it was. A first attempt has its Started event
-/// in history already; its end is written as a timeout, and the same attempt is scheduled anew.
+/// The poller to which the task was handed has gone. A retry goes back as it was, and so does a speculative task. A first
+/// attempt has its Started event in history already; its end is written as a timeout, and the same attempt is scheduled
+/// anew.
 pub(crate) fn give_back(
     change: &mut Change<'_>,
     token: &WorkflowTaskToken,
@@ -154,6 +168,11 @@ pub(crate) fn give_back(
             run.append(event::workflow_task::timed_out(&task, event_id, TimeoutType::StartToClose));
         }
         TaskKind::Transient => run.core.task = None,
+        TaskKind::Speculative => {
+            run.volatile.speculation.task = None;
+            speculative::want(&mut run);
+            return Ok(Answer::Done);
+        }
     }
     run.core.task_problems = problems;
     run.core.sticky = None;

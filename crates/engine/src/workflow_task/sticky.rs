@@ -25,7 +25,7 @@ pub(crate) fn reset(change: &mut Change<'_>, target: &Target) -> Result<Answer, 
 /// worker takes it there.
 pub(crate) fn unavailable(change: &mut Change<'_>, id: &RunId, scheduled: EventId) -> Result<Answer, Refusal> {
     let mut run = change.run(id).ok_or(Refusal::TaskGone)?;
-    if run.core.task.as_ref().is_none_or(|task| task.scheduled_event_id != scheduled) {
+    if run.task().is_none_or(|task| task.scheduled_event_id != scheduled) {
         return Err(Refusal::TaskGone);
     }
     to_normal(&mut run);
@@ -33,7 +33,7 @@ pub(crate) fn unavailable(change: &mut Change<'_>, id: &RunId, scheduled: EventI
 }
 
 fn to_normal(run: &mut Run<'_>) {
-    if let Some(task) = &mut run.core.task
+    if let Some(task) = run.task_mut()
         && matches!(task.stage, WorkflowTaskStage::Scheduled(ScheduledOn::Sticky { .. }))
     {
         task.stage = WorkflowTaskStage::Scheduled(ScheduledOn::Normal);
@@ -55,6 +55,8 @@ pub(crate) fn timed_out(run: &mut Run<'_>) {
             run.core.task_problems = problems;
         }
         TaskKind::Transient => run.core.task = None,
+        // It has no rows, so no wake of the durable part is about it.
+        TaskKind::Speculative => return,
     }
     schedule::schedule(run, task.attempt);
 }

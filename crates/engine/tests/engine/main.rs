@@ -3,6 +3,7 @@
 //! Every request of every scenario is checked for what must hold of all of them (`world.rs`): a refusal changes nothing,
 //! ids are dense, times never go back, closed runs emit nothing, rows replayed give the state, events fold back to it.
 
+mod messages;
 mod model;
 mod picture;
 mod script;
@@ -21,6 +22,9 @@ mod queries;
 mod signals;
 mod start;
 mod timers;
+mod update_endings;
+mod update_tasks;
+mod updates;
 mod workflow_task;
 mod workflow_task_failures;
 

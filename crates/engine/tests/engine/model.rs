@@ -7,8 +7,8 @@ use std::{
 
 use weft_engine::{
     Appended, EventId, Execution, RequestId, RowChange, RunId, TaskRow, TaskRowKind, TimerId, Timestamp, Transition,
-    Urgency, Workflow, WorkflowKey,
-    state::{Activity, ActivityStage, Core, CurrentRun, Timer, Volatile, WorkflowTaskStage},
+    UpdateId, Urgency, Workflow, WorkflowKey,
+    state::{Activity, ActivityStage, Core, CurrentRun, Timer, Update, Volatile, WorkflowTaskStage},
 };
 use weft_protocol::api::history::HistoryEvent;
 
@@ -20,6 +20,7 @@ pub(crate) struct Table {
     timers: BTreeMap<(RunId, TimerId), Arc<Timer>>,
     buffered: BTreeMap<(RunId, u32), Arc<HistoryEvent>>,
     signal_requests: BTreeSet<(RunId, RequestId)>,
+    updates: BTreeMap<(RunId, UpdateId), Arc<Update>>,
     pub(crate) tasks: BTreeSet<TaskRow>,
     pub(crate) wakes: BTreeSet<(RunId, Timestamp)>,
     pub(crate) histories: BTreeMap<RunId, Vec<HistoryEvent>>,
@@ -59,6 +60,8 @@ impl Table {
             RowChange::RemoveBuffered { run, order } => drop(self.buffered.remove(&(run, order))),
             RowChange::PutSignalRequest { run, request } => drop(self.signal_requests.insert((run, request))),
             RowChange::RemoveSignalRequest { run, request } => drop(self.signal_requests.remove(&(run, request))),
+            RowChange::PutUpdate { run, id, update } => drop(self.updates.insert((run, id), update)),
+            RowChange::RemoveUpdate { run, id } => drop(self.updates.remove(&(run, id))),
             RowChange::PutTask(task) => assert!(self.tasks.insert(task), "a task row is put once"),
             RowChange::RemoveTask(task) => assert!(self.tasks.remove(&task), "a task row that is removed was there"),
             RowChange::PutWake { run, at } => assert!(self.wakes.insert((run, at)), "a wake row is put once"),
@@ -81,6 +84,7 @@ impl Table {
                     .filter(|(of, _)| of == run)
                     .map(|(_, request)| (request.clone(), ()))
                     .collect(),
+                updates: of_run(&self.updates, run).map(|(id, it)| (id, (**it).clone())).collect(),
                 volatile: Volatile::default(),
             }
         };

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use weft_engine::{
-    Answer, Effect, QueryDisposition, QueryOutcome, Refusal, StartConflict, StartedWorkflowTask, VisibilityChange,
+    Answer, Effect, QueryDisposition, QueryOutcome, Refusal, StartConflict, Started, StartedWorkflowTask, UpdateNews,
+    UpdateStatus, VisibilityChange,
 };
 use weft_protocol::api::{
     common::Payloads,
@@ -193,18 +194,17 @@ fn describe(line: &mut String, attributes: &Attributes) {
 pub(crate) fn answer(answer: &Answer) -> Option<String> {
     match answer {
         Answer::Done => None,
-        Answer::Started(it) => {
-            let eager = it.eager_task.as_deref().map(|it| format!(" with {}", task(it))).unwrap_or_default();
-            let how = if it.started { "started" } else { "uses" };
-            Some(format!("{how} {} {:?}{eager}", it.run, it.status))
-        }
+        Answer::Started(it) => Some(started(it)),
+        Answer::Update(it) => Some(update(it)),
+        Answer::UpdateWithStart(start, it) => Some(format!("{}, {}", started(start), update(it))),
         Answer::Signaled(run) => Some(format!("signaled {run}")),
         Answer::WorkflowTask(it) => Some(task(it)),
         Answer::ActivityTask(it) => Some(format!("activity task {} attempt={}", it.activity.id, it.token.attempt)),
         Answer::TaskCompleted(it) => {
             let new = it.new_task.as_deref().map(task);
             let eager = it.eager_activities.iter().map(|it| format!("eager {}", it.activity.id));
-            let parts: Vec<String> = new.into_iter().chain(eager).collect();
+            let reset = it.reset_to.map(|event| format!("nothing after {event}"));
+            let parts: Vec<String> = reset.into_iter().chain(new).chain(eager).collect();
             (!parts.is_empty()).then(|| parts.join(", "))
         }
         Answer::TaskFailed { message } => Some(format!("task failed: {message}")),
@@ -221,6 +221,17 @@ pub(crate) fn answer(answer: &Answer) -> Option<String> {
     }
 }
 
+fn started(it: &Started) -> String {
+    let eager = it.eager_task.as_deref().map(|it| format!(" with {}", task(it))).unwrap_or_default();
+    let how = if it.started { "started" } else { "uses" };
+    format!("{how} {} {:?}{eager}", it.run, it.status)
+}
+
+fn update(it: &UpdateStatus) -> String {
+    let run = if it.run.as_str() == "run-1" { String::new() } else { format!(" in {}", it.run) };
+    format!("update {:?}{run}", it.stage)
+}
+
 /// `task 2..4 attempt=1`, with what is shown after the history.
 fn task(it: &StartedWorkflowTask) -> String {
     let mut line = format!("task events {}..{}", it.first_event, it.next_event);
@@ -229,6 +240,9 @@ fn task(it: &StartedWorkflowTask) -> String {
     }
     for shown in &it.suffix {
         write!(line, " + {}", event(shown)).expect("a String takes everything");
+    }
+    for message in &it.messages {
+        write!(line, " update={}", message.protocol_instance_id).expect("a String takes everything");
     }
     if !it.queries.is_empty() {
         let ids: Vec<String> = it.queries.keys().map(|id| id.wire()).collect();
@@ -277,7 +291,16 @@ pub(crate) fn effect(effect: &Effect) -> Option<String> {
         Effect::Warn { what, value, limit, .. } => Some(format!("warn {what} {value} > {limit}")),
         Effect::Removed { run } => Some(format!("removed {run}")),
         Effect::OfferWorkflowTask(it) if it.sticky_of.is_some() => Some(format!("offered on {}", it.queue)),
-        Effect::OfferWorkflowTask(_)
+        Effect::UpdateMoved { update, news, .. } => Some(match news {
+            UpdateNews::Accepted => format!("update {update} accepted"),
+            UpdateNews::Completed(_) => format!("update {update} completed"),
+            UpdateNews::Rejected(why) => format!("update {update} rejected: {}", failure(Some(why))),
+            UpdateNews::Closed { continues } => format!("update {update} closed, continues={continues}"),
+            UpdateNews::CutShort => format!("update {update} cut short"),
+            UpdateNews::TaskFailed => format!("update {update} given up"),
+        }),
+        Effect::Remind { .. }
+        | Effect::OfferWorkflowTask(_)
         | Effect::OfferActivityTask(_)
         | Effect::WakeAt { .. }
         | Effect::HistoryGrew { .. } => None,

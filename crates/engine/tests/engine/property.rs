@@ -31,6 +31,14 @@ const NEWS: &[&str] = &[
     "reset-sticky",
     "sticky-gone",
     "wake",
+    "update u1",
+    "update u1",
+    "update u2",
+    "update u3",
+    "find u1",
+    "update-with-start u4 request=k",
+    "update-with-start u1 request=l conflict=use",
+    "lose",
 ];
 
 const ENDS: &[&str] = &[
@@ -67,6 +75,16 @@ const ANSWERS: &[&str] = &[
     "fail-task",
     "fail-task",
     "give-back request=inline",
+    "complete accept=u1",
+    "complete accept=u1 respond=u1 sticky",
+    "complete reject=u1 discards sticky new",
+    "complete reject=u1 accept=u2 sticky new",
+    "complete accepted=u2 responded=u2 marker=m",
+    "complete respond=u1 sticky new",
+    "complete reject=u1 reject=u2 sticky new",
+    "complete resurrect=u3 force new sticky",
+    "complete accept=u1 done",
+    "complete accept=u2 can=again",
 ];
 
 const TIMES: &[&str] = &["+100ms", "+1s", "+5s", "+10s", "+1m"];
@@ -112,10 +130,14 @@ fn is_repeatable(request: &Request) -> bool {
         | Request::CancelActivity(..)
         | Request::Heartbeat(..)
         | Request::ForgetQuery(..)
+        | Request::Update(..)
+        | Request::FindUpdate(..)
         | Request::Wake(_) => true,
         Request::Signal(_, body) => body.request.is_some(),
         // These say "not found" when there is nothing left to do.
         Request::Terminate(..)
+        // The second time it starts nothing, and says so.
+        | Request::UpdateWithStart(..)
         | Request::Delete(..)
         | Request::Query(..)
         | Request::ResetSticky(_)

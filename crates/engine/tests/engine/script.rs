@@ -26,7 +26,7 @@ use weft_protocol::api::{
 };
 
 use crate::{
-    picture, worker,
+    messages, picture, worker,
     world::{Outcome, World},
 };
 
@@ -135,6 +135,9 @@ impl Script {
         if let Some(time) = line.strip_prefix('+') {
             return self.pass(span(time));
         }
+        if line == "lose" {
+            return self.world.lose_leader();
+        }
         let request = match line {
             "again" => self.last.clone().expect("there is a request before"),
             line => self.request(&Line::parse(line)),
@@ -170,6 +173,10 @@ impl Script {
             self.pass(span(time));
             return None;
         }
+        if line == "lose" {
+            self.world.lose_leader();
+            return None;
+        }
         let line = Line::parse(line);
         self.can(&line).then(|| self.request(&line))
     }
@@ -179,7 +186,7 @@ impl Script {
         let known = self.world.workflow.current.is_some();
         match line.word {
             "poll" | "forget" | "wake" => known,
-            "sticky-gone" => self.world.current().is_some_and(|run| run.core.task.is_some()),
+            "sticky-gone" => self.world.current().is_some_and(|run| run.task().is_some()),
             "complete" | "fail-task" | "give-back" => self.tokens.len() > usize::from(line.has("stale")),
             word if worker::knows(word) => worker::request(self, line).is_some(),
             _ => true,
@@ -248,6 +255,9 @@ impl Script {
             "cancel" => Request::Cancel(target, cancel(line)),
             "terminate" => Request::Terminate(target, terminate()),
             "delete" => Request::Delete(target, "client".into()),
+            "update" => Request::Update(target, messages::update(line.first())),
+            "find" => Request::FindUpdate(target, line.first().into()),
+            "update-with-start" => Request::UpdateWithStart(Box::new(start(line)), messages::update(line.first())),
             "reset-sticky" => Request::ResetSticky(target),
             "query" => Request::Query(target, query(line, self.world.now)),
             "forget" => Request::ForgetQuery(self.current_run(), QueryId(1)),
@@ -259,7 +269,7 @@ impl Script {
                 Request::GiveBackWorkflowTask(self.token(line), line.get("request").unwrap_or("poll").into())
             }
             "sticky-gone" => {
-                let task = self.world.current().and_then(|run| run.core.task.as_ref()).expect("a task is pending");
+                let task = self.world.current().and_then(|run| run.task()).expect("a task is pending");
                 Request::StickyUnavailable(self.current_run(), task.scheduled_event_id)
             }
             word => worker::request(self, line).unwrap_or_else(|| panic!("{word:?} is no request, or about nothing")),
@@ -278,7 +288,7 @@ impl Script {
 
     /// The offered task, as matching would ask for it; with `gone`, one that is not there.
     fn poll(&self, line: &Line<'_>) -> StartWorkflowTask {
-        let task = self.world.current().and_then(|run| run.core.task.clone());
+        let task = self.world.current().and_then(|run| run.task().cloned());
         let (scheduled_event_id, attempt) = task.as_ref().map_or((2, 1), |it| (it.scheduled_event_id.0, it.attempt));
         let started = task.is_some_and(|it| matches!(it.stage, WorkflowTaskStage::Started(_)));
         StartWorkflowTask {
@@ -385,11 +395,13 @@ fn query(line: &Line<'_>, now: Timestamp) -> AskQuery {
 }
 
 fn completion(line: &Line<'_>, token: WorkflowTaskToken) -> CompleteWorkflowTask {
-    let known = ["stale", "sticky", "new", "force", "answer", "big"];
-    let commands = line.options.iter().filter(|(name, _)| !known.contains(name));
+    let known = ["stale", "sticky", "new", "force", "answer", "big", "discards"];
+    let is_command = |name: &str| !known.contains(&name) && !messages::stands_alone(name);
+    let commands = line.options.iter().filter(|(name, _)| is_command(name));
     CompleteWorkflowTask {
         token,
         commands: commands.map(|(name, value)| command(name, value, line)).collect(),
+        messages: line.options.iter().filter_map(|(name, value)| messages::message(name, value)).collect(),
         identity: "worker".into(),
         sticky: line.has("sticky").then(|| ("sticky".into(), Duration::from_secs(5))),
         return_new: line.has("new").then(|| "inline".into()),
@@ -402,7 +414,7 @@ fn completion(line: &Line<'_>, token: WorkflowTaskToken) -> CompleteWorkflowTask
         deployment: None,
         versioning_behavior: 0,
         eager_request: "eager".into(),
-        capabilities: CompletionCapabilities::default(),
+        capabilities: CompletionCapabilities { discard_speculative_with_events: line.has("discards") },
     }
 }
 
@@ -459,6 +471,7 @@ fn command(name: &str, value: &str, line: &Line<'_>) -> Command {
         }
         "unknown" => return Command::default(),
         "bare" => return Command { command_type: CommandType::StartTimer as i32, ..Command::default() },
+        "accept" | "respond" | "absent" => messages::command(name, value),
         name => return worker::command(name, value).unwrap_or_else(|| panic!("{name:?} is no command")),
     };
     Command { command_type: command_type as i32, attributes: Some(attributes), ..Command::default() }

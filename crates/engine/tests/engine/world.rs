@@ -1,6 +1,6 @@
 //! One workflow id with everything around it: clock, ids, table; and what must hold after every request.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use weft_engine::{
@@ -28,6 +28,8 @@ pub(crate) struct World {
     pub(crate) settings: Settings,
     pub(crate) namespace: Namespace,
     pub(crate) table: Table,
+    /// What the shard keeps in memory: runs that want to be woken though no row says so.
+    reminders: BTreeSet<(Timestamp, RunId)>,
     runs: u32,
 }
 
@@ -49,17 +51,28 @@ impl World {
             settings,
             namespace,
             table: Table::default(),
+            reminders: BTreeSet::new(),
             runs: 0,
         }
     }
 
     /// Runs whose wake row is due.
     pub(crate) fn due(&self) -> Vec<RunId> {
-        self.table.wakes.iter().filter(|(_, at)| *at <= self.now).map(|(run, _)| run.clone()).collect()
+        let mut due: Vec<RunId> =
+            self.table.wakes.iter().filter(|(_, at)| *at <= self.now).map(|(run, _)| run.clone()).collect();
+        due.extend(self.reminders.iter().filter(|(at, _)| *at <= self.now).map(|(_, run)| run.clone()));
+        due.dedup();
+        due
     }
 
     pub(crate) fn earliest_wake(&self) -> Option<Timestamp> {
-        self.table.wakes.iter().map(|(_, at)| *at).min()
+        self.table.wakes.iter().map(|(_, at)| *at).chain(self.reminders.iter().map(|(at, _)| *at)).min()
+    }
+
+    /// Another leader has the shard: it knows what the rows say and nothing else.
+    pub(crate) fn lose_leader(&mut self) {
+        self.workflow = self.table.load(self.workflow.key.clone());
+        self.reminders.clear();
     }
 
     pub(crate) fn current(&self) -> Option<&Execution> {
@@ -69,6 +82,9 @@ impl World {
     /// Carries out a request and checks what must hold of every one.
     pub(crate) fn request(&mut self, request: Request) -> Outcome {
         let before = self.workflow.clone();
+        if let Request::Wake(run) = &request {
+            self.reminders.retain(|(at, of)| of != run || *at > self.now);
+        }
         let moment = Moment {
             now: self.now,
             new_run: RunId::from(format!("run-{}", self.runs + 1)),
@@ -95,12 +111,18 @@ impl World {
             let was_closed = before.runs.get(&appended.run).is_some_and(|run| !run.is_open());
             assert!(!was_closed, "a closed run emits nothing");
         }
+        for effect in &transition.effects {
+            if let Effect::Remind { run, at } = effect {
+                self.reminders.insert((*at, run.clone()));
+            }
+        }
         self.table.apply(transition);
         self.table.check_indexes();
         let mut stored = self.workflow.clone();
         for execution in stored.runs.values_mut() {
-            execution.volatile = Default::default();
             execution.check().expect("every invariant holds");
+            execution.volatile = Default::default();
+            execution.check().expect("every invariant holds of the rows alone");
         }
         assert_eq!(self.table.load(self.workflow.key.clone()), stored, "rows give the state");
         for execution in self.workflow.runs.values() {
@@ -147,6 +169,7 @@ fn check_history(execution: &Execution, history: &[HistoryEvent]) {
     assert_eq!(told.first_task_at, core.first_task_at);
     let status = |execution: &Execution| execution.core.closed.as_ref().map(|closed| (closed.status, closed.at));
     assert_eq!(status(&folded), status(execution));
+    assert_eq!(folded.updates, execution.updates);
     if execution.buffered.is_empty() {
         assert_eq!((told.signals, &folded.signal_requests), (core.signals, &execution.signal_requests));
         assert_eq!(folded.timers, execution.timers);

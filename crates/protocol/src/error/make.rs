@@ -61,6 +61,11 @@ impl Error {
         Self::plain(Code::Unimplemented, message)
     }
 
+    /// For what was not done because of a conflict: clients try it again from the top.
+    pub fn aborted(message: impl Into<String>) -> Self {
+        Self::plain(Code::Aborted, message)
+    }
+
     pub fn internal(message: impl Into<String>) -> Self {
         Self::plain(Code::Internal, message)
     }
@@ -94,6 +99,10 @@ impl Error {
 
     pub fn activity_not_found() -> Self {
         Self::not_found(text::ACTIVITY_NOT_FOUND)
+    }
+
+    pub fn update_not_found(update_id: &str) -> Self {
+        Self::not_found(format!("update {update_id:?} not found"))
     }
 
     pub fn namespace_not_found(namespace: &str) -> Self {

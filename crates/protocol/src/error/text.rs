@@ -62,6 +62,21 @@ pub const START_TIME_FILTER_INVALID: &str = "EarliestTime in StartTimeFilter sho
 pub const STATUS_FILTER_INVALID: &str = "StatusFilter must be specified and must be not Running.";
 pub const SEARCH_ATTRIBUTES_NOT_SET: &str = "SearchAttributes are not set on request.";
 pub const FAILURE_NOT_APPLICATION: &str = "Failure must have ApplicationFailureInfo.";
+pub const UPDATE_META_NOT_SET: &str = "Update meta is not set on request.";
+pub const UPDATE_INPUT_NOT_SET: &str = "Update input is not set on request.";
+pub const UPDATE_NAME_NOT_SET: &str = "Update name is not set on request.";
+pub const UPDATE_ID_TOO_LONG: &str = "UpdateId length exceeds limit.";
+pub const UPDATE_REF_NOT_SET: &str = "UpdateRef is not set on request.";
+pub const UPDATE_ASYNC_ADMITTED: &str = "UpdateWorkflowExecution issued asynchronously and waiting on update admitted is \
+     not supported.";
+pub const MULTI_OPERATION_FAILED: &str = "Update-with-Start could not be executed.";
+pub const MULTI_OPERATION_IDS_DIFFER: &str = "WorkflowId is not consistent with previous operation(s).";
+pub const MULTI_OPERATION_NAMESPACES_DIFFER: &str = "Operation namespace did not match request's namespace.";
+pub const MULTI_OPERATION_CRON: &str = "CronSchedule is not allowed.";
+pub const MULTI_OPERATION_EAGER: &str = "RequestEagerExecution is not supported.";
+pub const MULTI_OPERATION_START_DELAY: &str = "WorkflowStartDelay is not supported.";
+pub const MULTI_OPERATION_RUN: &str = "RunId is not allowed.";
+pub const MULTI_OPERATION_FIRST_RUN: &str = "FirstExecutionRunId is not allowed.";
 pub const MULTI_OPERATION_ABORTED: &str = "Operation was aborted.";
 pub const MULTI_OPERATION_NOT_START_AND_UPDATE: &str = "Operations have to be exactly [Start, Update].";
 
@@ -81,6 +96,19 @@ pub const QUERY_BUFFER_CLEARED: &str = "buffered query cleared, please retry";
 pub const WORKFLOW_NOT_READY: &str = "Workflow state is not ready to handle the request.";
 pub const WORKFLOW_TASK_NOT_SCHEDULED: &str = "Workflow task is not scheduled yet.";
 pub const CLOSED_BEFORE_TASK_STARTED: &str = "Workflow execution closed before WorkflowTaskStarted event";
+
+// service/history/workflow/update: what became of an update.
+pub const UPDATE_CLOSED: &str = "workflow update was aborted by closing workflow";
+pub const UPDATE_ABORTED: &str = "workflow update was aborted";
+pub const UPDATE_TASK_FAILED: &str =
+    "Unable to perform workflow execution update due to unexpected workflow task failure.";
+pub const UPDATE_CUT_SHORT: &str = "Workflow Update failed because the Workflow completed before the Update completed.";
+/// Temporal has no words of its own here: its callers hear of their deadline from themselves.
+pub const UPDATE_TIMED_OUT: &str = "update timed out before a worker could process it";
+
+// service/history/api: an execution that is named wrongly where the frontend does not look.
+pub const LOAD_WITHOUT_WORKFLOW_ID: &str = "Can't load workflow execution.  WorkflowId not set.";
+pub const LOAD_WITH_INVALID_RUN_ID: &str = "RunId is not valid UUID.";
 
 // service/matching: a query that nobody waits for any more.
 pub const QUERY_TASK_NOT_FOUND: &str = "query task not found, or already expired";

@@ -47,6 +47,11 @@ fn creation(execution: &Execution, start: HistoryEvent, more: Vec<HistoryEvent>)
             .keys()
             .map(|request| RowChange::PutSignalRequest { run: run.clone(), request: request.clone() }),
     );
+    rows.extend(execution.updates.iter().map(|(id, update)| RowChange::PutUpdate {
+        run: run.clone(),
+        id: id.clone(),
+        update: Arc::new(update.clone()),
+    }));
     Transition { events: Vec::from([appended(Vec::from([start])), appended(more)]), rows, ..Transition::default() }
 }
 
@@ -70,6 +75,7 @@ fn removal(execution: &Execution) -> Transition {
             .keys()
             .map(|request| RowChange::RemoveSignalRequest { run: run.clone(), request: request.clone() }),
     );
+    rows.extend(execution.updates.keys().map(|id| RowChange::RemoveUpdate { run: run.clone(), id: id.clone() }));
     Transition { rows, ..Transition::default() }
 }
 
@@ -119,7 +125,7 @@ proptest! {
     fn any_rows_are_read_or_refused(rows: [Vec<u8>; 4]) {
         let [core, first_batch, key, value] = rows.map(Bytes::from);
         let some = Vec::from([(key, value)]);
-        let parts = Parts { core, first_batch, activities: some.clone(), timers: some.clone(), ..Parts::default() };
+        let parts = Parts { core, first_batch, activities: some.clone(), timers: some.clone(), updates: some.clone(), ..Parts::default() };
         let _ = assemble(&sample::key(), &sample::run(), &parts);
     }
 }

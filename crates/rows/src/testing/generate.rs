@@ -12,12 +12,12 @@ use std::{
 
 use proptest::{collection::vec, option, prelude::*};
 use weft_engine::{
-    EventId, Execution, RequestId, RunId, TaskRow, TaskRowKind, TimerId, Timestamp, Urgency, VisibilityChange,
-    WorkflowKey, rebuild,
+    EventId, Execution, RequestId, RunId, TaskRow, TaskRowKind, TimerId, Timestamp, UpdateId, Urgency,
+    VisibilityChange, WorkflowKey, rebuild,
     state::{
         Activity, ActivityStage, AnsweredActivity, AnsweredWorkflowTask, AttachedRequest, CancelRequest, CloseFacts,
         Core, CurrentRun, Hash, Heartbeat, ResetPoint, RetryPolicy, ScheduledOn, StartedStage, Status, Sticky,
-        TaskKind, TaskProblem, TaskVerdict, Timer, Volatile, WorkerFacts, WorkerVersion, WorkflowTask,
+        TaskKind, TaskProblem, TaskVerdict, Timer, Update, Volatile, WorkerFacts, WorkerVersion, WorkflowTask,
         WorkflowTaskStage,
     },
 };
@@ -112,6 +112,11 @@ pub(crate) fn timer() -> impl Strategy<Value = Timer> {
     (event_id(), time()).prop_map(|(started_event_id, fires_at)| Timer { started_event_id, fires_at })
 }
 
+pub(crate) fn update() -> impl Strategy<Value = Update> {
+    (event_id(), option::of(event_id()))
+        .prop_map(|(accepted_event_id, completed_event_id)| Update { accepted_event_id, completed_event_id })
+}
+
 fn retry() -> impl Strategy<Value = RetryPolicy> {
     // What is not equal to itself cannot be compared.
     let coefficient = any::<f64>().prop_filter("a number", |number| !number.is_nan());
@@ -187,15 +192,18 @@ pub(crate) fn activity() -> BoxedStrategy<Activity> {
 }
 
 fn workflow_task_stage() -> impl Strategy<Value = WorkflowTaskStage> {
-    let started = (event_id(), time(), text(), text(), any::<(bool, bool, u64)>()).prop_map(
-        |(event_id, at, identity, request, (from_sticky, suggest_continue_as_new, history_bytes))| StartedStage {
-            event_id,
-            at,
-            identity: identity.into(),
-            request: request.into(),
-            from_sticky,
-            suggest_continue_as_new,
-            history_bytes,
+    let started = (event_id(), time(), text(), text(), any::<(bool, bool, bool, u64)>()).prop_map(
+        |(event_id, at, identity, request, (from_sticky, suggest_continue_as_new, too_many_updates, history_bytes))| {
+            StartedStage {
+                event_id,
+                at,
+                identity: identity.into(),
+                request: request.into(),
+                from_sticky,
+                suggest_continue_as_new,
+                too_many_updates,
+                history_bytes,
+            }
         },
     );
     prop_oneof![
@@ -380,14 +388,16 @@ pub(crate) fn execution() -> BoxedStrategy<(HistoryEvent, Execution)> {
             let timers = proptest::collection::btree_map(text().prop_map(TimerId::from), timer(), 0..3);
             let buffered = proptest::collection::btree_map(any::<u32>(), event(), 0..3);
             let requests = vec(text().prop_map(|request| (RequestId::from(request), ())), 0..3);
-            let rows = (core(run, &start), vec(activity(), 0..3), timers, buffered, requests);
-            rows.prop_map(move |(core, activities, timers, buffered, requests)| {
+            let updates = proptest::collection::btree_map(text().prop_map(UpdateId::from), update(), 0..3);
+            let rows = (core(run, &start), vec(activity(), 0..3), timers, buffered, requests, updates);
+            rows.prop_map(move |(core, activities, timers, buffered, requests, updates)| {
                 let execution = Execution {
                     core,
                     activities: activities.into_iter().map(|it| (it.scheduled_event_id, it)).collect(),
                     timers: timers.into_iter().collect(),
                     buffered: buffered.into_iter().collect(),
                     signal_requests: requests.into_iter().collect(),
+                    updates: updates.into_iter().collect(),
                     volatile: Volatile::default(),
                 };
                 (start.clone(), execution)

@@ -73,6 +73,7 @@ fn workflow_task() -> WorkflowTask {
             request: "poll-1".into(),
             from_sticky: true,
             suggest_continue_as_new: true,
+            too_many_updates: false,
             history_bytes: 300,
         }),
     }

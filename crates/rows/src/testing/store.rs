@@ -42,6 +42,7 @@ impl Store {
             activities: self.under(table::ACTIVITY, &load::activity_prefix(key, run)),
             timers: self.under(table::TIMER, &load::timer_prefix(key, run)),
             buffered: self.under(table::BUFFERED, &load::buffered_prefix(key, run)),
+            updates: self.under(table::UPDATE, &load::update_prefix(key, run)),
             requests: self.under(table::REQUEST_ID, &load::request_prefix(key, run)),
         };
         Some(load::assemble(key, run, &parts))

@@ -122,6 +122,11 @@ fn settings(file: &File) -> Settings {
     to.buffered_events = limits.buffered_events;
     to.buffered_bytes = limits.buffered_bytes;
     to.attached_queries = limits.attached_queries;
+    to.updates_in_flight = limits.updates_in_flight;
+    to.updates_in_flight_bytes = limits.updates_in_flight_bytes;
+    to.updates = limits.updates;
+    // A workflow is told before it has had them all.
+    to.suggest_continue_as_new_updates = limits.updates - limits.updates / 10;
     settings
 }
 

@@ -4,19 +4,18 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 use weft_engine::{
-    ActivityId, ActivityRef, Answer, EventId, FailActivity, Identity, Namespace, Refusal, Request as Ask,
-    StartedActivityTask, Target, WorkflowKey, wire_span,
+    ActivityId, ActivityRef, Answer, FailActivity, Identity, Namespace, Refusal, Request as Ask, StartedActivityTask,
+    Target, WorkflowKey, wire_span,
 };
 use weft_matching::{QueueKey, QueueKind};
 use weft_protocol::{
     api::{
         common::{ActivityType, Payloads, WorkflowType},
         failure::{Failure as ActivityFailure, failure::FailureInfo},
-        history::{ActivityTaskScheduledEventAttributes, HistoryEvent, history_event::Attributes},
+        history::{ActivityTaskScheduledEventAttributes, history_event::Attributes},
         workflowservice::*,
     },
     error::{Error, text},
-    prost::Message,
 };
 use weft_rows::token::Task;
 use weft_shard::{Delivered, Failure};
@@ -107,11 +106,8 @@ async fn scheduled_event(
     let event = if let Some(event) = &task.scheduled_event {
         Arc::clone(event)
     } else {
-        let id = task.token.scheduled_event_id;
-        let read = node.shard(key).history().read(key, &task.branch, id, EventId(id.0 + 1), 1).await;
-        let events = read.map_err(|failure| errors::of_failure(failure, key))?;
-        let event = events.first().and_then(|bytes| HistoryEvent::decode(&**bytes).ok());
-        Arc::new(event.ok_or_else(|| Status::from(Error::internal("an activity's scheduled event is missing")))?)
+        let read = node.shard(key).history().event(key, &task.branch, task.token.scheduled_event_id).await;
+        Arc::new(read.map_err(|failure| errors::of_failure(failure, key))?)
     };
     match &event.attributes {
         Some(Attributes::ActivityTaskScheduledEventAttributes(attributes)) => Ok(attributes.clone()),

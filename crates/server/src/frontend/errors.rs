@@ -81,6 +81,11 @@ fn of_refusal(refusal: Refusal, key: &WorkflowKey) -> Status {
         Refusal::InvalidArgument(why) => Error::invalid_argument(why),
         Refusal::NotReady(why) => Error::workflow_not_ready(why),
         Refusal::Busy(why) => Error::resource_exhausted(Exhausted::BUSY_WORKFLOW, why),
+        Refusal::UpdateNotFound(update) => Error::update_not_found(update.as_str()),
+        Refusal::UpdatesInFlight(why) => Error::resource_exhausted(Exhausted::CONCURRENT_LIMIT, why),
+        Refusal::UpdatesExhausted(why) => Error::failed_precondition(why),
+        Refusal::OfUpdate(refusal) => return of_refusal(*refusal, key),
+        Refusal::NotStarted => Error::unavailable("Workflow was not started: StartDeduped"),
         Refusal::Broken { run, what } => Error::internal(format!("run {run} broke an invariant: {what}")),
     };
     error.into()

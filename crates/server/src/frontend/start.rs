@@ -69,7 +69,7 @@ pub(crate) async fn signal_with_start(
     }))
 }
 
-fn read(
+pub(crate) fn read(
     node: &Node,
     namespace: &Namespace,
     call: Call,

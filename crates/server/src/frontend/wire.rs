@@ -7,6 +7,7 @@ pub(crate) mod namespace;
 pub(crate) mod signal;
 pub(crate) mod start;
 pub(crate) mod task_queue;
+pub(crate) mod update;
 pub(crate) mod visibility;
 pub(crate) mod workflow_task;
 

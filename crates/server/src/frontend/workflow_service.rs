@@ -4,8 +4,8 @@ use tonic::{Request, Response, Status};
 use weft_protocol::{api::workflowservice::*, raw, services::workflow_service_server::WorkflowService};
 
 use super::{
-    Frontend, activity_task, control, describe, history, list, namespace, query, signal, start, system, task_queue,
-    workflow_task,
+    Frontend, activity_task, control, describe, history, list, multi_operation, namespace, query, signal, start,
+    system, task_queue, update, workflow_task,
 };
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -96,6 +96,27 @@ impl WorkflowService for Frontend {
         request: Request<DescribeWorkflowExecutionRequest>,
     ) -> Answer<DescribeWorkflowExecutionResponse> {
         describe::describe(&self.node, request.into_inner()).await
+    }
+
+    async fn update_workflow_execution(
+        &self,
+        request: Request<UpdateWorkflowExecutionRequest>,
+    ) -> Answer<UpdateWorkflowExecutionResponse> {
+        update::update(&self.node, request).await
+    }
+
+    async fn poll_workflow_execution_update(
+        &self,
+        request: Request<PollWorkflowExecutionUpdateRequest>,
+    ) -> Answer<PollWorkflowExecutionUpdateResponse> {
+        update::poll(&self.node, request).await
+    }
+
+    async fn execute_multi_operation(
+        &self,
+        request: Request<ExecuteMultiOperationRequest>,
+    ) -> Answer<ExecuteMultiOperationResponse> {
+        multi_operation::execute(&self.node, request).await
     }
 
     async fn query_workflow(&self, request: Request<QueryWorkflowRequest>) -> Answer<QueryWorkflowResponse> {

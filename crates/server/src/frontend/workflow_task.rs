@@ -97,6 +97,7 @@ pub(crate) async fn workflow_task(
         scheduled_time: Some(task.scheduled_at.wire()),
         started_time: Some(task.token.started_at.wire()),
         queries,
+        messages: task.messages.clone(),
         ..PollWorkflowTaskQueueResponse::default()
     })
 }
@@ -201,7 +202,10 @@ async fn completed_answer(
     done: TaskCompleted,
     return_new: bool,
 ) -> Result<Response<RespondWorkflowTaskCompletedResponse>, Status> {
-    let mut answer = RespondWorkflowTaskCompletedResponse::default();
+    let mut answer = RespondWorkflowTaskCompletedResponse {
+        reset_history_event_id: done.reset_to.map_or(0, |event| event.0),
+        ..RespondWorkflowTaskCompletedResponse::default()
+    };
     if let (true, Some(task)) = (return_new, &done.new_task) {
         answer.workflow_task = Some(workflow_task(node, key, task).await?);
     }

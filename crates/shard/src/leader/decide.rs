@@ -11,7 +11,7 @@ use std::{
 
 use weft_engine::{
     Answer, Chain, Effect, Moment, Namespace, Poller, QueryDisposition, Refusal, Request, RunId, StartActivityTask,
-    StartWorkflowTask, Target, Timestamp, Transition, WorkflowKey, handle,
+    StartWorkflowTask, Target, Timestamp, Transition, UpdateId, UpdateStage, WorkflowKey, handle,
 };
 
 use super::Leader;
@@ -19,6 +19,7 @@ use crate::{
     call::{Ask, Call, Failure, View},
     dispatch::{Delivered, Reservation, TaskRef},
     parcel::{Handover, Parcel},
+    updates::Following,
 };
 
 impl Leader {
@@ -44,12 +45,31 @@ impl Leader {
                 }
                 self.building.parcels.push(Parcel::Answer(reply, answer));
             }
+            Ask::Update { namespace, update, request, reply } => {
+                let answer = self.run(&key, &namespace, request).map(|answer| {
+                    let following = self.follow(&update, &answer);
+                    (answer, following)
+                });
+                self.building.parcels.push(Parcel::Update(reply, answer));
+            }
             Ask::Look { target, reply } => {
                 let view = self.look(&key, &target);
                 self.building.parcels.push(Parcel::View(reply, view));
             }
             Ask::Own(request) => drop(self.run_own(&key, request)),
             Ask::Wake { run, at } => self.wake(&key, run, at),
+        }
+    }
+
+    /// Notes the caller of an update that is under way, before anything becomes of it.
+    fn follow(&mut self, update: &UpdateId, answer: &Answer) -> Option<Following> {
+        let status = match answer {
+            Answer::Update(status) | Answer::UpdateWithStart(_, status) => status,
+            _ => return None,
+        };
+        match status.stage {
+            UpdateStage::Admitted | UpdateStage::Accepted => Some(self.updates.follow(&status.run, update)),
+            UpdateStage::Completed(_) | UpdateStage::CutShort => None,
         }
     }
 

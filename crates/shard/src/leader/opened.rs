@@ -15,6 +15,7 @@ impl Leader {
         // Callers that have gone need no answer.
         match parcel {
             Parcel::Answer(reply, answer) => drop(reply.send(answer)),
+            Parcel::Update(reply, answer) => drop(reply.send(answer)),
             Parcel::View(reply, view) => drop(reply.send(view)),
             Parcel::Effect(key, effect) => self.perform(&key, effect),
             Parcel::Deliver(handover) => {
@@ -30,6 +31,8 @@ impl Leader {
             Effect::OfferWorkflowTask(offer) => self.offer(key, TaskRef::Workflow(offer)),
             Effect::OfferActivityTask(offer) => self.offer(key, TaskRef::Activity(offer)),
             Effect::WakeAt { run: _, at } => self.wakes.arm(slot_of(key), at),
+            Effect::Remind { run, at } => self.reminders.arm(at, key.clone(), run),
+            Effect::UpdateMoved { run, update, news } => self.updates.tell(run, update, news),
             Effect::HistoryGrew { run, .. } => self.shared.watchers.notify(&run),
             Effect::AnswerQuery { query, outcome } => {
                 if let Some(reply) = self.queries.remove(&query) {

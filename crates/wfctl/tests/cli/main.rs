@@ -6,5 +6,6 @@
 
 mod dev;
 mod mistakes;
+mod updates;
 mod workflows;
 mod world;

@@ -10,6 +10,7 @@ use weft_client::{
     Client, ConnectOptions, PollersOf,
     api::{
         command::{Command as Decision, command::Attributes},
+        protocol::Message,
         taskqueue::TaskQueue,
         workflowservice::{
             PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, RespondWorkflowTaskCompletedRequest,
@@ -124,13 +125,24 @@ impl World {
 
     /// A worker that takes one workflow task and decides `decision`.
     pub(crate) fn decide(&self, queue: &str, decision: Attributes) {
+        self.answer(queue, |_| (vec![command(decision)], Vec::new()));
+    }
+
+    /// A worker that takes one workflow task and answers it with these commands and messages.
+    pub(crate) fn answer(
+        &self,
+        queue: &str,
+        answer: impl FnOnce(&PollWorkflowTaskQueueResponse) -> (Vec<Decision>, Vec<Message>),
+    ) {
         let client = self.client();
         self.runtime.block_on(async {
             let task = poll(&client, queue).await;
+            let (commands, messages) = answer(&task);
             let request = RespondWorkflowTaskCompletedRequest {
                 namespace: client.namespace().to_owned(),
                 task_token: task.task_token,
-                commands: vec![command(decision)],
+                commands,
+                messages,
                 ..Default::default()
             };
             client.workflow_service().respond_workflow_task_completed(request).await.unwrap();

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ import temporalio.api.workflowservice.v1 as ws
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.common.v1 import ActivityType, Payload, Payloads, WorkflowExecution
 from temporalio.api.failure.v1 import ApplicationFailureInfo, Failure
+from temporalio.api.protocol.v1 import Message
 from temporalio.api.taskqueue.v1 import StickyExecutionAttributes, TaskQueue
 
 POLL_SECONDS = 15
@@ -182,8 +184,11 @@ class RawWorker:
         force_new: bool = False,
         return_new: bool = False,
         query_results: dict[str, Any] | None = None,
+        messages: Sequence[Message] = (),
+        discards: bool = False,
     ) -> ws.RespondWorkflowTaskCompletedResponse:
-        """Answers a workflow task. `sticky` asks for stickiness with that schedule-to-start timeout."""
+        """Answers a workflow task. `sticky` asks for stickiness with that schedule-to-start timeout; `discards` says
+        that this worker can be shown events again after a task that left no trace."""
         request = ws.RespondWorkflowTaskCompletedRequest(
             task_token=task if isinstance(task, bytes) else task.task_token,
             commands=commands,
@@ -192,7 +197,9 @@ class RawWorker:
             force_create_new_workflow_task=force_new,
             return_new_workflow_task=return_new,
             query_results=query_results or {},
+            messages=messages,
         )
+        request.capabilities.discard_speculative_workflow_task_with_events = discards
         if sticky is not None:
             request.sticky_attributes.CopyFrom(
                 StickyExecutionAttributes(

@@ -3,17 +3,21 @@
 use std::{boxed::Box, collections::BTreeMap, format, string::String, sync::Arc, time::Duration, vec::Vec};
 
 use proptest::{collection::vec, prelude::*, sample::select};
+use prost::{Message as _, Name};
 use weft_engine::{
     ActivityRef, ActivityToken, Calendar, CancelBody, CompleteWorkflowTask, CompletionCapabilities, ConflictPolicy,
     Moment, Namespace, OnConflict, Poller, Request, ReusePolicy, Settings, SignalBody, StartActivityTask,
-    StartWorkflow, StartWorkflowTask, Target, Timestamp, Workflow, WorkflowTaskToken, handle,
+    StartWorkflow, StartWorkflowTask, Target, Timestamp, UpdateBody, UpdateId, Workflow, WorkflowTaskToken, handle,
     state::{ActivityStage, WorkflowTaskStage},
 };
+use weft_protocol::Any;
 use weft_protocol::api::{
     command::{Command, ScheduleActivityTaskCommandAttributes, StartTimerCommandAttributes, command::Attributes},
     common::{ActivityType, Memo, Payloads},
     enums::CommandType,
+    protocol::Message,
     taskqueue::TaskQueue,
+    update::{self, Acceptance, Input, Meta},
 };
 
 use super::*;
@@ -28,6 +32,7 @@ enum Step {
     Start,
     Restart,
     Signal,
+    Update,
     Cancel,
     Poll,
     Complete,
@@ -44,6 +49,8 @@ const STEPS: &[Step] = &[
     Step::Restart,
     Step::Signal,
     Step::Signal,
+    Step::Update,
+    Step::Update,
     Step::Cancel,
     Step::Poll,
     Step::Poll,
@@ -148,6 +155,7 @@ impl World {
             Step::Start => Some(Request::Start(Box::new(self.start(ConflictPolicy::Fail)))),
             Step::Restart => Some(Request::Start(Box::new(self.start(ConflictPolicy::TerminateExisting)))),
             Step::Signal => Some(Request::Signal(Target::default(), self.signal())),
+            Step::Update => Some(Request::Update(Target::default(), self.update())),
             Step::Cancel => Some(Request::Cancel(
                 Target::default(),
                 CancelBody { identity: "me".into(), request: "c".into(), reason: String::new(), links: Vec::new() },
@@ -213,12 +221,19 @@ impl World {
         }
     }
 
+    fn update(&self) -> UpdateBody {
+        let id = format!("update-{}", self.count);
+        let meta = Some(Meta { update_id: id.clone(), identity: "me".into() });
+        let input = Some(Input { name: "u".into(), args: Some(input()), ..Input::default() });
+        UpdateBody { id: id.into(), request: Arc::new(update::Request { meta, input, ..update::Request::default() }) }
+    }
+
     fn poller(&self) -> Poller {
         Poller { identity: "w".into(), request: format!("poll-{}", self.count).into(), version: None, deployment: None }
     }
 
     fn poll(&self, open: &Execution) -> Option<Request> {
-        let task = open.core.task.as_ref()?;
+        let task = open.task()?;
         Some(Request::StartWorkflowTask(StartWorkflowTask {
             run: open.core.run.clone(),
             scheduled_event_id: task.scheduled_event_id,
@@ -229,7 +244,7 @@ impl World {
     }
 
     fn complete(&self, open: &Execution, sticky: bool) -> Option<Request> {
-        let task = open.core.task.as_ref()?;
+        let task = open.task()?;
         let WorkflowTaskStage::Started(started) = &task.stage else { return None };
         Some(Request::CompleteWorkflowTask(Box::new(CompleteWorkflowTask {
             token: WorkflowTaskToken {
@@ -240,6 +255,7 @@ impl World {
                 attempt: task.attempt,
             },
             commands: Vec::from([schedule(self.count), timer(self.count)]),
+            messages: accepted(open),
             identity: "w".into(),
             sticky: sticky.then(|| ("sticky".into(), Duration::from_secs(5))),
             return_new: None,
@@ -255,6 +271,19 @@ impl World {
             capabilities: CompletionCapabilities::default(),
         })))
     }
+}
+
+/// Accepts every update that the task carries.
+fn accepted(open: &Execution) -> Vec<Message> {
+    let acceptance = Acceptance { accepted_request_sequencing_event_id: 1, ..Acceptance::default() };
+    let body = Some(Any {
+        type_url: format!("type.googleapis.com/{}", Acceptance::full_name()),
+        value: acceptance.encode_to_vec(),
+    });
+    let carried = open.volatile.admitted.iter().filter(|(_, update)| update.carried_by.is_some());
+    let accept =
+        |id: &UpdateId| Message { protocol_instance_id: id.as_str().into(), body: body.clone(), ..Message::default() };
+    carried.map(|(id, _)| accept(id)).collect()
 }
 
 fn started_activity(open: &Execution) -> Option<ActivityRef> {
@@ -304,6 +333,7 @@ fn a_life_with_everything_in_it_is_read_back_at_every_step() {
         Step::Start,
         Step::Poll,
         Step::Signal,
+        Step::Update,
         Step::Complete,
         Step::StartActivity,
         Step::Heartbeat,
@@ -315,6 +345,7 @@ fn a_life_with_everything_in_it_is_read_back_at_every_step() {
     ];
     life.into_iter().for_each(|step| world.step(step));
     let run = world.workflow.open().expect("the run is open").core.run.clone();
+    assert_eq!(world.store.under(table::UPDATE, &update_prefix(&sample::key(), &run)).len(), 1);
     assert!(world.store.under(table::ACTIVITY, &activity_prefix(&sample::key(), &run)).len() > 1);
     world.step(Step::Delete);
     world.store.0.retain(|(table, _), _| *table != table::HISTORY && *table != table::GARBAGE);

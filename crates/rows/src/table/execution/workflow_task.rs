@@ -59,6 +59,8 @@ struct StartedRow {
     suggest_continue_as_new: bool,
     #[prost(uint64, tag = "7")]
     history_bytes: u64,
+    #[prost(bool, tag = "8")]
+    too_many_updates: bool,
 }
 
 pub(super) fn row(task: &WorkflowTask) -> Row {
@@ -78,6 +80,8 @@ pub(super) fn row(task: &WorkflowTask) -> Row {
         kind: match kind {
             TaskKind::Normal => 1,
             TaskKind::Transient => 2,
+            // Never written: the engine's check sees to it that no row has such a task.
+            TaskKind::Speculative => 3,
         },
         timeout: value::span(*timeout),
         sticky,
@@ -110,7 +114,8 @@ pub(super) fn read(row: Row) -> Result<WorkflowTask, Corrupt> {
 }
 
 fn started_row(started: &StartedStage) -> StartedRow {
-    let StartedStage { event_id, at, identity, request, from_sticky, suggest_continue_as_new, history_bytes } = started;
+    let StartedStage { event_id, at, identity, request, from_sticky, suggest_continue_as_new, .. } = started;
+    let StartedStage { too_many_updates, history_bytes, .. } = started;
     StartedRow {
         event_id: event_id.0,
         at: at.0,
@@ -119,11 +124,13 @@ fn started_row(started: &StartedStage) -> StartedRow {
         from_sticky: *from_sticky,
         suggest_continue_as_new: *suggest_continue_as_new,
         history_bytes: *history_bytes,
+        too_many_updates: *too_many_updates,
     }
 }
 
 fn read_started(row: StartedRow) -> StartedStage {
-    let StartedRow { event_id, at, identity, request, from_sticky, suggest_continue_as_new, history_bytes } = row;
+    let StartedRow { event_id, at, identity, request, from_sticky, suggest_continue_as_new, .. } = row;
+    let (too_many_updates, history_bytes) = (row.too_many_updates, row.history_bytes);
     StartedStage {
         event_id: EventId(event_id),
         at: Timestamp(at),
@@ -131,6 +138,7 @@ fn read_started(row: StartedRow) -> StartedStage {
         request: request.into(),
         from_sticky,
         suggest_continue_as_new,
+        too_many_updates,
         history_bytes,
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn description(key: &WorkflowKey, run: &Execution) -> DescribeWorkflo
         execution_config: Some(config(&run.core)),
         workflow_execution_info: Some(info(key, run)),
         pending_activities: activities.map(pending_activity).collect(),
-        pending_workflow_task: run.core.task.as_ref().filter(|_| open).map(pending_task),
+        pending_workflow_task: run.task().filter(|_| open).map(pending_task),
         workflow_extended_info: Some(extended(run)),
         ..DescribeWorkflowExecutionResponse::default()
     }

@@ -34,6 +34,8 @@ pub(crate) fn info(row: &NamespaceRow, settings: &Settings) -> NamespaceInfo {
         capabilities: Some(namespace_info::Capabilities {
             eager_workflow_start: settings.eager_workflow_start,
             reported_problems_search_attribute: true,
+            sync_update: true,
+            async_update: true,
             ..namespace_info::Capabilities::default()
         }),
         limits: Some(namespace_info::Limits {

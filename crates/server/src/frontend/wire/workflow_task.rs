@@ -45,6 +45,7 @@ pub(crate) fn completion(
     Ok(CompleteWorkflowTask {
         token,
         commands: causes::bounded_commands(body.commands),
+        messages: body.messages,
         identity: Identity::from(body.identity),
         sticky: sticky(node, body.sticky_attributes)?,
         return_new,
