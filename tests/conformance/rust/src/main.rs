@@ -35,11 +35,14 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match runtime.block_on(pool::run(options, scenarios::all())) {
+    let ended = runtime.block_on(pool::run(options, scenarios::all()));
+    // A worker of a scenario that failed may hang in what it does: nobody waits for it.
+    runtime.shutdown_background();
+    match ended {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("the suite could not run: {error:?}");
+            eprintln!("the suite could not run: {error:#}");
             ExitCode::FAILURE
         }
     }

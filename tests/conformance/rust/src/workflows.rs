@@ -7,7 +7,7 @@ mod plain;
 mod timers;
 
 pub(crate) use errand::{Deed, Errand, Runner, Tour};
-pub(crate) use local::{LocalPlan, LocalRunner};
+pub(crate) use local::{LocalDeed, LocalPlan, LocalRunner};
 pub(crate) use messages::Collector;
 pub(crate) use plain::{Clumsy, Flaky, Greeter, Labeller, Patched, Relay, Scribe, Thinker};
 pub(crate) use timers::{Race, Sleeper};

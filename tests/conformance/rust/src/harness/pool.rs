@@ -101,7 +101,7 @@ async fn run_all(suite: &Arc<Suite>, entries: Vec<Entry>) -> Vec<Outcome> {
     }
     let mut outcomes = Vec::new();
     while let Some(ended) = running.join_next().await {
-        outcomes.extend(ended.ok());
+        outcomes.push(ended.expect("what a scenario does happens on a thread of its own, panics included"));
     }
     for entry in quiet {
         outcomes.push(run_one(Arc::clone(suite), entry, Arc::clone(&plain)).await);

@@ -9,7 +9,7 @@ use crate::{
         pool::Entry,
         scenario::{Scenario, failure_of, result_of},
     },
-    workflows::{Deed, LocalPlan, LocalRunner},
+    workflows::{LocalDeed, LocalPlan, LocalRunner},
 };
 
 pub(super) fn all() -> Vec<Entry> {
@@ -21,13 +21,13 @@ pub(super) fn all() -> Vec<Entry> {
     ]
 }
 
-fn plan(deed: Deed, word: &str) -> LocalPlan {
+fn plan(deed: LocalDeed, word: &str) -> LocalPlan {
     LocalPlan { deed, word: word.to_owned(), retry_after: 50, timer_from: 10_000 }
 }
 
 async fn a_local_activity_leaves_a_marker(s: &Scenario<'_>) -> Result<()> {
     let worker = s.worker().await?;
-    let handle = s.start(LocalRunner::run, plan(Deed::SucceedsAt, "2")).await?;
+    let handle = s.start(LocalRunner::run, plan(LocalDeed::SucceedsAt, "2")).await?;
     assert_eq!(result_of(&handle).await?, "attempt 2");
     let expected = format!("WorkflowExecutionStarted, {TASK}, MarkerRecorded, WorkflowExecutionCompleted");
     s.assert_history(&handle, &expected).await?;
@@ -37,7 +37,7 @@ async fn a_local_activity_leaves_a_marker(s: &Scenario<'_>) -> Result<()> {
 
 async fn a_local_activity_that_fails_leaves_its_failure(s: &Scenario<'_>) -> Result<()> {
     let worker = s.worker().await?;
-    let handle = s.start(LocalRunner::run, plan(Deed::FailsForGood, "no")).await?;
+    let handle = s.start(LocalRunner::run, plan(LocalDeed::FailsForGood, "no")).await?;
     let mut failure = failure_of(&handle).await?;
     while let Some(cause) = failure.cause.take() {
         failure = *cause;
@@ -51,7 +51,7 @@ async fn a_local_activity_that_fails_leaves_its_failure(s: &Scenario<'_>) -> Res
 
 async fn a_long_backoff_of_a_local_activity_is_a_timer(s: &Scenario<'_>) -> Result<()> {
     let worker = s.worker().await?;
-    let plan = LocalPlan { retry_after: 500, timer_from: 100, ..plan(Deed::SucceedsAt, "2") };
+    let plan = LocalPlan { retry_after: 500, timer_from: 100, ..plan(LocalDeed::SucceedsAt, "2") };
     let handle = s.start(LocalRunner::run, plan).await?;
     assert_eq!(result_of(&handle).await?, "attempt 2");
     s.assert_history(
@@ -71,7 +71,7 @@ async fn a_long_local_activity_keeps_its_workflow_task_alive(s: &Scenario<'_>) -
     let worker = s.worker().await?;
     let mut options = s.options("");
     options.task_timeout = Some(std::time::Duration::from_secs(1));
-    let handle = s.client.start_workflow(LocalRunner::run, plan(Deed::Waits, "patience"), options).await?;
+    let handle = s.client.start_workflow(LocalRunner::run, plan(LocalDeed::Waits, "patience"), options).await?;
     s.until_event(&s.id(""), "WorkflowTaskStarted", 3).await?;
     worker.signs().release();
     assert_eq!(result_of(&handle).await?, "patience");

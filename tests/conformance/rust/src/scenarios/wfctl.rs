@@ -15,7 +15,7 @@ use crate::{
         replay,
         scenario::{Scenario, failure_of, result_of},
     },
-    workflows::{Collector, Deed, Errand, LocalPlan, LocalRunner, Patched, Runner, Tour},
+    workflows::{Collector, Deed, Errand, LocalDeed, LocalPlan, LocalRunner, Patched, Runner, Tour},
 };
 
 pub(super) fn all() -> Vec<Entry> {
@@ -35,7 +35,7 @@ async fn histories_from_wfctl_are_replayed(s: &Scenario<'_>) -> Result<()> {
     let tour = client.start_workflow(Tour::run, (1, 100), s.options("tour")).await?;
     let retried = client.start_workflow(Runner::run, Errand::new(Deed::SucceedsAt, "2"), s.options("retried")).await?;
     let failed = client.start_workflow(Runner::run, Errand::new(Deed::FailsForGood, "no"), s.options("failed")).await?;
-    let plan = LocalPlan { deed: Deed::SucceedsAt, word: "2".to_owned(), retry_after: 500, timer_from: 100 };
+    let plan = LocalPlan { deed: LocalDeed::SucceedsAt, word: "2".to_owned(), retry_after: 500, timer_from: 100 };
     let local = client.start_workflow(LocalRunner::run, plan, s.options("local")).await?;
     let patched = client.start_workflow(Patched::run, (), s.options("patched")).await?;
     let collector = client.start_workflow(Collector::run, (), s.options("collector")).await?;
@@ -56,10 +56,10 @@ async fn histories_from_wfctl_are_replayed(s: &Scenario<'_>) -> Result<()> {
         replay::replay_json(&text).await.with_context(|| format!("{name}:\n{text}"))?;
         // Nothing is lost on the way: the JSON holds the very events that the server gives.
         assert_eq!(json::parse(&text)?.events, s.events(&s.id(name), "").await?, "{name}");
-        // And the replayer does look: without its last decision the same history is no longer what the code decides.
-        let broken = text.replacen("\"Deeds::echo\"", "\"Deeds::other\"", 1);
-        if broken != text {
-            ensure!(replay::replay_json(&broken).await.is_err(), "{name} with another activity type was accepted");
+        if name == "tour" {
+            // And the replayer does look: with another type of activity this is not what the code decides.
+            let other = text.replacen("\"Deeds::echo\"", "\"Deeds::other\"", 1);
+            ensure!(replay::replay_json(&other).await.is_err(), "a history that does not fit was accepted");
         }
     }
     let shown = show(s, &s.id("absent")).await?;

@@ -7,13 +7,21 @@ use temporalio_client::RetryPolicy;
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_sdk::{LocalActivityOptions, WorkflowContext, WorkflowResult};
 
-use super::Deed;
 use crate::deeds::Deeds;
+
+/// Which activity.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum LocalDeed {
+    SucceedsAt,
+    FailsForGood,
+    Waits,
+    Hangs,
+}
 
 /// One local activity; times in milliseconds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct LocalPlan {
-    pub(crate) deed: Deed,
+    pub(crate) deed: LocalDeed,
     pub(crate) word: String,
     pub(crate) retry_after: u64,
     /// From here on a retry waits in a timer of the workflow instead of in the worker.
@@ -36,13 +44,10 @@ impl LocalRunner {
             .build();
         let word = plan.word;
         let result = match plan.deed {
-            Deed::SucceedsAt => ctx.execute_local_activity(Deeds::succeeds_at, word, options).await,
-            Deed::FailsForGood => ctx.execute_local_activity(Deeds::fails_for_good, word, options).await,
-            Deed::Waits => ctx.execute_local_activity(Deeds::waits, word, options).await,
-            Deed::Hangs => ctx.execute_local_activity(Deeds::hangs, word, options).await,
-            Deed::Echo | Deed::Fails | Deed::Reads | Deed::Beats | Deed::Elsewhere => {
-                ctx.execute_local_activity(Deeds::echo, word, options).await
-            }
+            LocalDeed::SucceedsAt => ctx.execute_local_activity(Deeds::succeeds_at, word, options).await,
+            LocalDeed::FailsForGood => ctx.execute_local_activity(Deeds::fails_for_good, word, options).await,
+            LocalDeed::Waits => ctx.execute_local_activity(Deeds::waits, word, options).await,
+            LocalDeed::Hangs => ctx.execute_local_activity(Deeds::hangs, word, options).await,
         };
         Ok(result?)
     }
