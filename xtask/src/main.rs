@@ -19,7 +19,7 @@ const HELP: &str = "\
 cargo xtask <verb>
 
   test          format, lints, bans, unit and property tests, simulation, end-to-end, conformance: what CI runs
-  test --tier long   the same with the long tier: more seeds, more mutations, libFuzzer
+  test --tier long   the same with the long tier: more seeds, more kills, more mutations, libFuzzer
   fmt           format the tree
   lint          clippy with warnings as errors, and the format check
   unit          cargo test of the workspace
