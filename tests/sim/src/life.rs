@@ -120,7 +120,8 @@ impl Mishap {
             0..=3 => Self::PowerLoss { ms, steps },
             4 if is_gentle => Self::Kill { ms, steps },
             5 if is_gentle => Self::Shutdown { ms },
-            _ => Self::PowerCut { nth: dice.below(4 << dice.below(6)) },
+            // An opening asks the disk some forty times; most of the rest are frames and their syncs.
+            _ => Self::PowerCut { nth: dice.below(4 << dice.below(8)) },
         }
     }
 }
