@@ -395,10 +395,11 @@ async def test_updates_that_come_meanwhile_go_out_with_the_answer(s: Scenario):
     # A task that left no trace may be followed by another one.
     third = asyncio.create_task(update(s, "third"))
     await s.until(lambda: admitted(s, "third"), "the third update")
-    answer = await raw.complete(answer.workflow_task, messages=[reject("second")], sticky=5, return_new=True, discards=True)
+    again = {"sticky": 5, "return_new": True, "discards": True}
+    answer = await raw.complete(answer.workflow_task, messages=[reject("second")], **again)
     assert answer.reset_history_event_id == 6
     assert [sent.protocol_instance_id for sent in answer.workflow_task.messages] == ["third"]
-    answer = await raw.complete(answer.workflow_task, messages=[reject("third")], sticky=5, return_new=True, discards=True)
+    answer = await raw.complete(answer.workflow_task, messages=[reject("third")], **again)
     assert not answer.HasField("workflow_task")
     assert [outcome_of(await second), outcome_of(await third)] == ["not today"] * 2
     await s.assert_history(s.id(), f"{STARTED}, {UPDATED}")
@@ -467,13 +468,14 @@ async def test_a_task_that_died_with_the_server_is_fenced_from_the_one_that_repl
     raw = await ready(s)
     asked = asyncio.create_task(update(s))
     lost = await raw.poll()
+    late = [accept("u"), respond("u", 1)]
     await s.restart_server()
     await asyncio.gather(asked, return_exceptions=True)
-    await s.refused(raw.complete(lost, messages=[accept("u"), respond("u", 1)]), "NOT_FOUND", "Workflow task not found.")
+    await s.refused(raw.complete(lost, messages=late), "NOT_FOUND", "Workflow task not found.")
     asked = asyncio.create_task(update(s))
     again = await raw.poll()
     assert again.started_event_id == lost.started_event_id
-    await s.refused(raw.complete(lost, messages=[accept("u"), respond("u", 1)]), "NOT_FOUND", "Workflow task not found.")
+    await s.refused(raw.complete(lost, messages=late), "NOT_FOUND", "Workflow task not found.")
     await raw.complete(again, messages=[accept("u"), respond("u", 2)])
     assert outcome_of(await asked) == "2"
     await s.assert_history(s.id(), f"{STARTED}, {UPDATED}")
