@@ -110,6 +110,10 @@ fn tight() -> Settings {
         settings.limits.history_events_error = 40;
         settings.limits.suggest_continue_as_new_events = 10;
         settings.limits.attached_queries = 1;
+        settings.limits.updates_in_flight = 2;
+        settings.limits.updates = 4;
+        settings.limits.speculative_events = 2;
+        settings.limits.suggest_continue_as_new_updates = 2;
         settings.workflow_task_heartbeat_max = std::time::Duration::from_secs(8);
     })
 }

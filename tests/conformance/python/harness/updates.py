@@ -11,9 +11,15 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message as Body
 from temporalio.api.protocol.v1 import Message
 from temporalio.api.update.v1 import Acceptance, Meta, Outcome, Rejection, Request, Response
+from temporalio.service import RPCError
 
+from harness.history import TASK
 from harness.raw import execution, failure, payloads
 from harness.scenario import Scenario, with_fields
+
+STARTED = f"WorkflowExecutionStarted, {TASK}"
+UPDATED = f"{TASK}, WorkflowExecutionUpdateAccepted, WorkflowExecutionUpdateCompleted"
+CLOSED = "workflow execution already completed"
 
 STAGES = enums.UpdateWorkflowExecutionLifecycleStage
 ADMITTED = STAGES.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ADMITTED
@@ -84,3 +90,22 @@ def outcome_of(answer: Any) -> str:
     if answer.outcome.HasField("failure"):
         return answer.outcome.failure.message
     return answer.outcome.success.payloads[0].data.decode()
+
+
+async def ready(s: Scenario, *commands, **fields):
+    """A workflow that a raw worker has looked at once."""
+    raw = s.raw()
+    await s.start_raw(**fields)
+    await raw.step(*commands)
+    return raw
+
+
+async def pending(s: Scenario) -> bool:
+    return (await s.describe()).HasField("pending_workflow_task")
+
+
+async def admitted(s: Scenario, update_id: str) -> bool:
+    try:
+        return (await poll_update(s, update_id)).stage == ADMITTED
+    except RPCError:
+        return False
