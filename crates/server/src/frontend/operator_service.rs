@@ -3,12 +3,13 @@
 use tonic::{Request, Response, Status};
 use weft_protocol::{
     api::operatorservice::{
-        ListClustersRequest, ListClustersResponse, ListSearchAttributesRequest, ListSearchAttributesResponse,
+        DeleteNamespaceRequest, DeleteNamespaceResponse, ListClustersRequest, ListClustersResponse,
+        ListSearchAttributesRequest, ListSearchAttributesResponse,
     },
     services::operator_service_server::OperatorService,
 };
 
-use super::{Frontend, list, system};
+use super::{Frontend, list, namespace, system};
 
 #[tonic::async_trait]
 impl OperatorService for Frontend {
@@ -21,5 +22,12 @@ impl OperatorService for Frontend {
         request: Request<ListSearchAttributesRequest>,
     ) -> Result<Response<ListSearchAttributesResponse>, Status> {
         list::list_search_attributes(&self.node, request.into_inner()).await
+    }
+
+    async fn delete_namespace(
+        &self,
+        request: Request<DeleteNamespaceRequest>,
+    ) -> Result<Response<DeleteNamespaceResponse>, Status> {
+        namespace::delete(&self.node, request.into_inner()).await
     }
 }

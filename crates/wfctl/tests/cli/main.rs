@@ -6,5 +6,6 @@
 
 mod dev;
 mod mistakes;
+mod namespaces;
 mod workflows;
 mod world;
