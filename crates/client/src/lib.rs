@@ -22,6 +22,7 @@ mod list;
 mod namespace;
 mod operations;
 mod retry;
+mod search_attribute;
 mod start;
 mod workflow;
 

@@ -16,6 +16,7 @@ mod describe;
 mod history;
 mod list;
 mod query;
+mod search_attribute;
 mod signal;
 mod start;
 mod task_queue;

@@ -7,5 +7,6 @@
 mod dev;
 mod mistakes;
 mod namespaces;
+mod search_attributes;
 mod workflows;
 mod world;
