@@ -13,7 +13,9 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 use weft_env::{Ids, RealIds};
-use weft_protocol::services::workflow_service_client::WorkflowServiceClient;
+use weft_protocol::services::{
+    operator_service_client::OperatorServiceClient, workflow_service_client::WorkflowServiceClient,
+};
 
 use crate::{
     ConnectOptions, Error, config,
@@ -27,6 +29,8 @@ const ANSWER_BYTES_MAX: usize = 128 << 20;
 pub type Service = InterceptedService<Channel, Headers>;
 /// The generated stub of `temporal.api.workflowservice.v1.WorkflowService`.
 pub type WorkflowService = WorkflowServiceClient<Service>;
+/// The generated stub of `temporal.api.operatorservice.v1.OperatorService`.
+pub type OperatorService = OperatorServiceClient<Service>;
 
 /// A connection to a server. Clones share it.
 #[derive(Clone)]
@@ -35,6 +39,7 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     options: ConnectOptions,
     workflow_service: WorkflowService,
+    operator_service: OperatorService,
     ids: Arc<dyn Ids>,
 }
 
@@ -59,19 +64,27 @@ impl Client {
             .keep_alive_timeout(Duration::from_secs(15));
         let channel = endpoint.connect().await.map_err(unreachable)?;
         let headers = Headers::of(&options)?;
-        let mut workflow_service =
-            WorkflowServiceClient::with_interceptor(channel, headers).max_decoding_message_size(ANSWER_BYTES_MAX);
+        let mut workflow_service = WorkflowServiceClient::with_interceptor(channel.clone(), headers.clone())
+            .max_decoding_message_size(ANSWER_BYTES_MAX);
+        let mut operator_service = OperatorServiceClient::with_interceptor(channel, headers);
         if options.gzip {
             let gzip = CompressionEncoding::Gzip;
             workflow_service = workflow_service.send_compressed(gzip).accept_compressed(gzip);
+            operator_service = operator_service.send_compressed(gzip).accept_compressed(gzip);
         }
-        Ok(Self(Arc::new(Inner { options, workflow_service, ids: Arc::new(RealIds) })))
+        Ok(Self(Arc::new(Inner { options, workflow_service, operator_service, ids: Arc::new(RealIds) })))
     }
 
     /// The generated stub, for calls that have no method here. It neither retries nor limits time.
     #[must_use]
     pub fn workflow_service(&self) -> WorkflowService {
         self.0.workflow_service.clone()
+    }
+
+    /// The generated stub of the operators' calls; see [`Client::workflow_service`].
+    #[must_use]
+    pub fn operator_service(&self) -> OperatorService {
+        self.0.operator_service.clone()
     }
 
     /// What this connection was made with.
@@ -124,10 +137,41 @@ impl Client {
         Q: Clone,
         F: Future<Output = Result<Response<A>, Status>>,
     {
+        self.sent(call, limit, request, repeat, |request| send(self.workflow_service(), request)).await
+    }
+
+    /// An operator's call that answers without waiting for anything to happen.
+    pub(crate) async fn call_operator<Q, A, F>(
+        &self,
+        call: &'static str,
+        request: Q,
+        repeat: Repeat,
+        send: impl Fn(OperatorService, Request<Q>) -> F,
+    ) -> Result<A, Error>
+    where
+        Q: Clone,
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
+        let limit = self.0.options.call_timeout;
+        self.sent(call, limit, request, repeat, |request| send(self.operator_service(), request)).await
+    }
+
+    async fn sent<Q, A, F>(
+        &self,
+        call: &'static str,
+        limit: Duration,
+        request: Q,
+        repeat: Repeat,
+        send: impl Fn(Request<Q>) -> F,
+    ) -> Result<A, Error>
+    where
+        Q: Clone,
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
         let attempt = || {
             let mut request = Request::new(request.clone());
             request.set_timeout(limit);
-            let answer = send(self.workflow_service(), request);
+            let answer = send(request);
             async {
                 let answer = answer.await;
                 answer

@@ -12,7 +12,7 @@
 //!
 //! Invariant: a call is repeated only if repeating it is harmless: it reads, or it carries a request id.
 //! It speaks the public API only, so it works against any Temporal server. Not here yet: TLS, typed handles and data
-//! converters; the raw stubs ([`Client::workflow_service`]) are there for whatever has no method.
+//! converters; the raw stubs ([`Client::workflow_service`], [`Client::operator_service`]) are there for whatever has no method.
 
 pub mod config;
 mod connect;
@@ -22,12 +22,13 @@ mod list;
 mod namespace;
 mod operations;
 mod retry;
+mod search_attribute;
 mod start;
 mod update;
 mod workflow;
 
 pub use config::{ConnectOptions, Explicit};
-pub use connect::{Client, Service, WorkflowService};
+pub use connect::{Client, OperatorService, Service, WorkflowService};
 pub use error::Error;
 pub use history::{Close, HistoryPages, Outcome};
 pub use list::{NamespacePages, WorkflowPages};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use weft_protocol::{
     api::{
         namespace::{NamespaceConfig, UpdateNamespaceInfo},
+        operatorservice::DeleteNamespaceRequest,
         workflowservice::{
             DeprecateNamespaceRequest, DescribeNamespaceRequest, DescribeNamespaceResponse, RegisterNamespaceRequest,
             UpdateNamespaceRequest,
@@ -13,7 +14,7 @@ use weft_protocol::{
     time::proto_duration,
 };
 
-use crate::{Client, Error, WorkflowService, retry::Repeat};
+use crate::{Client, Error, OperatorService, WorkflowService, retry::Repeat};
 
 /// A namespace to be made.
 #[derive(Clone, Debug, Default)]
@@ -88,5 +89,16 @@ impl Client {
         let request = DeprecateNamespaceRequest { namespace: name.to_owned(), ..DeprecateNamespaceRequest::default() };
         let send = |mut stub: WorkflowService, request| async move { stub.deprecate_namespace(request).await };
         self.call("DeprecateNamespace", request, Repeat::Never, send).await.map(drop)
+    }
+
+    /// Deletes a namespace with everything in it; gives back the name that it has until that is done.
+    ///
+    /// # Errors
+    /// When there is no such namespace.
+    pub async fn delete_namespace(&self, name: &str) -> Result<String, Error> {
+        let request = DeleteNamespaceRequest { namespace: name.to_owned(), ..DeleteNamespaceRequest::default() };
+        let send = |mut stub: OperatorService, request| async move { stub.delete_namespace(request).await };
+        let answer = self.call_operator("DeleteNamespace", request, Repeat::Never, send).await?;
+        Ok(answer.deleted_namespace)
     }
 }

@@ -45,6 +45,7 @@ mod delete;
 mod payload;
 mod query;
 mod retry;
+pub mod search_attribute;
 mod signal;
 mod start;
 mod terminate;

@@ -17,6 +17,7 @@ mod history;
 mod list;
 mod multi_operation;
 mod query;
+mod search_attribute;
 mod signal;
 mod start;
 mod task_queue;

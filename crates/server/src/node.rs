@@ -10,6 +10,7 @@ mod mend;
 mod open;
 mod options;
 mod queries;
+mod removal;
 pub mod tasks;
 
 use std::sync::Arc;
@@ -32,9 +33,11 @@ pub use weft_store::datadir::Backend;
 
 pub(crate) use dispatch::poller_of;
 pub(crate) use lists::wire_type;
+pub(crate) use removal::DELETER;
 
 use checkpoint::Checkpointer;
 use mend::Mender;
+use removal::Removal;
 use tasks::{QueryTask, StartedTask, Work, offer_of, queue_of};
 
 /// A running node. Clones are handles to the same one.
@@ -58,6 +61,7 @@ pub(crate) struct NodeInner {
     stop: watch::Sender<bool>,
     checkpointer: Checkpointer,
     mender: Mender,
+    removal: Removal,
     pub(crate) cluster: Uuid,
     /// Holds the data directory's lock for as long as the node lives.
     #[expect(dead_code, reason = "held, not read")]

@@ -134,7 +134,7 @@ fn values(kind: Type, json: &Value) -> Vec<Literal> {
 
 fn scalar(kind: Type, json: &Value) -> Vec<Literal> {
     let single = match (kind, json) {
-        (Type::Text, Value::String(text)) => return tokens(text).into_iter().map(Literal::Text).collect(),
+        (Type::Text, Value::String(text)) => return words(text),
         (Type::Keyword | Type::KeywordList, Value::String(text)) => Some(Literal::Text(text.clone())),
         (Type::Int | Type::Double, Value::Number(number)) => {
             number.as_i64().map(Literal::Int).or_else(|| number.as_f64().map(Literal::Real))
@@ -145,6 +145,15 @@ fn scalar(kind: Type, json: &Value) -> Vec<Literal> {
         _ => None,
     };
     single.into_iter().collect()
+}
+
+/// A text without a word is still there: no filter asks for the empty word, but for IS NULL it counts.
+fn words(text: &str) -> Vec<Literal> {
+    let mut words = tokens(text);
+    if words.is_empty() {
+        words.push(String::new());
+    }
+    words.into_iter().map(Literal::Text).collect()
 }
 
 #[cfg(test)]
@@ -180,6 +189,7 @@ mod tests {
             r#""The quick, quick FOX!""#,
             &[Literal::text("the"), Literal::text("quick"), Literal::text("fox")],
         );
+        check("Text", r#""!""#, &[Literal::text("")]);
         check("Int", "7", &[Literal::Int(7)]);
         check("Double", "7.5", &[Literal::Real(7.5)]);
         check("Bool", "true", &[Literal::Int(1)]);

@@ -18,8 +18,8 @@ pub const BRANCHES_MAX: usize = 64;
 /// Most rows that are collected and sorted for one page; beyond it the page is read in the order of the list.
 pub const SORTED_ROWS_MAX: usize = 100_000;
 
-/// Most words of one Text search attribute that are indexed.
-pub const TOKENS_MAX: usize = 512;
+/// Most words of one Text search attribute that are indexed: a value of 2 KiB has no more.
+pub const TOKENS_MAX: usize = 1_024;
 
 /// Changes that are gathered before they are committed without being asked for.
 pub const GATHERED_CHANGES: usize = 4_096;

@@ -94,7 +94,7 @@ impl System {
 pub(crate) const DIVISION: &str = "TemporalNamespaceDivision";
 
 /// Search attributes that every namespace has.
-pub const PREDEFINED: [(&str, Type); 18] = [
+pub const PREDEFINED: [(&str, Type); 17] = [
     ("BatcherNamespace", Type::Keyword),
     ("BatcherUser", Type::Keyword),
     ("BinaryChecksums", Type::KeywordList),
@@ -111,7 +111,6 @@ pub const PREDEFINED: [(&str, Type); 18] = [
     ("TemporalUsedWorkerDeploymentVersions", Type::KeywordList),
     ("TemporalWorkerDeployment", Type::Keyword),
     ("TemporalWorkerDeploymentVersion", Type::Keyword),
-    ("TemporalWorkerVersioningRampThreshold", Type::Double),
     ("TemporalWorkflowVersioningBehavior", Type::Keyword),
 ];
 
@@ -154,9 +153,10 @@ impl Schema {
         Self { custom: custom.into_iter().collect() }
     }
 
+    /// What a name in a query means; short forms of Temporal's own names are understood.
     pub fn resolve(&self, name: &str) -> Option<Field> {
-        self.exact(name).or_else(|| self.exact(&format!("Temporal{name}"))).or_else(|| match name {
-            "TemporalBuildIds" => self.exact("BuildIds"),
+        self.resolve_exactly(name).or_else(|| self.resolve_exactly(&format!("Temporal{name}"))).or_else(|| match name {
+            "TemporalBuildIds" => self.resolve_exactly("BuildIds"),
             // A schedule is listed under its own id in the place of the workflow id.
             "ScheduleId" => Some(Field::System(System::WorkflowId)),
             _ => None,
@@ -168,7 +168,8 @@ impl Schema {
         near::names(name, self.names().into_iter())
     }
 
-    fn exact(&self, name: &str) -> Option<Field> {
+    /// What has just this name.
+    pub fn resolve_exactly(&self, name: &str) -> Option<Field> {
         if let Some(system) = System::ALL.into_iter().find(|system| system.name() == name) {
             return Some(Field::System(system));
         }

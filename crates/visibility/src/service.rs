@@ -6,7 +6,8 @@
 //! waits for room. A group of which something could not be kept is torn: it takes nothing more, so that its position
 //! stays before the hole, until it is built again from the store. Commits run on a lane that belongs to this service alone; with an inline lane everything happens on
 //! the caller and a simulation is deterministic. There is no clock here: who owns the service calls
-//! [`Visibility::tick`] about every 50 ms, and a reader does not wait for that.
+//! [`Visibility::tick`] now and then, and a reader does not wait for that. Changes of one run that gather meanwhile are
+//! written as one.
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     backup, completion, demo, dev, doctor, namespace,
     output::{ColorWhen, Format},
-    quarantine, task_queue, workflow,
+    quarantine, search_attribute, task_queue, workflow,
 };
 
 const EXIT_CODES: &str = "\
@@ -83,6 +83,9 @@ pub(crate) enum Verb {
     /// See, make and change namespaces
     #[command(subcommand)]
     Namespace(namespace::Verb),
+    /// Register, see and take away the names that lists can be filtered by
+    #[command(subcommand)]
+    SearchAttribute(search_attribute::Verb),
     /// See who polls a task queue
     #[command(subcommand)]
     TaskQueue(task_queue::Verb),

@@ -19,7 +19,9 @@ mod near;
 mod operations;
 mod output;
 mod quarantine;
+mod query;
 mod render;
+mod search_attribute;
 mod session;
 mod span;
 mod task_queue;
@@ -53,6 +55,7 @@ fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
         Verb::Demo(args) => demo::run(&args, output),
         Verb::Workflow(verb) => session()?.run(async |session| workflow::run(session, *verb).await),
         Verb::Namespace(verb) => session()?.run(async |session| namespace::run(session, verb).await),
+        Verb::SearchAttribute(verb) => session()?.run(async |session| search_attribute::run(session, verb).await),
         Verb::TaskQueue(verb) => session()?.run(async |session| task_queue::run(session, verb).await),
         Verb::Quarantine(verb) => quarantine::run(&session()?, &verb),
         Verb::Doctor(args) => doctor::run(session(), &args, output),

@@ -32,6 +32,9 @@ pub(crate) enum Verb {
     /// Mark a namespace as one that takes no new workflows
     #[command(after_help = "Examples:\n  wfctl namespace deprecate orders")]
     Deprecate(Named),
+    /// Delete a namespace with all its workflows, running ones too
+    #[command(after_help = "Examples:\n  wfctl namespace delete orders --yes")]
+    Delete(DeleteArgs),
 }
 
 #[derive(Debug, Args)]
@@ -71,6 +74,15 @@ pub(crate) struct UpdateArgs {
     owner: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct DeleteArgs {
+    #[command(flatten)]
+    which: Named,
+    /// I mean it: nothing of it can be had back
+    #[arg(long)]
+    yes: bool,
+}
+
 pub(crate) async fn run(session: &Connected, verb: Verb) -> anyhow::Result<()> {
     match verb {
         Verb::List => list(session).await,
@@ -81,6 +93,7 @@ pub(crate) async fn run(session: &Connected, verb: Verb) -> anyhow::Result<()> {
             session.client.deprecate_namespace(&named.name).await?;
             say(&session.output, &named.name, "deprecated")
         }
+        Verb::Delete(args) => delete(session, &args).await,
     }
 }
 
@@ -134,6 +147,17 @@ async fn update(session: &Connected, args: UpdateArgs) -> anyhow::Result<()> {
     }
     session.client.update_namespace(&args.which.name, change).await?;
     say(&session.output, &args.which.name, "updated")
+}
+
+async fn delete(session: &Connected, args: &DeleteArgs) -> anyhow::Result<()> {
+    let name = &args.which.name;
+    if !args.yes {
+        let says = format!("this removes namespace {name} with all its workflows for ever: say --yes if you mean it");
+        return Err(Failure::usage(says).into());
+    }
+    let left = session.client.delete_namespace(name).await?;
+    session.output.note(format_args!("its workflows are removed in the background, until then as namespace {left}"));
+    say(&session.output, name, "deleted")
 }
 
 fn say(output: &Output, name: &str, done: &str) -> anyhow::Result<()> {

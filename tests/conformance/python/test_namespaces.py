@@ -5,11 +5,13 @@ from __future__ import annotations
 import uuid
 
 import temporalio.api.enums.v1 as enums
+import temporalio.api.operatorservice.v1 as op
 import temporalio.api.workflowservice.v1 as ws
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.namespace.v1 import UpdateNamespaceInfo
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from harness.history import TASK
 from harness.raw import RawWorker, complete_workflow, execution
@@ -122,6 +124,57 @@ async def test_a_client_learns_what_the_server_can(s: Scenario):
     await s.start_raw()
     await s.assert_history(s.id(), "WorkflowExecutionStarted, WorkflowTaskScheduled")
     await s.refused(describe(s, id=str(uuid.uuid4())), "NOT_FOUND", detail="NamespaceNotFoundFailure")
+
+
+async def test_a_deleted_namespace_frees_its_name_and_loses_its_workflows(s: Scenario):
+    name = f"ns-{s.nonce}"
+    await register(s, name)
+    id = (await describe(s, namespace=name)).namespace_info.id
+    client = await Client.connect(s.address, namespace=name)
+
+    async def usable():
+        try:
+            return await client.start_workflow("Raw", id=s.id(), task_queue=s.queue)
+        except Exception:
+            return None
+
+    await s.until(usable, "the namespace to be usable", 40)
+
+    def delete(**by):
+        return s.client.operator_service.delete_namespace(op.DeleteNamespaceRequest(**by))
+
+    await s.refused(delete(), "INVALID_ARGUMENT")
+    await s.refused(delete(namespace=name, namespace_id=id), "INVALID_ARGUMENT")
+    await s.refused(delete(namespace="nowhere-" + s.nonce), "NOT_FOUND", detail="NamespaceNotFoundFailure")
+    left = (await delete(namespace=name)).deleted_namespace
+    assert left == f"{name}-deleted-{id[:5]}"
+    await s.refused(describe(s, namespace=name), "NOT_FOUND", detail="NamespaceNotFoundFailure")
+    assert name not in [n.namespace_info.name async for n in namespaces(s)]
+    await register(s, name)
+    assert (await describe(s, namespace=name)).namespace_info.id != id
+
+    # In the end Temporal removes the namespace too; Weft keeps its empty shell.
+    async def empty() -> bool:
+        try:
+            request = ws.CountWorkflowExecutionsRequest(namespace=left)
+            return (await s.service.count_workflow_executions(request)).count == 0
+        except RPCError:
+            return True
+
+    await s.until(empty, "the workflows to be gone", 40)
+    await s.start_raw()
+    await s.assert_history(s.id(), "WorkflowExecutionStarted, WorkflowTaskScheduled")
+
+
+async def namespaces(s: Scenario):
+    token = b""
+    while True:
+        page = await s.service.list_namespaces(ws.ListNamespacesRequest(next_page_token=token))
+        for namespace in page.namespaces:
+            yield namespace
+        token = page.next_page_token
+        if not token:
+            return
 
 
 def describe_queue(s: Scenario, name: str, kind: str = "WORKFLOW"):

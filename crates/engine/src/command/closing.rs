@@ -81,9 +81,7 @@ pub(super) fn continue_as_new(
     command.retry_policy = check_policy(run, &next, command.retry_policy.take())?;
     check_size(run, cause, "ContinueAsNewWorkflowExecutionCommandAttributes. Input", command.input.as_ref())?;
     check_size(run, cause, "ContinueAsNewWorkflowExecutionCommandAttributes. Memo", command.memo.as_ref())?;
-    let fields = command.search_attributes.iter().flat_map(|it| &it.indexed_fields);
-    payload::check_search_attributes(fields, run.at)
-        .map_err(|reason| BadCommand::new(Cause::BadSearchAttributes, reason))?;
+    check_search_attributes(run, &next, &command)?;
     command.memo = command.memo.map(payload::memo);
     command.search_attributes =
         command.search_attributes.map(|given| payload::search_attributes(given, run.at.namespace));
@@ -125,6 +123,20 @@ impl Names {
         let Self { workflow_type, queue } = self;
         format!("WorkflowType={workflow_type} TaskQueue=name:\"{queue}\" kind:TASK_QUEUE_KIND_NORMAL")
     }
+}
+
+/// Known to the namespace, of the right type, and small enough.
+fn check_search_attributes(
+    run: &Run<'_>,
+    next: &Names,
+    command: &ContinueAsNewWorkflowExecutionCommandAttributes,
+) -> Result<(), BadCommand> {
+    let fields = || command.search_attributes.iter().flat_map(|it| &it.indexed_fields);
+    payload::check_search_attributes(fields(), run.at).map_err(|reason| {
+        let what = "invalid SearchAttributes on ContinueAsNewWorkflowExecutionCommand:";
+        BadCommand::new(Cause::BadSearchAttributes, format!("{what} {reason}. {}", next.shown()))
+    })?;
+    payload::check_search_attribute_sizes(fields(), run.at)
 }
 
 /// A timeout may be left out, but not be negative.

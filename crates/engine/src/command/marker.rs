@@ -57,10 +57,7 @@ pub(super) fn upsert(
     payload::check_search_attributes(&given.indexed_fields, run.at).map_err(|reason| BadCommand::new(cause, reason))?;
     let mut after = BTreeMap::clone(&run.core.search_attributes);
     fold::merge(&mut after, Some(&given.indexed_fields));
-    let limits = &run.at.settings.limits;
-    if size(&after) > limits.search_attributes_bytes {
-        return Err(BadCommand::fatal(cause, "search attributes total size exceeds limit"));
-    }
+    payload::check_search_attribute_sizes(&after, run.at)?;
     let typed = command.search_attributes.map(|given| payload::search_attributes(given, run.at.namespace));
     run.append(extra.on(event::marker::search_attributes(decisions.completed, typed)));
     Ok(())

@@ -16,7 +16,7 @@ use weft_protocol::{
         protocol::Message,
         update::{Acceptance, Input, Meta, Outcome, Rejection, Request, Response, outcome::Value},
     },
-    prost::{Message as _, Name},
+    prost::Name,
 };
 
 use crate::script::{application_failure, payloads};
@@ -65,6 +65,6 @@ pub(crate) fn command(name: &str, id: &str) -> (CommandType, Attributes) {
     (CommandType::ProtocolMessage, ProtocolMessageCommandAttributes { message_id }.into())
 }
 
-fn pack<M: weft_protocol::prost::Message + Name>(message: &M) -> Any {
+fn pack<M: Name>(message: &M) -> Any {
     Any { type_url: format!("type.googleapis.com/{}", M::full_name()), value: message.encode_to_vec() }
 }

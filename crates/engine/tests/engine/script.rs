@@ -431,7 +431,7 @@ pub(crate) fn application_failure(kind: &str) -> Failure {
     }
 }
 
-/// `marker=m done=result fail=Type canceled can=input memo=value sa=value child unknown bare`
+/// `marker=m done=result fail=Type canceled can=input can-sa=value memo=value sa=value child unknown bare`
 fn command(name: &str, value: &str, line: &Line<'_>) -> Command {
     let big = if line.has("big") { "x".repeat(3 << 20) } else { String::new() };
     let (command_type, attributes): (_, Attributes) = match name {
@@ -464,6 +464,11 @@ fn command(name: &str, value: &str, line: &Line<'_>) -> Command {
         }
         "can" => {
             let it = ContinueAsNewWorkflowExecutionCommandAttributes { input: payloads(value), ..Default::default() };
+            (CommandType::ContinueAsNewWorkflowExecution, it.into())
+        }
+        "can-sa" => {
+            let search_attributes = Some(SearchAttributes { indexed_fields: fields("Known", value) });
+            let it = ContinueAsNewWorkflowExecutionCommandAttributes { search_attributes, ..Default::default() };
             (CommandType::ContinueAsNewWorkflowExecution, it.into())
         }
         "child" => {

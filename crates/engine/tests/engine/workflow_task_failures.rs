@@ -347,6 +347,57 @@ fn a_search_attribute_of_the_wrong_type_is_a_bad_command() {
 }
 
 #[test]
+fn a_search_attribute_that_is_too_large_ends_the_run() {
+    let long = "x".repeat(2047);
+    let why = "BadSearchAttributes: search attribute Known value size 2049 exceeds size limit 2048";
+    check(
+        &format!("start\npoll\ncomplete sa=\"{long}\""),
+        &format!(
+            r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete sa="{long}"
+            4 WorkflowTaskFailed cause=BadSearchAttributes failure="{why}"
+            5 WorkflowExecutionTerminated reason="{why}"
+            = task failed: {why}
+        "#
+        ),
+    );
+}
+
+#[test]
+fn a_run_does_not_continue_with_a_search_attribute_of_the_wrong_type() {
+    let why = "BadSearchAttributes: invalid SearchAttributes on ContinueAsNewWorkflowExecutionCommand: invalid value for \
+               search attribute Known of type Keyword: 5. WorkflowType=Type TaskQueue=name:\"queue\" \
+               kind:TASK_QUEUE_KIND_NORMAL";
+    let quoted = why.replace('"', "\\\"");
+    check(
+        "start
+        poll
+        complete can-sa=5",
+        &format!(
+            r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete can-sa=5
+            4 WorkflowTaskFailed cause=BadSearchAttributes failure="{quoted}"
+            = task failed: {why}
+        "#
+        ),
+    );
+}
+
+#[test]
 fn commands_of_later_versions_are_refused_with_their_cause() {
     check(
         "start

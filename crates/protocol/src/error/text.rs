@@ -7,6 +7,7 @@
 pub const REQUEST_NOT_SET: &str = "Request is nil.";
 pub const NAMESPACE_NOT_SET: &str = "Namespace not set on request.";
 pub const NAMESPACE_EMPTY: &str = "Namespace is empty.";
+pub const NAMESPACE_NAME_AND_ID: &str = "Only one of namespace name or Id should be set on request.";
 pub const NAMESPACE_TOO_LONG: &str = "Namespace length exceeds limit.";
 pub const EXECUTION_NOT_SET: &str = "Execution is not set on request.";
 pub const WORKFLOW_ID_NOT_SET: &str = "WorkflowId is not set on request.";
@@ -61,6 +62,7 @@ pub const HISTORY_NOT_FOUND: &str = "Requested workflow history not found, may h
 pub const START_TIME_FILTER_INVALID: &str = "EarliestTime in StartTimeFilter should not be larger than LatestTime.";
 pub const STATUS_FILTER_INVALID: &str = "StatusFilter must be specified and must be not Running.";
 pub const SEARCH_ATTRIBUTES_NOT_SET: &str = "SearchAttributes are not set on request.";
+pub const SEARCH_ATTRIBUTE_NAMESPACE_NOT_SET: &str = "Namespace is not set on request.";
 pub const FAILURE_NOT_APPLICATION: &str = "Failure must have ApplicationFailureInfo.";
 pub const UPDATE_META_NOT_SET: &str = "Update meta is not set on request.";
 pub const UPDATE_INPUT_NOT_SET: &str = "Update input is not set on request.";

@@ -8,10 +8,7 @@ use weft_matching::QueueKey;
 use weft_protocol::{api::workflowservice::*, error::text};
 
 use super::{context, errors, validate::sizes, wire};
-use crate::node::Node;
-
-/// Who ends an open run that is deleted.
-const DELETER: &str = "weft-server";
+use crate::node::{DELETER, Node};
 
 /// Why a run was terminated when its client does not say.
 const TERMINATED_BY_USER: &str = "terminated by user via frontend";

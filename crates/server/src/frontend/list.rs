@@ -1,4 +1,4 @@
-//! Lists and counts of executions, by filter; and what filters may name.
+//! Lists and counts of executions, by filter.
 
 use tonic::{Response, Status};
 use weft_engine::{Namespace, Timestamp};
@@ -6,7 +6,6 @@ use weft_protocol::{
     api::{
         enums::WorkflowExecutionStatus,
         filter::StartTimeFilter,
-        operatorservice::{ListSearchAttributesRequest, ListSearchAttributesResponse},
         workflow::WorkflowExecutionInfo,
         workflowservice::{
             list_closed_workflow_executions_request::Filters as ClosedFilter,
@@ -17,7 +16,7 @@ use weft_protocol::{
     time,
 };
 use weft_rows::token::Page;
-use weft_visibility::{PageRequest, Query};
+use weft_visibility::{Field, PageRequest, Query, attribute::Type};
 
 use super::{context, errors, wire};
 use crate::node::Node;
@@ -96,32 +95,14 @@ pub(crate) async fn count(
 ) -> Result<Response<CountWorkflowExecutionsResponse>, Status> {
     let namespace = context::namespace(node, &body.namespace).await?;
     let query = parse(node, &namespace, &body.query)?;
+    let kind = query.group_by().map_or(Type::Keyword, Field::kind);
     let count = node.lists().count(namespace.id.to_string(), query).await.map_err(errors::of_list)?;
     let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let groups = count.groups.iter().map(|group| count_workflow_executions_response::AggregationGroup {
-        group_values: vec![wire::visibility::group_value(&group.value)],
+        group_values: vec![wire::visibility::group_value(&group.value, kind)],
         count: number(group.count),
     });
     Ok(Response::new(CountWorkflowExecutionsResponse { count: number(count.total), groups: groups.collect() }))
-}
-
-/// Deprecated: every name that a filter may use, whatever the namespace.
-pub(crate) fn search_attributes() -> Response<GetSearchAttributesResponse> {
-    Response::new(GetSearchAttributesResponse { keys: wire::namespace::system_attributes().into_iter().collect() })
-}
-
-pub(crate) async fn list_search_attributes(
-    node: &Node,
-    body: ListSearchAttributesRequest,
-) -> Result<Response<ListSearchAttributesResponse>, Status> {
-    let namespace = context::namespace(node, &body.namespace).await?;
-    let view = node.metadata().view();
-    let custom = view.by_id(&namespace.id).map(|row| row.search_attributes.clone()).unwrap_or_default();
-    Ok(Response::new(ListSearchAttributesResponse {
-        custom_attributes: custom.into_iter().collect(),
-        system_attributes: wire::namespace::system_attributes().into_iter().collect(),
-        ..ListSearchAttributesResponse::default()
-    }))
 }
 
 async fn page(node: &Node, asked: Asked) -> Result<Listed, Status> {

@@ -1,4 +1,4 @@
-//! Namespaces: register, describe, list, update, deprecate.
+//! Namespaces: register, describe, list, update, deprecate, delete.
 //!
 //! Invariant: a change is decided against all that is applied, by the metadata group, so two registrations of one name
 //! cannot both succeed.
@@ -8,7 +8,11 @@ use std::{convert::Infallible, sync::Arc};
 use tonic::{Response, Status};
 use weft_engine::{NamespaceId, Timestamp};
 use weft_protocol::{
-    api::{enums::ArchivalState, workflowservice::*},
+    api::{
+        enums::ArchivalState,
+        operatorservice::{DeleteNamespaceRequest, DeleteNamespaceResponse},
+        workflowservice::*,
+    },
     error::{Error, text},
 };
 use weft_rows::{
@@ -23,6 +27,8 @@ use crate::node::Node;
 /// Namespaces of a page, when the caller does not say, and at most.
 const PAGE: usize = 100;
 const PAGE_MAX: usize = 1000;
+/// So much of its id stands at least in the name of a deleted namespace.
+const DELETED_ID_CHARS: usize = 5;
 
 pub(crate) async fn register(
     node: &Node,
@@ -132,6 +138,7 @@ pub(crate) async fn update(
         }
         row.data.extend(info.data);
         row.retention = retention.unwrap_or(row.retention);
+        Ok(())
     });
     let described = described(node, &Arc::new(row.await?));
     Ok(Response::new(UpdateNamespaceResponse {
@@ -150,8 +157,44 @@ pub(crate) async fn deprecate(
     if body.namespace.is_empty() {
         return Err(Error::invalid_argument(text::NAMESPACE_NOT_SET).into());
     }
-    changed(node, &body.namespace, |row| row.state = NamespaceState::Deprecated).await?;
+    let deprecated = changed(node, &body.namespace, |row| {
+        row.state = NamespaceState::Deprecated;
+        Ok(())
+    });
+    deprecated.await?;
     Ok(Response::new(Default::default()))
+}
+
+/// Marks a namespace as deleted and frees its name at once; its runs are removed in the background. The delay that a
+/// caller may ask for concerns the namespace's own row, which stays here.
+pub(crate) async fn delete(
+    node: &Node,
+    body: DeleteNamespaceRequest,
+) -> Result<Response<DeleteNamespaceResponse>, Status> {
+    if !body.namespace.is_empty() && !body.namespace_id.is_empty() {
+        return Err(Error::invalid_argument(text::NAMESPACE_NAME_AND_ID).into());
+    }
+    let found = find(node, &body.namespace, &body.namespace_id).await?;
+    let deleted = node.metadata().change(|namespaces| {
+        let row = namespaces.by_id(&found.id).ok_or_else(|| Error::namespace_not_found(&found.name))?;
+        let mut row = NamespaceRow::clone(row);
+        if row.state != NamespaceState::Deleted {
+            row.name = deleted_name(&row, |name| namespaces.by_name(name).is_some());
+            row.state = NamespaceState::Deleted;
+        }
+        let name = row.name.clone();
+        Ok((vec![row], name))
+    });
+    let deleted_namespace = deleted.await.map_err(refused)?;
+    Ok(Response::new(DeleteNamespaceResponse { deleted_namespace }))
+}
+
+/// The name and so much of the id that nobody else has it.
+fn deleted_name(row: &NamespaceRow, is_taken: impl Fn(&str) -> bool) -> String {
+    let id = row.id.as_str();
+    let mut names = (DELETED_ID_CHARS..=id.len()).filter_map(|length| id.get(..length));
+    let name = |part: &str| format!("{}-deleted-{part}", row.name);
+    names.by_ref().map(name).find(|name| !is_taken(name)).unwrap_or_else(|| name(id))
 }
 
 /// The namespace of this id or, without one, of this name.
@@ -171,12 +214,19 @@ async fn find(node: &Node, name: &str, id: &str) -> Result<Arc<NamespaceRow>, St
 }
 
 /// Changes one namespace and gives it back as it is then.
-async fn changed(node: &Node, name: &str, change: impl FnOnce(&mut NamespaceRow)) -> Result<Arc<NamespaceRow>, Status> {
+///
+/// # Errors
+/// What `change` says; then the namespace stays as it was.
+pub(crate) async fn changed(
+    node: &Node,
+    name: &str,
+    change: impl FnOnce(&mut NamespaceRow) -> Result<(), Error>,
+) -> Result<Arc<NamespaceRow>, Status> {
     ids::within(&node.settings().limits, name, text::NAMESPACE_TOO_LONG)?;
     let changed = node.metadata().change(|namespaces| {
         let row = namespaces.by_name(name).ok_or_else(|| Error::namespace_not_found(name))?;
         let mut row = NamespaceRow::clone(row);
-        change(&mut row);
+        change(&mut row)?;
         Ok((vec![row.clone()], Arc::new(row)))
     });
     changed.await.map_err(refused)
@@ -215,5 +265,30 @@ fn described(node: &Node, row: &NamespaceRow) -> DescribeNamespaceResponse {
         config: Some(wire::namespace::config(row)),
         replication_config: Some(wire::namespace::replication()),
         ..DescribeNamespaceResponse::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_deleted_namespace_is_nobody_elses() {
+        let row = NamespaceRow {
+            id: "01234567-89ab".into(),
+            name: "orders".to_owned(),
+            description: String::new(),
+            owner_email: String::new(),
+            data: Default::default(),
+            retention: Duration::from_secs(3600),
+            state: NamespaceState::Registered,
+            search_attributes: Default::default(),
+            created_at: Timestamp(0),
+        };
+        assert_eq!(deleted_name(&row, |_| false), "orders-deleted-01234");
+        assert_eq!(deleted_name(&row, |name| name == "orders-deleted-01234"), "orders-deleted-012345");
+        assert_eq!(deleted_name(&row, |_| true), "orders-deleted-01234567-89ab");
     }
 }

@@ -4,8 +4,8 @@ use tonic::{Request, Response, Status};
 use weft_protocol::{api::workflowservice::*, raw, services::workflow_service_server::WorkflowService};
 
 use super::{
-    Frontend, activity_task, control, describe, history, list, multi_operation, namespace, query, signal, start,
-    system, task_queue, update, workflow_task,
+    Frontend, activity_task, control, describe, history, list, multi_operation, namespace, query, search_attribute,
+    signal, start, system, task_queue, update, workflow_task,
 };
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -176,7 +176,7 @@ impl WorkflowService for Frontend {
         &self,
         _: Request<GetSearchAttributesRequest>,
     ) -> Answer<GetSearchAttributesResponse> {
-        Ok(list::search_attributes())
+        Ok(search_attribute::of_all_namespaces())
     }
 
     async fn poll_workflow_task_queue(

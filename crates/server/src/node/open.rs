@@ -186,6 +186,7 @@ impl Base {
             stop,
             mender: Mender::new(self.replicas.clone()),
             checkpointer: Checkpointer::new(self.replicas),
+            removal: super::Removal::default(),
             cluster: directory.as_ref().map_or_else(Uuid::nil, |directory| directory.identity().cluster),
             directory,
         });
@@ -347,7 +348,8 @@ async fn seed_namespaces(options: &Options, world: &World, metadata: &Metadata) 
     change.map_err(|error| OpenError::Metadata(error.to_string()))
 }
 
-/// What a node does by itself: indexes lists, mends their index, makes checkpoints. Ends with the node.
+/// What a node does by itself: indexes lists, mends their index, makes checkpoints, empties deleted namespaces. Ends with
+/// the node.
 async fn housekeeping(node: std::sync::Weak<NodeInner>) {
     loop {
         let Some(inner) = node.upgrade() else { return };
@@ -357,6 +359,7 @@ async fn housekeeping(node: std::sync::Weak<NodeInner>) {
         inner.lists.visibility.tick();
         inner.mender.run_if_due(&inner).await;
         inner.checkpointer.run_if_due(&inner).await;
+        inner.removal.start_if_due(&inner);
         let (clock, interval) = (Arc::clone(&inner.clock), inner.options.index_interval);
         drop(inner);
         clock.sleep_until(clock.monotonic() + interval).await;

@@ -48,7 +48,8 @@ pub struct Options {
     pub checkpoint_bytes: u64,
     /// … or when something was logged and so much time has passed.
     pub checkpoint_interval: Duration,
-    /// How often lists are indexed when nobody asks.
+    /// How often lists are indexed when nobody asks; who lists does not wait for it. The longer it is, the more changes of
+    /// one run are written as one: a workflow that is over within it is written once.
     pub index_interval: Duration,
     pub namespaces: Vec<NamespaceSeed>,
     /// How long a query waits for a worker when its caller gave no deadline.
@@ -87,7 +88,7 @@ impl Options {
             readers: 2,
             checkpoint_bytes: 32 << 20,
             checkpoint_interval: Duration::from_secs(30),
-            index_interval: Duration::from_millis(50),
+            index_interval: Duration::from_millis(500),
             namespaces: vec![NamespaceSeed {
                 name: "default".to_owned(),
                 retention: Duration::from_secs(24 * 3600),

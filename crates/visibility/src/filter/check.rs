@@ -55,13 +55,15 @@ fn allowed(field: &Field, test: &Test<Word>) -> bool {
     }
     let equality = matches!(test, Test::Compare(Comparison::Equal | Comparison::NotEqual, _));
     let membership = equality || matches!(test, Test::In(_));
+    let ordered = !matches!(test, Test::StartsWith(_));
+    // Statuses are compared by their numbers.
     if *field == Field::System(System::ExecutionStatus) {
-        return membership;
+        return ordered;
     }
     match field.kind() {
         Type::Keyword => true,
-        Type::Int | Type::Double | Type::Datetime => !matches!(test, Test::StartsWith(_)),
-        Type::Bool | Type::KeywordList => membership,
+        Type::Int | Type::Double | Type::Datetime | Type::Bool => ordered,
+        Type::KeywordList => membership,
         Type::Text => equality,
     }
 }

@@ -77,6 +77,8 @@ impl Lexer {
             Some('\'' | '"') => Token::Text(self.quoted(position)?),
             Some('`') => Token::Quoted(self.quoted(position)?),
             Some(c) if is_sign(c) => self.sign(position)?,
+            Some('&') => self.doubled('&', "AND", position)?,
+            Some('|') => self.doubled('|', "OR", position)?,
             Some(c) if c.is_ascii_digit() || matches!(c, '-' | '+' | '.') => self.number(position)?,
             Some(c) if is_name(c) => Token::Name(self.take_while(is_name)),
             Some(c) => return Err(Error::at(position, format!("unexpected character `{c}`"))),
@@ -137,6 +139,15 @@ impl Lexer {
             _ => return Err(Error::at(position, format!("unknown operator `{text}`"))),
         };
         Ok(Token::Sign(sign))
+    }
+
+    /// `&&` and `||`, which stand for words.
+    fn doubled(&mut self, c: char, word: &str, position: usize) -> Result<Token, Error> {
+        if self.chars.get(self.at + 1) != Some(&c) {
+            return Err(Error::at(position, format!("unexpected character `{c}`")));
+        }
+        self.at += 2;
+        Ok(Token::Name(word.to_owned()))
     }
 
     fn number(&mut self, position: usize) -> Result<Token, Error> {

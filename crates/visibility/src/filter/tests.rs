@@ -82,6 +82,8 @@ fn every_operator_is_understood() {
     check("WorkflowId not starts_with 'a'", r#"not(WorkflowId STARTS_WITH "a")"#);
     check("CloseTime IS NULL", "CloseTime IS NULL");
     check("CloseTime is not null", "not(CloseTime IS NULL)");
+    check("ExecutionStatus BETWEEN 'Running' AND 2", "ExecutionStatus BETWEEN 1 2");
+    check("Urgent > false", "Urgent > 0");
 }
 
 #[test]
@@ -92,6 +94,7 @@ fn and_binds_tighter_than_or_and_not_tightest() {
     check(&format!("NOT {a} AND {a}"), &format!("all(not({a}), {a})"));
     check(&format!("NOT ({a} AND {a})"), &format!("not(all({a}, {a}))"));
     check(&format!("(({a}))"), a);
+    check(&format!("{a} || {a}&&{a}"), &format!("any({a}, all({a}, {a}))"));
     check("HistoryLength BETWEEN 1 AND 2 AND Size = 3", "all(HistoryLength BETWEEN 1 2, Size = 3)");
 }
 
@@ -192,6 +195,15 @@ fn errors_of_the_grammar_say_what_was_expected() {
     check("Colour = 'a", "the quote ' is never closed: it opens at position 10");
     check("Size = 1x", "`1x` is not a number at position 8; strings, times and durations need quotes");
     check("Size ; 1", "unexpected character `;` at position 6");
+    check("Size = 1 & Size = 2", "unexpected character `&` at position 10");
+    check(
+        "Urgent STARTS_WITH true",
+        "operator STARTS_WITH is not supported for search attribute `Urgent` of type Bool at position 1",
+    );
+    check(
+        "ExecutionStatus STARTS_WITH 'Run'",
+        "operator STARTS_WITH is not supported for search attribute `ExecutionStatus` of type Keyword at position 1",
+    );
     check("Size =! 1", "unknown operator `=!` at position 6");
     check("GROUP BY Colour, Order", "GROUP BY takes a single field, found `,` at position 16");
     check(

@@ -1,8 +1,8 @@
 //! Enum values as words: `EVENT_TYPE_TIMER_FIRED` is `TimerFired`.
 
 use weft_client::api::enums::{
-    EventType, NamespaceState, PendingActivityState, PendingWorkflowTaskState, RetryState, TimeoutType,
-    WorkflowExecutionStatus, WorkflowTaskFailedCause,
+    EventType, IndexedValueType, NamespaceState, PendingActivityState, PendingWorkflowTaskState, RetryState,
+    TimeoutType, WorkflowExecutionStatus, WorkflowTaskFailedCause,
 };
 
 use crate::output::Tone;
@@ -38,6 +38,11 @@ pub(crate) fn task_failed(value: i32) -> String {
 
 pub(crate) fn namespace_state(value: i32) -> String {
     named(value, NamespaceState::try_from(value).map(|it| it.as_str_name()), "NAMESPACE_STATE_")
+}
+
+/// The type of a search attribute.
+pub(crate) fn value_type(value: i32) -> String {
+    named(value, IndexedValueType::try_from(value).map(|it| it.as_str_name()), "INDEXED_VALUE_TYPE_")
 }
 
 /// The colour of a status.

@@ -5,6 +5,7 @@ use weft_protocol::json::to_json;
 
 use crate::{
     output::text,
+    query,
     render::{execution, payload},
     session::Connected,
 };
@@ -42,7 +43,7 @@ pub(crate) async fn list(session: &Connected, args: &ListArgs) -> anyhow::Result
     let mut pages = session.client.list(&args.query, page);
     let mut found = Vec::new();
     while found.len() < wanted
-        && let Some(page) = pages.next().await?
+        && let Some(page) = pages.next().await.map_err(|error| query::explained(session, error, &args.query))?
     {
         found.extend(page);
     }
@@ -65,7 +66,8 @@ pub(crate) async fn list(session: &Connected, args: &ListArgs) -> anyhow::Result
 }
 
 pub(crate) async fn count(session: &Connected, args: &CountArgs) -> anyhow::Result<()> {
-    let counted = session.client.count(&args.query).await?;
+    let counted = session.client.count(&args.query).await;
+    let counted = counted.map_err(|error| query::explained(session, error, &args.query))?;
     let output = &session.output;
     if output.is_json() {
         let groups = counted.groups.iter().map(|group| {

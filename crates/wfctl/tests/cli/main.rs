@@ -6,6 +6,8 @@
 
 mod dev;
 mod mistakes;
+mod namespaces;
+mod search_attributes;
 mod updates;
 mod workflows;
 mod world;

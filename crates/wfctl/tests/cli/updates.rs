@@ -10,7 +10,7 @@ use weft_client::api::{
 };
 use weft_protocol::{
     payload::{json_plain, list},
-    prost::{Message as _, Name},
+    prost::Name,
 };
 
 use crate::world::{Ran, World};

@@ -141,6 +141,9 @@ class OracleServer(Server):
             # Else a delete waits until queues have told how far they are, which they do once or twice a minute.
             "--dynamic-config-value", "history.transferProcessorEnsureCloseBeforeDelete=false",
             "--dynamic-config-value", "history.visibilityProcessorEnsureCloseBeforeDelete=false",
+            # Scenarios ask for many small lists.
+            "--dynamic-config-value", "frontend.namespaceRPS.visibility=10000",
+            "--dynamic-config-value", "system.visibilityPersistenceMaxReadQPS=10000",
             "--log-level", "error",
             *self.extra,
         ]  # fmt: skip

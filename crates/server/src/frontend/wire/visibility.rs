@@ -10,7 +10,7 @@ use weft_protocol::{
     prost::Message,
     time,
 };
-use weft_visibility::{Literal, Record, RunRef};
+use weft_visibility::{Literal, Record, RunRef, attribute::Type};
 
 pub(crate) fn info(record: Record) -> WorkflowExecutionInfo {
     let own = WorkflowExecution { workflow_id: record.workflow_id, run_id: record.run_id };
@@ -41,15 +41,37 @@ fn execution(run: RunRef) -> WorkflowExecution {
     WorkflowExecution { workflow_id: run.workflow_id, run_id: run.run_id }
 }
 
-/// The value of a group as a search attribute.
-pub(crate) fn group_value(value: &Literal) -> Payload {
-    let (mut payload, kind) = match value {
-        Literal::Null => (payload::null(), "Keyword"),
-        Literal::Int(number) => (payload::json_plain(number.to_string()), "Int"),
-        Literal::Real(number) => (payload::json_plain(number.to_string()), "Double"),
-        Literal::Text(text) => (payload::json_string(text), "Keyword"),
-        Literal::Bytes(bytes) => (payload::json_string(&String::from_utf8_lossy(bytes)), "Keyword"),
+/// The value of a group as a search attribute of this type; a null where the executions have none.
+pub(crate) fn group_value(value: &Literal, kind: Type) -> Payload {
+    let mut payload = match value {
+        Literal::Null => payload::null(),
+        Literal::Int(number) if kind == Type::Bool => payload::json_plain((*number != 0).to_string()),
+        Literal::Int(number) => payload::json_plain(number.to_string()),
+        Literal::Real(number) => payload::json_plain(number.to_string()),
+        Literal::Text(text) => payload::json_string(text),
+        Literal::Bytes(bytes) => payload::json_string(&String::from_utf8_lossy(bytes)),
     };
-    payload.metadata.insert(payload::TYPE.to_owned(), kind.as_bytes().to_vec());
+    payload.metadata.insert(payload::TYPE.to_owned(), kind.name().as_bytes().to_vec());
     payload
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_value_of_a_group_is_of_the_type_of_its_attribute() {
+        let check = |value: Literal, kind: Type, json: &str| {
+            let payload = group_value(&value, kind);
+            assert_eq!(
+                (payload.data.as_slice(), payload.metadata[payload::TYPE].as_slice()),
+                (json.as_bytes(), kind.name().as_bytes())
+            );
+        };
+        check(Literal::text("Running"), Type::Keyword, "\"Running\"");
+        check(Literal::Int(1), Type::Bool, "true");
+        check(Literal::Int(0), Type::Bool, "false");
+        check(Literal::Int(7), Type::Int, "7");
+        check(Literal::Null, Type::Int, "");
+    }
 }
