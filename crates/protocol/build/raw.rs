@@ -44,7 +44,7 @@ pub(crate) fn generate(descriptors: &FileDescriptorSet, out: &Path) -> Result<()
     fs::create_dir_all(&out)?;
     let histories = ANSWERS.iter().map(|answer| format!(".{PACKAGE}.{answer}.history"));
     histories
-        .fold(tonic_prost_build::configure(), |builder, path| builder.bytes(path))
+        .fold(tonic_prost_build::configure(), tonic_prost_build::Builder::bytes)
         .out_dir(out)
         // Else these would be prost-types', which temporalio-protos does not use.
         .compile_well_known_types(true)

@@ -12,7 +12,6 @@ use crate::api::workflowservice;
 /// `History.events`.
 const EVENTS_TAG: u32 = 1;
 
-#[expect(clippy::allow_attributes, clippy::allow_attributes_without_reason, reason = "generated code")]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/raw/weft.raw.rs"));
 }

@@ -9,14 +9,7 @@ pub static FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), 
 pub use client::{operator::operator_service_client, workflow::workflow_service_client};
 pub use server::{operator::operator_service_server, workflow::workflow_service_server};
 
-#[expect(
-    unused_qualifications,
-    clippy::allow_attributes,
-    clippy::allow_attributes_without_reason,
-    clippy::excessive_nesting,
-    clippy::too_many_lines,
-    reason = "generated code"
-)]
+#[expect(unused_qualifications, clippy::allow_attributes_without_reason, reason = "generated code")]
 mod client {
     pub(super) mod operator {
         include!(concat!(env!("OUT_DIR"), "/client/temporal.api.operatorservice.v1.rs"));

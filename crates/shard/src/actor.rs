@@ -25,7 +25,7 @@ const REOPEN_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a handle sends to its shard.
 pub(crate) enum Mail {
-    Call(Call),
+    Call(Box<Call>),
     /// Lifts the quarantine of an execution; answers whether there was one.
     ClearQuarantine(WorkflowKey, oneshot::Sender<bool>),
 }
@@ -115,7 +115,7 @@ impl Actor {
 
     fn receive(&mut self, mail: Mail) {
         match (mail, &mut self.role) {
-            (Mail::Call(call), Role::Leading { leader, .. }) => leader.take(call),
+            (Mail::Call(call), Role::Leading { leader, .. }) => leader.take(*call),
             (Mail::Call(call), Role::Follower | Role::Opening { .. }) => {
                 call.ask.fail(Failure::Unavailable("this node does not lead the shard"));
             }

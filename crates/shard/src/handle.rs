@@ -217,7 +217,7 @@ impl Shard {
     }
 
     fn send(&self, call: Call) -> Result<(), Failure> {
-        match self.mail.try_send(Mail::Call(call)) {
+        match self.mail.try_send(Mail::Call(Box::new(call))) {
             Ok(()) => Ok(()),
             Err(mpsc::error::TrySendError::Full(_)) => Err(Failure::Overloaded),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(STOPPED),
@@ -254,7 +254,7 @@ impl Drop for Attached {
         if let (Some(run), false) = (self.run.take(), self.outcome.is_terminated()) {
             let call = Call { key: self.key.clone(), ask: Ask::Own(Request::ForgetQuery(run, self.id)) };
             // A full mailbox leaves the query to the next workflow task, whose answer nobody waits for.
-            let _ = self.mail.try_send(Mail::Call(call));
+            let _ = self.mail.try_send(Mail::Call(Box::new(call)));
         }
     }
 }

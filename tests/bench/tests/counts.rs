@@ -94,7 +94,10 @@ async fn check(ceilings: Counts, life: impl AsyncFn(&mut World)) {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-const COUNTED: [(&str, fn(&Counts) -> f64); 6] = [
+/// A count and how it is read.
+type Counted = (&'static str, fn(&Counts) -> f64);
+
+const COUNTED: [Counted; 6] = [
     ("syncs", |counts| counts.syncs),
     ("entries", |counts| counts.entries),
     ("log_bytes", |counts| counts.log_bytes),

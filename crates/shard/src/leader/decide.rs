@@ -63,10 +63,7 @@ impl Leader {
 
     /// Notes the caller of an update that is under way, before anything becomes of it.
     fn follow(&mut self, update: &UpdateId, answer: &Answer) -> Option<Following> {
-        let status = match answer {
-            Answer::Update(status) | Answer::UpdateWithStart(_, status) => status,
-            _ => return None,
-        };
+        let (Answer::Update(status) | Answer::UpdateWithStart(_, status)) = answer else { return None };
         match status.stage {
             UpdateStage::Admitted | UpdateStage::Accepted => Some(self.updates.follow(&status.run, update)),
             UpdateStage::Completed(_) | UpdateStage::CutShort => None,

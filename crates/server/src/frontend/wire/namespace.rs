@@ -64,7 +64,6 @@ pub(crate) fn replication() -> NamespaceReplicationConfig {
         active_cluster_name: CLUSTER_NAME.to_owned(),
         clusters: vec![ClusterReplicationConfig { cluster_name: CLUSTER_NAME.to_owned(), ..Default::default() }],
         state: ReplicationState::Normal.into(),
-        ..NamespaceReplicationConfig::default()
     }
 }
 

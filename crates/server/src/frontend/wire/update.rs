@@ -9,7 +9,7 @@ use weft_protocol::{
         common::{Link, WorkflowExecution, link},
         enums::{EventType, UpdateWorkflowExecutionLifecycleStage as Stage},
         failure::{ApplicationFailureInfo, Failure, failure::FailureInfo},
-        update::{Outcome, UpdateRef, outcome::Value},
+        update::{Outcome, UpdateRef, WaitPolicy, outcome::Value},
         workflowservice::{
             PollWorkflowExecutionUpdateRequest, PollWorkflowExecutionUpdateResponse, UpdateWorkflowExecutionRequest,
             UpdateWorkflowExecutionResponse,
@@ -70,7 +70,7 @@ pub(crate) struct Polled {
 }
 
 pub(crate) fn polled(namespace: &Namespace, body: PollWorkflowExecutionUpdateRequest) -> Result<Polled, Error> {
-    let wanted = body.wait_policy.as_ref().map_or(Stage::Unspecified, |policy| policy.lifecycle_stage());
+    let wanted = body.wait_policy.as_ref().map_or(Stage::Unspecified, WaitPolicy::lifecycle_stage);
     let reference = body.update_ref.ok_or_else(|| Error::invalid_argument(text::UPDATE_REF_NOT_SET))?;
     let execution = reference.workflow_execution.unwrap_or_default();
     if execution.workflow_id.is_empty() {
@@ -159,7 +159,6 @@ pub(crate) fn cut_short() -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use weft_protocol::api::update::WaitPolicy;
 
     use super::*;
 
