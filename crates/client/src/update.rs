@@ -64,8 +64,9 @@ impl Client {
                 |mut stub: WorkflowService, request| async move { stub.update_workflow_execution(request).await };
             let request = request.clone();
             let answer = self.call_within("UpdateWorkflowExecution", WAIT, request, Repeat::Harmless, send).await?;
+            let stage = answer.stage();
             let reached = updated(run, answer.update_ref, answer.outcome);
-            match (answer.stage(), wait) {
+            match (stage, wait) {
                 (Stage::Completed, _) | (Stage::Accepted, UpdateWait::Accepted) => return Ok(reached),
                 (Stage::Accepted, UpdateWait::Completed) => return self.update_result(&reached.run, &reached.id).await,
                 // Nobody has looked at it yet: it is asked for again, under the same id.

@@ -201,12 +201,14 @@ fn reject(
     change.undo();
     let unhandled = bad.cause == WorkflowTaskFailedCause::UnhandledCommand;
     let ends = bad.cause == WorkflowTaskFailedCause::ForceCloseCommand;
-    if attempt > 1 && !unhandled && !ends {
-        return Err(Refusal::InvalidArgument(bad.message.into()));
-    }
     let token: &WorkflowTaskToken = &body.token;
     let mut run = change.run(&token.run).ok_or(Refusal::WorkflowTaskNotFound)?;
-    message::give_up_sent(&mut run);
+    let gave_up = message::give_up_sent(&mut run);
+    if attempt > 1 && !unhandled && !ends {
+        // Callers of updates hear of it even so.
+        let message = bad.message;
+        return if gave_up { Ok(Answer::TaskFailed { message }) } else { Err(Refusal::InvalidArgument(message.into())) };
+    }
     remember(&mut run, token, TaskVerdict::Rejected);
     let failure = Some(fail::server_failure(bad.message.clone(), None));
     let next = fail::fail(&mut run, TaskFailure { cause: bad.cause, failure, identity: body.identity.clone() });
