@@ -228,11 +228,15 @@ pub(crate) fn reject_unprocessed(run: &mut Run<'_>) {
 }
 
 /// The answer to the task that carried them was wrong: the next task would be answered so again.
-pub(crate) fn give_up_sent(run: &mut Run<'_>) {
-    for id in sent(run) {
+/// Says whether there were any.
+pub(crate) fn give_up_sent(run: &mut Run<'_>) -> bool {
+    let sent = sent(run);
+    let any = !sent.is_empty();
+    for id in sent {
         run.volatile.admitted.remove(&id);
         tell(run, id, UpdateNews::TaskFailed);
     }
+    any
 }
 
 fn sent(run: &Run<'_>) -> Vec<UpdateId> {

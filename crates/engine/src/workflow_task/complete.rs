@@ -186,12 +186,14 @@ fn reject(
 ) -> Result<Answer, Refusal> {
     change.undo();
     let unhandled = bad.cause == WorkflowTaskFailedCause::UnhandledCommand;
-    if attempt > 1 && !unhandled {
-        return Err(Refusal::InvalidArgument(bad.message.into()));
-    }
     let token: &WorkflowTaskToken = &body.token;
     let mut run = change.run(&token.run).ok_or(Refusal::WorkflowTaskNotFound)?;
-    message::give_up_sent(&mut run);
+    let gave_up = message::give_up_sent(&mut run);
+    if attempt > 1 && !unhandled {
+        // Callers of updates hear of it even so.
+        let message = bad.message;
+        return if gave_up { Ok(Answer::TaskFailed { message }) } else { Err(Refusal::InvalidArgument(message.into())) };
+    }
     remember(&mut run, token, TaskVerdict::Rejected);
     let failure = Some(fail::server_failure(bad.message.clone()));
     let next = fail::fail(&mut run, TaskFailure { cause: bad.cause, failure, identity: body.identity.clone() });
