@@ -2,13 +2,13 @@
 //!
 //! Invariant that it asserts: there is one way to write each key, so a key that was read gives the same bytes again.
 
-use weft_engine::{EventId, RequestId, RunId, TimerId, WorkflowKey};
+use weft_engine::{EventId, RequestId, RunId, TimerId, UpdateId, WorkflowKey};
 
 use crate::{
     Corrupt, applied, garbage, history,
     key::{Reader, Scope},
     load, namespace,
-    table::{self, activity, buffered, current, execution, request_id, task, timer, wake},
+    table::{self, activity, buffered, current, execution, request_id, task, timer, update, wake},
     value,
 };
 
@@ -43,7 +43,9 @@ pub fn key(table: u8, key: &[u8]) -> Result<(), Corrupt> {
             let (workflow, branch) = garbage::decode_key(key)?;
             garbage::key(&workflow, &branch)
         }
-        table::ACTIVITY | table::TIMER | table::BUFFERED | table::REQUEST_ID | table::HISTORY => of_run(table, key)?,
+        table::ACTIVITY | table::TIMER | table::BUFFERED | table::REQUEST_ID | table::UPDATE | table::HISTORY => {
+            of_run(table, key)?
+        }
         // Nobody reads these keys: they are made from what is asked for.
         table::APPLIED | table::NAMESPACE => return Ok(()),
         _ => return Err(Corrupt::row(table, "no such table")),
@@ -67,6 +69,10 @@ fn of_run(table: u8, key: &[u8]) -> Result<alloc::vec::Vec<u8>, Corrupt> {
         table::TIMER => {
             let timer: TimerId = timer::decode_key(&prefix, key)?;
             timer::key(&scope, &run, &timer)
+        }
+        table::UPDATE => {
+            let update: UpdateId = update::decode_key(&prefix, key)?;
+            update::key(&scope, &run, &update)
         }
         table::BUFFERED => buffered::key(&scope, &run, buffered::decode_key(&prefix, key)?),
         table::REQUEST_ID => {
@@ -96,6 +102,7 @@ pub fn value(table: u8, value: &[u8]) -> Result<(), Corrupt> {
         table::CURRENT => current::decode(value).map(drop),
         table::ACTIVITY => activity::decode(EventId(5), value).map(drop),
         table::TIMER => timer::decode(value).map(drop),
+        table::UPDATE => update::decode(value).map(drop),
         table::BUFFERED => buffered::decode(value).map(drop),
         table::REQUEST_ID | table::TASK | table::WAKE | table::GARBAGE => value::check_mark(table, value),
         table::HISTORY => history::decode_batch(value).map(drop),

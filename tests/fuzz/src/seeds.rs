@@ -41,6 +41,7 @@ const NAMES: &[(u8, &str)] = &[
     (table::APPLIED, "applied"),
     (table::NAMESPACE, "namespace"),
     (table::GARBAGE, "garbage"),
+    (table::UPDATE, "update"),
 ];
 
 /// The table's number and a key of it.
@@ -94,4 +95,30 @@ fn written(entries: u64, repairs: bool) -> Vec<u8> {
         bytes
     });
     log::input(repairs, files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_has_a_key_and_a_value_to_begin_with() {
+        for (table, name) in table::TABLES {
+            assert!(
+                keys().iter().any(|key| key.first() == Some(table)),
+                "no key of {name}: add it to the golden bytes"
+            );
+            assert!(values().iter().any(|value| value.first() == Some(table)), "no value of {name}");
+        }
+    }
+
+    #[test]
+    fn what_the_product_writes_is_read() {
+        for row in keys() {
+            assert_eq!(weft_rows::probe::key(row[0], &row[1..]), Ok(()));
+        }
+        for row in values() {
+            assert_eq!(weft_rows::probe::value(row[0], &row[1..]), Ok(()));
+        }
+    }
 }
