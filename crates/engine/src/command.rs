@@ -42,7 +42,7 @@ pub(crate) struct BadCommand {
 pub(crate) struct Decisions {
     /// The event to which every event of a command refers.
     pub(crate) completed: EventId,
-    /// How many commands there were.
+    /// How many commands and messages there were.
     pub(crate) count: usize,
     /// The answering worker, as the taker of activities that start eagerly.
     pub(crate) worker: Poller,
@@ -62,7 +62,7 @@ impl Decisions {
     pub(crate) fn new(completed: EventId, body: &CompleteWorkflowTask) -> Self {
         Self {
             completed,
-            count: body.commands.len(),
+            count: body.commands.len() + body.messages.len(),
             worker: Poller {
                 identity: body.identity.clone(),
                 request: body.eager_request.clone(),

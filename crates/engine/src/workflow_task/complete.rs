@@ -61,7 +61,7 @@ fn heartbeats_too_long(run: &Run<'_>, task: &WorkflowTask, body: &CompleteWorkfl
 }
 
 fn is_heartbeat(body: &CompleteWorkflowTask) -> bool {
-    body.force_new && body.commands.is_empty()
+    body.force_new && body.commands.is_empty() && body.messages.is_empty()
 }
 
 /// Writes the completion and carries out its commands.
@@ -74,8 +74,8 @@ fn decide(change: &mut Change<'_>, id: &RunId, body: &mut CompleteWorkflowTask) 
     problems::clear(&mut run);
     run.core.closing = false;
     run.core.sticky = body.sticky.take().map(|(queue, schedule_to_start)| Sticky { queue, schedule_to_start });
-    let inbox = Inbox::of(mem::take(&mut body.messages));
-    let mut decisions = Decisions { waited, original_scheduled_at: original, inbox, ..Decisions::new(completed, body) };
+    let mut decisions = Decisions { waited, original_scheduled_at: original, ..Decisions::new(completed, body) };
+    decisions.inbox = Inbox::of(mem::take(&mut body.messages));
     for command in mem::take(&mut body.commands) {
         command::carry_out(&mut run, command, &mut decisions)?;
     }
