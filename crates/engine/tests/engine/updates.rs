@@ -248,6 +248,7 @@ fn an_update_that_the_worker_says_nothing_of_is_rejected() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one transcript")]
 fn what_makes_no_sense_fails_the_task_and_gives_up_the_updates_that_it_carried() {
     check(
         "start
@@ -333,6 +334,7 @@ fn what_makes_no_sense_fails_the_task_and_gives_up_the_updates_that_it_carried()
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one transcript")]
 fn every_wrong_message_is_called_by_its_name() {
     check(
         "start
