@@ -219,7 +219,7 @@ fn a_query_does_not_wait_longer_than_its_caller() {
             1 WorkflowExecutionStarted attempt=1 backoff=20s
             = started run-1 Running
             > query 1
-            ! not ready: workflow has not started yet and will not before the query's deadline
+            ! not ready: Workflow task is not scheduled yet.
             > +15s
             > query 2
             = query attached

@@ -273,7 +273,7 @@ fn signal_with_start_writes_the_signal_before_the_first_task() {
             3 WorkflowTaskScheduled timeout=10s
             = started run-1 Running
             > again
-            = started run-1 Running
+            = uses run-1 Running
             > signal-with-start s request=b conflict=use
             4 WorkflowExecutionSignaled name=s
             = uses run-1 Running

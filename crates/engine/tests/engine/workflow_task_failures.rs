@@ -496,7 +496,7 @@ fn an_answer_too_large_to_be_sent_ends_the_run() {
             > fail-task cause=too-large
             4 WorkflowTaskFailed cause=GrpcMessageTooLarge failure="Oops"
             5 WorkflowExecutionSignaled name=a
-            6 WorkflowExecutionTerminated reason="Oops"
+            6 WorkflowExecutionTerminated reason="GrpcMessageTooLarge"
         "#,
     );
 }
@@ -590,7 +590,7 @@ fn lists_are_told_of_tasks_that_keep_failing_until_one_goes_well() {
     let settings = changed(|settings| settings.reported_problems_after = 2);
     check_with(
         settings,
-        "start
+        "start memo=1
         poll
         fail-task
         poll
@@ -600,9 +600,10 @@ fn lists_are_told_of_tasks_that_keep_failing_until_one_goes_well() {
         poll
         complete marker=m",
         r#"
-            > start
+            > start memo=1
             1 WorkflowExecutionStarted attempt=1
             2 WorkflowTaskScheduled timeout=10s
+            ~ listed Running key=1
             = started run-1 Running
             > poll
             3 WorkflowTaskStarted scheduled=2
@@ -612,11 +613,10 @@ fn lists_are_told_of_tasks_that_keep_failing_until_one_goes_well() {
             > poll
             = task events 1..5 attempt=2 + 5 WorkflowTaskScheduled attempt=2 timeout=10s + 6 WorkflowTaskStarted scheduled=5
             > fail-task
-            ~ listed Running TemporalReportedProblems=["category=WorkflowTaskFailed","cause=WorkflowTaskFailedCauseWorkflowWorkerUnhandledFailure"]
+            ~ listed Running TemporalReportedProblems=["category=WorkflowTaskFailed","cause=WorkflowTaskFailedCauseWorkflowWorkerUnhandledFailure"] key=1
             > poll
             = task events 1..5 attempt=3 + 5 WorkflowTaskScheduled attempt=3 timeout=10s + 6 WorkflowTaskStarted scheduled=5
             > +10s
-            ~ listed Running TemporalReportedProblems=["category=WorkflowTaskTimedOut","cause=WorkflowTaskTimedOutCauseStartToClose"]
             > poll
             = task events 1..5 attempt=4 + 5 WorkflowTaskScheduled attempt=4 timeout=15s + 6 WorkflowTaskStarted scheduled=5
             > complete marker=m
@@ -624,7 +624,7 @@ fn lists_are_told_of_tasks_that_keep_failing_until_one_goes_well() {
             6 WorkflowTaskStarted scheduled=5
             7 WorkflowTaskCompleted scheduled=5 started=6
             8 MarkerRecorded name=m
-            ~ listed Running
+            ~ listed Running key=1
         "#,
     );
 }

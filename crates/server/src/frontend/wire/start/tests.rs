@@ -92,7 +92,7 @@ fn numbers_that_name_no_policy_are_refused() {
 #[test]
 fn names_and_times_that_make_no_sense_are_refused() {
     refused(|body| body.workflow_type = None, "WorkflowType is not set on request.");
-    refused(|body| body.task_queue = None, "missing task queue name");
+    refused(|body| body.task_queue = None, "taskQueue is not set");
     refused(|body| body.request_id = "r".repeat(1001), "RequestId length exceeds limit.");
     refused(|body| body.identity = "i".repeat(1001), "Identity length exceeds limit.");
     let negative = |what: &str| format!("An invalid {what} is set on request. cause: negative duration");
