@@ -180,9 +180,9 @@ fn repeat_it(script: &mut Script, request: Request) {
         return;
     }
     let again = script.world.request(request.clone());
-    if let (Answer::TaskFailed { message: before }, Err(Refusal::InvalidArgument(now))) = (&first, &again) {
-        // The first time updates were given up; their worker hears the same.
-        return assert_eq!(before, now);
+    // The first time, updates were given up. Now they are gone, so what is wrong may be said of another one.
+    if let (Answer::TaskFailed { .. }, Err(Refusal::InvalidArgument(_))) = (&first, &again) {
+        return;
     }
     let (transition, second) = again.unwrap_or_else(|refusal| {
         panic!("{request:?} was answered {first:?} and then refused: {refusal:?}");
