@@ -192,7 +192,11 @@ fn reject(
     if attempt > 1 && !unhandled {
         // Callers of updates hear of it even so.
         let message = bad.message;
-        return if gave_up { Ok(Answer::TaskFailed { message }) } else { Err(Refusal::InvalidArgument(message.into())) };
+        return if gave_up {
+            Ok(Answer::TaskFailed { message })
+        } else {
+            Err(Refusal::InvalidArgument(message.into()))
+        };
     }
     remember(&mut run, token, TaskVerdict::Rejected);
     let failure = Some(fail::server_failure(bad.message.clone()));
