@@ -13,7 +13,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 pub(crate) use due::due;
 pub(crate) use end::canceled;
 pub use options::check_priority;
-pub(crate) use options::{check_queue, normalized};
+pub(crate) use options::{RESERVED_QUEUES, check_queue, normalized};
 pub(crate) use respond::{cancel, complete, fail, heartbeat};
 
 use crate::{

@@ -9,6 +9,7 @@ use weft_protocol::api::{failure::Failure, history::HistoryEvent, protocol::Mess
 
 use crate::{
     ids::{EventId, RunId, TaskQueueName},
+    message::Reply,
     request::{ActivityToken, WorkflowTaskToken},
     state::{Activity, BranchId, QueryId, Status},
     time::Timestamp,
@@ -45,6 +46,8 @@ pub enum Answer {
     Update(UpdateStatus),
     /// What the start came to, and how far the update has come.
     UpdateWithStart(Started, UpdateStatus),
+    /// What the target of a message says.
+    Delivered(Reply),
 }
 
 /// How far an update has come, in which run.

@@ -91,12 +91,31 @@ pub(crate) fn take(buffered: &mut Tracked<u32, HistoryEvent>) -> Vec<HistoryEven
     events
 }
 
-/// Gives an event that ends an activity the number of the event that started it, when both waited.
+/// Gives an event that ends an activity or a child the number of the event that started it, when both waited.
 pub(crate) fn patch(event: &mut HistoryEvent, id: EventId, started: &mut BTreeMap<i64, i64>) {
     let (scheduled, started_id) = match &mut event.attributes {
         Some(Attributes::ActivityTaskStartedEventAttributes(it)) => {
             started.insert(it.scheduled_event_id, id.0);
             return;
+        }
+        Some(Attributes::ChildWorkflowExecutionStartedEventAttributes(it)) => {
+            started.insert(it.initiated_event_id, id.0);
+            return;
+        }
+        Some(Attributes::ChildWorkflowExecutionCompletedEventAttributes(it)) => {
+            (it.initiated_event_id, &mut it.started_event_id)
+        }
+        Some(Attributes::ChildWorkflowExecutionFailedEventAttributes(it)) => {
+            (it.initiated_event_id, &mut it.started_event_id)
+        }
+        Some(Attributes::ChildWorkflowExecutionCanceledEventAttributes(it)) => {
+            (it.initiated_event_id, &mut it.started_event_id)
+        }
+        Some(Attributes::ChildWorkflowExecutionTimedOutEventAttributes(it)) => {
+            (it.initiated_event_id, &mut it.started_event_id)
+        }
+        Some(Attributes::ChildWorkflowExecutionTerminatedEventAttributes(it)) => {
+            (it.initiated_event_id, &mut it.started_event_id)
         }
         Some(Attributes::ActivityTaskCompletedEventAttributes(it)) => (it.scheduled_event_id, &mut it.started_event_id),
         Some(Attributes::ActivityTaskFailedEventAttributes(it)) => (it.scheduled_event_id, &mut it.started_event_id),

@@ -6,13 +6,15 @@
 use alloc::{collections::BTreeMap, sync::Arc, vec, vec::Vec};
 use core::ops::{Deref, DerefMut};
 
-use prost::Message;
+use prost::Message as _;
 use weft_protocol::api::history::HistoryEvent;
 
 use crate::{
     buffer, fold,
-    ids::{EventId, RequestId, RunId},
+    ids::{EventId, RequestId, RunId, WorkflowKey},
+    message::{Message, MessageId, Origin},
     moment::Moment,
+    outbox,
     refusal::Refusal,
     request::Target,
     state::{Core, CurrentRun, Execution, Speculation, Status, Workflow, WorkflowTask},
@@ -29,6 +31,10 @@ pub(crate) struct Change<'a> {
     /// Runs that were taken for changing, and runs that were created.
     pub(crate) drafts: BTreeMap<RunId, Draft>,
     pub(crate) effects: Vec<Effect>,
+    /// Messages for other workflow ids that are put (`Some`) or are done with.
+    pub(crate) outbox: BTreeMap<MessageId, Option<Arc<Message>>>,
+    /// Receipts that go, whether they were loaded or not.
+    pub(crate) forgotten: Vec<Origin>,
 }
 
 /// What happened to one run so far.
@@ -59,18 +65,36 @@ pub(crate) enum PutOff {
     Wanted,
 }
 
+/// What may have become of a message that is withdrawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Withdrawn {
+    /// Nobody can have seen it.
+    Unsent,
+    MaybeSent,
+}
+
 /// One run of a change, to be read and changed.
 pub(crate) struct Run<'r> {
     pub(crate) at: &'r Moment<'r>,
     execution: &'r mut Execution,
     draft: &'r mut Draft,
     effects: &'r mut Vec<Effect>,
+    outbox: &'r mut BTreeMap<MessageId, Option<Arc<Message>>>,
+    pub(crate) key: &'r WorkflowKey,
 }
 
 impl<'a> Change<'a> {
     pub(crate) fn begin(workflow: &'a mut Workflow, at: &'a Moment<'a>) -> Self {
         let current_before = workflow.current.clone();
-        Self { at, workflow, current_before, drafts: BTreeMap::new(), effects: Vec::new() }
+        Self {
+            at,
+            workflow,
+            current_before,
+            drafts: BTreeMap::new(),
+            effects: Vec::new(),
+            outbox: BTreeMap::new(),
+            forgotten: Vec::new(),
+        }
     }
 
     /// A loaded run, for changing it.
@@ -81,7 +105,8 @@ impl<'a> Change<'a> {
             self.drafts.insert(run.clone(), Draft { speculation, ..Draft::of(Some(execution.core.clone())) });
         }
         let draft = self.drafts.get_mut(run).expect("it was put there");
-        Some(Run { at: self.at, execution, draft, effects: &mut self.effects })
+        let (effects, outbox) = (&mut self.effects, &mut self.outbox);
+        Some(Run { at: self.at, execution, draft, effects, outbox, key: &self.workflow.key })
     }
 
     /// The run that a client means; an open one.
@@ -150,7 +175,10 @@ impl<'a> Change<'a> {
             }
         }
         self.workflow.current.clone_from(&self.current_before);
+        self.workflow.receipts.rollback();
         self.effects.clear();
+        self.outbox.clear();
+        self.forgotten.clear();
     }
 }
 
@@ -199,6 +227,8 @@ impl Run<'_> {
             return EventId::NONE;
         }
         let id = self.number(&mut event);
+        // What the run leaves undone elsewhere, and its parent, are told while it is still known.
+        outbox::closing(self, &event);
         fold::apply(self.execution, &event);
         fold::place(self.execution, &event);
         self.draft.events.push(event);
@@ -242,6 +272,22 @@ impl Run<'_> {
             || self.before().map_or(EventId::NONE, |before| EventId(before.next_event_id.0 - 1)),
             |event| EventId(event.event_id),
         )
+    }
+
+    /// Puts a message for another workflow id.
+    pub(crate) fn post(&mut self, id: MessageId, message: Message) {
+        self.outbox.insert(id, Some(Arc::new(message)));
+    }
+
+    /// A message is done with. One that this request put was never there.
+    pub(crate) fn withdraw(&mut self, id: MessageId) -> Withdrawn {
+        match self.outbox.remove(&id) {
+            Some(Some(_)) => Withdrawn::Unsent,
+            Some(None) | None => {
+                self.outbox.insert(id, None);
+                Withdrawn::MaybeSent
+            }
+        }
     }
 
     /// The event with this number, if this request wrote it.

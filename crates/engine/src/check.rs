@@ -33,7 +33,8 @@ pub(crate) fn check(execution: &Execution) -> Result<(), String> {
 
 fn check_closed(execution: &Execution, event: EventId) -> Result<(), String> {
     ensure(event.next() == execution.core.next_event_id, || format!("close event {event} is not the last"))?;
-    let pending = execution.activities.len() + execution.timers.len() + execution.buffered.len();
+    let waits_elsewhere = execution.children.len() + execution.external.len();
+    let pending = execution.activities.len() + execution.timers.len() + execution.buffered.len() + waits_elsewhere;
     let waiting = execution.volatile.admitted.len();
     ensure(execution.task().is_none() && pending + waiting == 0, || "a closed run has something pending".into())
 }
@@ -65,6 +66,9 @@ fn check_open(execution: &Execution) -> Result<(), String> {
         if let ActivityStage::Started { at, heartbeat_at, .. } = &activity.stage {
             ensure(heartbeat_at >= at, || format!("activity {key} was heard of before it started"))?;
         }
+    }
+    for initiated in execution.children.keys().chain(execution.external.keys()) {
+        ensure(*initiated < core.next_event_id, || format!("request {initiated} names an event to come"))?;
     }
     for (id, timer) in execution.timers.iter() {
         ensure(timer.started_event_id < core.next_event_id, || format!("timer {id} names an event to come"))?;

@@ -4,12 +4,20 @@
 //! may change the state as it goes.
 
 mod activity;
+mod child;
 mod closing;
+mod external;
 mod marker;
+mod place;
 mod timer;
 mod unsupported;
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::String,
+    vec::Vec,
+};
 
 use prost::Message;
 use weft_protocol::api::{
@@ -21,7 +29,7 @@ use crate::{
     answer::StartedActivityTask,
     change::Run,
     close::Closing,
-    ids::EventId,
+    ids::{EventId, NamespaceId},
     refusal::Refusal,
     request::{CompleteWorkflowTask, Poller},
     time::Timestamp,
@@ -46,6 +54,10 @@ pub(crate) struct Decisions {
     pub(crate) count: usize,
     /// The answering worker, as the taker of activities that start eagerly.
     pub(crate) worker: Poller,
+    /// The namespaces that the answer may name.
+    pub(crate) namespaces: BTreeMap<String, NamespaceId>,
+    /// The workflow ids of the children that start with this answer.
+    pub(crate) children: BTreeSet<String>,
     /// The workflow must run again at once.
     pub(crate) wants_task: bool,
     pub(crate) eager_activities: Vec<StartedActivityTask>,
@@ -69,6 +81,8 @@ impl Decisions {
                 version: body.version.clone(),
                 deployment: body.deployment.clone(),
             },
+            namespaces: body.namespaces.clone(),
+            children: BTreeSet::new(),
             wants_task: false,
             eager_activities: Vec::new(),
             closing: None,
@@ -166,10 +180,12 @@ pub(crate) fn carry_out(run: &mut Run<'_>, mut command: Command, decisions: &mut
             closing::continue_as_new(run, it, extra, decisions)
         }
         Attributes::ProtocolMessageCommandAttributes(it) => message::receive_named(run, &it, decisions),
-        Attributes::StartChildWorkflowExecutionCommandAttributes(_)
-        | Attributes::SignalExternalWorkflowExecutionCommandAttributes(_)
-        | Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(_)
-        | Attributes::ScheduleNexusOperationCommandAttributes(_)
+        Attributes::StartChildWorkflowExecutionCommandAttributes(it) => child::start(run, it, extra, decisions),
+        Attributes::SignalExternalWorkflowExecutionCommandAttributes(it) => external::signal(run, it, extra, decisions),
+        Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(it) => {
+            external::cancel(run, it, extra, decisions)
+        }
+        Attributes::ScheduleNexusOperationCommandAttributes(_)
         | Attributes::RequestCancelNexusOperationCommandAttributes(_) => Err(unsupported::refuse(&attributes)),
     }
 }

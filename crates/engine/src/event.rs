@@ -2,6 +2,8 @@
 //!
 //! Invariant: an event's type is that of its attributes. Number, time and task id are given by `Run::append`.
 
+pub(crate) mod child;
+pub(crate) mod external;
 pub(crate) mod marker;
 pub(crate) mod signal;
 pub(crate) mod update;

@@ -35,6 +35,7 @@ impl Change<'_> {
                 write(&self.workflow.key, execution, draft, &mut transition);
             }
         }
+        self.messages(&mut transition);
         if self.workflow.current != self.current_before {
             transition.rows.push(match &self.workflow.current {
                 Some(current) => RowChange::PutCurrent(Box::new(current.clone())),
@@ -42,6 +43,29 @@ impl Change<'_> {
             });
         }
         transition
+    }
+}
+
+impl Change<'_> {
+    /// What goes to other workflow ids, and what was said to them.
+    fn messages(&mut self, transition: &mut Transition) {
+        let (put, settled): (Vec<_>, Vec<_>) =
+            core::mem::take(&mut self.outbox).into_iter().partition(|(_, message)| message.is_some());
+        // What follows from a reply stands in the queue before the message that it replies to leaves it.
+        for (id, message) in put.into_iter().filter_map(|(id, message)| Some((id, message?))) {
+            transition.rows.push(RowChange::PutMessage { id: id.clone(), message: Arc::clone(&message) });
+            transition.effects.push(Effect::Deliver { id, message });
+        }
+        for (id, _) in settled {
+            transition.rows.push(RowChange::RemoveMessage(id.clone()));
+            transition.effects.push(Effect::Settled(id));
+        }
+        let rows = &mut transition.rows;
+        rows.extend(self.workflow.receipts.commit().into_iter().map(|(_, changed)| match changed {
+            Changed::Put(origin, reply) => RowChange::PutReceipt { origin, reply },
+            Changed::Removed(origin) => RowChange::RemoveReceipt(origin),
+        }));
+        rows.extend(core::mem::take(&mut self.forgotten).into_iter().map(RowChange::RemoveReceipt));
     }
 }
 
@@ -83,6 +107,16 @@ fn parts(execution: &mut Execution, transition: &mut Transition) {
     rows.extend(execution.timers.commit().into_iter().map(|(_, changed)| match changed {
         Changed::Put(id, timer) => RowChange::PutTimer { run: run.clone(), id, timer },
         Changed::Removed(id) => RowChange::RemoveTimer { run: run.clone(), id },
+    }));
+    rows.extend(execution.children.commit().into_iter().map(|(_, changed)| match changed {
+        Changed::Put(initiated_event_id, child) => RowChange::PutChild { run: run.clone(), initiated_event_id, child },
+        Changed::Removed(initiated_event_id) => RowChange::RemoveChild { run: run.clone(), initiated_event_id },
+    }));
+    rows.extend(execution.external.commit().into_iter().map(|(_, changed)| match changed {
+        Changed::Put(initiated_event_id, external) => {
+            RowChange::PutExternal { run: run.clone(), initiated_event_id, external }
+        }
+        Changed::Removed(initiated_event_id) => RowChange::RemoveExternal { run: run.clone(), initiated_event_id },
     }));
     rows.extend(execution.buffered.commit().into_iter().map(|(_, changed)| match changed {
         Changed::Put(order, event) => RowChange::PutBuffered { run: run.clone(), order, event },
@@ -245,6 +279,8 @@ fn remove(execution: &mut Execution, draft: &Draft, transition: &mut Transition)
     execution.core.wake_at = None;
     execution.activities.clear();
     execution.timers.clear();
+    execution.children.clear();
+    execution.external.clear();
     execution.buffered.clear();
     execution.signal_requests.clear();
     execution.updates.clear();

@@ -8,6 +8,8 @@
 
 mod activity;
 pub(crate) mod build;
+mod child;
+mod external;
 mod marker;
 mod signal;
 mod timer;
@@ -55,6 +57,42 @@ pub(crate) fn apply(execution: &mut Execution, event: &HistoryEvent) {
         Attributes::TimerStartedEventAttributes(it) => timer::started(execution, event, it),
         Attributes::TimerFiredEventAttributes(it) => timer::ended(execution, &it.timer_id, it.started_event_id),
         Attributes::TimerCanceledEventAttributes(it) => timer::ended(execution, &it.timer_id, it.started_event_id),
+        Attributes::StartChildWorkflowExecutionInitiatedEventAttributes(it) => child::initiated(execution, event, it),
+        Attributes::StartChildWorkflowExecutionFailedEventAttributes(it) => {
+            child::ended(execution, it.initiated_event_id);
+        }
+        Attributes::ChildWorkflowExecutionStartedEventAttributes(it) => child::started(execution, it),
+        Attributes::ChildWorkflowExecutionCompletedEventAttributes(it) => {
+            child::ended(execution, it.initiated_event_id);
+        }
+        Attributes::ChildWorkflowExecutionFailedEventAttributes(it) => child::ended(execution, it.initiated_event_id),
+        Attributes::ChildWorkflowExecutionCanceledEventAttributes(it) => {
+            child::ended(execution, it.initiated_event_id);
+        }
+        Attributes::ChildWorkflowExecutionTimedOutEventAttributes(it) => {
+            child::ended(execution, it.initiated_event_id);
+        }
+        Attributes::ChildWorkflowExecutionTerminatedEventAttributes(it) => {
+            child::ended(execution, it.initiated_event_id);
+        }
+        Attributes::SignalExternalWorkflowExecutionInitiatedEventAttributes(it) => {
+            external::signal_initiated(execution, event, it);
+        }
+        Attributes::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(it) => {
+            external::cancel_initiated(execution, event, it);
+        }
+        Attributes::ExternalWorkflowExecutionSignaledEventAttributes(it) => {
+            external::settled(execution, it.initiated_event_id);
+        }
+        Attributes::SignalExternalWorkflowExecutionFailedEventAttributes(it) => {
+            external::settled(execution, it.initiated_event_id);
+        }
+        Attributes::ExternalWorkflowExecutionCancelRequestedEventAttributes(it) => {
+            external::settled(execution, it.initiated_event_id);
+        }
+        Attributes::RequestCancelExternalWorkflowExecutionFailedEventAttributes(it) => {
+            external::settled(execution, it.initiated_event_id);
+        }
         Attributes::MarkerRecordedEventAttributes(_) => {}
         Attributes::UpsertWorkflowSearchAttributesEventAttributes(it) => marker::search_attributes(execution, it),
         Attributes::WorkflowPropertiesModifiedEventAttributes(it) => marker::properties(execution, it),
@@ -76,6 +114,7 @@ pub(crate) fn place(execution: &mut Execution, event: &HistoryEvent) {
         core.last_event_at = Timestamp::from_wire(time);
     }
     signal::place(core, event);
+    child::place(execution, event);
 }
 
 /// The run that these events tell of, from its first one on; `None` if that is no start or nothing is there.

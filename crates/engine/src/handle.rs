@@ -4,8 +4,9 @@
 //! What this file does not do: decide. Each arm is one function of one family.
 
 use crate::{
-    activity, answer::Answer, cancel, change::Change, deadline, delete, moment::Moment, query, refusal::Refusal,
-    request::Request, settle, signal, start, state::Workflow, terminate, transition::Transition, update, workflow_task,
+    activity, answer::Answer, cancel, change::Change, deadline, delete, deliver, moment::Moment, query,
+    refusal::Refusal, replied, request::Request, settle, signal, start, state::Workflow, terminate,
+    transition::Transition, update, workflow_task,
 };
 
 /// Carries out a request, or refuses it and changes nothing.
@@ -53,5 +54,7 @@ fn dispatch(change: &mut Change<'_>, request: Request) -> Result<Answer, Refusal
         Request::Heartbeat(which, identity, details) => activity::heartbeat(change, &which, &identity, details),
         Request::GiveBackActivityTask(token, request) => activity::give_back(change, &token, &request),
         Request::Wake(run) => deadline::wake(change, &run),
+        Request::Deliver(delivery) => deliver::deliver(change, &delivery),
+        Request::Replied(replied) => replied::record(change, &replied),
     }
 }

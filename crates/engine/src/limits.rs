@@ -123,6 +123,8 @@ pub struct Settings {
     pub timeout_max: Duration,
     pub eager_activities: bool,
     pub eager_workflow_start: bool,
+    /// Commands may reach into other namespaces.
+    pub cross_namespace_commands: bool,
     /// Removal after retention is spread over this much, so that runs that closed together do not go together.
     pub retention_jitter: Duration,
 }
@@ -146,6 +148,7 @@ impl Default for Settings {
             timeout_max: Duration::from_secs(100 * 365 * 24 * 3600),
             eager_activities: true,
             eager_workflow_start: true,
+            cross_namespace_commands: false,
             retention_jitter: Duration::from_secs(30 * 60),
         }
     }

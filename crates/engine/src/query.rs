@@ -11,6 +11,7 @@ use crate::{
     refusal::Refusal,
     request::{AskQuery, Target},
     state::{AttachedQuery, Execution, QueryId, Status, WorkflowTaskStage},
+    time::Timestamp,
     transition::{Effect, QueryOutcome},
 };
 
@@ -51,7 +52,8 @@ fn cannot_answer(execution: &Execution, body: &AskQuery) -> Option<&'static str>
     if core.task.as_ref().is_some_and(|task| task.attempt >= BROKEN_FROM_ATTEMPT) {
         return Some(BROKEN);
     }
-    core.first_task_at.is_some_and(|at| at > body.deadline).then_some(TOO_EARLY)
+    // A child whose parent does not know of it yet waits for no time, and not for long.
+    core.first_task_at.is_some_and(|at| at > body.deadline && at < Timestamp::MAX).then_some(TOO_EARLY)
 }
 
 fn direct(execution: &Execution) -> DirectQuery {

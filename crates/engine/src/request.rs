@@ -3,7 +3,7 @@
 //! Invariant: whatever can be checked without state was checked before a request is made (lengths, formats, ranges of
 //! timeouts); the engine checks what needs state. Payloads, failures, memo and commands stay Temporal's messages.
 
-use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use core::time::Duration;
 
 use weft_protocol::api::{
@@ -18,7 +18,8 @@ use weft_protocol::api::{
 };
 
 use crate::{
-    ids::{ActivityId, EventId, Identity, RequestId, RunId, TaskQueueName, UpdateId},
+    ids::{ActivityId, EventId, Identity, NamespaceId, RequestId, RunId, TaskQueueName, UpdateId},
+    message::{Delivery, Replied},
     state::{QueryId, RetryPolicy},
     time::Timestamp,
 };
@@ -62,6 +63,11 @@ pub enum Request {
     // Time.
     /// Some deadline of this run may have come: fire all that has.
     Wake(RunId),
+    // Other workflow ids.
+    /// A message of another workflow id.
+    Deliver(Box<Delivery>),
+    /// The reply to a message of this workflow id.
+    Replied(Replied),
 }
 
 /// Which run of the workflow id a client means.
@@ -209,6 +215,8 @@ pub struct CompleteWorkflowTask {
     pub commands: Vec<Command>,
     /// What the workflow says to updates; commands name those whose place among the commands matters.
     pub messages: Vec<Message>,
+    /// The namespaces that commands name.
+    pub namespaces: BTreeMap<String, NamespaceId>,
     pub identity: Identity,
     /// The worker caches the run and polls this queue, with this schedule-to-start timeout.
     pub sticky: Option<(TaskQueueName, Duration)>,

@@ -1,5 +1,7 @@
 //! Signals.
 
+use weft_protocol::api::common::WorkflowExecution;
+
 use crate::{
     answer::Answer,
     change::{Change, Run},
@@ -24,6 +26,11 @@ pub(crate) fn receive(change: &mut Change<'_>, target: &Target, body: SignalBody
 
 /// Writes a signal, unless it is there already.
 pub(crate) fn record(run: &mut Run<'_>, body: SignalBody) -> Result<(), Refusal> {
+    record_from(run, body, None)
+}
+
+/// The same, of a signal that another workflow may have sent.
+pub(crate) fn record_from(run: &mut Run<'_>, body: SignalBody, from: Option<WorkflowExecution>) -> Result<(), Refusal> {
     if is_repeated(run, &body) {
         return Ok(());
     }
@@ -33,7 +40,7 @@ pub(crate) fn record(run: &mut Run<'_>, body: SignalBody) -> Result<(), Refusal>
     if run.core.signals >= run.at.settings.limits.signals {
         return Err(Refusal::InvalidArgument("exceeded workflow execution limit for signal events".into()));
     }
-    run.append(event::signal::signaled(body));
+    run.append(event::signal::signaled(body, from));
     Ok(())
 }
 

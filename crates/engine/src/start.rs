@@ -2,13 +2,18 @@
 //!
 //! Invariant: a request id that was accepted once is answered as then, before any policy is looked at.
 
-use alloc::{boxed::Box, format, string::ToString, vec};
+use alloc::{
+    boxed::Box,
+    format,
+    string::{String, ToString},
+    vec,
+};
 use core::time::Duration;
 
 use weft_protocol::api::{
-    common::{Payload, Payloads, WorkflowType},
+    common::{Payload, Payloads, WorkflowExecution, WorkflowType},
     enums::ContinueAsNewInitiator as Initiator,
-    history::{HistoryEvent, WorkflowExecutionStartedEventAttributes},
+    history::{HistoryEvent, WorkflowExecutionStartedEventAttributes, history_event::Attributes},
 };
 
 use crate::{
@@ -27,6 +32,18 @@ use crate::{
     workflow_task::{schedule, start as task_start},
 };
 
+/// The workflow that starts a child.
+pub(crate) struct Parent {
+    pub(crate) execution: WorkflowExecution,
+    pub(crate) namespace: String,
+    pub(crate) namespace_id: String,
+    pub(crate) initiated_event_id: EventId,
+    pub(crate) root: WorkflowExecution,
+    /// As the parent's event has them: what is not set there is not set here.
+    pub(crate) execution_timeout: Option<weft_protocol::Duration>,
+    pub(crate) run_timeout: Option<weft_protocol::Duration>,
+}
+
 /// What a start comes to.
 enum Way {
     Fresh,
@@ -41,7 +58,7 @@ enum Way {
 /// A client starts a workflow.
 pub(crate) fn start(change: &mut Change<'_>, body: StartWorkflow) -> Result<Answer, Refusal> {
     match way(change, &body)? {
-        Way::Fresh => begin(change, body, None),
+        Way::Fresh => begin(change, body, None, None).map(Answer::Started),
         Way::Repeated { started } => Ok(Answer::Started(existing(change, &body, started)?)),
         Way::UseExisting => {
             attach(change, &body)?;
@@ -49,9 +66,23 @@ pub(crate) fn start(change: &mut Change<'_>, body: StartWorkflow) -> Result<Answ
         }
         Way::TerminateFirst => {
             terminate_existing(change)?;
-            begin(change, body, None)
+            begin(change, body, None, None).map(Answer::Started)
         }
     }
+}
+
+/// A workflow starts another one; says which run it is.
+pub(crate) fn start_child(change: &mut Change<'_>, body: StartWorkflow, parent: Parent) -> Result<RunId, Refusal> {
+    let started = match way(change, &body)? {
+        Way::Fresh => begin(change, body, None, Some(parent))?,
+        Way::Repeated { started } => existing(change, &body, started)?,
+        Way::UseExisting => existing(change, &body, false)?,
+        Way::TerminateFirst => {
+            terminate_existing(change)?;
+            begin(change, body, None, Some(parent))?
+        }
+    };
+    Ok(started.run)
 }
 
 /// A client signals a workflow and starts it if it does not run.
@@ -61,7 +92,7 @@ pub(crate) fn signal_with_start(
     signal: SignalBody,
 ) -> Result<Answer, Refusal> {
     match way(change, &body)? {
-        Way::Fresh => begin(change, body, Some(signal)),
+        Way::Fresh => begin(change, body, Some(signal), None).map(Answer::Started),
         // While the run is open a repetition is a signal that is there already.
         Way::Repeated { started } => {
             let open = change.workflow.open().is_some();
@@ -75,7 +106,7 @@ pub(crate) fn signal_with_start(
         }
         Way::TerminateFirst => {
             terminate_existing(change)?;
-            begin(change, body, Some(signal))
+            begin(change, body, Some(signal), None).map(Answer::Started)
         }
     }
 }
@@ -175,10 +206,20 @@ fn terminate_existing(change: &mut Change<'_>) -> Result<(), Refusal> {
 }
 
 /// Writes the start of a new run, the signal that came with it, and its first workflow task if that need not wait.
-fn begin(change: &mut Change<'_>, body: StartWorkflow, signal: Option<SignalBody>) -> Result<Answer, Refusal> {
+fn begin(
+    change: &mut Change<'_>,
+    body: StartWorkflow,
+    signal: Option<SignalBody>,
+    parent: Option<Parent>,
+) -> Result<Started, Refusal> {
     let id = change.at.new_run.clone();
     let request = body.request.clone();
-    let (event, eager) = started_event(change, body, &id)?;
+    let (mut event, eager) = started_event(change, body, &id)?;
+    if let (Some(parent), Some(Attributes::WorkflowExecutionStartedEventAttributes(it))) =
+        (parent, &mut event.attributes)
+    {
+        of_parent(it, parent);
+    }
     let mut run = change.create(&id, request, event);
     if let Some(signal) = signal {
         signal::record(&mut run, signal)?;
@@ -190,7 +231,17 @@ fn begin(change: &mut Change<'_>, body: StartWorkflow, signal: Option<SignalBody
     });
     let first_run = run.core.start.first_run.clone();
     let status = Status::Running;
-    Ok(Answer::Started(Started { run: id, first_run, started: true, attached: false, status, eager_task }))
+    Ok(Started { run: id, first_run, started: true, attached: false, status, eager_task })
+}
+
+fn of_parent(attributes: &mut WorkflowExecutionStartedEventAttributes, parent: Parent) {
+    attributes.parent_workflow_namespace = parent.namespace;
+    attributes.parent_workflow_namespace_id = parent.namespace_id;
+    attributes.parent_workflow_execution = Some(parent.execution);
+    attributes.parent_initiated_event_id = parent.initiated_event_id.0;
+    attributes.root_workflow_execution = Some(parent.root);
+    attributes.workflow_execution_timeout = parent.execution_timeout;
+    attributes.workflow_run_timeout = parent.run_timeout;
 }
 
 /// Event 1 of a workflow that a client starts, and the worker that takes the first task at once.

@@ -5,6 +5,7 @@
 //! what differs afterwards (`transition.rs`), so the two cannot drift apart.
 
 mod activity;
+mod child;
 mod core_state;
 mod timer;
 mod update;
@@ -13,6 +14,7 @@ mod workflow_task;
 use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 pub use activity::{Activity, ActivityStage, Heartbeat, RetryPolicy};
+pub use child::{Child, ChildStage, ExternalKind, ExternalRequest, ParentClosePolicy};
 pub use core_state::{
     AnsweredActivity, AnsweredWorkflowTask, AttachedRequest, BranchId, CancelRequest, CloseFacts, Core, Hash,
     ResetPoint, Start, Status, Sticky, TaskProblem, TaskVerdict, WorkerFacts, WorkerVersion,
@@ -24,6 +26,7 @@ pub use workflow_task::{ScheduledOn, StartedStage, TaskKind, WorkflowTask, Workf
 
 use crate::{
     ids::{EventId, RequestId, RunId, TimerId, UpdateId, WorkflowKey},
+    message::{Origin, Reply},
     tracked::Tracked,
 };
 
@@ -35,6 +38,8 @@ pub struct Workflow {
     pub current: Option<CurrentRun>,
     /// Loaded runs. The current run is among them whenever it is open; a closed one only when a request named it.
     pub runs: BTreeMap<RunId, Execution>,
+    /// Replies to messages of other workflow ids, of those that a request named.
+    pub receipts: Tracked<Origin, Reply>,
 }
 
 /// What is known of the current run without loading it: enough to apply reuse policies and to recognise a repeated start.
@@ -55,6 +60,10 @@ pub struct Execution {
     pub core: Core,
     pub activities: Tracked<EventId, Activity>,
     pub timers: Tracked<TimerId, Timer>,
+    /// Children that have not ended.
+    pub children: Tracked<EventId, Child>,
+    /// Signals and requests to cancel that were not settled.
+    pub external: Tracked<EventId, ExternalRequest>,
     /// Events that wait for the running workflow task to end; keys only give the order. They have no ids yet.
     pub buffered: Tracked<u32, HistoryEvent>,
     /// Request ids of signals that were recorded.
@@ -107,7 +116,7 @@ impl Workflow {
     /// A workflow id of which nothing is known yet.
     #[must_use]
     pub fn unknown(key: WorkflowKey) -> Self {
-        Self { key, current: None, runs: BTreeMap::new() }
+        Self { key, current: None, runs: BTreeMap::new(), receipts: Tracked::default() }
     }
 
     /// The current run, if it is loaded and open.
@@ -129,6 +138,8 @@ impl Execution {
     pub(crate) fn rollback(&mut self) {
         self.activities.rollback();
         self.timers.rollback();
+        self.children.rollback();
+        self.external.rollback();
         self.buffered.rollback();
         self.signal_requests.rollback();
         self.updates.rollback();
@@ -140,6 +151,8 @@ impl Execution {
     pub(crate) fn has_dirty_rows(&self) -> bool {
         self.activities.is_dirty()
             || self.timers.is_dirty()
+            || self.children.is_dirty()
+            || self.external.is_dirty()
             || self.buffered.is_dirty()
             || self.signal_requests.is_dirty()
             || self.updates.is_dirty()

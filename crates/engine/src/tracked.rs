@@ -81,6 +81,11 @@ impl<K: Ord + Clone, V> Tracked<K, V> {
         self.before.entry(key).or_insert(old);
     }
 
+    /// Puts what was loaded, which is no change; what is there already knows better.
+    pub fn admit(&mut self, key: K, value: V) {
+        self.map.entry(key).or_insert_with(|| Arc::new(value));
+    }
+
     pub fn remove(&mut self, key: &K) -> Option<Arc<V>> {
         let old = self.map.remove(key)?;
         self.before.entry(key.clone()).or_insert_with(|| Some(Arc::clone(&old)));

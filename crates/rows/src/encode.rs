@@ -14,7 +14,10 @@ use weft_engine::{
 use crate::{
     Ops,
     key::Scope,
-    table::{self, activity, buffered, current, execution, garbage, history, request_id, task, timer, update, wake},
+    table::{
+        self, activity, buffered, child, current, execution, external, garbage, history, outbox, receipt, request_id,
+        task, timer, update, wake,
+    },
     value::MARK,
     visibility::{self, VisibilityBytes},
 };
@@ -87,6 +90,26 @@ fn write(ops: &mut Ops, scope: &Scope, grown: &BTreeMap<&RunId, Hash>, row: &Row
             ops.put(table::TIMER, &timer::key(scope, run, id), &timer::encode(timer));
         }
         RowChange::RemoveTimer { run, id } => ops.delete(table::TIMER, &timer::key(scope, run, id)),
+        RowChange::PutChild { run, initiated_event_id, child } => {
+            ops.put(table::CHILD, &child::key(scope, run, *initiated_event_id), &child::encode(child));
+        }
+        RowChange::RemoveChild { run, initiated_event_id } => {
+            ops.delete(table::CHILD, &child::key(scope, run, *initiated_event_id));
+        }
+        RowChange::PutExternal { run, initiated_event_id, external } => {
+            ops.put(table::EXTERNAL, &external::key(scope, run, *initiated_event_id), &external::encode(external));
+        }
+        RowChange::RemoveExternal { run, initiated_event_id } => {
+            ops.delete(table::EXTERNAL, &external::key(scope, run, *initiated_event_id));
+        }
+        RowChange::PutMessage { id, message } => {
+            ops.put(table::OUTBOX, &outbox::scoped_key(scope, id), &outbox::encode(message));
+        }
+        RowChange::RemoveMessage(id) => ops.delete(table::OUTBOX, &outbox::scoped_key(scope, id)),
+        RowChange::PutReceipt { origin, reply } => {
+            ops.put(table::RECEIPT, &receipt::scoped_key(scope, origin), &receipt::encode(reply));
+        }
+        RowChange::RemoveReceipt(origin) => ops.delete(table::RECEIPT, &receipt::scoped_key(scope, origin)),
         RowChange::PutBuffered { run, order, event } => {
             ops.put(table::BUFFERED, &buffered::key(scope, run, *order), &buffered::encode(event));
         }

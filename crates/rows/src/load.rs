@@ -14,7 +14,7 @@ use weft_engine::{
 use crate::{
     Corrupt, SlotRange,
     key::{Reader, Scope},
-    table::{self, activity, buffered, current, execution, history, request_id, timer, update},
+    table::{self, activity, buffered, child, current, execution, external, history, request_id, timer, update},
     value,
 };
 
@@ -29,6 +29,10 @@ pub struct Parts {
     pub activities: Vec<(Bytes, Bytes)>,
     /// All rows under [`timer_prefix`].
     pub timers: Vec<(Bytes, Bytes)>,
+    /// All rows under [`child_prefix`].
+    pub children: Vec<(Bytes, Bytes)>,
+    /// All rows under [`external_prefix`].
+    pub external: Vec<(Bytes, Bytes)>,
     /// All rows under [`buffered_prefix`].
     pub buffered: Vec<(Bytes, Bytes)>,
     /// All rows under [`request_prefix`].
@@ -84,6 +88,18 @@ pub fn timer_prefix(key: &WorkflowKey, run: &RunId) -> Vec<u8> {
     Scope::of(key).run(run)
 }
 
+/// What the keys of a run's children begin with.
+#[must_use]
+pub fn child_prefix(key: &WorkflowKey, run: &RunId) -> Vec<u8> {
+    Scope::of(key).run(run)
+}
+
+/// What the keys of a run's requests to other executions begin with.
+#[must_use]
+pub fn external_prefix(key: &WorkflowKey, run: &RunId) -> Vec<u8> {
+    Scope::of(key).run(run)
+}
+
 /// What the keys of a run's buffered events begin with.
 #[must_use]
 pub fn buffered_prefix(key: &WorkflowKey, run: &RunId) -> Vec<u8> {
@@ -115,6 +131,10 @@ pub fn assemble(key: &WorkflowKey, run: &RunId, parts: &Parts) -> Result<Executi
         Ok((scheduled, activity::decode(scheduled, value)?))
     });
     let timers = parts.timers.iter().map(|(key, value)| Ok((timer::decode_key(&prefix, key)?, timer::decode(value)?)));
+    let children =
+        parts.children.iter().map(|(key, value)| Ok((child::decode_key(&prefix, key)?, child::decode(value)?)));
+    let external =
+        parts.external.iter().map(|(key, value)| Ok((external::decode_key(&prefix, key)?, external::decode(value)?)));
     let buffered =
         parts.buffered.iter().map(|(key, value)| Ok((buffered::decode_key(&prefix, key)?, buffered::decode(value)?)));
     let requests = parts.requests.iter().map(|(key, mark)| {
@@ -127,6 +147,8 @@ pub fn assemble(key: &WorkflowKey, run: &RunId, parts: &Parts) -> Result<Executi
         core: core.with_start(run.clone(), start)?,
         activities: activities.collect::<Result<_, Corrupt>>()?,
         timers: timers.collect::<Result<_, Corrupt>>()?,
+        children: children.collect::<Result<_, Corrupt>>()?,
+        external: external.collect::<Result<_, Corrupt>>()?,
         buffered: buffered.collect::<Result<_, Corrupt>>()?,
         signal_requests: requests.collect::<Result<_, Corrupt>>()?,
         updates: updates.collect::<Result<_, Corrupt>>()?,

@@ -8,7 +8,10 @@ use crate::{
     Corrupt, applied, garbage, history,
     key::{Reader, Scope},
     load, namespace,
-    table::{self, activity, buffered, current, execution, request_id, task, timer, update, wake},
+    table::{
+        self, activity, buffered, child, current, execution, external, outbox, receipt, request_id, task, timer,
+        update, wake,
+    },
     value,
 };
 
@@ -43,11 +46,20 @@ pub fn key(table: u8, key: &[u8]) -> Result<(), Corrupt> {
             let (workflow, branch) = garbage::decode_key(key)?;
             garbage::key(&workflow, &branch)
         }
-        table::ACTIVITY | table::TIMER | table::BUFFERED | table::REQUEST_ID | table::UPDATE | table::HISTORY => {
-            of_run(table, key)?
+        table::OUTBOX => {
+            let (sender, id) = outbox::decode_key(key)?;
+            outbox::key(&sender, &id)
         }
+        table::ACTIVITY
+        | table::TIMER
+        | table::CHILD
+        | table::EXTERNAL
+        | table::BUFFERED
+        | table::REQUEST_ID
+        | table::UPDATE
+        | table::HISTORY => of_run(table, key)?,
         // Nobody reads these keys: they are made from what is asked for.
-        table::APPLIED | table::NAMESPACE => return Ok(()),
+        table::APPLIED | table::NAMESPACE | table::RECEIPT => return Ok(()),
         _ => return Err(Corrupt::row(table, "no such table")),
     };
     assert_eq!(again, key, "{}: a key is written in two ways", table::name(table));
@@ -74,6 +86,8 @@ fn of_run(table: u8, key: &[u8]) -> Result<alloc::vec::Vec<u8>, Corrupt> {
             let update: UpdateId = update::decode_key(&prefix, key)?;
             update::key(&scope, &run, &update)
         }
+        table::CHILD => child::key(&scope, &run, child::decode_key(&prefix, key)?),
+        table::EXTERNAL => external::key(&scope, &run, external::decode_key(&prefix, key)?),
         table::BUFFERED => buffered::key(&scope, &run, buffered::decode_key(&prefix, key)?),
         table::REQUEST_ID => {
             let request: RequestId = request_id::decode_key(&prefix, key)?;
@@ -103,6 +117,10 @@ pub fn value(table: u8, value: &[u8]) -> Result<(), Corrupt> {
         table::ACTIVITY => activity::decode(EventId(5), value).map(drop),
         table::TIMER => timer::decode(value).map(drop),
         table::UPDATE => update::decode(value).map(drop),
+        table::CHILD => child::decode(value).map(drop),
+        table::EXTERNAL => external::decode(value).map(drop),
+        table::OUTBOX => outbox::decode_value(value).map(drop),
+        table::RECEIPT => receipt::decode(value).map(drop),
         table::BUFFERED => buffered::decode(value).map(drop),
         table::REQUEST_ID | table::TASK | table::WAKE | table::GARBAGE => value::check_mark(table, value),
         table::HISTORY => history::decode_batch(value).map(drop),

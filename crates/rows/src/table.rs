@@ -6,11 +6,15 @@
 pub(crate) mod activity;
 pub mod applied;
 pub(crate) mod buffered;
+pub(crate) mod child;
 pub(crate) mod current;
 pub(crate) mod execution;
+pub(crate) mod external;
 pub mod garbage;
 pub mod history;
 pub mod namespace;
+pub mod outbox;
+pub mod receipt;
 pub(crate) mod request_id;
 pub mod task;
 pub(crate) mod timer;
@@ -29,7 +33,11 @@ pub const WAKE: u8 = 9;
 pub const APPLIED: u8 = 10;
 pub const NAMESPACE: u8 = 11;
 pub const GARBAGE: u8 = 12;
+pub const CHILD: u8 = 13;
+pub const EXTERNAL: u8 = 14;
 pub const UPDATE: u8 = 15;
+pub const OUTBOX: u8 = 16;
+pub const RECEIPT: u8 = 17;
 
 /// Every table there is: its number and its name.
 pub const TABLES: &[(u8, &str)] = &[
@@ -45,12 +53,15 @@ pub const TABLES: &[(u8, &str)] = &[
     (APPLIED, "applied"),
     (NAMESPACE, "namespace"),
     (GARBAGE, "garbage"),
+    (CHILD, "child"),
+    (EXTERNAL, "external_request"),
     (UPDATE, "update"),
+    (OUTBOX, "outbox"),
+    (RECEIPT, "receipt"),
 ];
 
 /// Numbers that are kept for tables to come.
-pub const RESERVED: &[(u8, &str)] =
-    &[(13, "child"), (14, "external_request"), (16, "outbox"), (17, "receipt"), (18, "schedule")];
+pub const RESERVED: &[(u8, &str)] = &[(18, "schedule")];
 
 /// The name of a table, for people.
 #[must_use]

@@ -9,6 +9,7 @@ mod lists;
 mod mend;
 mod open;
 mod options;
+mod post;
 mod queries;
 mod removal;
 pub mod tasks;

@@ -216,8 +216,9 @@ async fn open(shared: Arc<Shared>, term: u64, pause: Duration) -> Result<Opened,
         kind: batch::BatchKind::Open,
     };
     commit(&shared.group, Bytes::from(batch::encode(&header, &Ops::default(), &[]))).await?;
-    let (reader, slots, limit) = (shared.reader.clone(), shared.slots, shared.limits.tasks_per_read);
-    let opening = shared.pool.call(move || reader.opening(slots, limit)).await;
+    let (reader, slots) = (shared.reader.clone(), shared.slots);
+    let (tasks, messages) = (shared.limits.tasks_per_read, shared.limits.outbox_held);
+    let opening = shared.pool.call(move || reader.opening(slots, tasks, messages)).await;
     match opening {
         Ok(Ok(opening)) => Ok(Opened { epoch, last_stamp: Timestamp(row.stamp), opening }),
         Ok(Err(error)) => {

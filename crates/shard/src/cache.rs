@@ -14,6 +14,7 @@ use crate::pipeline::GateNo;
 const RUN_BYTES: usize = 4096;
 const ACTIVITY_BYTES: usize = 1024;
 const TIMER_BYTES: usize = 160;
+const ELSEWHERE_BYTES: usize = 256;
 const REQUEST_ID_BYTES: usize = 96;
 const UPDATE_BYTES: usize = 128;
 
@@ -124,6 +125,7 @@ fn weigh(run: &Execution) -> usize {
         + run.core.start.attributes.encoded_len()
         + run.activities.len() * ACTIVITY_BYTES
         + run.timers.len() * TIMER_BYTES
+        + (run.children.len() + run.external.len()) * ELSEWHERE_BYTES
         + run.signal_requests.len() * REQUEST_ID_BYTES
         + run.updates.len() * UPDATE_BYTES
         + run.volatile.admitted.values().map(|update| UPDATE_BYTES + update.request.encoded_len()).sum::<usize>()

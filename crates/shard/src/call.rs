@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use weft_engine::{
-    Answer, Execution, Namespace, NamespaceId, QueryOutcome, Refusal, Request, RunId, Target, Timestamp, UpdateId,
-    WorkflowKey, state::QueryId,
+    Answer, Delivery, Execution, MessageBody, Namespace, NamespaceId, Origin, QueryOutcome, Refusal, Request, RunId,
+    Target, Timestamp, UpdateId, WorkflowKey, state::QueryId,
 };
 
 use crate::updates::Following;
@@ -95,6 +95,8 @@ pub(crate) enum Needs {
     /// The current run, open or closed.
     CurrentRun,
     Run(RunId),
+    /// One of these, and what was said to this message before.
+    Receipt(Box<Self>, Origin),
 }
 
 impl Needs {
@@ -124,6 +126,30 @@ impl Needs {
             | Request::FailActivity(activity, _)
             | Request::CancelActivity(activity, ..)
             | Request::Heartbeat(activity, ..) => Self::activity(activity),
+            Request::Deliver(delivery) => Self::delivery(delivery),
+            Request::Replied(replied) => Self::Run(replied.run.clone()),
+        }
+    }
+
+    fn delivery(delivery: &Delivery) -> Self {
+        let receipt = |run| Self::Receipt(Box::new(run), delivery.origin.clone());
+        let named = |run: &str| if run.is_empty() { Self::CurrentRun } else { Self::Run(run.into()) };
+        match &delivery.message.body {
+            MessageBody::StartChild(_) | MessageBody::Recall => receipt(Self::OpenRun),
+            MessageBody::Signal(it) => receipt(named(it.workflow_execution.as_ref().map_or("", |it| &it.run_id))),
+            MessageBody::Cancel(it) => receipt(named(it.workflow_execution.as_ref().map_or("", |it| &it.run_id))),
+            MessageBody::FirstTask { run } => Self::Run(run.clone()),
+            MessageBody::Acknowledge => Self::OpenRun,
+            MessageBody::ParentClosed { .. } => Self::CurrentRun,
+            MessageBody::ChildClosed(closed) => Self::Run(closed.parent_run.clone()),
+        }
+    }
+
+    /// The run, without the receipt.
+    pub(crate) fn run(&self) -> &Self {
+        match self {
+            Self::Receipt(run, _) => run,
+            Self::OpenRun | Self::CurrentRun | Self::Run(_) => self,
         }
     }
 

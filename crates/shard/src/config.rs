@@ -9,7 +9,7 @@ use weft_rows::SlotRange;
 use weft_store::state::StateStore;
 
 use crate::{
-    dispatch::{Directory, Dispatch, ShardId},
+    dispatch::{Directory, Dispatch, Post, ShardId},
     limits::Limits,
     replica::Replica,
     shared::Room,
@@ -33,5 +33,6 @@ pub struct Config {
     pub group: Group,
     pub dispatch: Arc<dyn Dispatch>,
     pub directory: Arc<dyn Directory>,
+    pub post: Arc<dyn Post>,
     pub room: Room,
 }

@@ -5,10 +5,13 @@
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use weft_engine::{
-    ActivityOffer, Namespace, NamespaceId, Poller, StartedActivityTask, StartedWorkflowTask, TaskRow, TaskRowKind,
-    Timestamp, WorkflowKey, WorkflowTaskOffer,
+    ActivityOffer, Delivery, Namespace, NamespaceId, Poller, Reply, StartedActivityTask, StartedWorkflowTask, TaskRow,
+    TaskRowKind, Timestamp, WorkflowKey, WorkflowTaskOffer,
 };
+
+use crate::call::Failure;
 
 /// The number of a shard within its cluster, from 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -55,6 +58,13 @@ pub trait Reservation: Send {
     /// Leadership was lost before the outcome was known: the poller asks for the task again by the same request id
     /// (rule 13).
     fn uncertain(self: Box<Self>, shard: ShardId, key: &WorkflowKey, task: TaskRef);
+}
+
+/// The way to other workflow ids, whatever shard and node they are on.
+pub trait Post: Send + Sync + 'static {
+    /// Brings a message to its target and back what the target says. The same message may be brought again; a message is
+    /// not brought after a later one of the same sender to the same target was.
+    fn deliver(&self, delivery: Delivery) -> BoxFuture<'static, Result<Reply, Failure>>;
 }
 
 /// What is known of namespaces on this node.

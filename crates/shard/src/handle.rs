@@ -58,6 +58,7 @@ impl Shard {
             group: config.group,
             dispatch: config.dispatch,
             directory: config.directory,
+            post: config.post,
             room: config.room,
             watchers: Watchers::default(),
             quarantine: Quarantine::default(),

@@ -5,6 +5,7 @@
 
 mod decide;
 mod opened;
+mod post;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -21,6 +22,7 @@ use crate::{
     cache::Cache,
     call::{Ask, Call, Failure, Needs},
     loader::{LoadError, Loaded, Opening, Wakes},
+    outbox::{Outbox, Page},
     parcel::{LOST, Parcel},
     pipeline::{Building, Epoch, Lost, Pipeline},
     shared::Shared,
@@ -44,6 +46,8 @@ pub(crate) struct Leader {
     reminders: Reminders,
     queries: HashMap<QueryId, oneshot::Sender<QueryOutcome>>,
     updates: Updates,
+    outbox: Outbox,
+    posts: FuturesUnordered<BoxFuture<'static, post::Returned>>,
     sweeping: bool,
     decided: usize,
 }
@@ -53,12 +57,14 @@ pub(crate) enum Read {
     Workflows(Vec<((WorkflowKey, Needs), Result<Loaded, LoadError>)>),
     Wakes(Slot, Result<Wakes, LoadError>),
     Garbage(Result<Ops, LoadError>),
+    Messages(Result<Page, LoadError>),
 }
 
 /// What the leader waits for.
 pub(crate) enum Happening {
     Gate(Result<Vec<Parcel>, Lost>),
     Read(Read),
+    Returned(post::Returned),
     Due,
 }
 
@@ -76,6 +82,8 @@ impl Leader {
             reminders: Reminders::default(),
             queries: HashMap::new(),
             updates: Updates::default(),
+            outbox: Outbox::new(&shared.limits),
+            posts: FuturesUnordered::new(),
             sweeping: false,
             decided: 0,
             shared,
@@ -86,6 +94,8 @@ impl Leader {
         for (key, task) in opening.tasks {
             leader.offer(&key, task);
         }
+        leader.outbox.take(opening.messages);
+        leader.send();
         if opening.garbage {
             leader.sweep();
         }
@@ -101,6 +111,7 @@ impl Leader {
     pub(crate) async fn next(&mut self) -> Happening {
         let due = [self.wakes.next(), self.reminders.next()].into_iter().flatten().min();
         let due = due.map(|at| self.stamper.monotonic_at(at));
+        let due = due.into_iter().chain(self.outbox.next_wake()).min();
         let clock = Arc::clone(&self.shared.clock);
         let sleep = async move {
             match due {
@@ -112,6 +123,7 @@ impl Leader {
             biased;
             gate = self.pipeline.next() => Happening::Gate(gate),
             Some(read) = self.reads.next() => Happening::Read(read),
+            Some(returned) = self.posts.next() => Happening::Returned(returned),
             () = sleep => Happening::Due,
         }
     }
@@ -132,6 +144,8 @@ impl Leader {
             }
             Happening::Read(Read::Wakes(slot, wakes)) => self.woken(slot, wakes),
             Happening::Read(Read::Garbage(ops)) => self.swept(ops),
+            Happening::Read(Read::Messages(page)) => self.read_messages(page),
+            Happening::Returned(returned) => self.returned(returned),
             Happening::Due => self.due(),
         }
         Ok(())
@@ -156,6 +170,7 @@ impl Leader {
     fn is_loaded(&self, key: &WorkflowKey, needs: &Needs) -> bool {
         let Some(cached) = self.cache.get(key) else { return false };
         match needs {
+            Needs::Receipt(run, origin) => cached.workflow.receipts.contains(origin) && self.is_loaded(key, run),
             Needs::OpenRun => true,
             Needs::CurrentRun => {
                 cached.workflow.current.as_ref().is_none_or(|current| cached.workflow.runs.contains_key(&current.run))
@@ -219,9 +234,11 @@ impl Leader {
     /// Puts what was read beside what is in memory; memory knows better where both know.
     fn admit(&mut self, key: &WorkflowKey, needs: &Needs, loaded: Loaded) {
         let opened = self.pipeline.opened();
+        let receipt = loaded.receipt;
         if let Some(cached) = self.cache.get_mut(key) {
             cached.drop_closed(opened);
             for run in loaded.runs {
+                let needs = needs.run();
                 let wanted = matches!(needs, Needs::Run(id) if *id == run.core.run) || *needs == Needs::CurrentRun;
                 if wanted {
                     cached.workflow.runs.entry(run.core.run.clone()).or_insert(run);
@@ -232,6 +249,9 @@ impl Leader {
             workflow.current = loaded.current;
             workflow.runs = loaded.runs.into_iter().map(|run| (run.core.run.clone(), run)).collect();
             self.cache.insert(workflow);
+        }
+        if let (Some((origin, reply)), Some(cached)) = (receipt, self.cache.get_mut(key)) {
+            cached.workflow.receipts.admit(origin, reply);
         }
         self.cache.used(key);
     }
@@ -259,6 +279,8 @@ impl Leader {
     }
 
     fn due(&mut self) {
+        self.outbox.wake(self.shared.clock.monotonic());
+        self.send();
         let now = self.stamper.stamp();
         for (key, run) in self.reminders.due(now) {
             // What is not in memory any more has nothing there to be woken for.

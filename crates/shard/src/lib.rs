@@ -17,6 +17,7 @@ mod limits;
 mod listing;
 mod loader;
 mod metadata;
+mod outbox;
 mod parcel;
 mod pipeline;
 mod quarantine;
@@ -31,7 +32,7 @@ mod watch;
 
 pub use call::{Failure, View};
 pub use config::Config;
-pub use dispatch::{Delivered, Directory, Dispatch, Feed, Offered, Reservation, ShardId, TaskRef};
+pub use dispatch::{Delivered, Directory, Dispatch, Feed, Offered, Post, Reservation, ShardId, TaskRef};
 pub use handle::{Attached, Shard};
 pub use history::{Events, HistoryReader};
 pub use limits::Limits;

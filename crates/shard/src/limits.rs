@@ -27,6 +27,14 @@ pub struct Limits {
     pub swept_per_batch: usize,
     /// Task rows read at a time when matching asks for more, or when leadership begins.
     pub tasks_per_read: usize,
+    /// Messages for other workflow ids in memory; the rest stay in their rows until there is room.
+    pub outbox_held: usize,
+    /// Messages under way.
+    pub outbox_under_way: usize,
+    /// How long a message waits that did not arrive, or whose reply is not recorded yet; ever longer …
+    pub outbox_retry: Duration,
+    /// … up to this.
+    pub outbox_retry_max: Duration,
     /// How long a timer waits that cannot fire now (no room on the disk, namespace not known yet).
     pub retry_after: Duration,
 }
@@ -45,6 +53,10 @@ impl Default for Limits {
             wakes_per_read: 256,
             swept_per_batch: 256,
             tasks_per_read: 1000,
+            outbox_held: 4096,
+            outbox_under_way: 256,
+            outbox_retry: Duration::from_millis(100),
+            outbox_retry_max: Duration::from_secs(10),
             retry_after: Duration::from_secs(1),
         }
     }

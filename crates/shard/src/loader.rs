@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use weft_engine::{Execution, RunId, Timestamp, WorkflowKey, state::CurrentRun};
+use weft_engine::{Execution, Origin, Reply, RunId, Timestamp, WorkflowKey, state::CurrentRun};
 use weft_rows::{self as rows, Corrupt, Ops, Slot, SlotRange, load, table};
 use weft_store::state::{KeyRange, Order, StateView, StoreError};
 
-use crate::{call::Needs, dispatch::TaskRef};
+use crate::{call::Needs, dispatch::TaskRef, outbox::Page};
 
 /// A row that cannot be read or makes no sense.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -37,6 +37,7 @@ pub(crate) struct Reader {
 pub(crate) struct Loaded {
     pub(crate) current: Option<CurrentRun>,
     pub(crate) runs: Vec<Execution>,
+    pub(crate) receipt: Option<(Origin, Reply)>,
 }
 
 /// What of a slot is due.
@@ -50,11 +51,17 @@ pub(crate) struct Wakes {
 pub(crate) struct Opening {
     pub(crate) wakes: Vec<(Slot, Timestamp)>,
     pub(crate) tasks: Vec<(WorkflowKey, TaskRef)>,
+    pub(crate) messages: Page,
     pub(crate) garbage: bool,
 }
 
 impl Reader {
     pub(crate) fn load(&self, key: &WorkflowKey, needs: &Needs) -> Result<Loaded, LoadError> {
+        let receipt = match needs {
+            Needs::Receipt(_, origin) => self.receipt(key, origin)?,
+            Needs::OpenRun | Needs::CurrentRun | Needs::Run(_) => None,
+        };
+        let needs = needs.run();
         let current = self.current(key)?;
         let mut wanted: Vec<RunId> = Vec::new();
         if let Some(current) = &current
@@ -68,7 +75,13 @@ impl Reader {
             wanted.push(run.clone());
         }
         let runs = wanted.iter().map(|run| self.execution(key, run)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Loaded { current, runs: runs.into_iter().flatten().collect() })
+        Ok(Loaded { current, runs: runs.into_iter().flatten().collect(), receipt })
+    }
+
+    fn receipt(&self, key: &WorkflowKey, origin: &Origin) -> Result<Option<(Origin, Reply)>, LoadError> {
+        let bytes = self.store.get(table::RECEIPT, &rows::receipt::key(key, origin))?;
+        let reply = bytes.map(|bytes| rows::receipt::decode(&bytes)).transpose()?;
+        Ok(reply.map(|reply| (origin.clone(), reply)))
     }
 
     fn current(&self, key: &WorkflowKey) -> Result<Option<CurrentRun>, LoadError> {
@@ -83,6 +96,8 @@ impl Reader {
             first_batch: self.first_batch(key, run)?,
             activities: self.all(table::ACTIVITY, load::activity_prefix(key, run))?,
             timers: self.all(table::TIMER, load::timer_prefix(key, run))?,
+            children: self.all(table::CHILD, load::child_prefix(key, run))?,
+            external: self.all(table::EXTERNAL, load::external_prefix(key, run))?,
             buffered: self.all(table::BUFFERED, load::buffered_prefix(key, run))?,
             requests: self.all(table::REQUEST_ID, load::request_prefix(key, run))?,
             updates: self.all(table::UPDATE, load::update_prefix(key, run))?,
@@ -116,12 +131,32 @@ impl Reader {
     }
 
     /// Reads what a new leader must know. Wakes and tasks are bounded by what is pending, not by what was ever run.
-    pub(crate) fn opening(&self, slots: SlotRange, tasks: usize) -> Result<Opening, LoadError> {
+    pub(crate) fn opening(&self, slots: SlotRange, tasks: usize, messages: usize) -> Result<Opening, LoadError> {
         let garbage = !self
             .store
             .scan(table::GARBAGE, &prefix_range(rows::garbage::range(slots)), Order::Ascending, 1)?
             .is_empty();
-        Ok(Opening { wakes: self.first_wakes(slots)?, tasks: self.tasks(slots, tasks)?, garbage })
+        let messages = self.messages(slots, None, messages)?;
+        Ok(Opening { wakes: self.first_wakes(slots)?, tasks: self.tasks(slots, tasks)?, messages, garbage })
+    }
+
+    /// Messages of these slots, from a place on. A run's messages are read whole if they fit, so that their order is kept.
+    pub(crate) fn messages(&self, slots: SlotRange, from: Option<Vec<u8>>, limit: usize) -> Result<Page, LoadError> {
+        let (first, end) = rows::outbox::range(slots);
+        let from = from.unwrap_or(first);
+        let range = KeyRange::between(from.clone(), end);
+        let found = self.store.scan(table::OUTBOX, &range, Order::Ascending, limit)?;
+        let is_all = found.len() < limit;
+        let last = found.last().map(|(key, _)| successor(key));
+        let decode = |(key, value): &(Bytes, Bytes)| Ok(rows::outbox::decode(key, value)?);
+        let messages = found.iter().map(decode).collect::<Result<Vec<_>, LoadError>>()?;
+        let again = messages.last().map(|(sender, id, _)| rows::outbox::run_prefix(sender, &id.run));
+        let next = match again.filter(|again| *again > from) {
+            _ if is_all => None,
+            Some(again) => Some(again),
+            None => last,
+        };
+        Ok(Page { messages, next })
     }
 
     fn first_wakes(&self, slots: SlotRange) -> Result<Vec<(Slot, Timestamp)>, LoadError> {
@@ -164,6 +199,11 @@ impl Reader {
         }
         Ok(ops)
     }
+}
+
+/// The first key after this one.
+fn successor(key: &[u8]) -> Vec<u8> {
+    [key, &[0]].concat()
 }
 
 fn prefix_range((from, end): (Vec<u8>, Vec<u8>)) -> KeyRange {

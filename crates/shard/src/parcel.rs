@@ -3,7 +3,7 @@
 //! Invariant (rules 1 and 3): a parcel is opened only when the state it speaks of is certain. One that is lost does
 //! nothing but tell its caller so.
 
-use weft_engine::{Effect, Timestamp, WorkflowKey};
+use weft_engine::{Effect, MessageId, Timestamp, WorkflowKey};
 use weft_rows::Slot;
 
 use crate::{
@@ -24,6 +24,8 @@ pub(crate) enum Parcel {
     Deliver(Box<Handover>),
     /// Wakes of this slot were decided: look again at this time.
     Rearm(Slot, Timestamp),
+    /// The row of a message that has arrived is gone.
+    Settled(WorkflowKey, MessageId),
     /// Some of the garbage is gone: go on.
     Sweep,
 }
@@ -46,7 +48,7 @@ impl Parcel {
             Self::Deliver(handover) => {
                 handover.reservation.uncertain(handover.shard, &handover.key, handover.task);
             }
-            Self::Effect(..) | Self::Rearm(..) | Self::Sweep => {}
+            Self::Effect(..) | Self::Rearm(..) | Self::Settled(..) | Self::Sweep => {}
         }
     }
 }

@@ -8,7 +8,7 @@ use weft_raft::Group;
 use weft_rows::SlotRange;
 
 use crate::{
-    dispatch::{Directory, Dispatch, ShardId},
+    dispatch::{Directory, Dispatch, Post, ShardId},
     events::EventCache,
     limits::Limits,
     loader::Reader,
@@ -36,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) group: Group,
     pub(crate) dispatch: Arc<dyn Dispatch>,
     pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) post: Arc<dyn Post>,
     pub(crate) room: Room,
     pub(crate) events: EventCache,
     pub(crate) watchers: Watchers,

@@ -127,7 +127,32 @@ class Ledger:
         self.closed = True
 
 
-WORKFLOWS = [Reader, Thinker, LocalDoubler, Collector, Errand, Ledger]
+@workflow.defn
+class Parent:
+    """Gives its errand to children and tells the collector of each result."""
+
+    @workflow.run
+    async def run(self, prefix: str, count: int, collector: str) -> int:
+        to = workflow.get_external_workflow_handle(collector)
+
+        async def one(n: int) -> int:
+            result = await workflow.execute_child_workflow(Errand.run, n, id=f"{prefix}-{n}")
+            await to.signal(Collector.give, f"{prefix}-{n}")
+            return result
+
+        return sum(await asyncio.gather(*(one(n) for n in range(count))))
+
+
+@workflow.defn
+class ThinkingParent:
+    @workflow.run
+    async def run(self, child_id: str) -> str:
+        return await workflow.execute_child_workflow(
+            Thinker.run, id=child_id, task_timeout=timedelta(seconds=2)
+        )
+
+
+WORKFLOWS = [Reader, Thinker, LocalDoubler, Collector, Errand, Ledger, Parent, ThinkingParent]
 ACTIVITIES = [read_book, double]
 
 

@@ -9,14 +9,13 @@ use std::{
     sync::Arc,
 };
 
-use weft_engine::{RunId, Timestamp, span_from_wire};
+use weft_engine::{RunId, Timestamp, WorkflowKey, span_from_wire};
 use weft_protocol::api::history::{HistoryEvent, history_event::Attributes as Event};
-use weft_rows::table;
 use weft_shard::View;
-use weft_store::state::{KeyRange, Order};
 use weft_visibility::Query;
 
 use crate::{
+    family,
     ledger::{About, Call, State},
     scene::Scene,
 };
@@ -44,6 +43,7 @@ pub(crate) async fn everything(scene: &Scene, is_over: bool) {
             scene.ledger.violate(format!("{}: {open} open runs", plan.id));
         }
     }
+    family::everything(scene, is_over).await;
     if is_over {
         let stored = count_runs(scene);
         count_listed(scene, stored).await;
@@ -63,13 +63,9 @@ async fn count_listed(scene: &Scene, stored: usize) {
 
 /// No run is there that nobody was told of. Gives how many are stored.
 fn count_runs(scene: &Scene) -> usize {
-    let rows = match scene.node.store().scan(table::EXECUTION, &KeyRange::all(), Order::Ascending, usize::MAX) {
-        Ok(rows) => rows.len(),
-        Err(error) => {
-            scene.ledger.violate(format!("the executions cannot be read: {error}"));
-            return 0;
-        }
-    };
+    let runs = family::runs(scene);
+    let is_a_clients = |key: &WorkflowKey| scene.plan.workflows.iter().any(|plan| plan.id == key.workflow.as_str());
+    let rows = runs.iter().filter(|(key, _)| is_a_clients(key)).count();
     let starts = scene.ledger.calls().into_iter().filter(|call| matches!(call.about, About::Start { .. }));
     let mut told = BTreeSet::new();
     let (mut answers, mut perhaps) = (0, 0);
@@ -89,7 +85,7 @@ fn count_runs(scene: &Scene) -> usize {
     if !(answers..=answers + perhaps).contains(&rows) {
         scene.ledger.violate(format!("{rows} runs are stored; {answers} were acknowledged and {perhaps} may be there"));
     }
-    rows
+    runs.len()
 }
 
 /// Looks at one run; says whether it is open, if it could be seen.

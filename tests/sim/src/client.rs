@@ -9,13 +9,11 @@ use weft_protocol::payload;
 
 use crate::{
     audit,
-    decide::{AGAIN, QUEUE},
+    decide::{AGAIN, QUEUE, TASK_TIMEOUT},
     ledger::{About, State},
     plan::WorkflowPlan,
     scene::Scene,
 };
-
-const TASK_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Goes on where the last life left off.
 pub(crate) async fn run(scene: Scene, number: usize) {

@@ -32,6 +32,10 @@ pub struct Coverage {
     /// Calls of which nobody knew what became of them.
     pub unknown: u64,
     pub acknowledged: u64,
+    /// Children that their parents know to have started.
+    pub children: u64,
+    /// Signals between workflows that their senders know to have arrived.
+    pub told: u64,
     pub events: u64,
 }
 
@@ -72,6 +76,8 @@ impl Coverage {
             ("repeats", &mut self.repeats),
             ("unknown outcomes", &mut self.unknown),
             ("acknowledged", &mut self.acknowledged),
+            ("children", &mut self.children),
+            ("told", &mut self.told),
             ("events", &mut self.events),
         ]
     }

@@ -13,9 +13,10 @@ use weft_protocol::{
     api::{
         command::{
             CancelWorkflowExecutionCommandAttributes, Command, CompleteWorkflowExecutionCommandAttributes,
-            ScheduleActivityTaskCommandAttributes, StartTimerCommandAttributes, command::Attributes,
+            ScheduleActivityTaskCommandAttributes, SignalExternalWorkflowExecutionCommandAttributes,
+            StartChildWorkflowExecutionCommandAttributes, StartTimerCommandAttributes, command::Attributes,
         },
-        common::{ActivityType, RetryPolicy},
+        common::{ActivityType, RetryPolicy, WorkflowExecution, WorkflowType},
         enums::CommandType,
         history::{HistoryEvent, history_event::Attributes as Event},
         taskqueue::TaskQueue,
@@ -23,13 +24,15 @@ use weft_protocol::{
     payload,
 };
 
-use crate::plan::{Step, WorkflowPlan};
+use crate::plan::{Step, Tell, WorkflowPlan};
 
 /// The queue of workflow and activity tasks.
 pub(crate) const QUEUE: &str = "queue";
 /// The type of a run that waits for no signals.
 pub(crate) const AGAIN: &str = "Again";
 
+/// Of the workflow tasks of clients' workflows and of children.
+pub(crate) const TASK_TIMEOUT: Duration = Duration::from_millis(300);
 const START_TO_CLOSE: Duration = Duration::from_millis(250);
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_millis(120);
 const RETRY_INITIAL: Duration = Duration::from_millis(40);
@@ -41,6 +44,8 @@ struct Progress<'h> {
     scheduled: BTreeMap<i64, &'h str>,
     begun: BTreeSet<&'h str>,
     done: BTreeSet<&'h str>,
+    /// Signals to others that did not arrive: they may be sent again.
+    failed: BTreeSet<&'h str>,
     signals: BTreeSet<&'h str>,
 }
 
@@ -66,9 +71,27 @@ impl<'h> Progress<'h> {
                 self.scheduled.insert(event.event_id, &it.activity_id);
                 self.begun.insert(&it.activity_id);
             }
-            Some(Event::ActivityTaskCompletedEventAttributes(it)) => self.activity_done(it.scheduled_event_id),
-            Some(Event::ActivityTaskFailedEventAttributes(it)) => self.activity_done(it.scheduled_event_id),
-            Some(Event::ActivityTaskTimedOutEventAttributes(it)) => self.activity_done(it.scheduled_event_id),
+            Some(Event::ActivityTaskCompletedEventAttributes(it)) => self.asked_done(it.scheduled_event_id),
+            Some(Event::ActivityTaskFailedEventAttributes(it)) => self.asked_done(it.scheduled_event_id),
+            Some(Event::ActivityTaskTimedOutEventAttributes(it)) => self.asked_done(it.scheduled_event_id),
+            Some(Event::StartChildWorkflowExecutionInitiatedEventAttributes(it)) => {
+                self.scheduled.insert(event.event_id, &it.workflow_id);
+                self.begun.insert(&it.workflow_id);
+            }
+            Some(Event::StartChildWorkflowExecutionFailedEventAttributes(it)) => self.asked_done(it.initiated_event_id),
+            Some(Event::ChildWorkflowExecutionCompletedEventAttributes(it)) => self.asked_done(it.initiated_event_id),
+            Some(Event::ChildWorkflowExecutionTerminatedEventAttributes(it)) => self.asked_done(it.initiated_event_id),
+            Some(Event::SignalExternalWorkflowExecutionInitiatedEventAttributes(it)) => {
+                self.scheduled.insert(event.event_id, &it.signal_name);
+                self.begun.insert(&it.signal_name);
+            }
+            Some(Event::ExternalWorkflowExecutionSignaledEventAttributes(it)) => self.asked_done(it.initiated_event_id),
+            Some(Event::SignalExternalWorkflowExecutionFailedEventAttributes(it)) => {
+                if let Some(name) = self.scheduled.get(&it.initiated_event_id) {
+                    self.failed.insert(name);
+                    self.begun.remove(name);
+                }
+            }
             Some(Event::TimerStartedEventAttributes(it)) => {
                 self.begun.insert(&it.timer_id);
             }
@@ -79,10 +102,19 @@ impl<'h> Progress<'h> {
         }
     }
 
-    fn activity_done(&mut self, scheduled: i64) {
+    /// What this event asked for has come to its end.
+    fn asked_done(&mut self, scheduled: i64) {
         if let Some(id) = self.scheduled.get(&scheduled) {
             self.done.insert(id);
         }
+    }
+}
+
+impl Progress<'_> {
+    /// It failed, and nobody waits for it.
+    fn gave_up(&self, tell: &Tell) -> bool {
+        let insists = tell.insists && !self.is_again;
+        !insists && self.failed.contains(tell.name.as_str())
     }
 }
 
@@ -98,8 +130,10 @@ pub(crate) fn decide(plan: &WorkflowPlan, history: &[Arc<HistoryEvent>], eager: 
     }
     for step in &plan.steps {
         let ids: Vec<&str> = match step {
-            Step::Activities(ids) => ids.iter().map(String::as_str).collect(),
+            Step::Activities(ids) | Step::Children(ids) => ids.iter().map(String::as_str).collect(),
             Step::Timer(id, _) => vec![id],
+            Step::Tell(tell) if progress.gave_up(tell) => continue,
+            Step::Tell(tell) => vec![&tell.name],
         };
         if ids.iter().all(|id| progress.done.contains(id)) {
             continue;
@@ -107,7 +141,7 @@ pub(crate) fn decide(plan: &WorkflowPlan, history: &[Arc<HistoryEvent>], eager: 
         let new = ids.into_iter().filter(|id| !progress.begun.contains(id));
         return new.map(|id| begin(step, id, eager)).collect();
     }
-    let has_signals = plan.signals.iter().all(|name| progress.signals.contains(name.as_str()));
+    let has_signals = plan.signals.iter().chain(&plan.tells).all(|name| progress.signals.contains(name.as_str()));
     if !progress.is_again && !has_signals {
         return Vec::new();
     }
@@ -121,6 +155,8 @@ pub(crate) fn decide(plan: &WorkflowPlan, history: &[Arc<HistoryEvent>], eager: 
 
 fn begin(step: &Step, id: &str, eager: bool) -> Command {
     match step {
+        Step::Children(_) => start_child(id),
+        Step::Tell(tell) => signal(tell),
         Step::Timer(_, ms) => {
             let start_to_fire_timeout = Some(wire_span(Duration::from_millis(*ms)));
             let start = StartTimerCommandAttributes { timer_id: id.to_owned(), start_to_fire_timeout };
@@ -147,6 +183,29 @@ fn begin(step: &Step, id: &str, eager: bool) -> Command {
             command(CommandType::ScheduleActivityTask, Attributes::ScheduleActivityTaskCommandAttributes(schedule))
         }
     }
+}
+
+fn start_child(id: &str) -> Command {
+    let start = StartChildWorkflowExecutionCommandAttributes {
+        workflow_id: id.to_owned(),
+        workflow_type: Some(WorkflowType { name: "Child".to_owned() }),
+        task_queue: Some(TaskQueue { name: QUEUE.to_owned(), ..TaskQueue::default() }),
+        input: Some(payload::list(payload::json_string(id))),
+        workflow_task_timeout: Some(wire_span(TASK_TIMEOUT)),
+        ..StartChildWorkflowExecutionCommandAttributes::default()
+    };
+    let start = Attributes::StartChildWorkflowExecutionCommandAttributes(start);
+    command(CommandType::StartChildWorkflowExecution, start)
+}
+
+fn signal(tell: &Tell) -> Command {
+    let signal = SignalExternalWorkflowExecutionCommandAttributes {
+        execution: Some(WorkflowExecution { workflow_id: tell.whom.clone(), run_id: String::new() }),
+        signal_name: tell.name.clone(),
+        ..SignalExternalWorkflowExecutionCommandAttributes::default()
+    };
+    let signal = Attributes::SignalExternalWorkflowExecutionCommandAttributes(signal);
+    command(CommandType::SignalExternalWorkflowExecution, signal)
 }
 
 fn command(kind: CommandType, attributes: Attributes) -> Command {

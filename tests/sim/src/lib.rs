@@ -12,6 +12,7 @@ mod audit;
 mod client;
 mod coverage;
 mod decide;
+mod family;
 mod hooks;
 mod ledger;
 mod life;

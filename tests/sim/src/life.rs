@@ -28,7 +28,7 @@ use weft_store::{
 use crate::{
     audit, client,
     coverage::Coverage,
-    hooks,
+    family, hooks,
     ledger::Ledger,
     plan::Plan,
     plant::{AfterSkip, Plant, PlantedDisk, PlantedStore},
@@ -151,7 +151,12 @@ impl Machine {
         }
         let planted = match self.plant {
             Plant::SkippedSync | Plant::SkippedDirSync => self.disk.has_skipped(),
-            Plant::Nothing | Plant::NoFrameSync | Plant::NoDirSync | Plant::EarlySync | Plant::LyingCheckpoint => true,
+            Plant::Nothing
+            | Plant::NoFrameSync
+            | Plant::NoDirSync
+            | Plant::EarlySync
+            | Plant::LyingCheckpoint
+            | Plant::NoReceipt => true,
         };
         let counts = self.disk.counts();
         (planted, counts.writes ^ counts.bytes_written.rotate_left(20) ^ counts.file_syncs.rotate_left(40))
@@ -223,9 +228,12 @@ impl Machine {
                 self.disk.skip_dir_sync(1 + self.dice.below(6));
                 AfterSkip::cut_during(1 + self.dice.below(5))
             }
-            Plant::Nothing | Plant::NoFrameSync | Plant::NoDirSync | Plant::EarlySync | Plant::LyingCheckpoint => {
-                Arc::default()
-            }
+            Plant::Nothing
+            | Plant::NoFrameSync
+            | Plant::NoDirSync
+            | Plant::EarlySync
+            | Plant::LyingCheckpoint
+            | Plant::NoReceipt => Arc::default(),
         }
     }
 
@@ -387,6 +395,7 @@ impl Life {
                         let _ = task.await;
                     }
                     finished(scene).await;
+                    family::quiesced(scene).await;
                 };
                 if tokio::time::timeout(PEACE_MAX, everything).await.is_err() {
                     self.ledger.violate(stuck(scene));

@@ -7,6 +7,8 @@ use weft_env::SeededIds;
 pub(crate) struct Plan {
     pub(crate) shards: u16,
     pub(crate) workflows: Vec<WorkflowPlan>,
+    /// Workflows that others start.
+    pub(crate) children: Vec<WorkflowPlan>,
     /// Incarnations that end with a mishap; one more in peace follows.
     pub(crate) mishaps: u64,
     pub(crate) checkpoint_bytes: u64,
@@ -19,6 +21,8 @@ pub(crate) struct WorkflowPlan {
     pub(crate) steps: Vec<Step>,
     /// The workflow ends when it has all of them.
     pub(crate) signals: Vec<String>,
+    /// … and these, which other workflows send.
+    pub(crate) tells: Vec<String>,
     pub(crate) pause_ms: u64,
     pub(crate) cancel: bool,
     /// A second start with another request id, which may come too early.
@@ -29,6 +33,17 @@ pub(crate) struct WorkflowPlan {
 pub(crate) enum Step {
     Activities(Vec<String>),
     Timer(String, u64),
+    /// Children, by their workflow ids.
+    Children(Vec<String>),
+    Tell(Tell),
+}
+
+/// A signal to another workflow.
+pub(crate) struct Tell {
+    pub(crate) name: String,
+    pub(crate) whom: String,
+    /// It is sent again until it has arrived: it will be waited for.
+    pub(crate) insists: bool,
 }
 
 /// What an activity worker does with a task.
@@ -44,9 +59,13 @@ pub(crate) enum Deed {
 impl Plan {
     pub(crate) fn draw(dice: &SeededIds) -> Self {
         let count = 1 + dice.below(3);
+        let mut workflows: Vec<_> = (0..count).map(|number| WorkflowPlan::draw(dice, number)).collect();
+        tell_each_other(dice, &mut workflows);
+        let children = bear_children(dice, &mut workflows);
         Self {
             shards: u16::try_from(1 + dice.below(2)).expect("at most two"),
-            workflows: (0..count).map(|number| WorkflowPlan::draw(dice, number)).collect(),
+            workflows,
+            children,
             mishaps: 2 + dice.below(2),
             checkpoint_bytes: 1024 << dice.below(5),
             segment_bytes: 4096 << dice.below(3),
@@ -54,11 +73,57 @@ impl Plan {
     }
 
     pub(crate) fn of(&self, workflow: &str) -> Option<&WorkflowPlan> {
-        self.workflows.iter().find(|plan| plan.id == workflow)
+        self.workflows.iter().chain(&self.children).find(|plan| plan.id == workflow)
     }
 }
 
+/// Some workflows tell the next one something, which waits for it.
+fn tell_each_other(dice: &SeededIds, workflows: &mut [WorkflowPlan]) {
+    for number in 0..workflows.len() {
+        if dice.below(2) == 0 {
+            continue;
+        }
+        let next = (number + 1) % workflows.len();
+        let insists = next != number && !workflows[next].cancel && !workflows[number].cancel;
+        let tell = Tell { name: format!("tell-{number}"), whom: workflows[next].id.clone(), insists };
+        if insists {
+            workflows[next].tells.push(tell.name.clone());
+        }
+        workflows[number].steps.push(Step::Tell(tell));
+    }
+}
+
+/// Some workflows leave part of their work to children.
+fn bear_children(dice: &SeededIds, workflows: &mut [WorkflowPlan]) -> Vec<WorkflowPlan> {
+    let mut children = Vec::new();
+    for plan in workflows {
+        if dice.below(2) == 0 {
+            continue;
+        }
+        let ids: Vec<_> = (0..1 + dice.below(2)).map(|number| format!("{}-child{number}", plan.id)).collect();
+        children.extend(ids.iter().map(|id| WorkflowPlan::child(dice, id)));
+        let place = usize::try_from(dice.below(plan.steps.len() as u64 + 1)).expect("small");
+        plan.steps.insert(place, Step::Children(ids));
+    }
+    children
+}
+
 impl WorkflowPlan {
+    /// A workflow that another one starts, and that only does one thing.
+    fn child(dice: &SeededIds, id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            begins_ms: 0,
+            steps: vec![Step::draw(dice, 0)],
+            signals: Vec::new(),
+            tells: Vec::new(),
+            pause_ms: 0,
+            cancel: false,
+            again: false,
+            ballast: 0,
+        }
+    }
+
     fn draw(dice: &SeededIds, number: u64) -> Self {
         let id = format!("w{number}-{}", dice.below(1_000_000));
         let steps = (0..1 + dice.below(3)).map(|step| Step::draw(dice, step)).collect();
@@ -68,6 +133,7 @@ impl WorkflowPlan {
             begins_ms: dice.below(40),
             steps,
             signals,
+            tells: Vec::new(),
             pause_ms: dice.below(60),
             cancel: dice.below(6) == 0,
             again: dice.below(4) == 0,

@@ -14,6 +14,7 @@ use std::{
 
 use parking_lot::Mutex;
 use weft_env::disk::{Disk, DiskFile, OpenMode, SECTOR_BYTES, SimDisk};
+use weft_rows::table;
 use weft_store::state::{KeyRange, MemoryStore, Order, Row, StateStore, StateView, StoreError, StoreStats, WriteBatch};
 
 /// What is wrong with the world.
@@ -32,6 +33,8 @@ pub enum Plant {
     EarlySync,
     /// A checkpoint publishes its marks without making the store durable.
     LyingCheckpoint,
+    /// Receipts of messages between workflows are not stored.
+    NoReceipt,
 }
 
 /// When the power goes because a sync was skipped: a lie that costs nothing shows nothing.
@@ -243,6 +246,18 @@ impl DiskFile for PlantedFile {
     }
 }
 
+fn without_receipts(batch: &WriteBatch) -> WriteBatch {
+    let mut kept = WriteBatch::new();
+    for op in batch.ops() {
+        match &op.value {
+            Some(_) if op.table == table::RECEIPT => {}
+            Some(value) => kept.put(op.table, op.key.clone(), value.clone()),
+            None => kept.delete(op.table, op.key.clone()),
+        }
+    }
+    kept
+}
+
 /// The store as the node sees it.
 pub(crate) struct PlantedStore {
     store: MemoryStore,
@@ -280,6 +295,7 @@ impl StateView for PlantedStore {
 impl StateStore for PlantedStore {
     fn apply(&self, batch: WriteBatch) -> Result<(), StoreError> {
         self.writes.fetch_add(1, Ordering::Relaxed);
+        let batch = if self.plant == Plant::NoReceipt { without_receipts(&batch) } else { batch };
         self.store.apply(batch)
     }
 

@@ -128,6 +128,7 @@ async fn work(scene: &Scene, key: &WorkflowKey, task: &StartedWorkflowTask, stic
     let complete = Request::CompleteWorkflowTask(Box::new(CompleteWorkflowTask {
         token: token.clone(),
         commands: decide(plan, &history, eager),
+        namespaces: Default::default(),
         identity: "worker".into(),
         sticky: sticky.map(|queue| (TaskQueueName::from(queue), STICKY_TIMEOUT)),
         return_new: None,

@@ -39,3 +39,8 @@ fn a_sync_that_is_acknowledged_before_it_is_done_is_found() {
 fn a_checkpoint_that_is_published_before_the_store_is_durable_is_found() {
     check(Plant::LyingCheckpoint, 20);
 }
+
+#[test]
+fn a_receipt_that_is_not_stored_is_found() {
+    check(Plant::NoReceipt, 400);
+}

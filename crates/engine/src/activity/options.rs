@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Task queues whose names begin like this are the server's own.
-const RESERVED_QUEUES: &str = "/_sys/";
+pub(crate) const RESERVED_QUEUES: &str = "/_sys/";
 
 /// The four timeouts of an activity.
 struct Timeouts {

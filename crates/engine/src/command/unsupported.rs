@@ -8,15 +8,6 @@ use super::BadCommand;
 
 pub(super) fn refuse(attributes: &Attributes) -> BadCommand {
     let (cause, what) = match attributes {
-        Attributes::StartChildWorkflowExecutionCommandAttributes(_) => {
-            (Cause::BadStartChildExecutionAttributes, "child workflows are")
-        }
-        Attributes::SignalExternalWorkflowExecutionCommandAttributes(_) => {
-            (Cause::BadSignalWorkflowExecutionAttributes, "signals to other workflows are")
-        }
-        Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(_) => {
-            (Cause::BadRequestCancelExternalWorkflowExecutionAttributes, "requests to cancel other workflows are")
-        }
         Attributes::ScheduleNexusOperationCommandAttributes(_) => {
             (Cause::BadScheduleNexusOperationAttributes, "Nexus operations are")
         }

@@ -3,7 +3,7 @@
 use alloc::{string::ToString, vec::Vec};
 
 use weft_protocol::api::{
-    common::Link,
+    common::{Link, WorkflowExecution},
     history::{
         HistoryEvent, WorkflowExecutionCancelRequestedEventAttributes, WorkflowExecutionOptionsUpdatedEventAttributes,
         WorkflowExecutionSignaledEventAttributes,
@@ -11,11 +11,13 @@ use weft_protocol::api::{
 };
 
 use crate::{
+    cancel::From,
     ids::RequestId,
     request::{CancelBody, SignalBody},
 };
 
-pub(crate) fn signaled(body: SignalBody) -> HistoryEvent {
+/// `from` is the workflow that sent it, if one did.
+pub(crate) fn signaled(body: SignalBody, from: Option<WorkflowExecution>) -> HistoryEvent {
     let event = super::of(
         WorkflowExecutionSignaledEventAttributes {
             signal_name: body.name.to_string(),
@@ -23,6 +25,7 @@ pub(crate) fn signaled(body: SignalBody) -> HistoryEvent {
             identity: body.identity.to_string(),
             header: body.header,
             request_id: body.request.as_ref().map(RequestId::to_string).unwrap_or_default(),
+            external_workflow_execution: from,
             ..WorkflowExecutionSignaledEventAttributes::default()
         }
         .into(),
@@ -30,12 +33,14 @@ pub(crate) fn signaled(body: SignalBody) -> HistoryEvent {
     HistoryEvent { links: body.links, ..event }
 }
 
-pub(crate) fn cancel_requested(body: CancelBody) -> HistoryEvent {
+pub(crate) fn cancel_requested(body: CancelBody, from: Option<From>) -> HistoryEvent {
+    let (execution, initiated) = from.map(|from| (from.execution, from.initiated_event_id)).unzip();
     let event = super::of(
         WorkflowExecutionCancelRequestedEventAttributes {
             cause: body.reason,
             identity: body.identity.to_string(),
-            ..WorkflowExecutionCancelRequestedEventAttributes::default()
+            external_initiated_event_id: initiated.unwrap_or_default(),
+            external_workflow_execution: execution,
         }
         .into(),
     );

@@ -36,7 +36,7 @@ pub(crate) fn begin(run: RunId, started_by: RequestId, event: &HistoryEvent) -> 
             head: [0; 32],
             state_transitions: 0,
             last_event_at: start.at,
-            first_task_at: (!backoff.is_zero()).then(|| start.at.after(backoff)),
+            first_task_at: first_task_at(&start, backoff),
             run_expires_at: run_expiry(&start, backoff, execution_expires_at),
             execution_expires_at,
             task: None,
@@ -60,6 +60,8 @@ pub(crate) fn begin(run: RunId, started_by: RequestId, event: &HistoryEvent) -> 
         },
         activities: Tracked::default(),
         timers: Tracked::default(),
+        children: Tracked::default(),
+        external: Tracked::default(),
         buffered: Tracked::default(),
         signal_requests: Tracked::default(),
         updates: Tracked::default(),
@@ -82,6 +84,17 @@ fn start(event: &HistoryEvent, attributes: &WorkflowExecutionStartedEventAttribu
         first_run: attributes.first_execution_run_id.as_str().into(),
         cron: attributes.cron_schedule.as_str().into(),
         attributes: attributes.clone(),
+    }
+}
+
+/// Until when the first workflow task waits: for its time, or, in the first run of a child, until the parent knows of it.
+fn first_task_at(start: &Start, backoff: Duration) -> Option<Timestamp> {
+    let is_new_child =
+        start.attributes.parent_workflow_execution.is_some() && start.attributes.continued_execution_run_id.is_empty();
+    match (backoff.is_zero(), is_new_child) {
+        (false, _) => Some(start.at.after(backoff)),
+        (true, true) => Some(Timestamp::MAX),
+        (true, false) => None,
     }
 }
 
@@ -137,6 +150,8 @@ pub(super) fn closed(execution: &mut Execution, event: &HistoryEvent, attributes
     execution.core.closing = false;
     execution.activities.clear();
     execution.timers.clear();
+    execution.children.clear();
+    execution.external.clear();
     execution.buffered.clear();
 }
 

@@ -14,6 +14,7 @@ use alloc::{
 use super::{Appended, RowChange, TaskRow, Transition, VisibilityChange};
 use crate::{
     ids::{EventId, RequestId, RunId, TimerId, UpdateId},
+    message::{MessageId, Origin},
     time::Timestamp,
 };
 
@@ -70,6 +71,10 @@ enum Place {
     Execution(RunId),
     Activity(RunId, EventId),
     Timer(RunId, TimerId),
+    Child(RunId, EventId),
+    External(RunId, EventId),
+    Message(MessageId),
+    Receipt(Origin),
     Buffered(RunId, u32),
     SignalRequest(RunId, RequestId),
     Update(RunId, UpdateId),
@@ -86,6 +91,14 @@ impl RowChange {
             Self::PutActivity { run, activity } => Place::Activity(run.clone(), activity.scheduled_event_id),
             Self::RemoveActivity { run, scheduled_event_id } => Place::Activity(run.clone(), *scheduled_event_id),
             Self::PutTimer { run, id, .. } | Self::RemoveTimer { run, id } => Place::Timer(run.clone(), id.clone()),
+            Self::PutChild { run, initiated_event_id, .. } | Self::RemoveChild { run, initiated_event_id } => {
+                Place::Child(run.clone(), *initiated_event_id)
+            }
+            Self::PutExternal { run, initiated_event_id, .. } | Self::RemoveExternal { run, initiated_event_id } => {
+                Place::External(run.clone(), *initiated_event_id)
+            }
+            Self::PutMessage { id, .. } | Self::RemoveMessage(id) => Place::Message(id.clone()),
+            Self::PutReceipt { origin, .. } | Self::RemoveReceipt(origin) => Place::Receipt(origin.clone()),
             Self::PutBuffered { run, order, .. } | Self::RemoveBuffered { run, order } => {
                 Place::Buffered(run.clone(), *order)
             }
@@ -111,6 +124,14 @@ impl RowChange {
             | Self::RemoveActivity { .. }
             | Self::PutTimer { .. }
             | Self::RemoveTimer { .. }
+            | Self::PutChild { .. }
+            | Self::RemoveChild { .. }
+            | Self::PutExternal { .. }
+            | Self::RemoveExternal { .. }
+            | Self::PutMessage { .. }
+            | Self::RemoveMessage(_)
+            | Self::PutReceipt { .. }
+            | Self::RemoveReceipt(_)
             | Self::PutBuffered { .. }
             | Self::RemoveBuffered { .. }
             | Self::PutSignalRequest { .. }

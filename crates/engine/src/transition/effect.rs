@@ -11,6 +11,7 @@ use weft_protocol::api::{
 use crate::{
     answer::DirectQuery,
     ids::{EventId, RunId, TaskQueueName, UpdateId},
+    message::{Message, MessageId},
     state::{QueryId, Status},
     time::Timestamp,
     transition::Urgency,
@@ -49,6 +50,13 @@ pub enum Effect {
         update: UpdateId,
         news: UpdateNews,
     },
+    /// A message stands in the outbox: deliver it.
+    Deliver {
+        id: MessageId,
+        message: Arc<Message>,
+    },
+    /// A message is not in the outbox any more.
+    Settled(MessageId),
     /// The run is removed: caches forget it.
     Removed {
         run: RunId,

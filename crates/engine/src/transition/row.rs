@@ -6,7 +6,8 @@ use weft_protocol::api::{common::Priority, history::HistoryEvent};
 
 use crate::{
     ids::{EventId, RequestId, RunId, TaskQueueName, TimerId, UpdateId},
-    state::{Activity, Core, CurrentRun, Timer, Update},
+    message::{Message, MessageId, Origin, Reply},
+    state::{Activity, Child, Core, CurrentRun, ExternalRequest, Timer, Update},
     time::Timestamp,
 };
 
@@ -39,6 +40,34 @@ pub enum RowChange {
         run: RunId,
         id: TimerId,
     },
+    PutChild {
+        run: RunId,
+        initiated_event_id: EventId,
+        child: Arc<Child>,
+    },
+    RemoveChild {
+        run: RunId,
+        initiated_event_id: EventId,
+    },
+    PutExternal {
+        run: RunId,
+        initiated_event_id: EventId,
+        external: Arc<ExternalRequest>,
+    },
+    RemoveExternal {
+        run: RunId,
+        initiated_event_id: EventId,
+    },
+    PutMessage {
+        id: MessageId,
+        message: Arc<Message>,
+    },
+    RemoveMessage(MessageId),
+    PutReceipt {
+        origin: Origin,
+        reply: Arc<Reply>,
+    },
+    RemoveReceipt(Origin),
     PutBuffered {
         run: RunId,
         order: u32,

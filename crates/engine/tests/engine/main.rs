@@ -3,6 +3,7 @@
 //! Every request of every scenario is checked for what must hold of all of them (`world.rs`): a refusal changes nothing,
 //! ids are dense, times never go back, closed runs emit nothing, rows replayed give the state, events fold back to it.
 
+mod family;
 mod messages;
 mod model;
 mod picture;
@@ -15,8 +16,13 @@ mod activity_cancellation;
 mod activity_property;
 mod activity_timeouts;
 mod builds;
+mod child_commands;
+mod children;
+mod children_property;
 mod close;
+mod external;
 mod limits;
+mod parent_close;
 mod property;
 mod queries;
 mod signals;

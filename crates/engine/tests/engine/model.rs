@@ -6,9 +6,12 @@ use std::{
 };
 
 use weft_engine::{
-    Appended, EventId, Execution, RequestId, RowChange, RunId, TaskRow, TaskRowKind, TimerId, Timestamp, Transition,
-    UpdateId, Urgency, Workflow, WorkflowKey,
-    state::{Activity, ActivityStage, Core, CurrentRun, Timer, Update, Volatile, WorkflowTaskStage},
+    Appended, EventId, Execution, Message, MessageId, Origin, Reply, RequestId, RowChange, RunId, TaskRow, TaskRowKind,
+    TimerId, Timestamp, Transition, UpdateId, Urgency, Workflow, WorkflowKey,
+    state::{
+        Activity, ActivityStage, Child, ChildStage, Core, CurrentRun, ExternalRequest, Timer, Update, Volatile,
+        WorkflowTaskStage,
+    },
 };
 use weft_protocol::api::history::HistoryEvent;
 
@@ -18,6 +21,10 @@ pub(crate) struct Table {
     executions: BTreeMap<RunId, Core>,
     activities: BTreeMap<(RunId, EventId), Arc<Activity>>,
     timers: BTreeMap<(RunId, TimerId), Arc<Timer>>,
+    children: BTreeMap<(RunId, EventId), Arc<Child>>,
+    external: BTreeMap<(RunId, EventId), Arc<ExternalRequest>>,
+    pub(crate) messages: BTreeMap<MessageId, Arc<Message>>,
+    pub(crate) receipts: BTreeMap<Origin, Arc<Reply>>,
     buffered: BTreeMap<(RunId, u32), Arc<HistoryEvent>>,
     signal_requests: BTreeSet<(RunId, RequestId)>,
     updates: BTreeMap<(RunId, UpdateId), Arc<Update>>,
@@ -56,6 +63,26 @@ impl Table {
             }
             RowChange::PutTimer { run, id, timer } => drop(self.timers.insert((run, id), timer)),
             RowChange::RemoveTimer { run, id } => drop(self.timers.remove(&(run, id))),
+            RowChange::PutChild { run, initiated_event_id, child } => {
+                drop(self.children.insert((run, initiated_event_id), child));
+            }
+            RowChange::RemoveChild { run, initiated_event_id } => {
+                drop(self.children.remove(&(run, initiated_event_id)));
+            }
+            RowChange::PutExternal { run, initiated_event_id, external } => {
+                drop(self.external.insert((run, initiated_event_id), external));
+            }
+            RowChange::RemoveExternal { run, initiated_event_id } => {
+                drop(self.external.remove(&(run, initiated_event_id)));
+            }
+            RowChange::PutMessage { id, message } => {
+                assert!(self.messages.insert(id, message).is_none(), "a message is written once");
+            }
+            RowChange::RemoveMessage(id) => assert!(self.messages.remove(&id).is_some(), "a removed message was there"),
+            RowChange::PutReceipt { origin, reply } => {
+                assert!(self.receipts.insert(origin, reply).is_none(), "a receipt is written once");
+            }
+            RowChange::RemoveReceipt(origin) => drop(self.receipts.remove(&origin)),
             RowChange::PutBuffered { run, order, event } => drop(self.buffered.insert((run, order), event)),
             RowChange::RemoveBuffered { run, order } => drop(self.buffered.remove(&(run, order))),
             RowChange::PutSignalRequest { run, request } => drop(self.signal_requests.insert((run, request))),
@@ -77,6 +104,8 @@ impl Table {
                 core: core.clone(),
                 activities: of_run(&self.activities, run).map(|(id, it)| (id, (**it).clone())).collect(),
                 timers: of_run(&self.timers, run).map(|(id, it)| (id, (**it).clone())).collect(),
+                children: of_run(&self.children, run).map(|(id, it)| (id, (**it).clone())).collect(),
+                external: of_run(&self.external, run).map(|(id, it)| (id, (**it).clone())).collect(),
                 buffered: of_run(&self.buffered, run).map(|(order, it)| (order, (**it).clone())).collect(),
                 signal_requests: self
                     .signal_requests
@@ -92,6 +121,7 @@ impl Table {
             key,
             current: self.current.clone(),
             runs: self.executions.values().map(|core| (core.run.clone(), execution(core))).collect(),
+            receipts: self.receipts.iter().map(|(origin, reply)| (origin.clone(), (**reply).clone())).collect(),
         }
     }
 
@@ -130,12 +160,24 @@ impl Table {
         let wakes: BTreeSet<_> =
             self.executions.values().filter_map(|core| Some((core.run.clone(), core.wake_at?))).collect();
         assert_eq!(self.wakes, wakes, "wake rows and executions say the same");
+        self.check_messages();
         for core in self.executions.values().filter(|core| core.closed.is_some()) {
             let left = of_run(&self.activities, &core.run).count()
                 + of_run(&self.timers, &core.run).count()
+                + of_run(&self.children, &core.run).count()
+                + of_run(&self.external, &core.run).count()
                 + of_run(&self.buffered, &core.run).count();
             assert_eq!(left, 0, "a closed run leaves no rows of pending things");
         }
+    }
+
+    /// Whatever waits for a reply has its message, and a message that asks has somebody who waits.
+    fn check_messages(&self) {
+        let asking = self.messages.iter().filter(|(_, message)| message.body.wants_reply());
+        let asking: BTreeSet<_> = asking.map(|(id, _)| (id.run.clone(), id.event_id)).collect();
+        let unstarted = self.children.iter().filter(|(_, child)| matches!(child.stage, ChildStage::Initiated { .. }));
+        let waiting: BTreeSet<_> = unstarted.map(|(key, _)| key).chain(self.external.keys()).cloned().collect();
+        assert_eq!(asking, waiting, "messages that ask and those who wait are the same");
     }
 }
 

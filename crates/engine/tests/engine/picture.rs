@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
+use crate::family;
+
 use weft_engine::{
     Answer, Effect, QueryDisposition, QueryOutcome, Refusal, StartConflict, Started, StartedWorkflowTask, UpdateNews,
     UpdateStatus, VisibilityChange,
@@ -25,13 +27,13 @@ pub(crate) fn event(event: &HistoryEvent) -> String {
     line
 }
 
-fn say(line: &mut String, name: &str, value: &str) {
+pub(crate) fn say(line: &mut String, name: &str, value: &str) {
     if !value.is_empty() {
         write!(line, " {name}={value}").expect("a String takes everything");
     }
 }
 
-fn number(line: &mut String, name: &str, value: i64) {
+pub(crate) fn number(line: &mut String, name: &str, value: i64) {
     if value != 0 {
         write!(line, " {name}={value}").expect("a String takes everything");
     }
@@ -44,7 +46,7 @@ fn span(line: &mut String, name: &str, value: Option<&weft_protocol::Duration>) 
     }
 }
 
-fn text(payloads: Option<&Payloads>) -> String {
+pub(crate) fn text(payloads: Option<&Payloads>) -> String {
     let parts = payloads.iter().flat_map(|it| &it.payloads).map(|it| String::from_utf8_lossy(&it.data).into_owned());
     parts.collect::<Vec<_>>().join(",")
 }
@@ -57,7 +59,7 @@ pub(crate) fn failure(failure: Option<&Failure>) -> String {
     })
 }
 
-fn retry_state(line: &mut String, state: i32) {
+pub(crate) fn retry_state(line: &mut String, state: i32) {
     let state = RetryState::try_from(state).expect("a known state");
     if state != RetryState::Unspecified {
         say(line, "retry", &format!("{state:?}"));
@@ -74,6 +76,9 @@ fn describe(line: &mut String, attributes: &Attributes) {
             }
             say(line, "input", &text(it.input.as_ref()));
             say(line, "after", &it.continued_execution_run_id);
+            say(line, "parent", it.parent_workflow_execution.as_ref().map_or("", |it| &it.run_id));
+            number(line, "initiated", it.parent_initiated_event_id);
+            say(line, "root", it.root_workflow_execution.as_ref().map_or("", |it| &it.run_id));
             say(line, "last", &text(it.last_completion_result.as_ref()));
             say(line, "failure", &failure(it.continued_failure.as_ref()));
             span(line, "run-timeout", it.workflow_run_timeout.as_ref());
@@ -159,8 +164,15 @@ fn describe(line: &mut String, attributes: &Attributes) {
             say(line, "id", &it.timer_id);
             number(line, "started", it.started_event_id);
         }
-        Attributes::WorkflowExecutionSignaledEventAttributes(it) => say(line, "name", &it.signal_name),
-        Attributes::WorkflowExecutionCancelRequestedEventAttributes(it) => say(line, "cause", &it.cause),
+        Attributes::WorkflowExecutionSignaledEventAttributes(it) => {
+            say(line, "name", &it.signal_name);
+            say(line, "from", it.external_workflow_execution.as_ref().map_or("", |it| &it.run_id));
+        }
+        Attributes::WorkflowExecutionCancelRequestedEventAttributes(it) => {
+            say(line, "cause", &it.cause);
+            say(line, "from", it.external_workflow_execution.as_ref().map_or("", |it| &it.run_id));
+            number(line, "initiated", it.external_initiated_event_id);
+        }
         Attributes::WorkflowExecutionTerminatedEventAttributes(it) => {
             say(line, "reason", &format!("{:?}", it.reason));
             say(line, "details", &text(it.details.as_ref()));
@@ -183,6 +195,7 @@ fn describe(line: &mut String, attributes: &Attributes) {
             span(line, "backoff", it.backoff_start_interval.as_ref());
         }
         Attributes::MarkerRecordedEventAttributes(it) => say(line, "name", &it.marker_name),
+        other if family::describe(line, other) => {}
         Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(it) => {
             say(line, "attached", &it.attached_request_id);
         }
@@ -218,6 +231,7 @@ pub(crate) fn answer(answer: &Answer) -> Option<String> {
             Some(format!("query direct{sticky}"))
         }
         Answer::Query(QueryDisposition::Rejected(status)) => Some(format!("query rejected: {status:?}")),
+        Answer::Delivered(reply) => Some(format!("{reply:?}")),
     }
 }
 
@@ -290,6 +304,8 @@ pub(crate) fn effect(effect: &Effect) -> Option<String> {
         }),
         Effect::Warn { what, value, limit, .. } => Some(format!("warn {what} {value} > {limit}")),
         Effect::Removed { run } => Some(format!("removed {run}")),
+        Effect::Deliver { id, message } => Some(family::message(id, message)),
+        Effect::Settled(id) => Some(format!("settled {} {:?}", id.event_id, id.step)),
         Effect::OfferWorkflowTask(it) if it.sticky_of.is_some() => Some(format!("offered on {}", it.queue)),
         Effect::UpdateMoved { update, news, .. } => Some(match news {
             UpdateNews::Accepted => format!("update {update} accepted"),

@@ -39,6 +39,9 @@ const NEWS: &[&str] = &[
     "update-with-start u4 request=k",
     "update-with-start u1 request=l conflict=use",
     "lose",
+    "replied started",
+    "replied done",
+    "replied not-found",
 ];
 
 const ENDS: &[&str] = &[
@@ -70,6 +73,9 @@ const ANSWERS: &[&str] = &[
     "complete answer=1",
     "complete marker=",
     "complete child",
+    "complete child=kid",
+    "complete send=kid:s stop-other=kid",
+    "complete child=kid:policy=abandon send=kid:s done",
     "complete unknown",
     "complete sa=unknown",
     "fail-task",
@@ -136,7 +142,9 @@ fn is_repeatable(request: &Request) -> bool {
         | Request::ForgetQuery(..)
         | Request::Update(..)
         | Request::FindUpdate(..)
-        | Request::Wake(_) => true,
+        | Request::Wake(_)
+        | Request::Deliver(_)
+        | Request::Replied(_) => true,
         Request::Signal(_, body) => body.request.is_some(),
         // These say "not found" when there is nothing left to do.
         Request::Terminate(..)

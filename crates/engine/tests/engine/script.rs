@@ -16,8 +16,7 @@ use weft_protocol::api::{
         CancelWorkflowExecutionCommandAttributes, Command, CompleteWorkflowExecutionCommandAttributes,
         ContinueAsNewWorkflowExecutionCommandAttributes, FailWorkflowExecutionCommandAttributes,
         ModifyWorkflowPropertiesCommandAttributes, RecordMarkerCommandAttributes,
-        StartChildWorkflowExecutionCommandAttributes, UpsertWorkflowSearchAttributesCommandAttributes,
-        command::Attributes,
+        UpsertWorkflowSearchAttributesCommandAttributes, command::Attributes,
     },
     common::{Memo, Payload, Payloads, SearchAttributes},
     enums::{CommandType, WorkflowTaskFailedCause},
@@ -26,7 +25,7 @@ use weft_protocol::api::{
 };
 
 use crate::{
-    messages, picture, worker,
+    family, messages, picture, worker,
     world::{Outcome, World},
 };
 
@@ -62,6 +61,8 @@ pub(crate) fn run(settings: Settings, scenario: &str) -> String {
 
 pub(crate) struct Script {
     pub(crate) world: World,
+    /// Its name goes without saying.
+    first_run: String,
     transcript: String,
     /// Tokens of workflow tasks that were handed out, oldest first.
     tokens: Vec<WorkflowTaskToken>,
@@ -121,8 +122,13 @@ pub(crate) fn payloads(text: &str) -> Option<Payloads> {
 
 impl Script {
     pub(crate) fn new(settings: Settings) -> Self {
+        Self::of(World::new(settings), "run-1")
+    }
+
+    pub(crate) fn of(world: World, first_run: &str) -> Self {
         Self {
-            world: World::new(settings),
+            world,
+            first_run: first_run.to_owned(),
             transcript: String::new(),
             tokens: Vec::new(),
             activity_tokens: BTreeMap::new(),
@@ -130,7 +136,12 @@ impl Script {
         }
     }
 
-    fn line(&mut self, line: &str) {
+    /// What was said since it was last asked for.
+    pub(crate) fn take_transcript(&mut self) -> String {
+        std::mem::take(&mut self.transcript)
+    }
+
+    pub(crate) fn line(&mut self, line: &str) {
         self.say(&format!("> {line}"));
         if let Some(time) = line.strip_prefix('+') {
             return self.pass(span(time));
@@ -147,7 +158,7 @@ impl Script {
     }
 
     /// Time passes; whatever is due in between fires at its time.
-    fn pass(&mut self, span: Duration) {
+    pub(crate) fn pass(&mut self, span: Duration) {
         let until = self.world.now.after(span);
         while let Some(at) = self.world.earliest_wake().filter(|at| *at <= until) {
             self.world.now = self.world.now.max(at);
@@ -188,6 +199,7 @@ impl Script {
             "poll" | "forget" | "wake" => known,
             "sticky-gone" => self.world.current().is_some_and(|run| run.task().is_some()),
             "complete" | "fail-task" | "give-back" => self.tokens.len() > usize::from(line.has("stale")),
+            "replied" => family::replied(self, line).is_some(),
             word if worker::knows(word) => worker::request(self, line).is_some(),
             _ => true,
         }
@@ -218,8 +230,11 @@ impl Script {
             Ok((transition, answer)) => {
                 for appended in &transition.events {
                     for event in &appended.events {
-                        let run =
-                            if appended.run.as_str() == "run-1" { String::new() } else { format!("{}/", appended.run) };
+                        let run = if appended.run.as_str() == self.first_run {
+                            String::new()
+                        } else {
+                            format!("{}/", appended.run)
+                        };
                         self.say(&format!("{run}{}", picture::event(event)));
                     }
                 }
@@ -272,6 +287,7 @@ impl Script {
                 let task = self.world.current().and_then(|run| run.task()).expect("a task is pending");
                 Request::StickyUnavailable(self.current_run(), task.scheduled_event_id)
             }
+            "replied" => family::replied(self, line).expect("something waits for a reply"),
             word => worker::request(self, line).unwrap_or_else(|| panic!("{word:?} is no request, or about nothing")),
         }
     }
@@ -402,6 +418,7 @@ fn completion(line: &Line<'_>, token: WorkflowTaskToken) -> CompleteWorkflowTask
         token,
         commands: commands.map(|(name, value)| command(name, value, line)).collect(),
         messages: line.options.iter().filter_map(|(name, value)| messages::message(name, value)).collect(),
+        namespaces: [("other".to_owned(), "other-id".into())].into(),
         identity: "worker".into(),
         sticky: line.has("sticky").then(|| ("sticky".into(), Duration::from_secs(5))),
         return_new: line.has("new").then(|| "inline".into()),
@@ -431,7 +448,8 @@ pub(crate) fn application_failure(kind: &str) -> Failure {
     }
 }
 
-/// `marker=m done=result fail=Type canceled can=input can-sa=value memo=value sa=value child unknown bare`
+/// `marker=m done=result fail=Type canceled can=input can-sa=value memo=value sa=value unknown bare`, and those of other
+/// files.
 fn command(name: &str, value: &str, line: &Line<'_>) -> Command {
     let big = if line.has("big") { "x".repeat(3 << 20) } else { String::new() };
     let (command_type, attributes): (_, Attributes) = match name {
@@ -471,13 +489,13 @@ fn command(name: &str, value: &str, line: &Line<'_>) -> Command {
             let it = ContinueAsNewWorkflowExecutionCommandAttributes { search_attributes, ..Default::default() };
             (CommandType::ContinueAsNewWorkflowExecution, it.into())
         }
-        "child" => {
-            (CommandType::StartChildWorkflowExecution, StartChildWorkflowExecutionCommandAttributes::default().into())
-        }
         "unknown" => return Command::default(),
         "bare" => return Command { command_type: CommandType::StartTimer as i32, ..Command::default() },
         "accept" | "respond" | "absent" => messages::command(name, value),
-        name => return worker::command(name, value).unwrap_or_else(|| panic!("{name:?} is no command")),
+        name => {
+            let command = worker::command(name, value).or_else(|| family::command(name, value));
+            return command.unwrap_or_else(|| panic!("{name:?} is no command"));
+        }
     };
     Command { command_type: command_type as i32, attributes: Some(attributes), ..Command::default() }
 }

@@ -398,7 +398,7 @@ fn a_run_does_not_continue_with_a_search_attribute_of_the_wrong_type() {
 }
 
 #[test]
-fn commands_of_later_versions_are_refused_with_their_cause() {
+fn a_child_without_a_workflow_id_is_refused_with_its_cause() {
     check(
         "start
         poll
@@ -412,8 +412,8 @@ fn commands_of_later_versions_are_refused_with_their_cause() {
             3 WorkflowTaskStarted scheduled=2
             = task events 1..4
             > complete child
-            4 WorkflowTaskFailed cause=BadStartChildExecutionAttributes failure="BadStartChildExecutionAttributes: child workflows are not supported by this server"
-            = task failed: BadStartChildExecutionAttributes: child workflows are not supported by this server
+            4 WorkflowTaskFailed cause=BadStartChildExecutionAttributes failure="BadStartChildExecutionAttributes: Required field WorkflowId is not set on StartChildWorkflowExecutionCommand. WorkflowType=Kid Namespace=default"
+            = task failed: BadStartChildExecutionAttributes: Required field WorkflowId is not set on StartChildWorkflowExecutionCommand. WorkflowType=Kid Namespace=default
         "#,
     );
 }

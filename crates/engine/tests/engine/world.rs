@@ -30,6 +30,8 @@ pub(crate) struct World {
     pub(crate) table: Table,
     /// What the shard keeps in memory: runs that want to be woken though no row says so.
     reminders: BTreeSet<(Timestamp, RunId)>,
+    /// What run ids begin with.
+    prefix: String,
     runs: u32,
 }
 
@@ -38,7 +40,11 @@ pub(crate) type Outcome = Result<(Transition, Answer), Refusal>;
 
 impl World {
     pub(crate) fn new(settings: Settings) -> Self {
-        let key = WorkflowKey { namespace: NamespaceId::from("ns"), workflow: "wf".into() };
+        Self::named("wf", "run", settings)
+    }
+
+    pub(crate) fn named(workflow: &str, prefix: &str, settings: Settings) -> Self {
+        let key = WorkflowKey { namespace: NamespaceId::from("ns"), workflow: workflow.into() };
         let namespace = Namespace {
             id: key.namespace.clone(),
             name: "default".into(),
@@ -52,6 +58,7 @@ impl World {
             namespace,
             table: Table::default(),
             reminders: BTreeSet::new(),
+            prefix: prefix.to_owned(),
             runs: 0,
         }
     }
@@ -87,7 +94,7 @@ impl World {
         }
         let moment = Moment {
             now: self.now,
-            new_run: RunId::from(format!("run-{}", self.runs + 1)),
+            new_run: RunId::from(format!("{}-{}", self.prefix, self.runs + 1)),
             jitter: u64::MAX / 2,
             namespace: &self.namespace,
             settings: &self.settings,
@@ -175,6 +182,7 @@ fn check_history(execution: &Execution, history: &[HistoryEvent]) {
         assert_eq!(folded.timers, execution.timers);
         let ids = |execution: &Execution| execution.activities.keys().copied().collect::<Vec<_>>();
         assert_eq!(ids(&folded), ids(execution));
+        assert_eq!((&folded.children, &folded.external), (&execution.children, &execution.external));
         let cancel = |core: &weft_engine::state::Core| core.cancel.as_ref().map(|cancel| cancel.event_id);
         assert_eq!(cancel(told), cancel(core));
     }

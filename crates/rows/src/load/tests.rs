@@ -36,6 +36,16 @@ fn creation(execution: &Execution, start: HistoryEvent, more: Vec<HistoryEvent>)
         id: id.clone(),
         timer: Arc::new(timer.clone()),
     }));
+    rows.extend(execution.children.iter().map(|(id, child)| RowChange::PutChild {
+        run: run.clone(),
+        initiated_event_id: *id,
+        child: Arc::new(child.clone()),
+    }));
+    rows.extend(execution.external.iter().map(|(id, external)| RowChange::PutExternal {
+        run: run.clone(),
+        initiated_event_id: *id,
+        external: Arc::new(external.clone()),
+    }));
     rows.extend(execution.buffered.iter().map(|(order, event)| RowChange::PutBuffered {
         run: run.clone(),
         order: *order,
@@ -68,6 +78,12 @@ fn removal(execution: &Execution) -> Transition {
             .map(|scheduled| RowChange::RemoveActivity { run: run.clone(), scheduled_event_id: *scheduled }),
     );
     rows.extend(execution.timers.keys().map(|id| RowChange::RemoveTimer { run: run.clone(), id: id.clone() }));
+    rows.extend(
+        execution.children.keys().map(|id| RowChange::RemoveChild { run: run.clone(), initiated_event_id: *id }),
+    );
+    rows.extend(
+        execution.external.keys().map(|id| RowChange::RemoveExternal { run: run.clone(), initiated_event_id: *id }),
+    );
     rows.extend(execution.buffered.keys().map(|order| RowChange::RemoveBuffered { run: run.clone(), order: *order }));
     rows.extend(
         execution
@@ -125,7 +141,9 @@ proptest! {
     fn any_rows_are_read_or_refused(rows: [Vec<u8>; 4]) {
         let [core, first_batch, key, value] = rows.map(Bytes::from);
         let some = Vec::from([(key, value)]);
-        let parts = Parts { core, first_batch, activities: some.clone(), timers: some.clone(), updates: some.clone(), ..Parts::default() };
+        let (activities, timers, children, external) = (some.clone(), some.clone(), some.clone(), some.clone());
+        let parts =
+            Parts { core, first_batch, activities, timers, children, external, updates: some, ..Parts::default() };
         let _ = assemble(&sample::key(), &sample::run(), &parts);
     }
 }

@@ -389,12 +389,17 @@ pub(crate) fn execution() -> BoxedStrategy<(HistoryEvent, Execution)> {
             let buffered = proptest::collection::btree_map(any::<u32>(), event(), 0..3);
             let requests = vec(text().prop_map(|request| (RequestId::from(request), ())), 0..3);
             let updates = proptest::collection::btree_map(text().prop_map(UpdateId::from), update(), 0..3);
-            let rows = (core(run, &start), vec(activity(), 0..3), timers, buffered, requests, updates);
-            rows.prop_map(move |(core, activities, timers, buffered, requests, updates)| {
+            let children = proptest::collection::btree_map(event_id(), super::family::any_child(), 0..3);
+            let external = proptest::collection::btree_map(event_id(), super::family::any_external(), 0..3);
+            let elsewhere = (children, external);
+            let rows = (core(run, &start), vec(activity(), 0..3), timers, buffered, requests, updates, elsewhere);
+            rows.prop_map(move |(core, activities, timers, buffered, requests, updates, (children, external))| {
                 let execution = Execution {
                     core,
                     activities: activities.into_iter().map(|it| (it.scheduled_event_id, it)).collect(),
                     timers: timers.into_iter().collect(),
+                    children: children.into_iter().collect(),
+                    external: external.into_iter().collect(),
                     buffered: buffered.into_iter().collect(),
                     signal_requests: requests.into_iter().collect(),
                     updates: updates.into_iter().collect(),

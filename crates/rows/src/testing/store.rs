@@ -41,6 +41,8 @@ impl Store {
             first_batch: batches.first().map(|(_, batch)| batch.clone()).unwrap_or_default(),
             activities: self.under(table::ACTIVITY, &load::activity_prefix(key, run)),
             timers: self.under(table::TIMER, &load::timer_prefix(key, run)),
+            children: self.under(table::CHILD, &load::child_prefix(key, run)),
+            external: self.under(table::EXTERNAL, &load::external_prefix(key, run)),
             buffered: self.under(table::BUFFERED, &load::buffered_prefix(key, run)),
             updates: self.under(table::UPDATE, &load::update_prefix(key, run)),
             requests: self.under(table::REQUEST_ID, &load::request_prefix(key, run)),

@@ -99,6 +99,7 @@ fn settings(file: &File) -> Settings {
         continue_as_new_min_interval: workflow.continue_as_new_min_interval.0,
         eager_activities: workflow.eager_activities,
         eager_workflow_start: workflow.eager_start,
+        cross_namespace_commands: workflow.cross_namespace_commands,
         retention_jitter: workflow.retention_jitter.0,
         ..Settings::default()
     };
@@ -119,6 +120,9 @@ fn settings(file: &File) -> Settings {
     to.signals = limits.signals;
     to.pending_activities = limits.pending_activities;
     to.pending_timers = limits.pending_timers;
+    to.pending_children = limits.pending_children;
+    to.pending_external_signals = limits.pending_external_signals;
+    to.pending_external_cancels = limits.pending_external_cancels;
     to.buffered_events = limits.buffered_events;
     to.buffered_bytes = limits.buffered_bytes;
     to.attached_queries = limits.attached_queries;

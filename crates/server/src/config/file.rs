@@ -95,6 +95,7 @@ pub struct Workflow {
     pub suggest_continue_as_new_bytes: u64,
     pub eager_activities: bool,
     pub eager_start: bool,
+    pub cross_namespace_commands: bool,
     pub retention_jitter: Span,
 }
 
@@ -125,6 +126,9 @@ pub struct Limits {
     pub signals: u32,
     pub pending_activities: usize,
     pub pending_timers: usize,
+    pub pending_children: usize,
+    pub pending_external_signals: usize,
+    pub pending_external_cancels: usize,
     pub buffered_events: usize,
     pub buffered_bytes: usize,
     pub attached_queries: usize,
@@ -222,6 +226,7 @@ impl Default for Workflow {
             suggest_continue_as_new_bytes: settings.limits.suggest_continue_as_new_bytes,
             eager_activities: settings.eager_activities,
             eager_start: settings.eager_workflow_start,
+            cross_namespace_commands: settings.cross_namespace_commands,
             retention_jitter: Span(settings.retention_jitter),
         }
     }
@@ -258,6 +263,9 @@ impl Default for Limits {
             signals: engine.signals,
             pending_activities: engine.pending_activities,
             pending_timers: engine.pending_timers,
+            pending_children: engine.pending_children,
+            pending_external_signals: engine.pending_external_signals,
+            pending_external_cancels: engine.pending_external_cancels,
             buffered_events: engine.buffered_events,
             buffered_bytes: engine.buffered_bytes,
             attached_queries: engine.attached_queries,

@@ -1,15 +1,16 @@
 //! Workflow tasks: poll, completed, failed.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tonic::{Request, Response, Status};
 use weft_engine::{
-    Answer, EventId, Namespace, Request as Ask, StartedWorkflowTask, TaskCompleted, WorkflowKey, WorkflowTaskToken,
-    state::QueryId,
+    Answer, EventId, Namespace, NamespaceId, Request as Ask, StartedWorkflowTask, TaskCompleted, WorkflowKey,
+    WorkflowTaskToken, state::QueryId,
 };
 use weft_matching::{QueueKey, QueueKind};
 use weft_protocol::{
     api::{
+        command::{Command, command::Attributes},
         common::{WorkflowExecution, WorkflowType},
         enums::TaskQueueKind,
         query::WorkflowQuery,
@@ -185,7 +186,8 @@ pub(crate) async fn completed(
     let (namespace, key, task) = by_token(node, &body.namespace, &body.task_token).await?;
     context::within(node, &body.identity, text::IDENTITY_TOO_LONG)?;
     let return_new = body.return_new_workflow_task;
-    let ask = Ask::CompleteWorkflowTask(Box::new(wire::workflow_task::completion(node, task, body)?));
+    let namespaces = namespaces(node, &body.commands).await?;
+    let ask = Ask::CompleteWorkflowTask(Box::new(wire::workflow_task::completion(node, task, body, namespaces)?));
     let answer = node.shard(&key).ask(key.clone(), Arc::clone(&namespace), ask).await;
     match answer.map_err(|failure| errors::of_failure(failure, &key))? {
         Answer::TaskCompleted(done) => completed_answer(node, &namespace, &key, *done, return_new).await,
@@ -193,6 +195,24 @@ pub(crate) async fn completed(
         Answer::TaskTimedOut => Err(Error::not_found("workflow task heartbeat timed out").into()),
         _ => Ok(Response::new(Default::default())),
     }
+}
+
+/// The namespaces that commands name; one that is not there fails the whole answer.
+#[expect(deprecated, reason = "these fields are how a command reaches another namespace")]
+async fn namespaces(node: &Node, commands: &[Command]) -> Result<BTreeMap<String, NamespaceId>, Status> {
+    let mut found = BTreeMap::new();
+    for command in commands {
+        let name = match &command.attributes {
+            Some(Attributes::StartChildWorkflowExecutionCommandAttributes(it)) => &it.namespace,
+            Some(Attributes::SignalExternalWorkflowExecutionCommandAttributes(it)) => &it.namespace,
+            Some(Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(it)) => &it.namespace,
+            _ => continue,
+        };
+        if !name.is_empty() && !found.contains_key(name) {
+            found.insert(name.clone(), context::namespace(node, name).await?.id.clone());
+        }
+    }
+    Ok(found)
 }
 
 async fn completed_answer(

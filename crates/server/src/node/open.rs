@@ -32,6 +32,7 @@ use super::{
     dispatch::{FromShards, ToPollers},
     lists::{Lists, ToIndex},
     mend::{self, Mender},
+    post::ToShards,
 };
 
 /// The metadata group; shards follow.
@@ -167,7 +168,8 @@ impl Base {
             Arc::clone(&self.world.clock),
             Arc::<FromShards>::clone(&from_shards),
         );
-        let shards = self.start_shards(&matching);
+        let post = Arc::new(ToShards::default());
+        let shards = self.start_shards(&matching, &post);
         let (stop, stopping) = watch::channel(false);
         let inner = Arc::new(NodeInner {
             options: self.options,
@@ -191,6 +193,7 @@ impl Base {
             directory,
         });
         from_shards.attach(&inner);
+        post.attach(&inner);
         tokio::spawn(async move { matching.run().await });
         tokio::spawn(housekeeping(Arc::downgrade(&inner)));
         for shard in &inner.shards {
@@ -199,7 +202,7 @@ impl Base {
         Node(inner)
     }
 
-    fn start_shards(&self, matching: &Service<super::tasks::Work>) -> Vec<Shard> {
+    fn start_shards(&self, matching: &Service<super::tasks::Work>, post: &Arc<ToShards>) -> Vec<Shard> {
         let dispatch = Arc::new(ToPollers { matching: matching.clone() });
         let wal = self.wal.clone();
         let room: weft_shard::Room = Arc::new(move || wal.room());
@@ -223,6 +226,7 @@ impl Base {
                 group: group.clone(),
                 dispatch: Arc::<ToPollers>::clone(&dispatch),
                 directory: Arc::<Metadata>::clone(&self.metadata),
+                post: Arc::<ToShards>::clone(post),
                 room: Arc::clone(&room),
             };
             shards.push(Shard::start(config).0);

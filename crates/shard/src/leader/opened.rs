@@ -1,6 +1,6 @@
 //! What the leader does when a batch is applied.
 
-use weft_engine::{Effect, WorkflowKey};
+use weft_engine::{Effect, MessageId, WorkflowKey};
 use weft_rows::slot_of;
 
 use super::Leader;
@@ -22,6 +22,7 @@ impl Leader {
                 handover.reservation.deliver(handover.shard, &handover.key, handover.delivered);
             }
             Parcel::Rearm(slot, at) => self.wakes.arm(slot, at),
+            Parcel::Settled(sender, id) => self.settled(&sender, &id),
             Parcel::Sweep => self.sweep(),
         }
     }
@@ -39,6 +40,11 @@ impl Leader {
                     drop(reply.send(outcome));
                 }
             }
+            Effect::Deliver { id, message } => {
+                self.outbox.post(key.clone(), id, message);
+                self.send();
+            }
+            Effect::Settled(id) => self.settled(key, &id),
             Effect::Removed { run } => {
                 self.shared.events.forget(&run);
                 self.shared.watchers.notify(&run);
@@ -48,6 +54,11 @@ impl Leader {
                 tracing::warn!(workflow = %key.workflow, %run, what, value, limit, "an execution grows large");
             }
         }
+    }
+
+    fn settled(&mut self, sender: &WorkflowKey, id: &MessageId) {
+        self.outbox.settled(sender, id);
+        self.send();
     }
 
     /// Offers a task to matching; one for which nobody polls its sticky queue goes back to the engine (rule 15).

@@ -2,7 +2,7 @@
 
 use weft_client::api::{
     common::{Payload, WorkflowExecution, WorkflowType},
-    workflow::{PendingActivityInfo, WorkflowExecutionInfo},
+    workflow::{PendingActivityInfo, PendingChildExecutionInfo, WorkflowExecutionInfo},
     workflowservice::DescribeWorkflowExecutionResponse,
 };
 
@@ -30,6 +30,10 @@ pub(crate) fn described(output: &Output, it: &DescribeWorkflowExecutionResponse)
         let header = ["PENDING ACTIVITY", "ID", "STATE", "ATTEMPT", "NEXT", "LAST FAILURE"];
         let rows = it.pending_activities.iter().map(activity).collect();
         parts.push(output.table(&header, rows));
+    }
+    if !it.pending_children.is_empty() {
+        let header = ["PENDING CHILD", "WORKFLOW ID", "RUN ID", "WHEN THIS CLOSES"];
+        parts.push(output.table(&header, it.pending_children.iter().map(child).collect()));
     }
     parts.join("\n\n")
 }
@@ -98,6 +102,15 @@ fn activity(it: &PendingActivityInfo) -> Vec<(Tone, String)> {
     ]
 }
 
+fn child(it: &PendingChildExecutionInfo) -> Vec<(Tone, String)> {
+    vec![
+        text(&it.workflow_type_name),
+        text(&it.workflow_id),
+        text(&it.run_id),
+        text(names::parent_close_policy(it.parent_close_policy)),
+    ]
+}
+
 fn fields(fields: &std::collections::HashMap<String, Payload>) -> String {
     let mut all: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={}", payload::short(value))).collect();
     all.sort();
@@ -128,7 +141,7 @@ pub(crate) fn bytes(count: i64) -> String {
 mod tests {
     use weft_client::api::{
         Timestamp,
-        enums::{PendingActivityState, WorkflowExecutionStatus},
+        enums::{ParentClosePolicy, PendingActivityState, WorkflowExecutionStatus},
         workflow::{PendingWorkflowTaskInfo, WorkflowExecutionConfig},
     };
 
@@ -171,6 +184,13 @@ mod tests {
             workflow_execution_info: Some(info()),
             execution_config: Some(WorkflowExecutionConfig::default()),
             pending_activities: vec![activity],
+            pending_children: vec![PendingChildExecutionInfo {
+                workflow_id: "payment-17".to_owned(),
+                run_id: "r2".to_owned(),
+                workflow_type_name: "Payment".to_owned(),
+                initiated_id: 6,
+                parent_close_policy: ParentClosePolicy::RequestCancel.into(),
+            }],
             pending_workflow_task: Some(PendingWorkflowTaskInfo {
                 state: 1,
                 attempt: 1,
@@ -190,7 +210,10 @@ History        12 events, 3.4 KB
 Workflow task  Scheduled since 2023-11-14T22:13:21Z, attempt 1
 
 PENDING ACTIVITY  ID  STATE      ATTEMPT  NEXT  LAST FAILURE
-                  5   Scheduled  2 of 3";
+                  5   Scheduled  2 of 3
+
+PENDING CHILD  WORKFLOW ID  RUN ID  WHEN THIS CLOSES
+Payment        payment-17   r2      RequestCancel";
         assert_eq!(described(&Output::plain(), &it), expected);
     }
 

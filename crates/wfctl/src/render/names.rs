@@ -1,8 +1,8 @@
 //! Enum values as words: `EVENT_TYPE_TIMER_FIRED` is `TimerFired`.
 
 use weft_client::api::enums::{
-    EventType, IndexedValueType, NamespaceState, PendingActivityState, PendingWorkflowTaskState, RetryState,
-    TimeoutType, WorkflowExecutionStatus, WorkflowTaskFailedCause,
+    EventType, IndexedValueType, NamespaceState, ParentClosePolicy, PendingActivityState, PendingWorkflowTaskState,
+    RetryState, TimeoutType, WorkflowExecutionStatus, WorkflowTaskFailedCause,
 };
 
 use crate::output::Tone;
@@ -17,6 +17,10 @@ pub(crate) fn status(value: i32) -> String {
 
 pub(crate) fn activity_state(value: i32) -> String {
     named(value, PendingActivityState::try_from(value).map(|it| it.as_str_name()), "PENDING_ACTIVITY_STATE_")
+}
+
+pub(crate) fn parent_close_policy(value: i32) -> String {
+    named(value, ParentClosePolicy::try_from(value).map(|it| it.as_str_name()), "PARENT_CLOSE_POLICY_")
 }
 
 pub(crate) fn task_state(value: i32) -> String {

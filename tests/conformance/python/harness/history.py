@@ -47,6 +47,17 @@ def compare(actual: list[str], expected: list[str]) -> None:
     raise AssertionError("the history is not as expected:\n" + "\n".join(lines[:120]))
 
 
+FAMILIES = (
+    "WorkflowTask",
+    "ActivityTask",
+    "Timer",
+    "ChildWorkflow",
+    "StartChildWorkflow",
+    "SignalExternal",
+    "RequestCancelExternal",
+    "ExternalWorkflow",
+)
+
 # Which type of event a reference must point at. A reference to event 0 means "none".
 POINTS_AT = {
     "workflow_task_completed_event_id": {"WorkflowTaskCompleted"},
@@ -55,6 +66,15 @@ POINTS_AT = {
     "ActivityTask.scheduled_event_id": {"ActivityTaskScheduled"},
     "ActivityTask.started_event_id": {"ActivityTaskStarted"},
     "Timer.started_event_id": {"TimerStarted"},
+    "ChildWorkflow.initiated_event_id": {"StartChildWorkflowExecutionInitiated"},
+    "ChildWorkflow.started_event_id": {"ChildWorkflowExecutionStarted"},
+    "StartChildWorkflow.initiated_event_id": {"StartChildWorkflowExecutionInitiated"},
+    "SignalExternal.initiated_event_id": {"SignalExternalWorkflowExecutionInitiated"},
+    "RequestCancelExternal.initiated_event_id": {"RequestCancelExternalWorkflowExecutionInitiated"},
+    "ExternalWorkflow.initiated_event_id": {
+        "SignalExternalWorkflowExecutionInitiated",
+        "RequestCancelExternalWorkflowExecutionInitiated",
+    },
 }
 
 
@@ -69,6 +89,17 @@ def is_buffered(name: str) -> bool:
         "ActivityTaskTimedOut",
         "ActivityTaskCanceled",
         "TimerFired",
+        "StartChildWorkflowExecutionFailed",
+        "ChildWorkflowExecutionStarted",
+        "ChildWorkflowExecutionCompleted",
+        "ChildWorkflowExecutionFailed",
+        "ChildWorkflowExecutionCanceled",
+        "ChildWorkflowExecutionTimedOut",
+        "ChildWorkflowExecutionTerminated",
+        "ExternalWorkflowExecutionSignaled",
+        "SignalExternalWorkflowExecutionFailed",
+        "ExternalWorkflowExecutionCancelRequested",
+        "RequestCancelExternalWorkflowExecutionFailed",
     }
 
 
@@ -91,7 +122,7 @@ def check(events: Sequence[HistoryEvent]) -> None:
 
 def check_references(event: HistoryEvent, name: str, events: Sequence[HistoryEvent]) -> None:
     attributes = getattr(event, event.WhichOneof("attributes"))
-    family = next((f for f in ("WorkflowTask", "ActivityTask", "Timer") if name.startswith(f)), name)
+    family = next((f for f in FAMILIES if name.startswith(f)), name)
     for field, value in attributes.ListFields():
         if not field.name.endswith("_event_id") or not value:
             continue

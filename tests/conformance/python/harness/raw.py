@@ -15,7 +15,7 @@ import temporalio.api.command.v1 as command
 import temporalio.api.enums.v1 as enums
 import temporalio.api.workflowservice.v1 as ws
 from google.protobuf.duration_pb2 import Duration
-from temporalio.api.common.v1 import ActivityType, Payload, Payloads, WorkflowExecution
+from temporalio.api.common.v1 import ActivityType, Payload, Payloads, WorkflowExecution, WorkflowType
 from temporalio.api.failure.v1 import ApplicationFailureInfo, Failure
 from temporalio.api.protocol.v1 import Message
 from temporalio.api.taskqueue.v1 import StickyExecutionAttributes, TaskQueue
@@ -110,6 +110,36 @@ def schedule_activity(activity_id: str, queue: str, **fields: Any) -> command.Co
 def cancel_activity(scheduled_event_id: int) -> command.Command:
     attributes = command.RequestCancelActivityTaskCommandAttributes(scheduled_event_id=scheduled_event_id)
     return _command("request_cancel_activity_task", request_cancel_activity_task_command_attributes=attributes)
+
+
+def start_child(workflow_id: str, queue: str | None = None, **fields: Any) -> command.Command:
+    """A number for a timeout is seconds."""
+    for name, value in list(fields.items()):
+        if name.endswith("_timeout"):
+            fields[name] = seconds(value)
+    attributes = command.StartChildWorkflowExecutionCommandAttributes(
+        workflow_id=workflow_id, workflow_type=WorkflowType(name=fields.pop("type_name", "Kid")), **fields
+    )
+    if queue:
+        attributes.task_queue.name = queue
+    return _command("start_child_workflow_execution", start_child_workflow_execution_command_attributes=attributes)
+
+
+def signal_external(workflow_id: str, name: str = "hello", run_id: str = "", **fields: Any) -> command.Command:
+    attributes = command.SignalExternalWorkflowExecutionCommandAttributes(
+        execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id), signal_name=name, **fields
+    )
+    return _command(
+        "signal_external_workflow_execution", signal_external_workflow_execution_command_attributes=attributes
+    )
+
+
+def cancel_external(workflow_id: str, **fields: Any) -> command.Command:
+    attributes = command.RequestCancelExternalWorkflowExecutionCommandAttributes(workflow_id=workflow_id, **fields)
+    return _command(
+        "request_cancel_external_workflow_execution",
+        request_cancel_external_workflow_execution_command_attributes=attributes,
+    )
 
 
 def upsert_search_attributes(**values: Payload) -> command.Command:

@@ -6,14 +6,18 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use prost::{Message as _, Name};
 use weft_engine::{
     ActivityRef, ActivityToken, Calendar, CancelBody, CompleteWorkflowTask, CompletionCapabilities, ConflictPolicy,
-    Moment, Namespace, OnConflict, Poller, Request, ReusePolicy, Settings, SignalBody, StartActivityTask,
-    StartWorkflow, StartWorkflowTask, Target, Timestamp, UpdateBody, UpdateId, Workflow, WorkflowTaskToken, handle,
-    state::{ActivityStage, WorkflowTaskStage},
+    Delivery, MessageBody, Moment, Namespace, OnConflict, Poller, Replied, Reply, Request, ReusePolicy, Settings,
+    SignalBody, StartActivityTask, StartWorkflow, StartWorkflowTask, Target, Timestamp, UpdateBody, UpdateId, Workflow,
+    WorkflowTaskToken, handle,
+    state::{ActivityStage, ChildStage, WorkflowTaskStage},
 };
 use weft_protocol::Any;
 use weft_protocol::api::{
-    command::{Command, ScheduleActivityTaskCommandAttributes, StartTimerCommandAttributes, command::Attributes},
-    common::{ActivityType, Memo, Payloads},
+    command::{
+        Command, ScheduleActivityTaskCommandAttributes, SignalExternalWorkflowExecutionCommandAttributes,
+        StartChildWorkflowExecutionCommandAttributes, StartTimerCommandAttributes, command::Attributes,
+    },
+    common::{ActivityType, Header, Memo, Payloads, WorkflowExecution, WorkflowType},
     enums::CommandType,
     protocol::Message,
     taskqueue::TaskQueue,
@@ -23,6 +27,8 @@ use weft_protocol::api::{
 use super::*;
 use crate::{
     batch::{self, BatchHeader, BatchKind},
+    receipt,
+    testing::family,
     wake,
 };
 
@@ -40,6 +46,11 @@ enum Step {
     StartActivity,
     Heartbeat,
     CompleteActivity,
+    /// The first that waits for another workflow id hears from it.
+    Replied,
+    /// Another workflow id signals.
+    Delivered,
+    Acknowledged,
     Wake,
     Delete,
 }
@@ -60,6 +71,10 @@ const STEPS: &[Step] = &[
     Step::StartActivity,
     Step::Heartbeat,
     Step::CompleteActivity,
+    Step::Replied,
+    Step::Replied,
+    Step::Delivered,
+    Step::Acknowledged,
     Step::Wake,
     Step::Wake,
     Step::Delete,
@@ -143,6 +158,12 @@ impl World {
             let batches: Vec<_> = batches.iter().map(|(_, batch)| history::decode_batch(batch).unwrap()).collect();
             assert_eq!(history::verify(&batches, &execution.core.head), Ok(()));
         }
+        let receipts: Vec<_> = self.workflow.receipts.iter().collect();
+        assert_eq!(self.store.under(table::RECEIPT, &[]).len(), receipts.len());
+        for (origin, reply) in receipts {
+            let row = self.store.get(table::RECEIPT, &receipt::key(key, origin)).unwrap();
+            assert_eq!(receipt::decode(row).as_ref(), Ok(reply));
+        }
         let wakes = self.store.under(table::WAKE, &[]);
         let wakes: Vec<_> = wakes.iter().map(|(key, _)| wake::decode_key(key).unwrap()).collect();
         let wanted = self.workflow.runs.values().filter_map(|it| Some((it.core.run.clone(), it.core.wake_at?)));
@@ -176,6 +197,9 @@ impl World {
             Step::CompleteActivity => {
                 Some(Request::CompleteActivity(started_activity(open?)?, "w".into(), Some(input())))
             }
+            Step::Replied => replied(open?),
+            Step::Delivered => Some(delivery(MessageBody::Signal(Box::default()))),
+            Step::Acknowledged => Some(delivery(MessageBody::Acknowledge)),
             Step::Wake => Some(Request::Wake(open?.core.run.clone())),
             Step::Delete => Some(Request::Delete(Target::default(), "me".into())),
         }
@@ -254,8 +278,9 @@ impl World {
                 started_at: started.at,
                 attempt: task.attempt,
             },
-            commands: Vec::from([schedule(self.count), timer(self.count)]),
+            commands: Vec::from([schedule(self.count), timer(self.count), child(self.count), signal_other()]),
             messages: accepted(open),
+            namespaces: BTreeMap::new(),
             identity: "w".into(),
             sticky: sticky.then(|| ("sticky".into(), Duration::from_secs(5))),
             return_new: None,
@@ -318,6 +343,41 @@ fn schedule(count: u32) -> Command {
     command(CommandType::ScheduleActivityTask, Attributes::ScheduleActivityTaskCommandAttributes(attributes))
 }
 
+fn child(count: u32) -> Command {
+    let attributes = StartChildWorkflowExecutionCommandAttributes {
+        workflow_id: format!("kid{count}"),
+        workflow_type: Some(WorkflowType { name: "Kid".into() }),
+        header: Some(Header { fields: [("h".into(), sample::payload())].into_iter().collect() }),
+        ..StartChildWorkflowExecutionCommandAttributes::default()
+    };
+    let attributes = Attributes::StartChildWorkflowExecutionCommandAttributes(attributes);
+    command(CommandType::StartChildWorkflowExecution, attributes)
+}
+
+fn signal_other() -> Command {
+    let attributes = SignalExternalWorkflowExecutionCommandAttributes {
+        execution: Some(WorkflowExecution { workflow_id: "other".into(), run_id: String::new() }),
+        signal_name: "s".into(),
+        ..SignalExternalWorkflowExecutionCommandAttributes::default()
+    };
+    let attributes = Attributes::SignalExternalWorkflowExecutionCommandAttributes(attributes);
+    command(CommandType::SignalExternalWorkflowExecution, attributes)
+}
+
+fn replied(open: &Execution) -> Option<Request> {
+    let unstarted = open.children.iter().find(|(_, child)| matches!(child.stage, ChildStage::Initiated { .. }));
+    let (event_id, reply) = match unstarted {
+        Some((id, _)) => (*id, Reply::ChildStarted("kid run".into())),
+        None => (*open.external.keys().next()?, Reply::Done),
+    };
+    Some(Request::Replied(Replied { run: open.core.run.clone(), event_id, reply }))
+}
+
+fn delivery(body: MessageBody) -> Request {
+    let message = Arc::new(weft_engine::Message { target: sample::key(), body });
+    Request::Deliver(Box::new(Delivery { origin: family::origin(), message }))
+}
+
 fn timer(count: u32) -> Command {
     let attributes = StartTimerCommandAttributes {
         timer_id: format!("t{count}"),
@@ -337,6 +397,9 @@ fn a_life_with_everything_in_it_is_read_back_at_every_step() {
         Step::Complete,
         Step::StartActivity,
         Step::Heartbeat,
+        Step::Delivered,
+        Step::Replied,
+        Step::Acknowledged,
         Step::Poll,
         Step::CompleteSticky,
         Step::Cancel,
@@ -348,8 +411,9 @@ fn a_life_with_everything_in_it_is_read_back_at_every_step() {
     assert_eq!(world.store.under(table::UPDATE, &update_prefix(&sample::key(), &run)).len(), 1);
     assert!(world.store.under(table::ACTIVITY, &activity_prefix(&sample::key(), &run)).len() > 1);
     world.step(Step::Delete);
-    world.store.0.retain(|(table, _), _| *table != table::HISTORY && *table != table::GARBAGE);
-    assert_eq!(world.store, Store::default(), "a removed workflow leaves nothing but garbage");
+    let left = [table::HISTORY, table::GARBAGE, table::OUTBOX];
+    world.store.0.retain(|(table, _), _| !left.contains(table));
+    assert_eq!(world.store, Store::default(), "a removed workflow leaves nothing but garbage and messages");
 }
 
 proptest! {

@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use weft_engine::{
     EventId, Execution, Timestamp, WorkflowKey,
-    state::{Activity, ActivityStage, Core, ResetPoint, WorkflowTask, WorkflowTaskStage},
+    state::{
+        Activity, ActivityStage, Child, ChildStage, Core, ParentClosePolicy, ResetPoint, WorkflowTask,
+        WorkflowTaskStage,
+    },
     wire_span,
 };
 use weft_protocol::api::{
     activity::ActivityOptions,
     common::{ActivityType, WorkerVersionStamp},
-    enums::{EventType, PendingActivityState, PendingWorkflowTaskState},
+    enums::{self, EventType, PendingActivityState, PendingWorkflowTaskState},
     workflow::{
-        PendingActivityInfo, PendingWorkflowTaskInfo, RequestIdInfo, ResetPoints, WorkflowExecutionConfig,
-        WorkflowExecutionExtendedInfo, WorkflowExecutionInfo,
+        PendingActivityInfo, PendingChildExecutionInfo, PendingWorkflowTaskInfo, RequestIdInfo, ResetPoints,
+        WorkflowExecutionConfig, WorkflowExecutionExtendedInfo, WorkflowExecutionInfo,
     },
     workflowservice::DescribeWorkflowExecutionResponse,
 };
@@ -28,6 +31,7 @@ pub(crate) fn description(key: &WorkflowKey, run: &Execution) -> DescribeWorkflo
         execution_config: Some(config(&run.core)),
         workflow_execution_info: Some(info(key, run)),
         pending_activities: activities.map(pending_activity).collect(),
+        pending_children: run.children.iter().filter(|_| open).map(pending_child).collect(),
         pending_workflow_task: run.task().filter(|_| open).map(pending_task),
         workflow_extended_info: Some(extended(run)),
         ..DescribeWorkflowExecutionResponse::default()
@@ -99,6 +103,25 @@ fn pending_task(task: &WorkflowTask) -> PendingWorkflowTaskInfo {
         original_scheduled_time: Some(task.original_scheduled_at.wire()),
         started_time: started,
         attempt: i32::try_from(task.attempt).unwrap_or(i32::MAX),
+    }
+}
+
+fn pending_child((initiated, child): (&EventId, &Child)) -> PendingChildExecutionInfo {
+    let run_id = match &child.stage {
+        ChildStage::Initiated { .. } => String::new(),
+        ChildStage::Started { run, .. } => run.to_string(),
+    };
+    let policy = match child.policy {
+        ParentClosePolicy::Terminate => enums::ParentClosePolicy::Terminate,
+        ParentClosePolicy::Abandon => enums::ParentClosePolicy::Abandon,
+        ParentClosePolicy::RequestCancel => enums::ParentClosePolicy::RequestCancel,
+    };
+    PendingChildExecutionInfo {
+        workflow_id: child.target.workflow.to_string(),
+        run_id,
+        workflow_type_name: child.workflow_type.to_string(),
+        initiated_id: initiated.0,
+        parent_close_policy: policy.into(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! What a worker says of its workflow task.
 
+use std::collections::BTreeMap;
+
 use weft_engine::{
-    CompleteWorkflowTask, CompletionCapabilities, FailWorkflowTask, Identity, RequestId, TaskQueueName,
+    CompleteWorkflowTask, CompletionCapabilities, FailWorkflowTask, Identity, NamespaceId, RequestId, TaskQueueName,
     WorkflowTaskToken, state::QueryId,
 };
 use weft_protocol::{
@@ -33,6 +35,7 @@ pub(crate) fn completion(
     node: &Node,
     token: WorkflowTaskToken,
     body: RespondWorkflowTaskCompletedRequest,
+    namespaces: BTreeMap<String, NamespaceId>,
 ) -> Result<CompleteWorkflowTask, Error> {
     if body.intermediate_page || body.page_number > 1 {
         return Err(Error::invalid_argument("this server takes the completion of a workflow task in one piece only"));
@@ -46,6 +49,7 @@ pub(crate) fn completion(
         token,
         commands: causes::bounded_commands(body.commands),
         messages: body.messages,
+        namespaces,
         identity: Identity::from(body.identity),
         sticky: sticky(node, body.sticky_attributes)?,
         return_new,

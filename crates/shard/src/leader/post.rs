@@ -1,0 +1,76 @@
+//! Delivering the messages of this shard's workflow ids, and taking in what comes back.
+//!
+//! Invariant (rule 16): a message whose reply matters is settled by the engine, with what the history tells of it; any
+//! other by taking its row away once it has arrived.
+
+use futures::FutureExt;
+use weft_engine::{Delivery, MessageId, Replied, Reply, Request};
+use weft_rows::{outbox, table};
+
+use super::{Leader, Read};
+use crate::{
+    call::{Ask, Call, Failure},
+    loader::LoadError,
+    outbox::{Lane, Outgoing, Page},
+    parcel::Parcel,
+};
+
+/// A delivery that has ended.
+pub(crate) struct Returned {
+    outgoing: Outgoing,
+    outcome: Result<Reply, Failure>,
+}
+
+impl Leader {
+    /// Sends what may be sent, and reads on if rows were left out.
+    pub(super) fn send(&mut self) {
+        while let Some(outgoing) = self.outbox.next() {
+            let origin = outgoing.id.origin(&outgoing.lane.sender);
+            let delivery = self.shared.post.deliver(Delivery { origin, message: outgoing.message.clone() });
+            self.posts.push(delivery.map(|outcome| Returned { outgoing, outcome }).boxed());
+        }
+        if let Some(from) = self.outbox.read() {
+            let (reader, slots) = (self.shared.reader.clone(), self.shared.slots);
+            let limit = self.shared.limits.outbox_held;
+            let read = self.shared.pool.call(move || reader.messages(slots, from, limit));
+            let read = read.map(|page| {
+                Read::Messages(page.unwrap_or_else(|panic| Err(LoadError::Store(panic.to_string().into()))))
+            });
+            self.reads.push(read.boxed());
+        }
+    }
+
+    pub(super) fn returned(&mut self, returned: Returned) {
+        let Returned { outgoing: Outgoing { lane, id, message }, outcome } = returned;
+        match outcome {
+            Ok(reply) if message.body.wants_reply() => {
+                let replied = Replied { run: id.run.clone(), event_id: id.event_id, reply };
+                let ask = Ask::Own(Request::Replied(replied));
+                self.take(Call { key: lane.sender.clone(), ask });
+            }
+            Ok(_) => self.arrived(&lane, &id),
+            Err(failure) => {
+                tracing::debug!(from = %lane.sender.workflow, to = %lane.target.workflow, %failure, "a message waits");
+            }
+        }
+        self.outbox.returned(&lane, &id, self.shared.clock.monotonic());
+        self.send();
+    }
+
+    fn arrived(&mut self, lane: &Lane, id: &MessageId) {
+        self.building.ops.delete(table::OUTBOX, &outbox::key(&lane.sender, id));
+        self.building.parcels.push(Parcel::Settled(lane.sender.clone(), id.clone()));
+    }
+
+    pub(super) fn read_messages(&mut self, page: Result<Page, LoadError>) {
+        match page {
+            Ok(page) => self.outbox.take(page),
+            Err(error) => {
+                tracing::error!(%error, "reading messages failed: they are read again later");
+                self.outbox.unread();
+                return;
+            }
+        }
+        self.send();
+    }
+}
