@@ -29,11 +29,14 @@ use crate::{
 };
 
 /// What an event means for the state, when it happens.
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of event, and nothing else")]
 pub(crate) fn apply(execution: &mut Execution, event: &HistoryEvent) {
     let Some(attributes) = &event.attributes else { return };
     match attributes {
-        // `begin` made the state from it.
-        Attributes::WorkflowExecutionStartedEventAttributes(_) => {}
+        // `begin` made the state from the first; a started activity is state of its own already (`ActivityStage`).
+        Attributes::WorkflowExecutionStartedEventAttributes(_)
+        | Attributes::ActivityTaskStartedEventAttributes(_)
+        | Attributes::MarkerRecordedEventAttributes(_) => {}
         Attributes::WorkflowTaskScheduledEventAttributes(it) => workflow_task::scheduled(execution, event, it),
         Attributes::WorkflowTaskStartedEventAttributes(it) => workflow_task::started(execution, event, it),
         Attributes::WorkflowTaskCompletedEventAttributes(it) => {
@@ -48,8 +51,6 @@ pub(crate) fn apply(execution: &mut Execution, event: &HistoryEvent) {
         }
         Attributes::ActivityTaskScheduledEventAttributes(it) => activity::scheduled(execution, event, it),
         Attributes::ActivityTaskCancelRequestedEventAttributes(it) => activity::cancel_requested(execution, event, it),
-        // The attempt is known already: a started activity is state of its own (`ActivityStage`).
-        Attributes::ActivityTaskStartedEventAttributes(_) => {}
         Attributes::ActivityTaskCompletedEventAttributes(it) => activity::ended(execution, it.scheduled_event_id),
         Attributes::ActivityTaskFailedEventAttributes(it) => activity::ended(execution, it.scheduled_event_id),
         Attributes::ActivityTaskTimedOutEventAttributes(it) => activity::ended(execution, it.scheduled_event_id),
@@ -93,7 +94,6 @@ pub(crate) fn apply(execution: &mut Execution, event: &HistoryEvent) {
         Attributes::RequestCancelExternalWorkflowExecutionFailedEventAttributes(it) => {
             external::settled(execution, it.initiated_event_id);
         }
-        Attributes::MarkerRecordedEventAttributes(_) => {}
         Attributes::UpsertWorkflowSearchAttributesEventAttributes(it) => marker::search_attributes(execution, it),
         Attributes::WorkflowPropertiesModifiedEventAttributes(it) => marker::properties(execution, it),
         Attributes::WorkflowExecutionSignaledEventAttributes(it) => signal::signaled(execution, it),

@@ -103,6 +103,7 @@ fn a_child_that_fails_tells_its_parent_why() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one transcript")]
 fn a_child_that_is_cancelled_or_terminated_or_takes_too_long_ends_for_its_parent_too() {
     check(
         "p: start

@@ -127,7 +127,7 @@ impl Family {
     pub(crate) fn post_all(&mut self) {
         loop {
             let ids: Vec<String> = self.scripts.keys().cloned().collect();
-            if !ids.into_iter().fold(false, |any, id| self.post(&id, Way::ThereAndBack) || any) {
+            if ids.into_iter().filter(|id| self.post(id, Way::ThereAndBack)).count() == 0 {
                 return;
             }
         }
@@ -270,7 +270,6 @@ pub(crate) fn message(id: &MessageId, message: &Message) -> String {
 }
 
 /// What of these events is shown; false if it is another's.
-#[expect(clippy::too_many_lines, reason = "one arm per event type, nothing else")]
 pub(crate) fn describe(line: &mut String, attributes: &Attributes) -> bool {
     let run = |execution: Option<&WorkflowExecution>| execution.map_or("", |it| it.run_id.as_str()).to_owned();
     match attributes {

@@ -28,6 +28,7 @@ fn a_child_whose_parent_closes_in_the_same_breath_is_never_started() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one transcript")]
 fn the_reuse_policy_of_a_child_counts() {
     check(
         "c: start
