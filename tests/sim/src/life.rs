@@ -156,7 +156,7 @@ impl Machine {
             | Plant::NoDirSync
             | Plant::EarlySync
             | Plant::LyingCheckpoint
-            | Plant::NoReceipt => true,
+            | Plant::NoMessage => true,
         };
         let counts = self.disk.counts();
         (planted, counts.writes ^ counts.bytes_written.rotate_left(20) ^ counts.file_syncs.rotate_left(40))
@@ -233,7 +233,7 @@ impl Machine {
             | Plant::NoDirSync
             | Plant::EarlySync
             | Plant::LyingCheckpoint
-            | Plant::NoReceipt => Arc::default(),
+            | Plant::NoMessage => Arc::default(),
         }
     }
 

@@ -33,8 +33,8 @@ pub enum Plant {
     EarlySync,
     /// A checkpoint publishes its marks without making the store durable.
     LyingCheckpoint,
-    /// Receipts of messages between workflows are not stored.
-    NoReceipt,
+    /// Messages between workflows are not stored: they are delivered from memory alone.
+    NoMessage,
 }
 
 /// When the power goes because a sync was skipped: a lie that costs nothing shows nothing.
@@ -246,11 +246,11 @@ impl DiskFile for PlantedFile {
     }
 }
 
-fn without_receipts(batch: &WriteBatch) -> WriteBatch {
+fn without_messages(batch: &WriteBatch) -> WriteBatch {
     let mut kept = WriteBatch::new();
     for op in batch.ops() {
         match &op.value {
-            Some(_) if op.table == table::RECEIPT => {}
+            Some(_) if op.table == table::OUTBOX => {}
             Some(value) => kept.put(op.table, op.key.clone(), value.clone()),
             None => kept.delete(op.table, op.key.clone()),
         }
@@ -295,7 +295,7 @@ impl StateView for PlantedStore {
 impl StateStore for PlantedStore {
     fn apply(&self, batch: WriteBatch) -> Result<(), StoreError> {
         self.writes.fetch_add(1, Ordering::Relaxed);
-        let batch = if self.plant == Plant::NoReceipt { without_receipts(&batch) } else { batch };
+        let batch = if self.plant == Plant::NoMessage { without_messages(&batch) } else { batch };
         self.store.apply(batch)
     }
 

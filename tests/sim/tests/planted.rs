@@ -41,6 +41,6 @@ fn a_checkpoint_that_is_published_before_the_store_is_durable_is_found() {
 }
 
 #[test]
-fn a_receipt_that_is_not_stored_is_found() {
-    check(Plant::NoReceipt, 400);
+fn messages_that_are_not_stored_are_found() {
+    check(Plant::NoMessage, 50);
 }
