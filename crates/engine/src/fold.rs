@@ -41,7 +41,7 @@ pub(crate) fn apply(execution: &mut Execution, event: &HistoryEvent) {
         Attributes::WorkflowTaskStartedEventAttributes(it) => workflow_task::started(execution, event, it),
         Attributes::WorkflowTaskCompletedEventAttributes(it) => {
             workflow_task::completed(execution, it);
-            build::answered(&mut execution.core, event, it);
+            build::answered(execution, event, it);
         }
         Attributes::WorkflowTaskFailedEventAttributes(it) => {
             workflow_task::ended(execution, TaskProblem::Failed(it.cause));

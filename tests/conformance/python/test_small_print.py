@@ -22,6 +22,7 @@ from harness.raw import (
     payloads,
     schedule_activity,
     seconds,
+    start_child,
     start_timer,
 )
 from harness.scenario import Scenario
@@ -186,6 +187,27 @@ async def test_builds_of_workers_are_kept(s: Scenario):
     s.same("inherited", [[it.build_id, it.binary_checksum, it.HasField("expire_time")] for it in inherited])
     assert {it.run_id for it in inherited} == {first.run_id}
     s.same("builds of the next run", builds((await s.describe()).workflow_execution_info))
+    await s.refused(s.start_raw(), "ALREADY_EXISTS")
+
+
+async def test_places_to_go_back_to_say_whether_that_is_possible(s: Scenario):
+    """A child that was pending when the build answered first decides it."""
+    raw, queue = s.raw(), s.id("nobody")
+    await s.start_raw()
+    task = await raw.poll()
+    for checksum, commands in ("c1", [start_child(s.id("kid"), queue)]), ("c2", []):
+        await s.service.respond_workflow_task_completed(
+            ws.RespondWorkflowTaskCompletedRequest(
+                namespace=s.namespace, task_token=task.task_token, binary_checksum=checksum, commands=commands
+            )
+        )
+        task = await raw.poll() if commands else None
+    await s.assert_history(
+        s.id(),
+        f"WorkflowExecutionStarted, {TASK}, StartChildWorkflowExecutionInitiated, ChildWorkflowExecutionStarted, {TASK}",
+    )
+    points = (await s.describe()).workflow_execution_info.auto_reset_points.points
+    s.same("resettable", [[it.binary_checksum, it.resettable] for it in points])
     await s.refused(s.start_raw(), "ALREADY_EXISTS")
 
 

@@ -14,7 +14,7 @@ use crate::{
     ids::EventId,
     keywords,
     limits::{RESET_POINTS_MAX, WORKER_ATTRIBUTE_BYTES_MAX},
-    state::{Core, ResetPoint},
+    state::{Core, Execution, ResetPoint},
     time::Timestamp,
 };
 
@@ -27,11 +27,12 @@ const UNVERSIONED: &str = "unversioned";
 
 /// A worker answered a workflow task.
 #[expect(deprecated, reason = "workers without deployments name their build in these fields")]
-pub(super) fn answered(core: &mut Core, event: &HistoryEvent, it: &WorkflowTaskCompletedEventAttributes) {
+pub(super) fn answered(execution: &mut Execution, event: &HistoryEvent, it: &WorkflowTaskCompletedEventAttributes) {
     let stamp = it.worker_version.as_ref();
     let build_id = it.deployment_version.as_ref().map(|version| &version.build_id);
     let build_id = build_id.or(stamp.map(|stamp| &stamp.build_id)).cloned().unwrap_or_default();
-    let is_new = add_reset_point(core, event, &it.binary_checksum, build_id);
+    let is_new = add_reset_point(execution, event, &it.binary_checksum, build_id);
+    let core = &mut execution.core;
     let builds = builds(core.search_attributes.get(BUILD_IDS), stamp);
     set(core, BUILD_IDS, Some(keywords::list(&builds)));
     set(core, DEPLOYMENT, (!it.worker_deployment_name.is_empty()).then(|| keywords::one(&it.worker_deployment_name)));
@@ -42,8 +43,11 @@ pub(super) fn answered(core: &mut Core, event: &HistoryEvent, it: &WorkflowTaskC
     }
 }
 
-/// Adds a place to go back to if this build was not seen before; the oldest make room.
-fn add_reset_point(core: &mut Core, event: &HistoryEvent, checksum: &str, build_id: String) -> bool {
+/// Adds a place to go back to if this build was not seen before; the oldest make room. Nobody can go back to where other
+/// workflows were still to answer.
+fn add_reset_point(execution: &mut Execution, event: &HistoryEvent, checksum: &str, build_id: String) -> bool {
+    let resettable = execution.children.is_empty() && execution.external.is_empty();
+    let core = &mut execution.core;
     if core.reset_points.iter().any(|point| point.binary_checksum == checksum && point.build_id == build_id) {
         return false;
     }
@@ -54,7 +58,7 @@ fn add_reset_point(core: &mut Core, event: &HistoryEvent, checksum: &str, build_
         completed: EventId(event.event_id),
         created_at: event.event_time.as_ref().map(Timestamp::from_wire).unwrap_or_default(),
         expires_at: None,
-        resettable: true,
+        resettable,
     };
     let points = Arc::make_mut(&mut core.reset_points);
     points.push(point);

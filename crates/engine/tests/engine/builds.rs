@@ -69,6 +69,15 @@ fn the_next_run_knows_the_builds_of_the_runs_before_while_these_are_kept() {
 }
 
 #[test]
+fn nobody_goes_back_to_where_a_child_was_pending() {
+    let mut script = script(&["start", "poll"]);
+    send(&mut script, "complete child=c force new", stamped("b1", false));
+    send(&mut script, "complete force new", stamped("b2", false));
+    let points = &script.world.current().expect("a run is there").core.reset_points;
+    assert_eq!(points.iter().map(|it| it.resettable).collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
 fn only_so_many_builds_are_kept() {
     let mut script = script(&["start", "poll"]);
     for build in 0..30 {
