@@ -4,8 +4,8 @@
 //! history copies it into its answer and neither decodes nor encodes an event.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
+use prost::{DecodeError, Message};
 
 use crate::api::workflowservice;
 
@@ -33,11 +33,11 @@ pub fn history(events: &[Bytes]) -> Bytes {
 
 impl PollWorkflowTaskQueueResponse {
     /// Temporal's own message, for the answers that embed it. Decodes the history.
-    #[must_use]
-    pub fn into_message(self) -> workflowservice::PollWorkflowTaskQueueResponse {
-        let bytes = self.encode_to_vec();
-        workflowservice::PollWorkflowTaskQueueResponse::decode(&*bytes)
-            .expect("both are the same on the wire, and the history in it was encoded by a leader")
+    ///
+    /// # Errors
+    /// When the history's bytes, which come from the disk, are not events.
+    pub fn into_message(self) -> Result<workflowservice::PollWorkflowTaskQueueResponse, DecodeError> {
+        workflowservice::PollWorkflowTaskQueueResponse::decode(&*self.encode_to_vec())
     }
 }
 
@@ -81,12 +81,18 @@ mod tests {
         let raw_task = PollWorkflowTaskQueueResponse::decode(&*typed_task.encode_to_vec()).unwrap();
         assert_eq!(raw_task.history, Some(raw_history(&events())));
         assert_eq!(raw_task.encode_to_vec(), typed_task.encode_to_vec());
-        assert_eq!(raw_task.clone().into_message(), typed_task);
+        assert_eq!(raw_task.clone().into_message().unwrap(), typed_task);
 
         let typed_answer =
             typed::RespondWorkflowTaskCompletedResponse { workflow_task: Some(typed_task), ..Default::default() };
         let raw_answer = RespondWorkflowTaskCompletedResponse { workflow_task: Some(raw_task), ..Default::default() };
         assert_eq!(raw_answer.encode_to_vec(), typed_answer.encode_to_vec());
+    }
+
+    #[test]
+    fn a_history_that_is_none_is_an_error_and_no_panic() {
+        let task = PollWorkflowTaskQueueResponse { history: Some(Bytes::from_static(&[255])), ..Default::default() };
+        assert!(task.into_message().is_err());
     }
 
     #[test]

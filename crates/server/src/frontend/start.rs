@@ -37,7 +37,10 @@ pub(crate) async fn start(
         link::start(&namespace, &key, &started.run)
     };
     let eager_workflow_task = match &started.eager_task {
-        Some(task) => Some(workflow_task(node, &key, task).await?.into_message()),
+        Some(task) => {
+            let task = workflow_task(node, &key, task).await?.into_message();
+            Some(task.map_err(|_| Error::internal("the history of a new run cannot be read"))?)
+        }
         None => None,
     };
     Ok(Response::new(StartWorkflowExecutionResponse {
