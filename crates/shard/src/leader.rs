@@ -269,12 +269,13 @@ impl Leader {
         self.shared.stats.note_cache(self.cache.len(), self.cache.bytes());
     }
 
-    /// An entry costs much the same whatever it holds, so while one is under way a few calls had better wait for it.
+    /// An entry costs much the same whatever it holds, so while one is under way a few small calls had better wait for it.
     fn is_worth_a_batch(&self) -> bool {
         let limits = &self.shared.limits;
+        let is_worth_it = self.decided >= limits.batch_calls_min || !self.has_room();
         match self.pipeline.batches_in_flight() {
             0 => true,
-            under_way => under_way < limits.batches_in_flight && self.decided >= limits.batch_calls_min,
+            under_way => under_way < limits.batches_in_flight && is_worth_it,
         }
     }
 
