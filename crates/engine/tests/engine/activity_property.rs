@@ -6,10 +6,10 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use weft_engine::{Answer, Request, Settings};
 use weft_protocol::api::history::{HistoryEvent, history_event::Attributes};
 
-use crate::{script::Script, worker::pending};
+use crate::{laws::config, script::Script, worker::pending};
 
 /// Each line as often as it should come.
-const LINES: &[&str] = &[
+pub(crate) const LINES: &[&str] = &[
     "start request=again reuse=allow",
     "signal s",
     "signal s",
@@ -156,7 +156,7 @@ fn check_started(history: &[HistoryEvent]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(config())]
 
     #[test]
     fn each_timer_ends_once_and_each_activity_has_one_life(lines in lines()) {

@@ -4,9 +4,12 @@
 use proptest::{collection::vec, prelude::*, sample::select};
 use weft_engine::{Answer, Refusal, Request, Settings, Started};
 
-use crate::script::{Script, changed};
+use crate::{
+    laws::config,
+    script::{Script, changed},
+};
 
-const STARTS: &[&str] = &[
+pub(crate) const STARTS: &[&str] = &[
     "start request=a",
     "start request=b conflict=terminate eager",
     "start request=c conflict=use attach",
@@ -19,7 +22,7 @@ const STARTS: &[&str] = &[
     "signal-with-start s request=j conflict=terminate delay=2s",
 ];
 
-const NEWS: &[&str] = &[
+pub(crate) const NEWS: &[&str] = &[
     "signal a",
     "signal a request=x",
     "signal a request=y",
@@ -44,7 +47,7 @@ const NEWS: &[&str] = &[
     "replied not-found",
 ];
 
-const ENDS: &[&str] = &[
+pub(crate) const ENDS: &[&str] = &[
     "terminate",
     "delete",
     "delete run=run-1",
@@ -56,10 +59,10 @@ const ENDS: &[&str] = &[
     "fail-task cause=too-large",
 ];
 
-const POLLS: &[&str] =
+pub(crate) const POLLS: &[&str] =
     &["poll", "poll", "poll", "poll sticky", "poll sticky", "poll gone", "poll request=another", "give-back"];
 
-const ANSWERS: &[&str] = &[
+pub(crate) const ANSWERS: &[&str] = &[
     "complete",
     "complete marker=m",
     "complete memo=2 sa=\"v\"",
@@ -109,7 +112,7 @@ fn lines() -> impl Strategy<Value = Vec<&'static str>> {
 }
 
 /// Small limits, so that they are met.
-fn tight() -> Settings {
+pub(crate) fn tight() -> Settings {
     changed(|settings| {
         settings.limits.buffered_events = 3;
         settings.limits.history_events_warn = 20;
@@ -200,7 +203,7 @@ fn repeat_it(script: &mut Script, request: Request) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn whatever_is_asked_the_invariants_hold(lines in lines()) {
