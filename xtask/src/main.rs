@@ -19,13 +19,14 @@ const HELP: &str = "\
 cargo xtask <verb>
 
   test          format, lints, bans, unit and property tests, simulation, end-to-end, conformance: what CI runs
-  test --tier long   the same with the long tier: more seeds, more kills, more mutations, libFuzzer
+  test --tier long   the same with the long tier: more laws, more seeds, more kills, more mutations, libFuzzer
   fmt           format the tree
   lint          clippy with warnings as errors, and the format check
   unit          cargo test of the workspace
   conformance   the foreign SDKs against a freshly built server
   bench         the load generator against a release build; arguments go to it
   sim [SEEDS]   the simulated disk over so many seeds (1000)
+  laws [CASES]  the engine's laws over so many random sequences of requests (256)
   deny          licences, bans and sources of all dependencies, by cargo-deny
   fuzz [TARGET] [SECONDS]   libFuzzer over one target or all of them, so long each (60)
 ";
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         "conformance" => steps::conformance(),
         "bench" => steps::bench(rest),
         "sim" => vec![steps::sim(rest.first().map_or("1000", String::as_str))],
+        "laws" => vec![steps::laws(rest.first().map_or("256", String::as_str))],
         "deny" => steps::deny(),
         "fuzz" => match fuzz::steps(rest) {
             Ok(steps) => steps,

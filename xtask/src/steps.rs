@@ -173,6 +173,12 @@ pub(crate) fn sim(seeds: &str) -> Step {
     Step::cargo("simulated disk", &["test", "-p", "weft-sim", "--", "--nocapture"]).env("WEFT_SIM_SEEDS", seeds)
 }
 
+/// The engine's laws over so many random sequences of requests.
+pub(crate) fn laws(cases: &str) -> Step {
+    let laws = ["test", "-p", "weft-engine", "--test", "engine", "--", "--nocapture", "laws::"];
+    Step::cargo("the laws of the engine", &laws).env("PROPTEST_CASES", cases)
+}
+
 /// The decoders over mutations, so many times as many as in every test run.
 fn mutations(times: &str) -> Step {
     Step::cargo("mutations of what decoders read", &["test", "-p", "weft-fuzz", "--", "--nocapture"])
@@ -238,6 +244,7 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
     match tier {
         Tier::Full => {}
         Tier::Long => {
+            steps.push(laws("100000"));
             steps.push(sim("20000"));
             steps.push(crash_load("300"));
             steps.push(mutations("50"));
