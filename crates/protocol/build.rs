@@ -1,8 +1,10 @@
-//! Derives everything generated here from one source: the descriptor set that `temporalio-protos` compiled its own
-//! messages from. No `.proto` file is read, no `protoc` is needed, and messages and stubs cannot disagree.
+//! Derives what is Temporal's from one source: the descriptor set that `temporalio-protos` compiled its own messages
+//! from, so that messages and stubs cannot disagree. The only `.proto` files that are read are our own; no `protoc` is
+//! needed.
 //!
 //! - `canonical_schema.rs` (always): which fields of which messages are, or lead to, maps.
-//! - `descriptors.bin`, `rpc_table.rs`, the service stubs and the raw answers (feature `services`).
+//! - `descriptors.bin`, `rpc_table.rs`, the service stubs, the raw answers and our own services (feature
+//!   `services`).
 
 #[path = "build/descriptors.rs"]
 mod descriptors;
@@ -14,6 +16,9 @@ mod schema;
 #[cfg(feature = "services")]
 #[path = "build/services.rs"]
 mod services;
+#[cfg(feature = "services")]
+#[path = "build/weft.rs"]
+mod weft;
 
 use std::{env, error::Error, fs, path::PathBuf};
 
@@ -29,8 +34,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("canonical_schema.rs"), schema::generate(&descriptors))?;
     #[cfg(feature = "services")]
     {
-        services::generate(&descriptors, &out)?;
+        let ours = weft::read(&descriptors)?;
+        services::generate(&descriptors, &ours, &out)?;
         raw::generate(&descriptors, &out)?;
+        weft::generate(&descriptors, &ours, &out)?;
     }
     Ok(())
 }

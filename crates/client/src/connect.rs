@@ -13,8 +13,9 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 use weft_env::{Ids, RealIds};
-use weft_protocol::services::{
-    operator_service_client::OperatorServiceClient, workflow_service_client::WorkflowServiceClient,
+use weft_protocol::{
+    services::{operator_service_client::OperatorServiceClient, workflow_service_client::WorkflowServiceClient},
+    weft::history_service_client::HistoryServiceClient,
 };
 
 use crate::{
@@ -31,6 +32,8 @@ pub type Service = InterceptedService<Channel, Headers>;
 pub type WorkflowService = WorkflowServiceClient<Service>;
 /// The generated stub of `temporal.api.operatorservice.v1.OperatorService`.
 pub type OperatorService = OperatorServiceClient<Service>;
+/// The generated stub of `weft.api.v1.HistoryService`, which only Weft serves.
+pub type HistoryService = HistoryServiceClient<Service>;
 
 /// A connection to a server. Clones share it.
 #[derive(Clone)]
@@ -40,6 +43,7 @@ struct Inner {
     options: ConnectOptions,
     workflow_service: WorkflowService,
     operator_service: OperatorService,
+    history_service: HistoryService,
     ids: Arc<dyn Ids>,
 }
 
@@ -66,13 +70,17 @@ impl Client {
         let headers = Headers::of(&options)?;
         let mut workflow_service = WorkflowServiceClient::with_interceptor(channel.clone(), headers.clone())
             .max_decoding_message_size(ANSWER_BYTES_MAX);
-        let mut operator_service = OperatorServiceClient::with_interceptor(channel, headers);
+        let mut operator_service = OperatorServiceClient::with_interceptor(channel.clone(), headers.clone());
+        let mut history_service =
+            HistoryServiceClient::with_interceptor(channel, headers).max_decoding_message_size(ANSWER_BYTES_MAX);
         if options.gzip {
             let gzip = CompressionEncoding::Gzip;
             workflow_service = workflow_service.send_compressed(gzip).accept_compressed(gzip);
             operator_service = operator_service.send_compressed(gzip).accept_compressed(gzip);
+            history_service = history_service.send_compressed(gzip).accept_compressed(gzip);
         }
-        Ok(Self(Arc::new(Inner { options, workflow_service, operator_service, ids: Arc::new(RealIds) })))
+        let ids = Arc::new(RealIds);
+        Ok(Self(Arc::new(Inner { options, workflow_service, operator_service, history_service, ids })))
     }
 
     /// The generated stub, for calls that have no method here. It neither retries nor limits time.
@@ -85,6 +93,12 @@ impl Client {
     #[must_use]
     pub fn operator_service(&self) -> OperatorService {
         self.0.operator_service.clone()
+    }
+
+    /// The generated stub of Weft's own calls about histories; see [`Client::workflow_service`].
+    #[must_use]
+    pub fn history_service(&self) -> HistoryService {
+        self.0.history_service.clone()
     }
 
     /// What this connection was made with.
@@ -154,6 +168,22 @@ impl Client {
     {
         let limit = self.0.options.call_timeout;
         self.sent(call, limit, request, repeat, |request| send(self.operator_service(), request)).await
+    }
+
+    /// One of Weft's own calls about histories, with a limit of its own: some read a whole history.
+    pub(crate) async fn call_history<Q, A, F>(
+        &self,
+        call: &'static str,
+        limit: Duration,
+        request: Q,
+        repeat: Repeat,
+        send: impl Fn(HistoryService, Request<Q>) -> F,
+    ) -> Result<A, Error>
+    where
+        Q: Clone,
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
+        self.sent(call, limit, request, repeat, |request| send(self.history_service(), request)).await
     }
 
     async fn sent<Q, A, F>(

@@ -11,12 +11,14 @@
 //! ```
 //!
 //! Invariant: a call is repeated only if repeating it is harmless: it reads, or it carries a request id.
-//! It speaks the public API only, so it works against any Temporal server. Not here yet: TLS, typed handles and data
-//! converters; the raw stubs ([`Client::workflow_service`], [`Client::operator_service`]) are there for whatever has no method.
+//! It works against any Temporal server: what only Weft serves (`weft.api.v1`) is refused there, and says so. Not here
+//! yet: TLS, typed handles and data converters; the raw stubs ([`Client::workflow_service`],
+//! [`Client::operator_service`]) are there for whatever has no method.
 
 pub mod config;
 mod connect;
 mod error;
+mod head;
 mod history;
 mod list;
 mod namespace;
@@ -28,7 +30,7 @@ mod update;
 mod workflow;
 
 pub use config::{ConnectOptions, Explicit};
-pub use connect::{Client, OperatorService, Service, WorkflowService};
+pub use connect::{Client, HistoryService, OperatorService, Service, WorkflowService};
 pub use error::Error;
 pub use history::{Close, HistoryPages, Outcome};
 pub use list::{NamespacePages, WorkflowPages};
@@ -41,6 +43,9 @@ pub use workflow::{Query, Run, Signal};
 
 /// The messages of the API, as the calls take and give them.
 pub use weft_protocol::api;
+
+/// The messages of Weft's own API.
+pub use weft_protocol::weft as own;
 
 /// What kind of refusal it was, as gRPC has it.
 pub use tonic::Code;

@@ -15,8 +15,13 @@ const PACKAGES: [&str; 2] = ["temporal.api.workflowservice.v1", "temporal.api.op
 /// What tonic's default stubs answer. Each is replaced by a refusal that names its RPC.
 const DEFAULT_STUB: &str = "tonic::Status::unimplemented(\"Not yet implemented\")";
 
-pub(crate) fn generate(descriptors: &FileDescriptorSet, out: &Path) -> Result<(), Box<dyn Error>> {
-    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+pub(crate) fn generate(
+    descriptors: &FileDescriptorSet,
+    ours: &[FileDescriptorProto],
+    out: &Path,
+) -> Result<(), Box<dyn Error>> {
+    let all = descriptors.file.iter().chain(ours).cloned().collect();
+    fs::write(out.join("descriptors.bin"), FileDescriptorSet { file: all }.encode_to_vec())?;
     let file: Vec<FileDescriptorProto> =
         descriptors.file.iter().filter(|file| !file.service.is_empty() && served(file)).cloned().collect();
     fs::write(out.join("rpc_table.rs"), rpc_table(&file))?;
@@ -81,7 +86,7 @@ fn rpcs(files: &[FileDescriptorProto]) -> impl Iterator<Item = (String, &str, &s
 }
 
 /// Lets every default stub name itself. The stubs stand in the order of the methods.
-fn name_stubs(file: &FileDescriptorProto, out: &Path) -> Result<(), Box<dyn Error>> {
+pub(crate) fn name_stubs(file: &FileDescriptorProto, out: &Path) -> Result<(), Box<dyn Error>> {
     let target = out.join(format!("{}.rs", file.package()));
     let generated = fs::read_to_string(&target)?;
     let pieces: Vec<&str> = generated.split(DEFAULT_STUB).collect();

@@ -20,6 +20,8 @@ pub mod rpc;
 #[cfg(feature = "services")]
 pub mod services;
 pub mod time;
+#[cfg(feature = "services")]
+pub mod weft;
 
 pub use api::{Any, Duration, Timestamp};
 pub use canonical::{encode_canonical, encode_canonical_into};

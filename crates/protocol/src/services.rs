@@ -1,9 +1,9 @@
 //! Server traits and clients of Temporal's services, generated from the same descriptors as the messages, and those
-//! descriptors for reflection and JSON.
+//! descriptors for reflection and JSON. Our own services are in [`crate::weft`].
 //!
 //! Nothing is written by hand here. An RPC that a server does not override refuses with its own name (`rpc.rs`).
 
-/// The public API's files and their imports, encoded as a `google.protobuf.FileDescriptorSet` without comments.
+/// The public API's files, our own and their imports, encoded as a `google.protobuf.FileDescriptorSet` without comments.
 pub static FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 pub use client::{operator::operator_service_client, workflow::workflow_service_client};

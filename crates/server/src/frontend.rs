@@ -1,9 +1,10 @@
-//! The public API: `temporal.api.workflowservice.v1`, one file per family of calls.
+//! The public API: `temporal.api.workflowservice.v1`, one file per family of calls; and our own beside it, `weft.api.v1`.
 //!
 //! Invariant: nothing here decides about workflows. A call is decoded, checked for what needs no state, sent to the
 //! shard of its workflow id, and the answer is translated back. What is not built answers `UNIMPLEMENTED`, naming
 //! itself: the generated traits' defaults do that.
 
+mod history_service;
 mod operator_service;
 mod serve;
 mod workflow_service;
@@ -13,6 +14,7 @@ mod system;
 
 mod control;
 mod describe;
+mod head;
 mod history;
 mod list;
 mod multi_operation;

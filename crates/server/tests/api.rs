@@ -42,8 +42,12 @@ async fn requests_may_be_compressed() {
 async fn health_is_told_by_service() {
     let server = server().await;
     let mut client = HealthClient::new(connect(&server).await);
-    let services =
-        ["", "temporal.api.workflowservice.v1.WorkflowService", "temporal.api.operatorservice.v1.OperatorService"];
+    let services = [
+        "",
+        "temporal.api.workflowservice.v1.WorkflowService",
+        "temporal.api.operatorservice.v1.OperatorService",
+        "weft.api.v1.HistoryService",
+    ];
     for service in services {
         let answer = client.check(HealthCheckRequest { service: service.to_owned() }).await.expect("it is known");
         assert_eq!(answer.into_inner().status(), ServingStatus::Serving, "{service}");

@@ -1,6 +1,6 @@
 //! From errors to sentences: what happened, where, and how to mend it.
 
-use weft_client::{Code, Error};
+use weft_client::{Code, Error, own};
 use weft_protocol::error::{ErrorDetails, text};
 
 use crate::{
@@ -36,6 +36,9 @@ pub(crate) async fn refusal(session: &Connected, error: anyhow::Error) -> anyhow
                 let name = if details.namespace.is_empty() { session.client.namespace() } else { &details.namespace };
                 unknown_namespace(session, name).await
             }
+            ErrorDetails::Plain(Code::Unimplemented) if own::has_call(call) => Failure::refused(format!(
+                "{address} does not offer {call}: that is Weft's own, and this is another server, or an older one"
+            )),
             ErrorDetails::Plain(Code::Unimplemented) => {
                 Failure::refused(format!("{address} does not offer {call}: {}", refused.message))
             }

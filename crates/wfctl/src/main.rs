@@ -13,6 +13,7 @@ mod dev;
 mod doctor;
 mod exit;
 mod explain;
+mod head;
 mod input;
 mod namespace;
 mod near;

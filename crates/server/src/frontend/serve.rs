@@ -3,7 +3,7 @@
 //! Invariant: a stopping server takes no new connection, tells its clients to go elsewhere, and ends when the calls
 //! that are under way have ended; whoever stops it ends the long polls first.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
 use tokio::{net::TcpListener, sync::watch};
 use tonic::{
@@ -19,6 +19,7 @@ use weft_protocol::{
         FILE_DESCRIPTOR_SET, operator_service_server::OperatorServiceServer,
         workflow_service_server::WorkflowServiceServer,
     },
+    weft::{HISTORY_SERVICE, history_service_server::HistoryServiceServer},
 };
 
 use super::{Frontend, trace};
@@ -58,12 +59,17 @@ impl Frontend {
             .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let history = HistoryServiceServer::new(self.clone())
+            .accept_compressed(CompressionEncoding::Gzip)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let operator = OperatorServiceServer::new(self)
             .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let (reporter, health) = tonic_health::server::health_reporter();
-        for name in ["", Service::WorkflowService.full_name(), Service::OperatorService.full_name()] {
+        let services = [Service::WorkflowService.full_name(), Service::OperatorService.full_name(), HISTORY_SERVICE];
+        for name in iter::once("").chain(services) {
             reporter.set_service_status(name, tonic_health::ServingStatus::Serving).await;
         }
         let health = health.accept_compressed(CompressionEncoding::Gzip);
@@ -77,6 +83,7 @@ impl Frontend {
         transport()
             .add_service(workflow)
             .add_service(operator)
+            .add_service(history)
             .add_service(health)
             .add_service(reflection.accept_compressed(CompressionEncoding::Gzip))
             .add_service(reflection_alpha.accept_compressed(CompressionEncoding::Gzip))

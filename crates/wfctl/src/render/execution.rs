@@ -1,13 +1,19 @@
 //! A workflow in a list, and at length.
 
-use weft_client::api::{
-    common::{Payload, WorkflowExecution, WorkflowType},
-    workflow::{PendingActivityInfo, PendingChildExecutionInfo, WorkflowExecutionInfo},
-    workflowservice::DescribeWorkflowExecutionResponse,
+use weft_client::{
+    api::{
+        common::{Payload, WorkflowExecution, WorkflowType},
+        workflow::{PendingActivityInfo, PendingChildExecutionInfo, WorkflowExecutionInfo},
+        workflowservice::DescribeWorkflowExecutionResponse,
+    },
+    own::HistoryHead,
 };
 
 use super::{failure, names, payload, time};
-use crate::output::{Output, Tone, text};
+use crate::{
+    head,
+    output::{Output, Tone, text},
+};
 
 pub(crate) const LIST: [&str; 6] = ["STATUS", "WORKFLOW ID", "TYPE", "TASK QUEUE", "STARTED", "CLOSED"];
 
@@ -23,9 +29,9 @@ pub(crate) fn row(it: &WorkflowExecutionInfo) -> Vec<(Tone, String)> {
     ]
 }
 
-/// Everything that a person wants to know of a run.
-pub(crate) fn described(output: &Output, it: &DescribeWorkflowExecutionResponse) -> String {
-    let mut parts = vec![output.pairs(facts(output, it))];
+/// Everything that a person wants to know of a run; the head where the server keeps one.
+pub(crate) fn described(output: &Output, it: &DescribeWorkflowExecutionResponse, head: Option<&HistoryHead>) -> String {
+    let mut parts = vec![output.pairs(facts(output, it, head))];
     if !it.pending_activities.is_empty() {
         let header = ["PENDING ACTIVITY", "ID", "STATE", "ATTEMPT", "NEXT", "LAST FAILURE"];
         let rows = it.pending_activities.iter().map(activity).collect();
@@ -38,7 +44,11 @@ pub(crate) fn described(output: &Output, it: &DescribeWorkflowExecutionResponse)
     parts.join("\n\n")
 }
 
-fn facts<'a>(output: &Output, it: &DescribeWorkflowExecutionResponse) -> Vec<(&'a str, String)> {
+fn facts<'a>(
+    output: &Output,
+    it: &DescribeWorkflowExecutionResponse,
+    head: Option<&HistoryHead>,
+) -> Vec<(&'a str, String)> {
     let nothing = WorkflowExecutionInfo::default();
     let info = it.workflow_execution_info.as_ref().unwrap_or(&nothing);
     let config = it.execution_config.clone().unwrap_or_default();
@@ -58,6 +68,7 @@ fn facts<'a>(output: &Output, it: &DescribeWorkflowExecutionResponse) -> Vec<(&'
         ("Closed", time::seconds(info.close_time.as_ref())),
         ("Took", time::duration(info.execution_duration.as_ref())),
         ("History", length),
+        ("Head", head.map(head::line).unwrap_or_default()),
         ("Run timeout", time::duration(config.workflow_run_timeout.as_ref())),
         ("Execution timeout", time::duration(config.workflow_execution_timeout.as_ref())),
         ("First run", other(&info.first_run_id, info)),
@@ -207,6 +218,7 @@ Status         Running
 Task queue     orders
 Started        2023-11-14T22:13:20Z
 History        12 events, 3.4 KB
+Head           0fa0 after event 12
 Workflow task  Scheduled since 2023-11-14T22:13:21Z, attempt 1
 
 PENDING ACTIVITY  ID  STATE      ATTEMPT  NEXT  LAST FAILURE
@@ -214,7 +226,8 @@ PENDING ACTIVITY  ID  STATE      ATTEMPT  NEXT  LAST FAILURE
 
 PENDING CHILD  WORKFLOW ID  RUN ID  WHEN THIS CLOSES
 Payment        payment-17   r2      RequestCancel";
-        assert_eq!(described(&Output::plain(), &it), expected);
+        let head = HistoryHead { event_count: 12, hash: vec![0x0f, 0xa0] };
+        assert_eq!(described(&Output::plain(), &it, Some(&head)), expected);
     }
 
     #[test]

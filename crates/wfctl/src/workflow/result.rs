@@ -7,6 +7,7 @@ use weft_protocol::json::to_json;
 use super::target::Target;
 use crate::{
     exit::{Exit, Failure},
+    head,
     render::{failure, payload},
     session::Connected,
 };
@@ -27,7 +28,11 @@ pub(crate) async fn wait(session: &Connected, run: &Run) -> anyhow::Result<()> {
     let outcome = session.client.result(run).await?;
     let output = &session.output;
     if output.is_json() {
-        output.json(&json(&outcome)?)?;
+        let mut json = json(&outcome)?;
+        if let Some(head) = head::of(session, &outcome.run).await? {
+            json["historyHead"] = head::json(&head);
+        }
+        output.json(&json)?;
     } else if let Close::Completed(result) = &outcome.close {
         for payload in result {
             output.line(payload::pretty(payload))?;

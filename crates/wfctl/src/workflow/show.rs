@@ -1,12 +1,14 @@
 //! `describe` and `show`.
 
-use weft_client::api::{
-    enums::PendingWorkflowTaskState, history::History, workflowservice::DescribeWorkflowExecutionResponse,
+use weft_client::{
+    Run,
+    api::{enums::PendingWorkflowTaskState, history::History, workflowservice::DescribeWorkflowExecutionResponse},
 };
 use weft_protocol::json::to_json;
 
 use super::target::Target;
 use crate::{
+    head,
     render::{execution, history},
     session::Connected,
     workers,
@@ -34,12 +36,21 @@ pub(crate) struct ShowArgs {
 }
 
 pub(crate) async fn describe(session: &Connected, args: &DescribeArgs) -> anyhow::Result<()> {
-    let described = session.client.describe(&args.target.run()).await?;
+    let run = args.target.run();
+    let described = session.client.describe(&run).await?;
+    let execution = described.workflow_execution_info.as_ref().and_then(|info| info.execution.clone());
+    // Of the run that was described, even if another one follows it meanwhile.
+    let run = Run { run_id: execution.map(|it| it.run_id).unwrap_or_default(), ..run };
+    let head = head::of(session, &run).await?;
     let output = &session.output;
     if output.is_json() {
-        return Ok(output.json(&to_json(&described)?)?);
+        let mut json = to_json(&described)?;
+        if let Some(head) = &head {
+            json["historyHead"] = head::json(head);
+        }
+        return Ok(output.json(&json)?);
     }
-    output.line(execution::described(output, &described))?;
+    output.line(execution::described(output, &described, head.as_ref()))?;
     if let Some(queue) = waiting_at(&described) {
         workers::note_if_none(session, &queue).await;
     }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod dev;
+mod heads;
 mod mistakes;
 mod namespaces;
 mod search_attributes;

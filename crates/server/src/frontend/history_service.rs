@@ -1,0 +1,15 @@
+//! `weft.api.v1`: what is built of our own service of histories. One line per call.
+
+use tonic::{Request, Response, Status};
+use weft_protocol::weft::{GetHistoryHeadRequest, GetHistoryHeadResponse, history_service_server::HistoryService};
+
+use super::{Frontend, head};
+
+type Answer<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl HistoryService for Frontend {
+    async fn get_history_head(&self, request: Request<GetHistoryHeadRequest>) -> Answer<GetHistoryHeadResponse> {
+        head::get(&self.node, request.into_inner()).await
+    }
+}
