@@ -127,6 +127,9 @@ impl Need {
     }
 }
 
+const GO: &[&str] = &["go", "version"];
+
+const GO_SUITE: &str = "tests/conformance/go";
 const RUST_SUITE: &str = "tests/conformance/rust/Cargo.toml";
 
 /// Where cargo puts what it builds.
@@ -141,6 +144,13 @@ pub(crate) fn lint() -> Vec<Step> {
         Step::cargo("format", &["fmt", "--all", "--check"]).needs(RUSTFMT, COMPONENTS),
         Step::cargo("format of the fuzz targets", &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]),
         Step::cargo("format of the Rust SDK's suite", &["fmt", "--manifest-path", RUST_SUITE, "--check"]),
+        // `gofmt -l` names what is not formatted and calls that a success.
+        Step::program(
+            "format of the Go SDK's suite",
+            "sh",
+            ["-c", "cd \"$0\" && test -z \"$(gofmt -l . | tee /dev/stderr)\"", GO_SUITE].map(Into::into).to_vec(),
+        )
+        .needs(GO, "needs Go: install it, 1.26 or newer"),
         Step::cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
             .needs(CLIPPY, COMPONENTS),
         Step::cargo(
@@ -155,6 +165,8 @@ pub(crate) fn format() -> Vec<Step> {
         Step::cargo("format", &["fmt", "--all"]),
         Step::cargo("format of the fuzz targets", &["fmt", "--manifest-path", "fuzz/Cargo.toml"]),
         Step::cargo("format of the Rust SDK's suite", &["fmt", "--manifest-path", RUST_SUITE]),
+        Step::program("format of the Go SDK's suite", "gofmt", ["-w", GO_SUITE].map(Into::into).to_vec())
+            .needs(GO, "needs Go: install it, 1.26 or newer"),
     ]
 }
 
@@ -192,7 +204,18 @@ pub(crate) fn conformance() -> Vec<Step> {
         Step::cargo("the binaries for conformance", &build),
         conformance_suite("conformance: Python SDK", &[]),
         rust_suite(),
+        go_suite(),
     ]
+}
+
+/// Its dependencies come from the module proxy, as `go.sum` says. Without a package name `go test` shows what it does.
+fn go_suite() -> Step {
+    Step::program("conformance: Go SDK", "go", ["test", "-C", GO_SUITE, "-count=1", "-args"].map(Into::into).to_vec())
+        .args(["-server-bin"])
+        .arg(&target_dir().join("debug/weft-server"))
+        .args(["-wfctl-bin"])
+        .arg(&target_dir().join("debug/wfctl"))
+        .needs(GO, "needs Go: install it, 1.26 or newer")
 }
 
 /// The Rust SDK has a workspace and a target directory of its own: its features must not leak into ours.
