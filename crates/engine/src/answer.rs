@@ -11,7 +11,7 @@ use crate::{
     ids::{EventId, RunId, TaskQueueName},
     message::Reply,
     request::{ActivityToken, WorkflowTaskToken},
-    state::{Activity, BranchId, QueryId, Status},
+    state::{Activity, Branch, QueryId, Status},
     time::Timestamp,
 };
 
@@ -54,7 +54,7 @@ pub enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpdateStatus {
     pub run: RunId,
-    pub branch: BranchId,
+    pub branch: Branch,
     pub stage: UpdateStage,
 }
 
@@ -99,7 +99,7 @@ pub enum QueryDisposition {
 #[derive(Clone, Debug)]
 pub struct DirectQuery {
     pub run: RunId,
-    pub branch: BranchId,
+    pub branch: Branch,
     pub workflow_type: Arc<str>,
     pub queue: TaskQueueName,
     /// Try this queue first, with its schedule-to-start as deadline.
@@ -112,7 +112,7 @@ pub struct DirectQuery {
 #[derive(Clone, Debug)]
 pub struct StartedWorkflowTask {
     pub token: WorkflowTaskToken,
-    pub branch: BranchId,
+    pub branch: Branch,
     pub workflow_type: Arc<str>,
     /// The normal queue, whatever queue it was polled from.
     pub queue: TaskQueueName,
@@ -133,7 +133,7 @@ pub struct StartedWorkflowTask {
 #[derive(Clone, Debug)]
 pub struct StartedActivityTask {
     pub token: ActivityToken,
-    pub branch: BranchId,
+    pub branch: Branch,
     pub workflow_type: Arc<str>,
     pub activity: Arc<Activity>,
     /// When this attempt was offered on its queue.

@@ -9,7 +9,7 @@ use core::time::Duration;
 use crate::{
     change::{Change, Draft},
     ids::{EventId, RunId},
-    state::{Activity, ActivityStage, Core, Execution, ScheduledOn, WorkflowTask, WorkflowTaskStage},
+    state::{Activity, ActivityStage, BranchId, Core, Execution, ScheduledOn, WorkflowTask, WorkflowTaskStage},
     time::Timestamp,
     tracked::Changed,
     transition::{
@@ -83,14 +83,24 @@ fn write(key: &crate::ids::WorkflowKey, execution: &mut Execution, draft: Draft,
             transition.visibility.push(VisibilityChange::Upsert(Box::new(visibility::info(key, execution))));
         }
     }
+    if before.is_none() {
+        let references = references(&execution.core);
+        transition.rows.extend(references.map(|(branch, by)| RowChange::PutReference { branch, by }));
+    }
     parts(execution, transition);
     let core = &execution.core;
     if let Some(first) = draft.events.first() {
         let first_event_id = EventId(first.event_id);
-        let (run, branch, status) = (core.run.clone(), core.branch.clone(), execution.status());
+        let (run, branch, status) = (core.run.clone(), core.branch.id.clone(), execution.status());
         transition.events.push(Appended { run: run.clone(), branch, first_event_id, events: draft.events });
         transition.effects.push(Effect::HistoryGrew { run, next_event_id: core.next_event_id, status });
     }
+}
+
+/// The branches that the run's branch begins with, each with the branch that needs it.
+fn references(core: &Core) -> impl Iterator<Item = (BranchId, BranchId)> {
+    let by = &core.branch.id;
+    core.branch.ancestors.iter().map(|ancestor| (ancestor.branch.clone(), by.clone()))
 }
 
 /// The rows that stand beside the core.
@@ -289,6 +299,7 @@ fn remove(execution: &mut Execution, draft: &Draft, transition: &mut Transition)
     parts(execution, transition);
     let run = before.run.clone();
     let last_event_id = EventId(before.next_event_id.0 - 1);
+    transition.rows.extend(references(before).map(|(branch, by)| RowChange::RemoveReference { branch, by }));
     transition.rows.push(RowChange::RemoveExecution { run: run.clone(), branch: before.branch.clone(), last_event_id });
     transition.visibility.push(VisibilityChange::Remove(run.clone()));
     let (next_event_id, status) = (execution.core.next_event_id, execution.status());

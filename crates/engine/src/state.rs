@@ -5,6 +5,7 @@
 //! what differs afterwards (`transition.rs`), so the two cannot drift apart.
 
 mod activity;
+mod branch;
 mod child;
 mod core_state;
 mod timer;
@@ -14,6 +15,7 @@ mod workflow_task;
 use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 pub use activity::{Activity, ActivityStage, Heartbeat, RetryPolicy};
+pub use branch::{Ancestor, Branch, Part};
 pub use child::{Child, ChildStage, ExternalKind, ExternalRequest, ParentClosePolicy};
 pub use core_state::{
     AnsweredActivity, AnsweredWorkflowTask, AttachedRequest, BranchId, CancelRequest, CloseFacts, Core, Hash,

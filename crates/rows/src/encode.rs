@@ -15,8 +15,8 @@ use crate::{
     Ops,
     key::Scope,
     table::{
-        self, activity, buffered, child, current, execution, external, garbage, history, outbox, receipt, request_id,
-        task, timer, update, wake,
+        self, activity, buffered, child, current, execution, external, garbage, history, outbox, receipt, reference,
+        request_id, task, timer, update, wake,
     },
     value::MARK,
     visibility::{self, VisibilityBytes},
@@ -77,7 +77,13 @@ fn write(ops: &mut Ops, scope: &Scope, grown: &BTreeMap<&RunId, Hash>, row: &Row
         // Whatever else the run has, the engine removes row by row; its history is too long for that.
         RowChange::RemoveExecution { run, branch, last_event_id: _ } => {
             ops.delete(table::EXECUTION, &execution::key(scope, run));
-            ops.put(table::GARBAGE, &garbage::scoped_key(scope, branch), &MARK);
+            ops.put(table::GARBAGE, &garbage::scoped_key(scope, &branch.id), &garbage::encode(&branch.ancestors));
+        }
+        RowChange::PutReference { branch, by } => {
+            ops.put(table::REFERENCE, &reference::scoped_key(scope, branch, by), &MARK);
+        }
+        RowChange::RemoveReference { branch, by } => {
+            ops.delete(table::REFERENCE, &reference::scoped_key(scope, branch, by));
         }
         RowChange::PutActivity { run, activity } => {
             let key = activity::key(scope, run, activity.scheduled_event_id);

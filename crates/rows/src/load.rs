@@ -8,7 +8,7 @@ use alloc::{sync::Arc, vec::Vec};
 use prost::bytes::Bytes;
 use weft_engine::{
     Execution, RequestId, RunId, WorkflowKey, rebuild,
-    state::{CurrentRun, Start, Volatile},
+    state::{Branch, CurrentRun, Start, Volatile},
 };
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 pub struct Parts {
     /// The value under [`execution_key`].
     pub core: Bytes,
-    /// The value of the first row of the branch, under [`history::branch_prefix`].
+    /// The value of the first row of the branch's [`trunk`](Branch::trunk), under [`history::branch_prefix`].
     pub first_batch: Bytes,
     /// All rows under [`activity_prefix`].
     pub activities: Vec<(Bytes, Bytes)>,
@@ -55,6 +55,14 @@ pub fn decode_current(bytes: &[u8]) -> Result<CurrentRun, Corrupt> {
 #[must_use]
 pub fn execution_key(key: &WorkflowKey, run: &RunId) -> Vec<u8> {
     execution::key(&Scope::of(key), run)
+}
+
+/// Where the history of the run whose row under [`execution_key`] this is stands.
+///
+/// # Errors
+/// When nobody wrote such a row.
+pub fn decode_branch(run: &RunId, core: &[u8]) -> Result<Branch, Corrupt> {
+    execution::branch(run, core)
 }
 
 /// All executions of these slots: from the first key up to but without the second.

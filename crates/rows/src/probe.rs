@@ -9,8 +9,8 @@ use crate::{
     key::{Reader, Scope},
     load, namespace,
     table::{
-        self, activity, buffered, child, current, execution, external, outbox, receipt, request_id, task, timer,
-        update, wake,
+        self, activity, buffered, child, current, execution, external, outbox, receipt, reference, request_id, task,
+        timer, update, wake,
     },
     value,
 };
@@ -45,6 +45,10 @@ pub fn key(table: u8, key: &[u8]) -> Result<(), Corrupt> {
         table::GARBAGE => {
             let (workflow, branch) = garbage::decode_key(key)?;
             garbage::key(&workflow, &branch)
+        }
+        table::REFERENCE => {
+            let (workflow, branch, by) = reference::decode_key(key)?;
+            reference::key(&workflow, &branch, &by)
         }
         table::OUTBOX => {
             let (sender, id) = outbox::decode_key(key)?;
@@ -122,7 +126,8 @@ pub fn value(table: u8, value: &[u8]) -> Result<(), Corrupt> {
         table::OUTBOX => outbox::decode_value(value).map(drop),
         table::RECEIPT => receipt::decode(value).map(drop),
         table::BUFFERED => buffered::decode(value).map(drop),
-        table::REQUEST_ID | table::TASK | table::WAKE | table::GARBAGE => value::check_mark(table, value),
+        table::REQUEST_ID | table::TASK | table::WAKE | table::REFERENCE => value::check_mark(table, value),
+        table::GARBAGE => garbage::decode(value).map(drop),
         table::HISTORY => history::decode_batch(value).map(drop),
         table::APPLIED => applied::AppliedRow::decode(value).map(drop),
         table::NAMESPACE => namespace::decode(value).map(drop),

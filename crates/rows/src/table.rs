@@ -4,6 +4,7 @@
 //! and none is used again.
 
 pub(crate) mod activity;
+pub(crate) mod ancestor;
 pub mod applied;
 pub(crate) mod buffered;
 pub(crate) mod child;
@@ -15,6 +16,7 @@ pub mod history;
 pub mod namespace;
 pub mod outbox;
 pub mod receipt;
+pub mod reference;
 pub(crate) mod request_id;
 pub mod task;
 pub(crate) mod timer;
@@ -38,6 +40,7 @@ pub const EXTERNAL: u8 = 14;
 pub const UPDATE: u8 = 15;
 pub const OUTBOX: u8 = 16;
 pub const RECEIPT: u8 = 17;
+pub const REFERENCE: u8 = 19;
 
 /// Every table there is: its number and its name.
 pub const TABLES: &[(u8, &str)] = &[
@@ -58,6 +61,7 @@ pub const TABLES: &[(u8, &str)] = &[
     (UPDATE, "update"),
     (OUTBOX, "outbox"),
     (RECEIPT, "receipt"),
+    (REFERENCE, "branch_reference"),
 ];
 
 /// Numbers that are kept for tables to come.
@@ -98,6 +102,7 @@ mod tests {
             (16, "outbox"),
             (17, "receipt"),
             (18, "schedule"),
+            (19, "branch_reference"),
         ];
         assert_eq!(all, golden);
     }

@@ -145,6 +145,7 @@ fn decode<M: Message + Default>(bytes: &[u8]) -> Result<(u8, M), Invalid> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use weft_engine::state::Branch;
 
     use super::*;
     use crate::testing::{generate, golden, sample};
@@ -174,7 +175,7 @@ mod tests {
 
     fn page() -> impl Strategy<Value = Page> {
         let suffix = proptest::collection::vec(generate::event(), 0..2);
-        let ids = (generate::key(), generate::run(), generate::run());
+        let ids = generate::run().prop_flat_map(|run| (generate::key(), Just(run.clone()), generate::branch(run)));
         let history = (ids, generate::event_id(), generate::event_id(), any::<(bool, bool, bool)>(), suffix).prop_map(
             |((key, run, branch), next, end, (wait, close_only, backwards), suffix)| {
                 Page::History(HistoryPage { key, run, branch, next, end, wait, close_only, backwards, suffix })
@@ -197,7 +198,7 @@ mod tests {
         let page = HistoryPage {
             key,
             run,
-            branch: "other".into(),
+            branch: Branch::root("other".into()),
             next: EventId(5),
             end: EventId(9),
             wait: true,
@@ -205,7 +206,10 @@ mod tests {
             backwards: true,
             suffix: Vec::from([sample::start_event()]),
         };
+        let divided = Branch { ancestors: sample::ancestors(), ..page.branch.clone() };
+        let divided = HistoryPage { branch: divided, ..page.clone() };
         golden::check("token of a page of a history", &Page::History(page).encode());
+        golden::check("token of a page of a divided history", &Page::History(divided).encode());
         golden::check("token of a page of a list", &Page::List(Vec::from([1, 2, 3])).encode());
     }
 

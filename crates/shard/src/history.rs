@@ -6,7 +6,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use weft_engine::{EventId, WorkflowKey, state::BranchId};
+use weft_engine::{
+    EventId, WorkflowKey,
+    state::{Branch, BranchId, Part},
+};
 use weft_env::Pool;
 use weft_protocol::{api::history::HistoryEvent, prost::Message};
 use weft_rows::{self as rows, Corrupt, table};
@@ -31,7 +34,7 @@ impl HistoryReader {
     pub async fn read(
         &self,
         key: &WorkflowKey,
-        branch: &BranchId,
+        branch: &Branch,
         from: EventId,
         to: EventId,
         limit: usize,
@@ -40,18 +43,23 @@ impl HistoryReader {
         if from >= to {
             return Ok(Vec::new());
         }
-        if let Some(events) = self.shared.events.range(branch, from, to) {
-            return Ok(events);
+        let mut events = Vec::new();
+        for Part { branch, from, to } in branch.parts(from, to) {
+            if let Some(recent) = self.shared.events.range(&branch, from, to) {
+                events.extend(recent);
+                continue;
+            }
+            let (reader, key) = (self.shared.reader.clone(), key.clone());
+            events.extend(call(&self.shared.pool, move || reader.events(&key, &branch, from, to)).await?);
         }
-        let (reader, key, branch) = (self.shared.reader.clone(), key.clone(), branch.clone());
-        call(&self.shared.pool, move || reader.events(&key, &branch, from, to)).await
+        Ok(events)
     }
 
     /// One event, as a message.
     ///
     /// # Errors
     /// `Storage` when it cannot be read or is not there.
-    pub async fn event(&self, key: &WorkflowKey, branch: &BranchId, id: EventId) -> Result<HistoryEvent, Failure> {
+    pub async fn event(&self, key: &WorkflowKey, branch: &Branch, id: EventId) -> Result<HistoryEvent, Failure> {
         let events = self.read(key, branch, id, id.next(), 1).await?;
         let event = events.first().and_then(|bytes| HistoryEvent::decode(&**bytes).ok());
         event.ok_or_else(|| Failure::Storage(format!("event {id} of {}", key.workflow).into()))
@@ -70,8 +78,14 @@ async fn call<T: Send + 'static>(
 }
 
 impl Reader {
-    /// Events `from..to` of a branch, all of them.
-    fn events(&self, key: &WorkflowKey, branch: &BranchId, from: EventId, to: EventId) -> Result<Events, LoadError> {
+    /// Events `from..to` that stand under a branch's own id, all of them.
+    pub(crate) fn events(
+        &self,
+        key: &WorkflowKey,
+        branch: &BranchId,
+        from: EventId,
+        to: EventId,
+    ) -> Result<Events, LoadError> {
         let prefix = rows::history::branch_prefix(key, branch);
         // The batch that holds `from` may begin before it.
         let upto = KeyRange::between(prefix.clone(), rows::history::key(key, branch, from.next()));

@@ -6,7 +6,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use weft_engine::{Execution, Origin, Reply, RunId, Timestamp, WorkflowKey, state::CurrentRun};
+use weft_engine::{
+    Execution, Origin, Reply, RunId, Timestamp, WorkflowKey,
+    state::{BranchId, CurrentRun},
+};
 use weft_rows::{self as rows, Corrupt, Ops, Slot, SlotRange, load, table};
 use weft_store::state::{KeyRange, Order, StateView, StoreError};
 
@@ -91,9 +94,10 @@ impl Reader {
 
     pub(crate) fn execution(&self, key: &WorkflowKey, run: &RunId) -> Result<Option<Execution>, LoadError> {
         let Some(core) = self.store.get(table::EXECUTION, &load::execution_key(key, run))? else { return Ok(None) };
+        let branch = load::decode_branch(run, &core)?;
         let parts = load::Parts {
             core,
-            first_batch: self.first_batch(key, run)?,
+            first_batch: self.first_batch(key, branch.trunk())?,
             activities: self.all(table::ACTIVITY, load::activity_prefix(key, run))?,
             timers: self.all(table::TIMER, load::timer_prefix(key, run))?,
             children: self.all(table::CHILD, load::child_prefix(key, run))?,
@@ -105,8 +109,8 @@ impl Reader {
         Ok(Some(load::assemble(key, run, &parts)?))
     }
 
-    fn first_batch(&self, key: &WorkflowKey, run: &RunId) -> Result<Bytes, LoadError> {
-        let range = KeyRange::prefix(rows::history::branch_prefix(key, run));
+    fn first_batch(&self, key: &WorkflowKey, trunk: &BranchId) -> Result<Bytes, LoadError> {
+        let range = KeyRange::prefix(rows::history::branch_prefix(key, trunk));
         let first = self.store.scan(table::HISTORY, &range, Order::Ascending, 1)?;
         let (_, bytes) = first.into_iter().next().ok_or_else(|| Corrupt::missing(table::HISTORY, "first batch"))?;
         Ok(bytes)
@@ -185,19 +189,39 @@ impl Reader {
     pub(crate) fn sweep(&self, slots: SlotRange, limit: usize) -> Result<Ops, LoadError> {
         let mut ops = Ops::default();
         let range = prefix_range(rows::garbage::range(slots));
-        let Some((row, _)) = self.store.scan(table::GARBAGE, &range, Order::Ascending, 1)?.into_iter().next() else {
+        let Some((row, value)) = self.store.scan(table::GARBAGE, &range, Order::Ascending, 1)?.into_iter().next()
+        else {
             return Ok(ops);
         };
         let (key, branch) = rows::garbage::decode_key(&row)?;
-        let history = KeyRange::prefix(rows::history::branch_prefix(&key, &branch));
-        let batches = self.store.scan(table::HISTORY, &history, Order::Ascending, limit)?;
-        for (key, _) in &batches {
-            ops.delete(table::HISTORY, key);
+        let ancestors = rows::garbage::decode(&value)?.into_iter().map(|ancestor| ancestor.branch);
+        let mut left = limit;
+        for branch in [branch].into_iter().chain(ancestors) {
+            if self.is_needed(&key, &branch)? {
+                continue;
+            }
+            let history = KeyRange::prefix(rows::history::branch_prefix(&key, &branch));
+            let batches = self.store.scan(table::HISTORY, &history, Order::Ascending, left)?;
+            for (key, _) in &batches {
+                ops.delete(table::HISTORY, key);
+            }
+            left -= batches.len();
+            if left == 0 {
+                return Ok(ops);
+            }
         }
-        if batches.len() < limit {
-            ops.delete(table::GARBAGE, &row);
-        }
+        ops.delete(table::GARBAGE, &row);
         Ok(ops)
+    }
+
+    /// Whether the history under a branch id belongs to a run that is there, or to a branch that began with it. What nobody
+    /// needs now nobody will: only a run that has it could pass it on.
+    fn is_needed(&self, key: &WorkflowKey, branch: &BranchId) -> Result<bool, LoadError> {
+        if self.store.get(table::EXECUTION, &load::execution_key(key, branch))?.is_some() {
+            return Ok(true);
+        }
+        let references = KeyRange::prefix(rows::reference::prefix(key, branch));
+        Ok(!self.store.scan(table::REFERENCE, &references, Order::Ascending, 1)?.is_empty())
     }
 }
 
@@ -214,3 +238,6 @@ pub(crate) fn decode_task(key: &[u8], value: &[u8]) -> Result<(WorkflowKey, Task
     let (key, row) = rows::task::decode(key, value)?;
     Ok((key, TaskRef::from_row(row)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
-use weft_engine::{Answer, EventId, Namespace, Refusal, Request, RunId, Target, WorkflowKey};
+use weft_engine::{Answer, EventId, Namespace, Refusal, Request, RunId, Target, WorkflowKey, state::Branch};
 use weft_env::SeededIds;
 use weft_protocol::{api::history::HistoryEvent, prost::Message};
 use weft_server::node::Node;
@@ -128,7 +128,7 @@ impl Scene {
         &self,
         key: &WorkflowKey,
         run: &RunId,
-        branch: &RunId,
+        branch: &Branch,
         upto: EventId,
     ) -> Option<Vec<Arc<HistoryEvent>>> {
         let read = self.node.shard(key).history().read(key, branch, EventId::FIRST, upto, usize::MAX).await;

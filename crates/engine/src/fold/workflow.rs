@@ -10,7 +10,7 @@ use weft_protocol::api::{
 
 use crate::{
     ids::{EventId, RequestId, RunId},
-    state::{CloseFacts, Core, Execution, RetryPolicy, Start, Status, Volatile, WorkerFacts},
+    state::{Branch, CloseFacts, Core, Execution, RetryPolicy, Start, Status, Volatile, WorkerFacts},
     time::{Timestamp, span_from_wire},
     tracked::Tracked,
 };
@@ -28,7 +28,7 @@ pub(crate) fn begin(run: RunId, started_by: RequestId, event: &HistoryEvent) -> 
     let execution_expires_at = attributes.workflow_execution_expiration_time.as_ref().map(Timestamp::from_wire);
     Some(Execution {
         core: Core {
-            branch: run.clone(),
+            branch: Branch::root(run.clone()),
             run,
             started_by,
             next_event_id: EventId::FIRST,

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use weft_protocol::api::{common::Payload, history::WorkflowExecutionStartedEventAttributes, sdk::UserMetadata};
 
-use super::{RetryPolicy, WorkflowTask};
+use super::{Branch, RetryPolicy, WorkflowTask};
 use crate::{
     ids::{EventId, Identity, RequestId, RunId, TaskQueueName},
     time::Timestamp,
@@ -16,7 +16,7 @@ use crate::{
 /// A chained hash over stored history bytes; all zero before the first batch. Set by the shell, which has the bytes.
 pub type Hash = [u8; 32];
 
-/// The branch of the history tree that a run appends to: a UUID, the run id unless a reset made it.
+/// Names a branch of the history tree: by the id of the run that appends to it.
 pub type BranchId = RunId;
 
 /// One run's scalar state.
@@ -25,7 +25,8 @@ pub struct Core {
     pub run: RunId,
     /// Event 1. Not part of the row: it is read back from history.
     pub start: Arc<Start>,
-    pub branch: BranchId,
+    /// Where its history stands.
+    pub branch: Branch,
     pub started_by: RequestId,
     pub next_event_id: EventId,
     /// Encoded size of all events so far.

@@ -69,6 +69,7 @@ impl VisibilityChange {
 enum Place {
     Current,
     Execution(RunId),
+    Reference(RunId, RunId),
     Activity(RunId, EventId),
     Timer(RunId, TimerId),
     Child(RunId, EventId),
@@ -88,6 +89,9 @@ impl RowChange {
             Self::PutCurrent(_) | Self::RemoveCurrent => Place::Current,
             Self::PutExecution(core) => Place::Execution(core.run.clone()),
             Self::RemoveExecution { run, .. } => Place::Execution(run.clone()),
+            Self::PutReference { branch, by } | Self::RemoveReference { branch, by } => {
+                Place::Reference(branch.clone(), by.clone())
+            }
             Self::PutActivity { run, activity } => Place::Activity(run.clone(), activity.scheduled_event_id),
             Self::RemoveActivity { run, scheduled_event_id } => Place::Activity(run.clone(), *scheduled_event_id),
             Self::PutTimer { run, id, .. } | Self::RemoveTimer { run, id } => Place::Timer(run.clone(), id.clone()),
@@ -120,6 +124,8 @@ impl RowChange {
             | Self::RemoveCurrent
             | Self::PutExecution(_)
             | Self::RemoveExecution { .. }
+            | Self::PutReference { .. }
+            | Self::RemoveReference { .. }
             | Self::PutActivity { .. }
             | Self::RemoveActivity { .. }
             | Self::PutTimer { .. }

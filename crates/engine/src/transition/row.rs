@@ -7,7 +7,7 @@ use weft_protocol::api::{common::Priority, history::HistoryEvent};
 use crate::{
     ids::{EventId, RequestId, RunId, TaskQueueName, TimerId, UpdateId},
     message::{Message, MessageId, Origin, Reply},
-    state::{Activity, Child, Core, CurrentRun, ExternalRequest, Timer, Update},
+    state::{Activity, Branch, BranchId, Child, Core, CurrentRun, ExternalRequest, Timer, Update},
     time::Timestamp,
 };
 
@@ -17,11 +17,20 @@ pub enum RowChange {
     PutCurrent(Box<CurrentRun>),
     RemoveCurrent,
     PutExecution(Box<Core>),
-    /// With all of its history.
+    /// With all of its history that no other run needs.
     RemoveExecution {
         run: RunId,
-        branch: RunId,
+        branch: Branch,
         last_event_id: EventId,
+    },
+    /// A branch begins with a part of another one, whose history must stay as long as this one does.
+    PutReference {
+        branch: BranchId,
+        by: BranchId,
+    },
+    RemoveReference {
+        branch: BranchId,
+        by: BranchId,
     },
     PutActivity {
         run: RunId,

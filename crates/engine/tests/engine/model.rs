@@ -9,8 +9,8 @@ use weft_engine::{
     Appended, EventId, Execution, Message, MessageId, Origin, Reply, RequestId, RowChange, RunId, TaskRow, TaskRowKind,
     TimerId, Timestamp, Transition, UpdateId, Urgency, Workflow, WorkflowKey,
     state::{
-        Activity, ActivityStage, Child, ChildStage, Core, CurrentRun, ExternalRequest, Timer, Update, Volatile,
-        WorkflowTaskStage,
+        Activity, ActivityStage, BranchId, Child, ChildStage, Core, CurrentRun, ExternalRequest, Part, Timer, Update,
+        Volatile, WorkflowTaskStage,
     },
 };
 use weft_protocol::api::history::HistoryEvent;
@@ -31,18 +31,40 @@ pub(crate) struct Table {
     pub(crate) tasks: BTreeSet<TaskRow>,
     pub(crate) wakes: BTreeSet<(RunId, Timestamp)>,
     pub(crate) histories: BTreeMap<RunId, Vec<HistoryEvent>>,
+    /// What was ever appended to each branch.
+    branches: BTreeMap<(BranchId, EventId), HistoryEvent>,
+    references: BTreeSet<(BranchId, BranchId)>,
 }
 
 impl Table {
     pub(crate) fn apply(&mut self, transition: &Transition) {
-        for Appended { run, first_event_id, events, .. } in &transition.events {
+        for Appended { run, branch, first_event_id, events } in &transition.events {
+            if !self.histories.contains_key(run) {
+                self.histories.insert(run.clone(), self.shared(transition, run));
+            }
             let history = self.histories.entry(run.clone()).or_default();
             assert_eq!(first_event_id.0, history.len() as i64 + 1, "history grows at its end");
             history.extend(events.iter().cloned());
+            let appended = events.iter().map(|event| ((branch.clone(), EventId(event.event_id)), event.clone()));
+            self.branches.extend(appended);
         }
         for row in &transition.rows {
             self.apply_row(row.clone());
         }
+    }
+
+    /// What a run that this transition makes has in common with the runs before it.
+    fn shared(&self, transition: &Transition, run: &RunId) -> Vec<HistoryEvent> {
+        let branch = transition.rows.iter().find_map(|row| match row {
+            RowChange::PutExecution(core) if core.run == *run => Some(&core.branch),
+            _ => None,
+        });
+        let branch = branch.expect("a run that grows is written");
+        let parts = branch.parts(EventId::FIRST, branch.own_from()).into_iter();
+        let events = parts.flat_map(|Part { branch, from, to }| {
+            (from.0..to.0).map(move |id| self.branches[&(branch.clone(), EventId(id))].clone())
+        });
+        events.collect()
     }
 
     fn apply_row(&mut self, row: RowChange) {
@@ -55,6 +77,8 @@ impl Table {
                 let history = self.histories.remove(&run).unwrap_or_default();
                 assert_eq!(history.len() as i64, last_event_id.0);
             }
+            RowChange::PutReference { branch, by } => assert!(self.references.insert((branch, by))),
+            RowChange::RemoveReference { branch, by } => assert!(self.references.remove(&(branch, by))),
             RowChange::PutActivity { run, activity } => {
                 drop(self.activities.insert((run, activity.scheduled_event_id), activity));
             }

@@ -20,7 +20,7 @@ fn creation(execution: &Execution, start: HistoryEvent, more: Vec<HistoryEvent>)
     let branch = execution.core.branch.clone();
     let appended = |events: Vec<HistoryEvent>| Appended {
         run: run.clone(),
-        branch: branch.clone(),
+        branch: branch.id.clone(),
         first_event_id: EventId(events[0].event_id),
         events,
     };
@@ -130,8 +130,8 @@ proptest! {
         let heads = BTreeMap::new();
         store.apply(encode(&key, &creation(&execution, start, more), &heads).ops.iter());
         store.apply(encode(&key, &removal(&execution), &heads).ops.iter());
-        let branch = history::branch_prefix(&key, &execution.core.branch);
-        let garbage = Vec::from([((table::GARBAGE, crate::garbage::key(&key, &execution.core.branch)), Vec::from(value::MARK))]);
+        let branch = history::branch_prefix(&key, &execution.core.branch.id);
+        let garbage = Vec::from([((table::GARBAGE, crate::garbage::key(&key, &execution.core.branch.id)), Vec::from(value::MARK))]);
         prop_assert_eq!(store.under(table::HISTORY, &branch).len(), 2);
         store.0.retain(|(table, _), _| *table != table::HISTORY);
         prop_assert_eq!(store.0.into_iter().collect::<Vec<_>>(), garbage);

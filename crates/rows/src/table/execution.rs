@@ -17,10 +17,10 @@ use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use prost::Message;
 use weft_engine::{
     EventId, RunId, Timestamp,
-    state::{AttachedRequest, CancelRequest, CloseFacts, Core, Hash, Start, Sticky},
+    state::{AttachedRequest, Branch, CancelRequest, CloseFacts, Core, Hash, Start, Sticky},
 };
 
-use super::EXECUTION;
+use super::{EXECUTION, ancestor};
 use crate::{
     Corrupt,
     key::Scope,
@@ -84,6 +84,18 @@ struct Row {
     last_problem: Option<worker::ProblemRow>,
     #[prost(message, repeated, tag = "27")]
     reset_points: Vec<worker::ResetPointRow>,
+    /// What the branch begins with.
+    #[prost(message, repeated, tag = "28")]
+    ancestors: Vec<ancestor::Row>,
+}
+
+/// The part of a row that says where the history stands.
+#[derive(Clone, PartialEq, Message)]
+struct BranchRow {
+    #[prost(string, tag = "1")]
+    branch: String,
+    #[prost(message, repeated, tag = "28")]
+    ancestors: Vec<ancestor::Row>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -130,7 +142,7 @@ pub(crate) fn encode(core: &Core, head: &Hash) -> Vec<u8> {
     let Core { sticky, cancel, signals, memo, search_attributes, attached, closing, task_problems, .. } = core;
     let Core { answered_task, answered_activity, last_worker, closed, wake_at, last_problem, reset_points, .. } = core;
     value::encode(&Row {
-        branch: if branch == run { String::new() } else { branch.as_str().into() },
+        branch: if branch.id == *run { String::new() } else { branch.id.as_str().into() },
         started_by: started_by.as_str().into(),
         next_event_id: next_event_id.0,
         history_bytes: *history_bytes,
@@ -160,7 +172,19 @@ pub(crate) fn encode(core: &Core, head: &Hash) -> Vec<u8> {
         wake_at: value::time(*wake_at),
         last_problem: last_problem.map(worker::problem_row),
         reset_points: reset_points.iter().map(|point| worker::reset_point_row(point, run)).collect(),
+        ancestors: ancestor::rows(&branch.ancestors),
     })
+}
+
+/// Where the history of the run whose row this is stands, without reading all of it.
+pub(crate) fn branch(run: &RunId, bytes: &[u8]) -> Result<Branch, Corrupt> {
+    let row: BranchRow = value::decode(EXECUTION, bytes)?;
+    Ok(read_branch(run, row.branch, row.ancestors))
+}
+
+fn read_branch(run: &RunId, id: String, ancestors: Vec<ancestor::Row>) -> Branch {
+    let id = if id.is_empty() { run.clone() } else { id.into() };
+    Branch { id, ancestors: ancestor::read(ancestors) }
 }
 
 /// What a row says, without event 1.
@@ -180,7 +204,7 @@ impl Decoded {
         let points = row.reset_points.into_iter().map(|point| worker::read_reset_point(point, &run));
         Ok(Core {
             reset_points: Arc::new(points.collect()),
-            branch: if row.branch.is_empty() { run.clone() } else { row.branch.into() },
+            branch: read_branch(&run, row.branch, row.ancestors),
             run,
             start,
             started_by: row.started_by.into(),
@@ -260,17 +284,23 @@ mod tests {
         let core = sample::core();
         golden::check("execution key", &key(&Scope::of(&sample::key()), &core.run));
         golden::check("execution value", &encode(&core, &core.head));
-        let waiting = Core { task: Some(sample::sticky_task()), branch: core.run.clone(), ..core.clone() };
+        let waiting =
+            Core { task: Some(sample::sticky_task()), branch: Branch::root(core.run.clone()), ..core.clone() };
         golden::check("execution value, sticky task", &encode(&waiting, &[8; 32]));
-        let built = sample::with_builds(core);
+        let built = sample::with_builds(core.clone());
+        let branch = Branch { id: core.run.clone(), ancestors: sample::ancestors() };
+        let reset = Core { branch: branch.clone(), ..core.clone() };
+        golden::check("execution value, reset", &encode(&reset, &reset.head));
+        assert_eq!(super::branch(&core.run, &encode(&reset, &reset.head)), Ok(branch));
         golden::check("execution value, builds", &encode(&built, &built.head));
     }
 
     proptest! {
         #[test]
         fn rows_come_back(
-            (core, branch) in (generate::run(), generate::start_event())
-                .prop_flat_map(|(run, start)| (generate::core(run.clone(), &start), prop_oneof![Just(run), generate::run()]))
+            (core, branch) in (generate::run(), generate::start_event()).prop_flat_map(|(run, start)| {
+                (generate::core(run.clone(), &start), generate::branch(run))
+            })
         ) {
             let core = Core { branch, ..core };
             let decoded = Decoded::of(&encode(&core, &core.head));

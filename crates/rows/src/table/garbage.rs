@@ -1,19 +1,33 @@
-//! Garbage: branches of history that belong to no run any more and are deleted bit by bit.
+//! Garbage: the history of runs that are gone, deleted bit by bit as far as no other run needs it.
 //!
 //! ```text
 //! key    slot | namespace id | workflow text | branch id
-//! value  01
+//! value  01 | Row
 //! ```
+//!
+//! Invariant: a removed run leaves one row, once, that names its own branch and all that this one began with. So whichever
+//! of the runs that share a part of history goes last, its row leads to that part.
 
 use alloc::vec::Vec;
 
-use weft_engine::{WorkflowKey, state::BranchId};
+use prost::Message;
+use weft_engine::{
+    WorkflowKey,
+    state::{Ancestor, BranchId},
+};
 
-use super::GARBAGE;
+use super::{GARBAGE, ancestor};
 use crate::{
     Corrupt, SlotRange,
     key::{Reader, Scope},
+    value,
 };
+
+#[derive(Clone, PartialEq, Message)]
+struct Row {
+    #[prost(message, repeated, tag = "1")]
+    ancestors: Vec<ancestor::Row>,
+}
 
 #[must_use]
 pub fn key(key: &WorkflowKey, branch: &BranchId) -> Vec<u8> {
@@ -22,6 +36,18 @@ pub fn key(key: &WorkflowKey, branch: &BranchId) -> Vec<u8> {
 
 pub(crate) fn scoped_key(scope: &Scope, branch: &BranchId) -> Vec<u8> {
     scope.run(branch)
+}
+
+pub(crate) fn encode(ancestors: &[Ancestor]) -> Vec<u8> {
+    value::encode(&Row { ancestors: ancestor::rows(ancestors) })
+}
+
+/// What the branch began with.
+///
+/// # Errors
+/// When nobody wrote such a row.
+pub fn decode(bytes: &[u8]) -> Result<Vec<Ancestor>, Corrupt> {
+    value::decode(GARBAGE, bytes).map(|Row { ancestors }| ancestor::read(ancestors))
 }
 
 /// # Errors
@@ -51,6 +77,8 @@ mod tests {
     #[test]
     fn rows_keep_their_bytes() {
         golden::check("garbage key", &key(&sample::key(), &sample::run()));
+        golden::check("garbage value", &encode(&sample::ancestors()));
+        assert_eq!(encode(&[]), value::MARK);
     }
 
     proptest! {
@@ -63,8 +91,13 @@ mod tests {
         }
 
         #[test]
+        fn rows_come_back(ancestors in generate::ancestors()) {
+            prop_assert_eq!(decode(&encode(&ancestors)), Ok(ancestors));
+        }
+
+        #[test]
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
-            let _ = decode_key(&bytes);
+            let _ = (decode_key(&bytes), decode(&bytes));
         }
     }
 }

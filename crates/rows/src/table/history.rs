@@ -9,6 +9,12 @@
 //! Invariants: events are encoded once, by the leader, and copied ever after; their numbers are dense. The head of a
 //! branch is SHA-256 over the previous head and the bytes of `events`, all zero before the first batch, so that no
 //! batch can be changed, dropped or moved without all heads after it changing too.
+//!
+//! A branch that begins with a part of another one ([`Branch`]) has rows from there on only, and its chain goes on from the
+//! head that the other branch had at that place. If the place is in the middle of a batch, that is the head that the branch
+//! would have had if the batch had ended there: SHA-256 over the batch's previous head and the bytes of the events that
+//! both branches have ([`head_before`]). Nothing of the batch is copied; whoever reads it for the new branch stops there
+//! ([`decode_part`]).
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -17,7 +23,7 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 use weft_engine::{
     EventId, WorkflowKey,
-    state::{BranchId, Hash},
+    state::{Branch, BranchId, Hash},
 };
 use weft_protocol::{api::history::HistoryEvent, encode_canonical_into};
 
@@ -66,6 +72,28 @@ pub fn range(key: &WorkflowKey, branch: &BranchId) -> (Vec<u8>, Vec<u8>) {
     // No event has a number that comes after this.
     put_signed(&mut end, i64::MAX);
     (first, end)
+}
+
+/// The rows of one stretch of a branch's history, and where the stretch ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    pub from: Vec<u8>,
+    /// No key of the stretch.
+    pub to: Vec<u8>,
+    /// The first event that is not part of it, though the last batch may have it.
+    pub end: EventId,
+}
+
+/// Where all events of a branch before `next` stand, from the first one on. Each stretch begins with a batch of its own;
+/// the batches are to be read with [`decode_part`] up to its end.
+#[must_use]
+pub fn stretches(key: &WorkflowKey, branch: &Branch, next: EventId) -> Vec<Stretch> {
+    let parts = branch.parts(EventId::FIRST, next).into_iter();
+    let stretch = parts.map(|part| {
+        let (from, to) = between(key, &part.branch, part.from, part.to);
+        Stretch { from, to, end: part.to }
+    });
+    stretch.collect()
 }
 
 /// Batches that may hold events before `to`. Read backwards from its end, they begin with the newest; going on with
@@ -127,6 +155,33 @@ pub fn event_ranges(bytes: &[u8]) -> Result<(EventId, Vec<Range<usize>>), Corrup
         return Err(other_count());
     }
     Ok((first, ranges))
+}
+
+/// The head of the branch before event `end`, from the batch that has the event before it.
+///
+/// # Errors
+/// When nobody wrote such a batch, or it has no event before `end`.
+pub fn head_before(bytes: &[u8], end: EventId) -> Result<Hash, Corrupt> {
+    let (first, ranges) = event_ranges(bytes)?;
+    let previous_head: Hash = array(&mut value::body(HISTORY, bytes)?)?;
+    let kept = usize::try_from(end.0.saturating_sub(first.0)).unwrap_or(0);
+    let last = ranges[..kept.min(ranges.len())].last();
+    let last = last.ok_or_else(|| Corrupt::row(HISTORY, "a batch that begins after the event that was asked for"))?;
+    Ok(head_after(&previous_head, &bytes[HEADER_BYTES..last.end]))
+}
+
+/// A batch as a branch has it that ends, or was divided, before event `end`.
+///
+/// # Errors
+/// When nobody wrote such a batch, or it has no event before `end`.
+pub fn decode_part(bytes: &[u8], end: EventId) -> Result<HistoryBatch, Corrupt> {
+    let mut batch = decode_batch(bytes)?;
+    let kept = usize::try_from(end.0.saturating_sub(batch.first.0)).unwrap_or(0);
+    if kept < batch.events.len() {
+        batch.head = head_before(bytes, end)?;
+        batch.events.truncate(kept);
+    }
+    Ok(batch)
 }
 
 /// # Errors

@@ -15,10 +15,10 @@ use weft_engine::{
     EventId, Execution, RequestId, RunId, TaskRow, TaskRowKind, TimerId, Timestamp, UpdateId, Urgency,
     VisibilityChange, WorkflowKey, rebuild,
     state::{
-        Activity, ActivityStage, AnsweredActivity, AnsweredWorkflowTask, AttachedRequest, CancelRequest, CloseFacts,
-        Core, CurrentRun, Hash, Heartbeat, ResetPoint, RetryPolicy, ScheduledOn, StartedStage, Status, Sticky,
-        TaskKind, TaskProblem, TaskVerdict, Timer, Update, Volatile, WorkerFacts, WorkerVersion, WorkflowTask,
-        WorkflowTaskStage,
+        Activity, ActivityStage, Ancestor, AnsweredActivity, AnsweredWorkflowTask, AttachedRequest, Branch,
+        CancelRequest, CloseFacts, Core, CurrentRun, Hash, Heartbeat, ResetPoint, RetryPolicy, ScheduledOn,
+        StartedStage, Status, Sticky, TaskKind, TaskProblem, TaskVerdict, Timer, Update, Volatile, WorkerFacts,
+        WorkerVersion, WorkflowTask, WorkflowTaskStage,
     },
 };
 use weft_protocol::api::{
@@ -332,6 +332,15 @@ pub(crate) fn number(first: i64, events: Vec<HistoryEvent>) -> Vec<HistoryEvent>
     (first..).zip(events).map(|(event_id, event)| HistoryEvent { event_id, ..event }).collect()
 }
 
+pub(crate) fn ancestors() -> impl Strategy<Value = Vec<Ancestor>> {
+    vec((run(), event_id()).prop_map(|(branch, end)| Ancestor { branch, end }), 0..3)
+}
+
+/// A branch of this run.
+pub(crate) fn branch(own: RunId) -> impl Strategy<Value = Branch> {
+    (prop_oneof![Just(own), run()], ancestors()).prop_map(|(id, ancestors)| Branch { id, ancestors })
+}
+
 /// The core of a run that this event started.
 pub(crate) fn core(run: RunId, start: &HistoryEvent) -> BoxedStrategy<Core> {
     let start = rebuild(run.clone(), "".into(), [start]).expect("a start").core.start;
@@ -344,7 +353,7 @@ pub(crate) fn core(run: RunId, start: &HistoryEvent) -> BoxedStrategy<Core> {
     let builds = (option::of(problem()), vec(reset_point(), 0..3));
     (counts, times, tasks, parts, ended, builds)
         .prop_map(move |(counts, times, tasks, parts, ended, builds)| Core {
-            branch: run.clone(),
+            branch: Branch::root(run.clone()),
             run: run.clone(),
             start: Arc::clone(&start),
             started_by: counts.0.into(),

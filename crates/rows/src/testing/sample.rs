@@ -1,13 +1,14 @@
 //! One value of every kind, with every field set: what the golden bytes are of.
 
-use std::{boxed::Box, collections::BTreeMap, string::String, sync::Arc, time::Duration, vec};
+use std::{boxed::Box, collections::BTreeMap, string::String, sync::Arc, time::Duration, vec, vec::Vec};
 
 use weft_engine::{
     EventId, RunId, TaskRow, TaskRowKind, Timestamp, Urgency, WorkflowKey, rebuild,
     state::{
-        Activity, ActivityStage, AnsweredActivity, AnsweredWorkflowTask, AttachedRequest, CancelRequest, CloseFacts,
-        Core, CurrentRun, Heartbeat, ResetPoint, RetryPolicy, ScheduledOn, StartedStage, Status, Sticky, TaskKind,
-        TaskProblem, TaskVerdict, WorkerFacts, WorkerVersion, WorkflowTask, WorkflowTaskStage,
+        Activity, ActivityStage, Ancestor, AnsweredActivity, AnsweredWorkflowTask, AttachedRequest, Branch,
+        CancelRequest, CloseFacts, Core, CurrentRun, Heartbeat, ResetPoint, RetryPolicy, ScheduledOn, StartedStage,
+        Status, Sticky, TaskKind, TaskProblem, TaskVerdict, WorkerFacts, WorkerVersion, WorkflowTask,
+        WorkflowTaskStage,
     },
 };
 use weft_protocol::api::{
@@ -84,12 +85,16 @@ pub(crate) fn sticky_task() -> WorkflowTask {
     WorkflowTask { kind: TaskKind::Normal, attempt: 1, stage, ..workflow_task() }
 }
 
+pub(crate) fn ancestors() -> Vec<Ancestor> {
+    [(run(), 5), ("other".into(), 7)].map(|(branch, end)| Ancestor { branch, end: EventId(end) }).into()
+}
+
 pub(crate) fn core() -> Core {
     let start = rebuild(run(), "".into(), [&start_event()]).expect("a start").core.start;
     Core {
         run: run(),
         start,
-        branch: "other".into(),
+        branch: Branch::root("other".into()),
         started_by: "request-1".into(),
         next_event_id: EventId(7),
         history_bytes: 300,

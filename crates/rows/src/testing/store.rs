@@ -35,7 +35,8 @@ impl Store {
     /// A run as whoever leads next has it in memory.
     pub(crate) fn load(&self, key: &WorkflowKey, run: &RunId) -> Option<Result<Execution, Corrupt>> {
         let core = self.get(table::EXECUTION, &load::execution_key(key, run))?;
-        let batches = self.under(table::HISTORY, &history::branch_prefix(key, run));
+        let trunk = load::decode_branch(run, core).map(|branch| branch.trunk().clone()).unwrap_or(run.clone());
+        let batches = self.under(table::HISTORY, &history::branch_prefix(key, &trunk));
         let parts = load::Parts {
             core: Bytes::copy_from_slice(core),
             first_batch: batches.first().map(|(_, batch)| batch.clone()).unwrap_or_default(),

@@ -3,10 +3,11 @@
 use alloc::{string::String, vec::Vec};
 
 use prost::Message;
-use weft_engine::{EventId, RunId, WorkflowKey, state::BranchId};
+use weft_engine::{EventId, RunId, WorkflowKey, state::Branch};
 use weft_protocol::{api::history::HistoryEvent, encode_canonical};
 
 use super::{Invalid, decode, encode};
+use crate::table::ancestor;
 
 const HISTORY: u8 = 4;
 const LIST: u8 = 5;
@@ -24,7 +25,7 @@ pub enum Page {
 pub struct HistoryPage {
     pub key: WorkflowKey,
     pub run: RunId,
-    pub branch: BranchId,
+    pub branch: Branch,
     /// The first event of the next page; of the page before, when reading backwards.
     pub next: EventId,
     /// The end of what the first page promised: the first event that is not part of it.
@@ -62,6 +63,8 @@ struct HistoryRow {
     backwards: bool,
     #[prost(bytes = "vec", repeated, tag = "10")]
     suffix: Vec<Vec<u8>>,
+    #[prost(message, repeated, tag = "11")]
+    ancestors: Vec<ancestor::Row>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -96,7 +99,8 @@ fn history_row(page: &HistoryPage) -> HistoryRow {
         namespace: key.namespace.as_str().into(),
         workflow: key.workflow.as_str().into(),
         run: run.as_str().into(),
-        branch: if branch == run { String::new() } else { branch.as_str().into() },
+        branch: if branch.id == *run { String::new() } else { branch.id.as_str().into() },
+        ancestors: ancestor::rows(&branch.ancestors),
         next: next.0,
         end: end.0,
         wait: *wait,
@@ -107,12 +111,16 @@ fn history_row(page: &HistoryPage) -> HistoryRow {
 }
 
 fn read_history(row: HistoryRow) -> Result<HistoryPage, Invalid> {
-    let HistoryRow { namespace, workflow, run, branch, next, end, wait, close_only, backwards, suffix } = row;
+    let HistoryRow { namespace, workflow, run, branch, next, end, wait, close_only, backwards, suffix, ancestors } =
+        row;
     let run = RunId::from(run);
     let suffix = suffix.iter().map(|event| HistoryEvent::decode(event.as_slice()).map_err(|_| Invalid));
     Ok(HistoryPage {
         key: WorkflowKey { namespace: namespace.into(), workflow: workflow.into() },
-        branch: if branch.is_empty() { run.clone() } else { branch.into() },
+        branch: Branch {
+            id: if branch.is_empty() { run.clone() } else { branch.into() },
+            ancestors: ancestor::read(ancestors),
+        },
         run,
         next: EventId(next),
         end: EventId(end),

@@ -264,6 +264,8 @@ fn read_token(
 
 #[cfg(test)]
 mod tests {
+    use weft_engine::state::Branch;
+
     use super::*;
 
     fn namespace() -> Namespace {
@@ -279,7 +281,7 @@ mod tests {
         HistoryPage {
             key: key("w"),
             run: "run".into(),
-            branch: "run".into(),
+            branch: Branch::root("run".into()),
             next: EventId(5),
             end: EventId(9),
             wait: false,

@@ -154,7 +154,7 @@ impl World {
         for (run, execution) in &self.workflow.runs {
             let stored = self.store.load(key, run).unwrap().unwrap();
             assert_eq!(stored, Execution { volatile: Volatile::default(), ..execution.clone() });
-            let batches = self.store.under(table::HISTORY, &history::branch_prefix(key, &execution.core.branch));
+            let batches = self.store.under(table::HISTORY, &history::branch_prefix(key, &execution.core.branch.id));
             let batches: Vec<_> = batches.iter().map(|(_, batch)| history::decode_batch(batch).unwrap()).collect();
             assert_eq!(history::verify(&batches, &execution.core.head), Ok(()));
         }

@@ -97,12 +97,52 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_or_refused(bytes: Vec<u8>, tail: Vec<u8>) {
-        let _ = decode_batch(&bytes);
+    fn a_branch_goes_on_from_where_another_was_divided(base in branch(), at: prop::sample::Index, more in branch()) {
+        let (batches, _) = store(&base);
+        let events = base.concat();
+        let kept = 1 + at.index(events.len());
+        let end = EventId(kept as i64 + 1);
+        // What they share, as if it had ended there.
+        let mut shared = Vec::new();
+        for batch in read(&batches).unwrap() {
+            if batch.first < end {
+                shared.push(decode_part(&batches[shared.len()], end).unwrap());
+            }
+        }
+        let last = &batches[shared.len() - 1];
+        let head = head_before(last, end).unwrap();
+        prop_assert_eq!(verify(&shared, &head), Ok(()));
+        prop_assert_eq!(shared.iter().flat_map(|batch| batch.events.clone()).collect::<Vec<_>>(), &events[..kept]);
+        // It goes on by itself, and whatever is changed in the shared part is seen from its end.
+        let own = generate::number(end.0, more.concat());
+        let (batch, new_head) = encode(&head, end, &own);
+        shared.push(decode_batch(&batch).unwrap());
+        prop_assert_eq!(verify(&shared, &new_head), Ok(()));
+        prop_assert!(head_before(&batch, end).is_err());
+        prop_assert!(head_before(last, EventId(i64::MIN)).is_err());
+    }
+
+    #[test]
+    fn a_changed_byte_before_the_division_never_goes_unseen(events in branch(), at: prop::sample::Index, byte: prop::sample::Index, to: u8) {
+        let events = generate::number(1, events.concat());
+        let (batch, _) = encode(&Hash::default(), EventId(1), &events);
+        let kept = 1 + at.index(events.len());
+        let head = head_before(&batch, EventId(kept as i64 + 1)).unwrap();
+        let (_, ranges) = event_ranges(&batch).unwrap();
+        let byte = ranges[0].start + byte.index(ranges[kept - 1].end - ranges[0].start);
+        let mut changed = batch.clone();
+        prop_assume!(batch[byte] != to);
+        changed[byte] = to;
+        prop_assert_ne!(head_before(&changed, EventId(kept as i64 + 1)), Ok(head));
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes: Vec<u8>, tail: Vec<u8>, end: i64) {
+        let _ = (decode_batch(&bytes), decode_part(&bytes, EventId(end)), head_before(&bytes, EventId(end)));
         let mut batch = Vec::from([value::FORMAT]);
         batch.extend_from_slice(&[0; HEADER_BYTES - 1]);
         batch.extend_from_slice(&tail);
-        let _ = decode_batch(&batch);
+        let _ = (decode_batch(&batch), decode_part(&batch, EventId(end)), head_before(&batch, EventId(end)));
     }
 
     #[test]
