@@ -43,8 +43,25 @@ pub(crate) fn search_attributes(given: SearchAttributes, namespace: &Namespace) 
     search_attribute::typed(given, namespace)
 }
 
-/// A memo as the start of a run has it: what is null is not there.
-pub(crate) fn memo(mut given: Memo) -> Memo {
+/// A memo as the start of a run has it: what is null is not there, and neither is one that holds nothing else.
+pub(crate) fn memo(mut given: Memo) -> Option<Memo> {
     given.fields.retain(|_, value| !is_null(value));
-    given
+    (!given.fields.is_empty()).then_some(given)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_memo_that_holds_nothing_is_none() {
+        let null = Payload { metadata: [("encoding".into(), b"binary/null".to_vec())].into(), ..Default::default() };
+        let value = Payload { data: b"1".to_vec(), ..Default::default() };
+        let of = |fields: &[(&str, &Payload)]| Memo {
+            fields: fields.iter().map(|(name, value)| ((*name).into(), (*value).clone())).collect(),
+        };
+        assert_eq!(memo(of(&[])), None);
+        assert_eq!(memo(of(&[("a", &null)])), None);
+        assert_eq!(memo(of(&[("a", &null), ("b", &value)])), Some(of(&[("b", &value)])));
+    }
 }

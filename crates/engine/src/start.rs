@@ -278,7 +278,7 @@ fn started_event(
         workflow_execution_expiration_time: expires,
         cron_schedule: body.cron.to_string(),
         first_workflow_task_backoff: Some(wire_span(backoff)),
-        memo: body.memo.map(payload::memo),
+        memo: body.memo.and_then(payload::memo),
         search_attributes: body.search_attributes.map(|given| payload::search_attributes(given, at.namespace)),
         header: body.header,
         workflow_id: change.workflow.key.workflow.to_string(),

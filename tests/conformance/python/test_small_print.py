@@ -6,8 +6,9 @@ import pytest
 import temporalio.api.enums.v1 as enums
 import temporalio.api.workflowservice.v1 as ws
 from google.protobuf.json_format import MessageToDict
-from temporalio.api.common.v1 import Priority, WorkerVersionStamp
+from temporalio.api.common.v1 import Memo, Payload, Priority, WorkerVersionStamp, WorkflowType
 from temporalio.api.failure.v1 import ApplicationFailureInfo, CanceledFailureInfo, Failure
+from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.service import RPCError, RPCStatusCode
 
 from harness.history import TASK, types
@@ -352,3 +353,28 @@ async def test_what_a_continuation_may_not_say(s: Scenario):
     await raw.step(continue_as_new(workflow_task_timeout=seconds(1000)))
     start = (await s.events(s.id("long")))[0].workflow_execution_started_event_attributes
     assert start.workflow_task_timeout.seconds == 120, "a workflow task's timeout has a longest value"
+
+
+async def test_an_empty_memo_is_none(s: Scenario):
+    null = Payload(metadata={"encoding": b"binary/null"})
+    for kind, memo in (("empty", Memo()), ("null", Memo(fields={"a": null}))):
+        raw, workflow_id, kid = s.raw(queue=s.queue + kind), s.id(kind), s.id(kind + "-kid")
+        first = await s.start_raw(workflow_id, task_queue=TaskQueue(name=raw.queue), memo=memo)
+        await raw.step(start_child(kid, s.queue + "-kid", memo=memo))
+        await s.until_event("ChildWorkflowExecutionStarted", workflow_id)
+        await raw.step(continue_as_new(workflow_type=WorkflowType(name="Raw"), memo=memo))
+        events = await s.assert_history(
+            workflow_id,
+            f"WorkflowExecutionStarted, {TASK}, StartChildWorkflowExecutionInitiated, ChildWorkflowExecutionStarted,"
+            f" {TASK}, WorkflowExecutionContinuedAsNew",
+            run_id=first.run_id,
+        )
+        found = {
+            "started": events[0].workflow_execution_started_event_attributes,
+            "child": events[4].start_child_workflow_execution_initiated_event_attributes,
+            "continues": events[-1].workflow_execution_continued_as_new_event_attributes,
+        }
+        for label, run in (("continued", workflow_id), ("started by a parent", kid)):
+            found[label] = (await s.events(run))[0].workflow_execution_started_event_attributes
+        s.same(kind, {label: sorted(it.memo.fields) if it.HasField("memo") else None for label, it in found.items()})
+    await s.refused(raw.complete(await raw.poll(), start_child("", memo=Memo())), "INVALID_ARGUMENT")

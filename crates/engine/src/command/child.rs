@@ -101,6 +101,7 @@ fn normalized(
     if command.workflow_id_reuse_policy() == WorkflowIdReusePolicy::Unspecified {
         command.workflow_id_reuse_policy = WorkflowIdReusePolicy::AllowDuplicate as i32;
     }
+    command.memo = command.memo.and_then(payload::memo);
     if own {
         command.search_attributes =
             command.search_attributes.map(|given| payload::search_attributes(given, run.at.namespace));

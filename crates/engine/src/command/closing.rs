@@ -82,7 +82,7 @@ pub(super) fn continue_as_new(
     check_size(run, cause, "ContinueAsNewWorkflowExecutionCommandAttributes. Input", command.input.as_ref())?;
     check_size(run, cause, "ContinueAsNewWorkflowExecutionCommandAttributes. Memo", command.memo.as_ref())?;
     check_search_attributes(run, &next, &command)?;
-    command.memo = command.memo.map(payload::memo);
+    command.memo = command.memo.and_then(payload::memo);
     command.search_attributes =
         command.search_attributes.map(|given| payload::search_attributes(given, run.at.namespace));
     decisions.close(Closing::ContinueAsNew(Box::new(command)), extra);
