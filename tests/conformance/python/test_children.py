@@ -28,7 +28,7 @@ from harness.raw import (
     signal_external,
     start_child,
 )
-from harness.scenario import Scenario
+from harness.scenario import Order, Scenario
 
 INITIATED = f"WorkflowExecutionStarted, {TASK}, StartChildWorkflowExecutionInitiated"
 STARTED = f"{INITIATED}, ChildWorkflowExecutionStarted"
@@ -156,7 +156,7 @@ async def test_a_parent_cancels_its_child(s: Scenario):
     assert names[:10] == [*f"{STARTED}, {TASK}".split(", "), "RequestCancelExternalWorkflowExecutionInitiated"]
     assert names.count("ExternalWorkflowExecutionCancelRequested") == 1
     assert names.count("ChildWorkflowExecutionCanceled") == 1
-    await s.assert_history(handle, ", ".join(names))
+    await s.assert_history(handle, ", ".join(names), order=Order.TIMING)
     kid = await s.events(s.id("kid"))
     asked = next(e for e in kid if e.HasField("workflow_execution_cancel_requested_event_attributes"))
     attributes = asked.workflow_execution_cancel_requested_event_attributes
@@ -299,7 +299,7 @@ async def test_the_end_of_a_child_waits_for_the_workers_answer(s: Scenario):
     assert ", ".join(names) == (
         f"{INITIATED}, {TASK}, ChildWorkflowExecutionCompleted, {TASK}, WorkflowExecutionCompleted"
     )
-    await s.assert_history(None, ", ".join(types(await s.events())))
+    await s.assert_history(None, ", ".join(types(await s.events())), order=Order.TIMING)
     await tell_late(s)
 
 
@@ -557,5 +557,5 @@ async def test_a_parent_has_many_children_at_once(s: Scenario):
     for name in ("StartChildWorkflowExecutionInitiated", "ChildWorkflowExecutionStarted",
                  "ChildWorkflowExecutionCompleted"):  # fmt: skip
         assert names.count(name) == 50
-    await s.assert_history(handle, ", ".join(names))
+    await s.assert_history(handle, ", ".join(names), order=Order.TIMING)
     await tell_late(s)

@@ -28,7 +28,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from crash_workflows import ACTIVITIES, WORKFLOWS, Collector, Errand, LocalDoubler, Reader, Thinker, double
 from harness.history import ACTIVITY, TASK, check, types
 from harness.raw import complete_workflow, failure, marker, payloads, schedule_activity, seconds, start_timer
-from harness.scenario import Scenario
+from harness.scenario import Order, Scenario
 
 PROGRAM = Path(__file__).parent / "crash_workflows.py"
 ONE_ACTIVITY = f"WorkflowExecutionStarted, {TASK}, {ACTIVITY}, {TASK}, WorkflowExecutionCompleted"
@@ -203,7 +203,7 @@ async def test_many_workflows_survive_a_server_that_dies_again_and_again(s: Scen
                    "TimerFired", "WorkflowExecutionCompleted")  # fmt: skip
         assert [names.count(name) for name in counted] == [1, 2, 2, 1, 1, 1], names
     # A crash may cost a workflow task its time; nothing else may differ from an undisturbed run.
-    await s.assert_history(handles[0], ", ".join(types(await s.events(handles[0].id))))
+    await s.assert_history(handles[0], ", ".join(types(await s.events(handles[0].id))), order=Order.TIMING)
     await s.refused(handles[0].signal("late"), "NOT_FOUND", "workflow execution already completed")
 
 
@@ -235,7 +235,7 @@ async def test_another_worker_goes_on_with_the_activity_of_a_dead_one(s: Scenari
         assert names[sticky - 1] == "WorkflowTaskScheduled"
         del names[sticky - 1 : sticky + 1]
     assert ", ".join(names) == ONE_ACTIVITY
-    await s.assert_history(handle, ", ".join(types(events)))
+    await s.assert_history(handle, ", ".join(types(events)), order=Order.TIMING)
     await s.refused(handle.signal("late"), "NOT_FOUND", "workflow execution already completed")
 
 
@@ -317,6 +317,7 @@ async def test_another_worker_replays_what_a_dead_one_had_in_its_cache(s: Scenar
         handle,
         f"WorkflowExecutionStarted, {TASK}, WorkflowExecutionSignaled, {TASK}, WorkflowExecutionSignaled, {TASK},"
         f" WorkflowExecutionSignaled, {lost}, WorkflowTaskTimedOut, {TASK}, WorkflowExecutionCompleted",
+        order=Order.TIMING,
     )
     await s.refused(handle.signal(Collector.give, "late"), "NOT_FOUND", "workflow execution already completed")
 

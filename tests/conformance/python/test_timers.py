@@ -10,7 +10,7 @@ from temporalio import workflow
 
 from harness.history import TASK, types
 from harness.raw import cancel_timer, complete_workflow, marker, start_timer
-from harness.scenario import Scenario
+from harness.scenario import Order, Scenario
 
 
 @workflow.defn
@@ -59,7 +59,7 @@ async def test_many_timers_fire_in_the_order_in_which_they_are_due(s: Scenario):
     assert set(names) == {
         "WorkflowExecutionStarted", *TASK.split(", "), "TimerStarted", "TimerFired", "WorkflowExecutionCompleted",
     }  # fmt: skip
-    await s.assert_history(handle, ", ".join(names))
+    await s.assert_history(handle, ", ".join(names), order=Order.TIMING)
     await s.refused(handle.terminate(), "NOT_FOUND", "workflow execution already completed")
 
 

@@ -9,8 +9,10 @@ import asyncio
 import json
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,19 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from harness import history as histories
 from harness.raw import RawWorker
 from harness.recording import Recording
-from harness.scrub import Scrubber
+from harness.scrub import Comparison, Scrubber
 from harness.server import Launch, Server
 
 UNTIL_SECONDS = 20.0
 DUMPED_EVENTS_MAX = 10_000
+
+
+class Order(Enum):
+    """What of a history is the same in each run, and so can be compared between servers."""
+
+    FIXED = "everything"
+    TIMING = "which events there are, and how often, but for workflow tasks"
+    CHANCE = "nothing: the scenario draws lots"
 
 
 class Scenario:
@@ -45,6 +55,7 @@ class Scenario:
         self.notes: list[str] = []
         self._dump = Path(dump) / self.name if dump else None
         self._scrub = Scrubber(self.nonce)
+        self._comparison = Comparison(self.nonce)
         self._histories = 0
         self._refusals: list[dict[str, Any]] = []
         self._recording = recording
@@ -218,7 +229,12 @@ class Scenario:
     # Assertions
 
     async def assert_history(
-        self, of: WorkflowHandle | str | None, expected: str, run_id: str = "", replay: bool = True
+        self,
+        of: WorkflowHandle | str | None,
+        expected: str,
+        run_id: str = "",
+        replay: bool = True,
+        order: Order = Order.FIXED,
     ) -> list[HistoryEvent]:
         """The exact sequence of event types; also dumps the history and has the SDK replay it."""
         if isinstance(of, WorkflowHandle):
@@ -226,8 +242,7 @@ class Scenario:
         workflow_id = of or self.id()
         events = await self.events(workflow_id, run_id)
         self._histories += 1
-        if len(events) <= DUMPED_EVENTS_MAX:
-            self.dump(f"history-{self._histories}", [self._scrub.message(event) for event in events])
+        self._dump_history(events, order)
         histories.compare(histories.types(events), histories.parse(expected))
         histories.check(events)
         started = events[0].workflow_execution_started_event_attributes
@@ -235,6 +250,18 @@ class Scenario:
         if workflow is not None and replay:
             await histories.replay([workflow], WorkflowHistory(workflow_id, events))
         return events
+
+    def _dump_history(self, events: list[HistoryEvent], order: Order) -> None:
+        if len(events) > DUMPED_EVENTS_MAX:
+            return
+        for event in events:
+            # Gives its ids their numbers, for the texts of refusals.
+            self._scrub.message(event)
+        if order is Order.FIXED:
+            self.dump(f"history-{self._histories}", [self._comparison.message(event) for event in events])
+        elif order is Order.TIMING:
+            names = (name for name in histories.types(events) if not name.startswith("WorkflowTask"))
+            self.dump(f"events-{self._histories}", Counter(names))
 
     async def refused(
         self,
@@ -255,7 +282,7 @@ class Scenario:
             "message": self._scrub.text(refusal.message),
             "details": [d.type_url.rsplit(".", 1)[-1] for d in refusal.grpc_status.details],
         }
-        self._refusals.append(found)
+        self._refusals.append({**found, "message": "(own words)"} if own_words else found)
         assert found["code"] == code, f"{found['code']} instead of {code}: {refusal.message}"
         if message is not None:
             assert refusal.message == message
@@ -263,6 +290,12 @@ class Scenario:
             assert found["details"][:1] == [detail]
         self.same(f"refusal {len(self._refusals)}", {**found, "message": None} if own_words else found)
         return refusal
+
+    def refused_otherwise(self, text: str, own_words: bool = False) -> None:
+        """A refusal that did not come as an answer to a call of ours: what a tool made of one."""
+        text = self._scrub.text(text)
+        self._refusals.append({"text": "(own words)" if own_words else text})
+        self.same(f"refusal {len(self._refusals)}", None if own_words else text)
 
     def same(self, label: str, fact: Any) -> None:
         """The same as Temporal's server: equal to what was recorded from it under this label."""
