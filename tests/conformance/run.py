@@ -14,6 +14,8 @@ import sys
 import venv
 from pathlib import Path
 
+import tools
+
 SUITE = Path(__file__).resolve().parent / "python"
 REQUIREMENTS = SUITE / "requirements.txt"
 
@@ -25,6 +27,9 @@ def main() -> int:
     which.add_argument("--server-bin", type=Path, help="a weft-server binary")
     which.add_argument("--oracle-bin", type=Path, help="a `temporal` CLI binary: Temporal's own dev server")
     parser.add_argument("--wfctl-bin", type=Path, help="the wfctl whose JSON histories are replayed")
+    cli = parser.add_mutually_exclusive_group()
+    cli.add_argument("--cli-bin", type=Path, help="Temporal's own command line, `temporal`")
+    cli.add_argument("--build-cli", action="store_true", help="build that command line once, with Go, and use it")
     parser.add_argument("--server-arg", action="append", default=[], help="one more argument for the server")
     parser.add_argument("--dump", type=Path, help="directory for normalised histories and refusals")
     parser.add_argument("--record", action="store_true", help="keep the oracle's answers in python/recorded.json")
@@ -39,6 +44,8 @@ def main() -> int:
         command.append(f"--oracle-bin={options.oracle_bin.resolve(strict=True)}")
     if options.wfctl_bin:
         command.append(f"--wfctl-bin={options.wfctl_bin.resolve(strict=True)}")
+    if options.build_cli or options.cli_bin:
+        command.append(f"--cli-bin={options.cli_bin.resolve(strict=True) if options.cli_bin else tools.cli()}")
     if options.dump:
         command.append(f"--dump={options.dump.resolve()}")
     if options.record:
@@ -51,8 +58,7 @@ def main() -> int:
 def python() -> Path:
     """The interpreter of a venv that holds exactly what the requirements say; made when it is not there yet."""
     key = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    cache = Path(os.environ.get("WEFT_CACHE_DIR") or Path.home() / ".cache" / "weft")
-    directory = cache / f"conformance-python-{key}"
+    directory = tools.cache() / f"conformance-python-{key}"
     interpreter = directory / "bin" / "python"
     done = directory / "complete"
     if not done.exists():

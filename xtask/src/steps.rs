@@ -11,6 +11,12 @@ use crate::{fuzz, tools::CARGO_DENY};
 
 const RUSTFMT: &[&str] = &["cargo", "fmt", "--version"];
 const CLIPPY: &[&str] = &["cargo", "clippy", "--version"];
+const PYTHON_AND_GO: &[&str] = &[
+    "python3",
+    "-c",
+    "import shutil, sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11) or not shutil.which('go'))",
+];
+const PYTHON_AND_GO_HOW: &str = "needs python3, 3.11 or newer, with venv, and Go: install them";
 const COMPONENTS: &str = "needs rustfmt and clippy: `rustup component add rustfmt clippy`";
 
 /// How much `cargo xtask test` does.
@@ -202,7 +208,9 @@ pub(crate) fn conformance() -> Vec<Step> {
     let build = ["build", "-p", "weft-server", "-p", "wfctl", "--bin", "weft-server", "--bin", "wfctl"];
     vec![
         Step::cargo("the binaries for conformance", &build),
-        conformance_suite("conformance: Python SDK", &[]),
+        conformance_suite("conformance: Python SDK", &["--ignore=test_cli.py"]),
+        conformance_suite("conformance: Temporal's CLI", &["--build-cli", "test_cli.py"])
+            .needs(PYTHON_AND_GO, PYTHON_AND_GO_HOW),
         rust_suite(),
         go_suite(),
     ]

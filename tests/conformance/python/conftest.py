@@ -15,6 +15,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--server-bin", help="a weft-server binary; the suite starts and kills it")
     group.addoption("--oracle-bin", help="a `temporal` CLI binary; the suite starts and kills its dev server")
     group.addoption("--wfctl-bin", help="the wfctl whose JSON histories are replayed; without it that scenario fails")
+    group.addoption("--cli-bin", help="Temporal's own command line; without it the scenarios that use it fail")
     group.addoption("--server-arg", action="append", default=[], help="one more argument for the server")
     group.addoption("--dump", help="directory for the normalised histories and refusals of each scenario")
     group.addoption("--record", action="store_true", help="keep the oracle's answers in recorded.json")
@@ -26,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
         server_bin=config.getoption("--server-bin"),
         oracle_bin=config.getoption("--oracle-bin"),
         wfctl_bin=config.getoption("--wfctl-bin"),
+        cli_bin=config.getoption("--cli-bin"),
         server_args=config.getoption("--server-arg"),
     )
     if not (launch.address or launch.server_bin or launch.oracle_bin):

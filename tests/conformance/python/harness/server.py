@@ -32,6 +32,7 @@ class Launch:
     server_bin: str | None = None
     oracle_bin: str | None = None
     wfctl_bin: str | None = None
+    cli_bin: str | None = None
     server_args: list[str] = field(default_factory=list)
 
     @property

@@ -1,0 +1,214 @@
+"""Temporal's own command line, unmodified, does its work here as it does there."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+from temporalio.client import WorkflowHistory
+from temporalio.exceptions import ApplicationError
+
+from harness.cli import Cli
+from harness.history import TASK, replay
+from harness.raw import schedule_activity
+from harness.scenario import Scenario
+
+
+@workflow.defn
+class Desk:
+    """Answers whatever a person at a terminal may ask a workflow."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    @workflow.run
+    async def run(self, first: str) -> list[str]:
+        self.notes.insert(0, first)
+        await workflow.wait_condition(lambda: "end" in self.notes)
+        return self.notes
+
+    @workflow.signal
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    @workflow.query
+    def count(self) -> int:
+        return len(self.notes)
+
+    @workflow.update
+    def ask(self, text: str) -> str:
+        self.notes.append(text)
+        return f"noted {text}"
+
+    @ask.validator
+    def no_insults(self, text: str) -> None:
+        if text == "insult":
+            raise ApplicationError("mind your words", type="Insult")
+
+
+@workflow.defn
+class Echo:
+    @workflow.run
+    async def run(self, what: str) -> str:
+        return f"echo of {what}"
+
+
+def start(s: Scenario, command: str = "start", id: str | None = None, type: str = "Desk") -> str:
+    return f"workflow {command} --type {type} --task-queue {s.queue} --workflow-id {id or s.id()}"
+
+
+def one(s: Scenario, id: str | None = None) -> str:
+    return f"--workflow-id {id or s.id()}"
+
+
+async def test_the_cli_starts_shows_and_ends_workflows(s: Scenario):
+    cli = Cli(s)
+    async with s.worker(Desk, Echo):
+        started = await cli.json(start(s), "--input", '"hello"', "--memo", 'why="because"')
+        assert (started["workflowId"], started["namespace"], started["type"]) == (s.id(), "default", "Desk")
+        await cli.refused(start(s) + " --fail-existing", "--input", '"again"')
+        described = await cli.json(f"workflow describe {one(s)}")
+        info = described["workflowExecutionInfo"]
+        assert (info["status"], info["execution"]["runId"]) == ("WORKFLOW_EXECUTION_STATUS_RUNNING", started["runId"])
+        assert described["executionConfig"]["taskQueue"]["name"] == s.queue
+        assert "Desk" in await cli.text(f"workflow describe {one(s)}")
+
+        async def listed() -> list[dict]:
+            return await cli.json("workflow list --query", f"WorkflowId = '{s.id()}'")
+
+        found = await s.until(listed, "the workflow in the list")
+        assert [each["execution"]["workflowId"] for each in found] == [s.id()]
+        assert (await cli.json("workflow count --query", f"WorkflowId = '{s.id()}'"))["count"] == "1"
+        await cli.refused("workflow list --query", "this is no filter", own_words=True)
+
+        await s.until_event("WorkflowTaskCompleted")
+        await cli.text(f"workflow signal {one(s)} --name note --input", '"end"')
+        result = await cli.json(f"workflow result {one(s)}")
+        assert (result["status"], result["result"]) == ("COMPLETED", ["hello", "end"])
+        executed = await cli.json(start(s, "execute", s.id("echo"), "Echo"), "--input", '"words"')
+        assert (executed["status"], executed["result"]) == ("COMPLETED", "echo of words")
+    shown = await cli.json(f"workflow show {one(s)}")
+    history = WorkflowHistory.from_json(s.id(), shown)
+    assert list(history.events) == await s.events(), "the CLI's JSON holds the very events that the server gives"
+    await replay([Desk], history)
+    assert "WorkflowExecutionCompleted" in await cli.text(f"workflow show {one(s)}")
+    await s.assert_history(
+        s.id(),
+        f"WorkflowExecutionStarted, {TASK}, WorkflowExecutionSignaled, {TASK}, WorkflowExecutionCompleted",
+    )
+    await cli.refused(f"workflow signal {one(s)} --name note --input", '"late"')
+    await cli.refused(f"workflow describe {one(s, 'nobody')}")
+    await cli.refused(f"workflow show {one(s, s.id('nobody'))}")
+    await cli.text(f"workflow delete {one(s)}")
+
+    async def gone() -> bool:
+        code, _, _ = await cli.run(f"workflow describe {one(s)}")
+        return code != 0
+
+    await s.until(gone, "the workflow to be deleted")
+
+
+async def test_the_cli_cancels_and_terminates(s: Scenario):
+    cli = Cli(s)
+    for id in ("cancelled", "terminated"):
+        await cli.json(start(s, id=s.id(id)), "--input", '"x"')
+    await cli.text(f"workflow cancel {one(s, s.id('cancelled'))}")
+    await cli.text(f"workflow terminate {one(s, s.id('terminated'))} --reason", "no more")
+    events = await s.assert_history(
+        s.id("terminated"), "WorkflowExecutionStarted, WorkflowTaskScheduled, WorkflowExecutionTerminated"
+    )
+    assert events[-1].workflow_execution_terminated_event_attributes.reason == "no more"
+    await s.assert_history(
+        s.id("cancelled"), "WorkflowExecutionStarted, WorkflowTaskScheduled, WorkflowExecutionCancelRequested"
+    )
+    await cli.refused(f"workflow terminate {one(s, s.id('terminated'))}")
+    await cli.refused(f"workflow cancel {one(s, s.id('nobody'))}")
+    await cli.refused(f"workflow result {one(s, s.id('terminated'))}")
+
+
+async def test_the_cli_asks_and_changes_running_workflows(s: Scenario):
+    cli = Cli(s)
+    async with s.worker(Desk):
+        await cli.json(start(s), "--input", '"hello"')
+        await s.until_event("WorkflowTaskCompleted")
+        assert (await cli.json(f"workflow query {one(s)} --type count"))["queryResult"] == [1]
+        assert "Desk" in await cli.text(f"workflow stack {one(s)}")
+        assert "count" in await cli.text(f"workflow metadata {one(s)}")
+        await cli.refused(f"workflow query {one(s)} --type nothing")
+
+        update = f"workflow update execute {one(s)} --name ask --update-id first"
+        assert (await cli.json(update, "--input", '"a"'))["result"] == "noted a"
+        assert (await cli.json(update, "--input", '"a"'))["result"] == "noted a", "the same id is the same update"
+        await cli.json(
+            f"workflow update start {one(s)} --name ask --update-id second --wait-for-stage accepted", "--input", '"b"'
+        )
+        assert (await cli.json(f"workflow update result {one(s)} --update-id second"))["result"] == "noted b"
+        assert (await cli.json(f"workflow update describe {one(s)} --update-id second"))["stage"] == "Completed"
+        await cli.refused(f"workflow update execute {one(s)} --name ask --update-id third", "--input", '"insult"')
+        await cli.refused(f"workflow update result {one(s)} --update-id fourth")
+
+        await cli.json(
+            f"workflow signal-with-start --type Desk --task-queue {s.queue} {one(s)}",
+            "--input", '"never"', "--signal-name", "note", "--signal-input", '"end"',
+        )  # fmt: skip
+        assert (await cli.json(f"workflow result {one(s)}"))["result"] == ["hello", "a", "b", "end"]
+        both = await cli.json(
+            f"workflow execute-update-with-start --type Desk --task-queue {s.queue} {one(s, s.id('both'))}"
+            " --update-name ask --id-conflict-policy Fail",
+            "--input", '"x"', "--update-input", '"y"',
+        )  # fmt: skip
+        assert both["updateResult"] == "noted y"
+    updated = f"{TASK}, WorkflowExecutionUpdateAccepted, WorkflowExecutionUpdateCompleted"
+    await s.assert_history(
+        s.id(),
+        f"WorkflowExecutionStarted, {TASK}, {updated}, {updated}, WorkflowExecutionSignaled, {TASK},"
+        " WorkflowExecutionCompleted",
+    )
+
+
+async def test_the_cli_answers_for_activities(s: Scenario):
+    cli, raw = Cli(s), s.raw()
+    await s.start_raw()
+    await raw.step(*(schedule_activity(id, s.queue, start_to_close_timeout=60) for id in ("done", "failed")))
+    for _ in range(2):
+        await raw.poll_activity()
+    await cli.text(f"activity complete {one(s)} --activity-id done --result", '"by hand"')
+    await cli.text(f"activity fail {one(s)} --activity-id failed --reason broken --detail", '"why"')
+    await cli.refused(f"activity complete {one(s)} --activity-id done --result 1")
+    await cli.refused(f"activity fail {one(s)} --activity-id nothing")
+    await s.until_event("ActivityTaskFailed")
+    events = await s.events()
+    completed = next(e for e in events if e.HasField("activity_task_completed_event_attributes"))
+    assert completed.activity_task_completed_event_attributes.result.payloads[0].data == b'"by hand"'
+    await s.assert_history(
+        s.id(),
+        f"WorkflowExecutionStarted, {TASK}, ActivityTaskScheduled*2, ActivityTaskStarted, ActivityTaskCompleted,"
+        " WorkflowTaskScheduled, ActivityTaskStarted, ActivityTaskFailed",
+    )
+
+
+async def test_the_cli_operates_the_server(s: Scenario):
+    name = f"place-{s.nonce}"
+    cli, there = Cli(s), Cli(s, name)
+    assert (await cli.json("operator cluster health"))["status"] == "SERVING"
+    assert (await cli.json("operator cluster system"))["serverVersion"]
+    assert (await cli.json("operator cluster describe"))["clusterName"]
+    await there.text("operator namespace create --retention 48h --description", "a place to try things")
+    described = await there.json("operator namespace describe")
+    assert (described["namespaceInfo"]["name"], described["config"]["workflowExecutionRetentionTtl"]) == (name, "172800s")
+    await there.text("operator namespace update --retention 72h")
+    assert (await there.json("operator namespace describe"))["config"]["workflowExecutionRetentionTtl"] == "259200s"
+    assert name in [each["namespaceInfo"]["name"] for each in await cli.json("operator namespace list")]
+    await there.refused("operator namespace create")
+    await Cli(s, f"nowhere-{s.nonce}").refused("operator namespace describe")
+
+    attribute = f"Cli{s.nonce}"
+    await there.text(f"operator search-attribute create --name {attribute} --type Keyword")
+    listed = await there.json("operator search-attribute list")
+    assert listed["customAttributes"][attribute] == "INDEXED_VALUE_TYPE_KEYWORD"
+    await there.refused(f"operator search-attribute create --name {attribute} --type Int")
+    await there.text(f"operator search-attribute remove --yes --name {attribute}")
+    await there.text("operator namespace delete --yes")
+
+    await s.start_raw()
+    polled = await cli.json(f"task-queue describe --task-queue {s.queue}")
+    assert polled is not None
+    await s.assert_history(s.id(), "WorkflowExecutionStarted, WorkflowTaskScheduled")
