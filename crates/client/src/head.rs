@@ -1,8 +1,13 @@
 //! Heads of histories, from a Weft server; another one answers `UNIMPLEMENTED`.
 
-use weft_protocol::weft::{GetHistoryHeadRequest, GetHistoryHeadResponse};
+use std::time::Duration;
+
+use weft_protocol::weft::{GetHistoryHeadRequest, GetHistoryHeadResponse, VerifyHistoryRequest, VerifyHistoryResponse};
 
 use crate::{Client, Error, HistoryService, Run, retry::Repeat};
+
+/// The longest histories take a while to be read.
+const VERIFY_TIMEOUT: Duration = Duration::from_secs(300);
 
 impl Client {
     /// How long a run's history is, and the chained hash over its stored bytes.
@@ -14,5 +19,16 @@ impl Client {
         let send = |mut stub: HistoryService, request| async move { stub.get_history_head(request).await };
         let limit = self.options().call_timeout;
         self.call_history("GetHistoryHead", limit, request, Repeat::Harmless, send).await
+    }
+
+    /// Lets the server read a run's history as it is stored and check the chain of hashes over it, also against a head
+    /// that was kept elsewhere.
+    ///
+    /// # Errors
+    /// When the run is unknown, or the server is no Weft server. A history that does not verify is an answer.
+    pub async fn verify_history(&self, run: &Run, kept_head: Vec<u8>) -> Result<VerifyHistoryResponse, Error> {
+        let request = VerifyHistoryRequest { namespace: self.namespace().to_owned(), execution: run.wire(), kept_head };
+        let send = |mut stub: HistoryService, request| async move { stub.verify_history(request).await };
+        self.call_history("VerifyHistory", VERIFY_TIMEOUT, request, Repeat::Harmless, send).await
     }
 }

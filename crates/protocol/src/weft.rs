@@ -8,6 +8,7 @@
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
     clippy::excessive_nesting,
+    clippy::too_many_lines,
     reason = "generated code"
 )]
 mod generated {

@@ -24,6 +24,7 @@ mod signal;
 mod start;
 mod task_queue;
 mod update;
+mod verify;
 
 mod activity_task;
 mod poll;

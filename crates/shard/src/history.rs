@@ -8,17 +8,24 @@ use std::sync::Arc;
 use bytes::Bytes;
 use weft_engine::{
     EventId, WorkflowKey,
-    state::{Branch, BranchId, Part},
+    state::{Branch, BranchId, Hash, Part},
 };
 use weft_env::Pool;
 use weft_protocol::{api::history::HistoryEvent, prost::Message};
-use weft_rows::{self as rows, Corrupt, table};
+use weft_rows::{
+    self as rows, Corrupt,
+    history::{Audit, Broken, Stretch},
+    table,
+};
 use weft_store::state::{KeyRange, Order};
 
 use crate::{call::Failure, loader::LoadError, loader::Reader, shared::Shared};
 
 /// Events, each the bytes of a `HistoryEvent` as they were stored.
 pub type Events = Vec<Bytes>;
+
+/// Batches that are read in one go when a history is verified: others want to read too.
+const VERIFIED_AT_ONCE: usize = 64;
 
 /// Reads histories of one shard's workflows.
 #[derive(Clone)]
@@ -53,6 +60,47 @@ impl HistoryReader {
             events.extend(call(&self.shared.pool, move || reader.events(&key, &branch, from, to)).await?);
         }
         Ok(events)
+    }
+
+    /// Checks the chain of a branch over its stored bytes, which must end with `end` before event `next`. `kept` is a
+    /// head that was kept elsewhere. Says how far the chain holds, and where it breaks if it does.
+    ///
+    /// # Errors
+    /// `Storage` when the rows cannot be read.
+    pub async fn verify(
+        &self,
+        key: &WorkflowKey,
+        branch: &Branch,
+        (end, next): (Hash, EventId),
+        kept: Option<Hash>,
+    ) -> Result<(Audit, Option<Broken>), Failure> {
+        let mut audit = Audit::new(kept);
+        // What is appended meanwhile is left out.
+        for stretch in rows::history::stretches(key, branch, next) {
+            if let Some(broken) = self.audit(&mut audit, &stretch).await? {
+                return Ok((audit, Some(broken)));
+            }
+        }
+        let broken = audit.end(&end, next).err();
+        Ok((audit, broken))
+    }
+
+    async fn audit(&self, audit: &mut Audit, stretch: &Stretch) -> Result<Option<Broken>, Failure> {
+        let mut from = stretch.from.clone();
+        loop {
+            let (reader, range) = (self.shared.reader.clone(), KeyRange::between(from, stretch.to.clone()));
+            let scan = move || Ok(reader.store.scan(table::HISTORY, &range, Order::Ascending, VERIFIED_AT_ONCE)?);
+            let rows = call(&self.shared.pool, scan).await?;
+            for (row, batch) in &rows {
+                if let Err(broken) = audit.row(stretch, row, batch) {
+                    return Ok(Some(broken));
+                }
+            }
+            match rows.last() {
+                Some((last, _)) if rows.len() == VERIFIED_AT_ONCE => from = crate::loader::successor(last),
+                Some(_) | None => return Ok(None),
+            }
+        }
     }
 
     /// One event, as a message.

@@ -226,7 +226,7 @@ impl Reader {
 }
 
 /// The first key after this one.
-fn successor(key: &[u8]) -> Vec<u8> {
+pub(crate) fn successor(key: &[u8]) -> Vec<u8> {
     [key, &[0]].concat()
 }
 

@@ -8,6 +8,7 @@ mod show;
 mod start;
 mod target;
 mod update;
+mod verify;
 
 use clap::Subcommand;
 
@@ -29,6 +30,8 @@ pub(crate) enum Verb {
     Describe(show::DescribeArgs),
     /// Show the history of a run, event by event
     Show(show::ShowArgs),
+    /// Check that the stored history of a run is what was written
+    Verify(verify::Args),
     /// Send a signal to a running workflow
     Signal(ask::SignalArgs),
     /// Ask a workflow something; one of its workers answers
@@ -53,6 +56,7 @@ pub(crate) async fn run(session: &Connected, verb: Verb) -> anyhow::Result<()> {
         Verb::Count(args) => list::count(session, &args).await,
         Verb::Describe(args) => show::describe(session, &args).await,
         Verb::Show(args) => show::show(session, &args).await,
+        Verb::Verify(args) => verify::verify(session, &args).await,
         Verb::Signal(args) => ask::signal(session, args).await,
         Verb::Query(args) => ask::query(session, args).await,
         Verb::Update(verb) => update::run(session, verb).await,

@@ -16,8 +16,12 @@
 //! both branches have ([`head_before`]). Nothing of the batch is copied; whoever reads it for the new branch stops there
 //! ([`decode_part`]).
 
+mod audit;
+
 use alloc::vec::Vec;
 use core::ops::Range;
+
+pub use audit::{Audit, Broken};
 
 use prost::Message;
 use sha2::{Digest, Sha256};

@@ -1,9 +1,12 @@
 //! `weft.api.v1`: what is built of our own service of histories. One line per call.
 
 use tonic::{Request, Response, Status};
-use weft_protocol::weft::{GetHistoryHeadRequest, GetHistoryHeadResponse, history_service_server::HistoryService};
+use weft_protocol::weft::{
+    GetHistoryHeadRequest, GetHistoryHeadResponse, VerifyHistoryRequest, VerifyHistoryResponse,
+    history_service_server::HistoryService,
+};
 
-use super::{Frontend, head};
+use super::{Frontend, head, verify};
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -11,5 +14,9 @@ type Answer<T> = Result<Response<T>, Status>;
 impl HistoryService for Frontend {
     async fn get_history_head(&self, request: Request<GetHistoryHeadRequest>) -> Answer<GetHistoryHeadResponse> {
         head::get(&self.node, request.into_inner()).await
+    }
+
+    async fn verify_history(&self, request: Request<VerifyHistoryRequest>) -> Answer<VerifyHistoryResponse> {
+        verify::verify(&self.node, request.into_inner()).await
     }
 }

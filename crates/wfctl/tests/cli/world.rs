@@ -74,13 +74,17 @@ pub(crate) fn ran(output: Output) -> Ran {
 
 impl World {
     pub(crate) fn start() -> Self {
+        Self::at(Place::Memory)
+    }
+
+    pub(crate) fn at(place: Place) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let mut options = Options::new(Place::Memory);
+        let mut options = Options::new(place.clone());
         options.shards = 2;
         // Nobody answers queries here, and no test wants to wait for that.
         options.query_timeout = std::time::Duration::from_millis(50);
         let any = "127.0.0.1:0".parse().unwrap();
-        let builder = Server::builder(Place::Memory).options(options).listen(any).operations(any);
+        let builder = Server::builder(place).options(options).listen(any).operations(any);
         let server = runtime.block_on(builder.start()).unwrap();
         let (address, operations) = (server.address().to_string(), server.operations().unwrap().to_string());
         Self { runtime, server: Some(server), address, operations }
