@@ -32,6 +32,7 @@ def main() -> int:
     cli.add_argument("--build-cli", action="store_true", help="build that command line once, with Go, and use it")
     parser.add_argument("--server-arg", action="append", default=[], help="one more argument for the server")
     parser.add_argument("--dump", type=Path, help="directory for normalised histories and refusals")
+    parser.add_argument("--results", type=Path, help="file for the outcome of each test")
     parser.add_argument("--record", action="store_true", help="keep the oracle's answers in python/recorded.json")
     options, rest = parser.parse_known_args()
 
@@ -48,6 +49,8 @@ def main() -> int:
         command.append(f"--cli-bin={options.cli_bin.resolve(strict=True) if options.cli_bin else tools.cli()}")
     if options.dump:
         command.append(f"--dump={options.dump.resolve()}")
+    if options.results:
+        command.append(f"--results={options.results.resolve()}")
     if options.record:
         command.append("--record")
     command += [f"--server-arg={arg}" for arg in options.server_arg]

@@ -23,7 +23,7 @@ cargo xtask <verb>
   fmt           format the tree
   lint          clippy with warnings as errors, and the format check
   unit          cargo test of the workspace
-  conformance   the foreign SDKs against a freshly built server
+  conformance [--write]   the foreign SDKs against a freshly built server; their table may be written anew
   bench         the load generator against a release build; arguments go to it
   sim [SEEDS]   the simulated disk over so many seeds (1000)
   laws [CASES]  the engine's laws over so many random sequences of requests (256)
@@ -43,7 +43,11 @@ fn main() -> ExitCode {
         "fmt" => steps::format(),
         "lint" => steps::lint(),
         "unit" => vec![steps::unit()],
-        "conformance" => steps::conformance(),
+        "conformance" => match rest {
+            [] => steps::conformance(false),
+            [write] if write == "--write" => steps::conformance(true),
+            [..] => return misused(&format!("conformance takes --write or nothing, not {rest:?}")),
+        },
         "bench" => steps::bench(rest),
         "sim" => vec![steps::sim(rest.first().map_or("1000", String::as_str))],
         "laws" => vec![steps::laws(rest.first().map_or("256", String::as_str))],

@@ -203,49 +203,34 @@ fn mutations(times: &str) -> Step {
         .env("WEFT_FUZZ_TRIES", times)
 }
 
-/// The foreign SDKs against the binaries that people get.
-pub(crate) fn conformance() -> Vec<Step> {
+/// The foreign SDKs against the binaries that people get. With `write` the table of outcomes is made anew.
+///
+/// The Rust SDK has a workspace and a target directory of its own: its features must not leak into ours.
+pub(crate) fn conformance(write: bool) -> Vec<Step> {
     let build = ["build", "-p", "weft-server", "-p", "wfctl", "--bin", "weft-server", "--bin", "wfctl"];
+    let own_target = target_dir().join("conformance-rust").to_string_lossy().into_owned();
     vec![
         Step::cargo("the binaries for conformance", &build),
-        conformance_suite("conformance: Python SDK", &["--ignore=test_cli.py"]),
-        conformance_suite("conformance: Temporal's CLI", &["--build-cli", "test_cli.py"])
+        python_script("conformance: all SDKs", "tests/conformance/all.py")
+            .args(write.then_some("--write"))
+            .env("CARGO_TARGET_DIR", own_target),
+        python_script("conformance: Temporal's CLI", "tests/conformance/run.py")
+            .args(["--build-cli", "test_cli.py"])
             .needs(PYTHON_AND_GO, PYTHON_AND_GO_HOW),
-        rust_suite(),
-        go_suite(),
     ]
-}
-
-/// Its dependencies come from the module proxy, as `go.sum` says. Without a package name `go test` shows what it does.
-fn go_suite() -> Step {
-    Step::program("conformance: Go SDK", "go", ["test", "-C", GO_SUITE, "-count=1", "-args"].map(Into::into).to_vec())
-        .args(["-server-bin"])
-        .arg(&target_dir().join("debug/weft-server"))
-        .args(["-wfctl-bin"])
-        .arg(&target_dir().join("debug/wfctl"))
-        .needs(GO, "needs Go: install it, 1.26 or newer")
-}
-
-/// The Rust SDK has a workspace and a target directory of its own: its features must not leak into ours.
-fn rust_suite() -> Step {
-    let run = ["run", "--quiet", "--locked", "--manifest-path", RUST_SUITE, "--", "--server-bin"];
-    Step::cargo("conformance: Rust SDK", &run)
-        .arg(&target_dir().join("debug/weft-server"))
-        .args(["--wfctl-bin"])
-        .arg(&target_dir().join("debug/wfctl"))
-        .env("CARGO_TARGET_DIR", target_dir().join("conformance-rust").to_string_lossy())
 }
 
 /// Kills the server under load far more often than `conformance` does.
 fn crash_load(kills: &str) -> Step {
-    conformance_suite("kill after kill under load", &["-k", "crash_load"]).env("WEFT_CRASH_KILLS", kills)
+    python_script("kill after kill under load", "tests/conformance/run.py")
+        .args(["-k", "crash_load"])
+        .env("WEFT_CRASH_KILLS", kills)
 }
 
-fn conformance_suite(name: &'static str, rest: &[&str]) -> Step {
+/// One of the scripts that take the binaries that were built.
+fn python_script(name: &str, script: &str) -> Step {
     let (server, wfctl) = (target_dir().join("debug/weft-server"), target_dir().join("debug/wfctl"));
-    let script = OsString::from("tests/conformance/run.py");
-    let mut args = vec![script, "--server-bin".into(), server.into(), "--wfctl-bin".into(), wfctl.into()];
-    args.extend(rest.iter().map(OsString::from));
+    let args = vec![script.into(), "--server-bin".into(), server.into(), "--wfctl-bin".into(), wfctl.into()];
     let check = &["python3", "-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"];
     Step::program(name, "python3", args).needs(check, "needs python3, 3.11 or newer, with venv: install it")
 }
@@ -271,7 +256,7 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
     steps.extend(deny());
     steps.push(unit());
     steps.push(sled());
-    steps.extend(conformance());
+    steps.extend(conformance(false));
     match tier {
         Tier::Full => {}
         Tier::Long => {

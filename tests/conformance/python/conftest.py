@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from harness.pool import Pool, is_scenario
@@ -18,6 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--cli-bin", help="Temporal's own command line; without it the scenarios that use it fail")
     group.addoption("--server-arg", action="append", default=[], help="one more argument for the server")
     group.addoption("--dump", help="directory for the normalised histories and refusals of each scenario")
+    group.addoption("--results", help="file for the outcome of each test")
     group.addoption("--record", action="store_true", help="keep the oracle's answers in recorded.json")
 
 
@@ -37,6 +41,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pool = Pool(launch, config.getoption("--dump"), Recording(config.getoption("--record")))
 
 
+    config.outcomes = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    report = yield
+    if report.when == "call" or not report.passed:
+        reason = "pass"
+        if not report.passed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            reason = (crash.message if crash else str(report.longrepr)).splitlines()[0]
+        item.config.outcomes[item.nodeid] = reason
+    return report
+
+
 @pytest.fixture
 def s() -> None:
     """Every scenario takes `s`, its `harness.scenario.Scenario`; the pool makes it."""
@@ -53,6 +72,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     session.config.pool.end()
     session.config.pool.recording.save(session.config.pool.passed)
+    if results := session.config.getoption("--results"):
+        Path(results).write_text(json.dumps(session.config.outcomes, indent=2, sort_keys=True) + "\n")
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:

@@ -12,6 +12,7 @@ weft-conformance-rust (--server-bin PATH | --oracle-bin PATH | --address HOST:PO
   --address ADDRESS   a server that already runs; scenarios that kill their server fail
   --wfctl-bin PATH    the wfctl whose JSON histories are replayed; without it that scenario fails
   --server-arg ARG    one more argument for the server
+  --results FILE      where to write the outcome of each scenario
   --record            keep the oracle's answers in recorded.json
   -k WORD             only scenarios whose name contains WORD; may be given more than once
   --list              the names of the scenarios";
@@ -19,6 +20,7 @@ weft-conformance-rust (--server-bin PATH | --oracle-bin PATH | --address HOST:PO
 pub(crate) struct Options {
     pub(crate) launch: Launch,
     pub(crate) record: bool,
+    pub(crate) results: Option<PathBuf>,
     pub(crate) words: Vec<String>,
     pub(crate) list: bool,
 }
@@ -27,6 +29,7 @@ pub(crate) fn parse(args: Vec<String>) -> Result<Options, String> {
     let mut which = None;
     let mut wfctl = None;
     let mut server_args = Vec::new();
+    let mut results = None;
     let (mut record, mut list, mut words) = (false, false, Vec::new());
     let mut args = args.into_iter();
     while let Some(arg) = args.next() {
@@ -37,6 +40,7 @@ pub(crate) fn parse(args: Vec<String>) -> Result<Options, String> {
             "--oracle-bin" => which = Some(Which::Oracle(binary(&value()?)?)),
             "--wfctl-bin" => wfctl = Some(binary(&value()?)?),
             "--server-arg" => server_args.push(value()?),
+            "--results" => results = Some(value()?.into()),
             "--record" => record = true,
             "--list" => list = true,
             "-k" => words.push(value()?),
@@ -51,7 +55,7 @@ pub(crate) fn parse(args: Vec<String>) -> Result<Options, String> {
     if record && !matches!(which, Which::Oracle(_)) {
         return Err("only the oracle's answers are recorded: --record needs --oracle-bin".to_owned());
     }
-    Ok(Options { launch: Launch { which, wfctl, server_args }, record, words, list })
+    Ok(Options { launch: Launch { which, wfctl, server_args }, record, results, words, list })
 }
 
 fn binary(path: &str) -> Result<PathBuf, String> {

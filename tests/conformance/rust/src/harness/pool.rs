@@ -4,6 +4,7 @@
 //! that does not end in time fails.
 
 use std::{
+    fs,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -11,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Result, anyhow, bail};
+use serde_json::Value;
 use temporalio_sdk::{Runtime, runtime::RuntimeOptions};
 use tokio::{runtime::Handle, sync::Semaphore, task::JoinSet};
 
@@ -81,6 +83,9 @@ pub(crate) async fn run(options: Options, entries: Vec<Entry>) -> Result<bool> {
     let passed: Vec<&str> = outcomes.iter().filter(|it| it.failure.is_none()).map(|it| it.name).collect();
     suite.recording.save(&passed)?;
     report(&outcomes);
+    if let Some(file) = options.results {
+        fs::write(file, results(&outcomes).to_string())?;
+    }
     Ok(passed.len() == outcomes.len())
 }
 
@@ -139,6 +144,16 @@ async fn play(suite: &Suite, entry: &Entry) -> Result<()> {
 fn said(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
+}
+
+/// What is said of each scenario to whoever compares SDKs.
+fn results(outcomes: &[Outcome]) -> Value {
+    let said = outcomes.iter().map(|outcome| {
+        let reason = outcome.failure.as_ref().map(|failure| format!("{failure:#}"));
+        let said = reason.as_deref().map_or("pass", |reason| reason.lines().next().unwrap_or("failed"));
+        (outcome.name.to_owned(), said.into())
+    });
+    Value::Object(said.collect())
 }
 
 fn report(outcomes: &[Outcome]) {
