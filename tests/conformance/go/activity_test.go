@@ -1,10 +1,13 @@
 package conformance
 
 import (
+	"time"
+
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
 
 	"weft.invalid/conformance/harness"
 	"weft.invalid/conformance/work"
@@ -90,9 +93,10 @@ func untilBegun(s *harness.Scenario, worker harness.Worker) {
 }
 
 func aCancelledActivityIsTold(s *harness.Scenario) {
-	worker := s.Worker()
+	// It hears of it by a heartbeat, so heartbeats should come often; that one is missed is not what this is about.
+	worker := s.WorkerWith(worker.Options{MaxHeartbeatThrottleInterval: 100 * time.Millisecond})
 	errand := work.NewErrand("Beats", "word")
-	errand.Heartbeat, errand.CleansUp = 1_000, true
+	errand.Heartbeat, errand.CleansUp = 10_000, true
 	run := s.Start(work.Runner, errand)
 	untilBegun(s, worker)
 	s.Ok(s.Client.CancelWorkflowWithOptions(s.Ctx, client.CancelWorkflowOptions{

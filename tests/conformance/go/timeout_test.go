@@ -55,14 +55,14 @@ func anActivityThatNobodyTakes(s *harness.Scenario) {
 
 func allAttemptsTogetherTimeOut(s *harness.Scenario) {
 	errand := work.NewErrand("Waits", "word")
-	errand.ScheduleToClose = 700
+	errand.ScheduleToClose = 3_000
 	timesOut(s, errand, enums.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE, timedOut)
 }
 
 func retriesStopWhereTheTimeWouldBeUp(s *harness.Scenario) {
 	s.Worker()
 	errand := work.NewErrand("Fails", "no")
-	errand.ScheduleToClose, errand.RetryAfter = 2_000, 10_000
+	errand.ScheduleToClose, errand.RetryAfter = 5_000, 20_000
 	run := s.Start(work.Runner, errand)
 	failure := s.FailureOf(run)
 	s.Equal(harness.As[*temporal.ActivityError](s, failure).RetryState(), enums.RETRY_STATE_TIMEOUT)
@@ -86,7 +86,7 @@ func aSilentActivityIsRetried(s *harness.Scenario) {
 func aRunTimesOut(s *harness.Scenario) {
 	s.Worker()
 	options := s.Options("")
-	options.WorkflowRunTimeout = time.Second
+	options.WorkflowRunTimeout = 3 * time.Second
 	run := s.StartWith(options, work.Collector)
 	s.Equal(temporal.IsTimeoutError(errors.Unwrap(s.FailureOf(run))), true)
 	s.AssertHistory(run, "WorkflowExecutionStarted, "+harness.Task+", WorkflowExecutionTimedOut")
@@ -97,8 +97,8 @@ func aRunTimesOut(s *harness.Scenario) {
 func anExecutionTimesOut(s *harness.Scenario) {
 	s.Worker()
 	options := s.Options("")
-	options.WorkflowExecutionTimeout = 3 * time.Second
-	options.RetryPolicy = &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 8}
+	options.WorkflowExecutionTimeout = 10 * time.Second
+	options.RetryPolicy = &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 20}
 	run := s.StartWith(options, work.Flaky, 9)
 	first := run.GetRunID()
 	s.Equal(harness.As[*temporal.ApplicationError](s, s.FailureOf(run)).Message(), "run 2 fails")

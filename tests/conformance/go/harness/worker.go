@@ -29,10 +29,20 @@ func (s *Scenario) Worker() Worker {
 	return s.WorkerOn(s.Connect("default"))
 }
 
+// WorkerWith starts one with other options than most.
+func (s *Scenario) WorkerWith(options worker.Options) Worker {
+	s.Helper()
+	return s.start(NewWorker(s.Connect("default"), s.Queue(), options))
+}
+
 // WorkerOn starts a worker on this client.
 func (s *Scenario) WorkerOn(c client.Client) Worker {
 	s.Helper()
-	started := NewWorker(c, s.Queue(), worker.Options{})
+	return s.start(NewWorker(c, s.Queue(), worker.Options{}))
+}
+
+func (s *Scenario) start(started Worker) Worker {
+	s.Helper()
 	s.Ok(started.Start())
 	s.defers(started.Stop)
 	return started

@@ -36,13 +36,13 @@ export const scenarios = {
   },
 
   async all_attempts_together_time_out(s: Scenario) {
-    const errand: Errand = { deed: 'Waits', word: 'word', scheduleToClose: 700 };
+    const errand: Errand = { deed: 'Waits', word: 'word', scheduleToClose: 3_000 };
     await timesOut(s, errand, TimeoutType.SCHEDULE_TO_CLOSE, TIMED_OUT);
   },
 
   async retries_stop_where_the_time_would_be_up(s: Scenario) {
     await s.worker();
-    const errand: Errand = { deed: 'Fails', word: 'no', scheduleToClose: 2_000, retryAfter: 10_000 };
+    const errand: Errand = { deed: 'Fails', word: 'no', scheduleToClose: 5_000, retryAfter: 20_000 };
     const handle = await s.start(Runner, [errand]);
     const failure = await failureOf(handle);
     assert.equal(cause(failure, ActivityFailure).retryState, RetryState.TIMEOUT);
@@ -64,7 +64,7 @@ export const scenarios = {
 
   async a_run_times_out(s: Scenario) {
     await s.worker();
-    const handle = await s.start(Collector, [], { workflowRunTimeout: '1s' });
+    const handle = await s.start(Collector, [], { workflowRunTimeout: '3s' });
     assert.ok((await failureOf(handle)) instanceof TimeoutFailure);
     await s.assertHistory(handle, `WorkflowExecutionStarted, ${TASK}, WorkflowExecutionTimedOut`);
     await s.refusesLateSignal();
@@ -73,8 +73,8 @@ export const scenarios = {
   /** The execution timeout bounds the whole chain: a retry that would begin after it is not made. */
   async an_execution_times_out_across_its_retries(s: Scenario) {
     await s.worker();
-    const retry = { initialInterval: '1s', backoffCoefficient: 8 } as const;
-    const handle = await s.start(Flaky, [9], { workflowExecutionTimeout: '3s', retry });
+    const retry = { initialInterval: '1s', backoffCoefficient: 20 } as const;
+    const handle = await s.start(Flaky, [9], { workflowExecutionTimeout: '10s', retry });
     assert.equal((await failureOf(handle)).message, 'run 2 fails');
     await s.assertHistory(handle, FAILED);
     const last = await s.assertRun(s.id(), '', FAILED);

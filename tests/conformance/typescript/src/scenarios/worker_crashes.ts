@@ -44,7 +44,7 @@ export const scenarios = {
   },
 
   async another_worker_takes_the_workflow_task_of_a_dead_one(s: Scenario) {
-    const handle = await s.start(Thinker, [], { workflowTaskTimeout: '2s' });
+    const handle = await s.start(Thinker, [], { workflowTaskTimeout: '4s' });
     const doomed = s.doomedWorker('workflow');
     await s.untilEvent('WorkflowTaskStarted');
     await doomed.kill();
@@ -56,7 +56,7 @@ export const scenarios = {
   },
 
   async another_worker_repeats_the_local_activity_of_a_dead_one(s: Scenario) {
-    const handle = await s.start(LocalRunner, [{ deed: 'Hangs', word: 'again' }], { workflowTaskTimeout: '2s' });
+    const handle = await s.start(LocalRunner, [{ deed: 'Hangs', word: 'again' }], { workflowTaskTimeout: '4s' });
     const doomed = s.doomedWorker('local activity');
     await s.untilEvent('WorkflowTaskStarted');
     await doomed.kill();
@@ -102,7 +102,7 @@ export const scenarios = {
     await s.worker();
     for (let n = 0; n < POLLS_MAX; n++) {
       const suffix = String(n);
-      const handle = await s.start(Tour, [n, 100], { suffix, workflowTaskTimeout: '2s' });
+      const handle = await s.start(Tour, [n, 100], { suffix, workflowTaskTimeout: '4s' });
       assert.equal(await resultOf(handle), there(n));
       // A poll of the dead worker may take one task, while the server has not noticed yet; then it is gone.
       const disturbed = taskTimeout(await s.events(s.id(suffix)));
