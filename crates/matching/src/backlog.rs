@@ -133,6 +133,12 @@ impl<T: Identified> Backlog<T> {
         self.shards.values().flat_map(|shard| shard.held.values()).map(|held| held.since).min()
     }
 
+    /// Since when the task is held that goes next.
+    pub(crate) fn first_since(&self) -> Option<Duration> {
+        let heads = self.shards.values().filter_map(|shard| shard.held.first_key_value());
+        heads.min_by_key(|(position, _)| *position).map(|(_, held)| held.since)
+    }
+
     pub(crate) fn hold(&mut self, offer: Offer<T>, now: Duration) -> Kept {
         let position = offer.position();
         let max = self.held_per_shard_max;

@@ -20,6 +20,7 @@ mod queue;
 mod seen;
 mod service;
 mod source;
+mod workers;
 
 pub use key::{QueueKey, QueueKind};
 pub use options::Options;
@@ -27,3 +28,4 @@ pub use payload::{Identified, Offer, Payloads, Position, Rank, Start};
 pub use poller::{PollerInfo, PollerSeen, QueueName, QueueStats, WorkerVersion};
 pub use service::{Dispatched, Offered, Overloaded, Polled, Reserved, Service};
 pub use source::{Orphans, Pull, Source};
+pub use workers::Workers;

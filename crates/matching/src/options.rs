@@ -25,6 +25,14 @@ pub struct Options {
     pub reserve_grace: Duration,
     /// A pull that was not answered for this long is asked again.
     pub pull_retry: Duration,
+    /// Workers remembered that sent heartbeats, over all namespaces …
+    pub workers_max: usize,
+    /// … and the bytes of their heartbeats.
+    pub worker_bytes_max: usize,
+    /// How long a worker is remembered after its last heartbeat.
+    pub worker_memory: Duration,
+    /// How long a worker that has shut down gets no task, should a poll of it still come.
+    pub worker_gone_memory: Duration,
     /// How often what expires with time is looked for.
     pub sweep_interval: Duration,
 }
@@ -41,6 +49,10 @@ impl Default for Options {
             sticky_poller_gone: Duration::from_secs(10),
             reserve_grace: Duration::from_millis(500),
             pull_retry: Duration::from_secs(5),
+            workers_max: 100_000,
+            worker_bytes_max: 128 << 20,
+            worker_memory: Duration::from_secs(300),
+            worker_gone_memory: Duration::from_secs(70),
             sweep_interval: Duration::from_secs(1),
         }
     }

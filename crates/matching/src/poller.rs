@@ -23,6 +23,8 @@ pub struct PollerInfo {
     /// Names this one hand-over: it is stored with the started task, and the task is given back by it.
     pub request_id: Uuid,
     pub version: WorkerVersion,
+    /// Names the worker among all there ever were, if it says so: when it shuts down its polls end.
+    pub worker: Option<Arc<str>>,
     /// Throttles the whole activity queue. The last poller that has an opinion wins.
     pub max_tasks_per_second: Option<f64>,
 }

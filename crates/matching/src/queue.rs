@@ -6,6 +6,8 @@
 //!
 //! Deliberately not here: locks, wakers and channels. `W` is the way to a poller; the queue carries it and never looks.
 
+mod scaling;
+
 use crate::backlog::{Ask, Backlog, Found, Held, Kept};
 use crate::bucket::Bucket;
 use crate::key::{QueueKey, QueueKind};
@@ -94,7 +96,7 @@ pub(crate) struct Queue<P: Payloads, W> {
     sticky: bool,
     throttled: bool,
     waiting: BTreeMap<Ticket, Waiter<W>>,
-    reserved: BTreeMap<Ticket, Reservation>,
+    reserved: BTreeMap<Ticket, (Reservation, Arc<PollerInfo>)>,
     tickets: u64,
     backlog: Backlog<P::Task>,
     queries: Queries<P::Query>,
@@ -105,6 +107,8 @@ pub(crate) struct Queue<P: Payloads, W> {
     alarm: Option<Duration>,
     added: Meter,
     dispatched: Meter,
+    /// When a poll was last looked at for how many there should be.
+    scaled_at: Option<Duration>,
 }
 
 impl<P: Payloads, W> Queue<P, W> {
@@ -123,6 +127,7 @@ impl<P: Payloads, W> Queue<P, W> {
             alarm: None,
             added: Meter::default(),
             dispatched: Meter::default(),
+            scaled_at: None,
             options,
         }
     }
@@ -168,7 +173,7 @@ impl<P: Payloads, W> Queue<P, W> {
             }
             return Left::Waiting;
         }
-        let Some(reservation) = self.reserved.get_mut(&ticket) else { return Left::Served };
+        let Some((reservation, _)) = self.reserved.get_mut(&ticket) else { return Left::Served };
         match leaving {
             Leaving::Deadline => *reservation = Reservation::Overdue,
             Leaving::Gone => {
@@ -217,7 +222,7 @@ impl<P: Payloads, W> Queue<P, W> {
             return None;
         }
         let (ticket, waiter) = self.waiting.pop_first()?;
-        self.reserved.insert(ticket, Reservation::InTime);
+        self.reserved.insert(ticket, (Reservation::InTime, Arc::clone(&waiter.poller)));
         Some((ticket, waiter))
     }
 
@@ -236,11 +241,11 @@ impl<P: Payloads, W> Queue<P, W> {
     pub(crate) fn unreserve(&mut self, ticket: Ticket, waiter: Waiter<W>) {
         self.bucket.refund();
         match self.reserved.remove(&ticket) {
-            Some(Reservation::InTime) => {
+            Some((Reservation::InTime, _)) => {
                 self.waiting.insert(ticket, waiter);
             }
             // Dropping the way to it ends the poll.
-            Some(Reservation::Overdue) | None => {}
+            Some((Reservation::Overdue, _)) | None => {}
         }
     }
 
@@ -315,9 +320,19 @@ impl<P: Payloads, W> Queue<P, W> {
 
     /// Ends all polls that wait.
     pub(crate) fn end_polls(&mut self) {
-        self.waiting.clear();
-        for reservation in self.reserved.values_mut() {
-            *reservation = Reservation::Overdue;
+        self.end_polls_that(|_| true);
+    }
+
+    /// Ends the polls of some pollers, who are not shown any more.
+    pub(crate) fn end_polls_that(&mut self, end: impl Fn(&PollerInfo) -> bool) {
+        self.waiting.retain(|_, waiter| !end(&waiter.poller));
+        for (reservation, poller) in self.reserved.values_mut() {
+            if end(poller) {
+                *reservation = Reservation::Overdue;
+            }
+        }
+        if self.seen.forget(end) {
+            self.bucket.clear();
         }
     }
 

@@ -46,6 +46,17 @@ impl Seen {
         rate_gone && !self.any_rate()
     }
 
+    /// Forgets some pollers. True if with them went the last one that limited the rate.
+    pub(crate) fn forget(&mut self, which: impl Fn(&PollerInfo) -> bool) -> bool {
+        let limited = self.any_rate();
+        self.0.retain(|_, entry| !which(&entry.info));
+        limited && !self.any_rate()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

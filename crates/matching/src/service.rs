@@ -5,6 +5,7 @@
 //!
 //! Deliberately not here: who meets whom (`queue`), and the network.
 
+mod gone;
 mod housekeeping;
 mod poll;
 mod reserved;
@@ -89,6 +90,7 @@ struct Inner<P: Payloads> {
     shards_unheard: Mutex<BTreeSet<u32>>,
     /// When queues are to be looked at because their rate allows the next task.
     alarms: Mutex<BTreeSet<(Duration, QueueKey)>>,
+    gone: Mutex<gone::Gone>,
     /// There is an earlier alarm, or the service was shut down.
     changed: Notify,
     closed: AtomicBool,
@@ -105,6 +107,7 @@ impl<P: Payloads> Service<P> {
             polls: AtomicUsize::new(0),
             shards_unheard: Mutex::new(BTreeSet::new()),
             alarms: Mutex::new(BTreeSet::new()),
+            gone: Mutex::new(gone::Gone::default()),
             changed: Notify::new(),
             closed: AtomicBool::new(false),
         }))
@@ -176,6 +179,12 @@ impl<P: Payloads> Service<P> {
     /// About how many tasks wait in a queue, as far as is held here: what a worker is told with its task.
     pub fn backlog_hint(&self, key: &QueueKey) -> usize {
         self.0.lot(key).lock().get(key).map_or(0, Queue::backlog_held)
+    }
+
+    /// What a poll that waited for so long and was served may do with the number of its worker's polls: -1 or 1.
+    pub fn scaling(&self, key: &QueueKey, waited: Duration) -> Option<i32> {
+        let now = self.0.clock.monotonic();
+        self.0.lot(key).lock().get_mut(key)?.scaling(waited, now)
     }
 
     /// The queues of a namespace, by name.

@@ -25,6 +25,7 @@ mod start;
 mod task_queue;
 mod update;
 mod verify;
+mod worker;
 
 mod activity_task;
 mod poll;

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use weft_engine::{Answer, DirectQuery, Request, Settings, WorkflowKey};
 use weft_env::{Clock, Ids, Pool};
-use weft_matching::{Dispatched, QueueKey, QueueKind, Service};
+use weft_matching::{Dispatched, QueueKey, QueueKind, Service, Workers};
 use weft_raft as raft;
 use weft_rows::slot_of;
 use weft_shard::{Failure, Metadata, Shard, TaskRef, Waiting};
@@ -52,6 +52,7 @@ pub(crate) struct NodeInner {
     pub(crate) shards: Vec<Shard>,
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) matching: Service<Work>,
+    pub(crate) workers: Workers,
     pub(crate) lists: Lists,
     pub(crate) queries: Queries,
     pub(crate) raft: raft::Node,
@@ -89,6 +90,12 @@ impl Node {
     #[must_use]
     pub fn matching(&self) -> &Service<Work> {
         &self.0.matching
+    }
+
+    /// The workers that sent heartbeats.
+    #[must_use]
+    pub fn workers(&self) -> &Workers {
+        &self.0.workers
     }
 
     #[must_use]

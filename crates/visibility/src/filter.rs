@@ -9,6 +9,7 @@
 
 mod ast;
 mod check;
+mod evaluate;
 mod lexer;
 mod literal;
 pub(crate) mod moment;

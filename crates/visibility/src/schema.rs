@@ -145,16 +145,26 @@ impl Field {
 #[derive(Clone, Debug, Default)]
 pub struct Schema {
     custom: BTreeMap<String, Type>,
+    /// There is nothing but these.
+    only: bool,
 }
 
 impl Schema {
     /// The schema of a namespace with these custom search attributes. A custom name never hides a system's.
     pub fn with_custom(custom: impl IntoIterator<Item = (String, Type)>) -> Self {
-        Self { custom: custom.into_iter().collect() }
+        Self { custom: custom.into_iter().collect(), only: false }
+    }
+
+    /// The schema of something that is no execution: it has these fields and no others.
+    pub fn only(fields: impl IntoIterator<Item = (String, Type)>) -> Self {
+        Self { custom: fields.into_iter().collect(), only: true }
     }
 
     /// What a name in a query means; short forms of Temporal's own names are understood.
     pub fn resolve(&self, name: &str) -> Option<Field> {
+        if self.only {
+            return self.resolve_exactly(name);
+        }
         self.resolve_exactly(name).or_else(|| self.resolve_exactly(&format!("Temporal{name}"))).or_else(|| match name {
             "TemporalBuildIds" => self.resolve_exactly("BuildIds"),
             // A schedule is listed under its own id in the place of the workflow id.
@@ -170,6 +180,10 @@ impl Schema {
 
     /// What has just this name.
     pub fn resolve_exactly(&self, name: &str) -> Option<Field> {
+        if self.only {
+            let kind = self.custom.get(name).copied()?;
+            return Some(Field::Attribute { name: name.to_owned(), kind });
+        }
         if let Some(system) = System::ALL.into_iter().find(|system| system.name() == name) {
             return Some(Field::System(system));
         }
@@ -179,9 +193,13 @@ impl Schema {
     }
 
     fn names(&self) -> Vec<&str> {
+        let custom = self.custom.keys().map(String::as_str);
+        if self.only {
+            return custom.collect();
+        }
         let mut names: Vec<&str> = System::ALL.into_iter().map(System::name).collect();
         names.extend(PREDEFINED.iter().map(|(name, _)| *name));
-        names.extend(self.custom.keys().map(String::as_str));
+        names.extend(custom);
         names
     }
 }

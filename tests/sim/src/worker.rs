@@ -63,6 +63,7 @@ pub(crate) async fn take(scene: &Scene, queue: &QueueKey, identity: &str) -> Opt
         identity: identity.into(),
         request_id: scene.dice.uuid(),
         version: WorkerVersion::default(),
+        worker: None,
         max_tasks_per_second: None,
     };
     let clock = Arc::clone(scene.node.clock());

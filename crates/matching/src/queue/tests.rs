@@ -21,9 +21,9 @@ enum Got {
 }
 
 /// A queue, its time, and what every poller got.
-struct Bench {
-    queue: Queue<Toys, u32>,
-    now: Duration,
+pub(super) struct Bench {
+    pub(super) queue: Queue<Toys, u32>,
+    pub(super) now: Duration,
     got: Vec<(u32, Got)>,
 }
 
@@ -32,6 +32,7 @@ fn poller(identity: &str, rate: Option<f64>) -> Arc<PollerInfo> {
         identity: identity.into(),
         request_id: Uuid::nil(),
         version: WorkerVersion::default(),
+        worker: Some(identity.into()),
         max_tasks_per_second: rate,
     })
 }
@@ -42,7 +43,7 @@ impl Bench {
         Self { queue, now: Duration::from_secs(1_000), got: Vec::new() }
     }
 
-    fn activities() -> Self {
+    pub(super) fn activities() -> Self {
         Self::new(&QueueKey::normal("default", "work", QueueKind::Activity))
     }
 
@@ -50,7 +51,7 @@ impl Bench {
         Self::new(&QueueKey::sticky("default", "host:1"))
     }
 
-    fn pass(&mut self, seconds: f64) {
+    pub(super) fn pass(&mut self, seconds: f64) {
         self.now += Duration::from_secs_f64(seconds);
         self.settle();
     }
@@ -70,17 +71,17 @@ impl Bench {
         self.got.push((to, got));
     }
 
-    fn poll(&mut self, to: u32) -> Ticket {
+    pub(super) fn poll(&mut self, to: u32) -> Ticket {
         self.poll_as(to, "worker", None)
     }
 
-    fn poll_as(&mut self, to: u32, identity: &str, rate: Option<f64>) -> Ticket {
+    pub(super) fn poll_as(&mut self, to: u32, identity: &str, rate: Option<f64>) -> Ticket {
         let ticket = self.queue.arrive(poller(identity, rate), to, self.now);
         self.settle();
         ticket
     }
 
-    fn offer(&mut self, offer: Offer<Job>) -> &'static str {
+    pub(super) fn offer(&mut self, offer: Offer<Job>) -> &'static str {
         match self.queue.offer(offer, self.now) {
             Placed::Matched(delivery) => {
                 self.note(delivery.to, &delivery.item);
@@ -112,7 +113,7 @@ impl Bench {
         self.queue.reserve(self.now).expect("a poller waits")
     }
 
-    fn tasks(&self) -> Vec<(u32, u64)> {
+    pub(super) fn tasks(&self) -> Vec<(u32, u64)> {
         let tasks = self.got.iter().filter_map(|(to, got)| match got {
             Got::Task(id) => Some((*to, *id)),
             Got::Query(_) => None,
@@ -235,6 +236,24 @@ fn a_reserved_poller_past_its_deadline_can_still_be_served_but_waits_no_longer()
     assert!(bench.queue.redeem(one, bench.now));
     bench.queue.unreserve(two, waiter);
     assert_eq!(bench.offer(job(7)), "queued");
+}
+
+#[test]
+fn the_polls_of_one_worker_end_and_it_is_not_shown_any_more() {
+    let mut bench = Bench::activities();
+    let reserved = bench.poll_as(1, "going", Some(0.0));
+    bench.queue.bucket.clear();
+    let (ticket, waiter) = bench.reserve();
+    bench.poll_as(2, "going", Some(0.0));
+    bench.poll_as(3, "staying", None);
+    bench.queue.end_polls_that(|poller| poller.worker.as_deref() == Some("going"));
+    bench.queue.unreserve(ticket, waiter);
+    assert_eq!(bench.leave(reserved, Leaving::Gone), Left::Served, "its poll is over");
+    bench.offer(job(7));
+    bench.offer(job(8));
+    assert_eq!(bench.tasks(), [(3, 7)], "its rate went with it");
+    let pollers = bench.queue.describe(bench.now, UnixNanos(0)).pollers;
+    assert_eq!(pollers.iter().map(|seen| &*seen.identity).collect::<Vec<_>>(), ["staying"]);
 }
 
 #[test]

@@ -58,7 +58,7 @@ struct Wait<P: Payloads> {
 }
 
 impl<P: Payloads> Inner<P> {
-    /// `None` once the service is shut down.
+    /// `None` once the service or the worker is shut down.
     fn arrive(self: &Arc<Self>, key: &QueueKey, poller: PollerInfo) -> Result<Option<Wait<P>>, Overloaded> {
         if self.polls.fetch_add(1, Ordering::Relaxed) >= self.options.polls_max {
             self.polls.fetch_sub(1, Ordering::Relaxed);
@@ -67,7 +67,7 @@ impl<P: Payloads> Inner<P> {
         let (to, reply) = oneshot::channel();
         let enter = |inner: &Self, queue: &mut Queue<P, Reply<P>>, to, now| {
             // Looked at under the lock: shutdown ends the polls of every queue after it has said that it is closed.
-            (!inner.is_closed()).then(|| queue.arrive(Arc::new(poller), to, now))
+            (!inner.is_closed() && !inner.has_gone(key, &poller, now)).then(|| queue.arrive(Arc::new(poller), to, now))
         };
         match self.with_new(key, to, enter) {
             Ok(Some(ticket)) => {

@@ -54,6 +54,7 @@ fn info(identity: &str) -> PollerInfo {
         identity: identity.into(),
         request_id: Uuid::nil(),
         version: WorkerVersion::default(),
+        worker: Some(identity.into()),
         max_tasks_per_second: None,
     }
 }
@@ -219,7 +220,7 @@ fn a_reserved_poller_gets_the_started_task() {
     assert!(bench.service.reserve(&work()).is_none());
     reserved.deliver(70);
     assert_eq!(looked(&mut poll), Some(Polled::Started(70)));
-    assert_eq!(bench.undelivered(), []);
+    assert_eq!(bench.undelivered(), Vec::<u64>::new());
 }
 
 #[test]
@@ -481,4 +482,21 @@ fn a_waiting_poller_costs_less_than_a_kilobyte() {
     let account = size_of::<PollerInfo>() + 2 * size_of::<usize>();
     let total = future + waiter + channel + account;
     assert!(total < 1024, "{total} bytes: future {future}, waiter {waiter}, channel {channel}, account {account}");
+}
+
+#[test]
+fn a_worker_that_shuts_down_polls_in_vain_from_then_on() {
+    let mut bench = Bench::new();
+    let mut going = bench.poll(&work(), info("going"));
+    assert_eq!(looked(&mut going), None);
+    let mut staying = bench.waiting(&work());
+    bench.service.worker_gone("default", "going", &[work()]);
+    assert_eq!(looked(&mut going), Some(Polled::Empty));
+    let mut late = bench.poll(&work(), info("going"));
+    assert_eq!(looked(&mut late), Some(Polled::Empty));
+    bench.service.offer(&work(), job(7));
+    assert_eq!(looked(&mut staying), Some(Polled::Task(job(7))));
+    bench.pass(70.0);
+    let mut later = bench.poll(&work(), info("going"));
+    assert_eq!(looked(&mut later), None, "it is forgotten");
 }

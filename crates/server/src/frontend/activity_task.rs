@@ -22,7 +22,7 @@ use weft_shard::{Delivered, Failure};
 
 use super::{
     context, errors,
-    poll::{self, Taken},
+    poll::{self, Account, Taken},
     trace,
     validate::{causes, ids, tokens},
     workflow_task::execution_of,
@@ -42,7 +42,14 @@ pub(crate) async fn poll(
     let rate = body.task_queue_metadata.and_then(|metadata| metadata.max_tasks_per_second);
     #[expect(deprecated, reason = "older SDKs say their version here")]
     let version = body.worker_version_capabilities.as_ref();
-    let info = poll::poller(node, &body.identity, version, body.deployment_options.as_ref(), rate);
+    let account = Account {
+        identity: &body.identity,
+        instance_key: &body.worker_instance_key,
+        version,
+        deployment: body.deployment_options.as_ref(),
+        max_tasks_per_second: rate,
+    };
+    let (info, began) = (poll::poller(node, account), node.clock().monotonic());
     let answer = match poll::take(node, &namespace, &queue, info, deadline).await? {
         // Queries are asked on workflow queues only.
         Taken::Nothing | Taken::Query(_) => PollActivityTaskQueueResponse::default(),
@@ -51,7 +58,9 @@ pub(crate) async fn poll(
                 Some(task) => match &task.delivered {
                     Delivered::Activity(started) => {
                         trace::task(&task.key, &started.token.run);
-                        activity_task(node, &namespace, &task.key, started).await?
+                        let answer = activity_task(node, &namespace, &task.key, started).await?;
+                        let poller_scaling_decision = poll::scaling(node, &queue, began);
+                        PollActivityTaskQueueResponse { poller_scaling_decision, ..answer }
                     }
                     // An activity queue holds activity tasks only.
                     Delivered::Workflow(_) => PollActivityTaskQueueResponse::default(),

@@ -1,11 +1,10 @@
-//! What clients do to a workflow from outside: cancel, terminate, delete, reset stickiness; and workers that shut down.
+//! What clients do to a workflow from outside: cancel, terminate, delete, reset stickiness.
 
 use std::sync::Arc;
 
 use tonic::{Response, Status};
 use weft_engine::{Answer, CancelBody, Identity, Namespace, Request as Ask, Target, TerminateBody, WorkflowKey};
-use weft_matching::QueueKey;
-use weft_protocol::{api::workflowservice::*, error::text};
+use weft_protocol::api::workflowservice::*;
 
 use super::{context, errors, validate::sizes, wire};
 use crate::node::{DELETER, Node};
@@ -87,19 +86,5 @@ pub(crate) async fn reset_sticky(
     let namespace = context::namespace(node, &body.namespace).await?;
     let (key, run) = context::execution(node, &namespace, body.execution.as_ref())?;
     tell(node, namespace, key, Target { run, first_run: None }, Ask::ResetSticky).await?;
-    Ok(Response::new(Default::default()))
-}
-
-/// A worker goes: what waits for it alone goes to the normal queues at once.
-pub(crate) async fn shutdown_worker(
-    node: &Node,
-    body: ShutdownWorkerRequest,
-) -> Result<Response<ShutdownWorkerResponse>, Status> {
-    let namespace = context::namespace(node, &body.namespace).await?;
-    context::within(node, &body.sticky_task_queue, text::TASK_QUEUE_TOO_LONG)?;
-    context::within(node, &body.identity, text::IDENTITY_TOO_LONG)?;
-    if !body.sticky_task_queue.is_empty() {
-        node.matching().unload_sticky(&QueueKey::sticky(namespace.id.as_str(), body.sticky_task_queue));
-    }
     Ok(Response::new(Default::default()))
 }

@@ -10,7 +10,7 @@ use tonic::Status;
 use weft_engine::{Answer, Namespace, Poller, Refusal, RequestId};
 use weft_matching::{Offer, Polled, PollerInfo, QueueKey, WorkerVersion};
 use weft_protocol::{
-    api::{common::WorkerVersionCapabilities, deployment::WorkerDeploymentOptions},
+    api::{common::WorkerVersionCapabilities, deployment::WorkerDeploymentOptions, taskqueue::PollerScalingDecision},
     error::{Error, Exhausted},
 };
 use weft_shard::{Delivered, Failure};
@@ -55,14 +55,19 @@ impl Drop for Undelivered {
     }
 }
 
+/// What a poll says of its worker.
+#[derive(Clone, Copy)]
+pub(crate) struct Account<'a> {
+    pub(crate) identity: &'a str,
+    pub(crate) instance_key: &'a str,
+    pub(crate) version: Option<&'a WorkerVersionCapabilities>,
+    pub(crate) deployment: Option<&'a WorkerDeploymentOptions>,
+    pub(crate) max_tasks_per_second: Option<f64>,
+}
+
 /// Who polls.
-pub(crate) fn poller(
-    node: &Node,
-    identity: &str,
-    version: Option<&WorkerVersionCapabilities>,
-    deployment: Option<&WorkerDeploymentOptions>,
-    max_tasks_per_second: Option<f64>,
-) -> PollerInfo {
+pub(crate) fn poller(node: &Node, account: Account<'_>) -> PollerInfo {
+    let Account { identity, instance_key, version, deployment, max_tasks_per_second } = account;
     let build_id = version.map(|version| version.build_id.as_str()).filter(|id| !id.is_empty());
     let build_id = build_id.or(deployment.map(|options| options.build_id.as_str()).filter(|id| !id.is_empty()));
     PollerInfo {
@@ -73,8 +78,16 @@ pub(crate) fn poller(
             build_id: build_id.map(Into::into),
             use_versioning: version.is_some_and(|version| version.use_versioning),
         },
+        worker: (!instance_key.is_empty()).then(|| instance_key.into()),
         max_tasks_per_second,
     }
+}
+
+/// What a worker that got something at a queue may do with the number of its polls.
+pub(crate) fn scaling(node: &Node, queue: &QueueKey, began: Duration) -> Option<PollerScalingDecision> {
+    let waited = node.clock().monotonic().saturating_sub(began);
+    let poll_request_delta_suggestion = node.matching().scaling(queue, waited)?;
+    Some(PollerScalingDecision { poll_request_delta_suggestion })
 }
 
 /// Waits at a queue until a task is started for this poller, a query comes, or the deadline does.

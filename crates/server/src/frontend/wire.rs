@@ -9,6 +9,7 @@ pub(crate) mod start;
 pub(crate) mod task_queue;
 pub(crate) mod update;
 pub(crate) mod visibility;
+pub(crate) mod worker;
 pub(crate) mod workflow_task;
 
 use weft_engine::{Identity, RequestId, limits::Limits};

@@ -5,7 +5,7 @@ use weft_protocol::{api::workflowservice::*, raw, services::workflow_service_ser
 
 use super::{
     Frontend, activity_task, control, describe, history, list, multi_operation, namespace, query, search_attribute,
-    signal, start, system, task_queue, update, workflow_task,
+    signal, start, system, task_queue, update, worker, workflow_task,
 };
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -215,7 +215,26 @@ impl WorkflowService for Frontend {
     }
 
     async fn shutdown_worker(&self, request: Request<ShutdownWorkerRequest>) -> Answer<ShutdownWorkerResponse> {
-        control::shutdown_worker(&self.node, request.into_inner()).await
+        worker::shutdown(&self.node, request.into_inner()).await
+    }
+
+    async fn record_worker_heartbeat(
+        &self,
+        request: Request<RecordWorkerHeartbeatRequest>,
+    ) -> Answer<RecordWorkerHeartbeatResponse> {
+        worker::record(&self.node, request.into_inner()).await
+    }
+
+    async fn list_workers(&self, request: Request<ListWorkersRequest>) -> Answer<ListWorkersResponse> {
+        worker::list(&self.node, request.into_inner()).await
+    }
+
+    async fn count_workers(&self, request: Request<CountWorkersRequest>) -> Answer<CountWorkersResponse> {
+        worker::count(&self.node, request.into_inner()).await
+    }
+
+    async fn describe_worker(&self, request: Request<DescribeWorkerRequest>) -> Answer<DescribeWorkerResponse> {
+        worker::describe(&self.node, request.into_inner()).await
     }
 
     async fn poll_activity_task_queue(

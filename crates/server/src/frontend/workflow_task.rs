@@ -27,7 +27,7 @@ use weft_shard::{Delivered, Events};
 
 use super::{
     activity_task, context, errors, history,
-    poll::{self, Taken},
+    poll::{self, Account, Taken},
     trace,
     validate::tokens,
     wire,
@@ -51,10 +51,20 @@ pub(crate) async fn poll(
     };
     #[expect(deprecated, reason = "older SDKs say their version here")]
     let version = body.worker_version_capabilities.as_ref();
-    let info = poll::poller(node, &body.identity, version, body.deployment_options.as_ref(), None);
+    let account = Account {
+        identity: &body.identity,
+        instance_key: &body.worker_instance_key,
+        version,
+        deployment: body.deployment_options.as_ref(),
+        max_tasks_per_second: None,
+    };
+    let (info, began) = (poll::poller(node, account), node.clock().monotonic());
     let answer = match poll::take(node, &namespace, &queue, info, deadline).await? {
         Taken::Nothing => PollWorkflowTaskQueueResponse::default(),
-        Taken::Query(query) => query_task(node, query).await?,
+        Taken::Query(query) => {
+            let poller_scaling_decision = poll::scaling(node, &queue, began);
+            PollWorkflowTaskQueueResponse { poller_scaling_decision, ..query_task(node, query).await? }
+        }
         Taken::Task(undelivered) => {
             let answer = match undelivered.task() {
                 Some(task) => match &task.delivered {
@@ -63,7 +73,8 @@ pub(crate) async fn poll(
                         let answer = workflow_task(node, &task.key, started).await?;
                         let backlog_count_hint =
                             i64::try_from(node.matching().backlog_hint(&queue)).unwrap_or(i64::MAX);
-                        PollWorkflowTaskQueueResponse { backlog_count_hint, ..answer }
+                        let poller_scaling_decision = poll::scaling(node, &queue, began);
+                        PollWorkflowTaskQueueResponse { backlog_count_hint, poller_scaling_decision, ..answer }
                     }
                     // A workflow queue holds workflow tasks only.
                     Delivered::Activity(_) => PollWorkflowTaskQueueResponse::default(),

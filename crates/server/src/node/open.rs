@@ -12,7 +12,7 @@ use weft_env::{
     Clock, Ids, Lane, Pool, RealClock, RealIds,
     disk::{Disk, RealDisk, SimDisk},
 };
-use weft_matching::Service;
+use weft_matching::{Service, Workers};
 use weft_raft::{self as raft, GroupId, Machine, MachineError, StartError, Timing};
 use weft_rows::{
     namespace::{NamespaceRow, NamespaceState},
@@ -171,6 +171,7 @@ impl Base {
         let post = Arc::new(ToShards::default());
         let shards = self.start_shards(&matching, &post);
         let (stop, stopping) = watch::channel(false);
+        let workers = Workers::new(&self.options.matching, Arc::clone(&self.world.clock));
         let inner = Arc::new(NodeInner {
             options: self.options,
             clock: self.world.clock,
@@ -178,6 +179,7 @@ impl Base {
             shards,
             metadata: self.metadata,
             matching: matching.clone(),
+            workers,
             lists: self.lists,
             queries: super::Queries::default(),
             raft: self.raft,

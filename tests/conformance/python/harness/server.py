@@ -142,6 +142,8 @@ class OracleServer(Server):
             # Else a delete waits until queues have told how far they are, which they do once or twice a minute.
             "--dynamic-config-value", "history.transferProcessorEnsureCloseBeforeDelete=false",
             "--dynamic-config-value", "history.visibilityProcessorEnsureCloseBeforeDelete=false",
+            # What newer servers will do by themselves, and Weft does.
+            "--dynamic-config-value", "frontend.enableCancelWorkerPollsOnShutdown=true",
             # Scenarios ask for many small lists.
             "--dynamic-config-value", "frontend.namespaceRPS.visibility=10000",
             "--dynamic-config-value", "system.visibilityPersistenceMaxReadQPS=10000",

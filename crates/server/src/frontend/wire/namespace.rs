@@ -36,6 +36,9 @@ pub(crate) fn info(row: &NamespaceRow, settings: &Settings) -> NamespaceInfo {
             reported_problems_search_attribute: true,
             sync_update: true,
             async_update: true,
+            worker_heartbeats: true,
+            worker_poll_complete_on_shutdown: true,
+            poller_autoscaling: true,
             ..namespace_info::Capabilities::default()
         }),
         limits: Some(namespace_info::Limits {
