@@ -200,9 +200,9 @@ impl<T: Identified> Backlog<T> {
         self.consider(shard, now);
     }
 
-    /// Takes in what a pull brought, and answers how many tasks of it are held now. The answer to an older question
+    /// Takes in what a pull brought, and answers the priorities of the tasks of it that are held now. The answer to an older question
     /// brings tasks, but says nothing of what is left.
-    pub(crate) fn pulled(&mut self, found: Found<T>, now: Duration) -> usize {
+    pub(crate) fn pulled(&mut self, found: Found<T>, now: Duration) -> Vec<u32> {
         let Found { shard: id, number, offers, next } = found;
         let empty = offers.is_empty();
         if let Some(shard) = self.shards.get_mut(&id)
@@ -217,9 +217,12 @@ impl<T: Identified> Backlog<T> {
             };
             shard.beyond = edge.map_or(Beyond::Nothing, Beyond::More);
         }
-        let mut kept = 0;
+        let mut kept = Vec::new();
         for offer in offers {
-            kept += usize::from(self.hold(Offer { origin: id, ..offer }, now) == Kept::Held);
+            let priority = offer.rank.priority;
+            if self.hold(Offer { origin: id, ..offer }, now) == Kept::Held {
+                kept.push(priority);
+            }
         }
         // An answer that brings nothing is not asked for again at once: the sweep does that.
         if empty {

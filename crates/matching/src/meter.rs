@@ -3,6 +3,8 @@
 //! Invariant: constant size; what is older than the window is forgotten when it is next looked at. Only for people to
 //! read: nothing is decided by it.
 
+use crate::poller::TaskRates;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const WINDOW_SECONDS: u64 = 30;
@@ -39,6 +41,35 @@ impl Meter {
 
 fn slot(second: u64) -> usize {
     usize::try_from(second % WINDOW_SECONDS).expect("below 30")
+}
+
+/// What came into a queue and what went out, by priority.
+#[derive(Debug, Default)]
+pub(crate) struct Rates(BTreeMap<u32, (Meter, Meter)>);
+
+impl Rates {
+    pub(crate) fn added(&mut self, priority: u32, now: Duration) {
+        self.0.entry(priority).or_default().0.count(now);
+    }
+
+    pub(crate) fn dispatched(&mut self, priority: u32, now: Duration) {
+        self.0.entry(priority).or_default().1.count(now);
+    }
+
+    pub(crate) fn added_per_second(&mut self, now: Duration) -> f64 {
+        self.0.values_mut().map(|(added, _)| added.per_second(now)).sum()
+    }
+
+    pub(crate) fn dispatched_per_second(&mut self, now: Duration) -> f64 {
+        self.0.values_mut().map(|(_, dispatched)| dispatched.per_second(now)).sum()
+    }
+
+    pub(crate) fn by_priority(&mut self, now: Duration) -> BTreeMap<u32, TaskRates> {
+        let rates = self.0.iter_mut().map(|(priority, (added, dispatched))| {
+            (*priority, TaskRates { added: added.per_second(now), dispatched: dispatched.per_second(now) })
+        });
+        rates.collect()
+    }
 }
 
 #[cfg(test)]

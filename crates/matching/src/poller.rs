@@ -3,6 +3,8 @@
 //! Invariant: what a worker said of itself is handed on as it said it; nothing here is interpreted but the rate.
 
 use crate::key::QueueKind;
+use crate::queue::RateSource;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -38,6 +40,13 @@ pub struct PollerSeen {
     pub version: WorkerVersion,
 }
 
+/// Tasks per second, in the last half minute.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TaskRates {
+    pub added: f64,
+    pub dispatched: f64,
+}
+
 /// What is known of one queue.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueueStats {
@@ -51,6 +60,13 @@ pub struct QueueStats {
     pub backlog_age: Option<Duration>,
     pub tasks_add_rate: f64,
     pub tasks_dispatch_rate: f64,
+    /// The same by priority, of those that had any task.
+    pub rates: BTreeMap<u32, TaskRates>,
+    /// Tasks per second that are handed out at most, and who says so.
+    pub rate: Option<f64>,
+    pub rate_source: RateSource,
+    /// In the last half minute tasks waited for the rate though a poll was there.
+    pub rate_limited: bool,
     /// Polls that wait at this moment.
     pub waiting: usize,
 }

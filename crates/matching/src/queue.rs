@@ -6,18 +6,21 @@
 //!
 //! Deliberately not here: locks, wakers and channels. `W` is the way to a poller; the queue carries it and never looks.
 
+mod limits;
 mod scaling;
 
+pub use limits::{QueueConfig, RateSource};
+
 use crate::backlog::{Ask, Backlog, Found, Held, Kept};
-use crate::bucket::Bucket;
 use crate::key::{QueueKey, QueueKind};
-use crate::meter::Meter;
+use crate::meter::Rates;
 use crate::options::Options;
 use crate::payload::{Identified, Offer, Payloads};
 use crate::poller::{PollerInfo, QueueStats};
 use crate::queries::{Pending, Queries};
 use crate::seen::Seen;
 use crate::source::Orphans;
+use limits::Limits;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,22 +94,28 @@ enum Reservation {
     Overdue,
 }
 
+/// Who was taken out, and for what.
+struct Reserved {
+    reservation: Reservation,
+    poller: Arc<PollerInfo>,
+    priority: u32,
+}
+
 pub(crate) struct Queue<P: Payloads, W> {
     options: Arc<Options>,
     sticky: bool,
     throttled: bool,
     waiting: BTreeMap<Ticket, Waiter<W>>,
-    reserved: BTreeMap<Ticket, (Reservation, Arc<PollerInfo>)>,
+    reserved: BTreeMap<Ticket, Reserved>,
     tickets: u64,
     backlog: Backlog<P::Task>,
     queries: Queries<P::Query>,
     seen: Seen,
     /// When a poll last came or ended in order. A poll that was cut off says nothing good of its worker.
     last_poll: Option<Duration>,
-    bucket: Bucket,
+    limits: Limits,
     alarm: Option<Duration>,
-    added: Meter,
-    dispatched: Meter,
+    rates: Rates,
     /// When a poll was last looked at for how many there should be.
     scaled_at: Option<Duration>,
 }
@@ -123,10 +132,9 @@ impl<P: Payloads, W> Queue<P, W> {
             queries: Queries::new(),
             seen: Seen::default(),
             last_poll: None,
-            bucket: Bucket::default(),
+            limits: Limits::default(),
             alarm: None,
-            added: Meter::default(),
-            dispatched: Meter::default(),
+            rates: Rates::default(),
             scaled_at: None,
             options,
         }
@@ -140,11 +148,11 @@ impl<P: Payloads, W> Queue<P, W> {
         if let Some(pending) = self.queries.pop(now) {
             return self.serve(Item::Query(pending), now);
         }
-        if self.backlog.is_empty() || !self.bucket.take(now) {
+        if self.backlog.is_empty() || !self.limits.take(now) {
             return None;
         }
         let held = self.backlog.pop(now)?;
-        self.dispatched.count(now);
+        self.rates.dispatched(held.offer.rank.priority, now);
         self.serve(Item::Task(held), now)
     }
 
@@ -152,9 +160,9 @@ impl<P: Payloads, W> Queue<P, W> {
     pub(crate) fn arrive(&mut self, poller: Arc<PollerInfo>, to: W, now: Duration) -> Ticket {
         let rate_gone = self.seen.note(&poller, now, &self.options);
         match poller.max_tasks_per_second {
-            Some(rate) if self.throttled => self.bucket.set(rate, now),
+            Some(rate) if self.throttled => self.limits.worker_says(Some(rate), now),
             Some(_) => {}
-            None if rate_gone => self.bucket.clear(),
+            None if rate_gone => self.limits.worker_says(None, now),
             None => {}
         }
         self.last_poll = Some(now);
@@ -173,9 +181,9 @@ impl<P: Payloads, W> Queue<P, W> {
             }
             return Left::Waiting;
         }
-        let Some((reservation, _)) = self.reserved.get_mut(&ticket) else { return Left::Served };
+        let Some(reserved) = self.reserved.get_mut(&ticket) else { return Left::Served };
         match leaving {
-            Leaving::Deadline => *reservation = Reservation::Overdue,
+            Leaving::Deadline => reserved.reservation = Reservation::Overdue,
             Leaving::Gone => {
                 self.reserved.remove(&ticket);
             }
@@ -187,10 +195,11 @@ impl<P: Payloads, W> Queue<P, W> {
         if !self.may_hold(now) {
             return Placed::NoStickyPoller(offer.task);
         }
-        self.added.count(now);
+        let priority = offer.rank.priority;
+        self.rates.added(priority, now);
         // A poller is never left idle for order's sake, even if the shard has older tasks that are being pulled.
-        if self.backlog.is_empty() && !self.waiting.is_empty() && self.bucket.take(now) {
-            self.dispatched.count(now);
+        if self.backlog.is_empty() && !self.waiting.is_empty() && self.limits.take(now) {
+            self.rates.dispatched(priority, now);
             let item = Item::Task(Held { offer, since: now });
             return Placed::Matched(self.serve(item, now).expect("a poller waits"));
         }
@@ -204,7 +213,7 @@ impl<P: Payloads, W> Queue<P, W> {
     pub(crate) fn give_back(&mut self, item: Item<P>, now: Duration) -> Option<P::Started> {
         match item {
             Item::Task(held) => {
-                self.bucket.refund();
+                self.limits.refund();
                 self.backlog.put_back(held, now);
                 None
             }
@@ -217,35 +226,34 @@ impl<P: Payloads, W> Queue<P, W> {
     }
 
     /// Takes the first waiting poller out for a task that is about to be recorded as started.
-    pub(crate) fn reserve(&mut self, now: Duration) -> Option<(Ticket, Waiter<W>)> {
-        if !self.backlog.is_empty() || self.waiting.is_empty() || !self.bucket.take(now) {
+    pub(crate) fn reserve(&mut self, priority: u32, now: Duration) -> Option<(Ticket, Waiter<W>)> {
+        if !self.backlog.is_empty() || self.waiting.is_empty() || !self.limits.take(now) {
             return None;
         }
         let (ticket, waiter) = self.waiting.pop_first()?;
-        self.reserved.insert(ticket, (Reservation::InTime, Arc::clone(&waiter.poller)));
+        let poller = Arc::clone(&waiter.poller);
+        self.reserved.insert(ticket, Reserved { reservation: Reservation::InTime, poller, priority });
         Some((ticket, waiter))
     }
 
     /// The task of a reservation is recorded as started. False if the poller has gone meanwhile.
     pub(crate) fn redeem(&mut self, ticket: Ticket, now: Duration) -> bool {
-        let there = self.reserved.remove(&ticket).is_some();
-        if there {
-            self.added.count(now);
-            self.dispatched.count(now);
-            self.last_poll = Some(now);
-        }
-        there
+        let Some(Reserved { priority, .. }) = self.reserved.remove(&ticket) else { return false };
+        self.rates.added(priority, now);
+        self.rates.dispatched(priority, now);
+        self.last_poll = Some(now);
+        true
     }
 
     /// Nothing came of a reservation: the poller waits again, where it stood, unless it is overdue.
     pub(crate) fn unreserve(&mut self, ticket: Ticket, waiter: Waiter<W>) {
-        self.bucket.refund();
-        match self.reserved.remove(&ticket) {
-            Some((Reservation::InTime, _)) => {
+        self.limits.refund();
+        match self.reserved.remove(&ticket).map(|reserved| reserved.reservation) {
+            Some(Reservation::InTime) => {
                 self.waiting.insert(ticket, waiter);
             }
             // Dropping the way to it ends the poll.
-            Some((Reservation::Overdue, _)) | None => {}
+            Some(Reservation::Overdue) | None => {}
         }
     }
 
@@ -267,9 +275,14 @@ impl<P: Payloads, W> Queue<P, W> {
         self.queries.cancel(id)
     }
 
+    /// An operator sets what is to hold for the queue.
+    pub(crate) fn configure(&mut self, config: Arc<QueueConfig>, now: Duration) {
+        self.limits.configure(config, now);
+    }
+
     pub(crate) fn pulled(&mut self, found: Found<P::Task>, now: Duration) {
-        for _ in 0..self.backlog.pulled(found, now) {
-            self.added.count(now);
+        for priority in self.backlog.pulled(found, now) {
+            self.rates.added(priority, now);
         }
     }
 
@@ -290,7 +303,7 @@ impl<P: Payloads, W> Queue<P, W> {
     pub(crate) fn take_alarm(&mut self, now: Duration) -> Option<Duration> {
         let horizon = now.saturating_add(self.options.sweep_interval);
         let starved = !self.waiting.is_empty() && !self.backlog.is_empty();
-        let wanted = if starved { self.bucket.ready_at().filter(|at| *at <= horizon) } else { None };
+        let wanted = if starved { self.limits.ready_at().filter(|at| *at <= horizon) } else { None };
         if wanted == self.alarm {
             return None;
         }
@@ -301,7 +314,7 @@ impl<P: Payloads, W> Queue<P, W> {
     /// Lets go of what expires with time. Answers what a sticky queue held whose worker has gone.
     pub(crate) fn sweep(&mut self, now: Duration) -> Orphans<P> {
         if self.seen.prune(now, &self.options) {
-            self.bucket.clear();
+            self.limits.worker_says(None, now);
         }
         self.queries.expire(now);
         if !self.may_hold(now) {
@@ -312,27 +325,25 @@ impl<P: Payloads, W> Queue<P, W> {
     }
 
     /// Gives everything up: waiting polls end, what is held is handed back.
-    pub(crate) fn unload(&mut self) -> Orphans<P> {
-        self.end_polls();
+    pub(crate) fn unload(&mut self, now: Duration) -> Orphans<P> {
+        self.end_polls(now);
         self.last_poll = None;
         self.drain()
     }
 
     /// Ends all polls that wait.
-    pub(crate) fn end_polls(&mut self) {
-        self.end_polls_that(|_| true);
+    pub(crate) fn end_polls(&mut self, now: Duration) {
+        self.end_polls_that(|_| true, now);
     }
 
     /// Ends the polls of some pollers, who are not shown any more.
-    pub(crate) fn end_polls_that(&mut self, end: impl Fn(&PollerInfo) -> bool) {
+    pub(crate) fn end_polls_that(&mut self, end: impl Fn(&PollerInfo) -> bool, now: Duration) {
         self.waiting.retain(|_, waiter| !end(&waiter.poller));
-        for (reservation, poller) in self.reserved.values_mut() {
-            if end(poller) {
-                *reservation = Reservation::Overdue;
-            }
+        for reserved in self.reserved.values_mut().filter(|reserved| end(&reserved.poller)) {
+            reserved.reservation = Reservation::Overdue;
         }
         if self.seen.forget(end) {
-            self.bucket.clear();
+            self.limits.worker_says(None, now);
         }
     }
 
@@ -350,13 +361,19 @@ impl<P: Payloads, W> Queue<P, W> {
     }
 
     pub(crate) fn describe(&mut self, now: Duration, wall: UnixNanos) -> QueueStats {
+        let rates = self.rates.by_priority(now);
+        let (rate, rate_source) = self.limits.in_force();
         QueueStats {
             pollers: self.seen.list(now, wall),
             backlog_count_hint: u64::try_from(self.backlog.len()).unwrap_or(u64::MAX),
             backlog_is_larger: self.backlog.has_more(),
             backlog_age: self.backlog.oldest_since().map(|since| now.saturating_sub(since)),
-            tasks_add_rate: self.added.per_second(now),
-            tasks_dispatch_rate: self.dispatched.per_second(now),
+            tasks_add_rate: rates.values().map(|rates| rates.added).sum(),
+            tasks_dispatch_rate: rates.values().map(|rates| rates.dispatched).sum(),
+            rates,
+            rate,
+            rate_source,
+            rate_limited: self.limits.holds_back(now),
             waiting: self.waiting.len(),
         }
     }

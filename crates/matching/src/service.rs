@@ -18,7 +18,7 @@ use crate::key::QueueKey;
 use crate::options::Options;
 use crate::payload::{Identified, Offer, Payloads, Position};
 use crate::poller::{QueueName, QueueStats};
-use crate::queue::{Asked, Delivery, Item, Placed, Queue};
+use crate::queue::{Asked, Delivery, Item, Placed, Queue, QueueConfig, RateSource};
 use crate::source::{Orphans, Pull, Source};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,6 +91,8 @@ struct Inner<P: Payloads> {
     /// When queues are to be looked at because their rate allows the next task.
     alarms: Mutex<BTreeSet<(Duration, QueueKey)>>,
     gone: Mutex<gone::Gone>,
+    /// What operators set for queues, those that are not known here too.
+    configs: Mutex<BTreeMap<QueueKey, Arc<QueueConfig>>>,
     /// There is an earlier alarm, or the service was shut down.
     changed: Notify,
     closed: AtomicBool,
@@ -108,6 +110,7 @@ impl<P: Payloads> Service<P> {
             shards_unheard: Mutex::new(BTreeSet::new()),
             alarms: Mutex::new(BTreeSet::new()),
             gone: Mutex::new(gone::Gone::default()),
+            configs: Mutex::new(BTreeMap::new()),
             changed: Notify::new(),
             closed: AtomicBool::new(false),
         }))
@@ -157,7 +160,7 @@ impl<P: Payloads> Service<P> {
 
     /// The worker of a sticky queue shuts down: its polls end and what the queue holds goes back to the shards at once.
     pub fn unload_sticky(&self, key: &QueueKey) {
-        let orphans = self.0.with_existing(key, (), |_, queue, (), _| Some(queue.unload()), |()| None);
+        let orphans = self.0.with_existing(key, (), |_, queue, (), now| Some(queue.unload(now)), |()| None);
         if let Some(orphans) = orphans {
             self.0.hand_back(key, orphans);
         }
@@ -170,10 +173,21 @@ impl<P: Payloads> Service<P> {
         }
     }
 
+    /// Sets what an operator wants of a queue, from now on.
+    pub fn configure(&self, key: &QueueKey, config: QueueConfig) {
+        let config = Arc::new(config);
+        if *config == QueueConfig::default() {
+            self.0.configs.lock().remove(key);
+        } else {
+            self.0.configs.lock().insert(key.clone(), Arc::clone(&config));
+        }
+        self.0.with_existing(key, config, |_, queue, config, now| queue.configure(config, now), drop);
+    }
+
     /// What is known of a queue; empty for one that nobody uses.
     pub fn describe(&self, key: &QueueKey) -> QueueStats {
         let wall = self.0.clock.now();
-        self.0.with_existing(key, (), |_, queue, (), now| queue.describe(now, wall), |()| QueueStats::default())
+        self.0.with_existing(key, (), |_, queue, (), now| queue.describe(now, wall), |()| self.0.unused(key))
     }
 
     /// About how many tasks wait in a queue, as far as is held here: what a worker is told with its task.
@@ -212,8 +226,9 @@ impl<P: Payloads> Service<P> {
     /// with that task.
     pub fn shutdown(&self) {
         self.0.closed.store(true, Ordering::SeqCst);
+        let now = self.0.clock.monotonic();
         for lot in &self.0.lots {
-            lot.lock().values_mut().for_each(Queue::end_polls);
+            lot.lock().values_mut().for_each(|queue| queue.end_polls(now));
         }
         self.0.changed.notify_one();
     }
@@ -222,6 +237,13 @@ impl<P: Payloads> Service<P> {
 impl<P: Payloads> Inner<P> {
     fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
+    }
+
+    /// What is known of a queue that nobody uses: what was set for it.
+    fn unused(&self, key: &QueueKey) -> QueueStats {
+        let rate = self.configs.lock().get(key).and_then(|config| config.rate);
+        let rate_source = if rate.is_some() { RateSource::Config } else { RateSource::System };
+        QueueStats { rate, rate_source, ..QueueStats::default() }
     }
 
     fn lot(&self, key: &QueueKey) -> &Mutex<Lot<P>> {
@@ -264,6 +286,9 @@ impl<P: Payloads> Inner<P> {
                 return Err(input);
             }
             let mut queue = Queue::new(key, Arc::clone(&self.options));
+            if let Some(config) = self.configs.lock().get(key) {
+                queue.configure(Arc::clone(config), now);
+            }
             self.shards_unheard.lock().iter().for_each(|shard| queue.mark_all(*shard, now));
             lot.insert(key.clone(), queue);
         }

@@ -9,8 +9,8 @@ use crate::{
     key::{Reader, Scope},
     load, namespace,
     table::{
-        self, activity, buffered, child, current, execution, external, outbox, receipt, reference, request_id, task,
-        timer, update, wake,
+        self, activity, buffered, child, current, execution, external, outbox, queue_config, receipt, reference,
+        request_id, task, timer, update, wake,
     },
     value,
 };
@@ -62,6 +62,7 @@ pub fn key(table: u8, key: &[u8]) -> Result<(), Corrupt> {
         | table::REQUEST_ID
         | table::UPDATE
         | table::HISTORY => of_run(table, key)?,
+        table::QUEUE_CONFIG => queue_config::key(&queue_config::decode_key(key)?),
         // Nobody reads these keys: they are made from what is asked for.
         table::APPLIED | table::NAMESPACE | table::RECEIPT => return Ok(()),
         _ => return Err(Corrupt::row(table, "no such table")),
@@ -131,6 +132,7 @@ pub fn value(table: u8, value: &[u8]) -> Result<(), Corrupt> {
         table::HISTORY => history::decode_batch(value).map(drop),
         table::APPLIED => applied::AppliedRow::decode(value).map(drop),
         table::NAMESPACE => namespace::decode(value).map(drop),
+        table::QUEUE_CONFIG => queue_config::decode_value(value).map(drop),
         _ => Err(Corrupt::row(table, "no such table")),
     }
 }

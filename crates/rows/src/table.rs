@@ -15,6 +15,7 @@ pub mod garbage;
 pub mod history;
 pub mod namespace;
 pub mod outbox;
+pub mod queue_config;
 pub mod receipt;
 pub mod reference;
 pub(crate) mod request_id;
@@ -41,6 +42,7 @@ pub const UPDATE: u8 = 15;
 pub const OUTBOX: u8 = 16;
 pub const RECEIPT: u8 = 17;
 pub const REFERENCE: u8 = 19;
+pub const QUEUE_CONFIG: u8 = 22;
 
 /// Every table there is: its number and its name.
 pub const TABLES: &[(u8, &str)] = &[
@@ -62,6 +64,7 @@ pub const TABLES: &[(u8, &str)] = &[
     (OUTBOX, "outbox"),
     (RECEIPT, "receipt"),
     (REFERENCE, "branch_reference"),
+    (QUEUE_CONFIG, "task_queue_config"),
 ];
 
 /// Numbers that are kept for tables to come.
@@ -103,6 +106,7 @@ mod tests {
             (17, "receipt"),
             (18, "schedule"),
             (19, "branch_reference"),
+            (22, "task_queue_config"),
         ];
         assert_eq!(all, golden);
     }

@@ -11,6 +11,7 @@ mod open;
 mod options;
 mod post;
 mod queries;
+mod queue_configs;
 mod removal;
 pub mod tasks;
 

@@ -1,8 +1,10 @@
-//! The metadata group: namespaces, which every node follows and which owns no slots.
+//! The metadata group: namespaces and what is set for task queues, which every node follows and which owns no slots.
 //!
 //! Invariants: a change is checked against all that is applied and proposed under an epoch like any batch (rule 3); the
 //! view is changed only when the batch is applied; one change is under way at a time. A miss in the view asks the
 //! group's leader before it is "not found" ([`Metadata::confirmed`]).
+
+mod queue_configs;
 
 use std::{
     collections::BTreeMap,
@@ -42,6 +44,7 @@ pub struct MetadataConfig {
 pub struct Metadata {
     config: MetadataConfig,
     view: RwLock<Namespaces>,
+    queues: RwLock<queue_configs::QueueConfigs>,
     leader: Mutex<Option<Open>>,
 }
 
@@ -110,7 +113,7 @@ impl Metadata {
     /// Follows the group; the view is empty until [`Metadata::confirmed`] or a change has opened an epoch.
     #[must_use]
     pub fn new(config: MetadataConfig) -> Self {
-        Self { config, view: RwLock::default(), leader: Mutex::new(None) }
+        Self { config, view: RwLock::default(), queues: RwLock::default(), leader: Mutex::new(None) }
     }
 
     /// What is known here without asking anyone.
@@ -132,9 +135,7 @@ impl Metadata {
     /// `Lost` when this node does not lead the group.
     pub async fn confirmed(&self) -> Result<(), ChangeError<core::convert::Infallible>> {
         let mut leader = self.leader.lock().await;
-        if leader.is_none() {
-            *leader = Some(self.open().await.map_err(|Lost| ChangeError::Unavailable)?);
-        }
+        self.lead(&mut leader).await?;
         confirm(self.config.group.clone()).await.map_err(|Lost| ChangeError::Unavailable)
     }
 
@@ -147,30 +148,36 @@ impl Metadata {
         decide: impl FnOnce(&Namespaces) -> Result<(Vec<NamespaceRow>, T), E>,
     ) -> Result<T, ChangeError<E>> {
         let mut leader = self.leader.lock().await;
-        let open = match leader.take() {
-            Some(open) => open,
-            None => self.open().await.map_err(|Lost| ChangeError::Unavailable)?,
-        };
-        let open = leader.insert(open);
+        self.lead(&mut leader).await?;
         let (rows, answer) = decide(&self.view()).map_err(ChangeError::Refused)?;
-        open.sequence += 1;
-        let proposed = self.propose(open, &rows).await;
-        if proposed.is_err() {
-            *leader = None;
-            return Err(ChangeError::Unavailable);
+        let mut ops = Ops::default();
+        for row in &rows {
+            ops.put(table::NAMESPACE, &namespace::key(&row.id), &namespace::encode(row));
         }
+        self.commit_ops(&mut leader, &ops).await?;
         let mut view = self.view.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         rows.into_iter().for_each(|row| view.put(row, &self.config.predefined));
         Ok(answer)
     }
 
-    async fn propose(&self, open: &Open, rows: &[NamespaceRow]) -> Result<(), Lost> {
-        let mut ops = Ops::default();
-        for row in rows {
-            ops.put(table::NAMESPACE, &namespace::key(&row.id), &namespace::encode(row));
+    /// Opens an epoch if there is none.
+    async fn lead<E>(&self, leader: &mut Option<Open>) -> Result<(), ChangeError<E>> {
+        if leader.is_none() {
+            *leader = Some(self.open().await.map_err(|Lost| ChangeError::Unavailable)?);
         }
+        Ok(())
+    }
+
+    /// Proposes the next batch of the open epoch; the epoch ends if the outcome is unknown.
+    async fn commit_ops<E>(&self, leader: &mut Option<Open>, ops: &Ops) -> Result<(), ChangeError<E>> {
+        let Some(open) = leader else { return Err(ChangeError::Unavailable) };
+        open.sequence += 1;
         let header = self.header(open.epoch, open.sequence, batch::BatchKind::Normal);
-        commit(&self.config.group, Bytes::from(batch::encode(&header, &ops, &[]))).await
+        let committed = commit(&self.config.group, Bytes::from(batch::encode(&header, ops, &[]))).await;
+        committed.map_err(|Lost| {
+            *leader = None;
+            ChangeError::Unavailable
+        })
     }
 
     /// Opens the next epoch and reads all rows.
@@ -185,10 +192,11 @@ impl Metadata {
         let header = self.header(epoch, 0, batch::BatchKind::Open);
         commit(&self.config.group, Bytes::from(batch::encode(&header, &Ops::default(), &[]))).await?;
         let store = Arc::clone(&self.config.store);
-        let rows = self.config.pool.call(move || read_all(store.as_ref())).await;
-        let rows = match rows {
-            Ok(Ok(rows)) => rows,
+        let read = move || Ok((read_all(store.as_ref())?, queue_configs::read_all(store.as_ref())?));
+        let (rows, queues) = match self.config.pool.call(read).await {
+            Ok(Ok(read)) => read,
             Ok(Err(error)) => {
+                let error: String = error;
                 tracing::error!(error, "reading the namespaces failed");
                 return Err(Lost);
             }
@@ -197,6 +205,7 @@ impl Metadata {
         let mut namespaces = Namespaces::default();
         rows.into_iter().for_each(|row| namespaces.put(row, &self.config.predefined));
         *self.view.write().unwrap_or_else(std::sync::PoisonError::into_inner) = namespaces;
+        *self.queues.write().unwrap_or_else(std::sync::PoisonError::into_inner) = queues;
         Ok(Open { epoch, sequence: 0 })
     }
 

@@ -44,6 +44,7 @@ const NAMES: &[(u8, &str)] = &[
     (table::WAKE, "wake"),
     (table::APPLIED, "applied"),
     (table::NAMESPACE, "namespace"),
+    (table::QUEUE_CONFIG, "task queue configuration"),
     (table::GARBAGE, "garbage"),
     (table::UPDATE, "update"),
 ];

@@ -68,7 +68,7 @@ fn each_shard_has_room_of_its_own() {
 fn what_was_dropped_is_pulled_when_half_the_room_is_free() {
     let (mut backlog, ask) = asking();
     assert_eq!(ask, Ask { shard: 0, from: Start::At(at(5)), max: 2, number: ask.number });
-    assert_eq!(backlog.pulled(found(&ask, &[5], None), NOW), 1);
+    assert_eq!(backlog.pulled(found(&ask, &[5], None), NOW), [3]);
     assert!(!backlog.has_more());
     assert_eq!(popped(&mut backlog), [3, 4, 5]);
     assert!(backlog.is_clear());

@@ -28,7 +28,8 @@ impl<P: Payloads, W> Queue<P, W> {
         }
         self.scaled_at = Some(now);
         let old = self.backlog.first_since().is_some_and(|since| now.saturating_sub(since) > BACKLOG_AGE);
-        let more = old || self.added.per_second(now) > self.dispatched.per_second(now) * ADDED_TO_DISPATCHED;
+        let more =
+            old || self.rates.added_per_second(now) > self.rates.dispatched_per_second(now) * ADDED_TO_DISPATCHED;
         more.then_some(1)
     }
 }

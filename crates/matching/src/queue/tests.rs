@@ -56,7 +56,7 @@ impl Bench {
         self.settle();
     }
 
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         while let Some(delivery) = self.queue.next(self.now) {
             self.note(delivery.to, &delivery.item);
         }
@@ -110,7 +110,7 @@ impl Bench {
     }
 
     fn reserve(&mut self) -> (Ticket, Waiter<u32>) {
-        self.queue.reserve(self.now).expect("a poller waits")
+        self.queue.reserve(3, self.now).expect("a poller waits")
     }
 
     pub(super) fn tasks(&self) -> Vec<(u32, u64)> {
@@ -242,11 +242,11 @@ fn a_reserved_poller_past_its_deadline_can_still_be_served_but_waits_no_longer()
 fn the_polls_of_one_worker_end_and_it_is_not_shown_any_more() {
     let mut bench = Bench::activities();
     let reserved = bench.poll_as(1, "going", Some(0.0));
-    bench.queue.bucket.clear();
+    bench.queue.limits.worker_says(None, bench.now);
     let (ticket, waiter) = bench.reserve();
     bench.poll_as(2, "going", Some(0.0));
     bench.poll_as(3, "staying", None);
-    bench.queue.end_polls_that(|poller| poller.worker.as_deref() == Some("going"));
+    bench.queue.end_polls_that(|poller| poller.worker.as_deref() == Some("going"), bench.now);
     bench.queue.unreserve(ticket, waiter);
     assert_eq!(bench.leave(reserved, Leaving::Gone), Left::Served, "its poll is over");
     bench.offer(job(7));
@@ -262,7 +262,7 @@ fn nobody_is_reserved_while_older_tasks_wait() {
     bench.poll_as(1, "worker", Some(0.0));
     bench.offer(job(7));
     bench.queue.arrive(poller("worker", Some(1.0)), 2, bench.now);
-    assert!(bench.queue.reserve(bench.now).is_none());
+    assert!(bench.queue.reserve(3, bench.now).is_none());
 }
 
 #[test]
@@ -291,9 +291,9 @@ fn a_reservation_counts_against_the_rate_unless_it_is_released() {
         bench.poll_as(to, "worker", Some(1.0));
     }
     let (ticket, waiter) = bench.reserve();
-    assert!(bench.queue.reserve(bench.now).is_none());
+    assert!(bench.queue.reserve(3, bench.now).is_none());
     bench.queue.unreserve(ticket, waiter);
-    assert!(bench.queue.reserve(bench.now).is_some());
+    assert!(bench.queue.reserve(3, bench.now).is_some());
 }
 
 #[test]
@@ -373,7 +373,7 @@ fn an_unloaded_sticky_queue_hands_back_at_once_and_forgets_its_poller() {
     let ticket = bench.poll(1);
     bench.leave(ticket, Leaving::Deadline);
     bench.offer(job(7));
-    assert_eq!(bench.queue.unload().tasks, [job(7)]);
+    assert_eq!(bench.queue.unload(bench.now).tasks, [job(7)]);
     assert_eq!(bench.offer(job(8)), "no sticky poller");
 }
 

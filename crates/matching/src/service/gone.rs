@@ -52,7 +52,7 @@ impl<P: Payloads> Service<P> {
         let now = inner.clock.monotonic();
         inner.gone.lock().remember((namespace.into(), worker.into()), now, inner.options.worker_gone_memory);
         for key in queues {
-            inner.with_existing(key, (), |_, queue, (), _| queue.end_polls_of(worker), |()| ());
+            inner.with_existing(key, (), |_, queue, (), now| queue.end_polls_of(worker, now), |()| ());
         }
     }
 }
@@ -68,8 +68,8 @@ impl<P: Payloads> Inner<P> {
 
 impl<P: Payloads, W> Queue<P, W> {
     /// Ends the polls of one worker.
-    fn end_polls_of(&mut self, worker: &str) {
-        self.end_polls_that(|poller| poller.worker.as_deref() == Some(worker));
+    fn end_polls_of(&mut self, worker: &str, now: Duration) {
+        self.end_polls_that(|poller| poller.worker.as_deref() == Some(worker), now);
     }
 }
 

@@ -6,8 +6,9 @@ use super::{Dispatched, Offered, Overloaded, Polled, Service};
 use crate::key::{QueueKey, QueueKind};
 use crate::options::Options;
 use crate::payload::toys::{Job, Question, Toys, job};
-use crate::payload::{Offer, Start};
+use crate::payload::{Offer, Rank, Start};
 use crate::poller::{PollerInfo, WorkerVersion};
+use crate::queue::{QueueConfig, RateSource};
 use crate::source::{Orphans, Pull, Source};
 use parking_lot::Mutex;
 use std::pin::Pin;
@@ -215,9 +216,9 @@ fn a_poll_dropped_before_it_took_its_task_passes_it_to_who_waits() {
 fn a_reserved_poller_gets_the_started_task() {
     let bench = Bench::new();
     let mut poll = bench.waiting(&work());
-    let reserved = bench.service.reserve(&work()).expect("a poller waits");
+    let reserved = bench.service.reserve(&work(), Rank::default()).expect("a poller waits");
     assert_eq!(&*reserved.poller().identity, "worker");
-    assert!(bench.service.reserve(&work()).is_none());
+    assert!(bench.service.reserve(&work(), Rank::default()).is_none());
     reserved.deliver(70);
     assert_eq!(looked(&mut poll), Some(Polled::Started(70)));
     assert_eq!(bench.undelivered(), Vec::<u64>::new());
@@ -228,7 +229,7 @@ fn a_dropped_reservation_lets_the_poller_wait_on_at_the_front() {
     let bench = Bench::new();
     let mut first = bench.waiting(&work());
     let _second = bench.waiting(&work());
-    drop(bench.service.reserve(&work()));
+    drop(bench.service.reserve(&work(), Rank::default()));
     bench.service.offer(&work(), job(7));
     assert_eq!(looked(&mut first), Some(Polled::Task(job(7))));
 }
@@ -237,7 +238,7 @@ fn a_dropped_reservation_lets_the_poller_wait_on_at_the_front() {
 fn a_dropped_reservation_brings_the_poller_what_came_meanwhile() {
     let bench = Bench::new();
     let mut poll = bench.waiting(&work());
-    let reserved = bench.service.reserve(&work());
+    let reserved = bench.service.reserve(&work(), Rank::default());
     assert_eq!(bench.service.offer(&work(), job(7)), Offered::Queued);
     drop(reserved);
     assert_eq!(looked(&mut poll), Some(Polled::Task(job(7))));
@@ -247,7 +248,7 @@ fn a_dropped_reservation_brings_the_poller_what_came_meanwhile() {
 fn a_started_task_is_undelivered_when_its_poller_went_before_the_delivery() {
     let bench = Bench::new();
     let poll = bench.waiting(&work());
-    let reserved = bench.service.reserve(&work()).expect("a poller waits");
+    let reserved = bench.service.reserve(&work(), Rank::default()).expect("a poller waits");
     drop(poll);
     reserved.deliver(70);
     assert_eq!(bench.undelivered(), [70]);
@@ -257,7 +258,7 @@ fn a_started_task_is_undelivered_when_its_poller_went_before_the_delivery() {
 fn a_started_task_is_undelivered_when_its_poller_went_without_taking_it() {
     let bench = Bench::new();
     let poll = bench.waiting(&work());
-    bench.service.reserve(&work()).expect("a poller waits").deliver(70);
+    bench.service.reserve(&work(), Rank::default()).expect("a poller waits").deliver(70);
     drop(poll);
     assert_eq!(bench.undelivered(), [70]);
 }
@@ -266,7 +267,7 @@ fn a_started_task_is_undelivered_when_its_poller_went_without_taking_it() {
 fn a_reserved_poll_waits_a_little_longer_than_its_deadline() {
     let mut bench = Bench::new();
     let mut poll = bench.waiting(&work());
-    let reserved = bench.service.reserve(&work()).expect("a poller waits");
+    let reserved = bench.service.reserve(&work(), Rank::default()).expect("a poller waits");
     bench.pass(60.0);
     assert_eq!(looked(&mut poll), None);
     reserved.deliver(70);
@@ -277,8 +278,8 @@ fn a_reserved_poll_waits_a_little_longer_than_its_deadline() {
 fn a_reserved_poll_is_empty_when_the_grace_is_over_or_nothing_comes_of_it() {
     let mut bench = Bench::new();
     let (mut first, mut second) = (bench.waiting(&work()), bench.waiting(&work()));
-    let one = bench.service.reserve(&work()).expect("a poller waits");
-    let two = bench.service.reserve(&work()).expect("a poller waits");
+    let one = bench.service.reserve(&work(), Rank::default()).expect("a poller waits");
+    let two = bench.service.reserve(&work(), Rank::default()).expect("a poller waits");
     bench.pass(60.0);
     assert_eq!((looked(&mut first), looked(&mut second)), (None, None));
     drop(one);
@@ -327,7 +328,7 @@ fn the_tasks_of_a_sticky_worker_that_has_gone_are_handed_back() {
 fn unloading_a_sticky_queue_ends_its_polls_and_hands_back_its_tasks() {
     let bench = Bench::new();
     let mut poll = bench.waiting(&host());
-    let reserved = bench.service.reserve(&host());
+    let reserved = bench.service.reserve(&host(), Rank::default());
     assert_eq!(bench.service.offer(&host(), job(7)), Offered::Queued);
     bench.service.unload_sticky(&host());
     assert_eq!(bench.shards.orphans.lock()[0].1.tasks, [job(7)]);
@@ -399,7 +400,7 @@ fn shutdown_ends_all_polls_and_the_housekeeping() {
 fn a_task_that_is_being_recorded_at_shutdown_still_reaches_its_poller() {
     let bench = Bench::new();
     let mut poll = bench.waiting(&work());
-    let reserved = bench.service.reserve(&work()).expect("a poller waits");
+    let reserved = bench.service.reserve(&work(), Rank::default()).expect("a poller waits");
     bench.service.shutdown();
     assert_eq!(looked(&mut poll), None);
     reserved.deliver(70);
@@ -499,4 +500,18 @@ fn a_worker_that_shuts_down_polls_in_vain_from_then_on() {
     bench.pass(70.0);
     let mut later = bench.poll(&work(), info("going"));
     assert_eq!(looked(&mut later), None, "it is forgotten");
+}
+
+#[test]
+fn what_is_set_for_a_queue_holds_before_anybody_uses_it() {
+    let bench = Bench::new();
+    bench.service.configure(&work(), QueueConfig { rate: Some(0.0), ..QueueConfig::default() });
+    let stats = bench.service.describe(&work());
+    assert_eq!((stats.rate, stats.rate_source), (Some(0.0), RateSource::Config));
+    let mut poll = bench.waiting(&work());
+    assert_eq!(bench.service.offer(&work(), job(7)), Offered::Queued);
+    assert_eq!(looked(&mut poll), None);
+    bench.service.configure(&work(), QueueConfig::default());
+    assert_eq!(looked(&mut poll), Some(Polled::Task(job(7))));
+    assert_eq!(bench.service.describe(&work()).rate_source, RateSource::System);
 }

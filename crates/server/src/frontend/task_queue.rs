@@ -1,5 +1,7 @@
 //! What is known of task queues: who polls them, and how much waits.
 
+pub(crate) mod config;
+
 use std::collections::HashMap;
 
 use tonic::{Response, Status};
@@ -7,7 +9,7 @@ use weft_engine::{NamespaceId, TaskRowKind, Timestamp};
 use weft_matching::{QueueKey, QueueKind};
 use weft_protocol::api::{
     enums::{DescribeTaskQueueMode, TaskQueueKind, TaskQueueType},
-    taskqueue::{TaskQueuePartitionMetadata, TaskQueueVersionInfo},
+    taskqueue::{TaskQueueConfig, TaskQueuePartitionMetadata, TaskQueueVersionInfo},
     workflowservice::*,
 };
 use weft_rows::task;
@@ -31,11 +33,14 @@ pub(crate) async fn describe(
         TaskQueueType::Unspecified | TaskQueueType::Workflow | TaskQueueType::Nexus => QueueKind::Workflow,
     };
     let known = asked.known(kind).await?;
+    let config = body.report_config.then(|| asked.config(kind)).flatten();
     #[expect(deprecated, reason = "released tools ask in the older ways")]
     let answer = DescribeTaskQueueResponse {
         pollers: wire::task_queue::pollers(&known.stats),
         stats: body.report_stats.then(|| wire::task_queue::stats(&known)),
         stats_by_priority_key: if body.report_stats { wire::task_queue::by_priority(&known) } else { HashMap::new() },
+        config,
+        effective_rate_limit: Some(wire::task_queue::rate_limit(&known)),
         task_queue_status: body.include_task_queue_status.then(|| wire::task_queue::status(&known)),
         versions_info: match body.api_mode() {
             DescribeTaskQueueMode::Enhanced => asked.versions_info(&body).await?,
@@ -64,13 +69,22 @@ impl Asked<'_> {
             return Ok(Known { stats: matching.describe(&QueueKey::sticky(namespace, self.name)), waiting: None, now });
         }
         let stats = matching.describe(&QueueKey::normal(namespace, self.name, kind));
+        let waiting = self.node.waiting(self.queue(kind)).await.map_err(errors::of_reading)?;
+        Ok(Known { stats, waiting: Some(waiting), now })
+    }
+
+    /// What an operator set; a worker's own queue is never configured.
+    fn config(&self, kind: QueueKind) -> Option<TaskQueueConfig> {
+        let set = if self.sticky { None } else { self.node.metadata().queue_config(&self.queue(kind)) };
+        set.map(|config| TaskQueueConfig::clone(&config))
+    }
+
+    fn queue(&self, kind: QueueKind) -> task::Queue {
         let kind = match kind {
             QueueKind::Workflow => TaskRowKind::Workflow,
             QueueKind::Activity => TaskRowKind::Activity,
         };
-        let queue = task::Queue { namespace: self.namespace.clone(), name: self.name.into(), kind };
-        let waiting = self.node.waiting(queue).await.map_err(errors::of_reading)?;
-        Ok(Known { stats, waiting: Some(waiting), now })
+        task::Queue { namespace: self.namespace.clone(), name: self.name.into(), kind }
     }
 
     /// There is one version of a queue here, the one without a build id.

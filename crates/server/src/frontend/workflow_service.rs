@@ -307,6 +307,13 @@ impl WorkflowService for Frontend {
         task_queue::describe(&self.node, request.into_inner()).await
     }
 
+    async fn update_task_queue_config(
+        &self,
+        request: Request<UpdateTaskQueueConfigRequest>,
+    ) -> Answer<UpdateTaskQueueConfigResponse> {
+        task_queue::config::update(&self.node, request.into_inner()).await
+    }
+
     async fn list_task_queue_partitions(
         &self,
         request: Request<ListTaskQueuePartitionsRequest>,

@@ -13,7 +13,7 @@ use weft_shard::{Delivered, Dispatch, Offered, Reservation, Shard, ShardId, Task
 
 use super::{
     NodeInner,
-    tasks::{HeldTask, StartedTask, TaskId, Work, offer_of, place_of, queue_of},
+    tasks::{HeldTask, StartedTask, TaskId, Work, offer_of, place_of, queue_of, rank_of},
 };
 
 /// Matching, as the shards see it.
@@ -33,7 +33,7 @@ impl Dispatch for ToPollers {
     }
 
     fn reserve(&self, key: &WorkflowKey, task: &TaskRef) -> Option<Box<dyn Reservation>> {
-        let reserved = self.matching.reserve(&queue_of(&key.namespace, task))?;
+        let reserved = self.matching.reserve(&queue_of(&key.namespace, task), rank_of(task))?;
         Some(Box::new(ReservedPoller { reserved, matching: self.matching.clone() }))
     }
 }

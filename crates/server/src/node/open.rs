@@ -196,6 +196,7 @@ impl Base {
         });
         from_shards.attach(&inner);
         post.attach(&inner);
+        inner.configure_queues();
         tokio::spawn(async move { matching.run().await });
         tokio::spawn(housekeeping(Arc::downgrade(&inner)));
         for shard in &inner.shards {

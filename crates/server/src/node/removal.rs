@@ -74,6 +74,7 @@ async fn empty(node: &Weak<NodeInner>, id: &NamespaceId) {
             }
         };
         if records.is_empty() {
+            node.forget_queues(id).await;
             tracing::info!(namespace = %id, "a deleted namespace is empty");
             node.removal.empty.lock().insert(id.clone());
             return;

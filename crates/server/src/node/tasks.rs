@@ -94,12 +94,16 @@ pub fn queue_of(namespace: &NamespaceId, task: &TaskRef) -> QueueKey {
 /// A task as matching orders it: urgent first, then oldest.
 #[must_use]
 pub fn offer_of(shard: ShardId, key: WorkflowKey, task: TaskRef) -> Offer<HeldTask> {
-    let (urgency, at) = match &task {
+    Offer { origin: shard.0, rank: rank_of(&task), task: HeldTask { key, task } }
+}
+
+/// Where a task stands among those of its queue.
+pub(crate) fn rank_of(task: &TaskRef) -> Rank {
+    let (urgency, at) = match task {
         TaskRef::Workflow(offer) => (offer.urgency, offer.scheduled_at),
         TaskRef::Activity(offer) => (offer.urgency, offer.scheduled_at),
     };
-    let rank = Rank { priority: u32::from(urgency.level()), order: u64::try_from(at.0).unwrap_or(0) };
-    Offer { origin: shard.0, rank, task: HeldTask { key, task } }
+    Rank { priority: u32::from(urgency.level()), order: u64::try_from(at.0).unwrap_or(0) }
 }
 
 /// Where a task that matching names stands in its shard.

@@ -120,7 +120,7 @@ impl World {
                     self.start(&item);
                 }
             }
-            Step::Reserve => self.reserved.extend(self.queue.reserve(self.now).inspect(|(_, waiter)| {
+            Step::Reserve => self.reserved.extend(self.queue.reserve(0, self.now).inspect(|(_, waiter)| {
                 assert_eq!(self.waiting.pop_first(), Some(waiter.to), "the first poller is reserved");
             })),
             Step::Redeem(pick) => {

@@ -1,6 +1,7 @@
 //! Many pollers and many offering threads at once, with polls cut off at every moment: each task arrives exactly once.
 
 use super::{Bench, info, work};
+use crate::payload::Rank;
 use crate::payload::toys::Toys;
 use crate::payload::toys::job;
 use crate::service::{Polled, Service};
@@ -42,7 +43,7 @@ async fn turns(count: u32) {
 /// Offers tasks, every other one through a reservation if a poller waits.
 async fn offer_all(service: Service<Toys>, first: u64) {
     for id in first..first + TASKS_EACH {
-        match if id % 2 == 0 { service.reserve(&work()) } else { None } {
+        match if id % 2 == 0 { service.reserve(&work(), Rank::default()) } else { None } {
             Some(reserved) if id % 3 == 0 => {
                 tokio::task::yield_now().await;
                 drop(reserved);

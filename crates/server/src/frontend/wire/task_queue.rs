@@ -3,14 +3,14 @@
 use std::{collections::HashMap, time::Duration};
 
 use weft_engine::{Timestamp, Urgency, wire_span};
-use weft_matching::{PollerSeen, QueueStats};
+use weft_matching::{PollerSeen, QueueStats, RateSource};
 use weft_protocol::{
     api::{
         common::WorkerVersionCapabilities,
         deployment::WorkerDeploymentOptions,
-        enums::{TaskQueueKind, WorkerVersioningMode},
+        enums::{RateLimitSource, TaskQueueKind, WorkerVersioningMode},
         taskqueue::{PollerInfo, TaskQueue, TaskQueueStats, TaskQueueStatus, TaskQueueTypeInfo},
-        workflowservice::DescribeTaskQueueRequest,
+        workflowservice::{DescribeTaskQueueRequest, describe_task_queue_response::EffectiveRateLimit},
     },
     time,
 };
@@ -78,27 +78,45 @@ pub(crate) fn stats(known: &Known) -> TaskQueueStats {
         approximate_backlog_age: Some(wire_span(known.age())),
         tasks_add_rate: known.stats.tasks_add_rate as f32,
         tasks_dispatch_rate: known.stats.tasks_dispatch_rate as f32,
-        ..TaskQueueStats::default()
+        rate_limiting_active: known.stats.rate_limited,
     }
 }
 
-/// What waits by priority; the usual one is always there. Rates are known of the queue only.
+/// What waits and what goes by priority; the usual one is always there.
 pub(crate) fn by_priority(known: &Known) -> HashMap<i32, TaskQueueStats> {
-    let of = |waiting: u64, age: Duration| TaskQueueStats {
-        approximate_backlog_count: count(waiting),
-        approximate_backlog_age: Some(wire_span(age)),
-        ..TaskQueueStats::default()
+    let mut stats = HashMap::from([(i32::from(Urgency::DEFAULT.level()), TaskQueueStats::default())]);
+    for (urgency, line) in known.waiting.iter().flat_map(|waiting| &waiting.lines) {
+        let of = stats.entry(i32::from(urgency.level())).or_default();
+        of.approximate_backlog_count = count(line.count);
+        of.approximate_backlog_age = Some(wire_span(known.now.since(line.oldest)));
+    }
+    for (priority, rates) in &known.stats.rates {
+        let of = stats.entry(i32::try_from(*priority).unwrap_or(i32::MAX)).or_default();
+        of.tasks_add_rate = rates.added as f32;
+        of.tasks_dispatch_rate = rates.dispatched as f32;
+    }
+    for of in stats.values_mut() {
+        of.approximate_backlog_age.get_or_insert_with(|| wire_span(Duration::ZERO));
+        of.rate_limiting_active = known.stats.rate_limited;
+    }
+    stats
+}
+
+/// How many tasks per second are handed out at most, and who says so.
+pub(crate) fn rate_limit(known: &Known) -> EffectiveRateLimit {
+    let source = match known.stats.rate_source {
+        RateSource::System => RateLimitSource::System,
+        RateSource::Worker => RateLimitSource::Worker,
+        RateSource::Config => RateLimitSource::Api,
     };
-    let usual = (i32::from(Urgency::DEFAULT.level()), of(0, Duration::ZERO));
-    let lines = known.waiting.iter().flat_map(|waiting| &waiting.lines);
-    let lines = lines.map(|(urgency, line)| (i32::from(urgency.level()), of(line.count, known.now.since(line.oldest))));
-    std::iter::once(usual).chain(lines).collect()
+    let rate = known.stats.rate.unwrap_or(UNLIMITED);
+    EffectiveRateLimit { requests_per_second: rate as f32, rate_limit_source: source.into() }
 }
 
 pub(crate) fn status(known: &Known) -> TaskQueueStatus {
     TaskQueueStatus {
         backlog_count_hint: count(known.backlog()),
-        rate_per_second: known.stats.pollers.iter().find_map(|poller| poller.rate_per_second).unwrap_or(UNLIMITED),
+        rate_per_second: known.stats.rate.unwrap_or(UNLIMITED),
         ..TaskQueueStatus::default()
     }
 }
