@@ -46,7 +46,7 @@ func runAll(m *testing.M) int {
 
 func all() []harness.Entry {
 	return slices.Concat(
-		startScenarios(), messageScenarios(), timerScenarios(), activityScenarios(), timeoutScenarios(),
+		startScenarios(), messageScenarios(), updateScenarios(), familyScenarios(), timerScenarios(), activityScenarios(), timeoutScenarios(),
 		asyncActivityScenarios(), localScenarios(), closingScenarios(), dataScenarios(), taskScenarios(),
 		visibilityScenarios(), wfctlScenarios(), crashScenarios(), workerCrashScenarios(), loadScenarios(),
 	)

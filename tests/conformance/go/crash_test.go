@@ -22,6 +22,8 @@ func crashScenarios() []harness.Entry {
 		"an_activity_in_backoff_survives_the_server":                anActivityInBackoffSurvives,
 		"a_running_activity_outlives_the_server":                    aRunningActivityOutlivesTheServer,
 		"a_closed_workflow_is_the_same_after_the_crash":             aClosedWorkflowIsTheSame,
+		"accepted_and_completed_updates_survive_the_server":         updatesSurvive,
+		"a_child_outlives_the_server":                               aChildOutlivesTheServer,
 		"many_workflows_survive_a_server_that_dies_again_and_again": manyWorkflowsSurvive,
 	})
 }

@@ -4,6 +4,6 @@ package work
 func Workflows() []any {
 	return []any{
 		Greeter, Thinker, Flaky, Relay, Clumsy, Labeller, Patched, Scribe, Collector, Runner, Tour, LocalRunner,
-		Sleeper, Race,
+		Sleeper, Race, Till, Patient, Parent, Leaver, Teller,
 	}
 }

@@ -5,6 +5,7 @@ mod async_activities;
 mod closing;
 mod crashes;
 mod data;
+mod family;
 mod load;
 mod local;
 mod messages;
@@ -12,6 +13,7 @@ mod start;
 mod tasks;
 mod timeouts;
 mod timers;
+mod updates;
 mod visibility;
 mod wfctl;
 mod worker_crashes;
@@ -34,6 +36,8 @@ pub(crate) fn all() -> Vec<Entry> {
     let subjects = [
         start::all(),
         messages::all(),
+        updates::all(),
+        family::all(),
         timers::all(),
         activities::all(),
         timeouts::all(),

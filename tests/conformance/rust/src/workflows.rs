@@ -1,15 +1,19 @@
 //! The workflows of the suite. Their code depends on nothing but their input and their history: all are replayed.
 
 mod errand;
+mod family;
 mod local;
 mod messages;
 mod plain;
+mod till;
 mod timers;
 
 pub(crate) use errand::{Deed, Errand, Runner, Tour};
+pub(crate) use family::{Leaver, Parent, Patient, Teller};
 pub(crate) use local::{LocalDeed, LocalPlan, LocalRunner};
 pub(crate) use messages::Collector;
 pub(crate) use plain::{Clumsy, Flaky, Greeter, Labeller, Patched, Relay, Scribe, Thinker};
+pub(crate) use till::Till;
 pub(crate) use timers::{Race, Sleeper};
 
 use temporalio_sdk::{WorkerOptions, WorkflowRegistrationError, workflow_replayer::WorkflowReplayerOptions};
@@ -32,6 +36,11 @@ macro_rules! register_all {
             .register_workflow::<LocalRunner>()?
             .register_workflow::<Sleeper>()?
             .register_workflow::<Race>()?
+            .register_workflow::<Till>()?
+            .register_workflow::<Patient>()?
+            .register_workflow::<Parent>()?
+            .register_workflow::<Leaver>()?
+            .register_workflow::<Teller>()?
     };
 }
 

@@ -7,6 +7,7 @@ import * as asyncActivities from './scenarios/async_activities';
 import * as closing from './scenarios/closing';
 import * as crashes from './scenarios/crashes';
 import * as data from './scenarios/data';
+import * as family from './scenarios/family';
 import * as load from './scenarios/load';
 import * as local from './scenarios/local';
 import * as messages from './scenarios/messages';
@@ -14,6 +15,7 @@ import * as start from './scenarios/start';
 import * as tasks from './scenarios/tasks';
 import * as timeouts from './scenarios/timeouts';
 import * as timers from './scenarios/timers';
+import * as updates from './scenarios/updates';
 import * as visibility from './scenarios/visibility';
 import * as wfctl from './scenarios/wfctl';
 import * as workerCrashes from './scenarios/worker_crashes';
@@ -23,6 +25,8 @@ type Subject = Record<string, (s: Scenario) => Promise<void>>;
 const SHARED: Subject[] = [
   start.scenarios,
   messages.scenarios,
+  updates.scenarios,
+  family.scenarios,
   timers.scenarios,
   activities.scenarios,
   timeouts.scenarios,
@@ -44,6 +48,8 @@ export function all(): Entry[] {
   return [
     ...SHARED.flatMap((subject) => on('shared server', subject)),
     ...on('own server', crashes.scenarios),
+    ...on('own server', updates.withTheServer),
+    ...on('own server', family.withTheServer),
     ...on('own server', workerCrashes.withTheServer),
     ...on('quiet', load.scenarios),
   ];

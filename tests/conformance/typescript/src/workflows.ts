@@ -2,12 +2,17 @@
 
 import {
   ActivityCancellationType,
+  allHandlersFinished,
   ApplicationFailure,
   CancellationScope,
+  ChildWorkflowFailure,
   condition,
   continueAsNew,
   defineQuery,
   defineSignal,
+  defineUpdate,
+  executeChild,
+  getExternalWorkflowHandle,
   isCancellation,
   patched,
   proxyActivities,
@@ -15,6 +20,7 @@ import {
   proxySinks,
   setHandler,
   sleep,
+  startChild,
   upsertMemo,
   upsertSearchAttributes,
   workflowInfo,
@@ -185,4 +191,63 @@ export async function LocalRunner(plan: LocalPlan): Promise<string> {
     localRetryThreshold: plan.timerFrom ?? 10_000,
   });
   return await activities[plan.deed](plan.word);
+}
+
+export const pay = defineUpdate<number, [number]>('pay');
+export const paySlowly = defineUpdate<number, [number]>('pay slowly');
+export const nod = defineSignal('nod');
+export const close = defineSignal('close');
+
+/** Takes money through a slot that takes no debts; slow payments wait for a nod. */
+export async function Till(): Promise<number> {
+  let sum = 0;
+  let nods = 0;
+  let closing = false;
+  const validator = (amount: number) => {
+    if (amount < 0) throw new Error('no debts');
+  };
+  setHandler(pay, (amount) => (sum += amount), { validator });
+  const slowly = async (amount: number) => {
+    await condition(() => nods > 0);
+    return (sum += amount);
+  };
+  setHandler(paySlowly, slowly, { validator });
+  setHandler(nod, () => void (nods += 1));
+  setHandler(close, () => void (closing = true));
+  await condition(() => closing && allHandlersFinished());
+  return sum;
+}
+
+export const go = defineSignal<[string]>('go');
+
+/** Does as it is told. */
+export async function Patient(name: string): Promise<string> {
+  let told = '';
+  setHandler(go, (how) => void (told = how));
+  await condition(() => told !== '');
+  if (told === 'fail') throw ApplicationFailure.nonRetryable('as told', 'Told');
+  return `${name} ${told}`;
+}
+
+/** Has one child, and tells how it ended. */
+export async function Parent(kid: string): Promise<string> {
+  try {
+    return await executeChild(Patient, { workflowId: kid, args: ['kid'] });
+  } catch (error) {
+    const cause = error instanceof ChildWorkflowFailure ? error.cause : undefined;
+    if (!(cause instanceof ApplicationFailure)) throw error;
+    return `failed: ${cause.message} ${cause.type}`;
+  }
+}
+
+/** Starts a child on another queue, and ends. */
+export async function Leaver(kid: string, taskQueue: string): Promise<string> {
+  await startChild(Patient, { workflowId: kid, taskQueue, args: ['kid'] });
+  return 'left';
+}
+
+/** Gives words to a collector. */
+export async function Teller(whom: string, said: string[]): Promise<string> {
+  for (const word of said) await getExternalWorkflowHandle(whom).signal(give, word);
+  return 'told';
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use temporalio_client::{
     errors::{
         AsyncActivityError, ClientError, WorkflowGetResultError, WorkflowInteractionError, WorkflowQueryError,
-        WorkflowStartError,
+        WorkflowStartError, WorkflowUpdateError,
     },
     tonic::Status,
 };
@@ -41,6 +41,15 @@ impl Refusal for WorkflowInteractionError {
 }
 
 impl Refusal for WorkflowQueryError {
+    fn into_status(self) -> Option<Status> {
+        match self {
+            Self::NotFound(status) | Self::Rpc(status) => Some(status),
+            _ => None,
+        }
+    }
+}
+
+impl Refusal for WorkflowUpdateError {
     fn into_status(self) -> Option<Status> {
         match self {
             Self::NotFound(status) | Self::Rpc(status) => Some(status),
