@@ -11,7 +11,7 @@ use crate::{
     ids::{EventId, RunId, TaskQueueName},
     message::Reply,
     request::{ActivityToken, WorkflowTaskToken},
-    state::{Activity, Branch, QueryId, Status},
+    state::{Activity, Branch, Job, QueryId, Status},
     time::Timestamp,
 };
 
@@ -48,6 +48,8 @@ pub enum Answer {
     UpdateWithStart(Started, UpdateStatus),
     /// What the target of a message says.
     Delivered(Reply),
+    /// A batch job as it is now.
+    Job(Arc<Job>),
 }
 
 /// How far an update has come, in which run.

@@ -176,6 +176,7 @@ impl<'a> Change<'a> {
         }
         self.workflow.current.clone_from(&self.current_before);
         self.workflow.receipts.rollback();
+        self.workflow.job.rollback();
         self.effects.clear();
         self.outbox.clear();
         self.forgotten.clear();

@@ -9,6 +9,7 @@ use core::time::Duration;
 use crate::{
     change::{Change, Draft},
     ids::{EventId, RunId},
+    job,
     state::{Activity, ActivityStage, BranchId, Core, Execution, ScheduledOn, WorkflowTask, WorkflowTaskStage},
     time::Timestamp,
     tracked::Changed,
@@ -36,6 +37,14 @@ impl Change<'_> {
             }
         }
         self.messages(&mut transition);
+        for (old, changed) in self.workflow.job.commit() {
+            let old = old.as_deref().and_then(Option::as_ref);
+            let new = match &changed {
+                Changed::Put((), job) => job.as_ref().as_ref(),
+                Changed::Removed(()) => None,
+            };
+            job::written(&self.workflow.key, old, new, &mut transition);
+        }
         if self.workflow.current != self.current_before {
             transition.rows.push(match &self.workflow.current {
                 Some(current) => RowChange::PutCurrent(Box::new(current.clone())),

@@ -4,7 +4,7 @@
 //! What this file does not do: decide. Each arm is one function of one family.
 
 use crate::{
-    activity, answer::Answer, cancel, change::Change, deadline, delete, deliver, moment::Moment, query,
+    activity, answer::Answer, cancel, change::Change, deadline, delete, deliver, job, moment::Moment, query,
     refusal::Refusal, replied, request::Request, settle, signal, start, state::Workflow, terminate,
     transition::Transition, update, workflow_task,
 };
@@ -56,5 +56,6 @@ fn dispatch(change: &mut Change<'_>, request: Request) -> Result<Answer, Refusal
         Request::Wake(run) => deadline::wake(change, &run),
         Request::Deliver(delivery) => deliver::deliver(change, &delivery),
         Request::Replied(replied) => replied::record(change, &replied),
+        Request::Job(request) => job::handle(change, request),
     }
 }

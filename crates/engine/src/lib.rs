@@ -44,6 +44,7 @@ mod command;
 pub mod cron;
 mod delete;
 mod deliver;
+pub mod job;
 mod outbox;
 mod payload;
 mod query;
@@ -63,6 +64,7 @@ pub use deadline::{ActivityDeadline, Deadline, earliest};
 pub use fold::rebuild;
 pub use handle::handle;
 pub use ids::*;
+pub use job::{JobProgress, JobRequest, StopJob};
 pub use limits::Settings;
 pub use message::{
     ChildClosed, ChildEnd, Delivery, Message, MessageBody, MessageId, Origin, Replied, Reply, StartChild, Step,

@@ -19,6 +19,7 @@ use weft_protocol::api::{
 
 use crate::{
     ids::{ActivityId, EventId, Identity, NamespaceId, RequestId, RunId, TaskQueueName, UpdateId},
+    job::JobRequest,
     message::{Delivery, Replied},
     state::{QueryId, RetryPolicy},
     time::Timestamp,
@@ -68,6 +69,9 @@ pub enum Request {
     Deliver(Box<Delivery>),
     /// The reply to a message of this workflow id.
     Replied(Replied),
+    // Batch jobs.
+    /// Of the batch job that has this workflow id for its job id.
+    Job(JobRequest),
 }
 
 /// Which run of the workflow id a client means.

@@ -8,6 +8,7 @@ mod activity;
 mod branch;
 mod child;
 mod core_state;
+mod job;
 mod timer;
 mod update;
 mod workflow_task;
@@ -21,6 +22,7 @@ pub use core_state::{
     AnsweredActivity, AnsweredWorkflowTask, AttachedRequest, BranchId, CancelRequest, CloseFacts, Core, Hash,
     ResetPoint, Start, Status, Sticky, TaskProblem, TaskVerdict, WorkerFacts, WorkerVersion,
 };
+pub use job::{Aim, Job, JobEnd, JobOrder, JobOutcome};
 pub use timer::Timer;
 pub use update::{AdmittedUpdate, Update};
 use weft_protocol::api::{history::HistoryEvent, query::WorkflowQuery};
@@ -42,6 +44,8 @@ pub struct Workflow {
     pub runs: BTreeMap<RunId, Execution>,
     /// Replies to messages of other workflow ids, of those that a request named.
     pub receipts: Tracked<Origin, Reply>,
+    /// The batch job of this id: not there until a request asked for it, then `None` if there is no such job.
+    pub job: Tracked<(), Option<Job>>,
 }
 
 /// What is known of the current run without loading it: enough to apply reuse policies and to recognise a repeated start.
@@ -118,7 +122,7 @@ impl Workflow {
     /// A workflow id of which nothing is known yet.
     #[must_use]
     pub fn unknown(key: WorkflowKey) -> Self {
-        Self { key, current: None, runs: BTreeMap::new(), receipts: Tracked::default() }
+        Self { key, current: None, runs: BTreeMap::new(), receipts: Tracked::default(), job: Tracked::default() }
     }
 
     /// The current run, if it is loaded and open.

@@ -15,8 +15,8 @@ use crate::{
     Ops,
     key::Scope,
     table::{
-        self, activity, buffered, child, current, execution, external, garbage, history, outbox, receipt, reference,
-        request_id, task, timer, update, wake,
+        self, activity, buffered, child, current, execution, external, garbage, history, job, outbox, receipt,
+        reference, request_id, task, timer, update, wake,
     },
     value::MARK,
     visibility::{self, VisibilityBytes},
@@ -134,5 +134,8 @@ fn write(ops: &mut Ops, scope: &Scope, grown: &BTreeMap<&RunId, Hash>, row: &Row
         RowChange::RemoveTask(row) => ops.delete(table::TASK, &task::key(scope, row)),
         RowChange::PutWake { run, at } => ops.put(table::WAKE, &wake::scoped_key(scope, run, *at), &MARK),
         RowChange::RemoveWake { run, at } => ops.delete(table::WAKE, &wake::scoped_key(scope, run, *at)),
+        RowChange::PutJobOrder(order) => job::put_order(ops, scope, order),
+        RowChange::PutJob(it) => job::put(ops, scope, it),
+        RowChange::RemoveJob => job::remove(ops, scope),
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     key::{Reader, Scope},
     load, namespace,
     table::{
-        self, activity, buffered, child, current, execution, external, outbox, queue_config, receipt, reference,
+        self, activity, buffered, child, current, execution, external, job, outbox, queue_config, receipt, reference,
         request_id, task, timer, update, wake,
     },
     value,
@@ -53,6 +53,10 @@ pub fn key(table: u8, key: &[u8]) -> Result<(), Corrupt> {
         table::OUTBOX => {
             let (sender, id) = outbox::decode_key(key)?;
             outbox::key(&sender, &id)
+        }
+        table::JOB => {
+            let (workflow, part) = job::decode_key(key)?;
+            job::scoped_key(&Scope::of(&workflow), part)
         }
         table::ACTIVITY
         | table::TIMER
@@ -126,6 +130,7 @@ pub fn value(table: u8, value: &[u8]) -> Result<(), Corrupt> {
         table::EXTERNAL => external::decode(value).map(drop),
         table::OUTBOX => outbox::decode_value(value).map(drop),
         table::RECEIPT => receipt::decode(value).map(drop),
+        table::JOB => job::probe(value),
         table::BUFFERED => buffered::decode(value).map(drop),
         table::REQUEST_ID | table::TASK | table::WAKE | table::REFERENCE => value::check_mark(table, value),
         table::GARBAGE => garbage::decode(value).map(drop),

@@ -13,6 +13,7 @@ pub(crate) mod execution;
 pub(crate) mod external;
 pub mod garbage;
 pub mod history;
+pub mod job;
 pub mod namespace;
 pub mod outbox;
 pub mod queue_config;
@@ -42,6 +43,7 @@ pub const UPDATE: u8 = 15;
 pub const OUTBOX: u8 = 16;
 pub const RECEIPT: u8 = 17;
 pub const REFERENCE: u8 = 19;
+pub const JOB: u8 = 20;
 pub const QUEUE_CONFIG: u8 = 22;
 
 /// Every table there is: its number and its name.
@@ -64,6 +66,7 @@ pub const TABLES: &[(u8, &str)] = &[
     (OUTBOX, "outbox"),
     (RECEIPT, "receipt"),
     (REFERENCE, "branch_reference"),
+    (JOB, "batch_job"),
     (QUEUE_CONFIG, "task_queue_config"),
 ];
 
@@ -106,6 +109,7 @@ mod tests {
             (17, "receipt"),
             (18, "schedule"),
             (19, "branch_reference"),
+            (20, "batch_job"),
             (22, "task_queue_config"),
         ];
         assert_eq!(all, golden);

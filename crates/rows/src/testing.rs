@@ -3,5 +3,6 @@
 pub(crate) mod family;
 pub(crate) mod generate;
 pub(crate) mod golden;
+pub(crate) mod jobs;
 pub(crate) mod sample;
 pub(crate) mod store;

@@ -12,6 +12,7 @@ mod workflow_service;
 mod namespace;
 mod system;
 
+mod batch;
 mod control;
 mod describe;
 mod head;
@@ -38,6 +39,16 @@ mod validate;
 mod wire;
 
 use crate::node::Node;
+
+/// What batch jobs do to single executions.
+pub(crate) mod single {
+    pub(crate) use super::{
+        control::{cancel, delete, terminate},
+        signal::signal,
+    };
+}
+
+pub(crate) use list::parse as filter;
 
 /// The services of one node. Clones are handles to the same one.
 #[derive(Clone)]

@@ -6,6 +6,7 @@
 
 pub mod config;
 mod frontend;
+mod jobs;
 pub mod node;
 mod operations;
 mod server;

@@ -5,6 +5,7 @@
 
 mod checkpoint;
 mod dispatch;
+mod jobs;
 mod lists;
 mod mend;
 mod open;
@@ -27,9 +28,10 @@ use weft_rows::slot_of;
 use weft_shard::{Failure, Metadata, Shard, TaskRef, Waiting};
 use weft_store::{datadir::DataDir, state::StateStore, wal::Wal};
 
+pub use jobs::Jobs;
 pub use lists::{ListError, Lists};
 pub use open::{OpenError, World};
-pub use options::{NamespaceSeed, Options, Place};
+pub use options::{JobOptions, NamespaceSeed, Options, Place};
 pub use queries::Queries;
 pub use weft_store::datadir::Backend;
 
@@ -56,6 +58,7 @@ pub(crate) struct NodeInner {
     pub(crate) workers: Workers,
     pub(crate) lists: Lists,
     pub(crate) queries: Queries,
+    pub(crate) jobs: Arc<Jobs>,
     pub(crate) raft: raft::Node,
     pub(crate) wal: Wal,
     pub(crate) store: Arc<dyn StateStore>,
@@ -154,6 +157,12 @@ impl Node {
     #[must_use]
     pub fn queries(&self) -> &Queries {
         &self.0.queries
+    }
+
+    /// The batch jobs that this node works on.
+    #[must_use]
+    pub fn jobs(&self) -> &Jobs {
+        &self.0.jobs
     }
 
     /// Gives back a started task whose poller has gone.

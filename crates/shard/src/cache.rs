@@ -5,7 +5,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use weft_engine::{Execution, Workflow, WorkflowKey};
+use weft_engine::{
+    Execution, Workflow, WorkflowKey,
+    state::{Aim, Job},
+};
 use weft_protocol::prost::Message;
 
 use crate::pipeline::GateNo;
@@ -79,7 +82,8 @@ impl Cache {
         self.order.remove(&cached.turn);
         cached.turn = (cached.workflow.runs.values().any(Execution::is_open), self.clock);
         self.order.insert(cached.turn, key.clone());
-        let bytes = cached.workflow.runs.values().map(weigh).sum::<usize>() + RUN_BYTES / 4;
+        let job = cached.workflow.job.get(&()).and_then(Option::as_ref).map_or(0, weigh_job);
+        let bytes = cached.workflow.runs.values().map(weigh).sum::<usize>() + job + RUN_BYTES / 4;
         self.bytes = self.bytes - cached.bytes + bytes;
         cached.bytes = bytes;
     }
@@ -118,6 +122,14 @@ impl Cached {
             self.workflow.runs.retain(|_, run| run.is_open() || !run.volatile.is_idle());
         }
     }
+}
+
+fn weigh_job(job: &Job) -> usize {
+    let aim = match &job.order.aim {
+        Aim::Query(query) => query.len(),
+        Aim::Executions(executions) => executions.len() * ELSEWHERE_BYTES,
+    };
+    RUN_BYTES + aim
 }
 
 fn weigh(run: &Execution) -> usize {

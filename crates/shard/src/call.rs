@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use weft_engine::{
     Answer, Delivery, Execution, MessageBody, Namespace, NamespaceId, Origin, QueryOutcome, Refusal, Request, RunId,
-    Target, Timestamp, UpdateId, WorkflowKey, state::QueryId,
+    Target, Timestamp, UpdateId, WorkflowKey, job, state::QueryId,
 };
 
 use crate::updates::Following;
@@ -62,6 +62,7 @@ impl Ask {
             | Self::Update { request, .. }
             | Self::Own(request) => Needs::of(request),
             Self::Look { target, .. } => Needs::target(target),
+            Self::Wake { run, .. } if *run == job::wake_run() => Needs::Job,
             Self::Wake { run, .. } => Needs::Run(run.clone()),
         }
     }
@@ -95,6 +96,8 @@ pub(crate) enum Needs {
     /// The current run, open or closed.
     CurrentRun,
     Run(RunId),
+    /// The batch job of this id.
+    Job,
     /// One of these, and what was said to this message before.
     Receipt(Box<Self>, Origin),
 }
@@ -128,6 +131,7 @@ impl Needs {
             | Request::Heartbeat(activity, ..) => Self::activity(activity),
             Request::Deliver(delivery) => Self::delivery(delivery),
             Request::Replied(replied) => Self::Run(replied.run.clone()),
+            Request::Job(_) => Self::Job,
         }
     }
 
@@ -149,7 +153,7 @@ impl Needs {
     pub(crate) fn run(&self) -> &Self {
         match self {
             Self::Receipt(run, _) => run,
-            Self::OpenRun | Self::CurrentRun | Self::Run(_) => self,
+            Self::OpenRun | Self::CurrentRun | Self::Run(_) | Self::Job => self,
         }
     }
 

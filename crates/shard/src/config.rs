@@ -9,7 +9,7 @@ use weft_rows::SlotRange;
 use weft_store::state::StateStore;
 
 use crate::{
-    dispatch::{Directory, Dispatch, Post, ShardId},
+    dispatch::{Directory, Dispatch, Jobs, Post, ShardId},
     limits::Limits,
     replica::Replica,
     shared::Room,
@@ -34,5 +34,6 @@ pub struct Config {
     pub dispatch: Arc<dyn Dispatch>,
     pub directory: Arc<dyn Directory>,
     pub post: Arc<dyn Post>,
+    pub jobs: Arc<dyn Jobs>,
     pub room: Room,
 }

@@ -67,6 +67,12 @@ pub trait Post: Send + Sync + 'static {
     fn deliver(&self, delivery: Delivery) -> BoxFuture<'static, Result<Reply, Failure>>;
 }
 
+/// Whoever works on batch jobs.
+pub trait Jobs: Send + Sync + 'static {
+    /// The batch job of this id has work to do. It may be told of many times; it must not block.
+    fn work_on(&self, job: &WorkflowKey);
+}
+
 /// What is known of namespaces on this node.
 pub trait Directory: Send + Sync + 'static {
     fn namespace(&self, id: &NamespaceId) -> Option<Arc<Namespace>>;

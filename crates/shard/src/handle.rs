@@ -59,6 +59,7 @@ impl Shard {
             dispatch: config.dispatch,
             directory: config.directory,
             post: config.post,
+            jobs: config.jobs,
             room: config.room,
             watchers: Watchers::default(),
             quarantine: Quarantine::default(),

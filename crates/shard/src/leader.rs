@@ -176,6 +176,7 @@ impl Leader {
                 cached.workflow.current.as_ref().is_none_or(|current| cached.workflow.runs.contains_key(&current.run))
             }
             Needs::Run(run) => cached.workflow.runs.contains_key(run),
+            Needs::Job => cached.workflow.job.contains(&()),
         }
     }
 
@@ -252,6 +253,9 @@ impl Leader {
         }
         if let (Some((origin, reply)), Some(cached)) = (receipt, self.cache.get_mut(key)) {
             cached.workflow.receipts.admit(origin, reply);
+        }
+        if let (Some(job), Some(cached)) = (loaded.job, self.cache.get_mut(key)) {
+            cached.workflow.job.admit((), job);
         }
         self.cache.used(key);
     }

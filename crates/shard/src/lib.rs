@@ -32,7 +32,7 @@ mod watch;
 
 pub use call::{Failure, View};
 pub use config::Config;
-pub use dispatch::{Delivered, Directory, Dispatch, Feed, Offered, Post, Reservation, ShardId, TaskRef};
+pub use dispatch::{Delivered, Directory, Dispatch, Feed, Jobs, Offered, Post, Reservation, ShardId, TaskRef};
 pub use handle::{Attached, Shard};
 pub use history::{Events, HistoryReader};
 pub use limits::Limits;

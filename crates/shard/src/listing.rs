@@ -6,23 +6,24 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use weft_engine::{RunId, WorkflowKey, info};
+use weft_engine::{RunId, WorkflowKey, info, job, state::Job};
 use weft_protocol::api::workflow::WorkflowExecutionInfo;
 use weft_rows::{SlotRange, load, table};
 use weft_store::state::{KeyRange, Order, StateView};
 
-use crate::loader::Reader;
+use crate::loader::{LoadError, Reader};
 
 /// Keys read at a time.
 const PAGE: usize = 256;
 
-/// The runs of these slots, in the order of their keys. Reading blocks.
+/// The runs of these slots in the order of their keys, then their batch jobs. Reading blocks.
 pub fn listing(
     store: Arc<dyn StateView>,
     slots: SlotRange,
 ) -> impl Iterator<Item = (WorkflowKey, WorkflowExecutionInfo)> + Send {
     let (from, end) = load::execution_range(slots);
-    Listing { reader: Reader { store }, from, end, page: VecDeque::new(), done: false }
+    let jobs = Jobs::new(Reader { store: Arc::clone(&store) }, slots);
+    Listing { reader: Reader { store }, from, end, page: VecDeque::new(), done: false }.chain(jobs)
 }
 
 struct Listing {
@@ -74,6 +75,60 @@ impl Iterator for Listing {
                 }
                 Ok(None) => {}
                 Err(error) => tracing::error!(workflow = %key.workflow, %run, %error, "lists lack this run"),
+            }
+        }
+    }
+}
+
+/// The batch jobs of some slots.
+struct Jobs {
+    reader: Reader,
+    from: Vec<u8>,
+    end: Vec<u8>,
+}
+
+impl Jobs {
+    fn new(reader: Reader, slots: SlotRange) -> Self {
+        let (from, end) = weft_rows::job::range(slots);
+        Self { reader, from, end }
+    }
+
+    /// The next job's id and state; `None` at the end.
+    fn step(&mut self) -> Result<Option<(WorkflowKey, Option<Job>)>, LoadError> {
+        let range = KeyRange::between(self.from.clone(), self.end.clone());
+        let Some((row, _)) = self.reader.store.scan(table::JOB, &range, Order::Ascending, 1)?.into_iter().next() else {
+            return Ok(None);
+        };
+        // Both rows of a job are read together: the next one begins after them.
+        self.from = row.to_vec();
+        let (key, _) = weft_rows::job::decode_key(&row)?;
+        self.from = weft_rows::job::prefix(&key);
+        self.from.push(u8::MAX);
+        let job = self.reader.job(&key)?;
+        Ok(Some((key, job)))
+    }
+}
+
+impl Iterator for Jobs {
+    type Item = (WorkflowKey, WorkflowExecutionInfo);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.step() {
+                Ok(Some((key, Some(job)))) => {
+                    let info = job::info(&key, &job);
+                    return Some((key, info));
+                }
+                Ok(Some((_, None))) => {}
+                Ok(None) => return None,
+                Err(LoadError::Corrupt(error)) => {
+                    tracing::error!(%error, "a batch job cannot be read: lists lack it");
+                    self.from.push(0);
+                }
+                Err(error @ LoadError::Store(_)) => {
+                    tracing::error!(%error, "reading the batch jobs failed: lists lack the rest");
+                    self.from = self.end.clone();
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use weft_engine::{
     Execution, Origin, Reply, RunId, Timestamp, WorkflowKey,
-    state::{BranchId, CurrentRun},
+    state::{BranchId, CurrentRun, Job},
 };
 use weft_rows::{self as rows, Corrupt, Ops, Slot, SlotRange, load, table};
 use weft_store::state::{KeyRange, Order, StateView, StoreError};
@@ -41,6 +41,8 @@ pub(crate) struct Loaded {
     pub(crate) current: Option<CurrentRun>,
     pub(crate) runs: Vec<Execution>,
     pub(crate) receipt: Option<(Origin, Reply)>,
+    /// The batch job, or that there is none.
+    pub(crate) job: Option<Option<Job>>,
 }
 
 /// What of a slot is due.
@@ -62,9 +64,10 @@ impl Reader {
     pub(crate) fn load(&self, key: &WorkflowKey, needs: &Needs) -> Result<Loaded, LoadError> {
         let receipt = match needs {
             Needs::Receipt(_, origin) => self.receipt(key, origin)?,
-            Needs::OpenRun | Needs::CurrentRun | Needs::Run(_) => None,
+            Needs::OpenRun | Needs::CurrentRun | Needs::Run(_) | Needs::Job => None,
         };
         let needs = needs.run();
+        let job = (*needs == Needs::Job).then(|| self.job(key)).transpose()?;
         let current = self.current(key)?;
         let mut wanted: Vec<RunId> = Vec::new();
         if let Some(current) = &current
@@ -78,13 +81,17 @@ impl Reader {
             wanted.push(run.clone());
         }
         let runs = wanted.iter().map(|run| self.execution(key, run)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Loaded { current, runs: runs.into_iter().flatten().collect(), receipt })
+        Ok(Loaded { current, runs: runs.into_iter().flatten().collect(), receipt, job })
     }
 
     fn receipt(&self, key: &WorkflowKey, origin: &Origin) -> Result<Option<(Origin, Reply)>, LoadError> {
         let bytes = self.store.get(table::RECEIPT, &rows::receipt::key(key, origin))?;
         let reply = bytes.map(|bytes| rows::receipt::decode(&bytes)).transpose()?;
         Ok(reply.map(|reply| (origin.clone(), reply)))
+    }
+
+    pub(crate) fn job(&self, key: &WorkflowKey) -> Result<Option<Job>, LoadError> {
+        Ok(rows::job::assemble(&self.all(table::JOB, rows::job::prefix(key))?)?)
     }
 
     fn current(&self, key: &WorkflowKey) -> Result<Option<CurrentRun>, LoadError> {

@@ -8,7 +8,7 @@ use weft_raft::Group;
 use weft_rows::SlotRange;
 
 use crate::{
-    dispatch::{Directory, Dispatch, Post, ShardId},
+    dispatch::{Directory, Dispatch, Jobs, Post, ShardId},
     events::EventCache,
     limits::Limits,
     loader::Reader,
@@ -37,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) dispatch: Arc<dyn Dispatch>,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) post: Arc<dyn Post>,
+    pub(crate) jobs: Arc<dyn Jobs>,
     pub(crate) room: Room,
     pub(crate) events: EventCache,
     pub(crate) watchers: Watchers,

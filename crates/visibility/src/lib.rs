@@ -19,6 +19,7 @@ mod service;
 
 pub use filter::{Query, parse};
 pub use index::{Batch, Count, Error, Group, Index, Page, PageRequest, Reader};
+pub use plan::Walk;
 pub use plan::sql::Literal;
 pub use record::{Change, DecodeError, Record, RunRef, Status};
 pub use schema::{Field, PREDEFINED, Schema, System};

@@ -25,6 +25,7 @@ use weft_env::Lane;
 use crate::filter::Query;
 use crate::index::{Batch, Count, Error, Index, Page, PageRequest, Reader};
 use crate::limits::{GATHERED_CHANGES, GATHERED_CHANGES_MAX, READERS};
+use crate::plan::Walk;
 use crate::record::{Change, Record};
 
 /// A handle; clones are of the same service.
@@ -192,6 +193,18 @@ impl Visibility {
     /// [`Visibility::wait_indexed`].
     pub fn list(&self, namespace: &str, query: &Query, page: &PageRequest) -> Result<Page, Error> {
         self.reader().list(namespace, query, page)
+    }
+
+    /// Some of what is committed, in the order of run ids; see [`Reader::walk`] and [`Visibility::list`].
+    pub fn walk(
+        &self,
+        namespace: &str,
+        query: &Query,
+        after: Option<&str>,
+        limit: usize,
+        how: Walk,
+    ) -> Result<Vec<Record>, Error> {
+        self.reader().walk(namespace, query, after, limit, how)
     }
 
     /// A count of what is committed; see [`Visibility::list`].

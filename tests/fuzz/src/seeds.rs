@@ -47,6 +47,7 @@ const NAMES: &[(u8, &str)] = &[
     (table::QUEUE_CONFIG, "task queue configuration"),
     (table::GARBAGE, "garbage"),
     (table::UPDATE, "update"),
+    (table::JOB, "job"),
 ];
 
 /// The table's number and a key of it.

@@ -81,6 +81,8 @@ enum Place {
     Update(RunId, UpdateId),
     Task(TaskRow),
     Wake(RunId, Timestamp),
+    JobOrder,
+    Job,
 }
 
 impl RowChange {
@@ -112,6 +114,8 @@ impl RowChange {
             Self::PutUpdate { run, id, .. } | Self::RemoveUpdate { run, id } => Place::Update(run.clone(), id.clone()),
             Self::PutTask(row) | Self::RemoveTask(row) => Place::Task(row.clone()),
             Self::PutWake { run, at } | Self::RemoveWake { run, at } => Place::Wake(run.clone(), *at),
+            Self::PutJobOrder(_) => Place::JobOrder,
+            Self::PutJob(_) | Self::RemoveJob => Place::Job,
         }
     }
 
@@ -145,7 +149,10 @@ impl RowChange {
             | Self::PutUpdate { .. }
             | Self::RemoveUpdate { .. }
             | Self::RemoveTask(_)
-            | Self::RemoveWake { .. } => false,
+            | Self::RemoveWake { .. }
+            | Self::PutJobOrder(_)
+            | Self::PutJob(_)
+            | Self::RemoveJob => false,
         }
     }
 

@@ -61,6 +61,8 @@ pub enum Effect {
     Removed {
         run: RunId,
     },
+    /// The batch job of this id has work to do. Told again whenever its wake row is read.
+    WorkOnJob,
     /// A size or count warning for the log.
     Warn {
         run: RunId,

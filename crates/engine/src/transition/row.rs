@@ -7,7 +7,7 @@ use weft_protocol::api::{common::Priority, history::HistoryEvent};
 use crate::{
     ids::{EventId, RequestId, RunId, TaskQueueName, TimerId, UpdateId},
     message::{Message, MessageId, Origin, Reply},
-    state::{Activity, Branch, BranchId, Child, Core, CurrentRun, ExternalRequest, Timer, Update},
+    state::{Activity, Branch, BranchId, Child, Core, CurrentRun, ExternalRequest, Job, JobOrder, Timer, Update},
     time::Timestamp,
 };
 
@@ -113,6 +113,12 @@ pub enum RowChange {
         run: RunId,
         at: Timestamp,
     },
+    /// What a batch job was asked for: written once.
+    PutJobOrder(Arc<JobOrder>),
+    /// The rest of the job.
+    PutJob(Box<Job>),
+    /// Both.
+    RemoveJob,
 }
 
 /// How urgent a task is among those of its queue: 1 comes first, 5 last.

@@ -13,12 +13,13 @@ use proptest::{
     sample::select,
     test_runner::{RngSeed, TestRunner},
 };
-use weft_engine::{Request, Settings};
+use weft_engine::{JobRequest, Request, Settings};
 
 use crate::{
     activity_property::LINES as ACTIVITIES,
     children_property::{Histories, OTHER, PARENT, check_quiet},
     family::{Family, Way},
+    jobs::LINES as JOBS,
     property::{ANSWERS, ENDS, NEWS, POLLS, STARTS, tight},
 };
 
@@ -72,6 +73,14 @@ kinds! {
     Request::Wake(_) => "wake",
     Request::Deliver(_) => "deliver",
     Request::Replied(_) => "replied",
+    Request::Job(JobRequest::Start(_)) => "job: start",
+    Request::Job(JobRequest::Look) => "job: look",
+    Request::Job(JobRequest::Count(_)) => "job: count",
+    Request::Job(JobRequest::Progress(_)) => "job: progress",
+    Request::Job(JobRequest::Fail(_)) => "job: fail",
+    Request::Job(JobRequest::Stop(_)) => "job: stop",
+    Request::Job(JobRequest::Wake) => "job: wake",
+    Request::Job(JobRequest::Remove) => "job: remove",
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -143,7 +152,12 @@ type Counts = BTreeMap<&'static str, u64>;
 fn play(settings: Settings, steps: &[Step], counts: &mut Counts) {
     let mut family = Family::new(settings);
     let mut histories = Histories::default();
+    // Jobs stand beside workflows of the same id and touch none: they are asked in turn, wherever a sequence happens to be.
+    let mut jobs = JOBS.iter().cycle();
     for step in steps {
+        if let Some(line) = jobs.next() {
+            say(&mut family, "p", line, counts);
+        }
         match step {
             Step::Of(id, line) => say(&mut family, id, line, counts),
             Step::Both(id, lines) => lines.iter().for_each(|line| say(&mut family, id, line, counts)),

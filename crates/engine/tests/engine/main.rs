@@ -21,6 +21,7 @@ mod children;
 mod children_property;
 mod close;
 mod external;
+mod jobs;
 mod laws;
 mod limits;
 mod parent_close;

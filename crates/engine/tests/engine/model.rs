@@ -9,8 +9,8 @@ use weft_engine::{
     Appended, EventId, Execution, Message, MessageId, Origin, Reply, RequestId, RowChange, RunId, TaskRow, TaskRowKind,
     TimerId, Timestamp, Transition, UpdateId, Urgency, Workflow, WorkflowKey,
     state::{
-        Activity, ActivityStage, BranchId, Child, ChildStage, Core, CurrentRun, ExternalRequest, Part, Timer, Update,
-        Volatile, WorkflowTaskStage,
+        Activity, ActivityStage, BranchId, Child, ChildStage, Core, CurrentRun, ExternalRequest, Job, JobOrder, Part,
+        Timer, Update, Volatile, WorkflowTaskStage,
     },
 };
 use weft_protocol::api::history::HistoryEvent;
@@ -25,6 +25,8 @@ pub(crate) struct Table {
     external: BTreeMap<(RunId, EventId), Arc<ExternalRequest>>,
     pub(crate) messages: BTreeMap<MessageId, Arc<Message>>,
     pub(crate) receipts: BTreeMap<Origin, Arc<Reply>>,
+    pub(crate) job_order: Option<Arc<JobOrder>>,
+    pub(crate) job: Option<Job>,
     buffered: BTreeMap<(RunId, u32), Arc<HistoryEvent>>,
     signal_requests: BTreeSet<(RunId, RequestId)>,
     updates: BTreeMap<(RunId, UpdateId), Arc<Update>>,
@@ -117,6 +119,16 @@ impl Table {
             RowChange::RemoveTask(task) => assert!(self.tasks.remove(&task), "a task row that is removed was there"),
             RowChange::PutWake { run, at } => assert!(self.wakes.insert((run, at)), "a wake row is put once"),
             RowChange::RemoveWake { run, at } => assert!(self.wakes.remove(&(run, at)), "a removed wake row was there"),
+            RowChange::PutJobOrder(order) => {
+                assert!(self.job_order.replace(order).is_none(), "an order is written once");
+            }
+            RowChange::PutJob(job) => {
+                assert_eq!(self.job_order.as_ref(), Some(&job.order), "what was asked for stands in its row");
+                self.job = Some(*job);
+            }
+            RowChange::RemoveJob => {
+                assert!(self.job.take().is_some() && self.job_order.take().is_some(), "a removed job was there");
+            }
         }
     }
 
@@ -146,6 +158,7 @@ impl Table {
             current: self.current.clone(),
             runs: self.executions.values().map(|core| (core.run.clone(), execution(core))).collect(),
             receipts: self.receipts.iter().map(|(origin, reply)| (origin.clone(), (**reply).clone())).collect(),
+            job: [((), self.job.clone())].into_iter().collect(),
         }
     }
 
@@ -181,8 +194,9 @@ impl Table {
             }
         }
         assert_eq!(self.tasks, tasks, "task rows and executions say the same");
-        let wakes: BTreeSet<_> =
-            self.executions.values().filter_map(|core| Some((core.run.clone(), core.wake_at?))).collect();
+        let of_job = self.job.iter().map(|job| (weft_engine::job::wake_run(), job.wake_at()));
+        let of_runs = self.executions.values().filter_map(|core| Some((core.run.clone(), core.wake_at?)));
+        let wakes: BTreeSet<_> = of_runs.chain(of_job).collect();
         assert_eq!(self.wakes, wakes, "wake rows and executions say the same");
         self.check_messages();
         for core in self.executions.values().filter(|core| core.closed.is_some()) {

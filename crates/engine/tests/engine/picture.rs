@@ -232,6 +232,7 @@ pub(crate) fn answer(answer: &Answer) -> Option<String> {
         }
         Answer::Query(QueryDisposition::Rejected(status)) => Some(format!("query rejected: {status:?}")),
         Answer::Delivered(reply) => Some(format!("{reply:?}")),
+        Answer::Job(job) => Some(format!("{job:?}")),
     }
 }
 
@@ -319,6 +320,7 @@ pub(crate) fn effect(effect: &Effect) -> Option<String> {
         | Effect::OfferWorkflowTask(_)
         | Effect::OfferActivityTask(_)
         | Effect::WakeAt { .. }
-        | Effect::HistoryGrew { .. } => None,
+        | Effect::HistoryGrew { .. }
+        | Effect::WorkOnJob => None,
     }
 }

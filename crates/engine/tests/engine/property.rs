@@ -157,7 +157,9 @@ fn is_repeatable(request: &Request) -> bool {
         | Request::Query(..)
         | Request::ResetSticky(_)
         | Request::GiveBackWorkflowTask(..)
-        | Request::GiveBackActivityTask(..) => false,
+        | Request::GiveBackActivityTask(..)
+        // Each has its own id, and says so when it is there.
+        | Request::Job(_) => false,
     }
 }
 

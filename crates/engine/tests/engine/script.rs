@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use weft_engine::{
     ActivityToken, AskQuery, CancelBody, CompleteWorkflowTask, CompletionCapabilities, ConflictPolicy,
-    FailWorkflowTask, OnConflict, Poller, Request, ReusePolicy, Settings, SignalBody, StartWorkflow, StartWorkflowTask,
-    Target, TerminateBody, Timestamp, WorkflowTaskToken,
+    FailWorkflowTask, JobRequest, OnConflict, Poller, Request, ReusePolicy, Settings, SignalBody, StartWorkflow,
+    StartWorkflowTask, Target, TerminateBody, Timestamp, WorkflowTaskToken,
     state::{QueryId, RetryPolicy, WorkflowTaskStage},
 };
 use weft_protocol::api::{
@@ -25,7 +25,7 @@ use weft_protocol::api::{
 };
 
 use crate::{
-    family, messages, picture, worker,
+    family, jobs, messages, picture, worker,
     world::{Outcome, World},
 };
 
@@ -163,7 +163,8 @@ impl Script {
         while let Some(at) = self.world.earliest_wake().filter(|at| *at <= until) {
             self.world.now = self.world.now.max(at);
             for run in self.world.due() {
-                drop(self.send(Request::Wake(run)));
+                let is_job = run == weft_engine::job::wake_run();
+                drop(self.send(if is_job { Request::Job(JobRequest::Wake) } else { Request::Wake(run) }));
             }
         }
         self.world.now = until;
@@ -277,6 +278,7 @@ impl Script {
             "query" => Request::Query(target, query(line, self.world.now)),
             "forget" => Request::ForgetQuery(self.current_run(), QueryId(1)),
             "wake" => Request::Wake(self.current_run()),
+            "job" => jobs::request(&self.world, line),
             "poll" => Request::StartWorkflowTask(self.poll(line)),
             "complete" => Request::CompleteWorkflowTask(Box::new(completion(line, self.token(line)))),
             "fail-task" => Request::FailWorkflowTask(Box::new(task_failure(line, self.token(line)))),

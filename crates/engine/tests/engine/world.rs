@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use weft_engine::{
     Answer, Calendar, Effect, Execution, Moment, Namespace, NamespaceId, Refusal, Request, RunId, Settings, Timestamp,
-    Transition, Workflow, WorkflowKey, handle, rebuild,
+    Transition, Workflow, WorkflowKey, handle, job::wake_run, rebuild, state::Job,
 };
 use weft_protocol::api::history::HistoryEvent;
 
@@ -51,8 +51,10 @@ impl World {
             retention: Duration::from_secs(3600),
             search_attributes: BTreeMap::from([("Known".to_owned(), 2)]).into(),
         };
+        let mut workflow = Workflow::unknown(key);
+        workflow.job.admit((), None);
         Self {
-            workflow: Workflow::unknown(key),
+            workflow,
             now: Timestamp(1_000_000_000_000),
             settings,
             namespace,
@@ -63,17 +65,22 @@ impl World {
         }
     }
 
+    /// The wake rows without that of a running job, which is due for as long as it runs.
+    fn wakes(&self) -> impl Iterator<Item = &(RunId, Timestamp)> {
+        let is_running = self.table.job.as_ref().is_some_and(Job::is_running);
+        self.table.wakes.iter().filter(move |(run, _)| !is_running || *run != wake_run())
+    }
+
     /// Runs whose wake row is due.
     pub(crate) fn due(&self) -> Vec<RunId> {
-        let mut due: Vec<RunId> =
-            self.table.wakes.iter().filter(|(_, at)| *at <= self.now).map(|(run, _)| run.clone()).collect();
+        let mut due: Vec<RunId> = self.wakes().filter(|(_, at)| *at <= self.now).map(|(run, _)| run.clone()).collect();
         due.extend(self.reminders.iter().filter(|(at, _)| *at <= self.now).map(|(_, run)| run.clone()));
         due.dedup();
         due
     }
 
     pub(crate) fn earliest_wake(&self) -> Option<Timestamp> {
-        self.table.wakes.iter().map(|(_, at)| *at).chain(self.reminders.iter().map(|(at, _)| *at)).min()
+        self.wakes().map(|(_, at)| *at).chain(self.reminders.iter().map(|(at, _)| *at)).min()
     }
 
     /// Another leader has the shard: it knows what the rows say and nothing else.

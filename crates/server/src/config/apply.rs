@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use weft_engine::Settings;
 
 use super::{Error, file::File};
-use crate::node::{Backend, NamespaceSeed, Options, Place};
+use crate::node::{Backend, JobOptions, NamespaceSeed, Options, Place};
 
 pub(super) fn address(key: &'static str, value: &str) -> Result<SocketAddr, Error> {
     value.parse().map_err(|_| Error::Value {
@@ -38,6 +38,11 @@ pub(super) fn options(file: &File) -> Result<Options, Error> {
     options.history_page = positive("limits.history_page", file.limits.history_page)?;
     options.list_page = positive("limits.list_page", file.limits.list_page)?;
     options.shard_limits.mailbox = positive("limits.requests_waiting", file.limits.requests_waiting)?;
+    options.jobs = JobOptions {
+        running_max: positive("batch.running_max", file.batch.running_max)?,
+        operations_per_second: positive("batch.operations_per_second", file.batch.operations_per_second)?,
+        concurrency: positive("batch.concurrency", file.batch.concurrency)?,
+    };
     for namespace in &file.namespaces {
         options.namespaces.retain(|seed| seed.name != namespace.name);
         options.namespaces.push(NamespaceSeed {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use weft_engine::{Settings, limits::Limits as EngineLimits};
 
 use super::{Error, Flags, span::Span};
-use crate::node::{Options, Place};
+use crate::node::{JobOptions, Options, Place};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,7 @@ pub struct File {
     pub storage: Storage,
     pub workflow: Workflow,
     pub polls: Polls,
+    pub batch: Batch,
     pub limits: Limits,
     /// Registered at the first start.
     pub namespaces: Vec<Namespace>,
@@ -107,6 +108,14 @@ pub struct Polls {
     pub query_timeout: Span,
     pub waiting_max: usize,
     pub sticky_poller_gone: Span,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Batch {
+    pub running_max: u64,
+    pub operations_per_second: u64,
+    pub concurrency: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -242,6 +251,13 @@ impl Default for Polls {
             waiting_max: node.matching.polls_max,
             sticky_poller_gone: Span(node.matching.sticky_poller_gone),
         }
+    }
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        let JobOptions { running_max, operations_per_second, concurrency } = JobOptions::default();
+        Self { running_max, operations_per_second, concurrency }
     }
 }
 

@@ -22,15 +22,15 @@ use super::{context, errors, wire};
 use crate::node::Node;
 
 /// What a list of any kind asks for.
-struct Asked {
-    namespace: String,
-    query: String,
-    size: i32,
-    token: Vec<u8>,
+pub(super) struct Asked {
+    pub(super) namespace: String,
+    pub(super) query: String,
+    pub(super) size: i32,
+    pub(super) token: Vec<u8>,
 }
 
 /// A page of a list, and the token of the next one.
-type Listed = (Vec<WorkflowExecutionInfo>, Vec<u8>);
+pub(super) type Listed = (Vec<WorkflowExecutionInfo>, Vec<u8>);
 
 pub(crate) async fn list(
     node: &Node,
@@ -94,7 +94,7 @@ pub(crate) async fn count(
     body: CountWorkflowExecutionsRequest,
 ) -> Result<Response<CountWorkflowExecutionsResponse>, Status> {
     let namespace = context::namespace(node, &body.namespace).await?;
-    let query = parse(node, &namespace, &body.query)?;
+    let query = parse_or_refuse(node, &namespace, &body.query)?;
     let kind = query.group_by().map_or(Type::Keyword, Field::kind);
     let count = node.lists().count(namespace.id.to_string(), query).await.map_err(errors::of_list)?;
     let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
@@ -105,9 +105,9 @@ pub(crate) async fn count(
     Ok(Response::new(CountWorkflowExecutionsResponse { count: number(count.total), groups: groups.collect() }))
 }
 
-async fn page(node: &Node, asked: Asked) -> Result<Listed, Status> {
+pub(super) async fn page(node: &Node, asked: Asked) -> Result<Listed, Status> {
     let namespace = context::namespace(node, &asked.namespace).await?;
-    let query = parse(node, &namespace, &asked.query)?;
+    let query = parse_or_refuse(node, &namespace, &asked.query)?;
     let token = match asked.token.as_slice() {
         [] => None,
         token => match Page::decode(token) {
@@ -123,10 +123,17 @@ async fn page(node: &Node, asked: Asked) -> Result<Listed, Status> {
     Ok((page.records.into_iter().map(wire::visibility::info).collect(), next))
 }
 
-fn parse(node: &Node, namespace: &Namespace, query: &str) -> Result<Query, Status> {
+fn parse_or_refuse(node: &Node, namespace: &Namespace, query: &str) -> Result<Query, Status> {
+    parse(node, namespace, query).map_err(|why| Error::invalid_argument(format!("invalid query: {why}")).into())
+}
+
+/// Reads a filter, with the search attributes that the namespace has.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub(crate) fn parse(node: &Node, namespace: &Namespace, query: &str) -> Result<Query, String> {
     let schema = wire::namespace::schema(node.metadata().view().by_id(&namespace.id).map(|row| &**row));
-    weft_visibility::parse(query, &schema)
-        .map_err(|error| Error::invalid_argument(format!("invalid query: {error}")).into())
+    weft_visibility::parse(query, &schema).map_err(|error| error.to_string())
 }
 
 fn started_within(filter: Option<&StartTimeFilter>) -> Result<Option<String>, Error> {

@@ -3,6 +3,7 @@
 //! Invariant: whatever a client may send is either taken as it is or refused with `INVALID_ARGUMENT` in Temporal's
 //! words; nothing here panics, and nothing is written.
 
+pub(crate) mod batch;
 pub(crate) mod causes;
 pub(crate) mod ids;
 pub(crate) mod search_attributes;

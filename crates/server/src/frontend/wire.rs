@@ -1,6 +1,7 @@
 //! Temporal's messages to the engine's requests and back, one file per family. Translation only: what is wrong with a
 //! request is said by `validate`, and what becomes of it is decided by the engine.
 
+pub(crate) mod batch;
 pub(crate) mod describe;
 pub(crate) mod link;
 pub(crate) mod namespace;

@@ -4,8 +4,8 @@ use tonic::{Request, Response, Status};
 use weft_protocol::{api::workflowservice::*, raw, services::workflow_service_server::WorkflowService};
 
 use super::{
-    Frontend, activity_task, control, describe, history, list, multi_operation, namespace, query, search_attribute,
-    signal, start, system, task_queue, update, worker, workflow_task,
+    Frontend, activity_task, batch, control, describe, history, list, multi_operation, namespace, query,
+    search_attribute, signal, start, system, task_queue, update, worker, workflow_task,
 };
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -319,5 +319,33 @@ impl WorkflowService for Frontend {
         request: Request<ListTaskQueuePartitionsRequest>,
     ) -> Answer<ListTaskQueuePartitionsResponse> {
         task_queue::partitions(&self.node, request.into_inner()).await
+    }
+
+    async fn start_batch_operation(
+        &self,
+        request: Request<StartBatchOperationRequest>,
+    ) -> Answer<StartBatchOperationResponse> {
+        batch::start(&self.node, request.into_inner()).await
+    }
+
+    async fn describe_batch_operation(
+        &self,
+        request: Request<DescribeBatchOperationRequest>,
+    ) -> Answer<DescribeBatchOperationResponse> {
+        batch::describe(&self.node, request.into_inner()).await
+    }
+
+    async fn list_batch_operations(
+        &self,
+        request: Request<ListBatchOperationsRequest>,
+    ) -> Answer<ListBatchOperationsResponse> {
+        batch::list(&self.node, request.into_inner()).await
+    }
+
+    async fn stop_batch_operation(
+        &self,
+        request: Request<StopBatchOperationRequest>,
+    ) -> Answer<StopBatchOperationResponse> {
+        batch::stop(&self.node, request.into_inner()).await
     }
 }

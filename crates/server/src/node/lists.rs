@@ -156,6 +156,24 @@ impl Lists {
         Ok(read.map_err(|_| ListError::Panicked)??)
     }
 
+    /// The first matches after a run id, in the order of run ids.
+    ///
+    /// # Errors
+    /// See [`ListError`].
+    pub async fn walk(
+        &self,
+        namespace: String,
+        query: weft_visibility::Query,
+        after: Option<String>,
+        limit: usize,
+        how: weft_visibility::Walk,
+    ) -> Result<Vec<Record>, ListError> {
+        self.caught_up().await?;
+        let visibility = self.visibility.clone();
+        let read = self.pool.call(move || visibility.walk(&namespace, &query, after.as_deref(), limit, how)).await;
+        Ok(read.map_err(|_| ListError::Panicked)??)
+    }
+
     /// Waits until the index has what was committed when the call came.
     async fn caught_up(&self) -> Result<(), ListError> {
         if !self.visibility.is_whole() {

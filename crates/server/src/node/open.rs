@@ -169,7 +169,8 @@ impl Base {
             Arc::<FromShards>::clone(&from_shards),
         );
         let post = Arc::new(ToShards::default());
-        let shards = self.start_shards(&matching, &post);
+        let jobs = Arc::new(super::Jobs::default());
+        let shards = self.start_shards(&matching, &post, &jobs);
         let (stop, stopping) = watch::channel(false);
         let workers = Workers::new(&self.options.matching, Arc::clone(&self.world.clock));
         let inner = Arc::new(NodeInner {
@@ -182,6 +183,7 @@ impl Base {
             workers,
             lists: self.lists,
             queries: super::Queries::default(),
+            jobs: Arc::clone(&jobs),
             raft: self.raft,
             wal: self.wal,
             store: self.store,
@@ -197,6 +199,7 @@ impl Base {
         from_shards.attach(&inner);
         post.attach(&inner);
         inner.configure_queues();
+        jobs.attach(&inner);
         tokio::spawn(async move { matching.run().await });
         tokio::spawn(housekeeping(Arc::downgrade(&inner)));
         for shard in &inner.shards {
@@ -205,7 +208,12 @@ impl Base {
         Node(inner)
     }
 
-    fn start_shards(&self, matching: &Service<super::tasks::Work>, post: &Arc<ToShards>) -> Vec<Shard> {
+    fn start_shards(
+        &self,
+        matching: &Service<super::tasks::Work>,
+        post: &Arc<ToShards>,
+        jobs: &Arc<super::Jobs>,
+    ) -> Vec<Shard> {
         let dispatch = Arc::new(ToPollers { matching: matching.clone() });
         let wal = self.wal.clone();
         let room: weft_shard::Room = Arc::new(move || wal.room());
@@ -230,6 +238,7 @@ impl Base {
                 dispatch: Arc::<ToPollers>::clone(&dispatch),
                 directory: Arc::<Metadata>::clone(&self.metadata),
                 post: Arc::<ToShards>::clone(post),
+                jobs: Arc::<super::Jobs>::clone(jobs),
                 room: Arc::clone(&room),
             };
             shards.push(Shard::start(config).0);

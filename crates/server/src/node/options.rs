@@ -64,6 +64,25 @@ pub struct Options {
     pub list_page: usize,
     /// Between tries to give a task back whose poller has gone.
     pub give_back_retry: Duration,
+    pub jobs: JobOptions,
+}
+
+/// How batch jobs are worked on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobOptions {
+    /// Jobs of one namespace that run at the same time.
+    pub running_max: u64,
+    /// Operations a second of one job; a job may ask for less.
+    pub operations_per_second: u64,
+    /// Operations of one job that are under way at the same time.
+    pub concurrency: usize,
+}
+
+impl Default for JobOptions {
+    /// As Temporal's server has it.
+    fn default() -> Self {
+        Self { running_max: 1, operations_per_second: 50, concurrency: 5 }
+    }
 }
 
 impl Options {
@@ -100,6 +119,7 @@ impl Options {
             history_page: 256,
             list_page: 1000,
             give_back_retry: Duration::from_millis(100),
+            jobs: JobOptions::default(),
         }
     }
 }

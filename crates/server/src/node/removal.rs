@@ -14,7 +14,9 @@ use std::{
 
 use futures::future;
 use parking_lot::Mutex;
-use weft_engine::{Identity, NamespaceId, Refusal, Request, RunId, Target, WorkflowId, WorkflowKey};
+use weft_engine::{
+    Identity, JobRequest, NamespaceId, Refusal, Request, RunId, Target, WorkflowId, WorkflowKey, job::JOB_TYPE,
+};
 use weft_rows::namespace::NamespaceState;
 use weft_shard::Failure;
 use weft_visibility::{PageRequest, Record, Schema, parse};
@@ -90,8 +92,16 @@ async fn empty(node: &Weak<NodeInner>, id: &NamespaceId) {
 async fn remove(node: &NodeInner, namespace: &NamespaceId, record: Record) -> Result<(), Failure> {
     let key = WorkflowKey { namespace: namespace.clone(), workflow: WorkflowId::from(record.workflow_id) };
     let target = Target { run: Some(RunId::from(record.run_id)), first_run: None };
-    match node.ask(key, Request::Delete(target, Identity::from(DELETER))).await {
+    let is_job = record.workflow_type == JOB_TYPE;
+    let request = Request::Delete(target, Identity::from(DELETER));
+    match node.ask(key.clone(), request).await {
+        // What has the type of a job may be a workflow that somebody called so.
+        Err(Failure::Refused(Refusal::WorkflowNotFound)) if is_job => {}
         // Retention or a client was first.
+        Ok(_) | Err(Failure::Refused(Refusal::WorkflowNotFound)) => return Ok(()),
+        Err(failure) => return Err(failure),
+    }
+    match node.ask(key, Request::Job(JobRequest::Remove)).await {
         Ok(_) | Err(Failure::Refused(Refusal::WorkflowNotFound)) => Ok(()),
         Err(failure) => Err(failure),
     }

@@ -10,8 +10,9 @@ use std::{
 };
 
 use weft_engine::{
-    Answer, Chain, Effect, Moment, Namespace, Poller, QueryDisposition, Refusal, Request, RunId, StartActivityTask,
-    StartWorkflowTask, Target, Timestamp, Transition, UpdateId, UpdateStage, WorkflowKey, handle,
+    Answer, Chain, Effect, JobRequest, Moment, Namespace, Poller, QueryDisposition, Refusal, Request, RunId,
+    StartActivityTask, StartWorkflowTask, Target, Timestamp, Transition, UpdateId, UpdateStage, WorkflowKey, handle,
+    job, state::Job,
 };
 
 use super::Leader;
@@ -57,6 +58,7 @@ impl Leader {
                 self.building.parcels.push(Parcel::View(reply, view));
             }
             Ask::Own(request) => drop(self.run_own(&key, request)),
+            Ask::Wake { run, at } if run == job::wake_run() => self.wake_job(&key, at),
             Ask::Wake { run, at } => self.wake(&key, run, at),
         }
     }
@@ -101,6 +103,18 @@ impl Leader {
             self.refusal(key, Refusal::Broken { run, what });
         } else {
             self.wakes.arm(slot, at);
+        }
+    }
+
+    /// Has a running job worked on, or removes one that was kept long enough. The row of a running job stays due: it is
+    /// told of whenever the slot is read, to begin with by whoever leads next.
+    fn wake_job(&mut self, key: &WorkflowKey, at: Timestamp) {
+        let result = self.run_own(key, Request::Job(JobRequest::Wake));
+        let job = self.cache.get(key).and_then(|cached| cached.workflow.job.get(&())?.as_ref());
+        if job.map(Job::wake_at) != Some(at) {
+            self.building.ops.delete(weft_rows::table::WAKE, &weft_rows::wake::key(key, &job::wake_run(), at));
+        } else if result.is_err() {
+            self.wakes.arm(weft_rows::slot_of(key), self.stamper.last().after(self.shared.limits.retry_after));
         }
     }
 

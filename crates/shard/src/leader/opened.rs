@@ -50,6 +50,7 @@ impl Leader {
                 self.shared.watchers.notify(&run);
                 self.sweep();
             }
+            Effect::WorkOnJob => self.shared.jobs.work_on(key),
             Effect::Warn { run, what, value, limit } => {
                 tracing::warn!(workflow = %key.workflow, %run, what, value, limit, "an execution grows large");
             }

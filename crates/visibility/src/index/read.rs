@@ -12,8 +12,8 @@ use super::Error;
 use super::cursor::Cursor;
 use crate::filter::{OrderBy, Query};
 use crate::limits::{PAGE_SIZE_MAX, SORTED_ROWS_MAX};
-use crate::plan::sql::{Literal, Sql, unpacked};
-use crate::plan::{self, Key, OPEN};
+use crate::plan::sql::{Literal, Sql, packed, unpacked};
+use crate::plan::{self, Key, OPEN, Walk};
 use crate::record::{Record, RunRef, Status};
 use crate::schema::{Field, System};
 
@@ -80,6 +80,24 @@ impl Reader {
         let next = found.last().filter(|_| more).map(|last| last.cursor.encode());
         let rows: Vec<i64> = found.into_iter().map(|found| found.row).collect();
         Ok(Page { records: records(&state, namespace, &rows)?, next })
+    }
+
+    /// The first matches after a run id, in the order of run ids; the order of the query does not matter.
+    pub fn walk(
+        &self,
+        namespace: &str,
+        query: &Query,
+        after: Option<&str>,
+        limit: usize,
+        how: Walk,
+    ) -> Result<Vec<Record>, Error> {
+        let mut connection = self.connection.lock();
+        let state = connection.transaction()?;
+        let Some(number) = namespace_number(&state, namespace)? else { return Ok(Vec::new()) };
+        let sql = plan::walk(query, number, after.map(packed), limit.min(PAGE_SIZE_MAX), how);
+        let mut statement = state.prepare_cached(&sql.text)?;
+        let found = rows(&mut statement, &sql, |row| row.get(1))?.collect::<Result<Vec<i64>, _>>()?;
+        records(&state, namespace, &found)
     }
 
     /// How many executions of a namespace match, by group if the query has GROUP BY.

@@ -11,7 +11,7 @@ use weft_protocol::api::common::{Payload, SearchAttributes};
 use super::*;
 use crate::attribute::Type;
 use crate::filter::{self, Query};
-use crate::plan::sql::Literal;
+use crate::plan::{Walk, sql::Literal};
 use crate::record::{RunRef, Status};
 use crate::schema::Schema;
 use model::Model;
@@ -68,6 +68,20 @@ fn upsert(record: Record) -> Change {
     Change::Upsert(Box::new(record))
 }
 
+/// All runs of a walk, a few at a time, with something done after each step.
+fn walked(reader: &Reader, text: &str, how: Walk, mut between: impl FnMut(&[Record])) -> Vec<String> {
+    let query = query(text);
+    let mut runs: Vec<String> = Vec::new();
+    loop {
+        let found = reader.walk("ns", &query, runs.last().map(String::as_str), 2, how).expect("it can be read");
+        if found.is_empty() {
+            return runs;
+        }
+        between(&found);
+        runs.extend(found.into_iter().map(|record| record.run_id));
+    }
+}
+
 /// All pages of a list, run by run.
 fn listed(reader: &Reader, text: &str, size: usize) -> Vec<String> {
     let query = query(text);
@@ -90,6 +104,31 @@ fn check(index: &Index, text: &str, expected: &[&str]) {
     let reader = index.reader().expect("a reader");
     assert_eq!(listed(&reader, text, 2), expected, "{text}");
     assert_eq!(reader.count("ns", &query(text)).expect(text).total, expected.len() as u64, "count of {text}");
+}
+
+#[test]
+fn a_walk_meets_each_run_once_though_they_all_change_under_way() {
+    for how in [Walk::Few, Walk::Many] {
+        let mut index = Index::in_memory().expect("an index");
+        // Two kinds of run ids, all started at the same time.
+        let runs = (0..9).map(|i| match i % 2 {
+            0 => format!("0198c0de-0000-7000-8000-0000000000{i:02}"),
+            _ => format!("odd {i}"),
+        });
+        let runs: Vec<String> = runs.collect();
+        index.apply(1, 1, runs.iter().map(|run| upsert(record(run, Status::Running, 1)))).expect("applied");
+        let reader = index.reader().expect("a reader");
+        let mut at = 1;
+        let mut walked = walked(&reader, "WorkflowType = 'T'", how, |found| {
+            at += 1;
+            let closed = found.iter().map(|run| upsert(record(&run.run_id, Status::Terminated, 1)));
+            index.apply(1, at, closed).expect("applied");
+        });
+        walked.sort();
+        let mut all = runs;
+        all.sort();
+        assert_eq!(walked, all, "{how:?}");
+    }
 }
 
 #[test]
@@ -546,6 +585,13 @@ proptest! {
         for (filter, order) in filters {
             let text = format!("{filter}{order}");
             prop_assert_eq!(listed(&reader, &text, size), model.list(&query(&text)), "{}", text);
+            let mut all = model.list(&query(&text));
+            all.sort();
+            for how in [Walk::Few, Walk::Many] {
+                let mut walked = walked(&reader, &text, how, |_| {});
+                walked.sort();
+                prop_assert_eq!(&walked, &all, "{:?} {}", how, text);
+            }
             for by in ["", " GROUP BY ExecutionStatus", " GROUP BY WorkflowType", " GROUP BY Colour", " GROUP BY Size"] {
                 let text = format!("{filter}{by}");
                 let count = reader.count("ns", &query(&text)).expect("a count");

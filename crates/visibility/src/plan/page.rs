@@ -150,7 +150,7 @@ pub(super) fn matching(query: &Query, found: &Constraints, namespace: i64, sql: 
     sql.push(")");
 }
 
-fn spaces(found: &Constraints, namespace: i64) -> Vec<i64> {
+pub(super) fn spaces(found: &Constraints, namespace: i64) -> Vec<i64> {
     let wanted = [(found.shown, false), (found.hidden, true)];
     wanted.into_iter().filter(|(wanted, _)| *wanted).map(|(_, hidden)| space(namespace, hidden)).collect()
 }
