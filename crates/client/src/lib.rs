@@ -15,6 +15,7 @@
 //! yet: TLS, typed handles and data converters; the raw stubs ([`Client::workflow_service`],
 //! [`Client::operator_service`]) are there for whatever has no method.
 
+mod batch;
 pub mod config;
 mod connect;
 mod error;
@@ -29,6 +30,7 @@ mod start;
 mod update;
 mod workflow;
 
+pub use batch::{Batch, BatchOperation};
 pub use config::{ConnectOptions, Explicit};
 pub use connect::{Client, HistoryService, OperatorService, Service, WorkflowService};
 pub use error::Error;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    backup, completion, demo, dev, doctor, namespace,
+    backup, batch, completion, demo, dev, doctor, namespace,
     output::{ColorWhen, Format},
     quarantine, search_attribute, task_queue, workflow,
 };
@@ -80,6 +80,9 @@ pub(crate) enum Verb {
     /// Start, watch, signal, query and end workflows
     #[command(subcommand, visible_alias = "wf")]
     Workflow(Box<workflow::Verb>),
+    /// Do one thing to many workflows, on the server
+    #[command(subcommand)]
+    Batch(Box<batch::Verb>),
     /// See, make and change namespaces
     #[command(subcommand)]
     Namespace(namespace::Verb),

@@ -5,6 +5,7 @@
 //! which kind of error it was ([`exit::Exit`]).
 
 mod backup;
+mod batch;
 mod cli;
 mod completion;
 mod data_dir;
@@ -57,6 +58,7 @@ fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
         Verb::Workflow(verb) => session()?.run(async |session| workflow::run(session, *verb).await),
         Verb::Namespace(verb) => session()?.run(async |session| namespace::run(session, verb).await),
         Verb::SearchAttribute(verb) => session()?.run(async |session| search_attribute::run(session, verb).await),
+        Verb::Batch(verb) => session()?.run(async |session| batch::run(session, *verb).await),
         Verb::TaskQueue(verb) => session()?.run(async |session| task_queue::run(session, verb).await),
         Verb::Quarantine(verb) => quarantine::run(&session()?, &verb),
         Verb::Doctor(args) => doctor::run(session(), &args, output),

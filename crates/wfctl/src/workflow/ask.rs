@@ -2,10 +2,11 @@
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
-use weft_client::{Error, Query, Signal, api::enums::QueryRejectCondition};
+use weft_client::{BatchOperation, Error, Query, Signal, api::enums::QueryRejectCondition};
 
-use super::target::Target;
+use super::target::{Several, Target};
 use crate::{
+    batch,
     exit::Failure,
     input::Input,
     render::{names, payload},
@@ -18,7 +19,7 @@ use crate::{
     wfctl workflow signal order-17 --name approve")]
 pub(crate) struct SignalArgs {
     #[command(flatten)]
-    target: Target,
+    target: Several,
     /// The signal's name
     #[arg(long, value_name = "NAME")]
     name: String,
@@ -58,8 +59,11 @@ impl From<Reject> for QueryRejectCondition {
 }
 
 pub(crate) async fn signal(session: &Connected, args: SignalArgs) -> anyhow::Result<()> {
-    let run = args.target.run();
     let signal = Signal { name: args.name.clone(), input: args.input.payloads()? };
+    if let Some(query) = &args.target.batch.query {
+        return batch::begin(session, query, &args.target.batch, BatchOperation::Signal(signal), "").await;
+    }
+    let run = args.target.run();
     session.client.signal(&run, signal).await?;
     let output = &session.output;
     if output.is_json() {

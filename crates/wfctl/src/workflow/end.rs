@@ -1,17 +1,18 @@
 //! `cancel`, `terminate` and `delete`.
 
 use serde_json::json;
-use weft_client::Run;
+use weft_client::{BatchOperation, Run};
 
-use super::target::Target;
-use crate::session::Connected;
+use super::target::Several;
+use crate::{batch, session::Connected};
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "The workflow decides what it does about it.\n\n\
-    Examples:\n  wfctl workflow cancel order-17 --reason 'ordered twice'")]
+    Examples:\n  wfctl workflow cancel order-17 --reason 'ordered twice'\n  \
+    wfctl workflow cancel --query 'WorkflowType = \"Order\"' --wait")]
 pub(crate) struct CancelArgs {
     #[command(flatten)]
-    target: Target,
+    target: Several,
     /// Why; it stands in the history
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
@@ -19,10 +20,11 @@ pub(crate) struct CancelArgs {
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Its worker is not asked and cleans nothing up; `wfctl workflow cancel` asks.\n\n\
-    Examples:\n  wfctl workflow terminate order-17 --reason 'stuck since Monday'")]
+    Examples:\n  wfctl workflow terminate order-17 --reason 'stuck since Monday'\n  \
+    wfctl workflow terminate --query 'TaskQueue = \"old\"' --rps 10 --yes")]
 pub(crate) struct TerminateArgs {
     #[command(flatten)]
-    target: Target,
+    target: Several,
     /// Why; it stands in the history
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
@@ -33,22 +35,31 @@ pub(crate) struct TerminateArgs {
     Examples:\n  wfctl workflow delete order-17\n  wfctl workflow delete order-17 --run-id RUN_ID")]
 pub(crate) struct DeleteArgs {
     #[command(flatten)]
-    target: Target,
+    target: Several,
 }
 
 pub(crate) async fn cancel(session: &Connected, args: &CancelArgs) -> anyhow::Result<()> {
+    if let Some(query) = &args.target.batch.query {
+        return batch::begin(session, query, &args.target.batch, BatchOperation::Cancel, &args.reason).await;
+    }
     let run = args.target.run();
     session.client.cancel(&run, &args.reason).await?;
     say(session, &run, "cancelRequested", "asked to cancel itself:")
 }
 
 pub(crate) async fn terminate(session: &Connected, args: &TerminateArgs) -> anyhow::Result<()> {
+    if let Some(query) = &args.target.batch.query {
+        return batch::begin(session, query, &args.target.batch, BatchOperation::Terminate, &args.reason).await;
+    }
     let run = args.target.run();
     session.client.terminate(&run, &args.reason, Vec::new()).await?;
     say(session, &run, "terminated", "terminated")
 }
 
 pub(crate) async fn delete(session: &Connected, args: &DeleteArgs) -> anyhow::Result<()> {
+    if let Some(query) = &args.target.batch.query {
+        return batch::begin(session, query, &args.target.batch, BatchOperation::Delete, "").await;
+    }
     let run = args.target.run();
     session.client.delete(&run).await?;
     say(session, &run, "deleted", "deleted")
