@@ -1,4 +1,5 @@
-//! Cron schedules: what they mean and when they tick. Pure arithmetic over bundled time zone data.
+//! Cron schedules: what they mean and when they tick. Pure arithmetic over bundled time zone data, of which the calendars
+//! of schedules (`schedule/times.rs`) are made too.
 //!
 //! Five fields as in `robfig/cron`'s standard parser, which Temporal uses: minute, hour, day of the month, month, day of
 //! the week, each a list of numbers, names, ranges and steps; if both kinds of day are restricted, either suffices. Also
@@ -8,9 +9,10 @@
 //! what the schedule says. So a time that a change of clocks leaves out has no tick, and one that comes twice has two.
 
 mod field;
-mod parse;
-mod walk;
+pub(crate) mod parse;
+pub(crate) mod walk;
 
+use alloc::collections::BTreeSet;
 use core::{fmt, time::Duration};
 
 use jiff::tz::TimeZone;
@@ -34,15 +36,18 @@ enum Kind {
 
 /// What the clock on the wall shows at a tick. Bit `n` of a set is the number `n`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Wall {
-    zone: TimeZone,
-    minutes: u64,
-    hours: u64,
-    days: u64,
-    months: u64,
-    weekdays: u64,
-    /// The days of the month, or those of the week, say nothing: both kinds must fit then, otherwise either.
-    both_days: bool,
+pub(crate) struct Wall {
+    pub(crate) zone: TimeZone,
+    pub(crate) seconds: u64,
+    pub(crate) minutes: u64,
+    pub(crate) hours: u64,
+    pub(crate) days: u64,
+    pub(crate) months: u64,
+    pub(crate) weekdays: u64,
+    /// Both kinds of day must fit, otherwise either. Of a cron schedule they must if one of them says nothing.
+    pub(crate) both_days: bool,
+    /// Empty is any.
+    pub(crate) years: BTreeSet<i16>,
 }
 
 /// Why a text is no schedule.
@@ -62,7 +67,7 @@ impl Cron {
         let second = after.0.div_euclid(NANOS);
         let tick = match &self.0 {
             Kind::Every(seconds) => second.checked_add(*seconds)?,
-            Kind::Wall(wall) => walk::next(wall, second.checked_add(1)?)?,
+            Kind::Wall(wall) => walk::within_years(wall, second.checked_add(1)?)?,
         };
         tick.checked_mul(NANOS).map(Timestamp)
     }

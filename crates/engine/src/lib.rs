@@ -50,6 +50,7 @@ mod payload;
 mod query;
 mod replied;
 mod retry;
+pub mod schedule;
 pub mod search_attribute;
 mod signal;
 mod start;

@@ -1,5 +1,7 @@
 //! From a text to a schedule.
 
+use alloc::collections::BTreeSet;
+
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use super::{Cron, Error, Kind, Wall, field};
@@ -30,9 +32,13 @@ fn split_zone(text: &str) -> Result<(TimeZone, &str), Error> {
     if name.is_empty() {
         return Ok((TimeZone::UTC, fields.trim_start()));
     }
+    Ok((zone(name).ok_or(Error::UnknownZone)?, fields.trim_start()))
+}
+
+/// The time zone of this name.
+pub(crate) fn zone(name: &str) -> Option<TimeZone> {
     // Only the bundled data: every replica and every release on the same version agrees on it.
-    let zone = TimeZoneDatabase::bundled().get(name).map_err(|_| Error::UnknownZone)?;
-    if zone.is_unknown() { Err(Error::UnknownZone) } else { Ok((zone, fields.trim_start())) }
+    TimeZoneDatabase::bundled().get(name).ok().filter(|zone| !zone.is_unknown())
 }
 
 fn descriptor(name: &str) -> Option<&'static str> {
@@ -59,6 +65,8 @@ fn wall(text: &str, zone: TimeZone) -> Result<Wall, Error> {
     }
     Ok(Wall {
         zone,
+        seconds: 1,
+        years: BTreeSet::new(),
         minutes: minutes.bits,
         hours: hours.bits,
         days: days.bits,
@@ -78,11 +86,18 @@ impl Wall {
     }
 }
 
-/// A span as Go writes it (`1h30m`, `1.5s`, `250ms`), in whole seconds; at least one.
+/// A span in whole seconds; at least one.
 fn every(text: &str) -> Option<i64> {
+    let seconds = i64::try_from(span(text)? / 1_000_000_000).ok()?;
+    // Longer than any clock goes.
+    (seconds <= i64::MAX / 1_000_000_000).then_some(seconds.max(1))
+}
+
+/// A span as Go writes it (`1h30m`, `1.5s`, `250ms`), in nanoseconds.
+pub(crate) fn span(text: &str) -> Option<u128> {
     let mut left = text.trim().trim_start_matches('+');
     if left == "0" {
-        return Some(1);
+        return Some(0);
     }
     let mut nanos: u128 = 0;
     let mut any = false;
@@ -95,9 +110,7 @@ fn every(text: &str) -> Option<i64> {
         any = true;
         left = rest;
     }
-    let seconds = i64::try_from(nanos / 1_000_000_000).ok()?;
-    // Longer than any clock goes.
-    (any && seconds <= i64::MAX / 1_000_000_000).then_some(seconds.max(1))
+    any.then_some(nanos)
 }
 
 /// The nanoseconds of `1.5` and `h`.

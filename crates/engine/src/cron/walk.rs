@@ -7,12 +7,17 @@ use jiff::{
 
 use super::Wall;
 
-/// A schedule without a tick in so many years has none.
+/// A cron schedule without a tick in so many years has none.
 const YEARS: i16 = 5;
 
-/// The first second from `second` on that fits.
-pub(super) fn next(wall: &Wall, mut second: i64) -> Option<i64> {
+/// The first second from `second` on that fits, within some years.
+pub(super) fn within_years(wall: &Wall, second: i64) -> Option<i64> {
     let last_year = shown(wall, second)?.year().saturating_add(YEARS);
+    next(wall, second, last_year)
+}
+
+/// The first second from `second` on that fits, up to the end of a year.
+pub(crate) fn next(wall: &Wall, mut second: i64, last_year: i16) -> Option<i64> {
     loop {
         let now = shown(wall, second)?;
         if now.year() > last_year {
@@ -20,18 +25,39 @@ pub(super) fn next(wall: &Wall, mut second: i64) -> Option<i64> {
         }
         let into_minute = i64::from(now.second());
         let into_hour = 60 * i64::from(now.minute()) + into_minute;
-        second = if !has(wall.months, now.month()) {
+        second = if !wall.years.is_empty() && !wall.years.contains(&now.year()) {
+            midnight(wall, now.date().last_of_year().tomorrow().ok()?, second)?
+        } else if !has(wall.months, now.month()) {
             midnight(wall, now.date().last_of_month().tomorrow().ok()?, second)?
         } else if !fits(wall, now.date()) {
             midnight(wall, now.date().tomorrow().ok()?, second)?
         } else if !has(wall.hours, now.hour()) {
             second + 3600 - into_hour
-        } else if into_minute > 0 || !has(wall.minutes, now.minute()) {
+        } else if !has(wall.minutes, now.minute()) {
             second + 60 - into_minute
+        } else if !has(wall.seconds, now.second()) {
+            second + later_in_minute(wall, into_minute)
         } else {
             return Some(second);
         };
     }
+}
+
+/// Does this second fit?
+pub(crate) fn matches(wall: &Wall, second: i64) -> bool {
+    shown(wall, second).is_some_and(|now| {
+        (wall.years.is_empty() || wall.years.contains(&now.year()))
+            && has(wall.months, now.month())
+            && fits(wall, now.date())
+            && has(wall.hours, now.hour())
+            && has(wall.minutes, now.minute())
+            && has(wall.seconds, now.second())
+    })
+}
+
+/// How long until a second of this minute fits, or else until the next minute.
+fn later_in_minute(wall: &Wall, into_minute: i64) -> i64 {
+    (into_minute + 1..60).find(|at| wall.seconds >> at & 1 == 1).unwrap_or(60) - into_minute
 }
 
 /// What the clock on the wall shows.
