@@ -11,7 +11,7 @@ use crate::{
     ids::{EventId, RunId, TaskQueueName},
     message::Reply,
     request::{ActivityToken, WorkflowTaskToken},
-    state::{Activity, Branch, Job, QueryId, Status},
+    state::{Activity, Branch, Job, QueryId, Status, schedule::Schedule},
     time::Timestamp,
 };
 
@@ -19,6 +19,11 @@ use crate::{
 pub enum Answer {
     /// Nothing to say but that it is done.
     Done,
+    ScheduleCreated {
+        token: i64,
+    },
+    /// The schedule as it is, and when.
+    Schedule(Box<(Schedule, Timestamp)>),
     Started(Started),
     /// The run that was signalled.
     Signaled(RunId),

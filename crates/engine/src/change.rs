@@ -17,7 +17,7 @@ use crate::{
     outbox,
     refusal::Refusal,
     request::Target,
-    state::{Core, CurrentRun, Execution, Speculation, Status, Workflow, WorkflowTask},
+    state::{Core, CurrentRun, Execution, Speculation, Status, Workflow, WorkflowTask, schedule::Scheduled},
     time::Timestamp,
     transition::Effect,
     workflow_task,
@@ -35,6 +35,7 @@ pub(crate) struct Change<'a> {
     pub(crate) outbox: BTreeMap<MessageId, Option<Arc<Message>>>,
     /// Receipts that go, whether they were loaded or not.
     pub(crate) forgotten: Vec<Origin>,
+    pub(crate) schedule_before: Scheduled,
 }
 
 /// What happened to one run so far.
@@ -86,7 +87,9 @@ pub(crate) struct Run<'r> {
 impl<'a> Change<'a> {
     pub(crate) fn begin(workflow: &'a mut Workflow, at: &'a Moment<'a>) -> Self {
         let current_before = workflow.current.clone();
+        let schedule_before = workflow.schedule.clone();
         Self {
+            schedule_before,
             at,
             workflow,
             current_before,
@@ -177,6 +180,7 @@ impl<'a> Change<'a> {
         self.workflow.current.clone_from(&self.current_before);
         self.workflow.receipts.rollback();
         self.workflow.job.rollback();
+        self.undo_schedule();
         self.effects.clear();
         self.outbox.clear();
         self.forgotten.clear();

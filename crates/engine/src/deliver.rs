@@ -7,6 +7,7 @@
 mod child;
 mod external;
 mod parent;
+mod schedule;
 
 use crate::{
     answer::Answer,
@@ -41,6 +42,9 @@ pub(crate) fn deliver(change: &mut Change<'_>, delivery: &Delivery) -> Result<An
         }
         MessageBody::ParentClosed { first_run, end } => child::parent_closed(change, origin, first_run, *end),
         MessageBody::ChildClosed(closed) => parent::child_closed(change, origin, closed),
+        MessageBody::StartAction(start) => schedule::start(change, origin, start)?,
+        MessageBody::EndAction(end) => schedule::end(change, origin, end),
+        MessageBody::ActionEnded(ended) => schedule::ended(change, origin, ended),
     };
     Ok(Answer::Delivered(reply))
 }

@@ -45,6 +45,7 @@ impl Change<'_> {
             };
             job::written(&self.workflow.key, old, new, &mut transition);
         }
+        self.write_schedule(&mut transition);
         if self.workflow.current != self.current_before {
             transition.rows.push(match &self.workflow.current {
                 Some(current) => RowChange::PutCurrent(Box::new(current.clone())),

@@ -5,7 +5,7 @@
 
 use crate::{
     activity, answer::Answer, cancel, change::Change, deadline, delete, deliver, job, moment::Moment, query,
-    refusal::Refusal, replied, request::Request, settle, signal, start, state::Workflow, terminate,
+    refusal::Refusal, replied, request::Request, schedule, settle, signal, start, state::Workflow, terminate,
     transition::Transition, update, workflow_task,
 };
 
@@ -57,5 +57,6 @@ fn dispatch(change: &mut Change<'_>, request: Request) -> Result<Answer, Refusal
         Request::Deliver(delivery) => deliver::deliver(change, &delivery),
         Request::Replied(replied) => replied::record(change, &replied),
         Request::Job(request) => job::handle(change, request),
+        Request::Schedule(request) => schedule::ask(change, *request),
     }
 }

@@ -68,7 +68,8 @@ pub use ids::*;
 pub use job::{JobProgress, JobRequest, StopJob};
 pub use limits::Settings;
 pub use message::{
-    ChildClosed, ChildEnd, Delivery, Message, MessageBody, MessageId, Origin, Replied, Reply, StartChild, Step,
+    ActionEnd, ActionEnded, ChildClosed, ChildEnd, Delivery, Message, MessageBody, MessageId, Origin, Replied, Reply,
+    StartAction, StartChild, Step,
 };
 pub use moment::{Calendar, Moment, Namespace};
 pub use refusal::{Refusal, StartConflict};

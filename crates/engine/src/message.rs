@@ -8,16 +8,21 @@
 use alloc::{boxed::Box, sync::Arc};
 
 use weft_protocol::api::{
-    common::{Priority, WorkflowExecution},
+    common::{Payloads, Priority, WorkflowExecution},
+    failure::Failure,
     history::{
         HistoryEvent, RequestCancelExternalWorkflowExecutionInitiatedEventAttributes as CancelInitiated,
         SignalExternalWorkflowExecutionInitiatedEventAttributes as SignalInitiated,
         StartChildWorkflowExecutionInitiatedEventAttributes as ChildInitiated,
     },
     sdk::UserMetadata,
+    workflow::NewWorkflowExecutionInfo,
 };
 
-use crate::ids::{EventId, RunId, WorkflowKey};
+use crate::{
+    ids::{EventId, Identity, RunId, WorkflowKey},
+    time::Timestamp,
+};
 
 /// Names a message among those of its sender.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -72,6 +77,12 @@ pub enum MessageBody {
         end: ChildEnd,
     },
     ChildClosed(Box<ChildClosed>),
+    /// A schedule acts.
+    StartAction(Box<StartAction>),
+    /// Another action of the schedule is to begin.
+    EndAction(Box<ActionEnd>),
+    /// A workflow that the schedule started has ended, and no run follows.
+    ActionEnded(Box<ActionEnded>),
 }
 
 /// A child to be started.
@@ -87,7 +98,41 @@ pub struct StartChild {
     pub priority: Option<Priority>,
 }
 
-/// What becomes of a child when its parent ends.
+/// An action of a schedule. Its number is that of the message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StartAction {
+    pub action: NewWorkflowExecutionInfo,
+    /// The time for which it is, a whole second.
+    pub nominal: Timestamp,
+    /// Its workflow id may have run before.
+    pub again: bool,
+    pub last_result: Option<Payloads>,
+    pub last_failure: Option<Failure>,
+}
+
+/// How an action of a schedule is to end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActionEnd {
+    /// The first run of its chain.
+    pub first_run: RunId,
+    pub end: ChildEnd,
+    /// Who says so.
+    pub identity: Identity,
+}
+
+/// An action of a schedule has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActionEnded {
+    /// The schedule's incarnation.
+    pub schedule: RunId,
+    pub action: EventId,
+    /// The first run of its chain.
+    pub first_run: RunId,
+    /// The workflow's last event.
+    pub event: HistoryEvent,
+}
+
+/// What becomes of a child when its parent ends, or of an action when the next one is to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChildEnd {
     Terminate,
@@ -152,12 +197,14 @@ impl MessageBody {
     #[must_use]
     pub fn wants_reply(&self) -> bool {
         match self {
-            Self::StartChild(_) | Self::Signal(_) | Self::Cancel(_) => true,
+            Self::StartChild(_) | Self::Signal(_) | Self::Cancel(_) | Self::StartAction(_) => true,
             Self::FirstTask { .. }
             | Self::Acknowledge
             | Self::Recall
             | Self::ParentClosed { .. }
-            | Self::ChildClosed(_) => false,
+            | Self::ChildClosed(_)
+            | Self::EndAction(_)
+            | Self::ActionEnded(_) => false,
         }
     }
 }

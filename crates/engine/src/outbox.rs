@@ -10,7 +10,8 @@ use weft_protocol::api::history::{HistoryEvent, history_event::Attributes};
 use crate::{
     change::{Run, Withdrawn},
     ids::{EventId, RunId, WorkflowKey},
-    message::{ChildClosed, ChildEnd, Message, MessageBody, MessageId, Step},
+    message::{ActionEnded, ChildClosed, ChildEnd, Message, MessageBody, MessageId, Step},
+    schedule::watch,
     state::{Child, ChildStage, ParentClosePolicy},
 };
 
@@ -29,6 +30,7 @@ pub(crate) fn closing(run: &mut Run<'_>, event: &HistoryEvent) {
     }
     if next_run.is_empty() {
         tell_parent(run, event);
+        tell_schedule(run, event);
     }
 }
 
@@ -83,6 +85,21 @@ fn tell_parent(run: &mut Run<'_>, event: &HistoryEvent) {
     };
     let id = message_id(run, EventId(event.event_id), Step::Ask);
     run.post(id, Message { target, body: MessageBody::ChildClosed(Box::new(closed)) });
+}
+
+/// The schedule that started this chain of runs, if one did.
+fn tell_schedule(run: &mut Run<'_>, event: &HistoryEvent) {
+    let start = &run.core.start;
+    let Some(watch) = watch::read(&start.attributes.completion_callbacks) else { return };
+    let target = WorkflowKey { namespace: run.key.namespace.clone(), workflow: watch.schedule };
+    let ended = ActionEnded {
+        schedule: watch.incarnation,
+        action: watch.action,
+        first_run: start.first_run.clone(),
+        event: event.clone(),
+    };
+    let id = message_id(run, EventId(event.event_id), Step::End);
+    run.post(id, Message { target, body: MessageBody::ActionEnded(Box::new(ended)) });
 }
 
 /// A message of this run.

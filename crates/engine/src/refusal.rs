@@ -42,6 +42,11 @@ pub enum Refusal {
     OfUpdate(Box<Refusal>),
     /// Of a start with an update: the start was done before, by the same request, and its run has ended.
     NotStarted,
+    ScheduleNotFound,
+    /// The id has a schedule already.
+    ScheduleExists,
+    /// The schedule is not the one that the client knows.
+    ScheduleConflict,
     /// A failed invariant: the execution must be quarantined (rule 12). Says what broke.
     Broken {
         run: RunId,

@@ -21,6 +21,7 @@ use crate::{
     ids::{ActivityId, EventId, Identity, NamespaceId, RequestId, RunId, TaskQueueName, UpdateId},
     job::JobRequest,
     message::{Delivery, Replied},
+    schedule::ScheduleRequest,
     state::{QueryId, RetryPolicy},
     time::Timestamp,
 };
@@ -72,6 +73,8 @@ pub enum Request {
     // Batch jobs.
     /// Of the batch job that has this workflow id for its job id.
     Job(JobRequest),
+    /// Of the schedule of this id.
+    Schedule(Box<ScheduleRequest>),
 }
 
 /// Which run of the workflow id a client means.

@@ -80,7 +80,8 @@ pub fn check_sizes<'f>(
 }
 
 /// As events have them: each value says its type.
-pub(crate) fn typed(mut given: SearchAttributes, namespace: &Namespace) -> SearchAttributes {
+#[must_use]
+pub fn typed(mut given: SearchAttributes, namespace: &Namespace) -> SearchAttributes {
     for (name, value) in &mut given.indexed_fields {
         if let Some(kind) = kind_of(name, namespace) {
             value.metadata.insert("type".to_owned(), type_name(kind).as_bytes().to_vec());

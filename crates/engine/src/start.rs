@@ -11,7 +11,7 @@ use alloc::{
 use core::time::Duration;
 
 use weft_protocol::api::{
-    common::{Payload, Payloads, WorkflowExecution, WorkflowType},
+    common::{Callback, Payload, Payloads, WorkflowExecution, WorkflowType},
     enums::ContinueAsNewInitiator as Initiator,
     history::{HistoryEvent, WorkflowExecutionStartedEventAttributes, history_event::Attributes},
 };
@@ -44,6 +44,13 @@ pub(crate) struct Parent {
     pub(crate) run_timeout: Option<weft_protocol::Duration>,
 }
 
+/// Who starts a workflow that no client starts.
+pub(crate) enum Starter {
+    Parent(Parent),
+    /// A schedule, which is told of the end by this.
+    Schedule(Callback),
+}
+
 /// What a start comes to.
 enum Way {
     Fresh,
@@ -74,12 +81,26 @@ pub(crate) fn start(change: &mut Change<'_>, body: StartWorkflow) -> Result<Answ
 /// A workflow starts another one; says which run it is.
 pub(crate) fn start_child(change: &mut Change<'_>, body: StartWorkflow, parent: Parent) -> Result<RunId, Refusal> {
     let started = match way(change, &body)? {
-        Way::Fresh => begin(change, body, None, Some(parent))?,
+        Way::Fresh => begin(change, body, None, Some(Starter::Parent(parent)))?,
         Way::Repeated { started } => existing(change, &body, started)?,
         Way::UseExisting => existing(change, &body, false)?,
         Way::TerminateFirst => {
             terminate_existing(change)?;
-            begin(change, body, None, Some(parent))?
+            begin(change, body, None, Some(Starter::Parent(parent)))?
+        }
+    };
+    Ok(started.run)
+}
+
+/// A schedule starts a workflow; says which run it is.
+pub(crate) fn start_action(change: &mut Change<'_>, body: StartWorkflow, callback: Callback) -> Result<RunId, Refusal> {
+    let started = match way(change, &body)? {
+        Way::Fresh => begin(change, body, None, Some(Starter::Schedule(callback)))?,
+        Way::Repeated { started } => existing(change, &body, started)?,
+        Way::UseExisting => existing(change, &body, false)?,
+        Way::TerminateFirst => {
+            terminate_existing(change)?;
+            begin(change, body, None, Some(Starter::Schedule(callback)))?
         }
     };
     Ok(started.run)
@@ -210,15 +231,18 @@ fn begin(
     change: &mut Change<'_>,
     body: StartWorkflow,
     signal: Option<SignalBody>,
-    parent: Option<Parent>,
+    starter: Option<Starter>,
 ) -> Result<Started, Refusal> {
     let id = change.at.new_run.clone();
     let request = body.request.clone();
     let (mut event, eager) = started_event(change, body, &id)?;
-    if let (Some(parent), Some(Attributes::WorkflowExecutionStartedEventAttributes(it))) =
-        (parent, &mut event.attributes)
+    if let (Some(starter), Some(Attributes::WorkflowExecutionStartedEventAttributes(it))) =
+        (starter, &mut event.attributes)
     {
-        of_parent(it, parent);
+        match starter {
+            Starter::Parent(parent) => of_parent(it, parent),
+            Starter::Schedule(callback) => it.completion_callbacks.push(callback),
+        }
     }
     let mut run = change.create(&id, request, event);
     if let Some(signal) = signal {

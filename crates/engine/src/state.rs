@@ -9,6 +9,7 @@ mod branch;
 mod child;
 mod core_state;
 mod job;
+pub mod schedule;
 mod timer;
 mod update;
 mod workflow_task;
@@ -46,6 +47,8 @@ pub struct Workflow {
     pub receipts: Tracked<Origin, Reply>,
     /// The batch job of this id: not there until a request asked for it, then `None` if there is no such job.
     pub job: Tracked<(), Option<Job>>,
+    /// The schedule of this id, which has nothing to do with its runs.
+    pub schedule: schedule::Scheduled,
 }
 
 /// What is known of the current run without loading it: enough to apply reuse policies and to recognise a repeated start.
@@ -122,7 +125,14 @@ impl Workflow {
     /// A workflow id of which nothing is known yet.
     #[must_use]
     pub fn unknown(key: WorkflowKey) -> Self {
-        Self { key, current: None, runs: BTreeMap::new(), receipts: Tracked::default(), job: Tracked::default() }
+        Self {
+            key,
+            current: None,
+            runs: BTreeMap::new(),
+            receipts: Tracked::default(),
+            job: Tracked::default(),
+            schedule: schedule::Scheduled::Unread,
+        }
     }
 
     /// The current run, if it is loaded and open.

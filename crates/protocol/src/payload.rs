@@ -13,6 +13,7 @@ pub const ENCODING: &str = "encoding";
 pub const TYPE: &str = "type";
 
 pub const JSON_PLAIN: &[u8] = b"json/plain";
+pub const BINARY_PLAIN: &[u8] = b"binary/plain";
 pub const BINARY_NULL: &[u8] = b"binary/null";
 
 /// A `json/plain` payload of an encoded JSON text.
@@ -34,6 +35,11 @@ pub fn json_string(text: &str) -> Payload {
     }
     json.push(b'"');
     json_plain(json)
+}
+
+/// A `binary/plain` payload.
+pub fn binary_plain(bytes: Vec<u8>) -> Payload {
+    encoded(BINARY_PLAIN, bytes)
 }
 
 /// The `binary/null` payload.

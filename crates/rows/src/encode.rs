@@ -7,7 +7,7 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 
 use weft_engine::{
-    Appended, EventId, RowChange, RunId, Transition, WorkflowKey,
+    Appended, EventId, RowChange, RunId, ScheduleRow, Transition, WorkflowKey,
     state::{BranchId, Hash},
 };
 
@@ -16,7 +16,7 @@ use crate::{
     key::Scope,
     table::{
         self, activity, buffered, child, current, execution, external, garbage, history, job, outbox, receipt,
-        reference, request_id, task, timer, update, wake,
+        reference, request_id, schedule, task, timer, update, wake,
     },
     value::MARK,
     visibility::{self, VisibilityBytes},
@@ -137,5 +137,21 @@ fn write(ops: &mut Ops, scope: &Scope, grown: &BTreeMap<&RunId, Hash>, row: &Row
         RowChange::PutJobOrder(order) => job::put_order(ops, scope, order),
         RowChange::PutJob(it) => job::put(ops, scope, it),
         RowChange::RemoveJob => job::remove(ops, scope),
+        RowChange::Schedule(row) => write_schedule(ops, scope, row),
+    }
+}
+
+fn write_schedule(ops: &mut Ops, scope: &Scope, row: &ScheduleRow) {
+    match row {
+        ScheduleRow::PutPlan(plan) => {
+            ops.put(table::SCHEDULE, &schedule::scoped_plan_key(scope), &schedule::encode_plan(plan));
+        }
+        ScheduleRow::RemovePlan => ops.delete(table::SCHEDULE, &schedule::scoped_plan_key(scope)),
+        ScheduleRow::PutProgress(progress) => {
+            ops.put(table::SCHEDULE, &schedule::scoped_progress_key(scope), &schedule::encode_progress(progress));
+        }
+        ScheduleRow::RemoveProgress => ops.delete(table::SCHEDULE, &schedule::scoped_progress_key(scope)),
+        ScheduleRow::PutWake(at) => ops.put(table::WAKE, &wake::scoped_schedule_key(scope, *at), &MARK),
+        ScheduleRow::RemoveWake(at) => ops.delete(table::WAKE, &wake::scoped_schedule_key(scope, *at)),
     }
 }

@@ -162,6 +162,17 @@ impl<'k> Reader<'k> {
         Ok(*bytes)
     }
 
+    /// Goes on behind these bytes, if they come next.
+    pub(crate) fn takes(&mut self, bytes: &[u8]) -> bool {
+        match self.rest.strip_prefix(bytes) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
     pub(crate) fn slot(&mut self) -> Result<Slot, Corrupt> {
         self.array().map(|bytes| Slot(u16::from_be_bytes(bytes)))
     }

@@ -36,5 +36,7 @@ pub use corrupt::Corrupt;
 pub use encode::{Encoded, EncodedBatch, encode};
 pub use ops::{Op, Ops};
 pub use slot::{SLOTS, Slot, SlotRange, ranges, slot_of};
-pub use table::{applied, garbage, history, job, namespace, outbox, queue_config, receipt, reference, task, wake};
+pub use table::{
+    applied, garbage, history, job, namespace, outbox, queue_config, receipt, reference, schedule, task, wake,
+};
 pub use visibility::VisibilityBytes;

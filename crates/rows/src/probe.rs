@@ -10,7 +10,7 @@ use crate::{
     load, namespace,
     table::{
         self, activity, buffered, child, current, execution, external, job, outbox, queue_config, receipt, reference,
-        request_id, task, timer, update, wake,
+        request_id, schedule, task, timer, update, wake,
     },
     value,
 };
@@ -36,7 +36,7 @@ pub fn key(table: u8, key: &[u8]) -> Result<(), Corrupt> {
         }
         table::WAKE => {
             let wake::Wake { at, key: workflow, run } = wake::decode_key(key)?;
-            wake::key(&workflow, &run, at)
+            run.map_or_else(|| wake::schedule_key(&workflow, at), |run| wake::key(&workflow, &run, at))
         }
         table::TASK => {
             let (workflow, row) = task::decode(key, &value::MARK)?;
@@ -58,6 +58,10 @@ pub fn key(table: u8, key: &[u8]) -> Result<(), Corrupt> {
             let (workflow, part) = job::decode_key(key)?;
             job::scoped_key(&Scope::of(&workflow), part)
         }
+        table::SCHEDULE => match schedule::decode_key(key)? {
+            (schedule, schedule::Part::Plan) => schedule::plan_key(&schedule),
+            (schedule, schedule::Part::Progress) => schedule::progress_key(&schedule),
+        },
         table::ACTIVITY
         | table::TIMER
         | table::CHILD
@@ -138,6 +142,7 @@ pub fn value(table: u8, value: &[u8]) -> Result<(), Corrupt> {
         table::APPLIED => applied::AppliedRow::decode(value).map(drop),
         table::NAMESPACE => namespace::decode(value).map(drop),
         table::QUEUE_CONFIG => queue_config::decode_value(value).map(drop),
+        table::SCHEDULE => schedule::decode_plan(value).map(drop).or(schedule::decode_progress(value).map(drop)),
         _ => Err(Corrupt::row(table, "no such table")),
     }
 }

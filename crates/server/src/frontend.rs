@@ -20,6 +20,7 @@ mod history;
 mod list;
 mod multi_operation;
 mod query;
+mod schedule;
 mod search_attribute;
 mod signal;
 mod start;

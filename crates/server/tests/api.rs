@@ -61,9 +61,9 @@ async fn health_is_told_by_service() {
 async fn what_is_not_built_names_itself() {
     let server = server().await;
     let mut client = WorkflowServiceClient::new(connect(&server).await);
-    let refused = client.create_schedule(CreateScheduleRequest::default()).await.expect_err("it is not built");
+    let refused = client.create_workflow_rule(CreateWorkflowRuleRequest::default()).await.expect_err("it is not built");
     assert_eq!(refused.code(), Code::Unimplemented);
-    assert!(refused.message().starts_with("CreateSchedule is not implemented"), "{refused}");
+    assert!(refused.message().starts_with("CreateWorkflowRule is not implemented"), "{refused}");
     server.shutdown().await;
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use weft_engine::{
     Execution, Workflow, WorkflowKey,
-    state::{Aim, Job},
+    state::{Aim, Job, schedule::Schedule},
 };
 use weft_protocol::prost::Message;
 
@@ -20,6 +20,7 @@ const TIMER_BYTES: usize = 160;
 const ELSEWHERE_BYTES: usize = 256;
 const REQUEST_ID_BYTES: usize = 96;
 const UPDATE_BYTES: usize = 128;
+const SCHEDULE_BYTES: usize = 2048;
 
 pub(crate) struct Cache {
     map: HashMap<WorkflowKey, Cached>,
@@ -83,7 +84,9 @@ impl Cache {
         cached.turn = (cached.workflow.runs.values().any(Execution::is_open), self.clock);
         self.order.insert(cached.turn, key.clone());
         let job = cached.workflow.job.get(&()).and_then(Option::as_ref).map_or(0, weigh_job);
-        let bytes = cached.workflow.runs.values().map(weigh).sum::<usize>() + job + RUN_BYTES / 4;
+        let schedule = cached.workflow.schedule.get().map_or(0, weigh_schedule);
+        let beside = job + schedule + RUN_BYTES / 4;
+        let bytes = cached.workflow.runs.values().map(weigh).sum::<usize>() + beside;
         self.bytes = self.bytes - cached.bytes + bytes;
         cached.bytes = bytes;
     }
@@ -130,6 +133,15 @@ fn weigh_job(job: &Job) -> usize {
         Aim::Executions(executions) => executions.len() * ELSEWHERE_BYTES,
     };
     RUN_BYTES + aim
+}
+
+fn weigh_schedule(schedule: &Schedule) -> usize {
+    let Schedule { plan, progress } = schedule;
+    SCHEDULE_BYTES
+        + plan.action.as_ref().map_or(0, Message::encoded_len)
+        + plan.spec.encoded_len()
+        + (progress.buffer.len() + progress.actions.len()) * ELSEWHERE_BYTES
+        + progress.last_result.as_ref().map_or(0, |result| result.encoded_len())
 }
 
 fn weigh(run: &Execution) -> usize {

@@ -44,9 +44,9 @@ pub(crate) enum Ask {
     },
     /// The shard's own: its answer matters to nobody.
     Own(Request),
-    /// The wake row of this run says that something is due at this time.
+    /// The wake row of this run, or of the schedule of this id, says that something is due at this time.
     Wake {
-        run: RunId,
+        run: Option<RunId>,
         at: Timestamp,
     },
 }
@@ -62,8 +62,9 @@ impl Ask {
             | Self::Update { request, .. }
             | Self::Own(request) => Needs::of(request),
             Self::Look { target, .. } => Needs::target(target),
-            Self::Wake { run, .. } if *run == job::wake_run() => Needs::Job,
-            Self::Wake { run, .. } => Needs::Run(run.clone()),
+            Self::Wake { run: Some(run), .. } if *run == job::wake_run() => Needs::Job,
+            Self::Wake { run: Some(run), .. } => Needs::Run(run.clone()),
+            Self::Wake { run: None, .. } => Needs::Schedule,
         }
     }
 
@@ -98,6 +99,8 @@ pub(crate) enum Needs {
     Run(RunId),
     /// The batch job of this id.
     Job,
+    /// The schedule of this id, besides the current run as in `OpenRun`.
+    Schedule,
     /// One of these, and what was said to this message before.
     Receipt(Box<Self>, Origin),
 }
@@ -132,6 +135,7 @@ impl Needs {
             Request::Deliver(delivery) => Self::delivery(delivery),
             Request::Replied(replied) => Self::Run(replied.run.clone()),
             Request::Job(_) => Self::Job,
+            Request::Schedule(_) => Self::Schedule,
         }
     }
 
@@ -139,12 +143,13 @@ impl Needs {
         let receipt = |run| Self::Receipt(Box::new(run), delivery.origin.clone());
         let named = |run: &str| if run.is_empty() { Self::CurrentRun } else { Self::Run(run.into()) };
         match &delivery.message.body {
-            MessageBody::StartChild(_) | MessageBody::Recall => receipt(Self::OpenRun),
+            MessageBody::StartChild(_) | MessageBody::Recall | MessageBody::StartAction(_) => receipt(Self::OpenRun),
             MessageBody::Signal(it) => receipt(named(it.workflow_execution.as_ref().map_or("", |it| &it.run_id))),
             MessageBody::Cancel(it) => receipt(named(it.workflow_execution.as_ref().map_or("", |it| &it.run_id))),
             MessageBody::FirstTask { run } => Self::Run(run.clone()),
             MessageBody::Acknowledge => Self::OpenRun,
-            MessageBody::ParentClosed { .. } => Self::CurrentRun,
+            MessageBody::ParentClosed { .. } | MessageBody::EndAction(_) => Self::CurrentRun,
+            MessageBody::ActionEnded(_) => Self::Schedule,
             MessageBody::ChildClosed(closed) => Self::Run(closed.parent_run.clone()),
         }
     }
@@ -153,7 +158,7 @@ impl Needs {
     pub(crate) fn run(&self) -> &Self {
         match self {
             Self::Receipt(run, _) => run,
-            Self::OpenRun | Self::CurrentRun | Self::Run(_) | Self::Job => self,
+            Self::OpenRun | Self::CurrentRun | Self::Run(_) | Self::Job | Self::Schedule => self,
         }
     }
 

@@ -15,7 +15,10 @@ use std::{
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::sync::oneshot;
-use weft_engine::{QueryOutcome, Refusal, Request, Timestamp, Workflow, WorkflowKey, state::QueryId};
+use weft_engine::{
+    QueryOutcome, Refusal, Request, Timestamp, Workflow, WorkflowKey,
+    state::{QueryId, schedule::Scheduled},
+};
 use weft_rows::{Ops, Slot};
 
 use crate::{
@@ -177,6 +180,7 @@ impl Leader {
             }
             Needs::Run(run) => cached.workflow.runs.contains_key(run),
             Needs::Job => cached.workflow.job.contains(&()),
+            Needs::Schedule => cached.workflow.schedule != Scheduled::Unread,
         }
     }
 
@@ -235,7 +239,7 @@ impl Leader {
     /// Puts what was read beside what is in memory; memory knows better where both know.
     fn admit(&mut self, key: &WorkflowKey, needs: &Needs, loaded: Loaded) {
         let opened = self.pipeline.opened();
-        let receipt = loaded.receipt;
+        let (receipt, schedule) = (loaded.receipt, loaded.schedule);
         if let Some(cached) = self.cache.get_mut(key) {
             cached.drop_closed(opened);
             for run in loaded.runs {
@@ -256,6 +260,11 @@ impl Leader {
         }
         if let (Some(job), Some(cached)) = (loaded.job, self.cache.get_mut(key)) {
             cached.workflow.job.admit((), job);
+        }
+        if let Some(cached) = self.cache.get_mut(key)
+            && cached.workflow.schedule == Scheduled::Unread
+        {
+            cached.workflow.schedule = schedule;
         }
         self.cache.used(key);
     }

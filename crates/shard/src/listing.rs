@@ -1,4 +1,4 @@
-//! All runs of a shard as lists show them, read from the store: for a visibility index that must be built again.
+//! All runs, batch jobs and schedules of a shard as lists show them, read from the store: for a visibility index that must be built again.
 //!
 //! Invariant: what is read is one moment of the store. While a node opens that is its last checkpoint, and the log's
 //! replay brings the index up to date; later it is a view, and what is applied after it is fed to the index. A run that
@@ -6,7 +6,11 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use weft_engine::{RunId, WorkflowKey, info, job, state::Job};
+use weft_engine::{
+    RunId, WorkflowKey, info, job,
+    schedule::entry,
+    state::{Job, schedule::Schedule},
+};
 use weft_protocol::api::workflow::WorkflowExecutionInfo;
 use weft_rows::{SlotRange, load, table};
 use weft_store::state::{KeyRange, Order, StateView};
@@ -16,14 +20,15 @@ use crate::loader::{LoadError, Reader};
 /// Keys read at a time.
 const PAGE: usize = 256;
 
-/// The runs of these slots in the order of their keys, then their batch jobs. Reading blocks.
+/// The runs of these slots in the order of their keys, then their batch jobs, then their schedules. Reading blocks.
 pub fn listing(
     store: Arc<dyn StateView>,
     slots: SlotRange,
 ) -> impl Iterator<Item = (WorkflowKey, WorkflowExecutionInfo)> + Send {
     let (from, end) = load::execution_range(slots);
     let jobs = Jobs::new(Reader { store: Arc::clone(&store) }, slots);
-    Listing { reader: Reader { store }, from, end, page: VecDeque::new(), done: false }.chain(jobs)
+    let schedules = Schedules::new(Reader { store: Arc::clone(&store) }, slots);
+    Listing { reader: Reader { store }, from, end, page: VecDeque::new(), done: false }.chain(jobs).chain(schedules)
 }
 
 struct Listing {
@@ -127,6 +132,58 @@ impl Iterator for Jobs {
                 }
                 Err(error @ LoadError::Store(_)) => {
                     tracing::error!(%error, "reading the batch jobs failed: lists lack the rest");
+                    self.from = self.end.clone();
+                }
+            }
+        }
+    }
+}
+
+struct Schedules {
+    reader: Reader,
+    from: Vec<u8>,
+    end: Vec<u8>,
+}
+
+impl Schedules {
+    fn new(reader: Reader, slots: SlotRange) -> Self {
+        let (from, end) = weft_rows::schedule::range(slots);
+        Self { reader, from, end }
+    }
+
+    /// The next row's id, and the schedule if it is the first of its rows; `None` at the end.
+    fn step(&mut self) -> Result<Option<(WorkflowKey, Option<Schedule>)>, LoadError> {
+        let range = KeyRange::between(self.from.clone(), self.end.clone());
+        let Some((row, _)) = self.reader.store.scan(table::SCHEDULE, &range, Order::Ascending, 1)?.into_iter().next()
+        else {
+            return Ok(None);
+        };
+        self.from = row.to_vec();
+        self.from.push(0);
+        let (key, part) = weft_rows::schedule::decode_key(&row)?;
+        let schedule = match part {
+            weft_rows::schedule::Part::Plan => self.reader.schedule(&key)?,
+            weft_rows::schedule::Part::Progress => None,
+        };
+        Ok(Some((key, schedule)))
+    }
+}
+
+impl Iterator for Schedules {
+    type Item = (WorkflowKey, WorkflowExecutionInfo);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.step() {
+                Ok(Some((key, Some(schedule)))) => {
+                    let info = entry(&key, &schedule, schedule.progress.done_until);
+                    return Some((key, info));
+                }
+                Ok(Some((_, None))) => {}
+                Ok(None) => return None,
+                Err(LoadError::Corrupt(error)) => tracing::error!(%error, "a schedule cannot be read: lists lack it"),
+                Err(error @ LoadError::Store(_)) => {
+                    tracing::error!(%error, "reading the schedules failed: lists lack the rest");
                     self.from = self.end.clone();
                 }
             }

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use weft_engine::{
     Execution, Origin, Reply, RunId, Timestamp, WorkflowKey,
-    state::{BranchId, CurrentRun, Job},
+    state::{
+        BranchId, CurrentRun, Job,
+        schedule::{Schedule, Scheduled},
+    },
 };
 use weft_rows::{self as rows, Corrupt, Ops, Slot, SlotRange, load, table};
 use weft_store::state::{KeyRange, Order, StateView, StoreError};
@@ -43,11 +46,13 @@ pub(crate) struct Loaded {
     pub(crate) receipt: Option<(Origin, Reply)>,
     /// The batch job, or that there is none.
     pub(crate) job: Option<Option<Job>>,
+    pub(crate) schedule: Scheduled,
 }
 
 /// What of a slot is due.
 pub(crate) struct Wakes {
-    pub(crate) due: Vec<(Timestamp, WorkflowKey, RunId)>,
+    /// `None` for a run is the schedule of the id.
+    pub(crate) due: Vec<(Timestamp, WorkflowKey, Option<RunId>)>,
     /// When to look again.
     pub(crate) next: Option<Timestamp>,
 }
@@ -64,7 +69,11 @@ impl Reader {
     pub(crate) fn load(&self, key: &WorkflowKey, needs: &Needs) -> Result<Loaded, LoadError> {
         let receipt = match needs {
             Needs::Receipt(_, origin) => self.receipt(key, origin)?,
-            Needs::OpenRun | Needs::CurrentRun | Needs::Run(_) | Needs::Job => None,
+            Needs::OpenRun | Needs::CurrentRun | Needs::Run(_) | Needs::Job | Needs::Schedule => None,
+        };
+        let schedule = match needs {
+            Needs::Schedule => self.schedule(key)?.map_or(Scheduled::Absent, Scheduled::Present),
+            Needs::OpenRun | Needs::CurrentRun | Needs::Run(_) | Needs::Job | Needs::Receipt(..) => Scheduled::Unread,
         };
         let needs = needs.run();
         let job = (*needs == Needs::Job).then(|| self.job(key)).transpose()?;
@@ -81,7 +90,14 @@ impl Reader {
             wanted.push(run.clone());
         }
         let runs = wanted.iter().map(|run| self.execution(key, run)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Loaded { current, runs: runs.into_iter().flatten().collect(), receipt, job })
+        Ok(Loaded { current, runs: runs.into_iter().flatten().collect(), receipt, job, schedule })
+    }
+
+    pub(crate) fn schedule(&self, key: &WorkflowKey) -> Result<Option<Schedule>, LoadError> {
+        let Some(plan) = self.store.get(table::SCHEDULE, &rows::schedule::plan_key(key))? else { return Ok(None) };
+        let progress = self.store.get(table::SCHEDULE, &rows::schedule::progress_key(key))?;
+        let progress = progress.ok_or_else(|| Corrupt::missing(table::SCHEDULE, "progress"))?;
+        Ok(Some(rows::schedule::assemble(&plan, &progress)?))
     }
 
     fn receipt(&self, key: &WorkflowKey, origin: &Origin) -> Result<Option<(Origin, Reply)>, LoadError> {

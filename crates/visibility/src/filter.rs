@@ -20,7 +20,14 @@ mod tests;
 pub(crate) use ast::{Comparison, Condition, Test};
 pub use ast::{Direction, OrderBy, Query};
 
-use crate::schema::Schema;
+use crate::{
+    attribute::Type,
+    plan::sql::Literal,
+    schema::{DIVISION, Field, Schema},
+};
+
+/// The namespace division of schedules.
+const SCHEDULES: &str = "TemporalScheduler";
 
 /// What is wrong with a query, with the place. Every one of them is the caller's to mend.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +49,14 @@ impl Error {
         self.message = format!("{}; {hint}", self.message);
         self
     }
+}
+
+/// Reads a query about schedules, which are listed in a namespace division of their own.
+pub fn parse_for_schedules(text: &str, schema: Schema) -> Result<Query, Error> {
+    let query = parse(text, &schema.of_schedules())?;
+    let division = Field::Attribute { name: DIVISION.to_owned(), kind: Type::Keyword };
+    let test = Condition::Test(division, Test::Compare(Comparison::Equal, Literal::text(SCHEDULES)));
+    Ok(Query { filter: Condition::All(vec![test, query.filter]), ..query })
 }
 
 /// Reads a query. An empty one asks for everything.

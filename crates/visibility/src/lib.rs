@@ -17,7 +17,7 @@ mod record;
 mod schema;
 mod service;
 
-pub use filter::{Query, parse};
+pub use filter::{Query, parse, parse_for_schedules};
 pub use index::{Batch, Count, Error, Group, Index, Page, PageRequest, Reader};
 pub use plan::Walk;
 pub use plan::sql::Literal;

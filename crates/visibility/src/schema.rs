@@ -147,17 +147,34 @@ pub struct Schema {
     custom: BTreeMap<String, Type>,
     /// There is nothing but these.
     only: bool,
+    /// Only what schedules have by themselves may be asked for, and what is custom.
+    of_schedules: bool,
 }
 
 impl Schema {
     /// The schema of a namespace with these custom search attributes. A custom name never hides a system's.
     pub fn with_custom(custom: impl IntoIterator<Item = (String, Type)>) -> Self {
-        Self { custom: custom.into_iter().collect(), only: false }
+        Self { custom: custom.into_iter().collect(), only: false, of_schedules: false }
     }
 
     /// The schema of something that is no execution: it has these fields and no others.
     pub fn only(fields: impl IntoIterator<Item = (String, Type)>) -> Self {
-        Self { custom: fields.into_iter().collect(), only: true }
+        Self { custom: fields.into_iter().collect(), only: true, of_schedules: false }
+    }
+
+    /// The same, for queries about schedules.
+    #[must_use]
+    pub(crate) fn of_schedules(self) -> Self {
+        Self { of_schedules: true, ..self }
+    }
+
+    /// A name that is known but says nothing about what is asked for.
+    pub(crate) fn is_out_of_place(&self, name: &str, field: &Field) -> bool {
+        let is_own = match field {
+            Field::System(_) => name == "ScheduleId",
+            Field::Attribute { name, .. } => name == "TemporalSchedulePaused" || self.custom.contains_key(name),
+        };
+        self.of_schedules && !is_own
     }
 
     /// What a name in a query means; short forms of Temporal's own names are understood.

@@ -11,7 +11,7 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{Appended, RowChange, TaskRow, Transition, VisibilityChange};
+use super::{Appended, RowChange, ScheduleRow, TaskRow, Transition, VisibilityChange};
 use crate::{
     ids::{EventId, RequestId, RunId, TimerId, UpdateId},
     message::{MessageId, Origin},
@@ -83,6 +83,9 @@ enum Place {
     Wake(RunId, Timestamp),
     JobOrder,
     Job,
+    SchedulePlan,
+    ScheduleProgress,
+    ScheduleWake(Timestamp),
 }
 
 impl RowChange {
@@ -116,6 +119,7 @@ impl RowChange {
             Self::PutWake { run, at } | Self::RemoveWake { run, at } => Place::Wake(run.clone(), *at),
             Self::PutJobOrder(_) => Place::JobOrder,
             Self::PutJob(_) | Self::RemoveJob => Place::Job,
+            Self::Schedule(row) => row.place(),
         }
     }
 
@@ -123,7 +127,7 @@ impl RowChange {
     /// they say.
     fn makes_new(&self) -> bool {
         match self {
-            Self::PutTask(_) | Self::PutWake { .. } => true,
+            Self::PutTask(_) | Self::PutWake { .. } | Self::Schedule(ScheduleRow::PutWake(_)) => true,
             Self::PutCurrent(_)
             | Self::RemoveCurrent
             | Self::PutExecution(_)
@@ -152,12 +156,29 @@ impl RowChange {
             | Self::RemoveWake { .. }
             | Self::PutJobOrder(_)
             | Self::PutJob(_)
-            | Self::RemoveJob => false,
+            | Self::RemoveJob
+            | Self::Schedule(
+                ScheduleRow::PutPlan(_)
+                | ScheduleRow::RemovePlan
+                | ScheduleRow::PutProgress(_)
+                | ScheduleRow::RemoveProgress
+                | ScheduleRow::RemoveWake(_),
+            ) => false,
         }
     }
 
     fn removes_mark(&self) -> bool {
-        matches!(self, Self::RemoveTask(_) | Self::RemoveWake { .. })
+        matches!(self, Self::RemoveTask(_) | Self::RemoveWake { .. } | Self::Schedule(ScheduleRow::RemoveWake(_)))
+    }
+}
+
+impl ScheduleRow {
+    fn place(&self) -> Place {
+        match self {
+            Self::PutPlan(_) | Self::RemovePlan => Place::SchedulePlan,
+            Self::PutProgress(_) | Self::RemoveProgress => Place::ScheduleProgress,
+            Self::PutWake(at) | Self::RemoveWake(at) => Place::ScheduleWake(*at),
+        }
     }
 }
 

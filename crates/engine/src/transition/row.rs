@@ -7,7 +7,10 @@ use weft_protocol::api::{common::Priority, history::HistoryEvent};
 use crate::{
     ids::{EventId, RequestId, RunId, TaskQueueName, TimerId, UpdateId},
     message::{Message, MessageId, Origin, Reply},
-    state::{Activity, Branch, BranchId, Child, Core, CurrentRun, ExternalRequest, Job, JobOrder, Timer, Update},
+    state::{
+        Activity, Branch, BranchId, Child, Core, CurrentRun, ExternalRequest, Job, JobOrder, Timer, Update,
+        schedule::{Plan, Progress},
+    },
     time::Timestamp,
 };
 
@@ -119,6 +122,19 @@ pub enum RowChange {
     PutJob(Box<Job>),
     /// Both.
     RemoveJob,
+    /// Of the schedule of this id.
+    Schedule(ScheduleRow),
+}
+
+/// A row of a schedule put or removed.
+#[derive(Clone, Debug)]
+pub enum ScheduleRow {
+    PutPlan(Arc<Plan>),
+    RemovePlan,
+    PutProgress(Arc<Progress>),
+    RemoveProgress,
+    PutWake(Timestamp),
+    RemoveWake(Timestamp),
 }
 
 /// How urgent a task is among those of its queue: 1 comes first, 5 last.

@@ -5,12 +5,14 @@
 //! to the first that waits for a reply.
 //!
 //! In a family each line begins with the workflow id that it is about. `post id` delivers the first message of that
-//! workflow id and brings the reply back; `lost` loses the reply, `all` goes on until none is left anywhere.
+//! workflow id and brings the reply back; `lost` loses the reply, `all` goes on until none is left anywhere. `sleep 5h`
+//! lets time pass while nobody is there to fire what is due.
 
 use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 
 use weft_engine::{
-    Answer, Delivery, Message, MessageBody, MessageId, Replied, Reply, Request, Settings, state::ChildStage, wire_span,
+    Answer, Delivery, Message, MessageBody, MessageId, Replied, Reply, Request, Settings, schedule::ScheduleRequest,
+    state::ChildStage, wire_span,
 };
 use weft_protocol::api::{
     command::{
@@ -69,6 +71,11 @@ impl Family {
             self.say(&format!("> {line}"));
             return self.pass(time);
         }
+        if let Some(time) = line.strip_prefix("sleep ") {
+            self.say(&format!("> {line}"));
+            let asleep = span(time);
+            return self.scripts.values_mut().for_each(|script| script.world.now = script.world.now.after(asleep));
+        }
         if let Some(rest) = line.strip_prefix("post ") {
             self.say(&format!("> {line}"));
             let (sender, how) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -101,6 +108,11 @@ impl Family {
         })
     }
 
+    /// What was said since it was last asked for.
+    pub(crate) fn take_transcript(&mut self) -> String {
+        std::mem::take(&mut self.transcript)
+    }
+
     /// Delivers the first message of a workflow id, if it has one.
     pub(crate) fn post(&mut self, sender: &str, way: Way) -> bool {
         let world = &self.script(sender).world;
@@ -116,7 +128,13 @@ impl Family {
             Way::ReplyLost => {}
             Way::ThereAndBack if message.body.wants_reply() => {
                 let replied = Replied { run: id.run.clone(), event_id: id.event_id, reply };
-                drop(self.script(sender).send(Request::Replied(replied)));
+                let of_schedule = matches!(message.body, MessageBody::StartAction(_));
+                let request = if of_schedule {
+                    Request::Schedule(Box::new(ScheduleRequest::Replied(replied)))
+                } else {
+                    Request::Replied(replied)
+                };
+                drop(self.script(sender).send(request));
                 self.gather(sender);
             }
             Way::ThereAndBack => drop(self.script(sender).world.table.messages.remove(&id)),
@@ -265,6 +283,9 @@ pub(crate) fn message(id: &MessageId, message: &Message) -> String {
         MessageBody::Recall => "recall".to_owned(),
         MessageBody::ParentClosed { first_run, end } => format!("parent closed, {end:?} {first_run}"),
         MessageBody::ChildClosed(it) => format!("child closed, {:?}", it.event.event_type()),
+        MessageBody::StartAction(it) => format!("act, {}", if it.again { "again" } else { "once" }),
+        MessageBody::EndAction(it) => format!("end, {:?}", it.end),
+        MessageBody::ActionEnded(it) => format!("action ended, {:?}", it.event.event_type()),
     };
     format!("{} {:?} to {}: {what}", id.event_id, id.step, message.target.workflow)
 }

@@ -21,13 +21,14 @@ use crate::{
     family::{Family, Way},
     jobs::LINES as JOBS,
     property::{ANSWERS, ENDS, NEWS, POLLS, STARTS, tight},
+    schedule_words::LINES as SCHEDULES,
 };
 
 /// As many cases as CI runs unless the environment asks for more; the same ones each time unless it asks for others.
 pub(crate) fn config() -> ProptestConfig {
     let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     if config.rng_seed == RngSeed::Random {
-        config.rng_seed = RngSeed::Fixed(3);
+        config.rng_seed = RngSeed::Fixed(2);
     }
     if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = 256;
@@ -81,6 +82,7 @@ kinds! {
     Request::Job(JobRequest::Stop(_)) => "job: stop",
     Request::Job(JobRequest::Wake) => "job: wake",
     Request::Job(JobRequest::Remove) => "job: remove",
+    Request::Schedule(_) => "schedule",
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -134,11 +136,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => select(ACTIVITIES),
         2 => select(PARENT),
         1 => select(OTHER),
+        1 => select(SCHEDULES),
     ];
     let step = prop_oneof![
         8 => (ids(), line).prop_map(|(id, line)| Step::Of(id, line)),
         8 => (ids(), completions()).prop_map(|(id, answer)| Step::Both(id, ["poll", answer])),
-        6 => (ids(), attempts()).prop_map(|(id, lines)| Step::Both(id, lines)),
+        9 => (ids(), attempts()).prop_map(|(id, lines)| Step::Both(id, lines)),
         4 => ids().prop_map(|id| Step::Post(id, Way::ThereAndBack)),
         1 => ids().prop_map(|id| Step::Post(id, Way::ReplyLost)),
         1 => select(&["+1s", "+10s", "+2h"][..]).prop_map(Step::Pass),

@@ -6,11 +6,12 @@ use std::{
 };
 
 use weft_engine::{
-    Appended, EventId, Execution, Message, MessageId, Origin, Reply, RequestId, RowChange, RunId, TaskRow, TaskRowKind,
-    TimerId, Timestamp, Transition, UpdateId, Urgency, Workflow, WorkflowKey,
+    Appended, EventId, Execution, Message, MessageId, Origin, Reply, RequestId, RowChange, RunId, ScheduleRow, TaskRow,
+    TaskRowKind, TimerId, Timestamp, Transition, UpdateId, Urgency, Workflow, WorkflowKey,
     state::{
         Activity, ActivityStage, BranchId, Child, ChildStage, Core, CurrentRun, ExternalRequest, Job, JobOrder, Part,
         Timer, Update, Volatile, WorkflowTaskStage,
+        schedule::{ActionStage, Plan, Progress, Schedule, Scheduled},
     },
 };
 use weft_protocol::api::history::HistoryEvent;
@@ -32,6 +33,11 @@ pub(crate) struct Table {
     updates: BTreeMap<(RunId, UpdateId), Arc<Update>>,
     pub(crate) tasks: BTreeSet<TaskRow>,
     pub(crate) wakes: BTreeSet<(RunId, Timestamp)>,
+    plan: Option<Arc<Plan>>,
+    progress: Option<Arc<Progress>>,
+    pub(crate) schedule_wakes: BTreeSet<Timestamp>,
+    /// Somebody asked for the schedule of this id.
+    asked_for_schedule: bool,
     pub(crate) histories: BTreeMap<RunId, Vec<HistoryEvent>>,
     /// What was ever appended to each branch.
     branches: BTreeMap<(BranchId, EventId), HistoryEvent>,
@@ -129,6 +135,21 @@ impl Table {
             RowChange::RemoveJob => {
                 assert!(self.job.take().is_some() && self.job_order.take().is_some(), "a removed job was there");
             }
+            RowChange::Schedule(row) => self.apply_schedule_row(row),
+        }
+    }
+
+    fn apply_schedule_row(&mut self, row: ScheduleRow) {
+        match row {
+            ScheduleRow::PutPlan(plan) => {
+                self.plan = Some(plan);
+                self.asked_for_schedule = true;
+            }
+            ScheduleRow::RemovePlan => assert!(self.plan.take().is_some(), "a plan that is removed was there"),
+            ScheduleRow::PutProgress(progress) => self.progress = Some(progress),
+            ScheduleRow::RemoveProgress => assert!(self.progress.take().is_some(), "a progress was there"),
+            ScheduleRow::PutWake(at) => assert!(self.schedule_wakes.insert(at), "a wake row is put once"),
+            ScheduleRow::RemoveWake(at) => assert!(self.schedule_wakes.remove(&at), "a removed wake row was there"),
         }
     }
 
@@ -159,6 +180,14 @@ impl Table {
             runs: self.executions.values().map(|core| (core.run.clone(), execution(core))).collect(),
             receipts: self.receipts.iter().map(|(origin, reply)| (origin.clone(), (**reply).clone())).collect(),
             job: [((), self.job.clone())].into_iter().collect(),
+            schedule: match (&self.plan, &self.progress) {
+                (Some(plan), Some(progress)) => {
+                    Scheduled::Present(Schedule { plan: Arc::clone(plan), progress: Arc::clone(progress) })
+                }
+                (None, None) if self.asked_for_schedule => Scheduled::Absent,
+                (None, None) => Scheduled::Unread,
+                (Some(_), None) | (None, Some(_)) => panic!("a schedule has both of its rows or none"),
+            },
         }
     }
 
@@ -198,6 +227,8 @@ impl Table {
         let of_runs = self.executions.values().filter_map(|core| Some((core.run.clone(), core.wake_at?)));
         let wakes: BTreeSet<_> = of_runs.chain(of_job).collect();
         assert_eq!(self.wakes, wakes, "wake rows and executions say the same");
+        let wake = self.progress.as_ref().and_then(|progress| progress.wake_at);
+        assert!(self.schedule_wakes.iter().copied().eq(wake), "wake row and schedule say the same");
         self.check_messages();
         for core in self.executions.values().filter(|core| core.closed.is_some()) {
             let left = of_run(&self.activities, &core.run).count()
@@ -214,7 +245,11 @@ impl Table {
         let asking = self.messages.iter().filter(|(_, message)| message.body.wants_reply());
         let asking: BTreeSet<_> = asking.map(|(id, _)| (id.run.clone(), id.event_id)).collect();
         let unstarted = self.children.iter().filter(|(_, child)| matches!(child.stage, ChildStage::Initiated { .. }));
-        let waiting: BTreeSet<_> = unstarted.map(|(key, _)| key).chain(self.external.keys()).cloned().collect();
+        let mut waiting: BTreeSet<_> = unstarted.map(|(key, _)| key).chain(self.external.keys()).cloned().collect();
+        if let (Some(plan), Some(progress)) = (&self.plan, &self.progress) {
+            let asked = progress.actions.iter().filter(|it| matches!(it.stage, ActionStage::Asked { .. }));
+            waiting.extend(asked.map(|action| (plan.incarnation.clone(), action.number)));
+        }
         assert_eq!(asking, waiting, "messages that ask and those who wait are the same");
     }
 }

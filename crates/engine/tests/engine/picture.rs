@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use crate::family;
+use crate::{family, schedule_words};
 
 use weft_engine::{
     Answer, Effect, QueryDisposition, QueryOutcome, Refusal, StartConflict, Started, StartedWorkflowTask, UpdateNews,
@@ -233,6 +233,7 @@ pub(crate) fn answer(answer: &Answer) -> Option<String> {
         Answer::Query(QueryDisposition::Rejected(status)) => Some(format!("query rejected: {status:?}")),
         Answer::Delivered(reply) => Some(format!("{reply:?}")),
         Answer::Job(job) => Some(format!("{job:?}")),
+        Answer::ScheduleCreated { .. } | Answer::Schedule(_) => schedule_words::answer(answer),
     }
 }
 
@@ -281,6 +282,9 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
 /// What lists show of memo and search attributes; of a run that was listed before also that there are none any more.
 pub(crate) fn listed(change: &VisibilityChange, fresh: bool) -> Option<String> {
     let VisibilityChange::Upsert(info) = change else { return None };
+    if info.r#type.as_ref().is_some_and(|it| it.name == weft_engine::schedule::WORKFLOW_TYPE) {
+        return None;
+    }
     let memo = info.memo.iter().flat_map(|it| &it.fields);
     let attributes = info.search_attributes.iter().flat_map(|it| &it.indexed_fields);
     let fields: BTreeMap<_, _> = memo.chain(attributes).collect();

@@ -148,6 +148,8 @@ fn is_repeatable(request: &Request) -> bool {
         | Request::Wake(_)
         | Request::Deliver(_)
         | Request::Replied(_) => true,
+        // Schedules have scenarios of their own.
+        Request::Schedule(_) => false,
         Request::Signal(_, body) => body.request.is_some(),
         // These say "not found" when there is nothing left to do.
         Request::Terminate(..)

@@ -9,6 +9,7 @@ use weft_engine::{
     ActivityToken, AskQuery, CancelBody, CompleteWorkflowTask, CompletionCapabilities, ConflictPolicy,
     FailWorkflowTask, JobRequest, OnConflict, Poller, Request, ReusePolicy, Settings, SignalBody, StartWorkflow,
     StartWorkflowTask, Target, TerminateBody, Timestamp, WorkflowTaskToken,
+    schedule::ScheduleRequest,
     state::{QueryId, RetryPolicy, WorkflowTaskStage},
 };
 use weft_protocol::api::{
@@ -25,7 +26,7 @@ use weft_protocol::api::{
 };
 
 use crate::{
-    family, jobs, messages, picture, worker,
+    family, jobs, messages, picture, schedule_words, worker,
     world::{Outcome, World},
 };
 
@@ -166,6 +167,9 @@ impl Script {
                 let is_job = run == weft_engine::job::wake_run();
                 drop(self.send(if is_job { Request::Job(JobRequest::Wake) } else { Request::Wake(run) }));
             }
+            if self.world.is_schedule_due() {
+                drop(self.send(Request::Schedule(Box::new(ScheduleRequest::Wake))));
+            }
         }
         self.world.now = until;
     }
@@ -290,7 +294,9 @@ impl Script {
                 Request::StickyUnavailable(self.current_run(), task.scheduled_event_id)
             }
             "replied" => family::replied(self, line).expect("something waits for a reply"),
-            word => worker::request(self, line).unwrap_or_else(|| panic!("{word:?} is no request, or about nothing")),
+            word => schedule_words::request(line)
+                .or_else(|| worker::request(self, line))
+                .unwrap_or_else(|| panic!("{word:?} is no request, or about nothing")),
         }
     }
 

@@ -80,7 +80,12 @@ impl World {
     }
 
     pub(crate) fn earliest_wake(&self) -> Option<Timestamp> {
-        self.wakes().map(|(_, at)| *at).chain(self.reminders.iter().map(|(at, _)| *at)).min()
+        let of_runs = self.wakes().map(|(_, at)| *at).chain(self.reminders.iter().map(|(at, _)| *at));
+        of_runs.chain(self.table.schedule_wakes.iter().copied()).min()
+    }
+
+    pub(crate) fn is_schedule_due(&self) -> bool {
+        self.table.schedule_wakes.iter().any(|at| *at <= self.now)
     }
 
     /// Another leader has the shard: it knows what the rows say and nothing else.
@@ -148,6 +153,10 @@ impl World {
     /// Whoever keeps the wake index in memory learns of each new row.
     fn check_wakes(&self, transition: &Transition) {
         for row in &transition.rows {
+            if let weft_engine::RowChange::Schedule(weft_engine::ScheduleRow::PutWake(at)) = row {
+                let told = |effect: &Effect| matches!(effect, Effect::WakeAt { at: when, .. } if when == at);
+                assert!(transition.effects.iter().any(told), "a schedule's wake row is told of");
+            }
             if let weft_engine::RowChange::PutWake { run, at } = row {
                 let told = transition
                     .effects

@@ -7,6 +7,8 @@
 //!
 //! A message stands here from the transition that wants it until it is settled, whatever becomes of its sender's run.
 
+mod action;
+
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 use weft_engine::{
@@ -50,6 +52,12 @@ struct Row {
     parent_closed: Option<ParentClosedRow>,
     #[prost(message, optional, tag = "10")]
     child_closed: Option<ChildClosedRow>,
+    #[prost(message, optional, tag = "11")]
+    start_action: Option<action::StartRow>,
+    #[prost(message, optional, tag = "12")]
+    end_action: Option<action::EndRow>,
+    #[prost(message, optional, tag = "13")]
+    action_ended: Option<action::EndedRow>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -155,13 +163,13 @@ pub(crate) fn encode(message: &Message) -> Vec<u8> {
         MessageBody::Acknowledge => row.acknowledge = Some(EmptyRow {}),
         MessageBody::Recall => row.recall = Some(EmptyRow {}),
         MessageBody::ParentClosed { first_run, end } => {
-            let end = match end {
-                ChildEnd::Terminate => TERMINATE,
-                ChildEnd::RequestCancel => REQUEST_CANCEL,
-            };
+            let end = end_number(*end);
             row.parent_closed = Some(ParentClosedRow { first_run: first_run.as_str().into(), end });
         }
         MessageBody::ChildClosed(closed) => row.child_closed = Some(closed_row(closed)),
+        MessageBody::StartAction(start) => row.start_action = Some(action::start_row(start)),
+        MessageBody::EndAction(end) => row.end_action = Some(action::end_row(end)),
+        MessageBody::ActionEnded(ended) => row.action_ended = Some(action::ended_row(ended)),
     }
     value::encode(&row)
 }
@@ -214,12 +222,7 @@ fn bodies(row: Row) -> Result<Vec<MessageBody>, Corrupt> {
     bodies.extend(row.acknowledge.map(|EmptyRow {}| MessageBody::Acknowledge));
     bodies.extend(row.recall.map(|EmptyRow {}| MessageBody::Recall));
     if let Some(ParentClosedRow { first_run, end }) = row.parent_closed {
-        let end = match end {
-            TERMINATE => ChildEnd::Terminate,
-            REQUEST_CANCEL => ChildEnd::RequestCancel,
-            other => return Err(value::unknown(OUTBOX, "end", other)),
-        };
-        bodies.push(MessageBody::ParentClosed { first_run: first_run.into(), end });
+        bodies.push(MessageBody::ParentClosed { first_run: first_run.into(), end: read_end(end)? });
     }
     if let Some(ChildClosedRow { parent_run, initiated_event_id, first_run, event }) = row.child_closed {
         bodies.push(MessageBody::ChildClosed(Box::new(ChildClosed {
@@ -229,7 +232,31 @@ fn bodies(row: Row) -> Result<Vec<MessageBody>, Corrupt> {
             event: value::message(OUTBOX, &event)?,
         })));
     }
+    if let Some(start) = row.start_action {
+        bodies.push(MessageBody::StartAction(Box::new(action::read_start(start)?)));
+    }
+    if let Some(end) = row.end_action {
+        bodies.push(MessageBody::EndAction(Box::new(action::read_end_action(end)?)));
+    }
+    if let Some(ended) = row.action_ended {
+        bodies.push(MessageBody::ActionEnded(Box::new(action::read_ended(ended)?)));
+    }
     Ok(bodies)
+}
+
+fn end_number(end: ChildEnd) -> u32 {
+    match end {
+        ChildEnd::Terminate => TERMINATE,
+        ChildEnd::RequestCancel => REQUEST_CANCEL,
+    }
+}
+
+fn read_end(end: u32) -> Result<ChildEnd, Corrupt> {
+    match end {
+        TERMINATE => Ok(ChildEnd::Terminate),
+        REQUEST_CANCEL => Ok(ChildEnd::RequestCancel),
+        other => Err(value::unknown(OUTBOX, "end", other)),
+    }
 }
 
 fn read_start(row: StartChildRow) -> Result<StartChild, Corrupt> {

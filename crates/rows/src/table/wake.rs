@@ -1,7 +1,7 @@
-//! Wake: when a run wants to be woken; at most one row per run, at or before its earliest deadline.
+//! Wake: when a run, or a schedule, wants to be woken; at most one row for each, at or before its earliest deadline.
 //!
 //! ```text
-//! key    slot | at signed | namespace id | workflow text | run id
+//! key    slot | at signed | namespace id | workflow text | run id, or 03 for the schedule of this id
 //! value  01
 //! ```
 //!
@@ -22,8 +22,12 @@ use crate::{
 pub struct Wake {
     pub at: Timestamp,
     pub key: WorkflowKey,
-    pub run: RunId,
+    /// `None` is the schedule of this id.
+    pub run: Option<RunId>,
 }
+
+/// What no run id begins with.
+const SCHEDULE: u8 = 0x03;
 
 #[must_use]
 pub fn key(key: &WorkflowKey, run: &RunId, at: Timestamp) -> Vec<u8> {
@@ -31,12 +35,29 @@ pub fn key(key: &WorkflowKey, run: &RunId, at: Timestamp) -> Vec<u8> {
 }
 
 pub(crate) fn scoped_key(scope: &Scope, run: &RunId, at: Timestamp) -> Vec<u8> {
+    let mut key = up_to_run(scope, at);
+    put_id(&mut key, run.as_str());
+    key
+}
+
+/// The wake of the schedule of an id.
+#[must_use]
+pub fn schedule_key(key: &WorkflowKey, at: Timestamp) -> Vec<u8> {
+    scoped_schedule_key(&Scope::of(key), at)
+}
+
+pub(crate) fn scoped_schedule_key(scope: &Scope, at: Timestamp) -> Vec<u8> {
+    let mut key = up_to_run(scope, at);
+    key.push(SCHEDULE);
+    key
+}
+
+fn up_to_run(scope: &Scope, at: Timestamp) -> Vec<u8> {
     let mut key = Vec::with_capacity(128);
     key.extend_from_slice(scope.slot_bytes());
     put_signed(&mut key, at.0);
     key.extend_from_slice(scope.namespace_bytes());
     key.extend_from_slice(scope.workflow_bytes());
-    put_id(&mut key, run.as_str());
     key
 }
 
@@ -48,7 +69,7 @@ pub fn decode_key(key: &[u8]) -> Result<Wake, Corrupt> {
     let at = Timestamp(reader.signed()?);
     let (namespace, workflow) = (reader.namespace()?, reader.workflow_id()?);
     let key = reader.placed(slot, namespace, workflow)?;
-    let run = reader.run()?;
+    let run = if reader.takes(&[SCHEDULE]) { None } else { Some(reader.run()?) };
     reader.end()?;
     Ok(Wake { at, key, run })
 }
@@ -98,13 +119,15 @@ mod tests {
     #[test]
     fn rows_keep_their_bytes() {
         golden::check("wake key", &key(&sample::key(), &sample::run(), Timestamp(1_000_000_007)));
+        golden::check("wake key, schedule", &schedule_key(&sample::key(), Timestamp(1_000_000_007)));
     }
 
     proptest! {
         #[test]
         fn keys_come_back(workflow in generate::key(), run in generate::run(), at in generate::time()) {
-            let key = key(&workflow, &run, at);
-            prop_assert_eq!(decode_key(&key), Ok(Wake { at, key: workflow, run }));
+            let (of_run, of_schedule) = (key(&workflow, &run, at), schedule_key(&workflow, at));
+            prop_assert_eq!(decode_key(&of_schedule), Ok(Wake { at, key: workflow.clone(), run: None }));
+            prop_assert_eq!(decode_key(&of_run), Ok(Wake { at, key: workflow, run: Some(run) }));
         }
 
         #[test]

@@ -4,16 +4,19 @@ use std::{boxed::Box, string::String, sync::Arc, vec, vec::Vec};
 
 use proptest::{option, prelude::*};
 use weft_engine::{
-    ChildClosed, ChildEnd, EventId, Message, MessageBody, Origin, Reply, StartChild, WorkflowKey,
+    ActionEnd, ActionEnded, ChildClosed, ChildEnd, EventId, Message, MessageBody, Origin, Reply, StartAction,
+    StartChild, Timestamp, WorkflowKey,
     state::{Child, ChildStage, ExternalKind, ExternalRequest, ParentClosePolicy},
 };
 use weft_protocol::api::{
     common::{Header, Payloads, Priority, WorkflowExecution, WorkflowType},
+    failure::Failure,
     history::{
         RequestCancelExternalWorkflowExecutionInitiatedEventAttributes,
         SignalExternalWorkflowExecutionInitiatedEventAttributes, StartChildWorkflowExecutionInitiatedEventAttributes,
     },
     sdk::UserMetadata,
+    workflow::NewWorkflowExecutionInfo,
 };
 
 use super::{generate, sample};
@@ -64,6 +67,16 @@ fn start() -> StartChild {
     }
 }
 
+fn start_action() -> StartAction {
+    StartAction {
+        action: NewWorkflowExecutionInfo { workflow_id: "order".into(), ..NewWorkflowExecutionInfo::default() },
+        nominal: Timestamp(1_000_000_000),
+        again: true,
+        last_result: Some(Payloads { payloads: vec![sample::payload()] }),
+        last_failure: Some(Failure { message: "f".into(), ..Failure::default() }),
+    }
+}
+
 /// One message of each kind, with its name.
 pub(crate) fn bodies() -> Vec<(&'static str, MessageBody)> {
     let signal = SignalExternalWorkflowExecutionInitiatedEventAttributes {
@@ -80,6 +93,13 @@ pub(crate) fn bodies() -> Vec<(&'static str, MessageBody)> {
         first_run: "first".into(),
         event: sample::start_event(),
     };
+    let end = ActionEnd { first_run: "first".into(), end: ChildEnd::RequestCancel, identity: "i".into() };
+    let ended = ActionEnded {
+        schedule: sample::run(),
+        action: EventId(7),
+        first_run: "first".into(),
+        event: sample::start_event(),
+    };
     vec![
         ("start child", MessageBody::StartChild(Box::new(start()))),
         ("signal", MessageBody::Signal(Box::new(signal))),
@@ -90,6 +110,9 @@ pub(crate) fn bodies() -> Vec<(&'static str, MessageBody)> {
         ("terminate", MessageBody::ParentClosed { first_run: "first".into(), end: ChildEnd::Terminate }),
         ("request cancel", MessageBody::ParentClosed { first_run: "first".into(), end: ChildEnd::RequestCancel }),
         ("child closed", MessageBody::ChildClosed(Box::new(closed))),
+        ("start action", MessageBody::StartAction(Box::new(start_action()))),
+        ("end action", MessageBody::EndAction(Box::new(end))),
+        ("action ended", MessageBody::ActionEnded(Box::new(ended))),
     ]
 }
 

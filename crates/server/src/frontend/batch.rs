@@ -77,7 +77,7 @@ pub(crate) async fn list(
     body: ListBatchOperationsRequest,
 ) -> Result<Response<ListBatchOperationsResponse>, Status> {
     let ListBatchOperationsRequest { namespace, page_size: size, next_page_token: token } = body;
-    let asked = list::Asked { namespace, query: ALL.to_owned(), size, token };
+    let asked = list::Asked { namespace, query: ALL.to_owned(), size, token, kind: list::Kind::Executions };
     let (executions, next_page_token) = list::page(node, asked).await?;
     let operation_info = executions.into_iter().map(wire::batch::info).collect();
     Ok(Response::new(ListBatchOperationsResponse { operation_info, next_page_token }))

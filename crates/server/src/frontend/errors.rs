@@ -85,6 +85,11 @@ fn of_refusal(refusal: Refusal, key: &WorkflowKey) -> Status {
         Refusal::UpdatesInFlight(why) => Error::resource_exhausted(Exhausted::CONCURRENT_LIMIT, why),
         Refusal::UpdatesExhausted(why) => Error::failed_precondition(why),
         Refusal::OfUpdate(refusal) => return of_refusal(*refusal, key),
+        Refusal::ScheduleNotFound => Error::not_found("schedule not found"),
+        Refusal::ScheduleExists => {
+            Error::schedule_already_exists(format!("schedule {:?} is already registered", key.workflow.as_str()))
+        }
+        Refusal::ScheduleConflict => Error::failed_precondition("mismatched conflict token"),
         Refusal::NotStarted => Error::unavailable("Workflow was not started: StartDeduped"),
         Refusal::Broken { run, what } => Error::internal(format!("run {run} broke an invariant: {what}")),
     };

@@ -4,6 +4,7 @@ use tonic::{Response, Status};
 use weft_engine::{Namespace, Timestamp};
 use weft_protocol::{
     api::{
+        common::Payload,
         enums::WorkflowExecutionStatus,
         filter::StartTimeFilter,
         workflow::WorkflowExecutionInfo,
@@ -16,7 +17,7 @@ use weft_protocol::{
     time,
 };
 use weft_rows::token::Page;
-use weft_visibility::{Field, PageRequest, Query, attribute::Type};
+use weft_visibility::{Field, PageRequest, Query, Schema, attribute::Type};
 
 use super::{context, errors, wire};
 use crate::node::Node;
@@ -27,6 +28,14 @@ pub(super) struct Asked {
     pub(super) query: String,
     pub(super) size: i32,
     pub(super) token: Vec<u8>,
+    pub(super) kind: Kind,
+}
+
+/// Of what a list is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Executions,
+    Schedules,
 }
 
 /// A page of a list, and the token of the next one.
@@ -37,7 +46,8 @@ pub(crate) async fn list(
     body: ListWorkflowExecutionsRequest,
 ) -> Result<Response<ListWorkflowExecutionsResponse>, Status> {
     let ListWorkflowExecutionsRequest { namespace, page_size: size, next_page_token: token, query } = body;
-    let (executions, next_page_token) = page(node, Asked { namespace, query, size, token }).await?;
+    let (executions, next_page_token) =
+        page(node, Asked { namespace, query, size, token, kind: Kind::Executions }).await?;
     Ok(Response::new(ListWorkflowExecutionsResponse { executions, next_page_token }))
 }
 
@@ -46,7 +56,8 @@ pub(crate) async fn scan(
     body: ScanWorkflowExecutionsRequest,
 ) -> Result<Response<ScanWorkflowExecutionsResponse>, Status> {
     let ScanWorkflowExecutionsRequest { namespace, page_size: size, next_page_token: token, query } = body;
-    let (executions, next_page_token) = page(node, Asked { namespace, query, size, token }).await?;
+    let (executions, next_page_token) =
+        page(node, Asked { namespace, query, size, token, kind: Kind::Executions }).await?;
     Ok(Response::new(ScanWorkflowExecutionsResponse { executions, next_page_token }))
 }
 
@@ -61,7 +72,8 @@ pub(crate) async fn list_open(
         OpenFilter::TypeFilter(filter) => is("WorkflowType", &filter.name),
     }));
     let (size, token, query) = (body.maximum_page_size, body.next_page_token, conditions.join(" AND "));
-    let (executions, next_page_token) = page(node, Asked { namespace: body.namespace, query, size, token }).await?;
+    let (executions, next_page_token) =
+        page(node, Asked { namespace: body.namespace, query, size, token, kind: Kind::Executions }).await?;
     Ok(Response::new(ListOpenWorkflowExecutionsResponse { executions, next_page_token }))
 }
 
@@ -85,7 +97,8 @@ pub(crate) async fn list_closed(
         None => {}
     }
     let (size, token, query) = (body.maximum_page_size, body.next_page_token, conditions.join(" AND "));
-    let (executions, next_page_token) = page(node, Asked { namespace: body.namespace, query, size, token }).await?;
+    let (executions, next_page_token) =
+        page(node, Asked { namespace: body.namespace, query, size, token, kind: Kind::Executions }).await?;
     Ok(Response::new(ListClosedWorkflowExecutionsResponse { executions, next_page_token }))
 }
 
@@ -93,21 +106,34 @@ pub(crate) async fn count(
     node: &Node,
     body: CountWorkflowExecutionsRequest,
 ) -> Result<Response<CountWorkflowExecutionsResponse>, Status> {
-    let namespace = context::namespace(node, &body.namespace).await?;
-    let query = parse_or_refuse(node, &namespace, &body.query)?;
-    let kind = query.group_by().map_or(Type::Keyword, Field::kind);
+    let (count, groups) = counted(node, &body.namespace, &body.query, Kind::Executions).await?;
+    let groups = groups.into_iter().map(|(value, count)| count_workflow_executions_response::AggregationGroup {
+        group_values: vec![value],
+        count,
+    });
+    Ok(Response::new(CountWorkflowExecutionsResponse { count, groups: groups.collect() }))
+}
+
+/// How many there are, and how many in each group.
+pub(super) async fn counted(
+    node: &Node,
+    namespace: &str,
+    query: &str,
+    kind: Kind,
+) -> Result<(i64, Vec<(Payload, i64)>), Status> {
+    let namespace = context::namespace(node, namespace).await?;
+    let query = parse_or_refuse(node, &namespace, query, kind)?;
+    let grouped_by = query.group_by().map_or(Type::Keyword, Field::kind);
     let count = node.lists().count(namespace.id.to_string(), query).await.map_err(errors::of_list)?;
     let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    let groups = count.groups.iter().map(|group| count_workflow_executions_response::AggregationGroup {
-        group_values: vec![wire::visibility::group_value(&group.value, kind)],
-        count: number(group.count),
-    });
-    Ok(Response::new(CountWorkflowExecutionsResponse { count: number(count.total), groups: groups.collect() }))
+    let groups = count.groups.into_iter();
+    let groups = groups.map(|group| (wire::visibility::group_value(&group.value, grouped_by), number(group.count)));
+    Ok((number(count.total), groups.collect()))
 }
 
 pub(super) async fn page(node: &Node, asked: Asked) -> Result<Listed, Status> {
     let namespace = context::namespace(node, &asked.namespace).await?;
-    let query = parse_or_refuse(node, &namespace, &asked.query)?;
+    let query = parse_or_refuse(node, &namespace, &asked.query, asked.kind)?;
     let token = match asked.token.as_slice() {
         [] => None,
         token => match Page::decode(token) {
@@ -123,8 +149,20 @@ pub(super) async fn page(node: &Node, asked: Asked) -> Result<Listed, Status> {
     Ok((page.records.into_iter().map(wire::visibility::info).collect(), next))
 }
 
-fn parse_or_refuse(node: &Node, namespace: &Namespace, query: &str) -> Result<Query, Status> {
-    parse(node, namespace, query).map_err(|why| Error::invalid_argument(format!("invalid query: {why}")).into())
+fn parse_or_refuse(node: &Node, namespace: &Namespace, query: &str, kind: Kind) -> Result<Query, Status> {
+    let query = match kind {
+        Kind::Executions => parse(node, namespace, query),
+        Kind::Schedules => parse_for_schedules(node, namespace, query),
+    };
+    query.map_err(|why| Error::invalid_argument(format!("invalid query: {why}")).into())
+}
+
+fn schema(node: &Node, namespace: &Namespace) -> Schema {
+    wire::namespace::schema(node.metadata().view().by_id(&namespace.id).map(|row| &**row))
+}
+
+fn parse_for_schedules(node: &Node, namespace: &Namespace, query: &str) -> Result<Query, String> {
+    weft_visibility::parse_for_schedules(query, schema(node, namespace)).map_err(|error| error.to_string())
 }
 
 /// Reads a filter, with the search attributes that the namespace has.
@@ -132,8 +170,7 @@ fn parse_or_refuse(node: &Node, namespace: &Namespace, query: &str) -> Result<Qu
 /// # Errors
 /// What is wrong with it, and where.
 pub(crate) fn parse(node: &Node, namespace: &Namespace, query: &str) -> Result<Query, String> {
-    let schema = wire::namespace::schema(node.metadata().view().by_id(&namespace.id).map(|row| &**row));
-    weft_visibility::parse(query, &schema).map_err(|error| error.to_string())
+    weft_visibility::parse(query, &schema(node, namespace)).map_err(|error| error.to_string())
 }
 
 fn started_within(filter: Option<&StartTimeFilter>) -> Result<Option<String>, Error> {
@@ -162,8 +199,6 @@ fn is(field: &str, value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use weft_visibility::Schema;
-
     use super::*;
 
     fn reads(query: &str) {

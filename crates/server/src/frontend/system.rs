@@ -28,7 +28,7 @@ pub(crate) fn system_info(node: &Node) -> Response<GetSystemInfoResponse> {
         eager_workflow_start: node.settings().eager_workflow_start,
         sdk_metadata: true,
         count_group_by_execution_status: true,
-        supports_schedules: false,
+        supports_schedules: true,
         build_id_based_versioning: false,
         nexus: false,
         server_scaled_deployments: false,

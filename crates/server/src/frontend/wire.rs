@@ -5,6 +5,7 @@ pub(crate) mod batch;
 pub(crate) mod describe;
 pub(crate) mod link;
 pub(crate) mod namespace;
+pub(crate) mod schedule;
 pub(crate) mod signal;
 pub(crate) mod start;
 pub(crate) mod task_queue;

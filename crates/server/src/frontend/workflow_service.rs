@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 use weft_protocol::{api::workflowservice::*, raw, services::workflow_service_server::WorkflowService};
 
 use super::{
-    Frontend, activity_task, batch, control, describe, history, list, multi_operation, namespace, query,
+    Frontend, activity_task, batch, control, describe, history, list, multi_operation, namespace, query, schedule,
     search_attribute, signal, start, system, task_queue, update, worker, workflow_task,
 };
 
@@ -177,6 +177,41 @@ impl WorkflowService for Frontend {
         _: Request<GetSearchAttributesRequest>,
     ) -> Answer<GetSearchAttributesResponse> {
         Ok(search_attribute::of_all_namespaces())
+    }
+
+    async fn create_schedule(&self, request: Request<CreateScheduleRequest>) -> Answer<CreateScheduleResponse> {
+        schedule::create(&self.node, request.into_inner()).await
+    }
+
+    async fn describe_schedule(&self, request: Request<DescribeScheduleRequest>) -> Answer<DescribeScheduleResponse> {
+        schedule::describe(&self.node, request.into_inner()).await
+    }
+
+    async fn update_schedule(&self, request: Request<UpdateScheduleRequest>) -> Answer<UpdateScheduleResponse> {
+        schedule::update(&self.node, request.into_inner()).await
+    }
+
+    async fn patch_schedule(&self, request: Request<PatchScheduleRequest>) -> Answer<PatchScheduleResponse> {
+        schedule::patch(&self.node, request.into_inner()).await
+    }
+
+    async fn delete_schedule(&self, request: Request<DeleteScheduleRequest>) -> Answer<DeleteScheduleResponse> {
+        schedule::delete(&self.node, request.into_inner()).await
+    }
+
+    async fn list_schedule_matching_times(
+        &self,
+        request: Request<ListScheduleMatchingTimesRequest>,
+    ) -> Answer<ListScheduleMatchingTimesResponse> {
+        schedule::matching_times(&self.node, request.into_inner()).await
+    }
+
+    async fn list_schedules(&self, request: Request<ListSchedulesRequest>) -> Answer<ListSchedulesResponse> {
+        schedule::list(&self.node, request.into_inner()).await
+    }
+
+    async fn count_schedules(&self, request: Request<CountSchedulesRequest>) -> Answer<CountSchedulesResponse> {
+        schedule::count(&self.node, request.into_inner()).await
     }
 
     async fn poll_workflow_task_queue(

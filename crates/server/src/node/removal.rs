@@ -15,7 +15,9 @@ use std::{
 use futures::future;
 use parking_lot::Mutex;
 use weft_engine::{
-    Identity, JobRequest, NamespaceId, Refusal, Request, RunId, Target, WorkflowId, WorkflowKey, job::JOB_TYPE,
+    Identity, JobRequest, NamespaceId, Refusal, Request, RunId, Target, WorkflowId, WorkflowKey,
+    job::JOB_TYPE,
+    schedule::{ScheduleRequest, WORKFLOW_TYPE},
 };
 use weft_rows::namespace::NamespaceState;
 use weft_shard::Failure;
@@ -91,6 +93,12 @@ async fn empty(node: &Weak<NodeInner>, id: &NamespaceId) {
 
 async fn remove(node: &NodeInner, namespace: &NamespaceId, record: Record) -> Result<(), Failure> {
     let key = WorkflowKey { namespace: namespace.clone(), workflow: WorkflowId::from(record.workflow_id) };
+    if record.workflow_type == WORKFLOW_TYPE {
+        match node.ask(key.clone(), Request::Schedule(Box::new(ScheduleRequest::Delete))).await {
+            Ok(_) | Err(Failure::Refused(Refusal::ScheduleNotFound)) => {}
+            Err(failure) => return Err(failure),
+        }
+    }
     let target = Target { run: Some(RunId::from(record.run_id)), first_run: None };
     let is_job = record.workflow_type == JOB_TYPE;
     let request = Request::Delete(target, Identity::from(DELETER));

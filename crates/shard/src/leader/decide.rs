@@ -12,7 +12,7 @@ use std::{
 use weft_engine::{
     Answer, Chain, Effect, JobRequest, Moment, Namespace, Poller, QueryDisposition, Refusal, Request, RunId,
     StartActivityTask, StartWorkflowTask, Target, Timestamp, Transition, UpdateId, UpdateStage, WorkflowKey, handle,
-    job, state::Job,
+    job, schedule::ScheduleRequest, state::Job,
 };
 
 use super::Leader;
@@ -58,7 +58,7 @@ impl Leader {
                 self.building.parcels.push(Parcel::View(reply, view));
             }
             Ask::Own(request) => drop(self.run_own(&key, request)),
-            Ask::Wake { run, at } if run == job::wake_run() => self.wake_job(&key, at),
+            Ask::Wake { run: Some(run), at } if run == job::wake_run() => self.wake_job(&key, at),
             Ask::Wake { run, at } => self.wake(&key, run, at),
         }
     }
@@ -89,17 +89,29 @@ impl Leader {
         self.run(key, &namespace, request)
     }
 
-    /// Fires what is due; a wake row that the run does not speak of any more is removed.
-    fn wake(&mut self, key: &WorkflowKey, run: RunId, at: Timestamp) {
-        let result = self.run_own(key, Request::Wake(run.clone()));
-        let settled = self.cache.get(key).and_then(|cached| cached.workflow.runs.get(&run)?.core.wake_at);
+    /// Fires what is due; a wake row that the run, or the schedule, does not speak of any more is removed.
+    fn wake(&mut self, key: &WorkflowKey, run: Option<RunId>, at: Timestamp) {
+        let request = match &run {
+            Some(run) => Request::Wake(run.clone()),
+            None => Request::Schedule(Box::new(ScheduleRequest::Wake)),
+        };
+        let result = self.run_own(key, request);
+        let settled = self.cache.get(key).and_then(|cached| match &run {
+            Some(run) => cached.workflow.runs.get(run)?.core.wake_at,
+            None => cached.workflow.schedule.get()?.progress.wake_at,
+        });
         let slot = weft_rows::slot_of(key);
         if settled != Some(at) {
-            self.building.ops.delete(weft_rows::table::WAKE, &weft_rows::wake::key(key, &run, at));
+            let row = match &run {
+                Some(run) => weft_rows::wake::key(key, run, at),
+                None => weft_rows::wake::schedule_key(key, at),
+            };
+            self.building.ops.delete(weft_rows::table::WAKE, &row);
         } else if matches!(result, Err(Failure::Unavailable(_))) {
             self.wakes.arm(slot, self.stamper.last().after(self.shared.limits.retry_after));
         } else if at <= self.stamper.last() {
             let what = format!("a wake that was due at {} left the run due at the same time", at.0);
+            let run = run.unwrap_or_else(|| RunId::from("schedule"));
             self.refusal(key, Refusal::Broken { run, what });
         } else {
             self.wakes.arm(slot, at);

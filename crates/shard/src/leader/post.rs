@@ -4,7 +4,7 @@
 //! other by taking its row away once it has arrived.
 
 use futures::FutureExt;
-use weft_engine::{Delivery, MessageId, Replied, Reply, Request};
+use weft_engine::{Delivery, MessageBody, MessageId, Replied, Reply, Request, schedule::ScheduleRequest};
 use weft_rows::{outbox, table};
 
 use super::{Leader, Read};
@@ -45,7 +45,12 @@ impl Leader {
         match outcome {
             Ok(reply) if message.body.wants_reply() => {
                 let replied = Replied { run: id.run.clone(), event_id: id.event_id, reply };
-                let ask = Ask::Own(Request::Replied(replied));
+                let of_schedule = matches!(message.body, MessageBody::StartAction(_));
+                let ask = Ask::Own(if of_schedule {
+                    Request::Schedule(Box::new(ScheduleRequest::Replied(replied)))
+                } else {
+                    Request::Replied(replied)
+                });
                 self.take(Call { key: lane.sender.clone(), ask });
             }
             Ok(_) => self.arrived(&lane, &id),

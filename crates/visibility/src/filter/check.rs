@@ -42,6 +42,9 @@ fn condition(tree: RawTree, schema: &Schema) -> Result<Condition, Error> {
 
 fn resolve(name: &Name, schema: &Schema) -> Result<Field, Error> {
     if let Some(field) = schema.resolve(&name.text) {
+        if schema.is_out_of_place(&name.text, &field) {
+            return Err(Error::at(name.position, format!("schedules cannot be filtered on `{}`", name.text)));
+        }
         return Ok(field);
     }
     let error = Error::at(name.position, format!("unknown search attribute `{}`", name.text));

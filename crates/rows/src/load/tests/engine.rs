@@ -167,7 +167,10 @@ impl World {
         let wakes = self.store.under(table::WAKE, &[]);
         let wakes: Vec<_> = wakes.iter().map(|(key, _)| wake::decode_key(key).unwrap()).collect();
         let wanted = self.workflow.runs.values().filter_map(|it| Some((it.core.run.clone(), it.core.wake_at?)));
-        assert_eq!(wakes.into_iter().map(|wake| (wake.run, wake.at)).collect::<BTreeMap<_, _>>(), wanted.collect());
+        assert_eq!(
+            wakes.into_iter().map(|wake| (wake.run.unwrap(), wake.at)).collect::<BTreeMap<_, _>>(),
+            wanted.collect()
+        );
     }
 
     fn request(&self, step: Step) -> Option<Request> {

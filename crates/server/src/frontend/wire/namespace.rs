@@ -46,7 +46,7 @@ pub(crate) fn info(row: &NamespaceRow, settings: &Settings) -> NamespaceInfo {
             memo_size_limit_error: limit(settings.limits.memo_bytes),
             ..namespace_info::Limits::default()
         }),
-        supports_schedules: false,
+        supports_schedules: true,
     }
 }
 
