@@ -18,6 +18,7 @@ use crate::{
     family,
     ledger::{About, Call, State},
     scene::Scene,
+    schedule,
 };
 
 /// What a run shows.
@@ -44,6 +45,7 @@ pub(crate) async fn everything(scene: &Scene, is_over: bool) {
         }
     }
     family::everything(scene, is_over).await;
+    schedule::everything(scene, is_over).await;
     if is_over {
         let stored = count_runs(scene);
         count_listed(scene, stored).await;

@@ -36,6 +36,8 @@ pub struct Coverage {
     pub children: u64,
     /// Signals between workflows that their senders know to have arrived.
     pub told: u64,
+    /// Actions of schedules.
+    pub scheduled: u64,
     pub events: u64,
 }
 
@@ -78,6 +80,7 @@ impl Coverage {
             ("acknowledged", &mut self.acknowledged),
             ("children", &mut self.children),
             ("told", &mut self.told),
+            ("scheduled", &mut self.scheduled),
             ("events", &mut self.events),
         ]
     }

@@ -36,6 +36,8 @@ pub(crate) enum About {
     Cancel {
         run: RunId,
     },
+    /// A schedule, which is in no history.
+    Schedule,
     /// The completion of the activity that this event scheduled, with this result.
     Activity {
         run: RunId,

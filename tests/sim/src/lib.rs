@@ -19,6 +19,7 @@ mod life;
 mod plan;
 mod plant;
 mod scene;
+mod schedule;
 mod seeds;
 mod worker;
 

@@ -33,7 +33,7 @@ use crate::{
     plan::Plan,
     plant::{AfterSkip, Plant, PlantedDisk, PlantedStore},
     scene::Scene,
-    worker,
+    schedule, worker,
 };
 
 const BIRTH: UnixNanos = UnixNanos(1_700_000_000_000_000_000);
@@ -386,15 +386,17 @@ impl Life {
             tokio::spawn(crate::activity::run(scene.clone(), number));
         }
         let debts = tokio::spawn(worker::pay_debts(scene.clone()));
+        let scheduler = tokio::spawn(schedule::client(scene.clone()));
         match mishap {
             Some(mishap) => self.until(scene, mishap).await,
             None => {
                 let everything = async {
-                    for task in clients.into_iter().chain([debts]) {
+                    for task in clients.into_iter().chain([debts, scheduler]) {
                         // A panic is found by the hook.
                         let _ = task.await;
                     }
                     finished(scene).await;
+                    schedule::finished(scene).await;
                     family::quiesced(scene).await;
                 };
                 if tokio::time::timeout(PEACE_MAX, everything).await.is_err() {

@@ -4,11 +4,14 @@
 
 use weft_env::SeededIds;
 
+use crate::schedule::SchedulePlan;
+
 pub(crate) struct Plan {
     pub(crate) shards: u16,
     pub(crate) workflows: Vec<WorkflowPlan>,
     /// Workflows that others start.
     pub(crate) children: Vec<WorkflowPlan>,
+    pub(crate) schedule: Option<SchedulePlan>,
     /// Incarnations that end with a mishap; one more in peace follows.
     pub(crate) mishaps: u64,
     pub(crate) checkpoint_bytes: u64,
@@ -69,11 +72,14 @@ impl Plan {
             mishaps: 2 + dice.below(2),
             checkpoint_bytes: 1024 << dice.below(5),
             segment_bytes: 4096 << dice.below(3),
+            schedule: SchedulePlan::draw(dice),
         }
     }
 
     pub(crate) fn of(&self, workflow: &str) -> Option<&WorkflowPlan> {
-        self.workflows.iter().chain(&self.children).find(|plan| plan.id == workflow)
+        let scheduled = self.schedule.as_ref().map(|schedule| &schedule.workflow);
+        let scheduled = scheduled.filter(|plan| workflow.starts_with(&plan.id));
+        self.workflows.iter().chain(&self.children).find(|plan| plan.id == workflow).or(scheduled)
     }
 }
 
@@ -109,8 +115,8 @@ fn bear_children(dice: &SeededIds, workflows: &mut [WorkflowPlan]) -> Vec<Workfl
 }
 
 impl WorkflowPlan {
-    /// A workflow that another one starts, and that only does one thing.
-    fn child(dice: &SeededIds, id: &str) -> Self {
+    /// A workflow that another one, or a schedule, starts, and that only does one thing.
+    pub(crate) fn child(dice: &SeededIds, id: &str) -> Self {
         Self {
             id: id.to_owned(),
             begins_ms: 0,
