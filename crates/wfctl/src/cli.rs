@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     backup, batch, completion, demo, dev, doctor, namespace,
     output::{ColorWhen, Format},
-    quarantine, search_attribute, task_queue, workflow,
+    quarantine, schedule, search_attribute, task_queue, workflow,
 };
 
 const EXIT_CODES: &str = "\
@@ -83,6 +83,9 @@ pub(crate) enum Verb {
     /// Do one thing to many workflows, on the server
     #[command(subcommand)]
     Batch(Box<batch::Verb>),
+    /// Start workflows by schedules: see, make, pause, trigger and change them
+    #[command(subcommand)]
+    Schedule(schedule::Verb),
     /// See, make and change namespaces
     #[command(subcommand)]
     Namespace(namespace::Verb),

@@ -61,6 +61,10 @@ fn mend(session: &Connected, message: &str) -> String {
         "; it is closed, `wfctl workflow describe` shows how it ended".to_owned()
     } else if message.starts_with("workflow not found") || message.starts_with(text::WORKFLOW_NOT_FOUND) {
         format!("; `wfctl workflow list --namespace {namespace}` shows those of namespace {namespace}")
+    } else if message == "schedule not found" {
+        format!("; `wfctl schedule list --namespace {namespace}` shows those of namespace {namespace}")
+    } else if message == "mismatched conflict token" {
+        "; somebody changed it meanwhile: look at it again".to_owned()
     } else if message.starts_with("Workflow execution is already running") {
         "; choose another --workflow-id, or say --id-conflict-policy use-existing".to_owned()
     } else if message.starts_with("Workflow execution already finished") {

@@ -23,6 +23,7 @@ mod output;
 mod quarantine;
 mod query;
 mod render;
+mod schedule;
 mod search_attribute;
 mod session;
 mod span;
@@ -56,6 +57,7 @@ fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
         Verb::Dev(args) => dev::run(&args, &cli.global, output),
         Verb::Demo(args) => demo::run(&args, output),
         Verb::Workflow(verb) => session()?.run(async |session| workflow::run(session, *verb).await),
+        Verb::Schedule(verb) => session()?.run(async |session| schedule::run(session, verb).await),
         Verb::Namespace(verb) => session()?.run(async |session| namespace::run(session, verb).await),
         Verb::SearchAttribute(verb) => session()?.run(async |session| search_attribute::run(session, verb).await),
         Verb::Batch(verb) => session()?.run(async |session| batch::run(session, *verb).await),
