@@ -5,13 +5,16 @@
 
 mod due;
 mod end;
+mod operate;
 mod options;
 mod respond;
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::time::Duration;
 
 pub(crate) use due::due;
 pub(crate) use end::canceled;
+pub(crate) use operate::{pause, reset, unpause, update_options};
 pub use options::check_priority;
 pub(crate) use options::{RESERVED_QUEUES, check_queue, normalized};
 pub(crate) use respond::{cancel, complete, fail, heartbeat};
@@ -31,13 +34,14 @@ use crate::{
 pub(crate) fn start(change: &mut Change<'_>, body: &StartActivityTask) -> Result<Answer, Refusal> {
     let mut run = change.run(&body.run).ok_or(Refusal::TaskGone)?;
     let activity = run.activities.get(&body.scheduled_event_id).ok_or(Refusal::TaskGone)?;
-    if activity.attempt != body.attempt {
+    if activity.attempt != body.attempt || activity.queue != body.queue {
         return Err(Refusal::TaskGone);
     }
     match &activity.stage {
         ActivityStage::Started { request, .. } if *request == body.poller.request => {}
         ActivityStage::Started { .. } => return Err(Refusal::TaskTaken),
         ActivityStage::Backoff { .. } => return Err(Refusal::TaskGone),
+        ActivityStage::Scheduled { .. } if activity.is_held() => return Err(Refusal::TaskGone),
         ActivityStage::Scheduled { .. } => begin(&mut run, body.scheduled_event_id, &body.poller),
     }
     let task = handed(&run, body.scheduled_event_id).ok_or(Refusal::TaskGone)?;
@@ -55,6 +59,9 @@ pub(crate) fn begin(run: &mut Run<'_>, id: EventId, poller: &Poller) {
             ActivityStage::Started { offered_at, .. } => offered_at,
         };
         activity.stage = ActivityStage::Started { at, offered_at, identity, request, heartbeat_at: at };
+        if activity.operated.is_some() {
+            activity.operate(|it| it.attempt_suspended = Duration::ZERO);
+        }
     });
 }
 
@@ -121,9 +128,12 @@ fn named(run: &Run<'_>, token: &ActivityToken) -> Option<Arc<Activity>> {
     }
 }
 
-/// Shows every deadline of one activity.
+/// Shows every deadline of one activity. None runs while it is paused, or the workflow is.
 pub(crate) fn deadlines(activity: &Activity, see: &mut dyn FnMut(Timestamp, ActivityDeadline)) {
-    if let Some(at) = expires_at(activity) {
+    if activity.is_held() {
+        return;
+    }
+    if let Some(at) = activity.expires_at() {
         see(at, ActivityDeadline::ScheduleToClose);
     }
     match &activity.stage {
@@ -135,16 +145,12 @@ pub(crate) fn deadlines(activity: &Activity, see: &mut dyn FnMut(Timestamp, Acti
         ActivityStage::Backoff { until } => see(*until, ActivityDeadline::Retry),
         ActivityStage::Started { at, heartbeat_at, .. } => {
             if !activity.start_to_close.is_zero() {
-                see(at.after(activity.start_to_close), ActivityDeadline::StartToClose);
+                let suspended = activity.operated.as_ref().map_or(Duration::ZERO, |it| it.attempt_suspended);
+                see(at.after(activity.start_to_close).after(suspended), ActivityDeadline::StartToClose);
             }
             if !activity.heartbeat_timeout.is_zero() {
                 see(heartbeat_at.after(activity.heartbeat_timeout), ActivityDeadline::Heartbeat);
             }
         }
     }
-}
-
-/// When there is no time for any attempt any more.
-fn expires_at(activity: &Activity) -> Option<Timestamp> {
-    (!activity.schedule_to_close.is_zero()).then(|| activity.scheduled_at.after(activity.schedule_to_close))
 }

@@ -5,13 +5,16 @@
 
 use alloc::{boxed::Box, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
-use weft_protocol::api::{failure::Failure, history::HistoryEvent, protocol::Message, query::WorkflowQuery};
+use weft_protocol::api::{
+    failure::Failure, history::HistoryEvent, protocol::Message, query::WorkflowQuery,
+    workflow::WorkflowExecutionOptions,
+};
 
 use crate::{
     ids::{EventId, RunId, TaskQueueName},
     message::Reply,
     request::{ActivityToken, WorkflowTaskToken},
-    state::{Activity, Branch, Job, QueryId, Status, schedule::Schedule},
+    state::{Activity, ActivityOptions, Branch, Job, QueryId, Status, schedule::Schedule},
     time::Timestamp,
 };
 
@@ -46,7 +49,15 @@ pub enum Answer {
     /// The answer to a heartbeat.
     HeartbeatRecorded {
         cancel_requested: bool,
+        /// The activity was paused meanwhile.
+        paused: bool,
+        /// It is to be begun again.
+        reset: bool,
     },
+    /// An activity's options as they are from now on.
+    ActivityOptions(Box<ActivityOptions>),
+    /// A run's options as they are from now on.
+    RunOptions(Box<WorkflowExecutionOptions>),
     Query(QueryDisposition),
     Update(UpdateStatus),
     /// What the start came to, and how far the update has come.

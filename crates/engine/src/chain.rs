@@ -15,7 +15,7 @@ use crate::{
     ids::{RequestId, RunId},
     refusal::Refusal,
     state::ResetPoint,
-    time::{not_above, span_from_wire, wire_span},
+    time::{Timestamp, not_above, span_from_wire, wire_span},
     workflow_task::schedule,
 };
 
@@ -77,6 +77,9 @@ fn inherited(old: &Run<'_>, new_run: &RunId, next: Next) -> WorkflowExecutionSta
         eager_execution_accepted: false,
         identity: String::new(),
         prev_auto_reset_points: Some(reset_points(old)),
+        // A pause has put it off.
+        workflow_execution_expiration_time: old.core.execution_expires_at.map(Timestamp::wire),
+        priority: old.core.priority().cloned(),
         ..start.clone()
     }
 }

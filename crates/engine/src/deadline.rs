@@ -52,8 +52,16 @@ pub enum ActivityDeadline {
 /// Shows every deadline of a run that its rows tell of.
 pub(crate) fn each(execution: &Execution, see: &mut dyn FnMut(Timestamp, Deadline)) {
     let core = &execution.core;
+    let task = core.task.as_ref().map(|task| (&task.stage, task.timeout));
     if let Some(closed) = &core.closed {
         see(closed.remove_at, Deadline::Retention);
+        return;
+    }
+    if execution.stands_still() {
+        // What a worker has must come back even so.
+        if let Some((WorkflowTaskStage::Started(started), timeout)) = task {
+            see(started.at.after(timeout), Deadline::WorkflowTask);
+        }
         return;
     }
     let mut see_if = |at: Option<Timestamp>, what| {
@@ -64,7 +72,7 @@ pub(crate) fn each(execution: &Execution, see: &mut dyn FnMut(Timestamp, Deadlin
     see_if(core.execution_expires_at, Deadline::ExecutionTimeout);
     see_if(core.run_expires_at, Deadline::RunTimeout);
     see_if(core.first_task_at, Deadline::FirstTask);
-    match core.task.as_ref().map(|task| (&task.stage, task.timeout)) {
+    match task {
         Some((WorkflowTaskStage::Started(started), timeout)) => see(started.at.after(timeout), Deadline::WorkflowTask),
         Some((WorkflowTaskStage::Scheduled(ScheduledOn::Sticky { give_up_at, .. }), _)) => {
             see(*give_up_at, Deadline::StickyTask);

@@ -5,6 +5,7 @@
 pub(crate) mod child;
 pub(crate) mod external;
 pub(crate) mod marker;
+pub(crate) mod pause;
 pub(crate) mod signal;
 pub(crate) mod update;
 pub(crate) mod workflow;

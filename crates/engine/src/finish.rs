@@ -181,21 +181,19 @@ fn offered(draft: &Draft) -> Option<(EventId, &ScheduledOn)> {
 fn task(core: &Core, before: Option<&Core>, offered: Option<(EventId, &ScheduledOn)>, transition: &mut Transition) {
     let old = before.and_then(|before| waiting(before));
     let new = waiting(core);
-    let (old_row, new_row) = (old.map(|(task, _)| task_row(core, task)), new.map(|(task, _)| task_row(core, task)));
-    if old_row != new_row {
+    let old_row = before.and_then(|before| Some(task_row(before, waiting(before)?.0)));
+    let new_row = new.map(|(task, _)| task_row(core, task));
+    let row_differs = old_row != new_row;
+    if row_differs {
         transition.rows.extend(old_row.map(RowChange::RemoveTask));
         transition.rows.extend(new_row.clone().map(RowChange::PutTask));
     }
     if let Some((task, on)) = new
-        && (old_row_differs(old, task, core) || old.is_none_or(|(_, was)| was != on))
+        && (row_differs || old.is_none_or(|(_, was)| was != on))
         && offered != Some((task.scheduled_event_id, on))
     {
         transition.effects.push(Effect::OfferWorkflowTask(workflow_task_offer(core, task, on)));
     }
-}
-
-fn old_row_differs(old: Option<(&WorkflowTask, &ScheduledOn)>, task: &WorkflowTask, core: &Core) -> bool {
-    old.is_none_or(|(old, _)| task_row(core, old) != task_row(core, task))
 }
 
 fn waiting(core: &Core) -> Option<(&WorkflowTask, &ScheduledOn)> {
@@ -209,7 +207,7 @@ fn task_row(core: &Core, task: &WorkflowTask) -> TaskRow {
     TaskRow {
         kind: TaskRowKind::Workflow,
         queue: core.start.queue.clone(),
-        urgency: Urgency::of(core.start.attributes.priority.as_ref()),
+        urgency: Urgency::of(core.priority()),
         scheduled_at: task.scheduled_at,
         run: core.run.clone(),
         scheduled_event_id: task.scheduled_event_id,
@@ -231,7 +229,7 @@ fn workflow_task_offer(core: &Core, task: &WorkflowTask, on: &ScheduledOn) -> Wo
         queue,
         sticky_of,
         scheduled_at: task.scheduled_at,
-        urgency: Urgency::of(core.start.attributes.priority.as_ref()),
+        urgency: Urgency::of(core.priority()),
     }
 }
 
@@ -244,6 +242,7 @@ fn activity_task(
     effects: &mut Vec<Effect>,
 ) {
     let row = |activity: &Activity| match &activity.stage {
+        ActivityStage::Scheduled { .. } if activity.is_held() => None,
         ActivityStage::Scheduled { at } => Some(TaskRow {
             kind: TaskRowKind::Activity,
             queue: activity.queue.clone(),

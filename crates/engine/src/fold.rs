@@ -11,6 +11,7 @@ pub(crate) mod build;
 mod child;
 mod external;
 mod marker;
+mod pause;
 mod signal;
 mod timer;
 mod update;
@@ -99,6 +100,8 @@ pub(crate) fn apply(execution: &mut Execution, event: &HistoryEvent) {
         Attributes::WorkflowExecutionSignaledEventAttributes(it) => signal::signaled(execution, it),
         Attributes::WorkflowExecutionCancelRequestedEventAttributes(_) => signal::cancel_requested(execution, event),
         Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(it) => signal::attached(execution, event, it),
+        Attributes::WorkflowExecutionPausedEventAttributes(it) => pause::paused(execution, event, it),
+        Attributes::WorkflowExecutionUnpausedEventAttributes(_) => pause::unpaused(execution),
         Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(it) => update::accepted(execution, event, it),
         Attributes::WorkflowExecutionUpdateCompletedEventAttributes(it) => update::completed(execution, event, it),
         closing => workflow::closed(execution, event, closing),
@@ -115,6 +118,7 @@ pub(crate) fn place(execution: &mut Execution, event: &HistoryEvent) {
     }
     signal::place(core, event);
     child::place(execution, event);
+    pause::place(execution, event);
 }
 
 /// The run that these events tell of, from its first one on; `None` if that is no start or nothing is there.

@@ -4,7 +4,7 @@
 //! What this file does not do: decide. Each arm is one function of one family.
 
 use crate::{
-    activity, answer::Answer, cancel, change::Change, deadline, delete, deliver, job, moment::Moment, query,
+    activity, answer::Answer, cancel, change::Change, deadline, delete, deliver, job, moment::Moment, operate, query,
     refusal::Refusal, replied, request::Request, schedule, settle, signal, start, state::Workflow, terminate,
     transition::Transition, update, workflow_task,
 };
@@ -41,6 +41,7 @@ fn dispatch(change: &mut Change<'_>, request: Request) -> Result<Answer, Refusal
         Request::Update(target, body) => update::admit::admit(change, &target, body),
         Request::FindUpdate(target, id) => update::admit::find(change, &target, &id),
         Request::UpdateWithStart(start, body) => update::start::update_with_start(change, *start, body),
+        Request::Operate(target, operation) => operate::operate(change, &target, *operation),
         Request::ResetSticky(target) => workflow_task::sticky::reset(change, &target),
         Request::StartWorkflowTask(body) => workflow_task::start::start(change, &body),
         Request::CompleteWorkflowTask(body) => workflow_task::complete::complete(change, *body),

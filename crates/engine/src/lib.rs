@@ -45,11 +45,15 @@ pub mod cron;
 mod delete;
 mod deliver;
 pub mod job;
+mod operate;
 mod outbox;
+mod pause;
+mod pause_info;
 mod payload;
 mod query;
 mod replied;
 mod retry;
+mod run_options;
 pub mod schedule;
 pub mod search_attribute;
 mod signal;
@@ -72,6 +76,7 @@ pub use message::{
     StartAction, StartChild, Step,
 };
 pub use moment::{Calendar, Moment, Namespace};
+pub use pause_info::PAUSE_INFO;
 pub use refusal::{Refusal, StartConflict};
 pub use request::*;
 pub use retry::check_policy as check_retry_policy;

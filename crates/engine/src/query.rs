@@ -27,8 +27,11 @@ pub(crate) fn ask(change: &mut Change<'_>, target: &Target, body: &AskQuery) -> 
     let id = change.resolve(target)?;
     let mut run = change.run(&id).ok_or(Refusal::WorkflowNotFound)?;
     let status = run.status();
-    let unclean = !matches!(status, Status::Running | Status::Completed);
+    let unclean = !matches!(status, Status::Running | Status::Paused | Status::Completed);
     if (body.reject_if_not_open && !status.is_open()) || (body.reject_if_not_completed_cleanly && unclean) {
+        return Ok(Answer::Query(QueryDisposition::Rejected(status)));
+    }
+    if status == Status::Paused {
         return Ok(Answer::Query(QueryDisposition::Rejected(status)));
     }
     if let Some(why) = cannot_answer(&run, body) {

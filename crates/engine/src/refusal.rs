@@ -15,6 +15,10 @@ pub enum Refusal {
     WorkflowTaskNotFound,
     /// The token or id names an activity that is not pending, or another attempt of it.
     ActivityNotFound,
+    /// No pending activity is of this id or type.
+    NoSuchActivity,
+    /// The state does not allow it.
+    Precondition(Cow<'static, str>),
     /// The id names an activity that no worker has.
     ActivityNotStarted,
     /// A task that was offered is not there any more: the matcher drops it and goes on.

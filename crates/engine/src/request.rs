@@ -17,6 +17,10 @@ use weft_protocol::api::{
     sdk::{UserMetadata, WorkflowTaskCompletedMetadata},
 };
 
+mod operate;
+
+pub use operate::*;
+
 use crate::{
     ids::{ActivityId, EventId, Identity, NamespaceId, RequestId, RunId, TaskQueueName, UpdateId},
     job::JobRequest,
@@ -47,6 +51,8 @@ pub enum Request {
     /// Starts a workflow with an update for its first task, or updates the one that runs.
     UpdateWithStart(Box<StartWorkflow>, UpdateBody),
     ResetSticky(Target),
+    /// Something done to one run from outside.
+    Operate(Target, Box<Operation>),
     // Workers, workflow tasks.
     StartWorkflowTask(StartWorkflowTask),
     CompleteWorkflowTask(Box<CompleteWorkflowTask>),
@@ -265,6 +271,8 @@ pub struct StartActivityTask {
     pub run: RunId,
     pub scheduled_event_id: EventId,
     pub attempt: u32,
+    /// The queue on which it was offered.
+    pub queue: TaskQueueName,
     pub poller: Poller,
 }
 

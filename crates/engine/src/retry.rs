@@ -70,7 +70,7 @@ fn outcome(
     now: Timestamp,
     expires_at: Option<Timestamp>,
 ) -> Retry {
-    if !failure.is_none_or(|failure| is_retryable(failure, policy)) {
+    if !is_retryable(failure, policy) {
         return Retry::Stop(RetryState::NonRetryableFailure);
     }
     if policy.max_attempts > 0 && attempt >= policy.max_attempts {
@@ -80,6 +80,11 @@ fn outcome(
         Some(wait) if expires_at.is_none_or(|at| now.after(wait) <= at) => Retry::After(wait),
         Some(_) | None => Retry::Stop(RetryState::Timeout),
     }
+}
+
+/// How long an activity waits after an attempt (from 1) that said nothing of it.
+pub(crate) fn usual_wait(policy: &RetryPolicy, attempt: u32) -> Duration {
+    interval(policy, attempt).unwrap_or_default()
 }
 
 /// The wait after this attempt; `None` if it is longer than can be said and nothing bounds it.
@@ -111,7 +116,12 @@ fn asked_delay(failure: Option<&Failure>) -> Option<Duration> {
     }
 }
 
-fn is_retryable(failure: &Failure, policy: &RetryPolicy) -> bool {
+/// Could another attempt follow this failure at all?
+pub(crate) fn is_retryable(failure: Option<&Failure>, policy: &RetryPolicy) -> bool {
+    failure.is_none_or(|failure| may_follow(failure, policy))
+}
+
+fn may_follow(failure: &Failure, policy: &RetryPolicy) -> bool {
     let listed = |name: &str| policy.non_retryable_types.iter().any(|it| it == name);
     match &failure.failure_info {
         Some(FailureInfo::TerminatedFailureInfo(_) | FailureInfo::CanceledFailureInfo(_)) => false,
@@ -205,6 +215,15 @@ pub fn check_policy(wire: &WirePolicy, settings: &Settings) -> Result<(), String
             ![StartToClose, ScheduleToStart, ScheduleToClose, Heartbeat].into_iter().any(|it| timeout_name(it) == *name)
         });
     wrong.map_or(Ok(()), |name| Err(format!("Invalid timeout type value: {name}.")))
+}
+
+/// Does a policy of which parts were replaced have all that it needs? What is left out then is not filled in.
+pub(crate) fn check_parts(wire: &WirePolicy) -> Result<(), String> {
+    let negative = wire.initial_interval.as_ref().is_some_and(is_negative);
+    if wire.maximum_attempts != 1 && !negative && wire.backoff_coefficient < 1.0 {
+        return Err("BackoffCoefficient cannot be less than 1 on retry policy.".to_owned());
+    }
+    Ok(())
 }
 
 pub(crate) fn is_negative(span: &weft_protocol::Duration) -> bool {

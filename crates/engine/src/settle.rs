@@ -8,7 +8,7 @@ use crate::{
     check, deadline,
     ids::RunId,
     limits::Limits,
-    query,
+    pause_info, query,
     refusal::Refusal,
     terminate,
     transition::Effect,
@@ -80,6 +80,7 @@ fn rest(run: &mut Run<'_>) -> Result<(), Refusal> {
         update::end::abort(run);
     }
     query::settle(run);
+    pause_info::settle(run);
     run.core.state_transitions += 1;
     run.core.wake_at = deadline::next_wake(run, run.has_woken(), just_closed);
     check::check(run).map_err(|what| Refusal::Broken { run: run.core.run.clone(), what })

@@ -159,7 +159,7 @@ fn way(change: &Change<'_>, body: &StartWorkflow) -> Result<Way, Refusal> {
 fn ended_badly(status: Status) -> bool {
     match status {
         Status::Failed | Status::Canceled | Status::Terminated | Status::TimedOut => true,
-        Status::Running | Status::Completed | Status::ContinuedAsNew => false,
+        Status::Running | Status::Paused | Status::Completed | Status::ContinuedAsNew => false,
     }
 }
 

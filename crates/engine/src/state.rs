@@ -16,12 +16,12 @@ mod workflow_task;
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
-pub use activity::{Activity, ActivityStage, Heartbeat, RetryPolicy};
+pub use activity::{Activity, ActivityOptions, ActivityPause, ActivityStage, Heartbeat, Operated, RetryPolicy};
 pub use branch::{Ancestor, Branch, Part};
 pub use child::{Child, ChildStage, ExternalKind, ExternalRequest, ParentClosePolicy};
 pub use core_state::{
     AnsweredActivity, AnsweredWorkflowTask, AttachedRequest, BranchId, CancelRequest, CloseFacts, Core, Hash,
-    ResetPoint, Start, Status, Sticky, TaskProblem, TaskVerdict, WorkerFacts, WorkerVersion,
+    ResetPoint, RunOptions, Start, Status, Sticky, TaskProblem, TaskVerdict, WorkerFacts, WorkerVersion, WorkflowPause,
 };
 pub use job::{Aim, Job, JobEnd, JobOrder, JobOutcome};
 pub use timer::Timer;
@@ -177,6 +177,18 @@ impl Execution {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.core.closed.is_none()
+    }
+
+    /// Somebody paused it.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.core.pause.is_some()
+    }
+
+    /// None of its deadlines runs, and nothing of it is offered.
+    #[must_use]
+    pub fn stands_still(&self) -> bool {
+        self.core.pause.is_some() || self.core.frozen_at.is_some()
     }
 
     /// A workflow task was handed to a worker: most events must wait until it ends.

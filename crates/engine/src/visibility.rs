@@ -19,6 +19,7 @@ impl Status {
     pub fn wire(self) -> WorkflowExecutionStatus {
         match self {
             Self::Running => WorkflowExecutionStatus::Running,
+            Self::Paused => WorkflowExecutionStatus::Paused,
             Self::Completed => WorkflowExecutionStatus::Completed,
             Self::Failed => WorkflowExecutionStatus::Failed,
             Self::Canceled => WorkflowExecutionStatus::Canceled,
@@ -32,7 +33,8 @@ impl Status {
 impl Execution {
     #[must_use]
     pub fn status(&self) -> Status {
-        self.core.closed.as_ref().map_or(Status::Running, |closed| closed.status)
+        let open = if self.is_paused() { Status::Paused } else { Status::Running };
+        self.core.closed.as_ref().map_or(open, |closed| closed.status)
     }
 
     /// When its first workflow task was or will be due: the start, after a delay if there is one.
@@ -47,6 +49,7 @@ impl Execution {
 pub(crate) fn differs(core: &Core, before: Option<&Core>) -> bool {
     before.is_none_or(|before| {
         core.closed.is_some() != before.closed.is_some()
+            || core.pause.is_some() != before.pause.is_some()
             || !Arc::ptr_eq(&core.memo, &before.memo)
             || !Arc::ptr_eq(&core.search_attributes, &before.search_attributes)
     })
@@ -79,7 +82,7 @@ pub fn info(key: &WorkflowKey, execution: &Execution) -> WorkflowExecutionInfo {
         }),
         task_queue: start.queue.to_string(),
         first_run_id: start.first_run.to_string(),
-        priority: start.attributes.priority.clone(),
+        priority: core.priority().cloned(),
         ..WorkflowExecutionInfo::default()
     }
 }

@@ -19,6 +19,7 @@ mod head;
 mod history;
 mod list;
 mod multi_operation;
+mod operate;
 mod query;
 mod schedule;
 mod search_attribute;

@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 
 use weft_protocol::api::enums::{RetryState, TimeoutType};
 
-use super::{deadlines, end, expires_at, offer};
+use super::{deadlines, end, offer};
 use crate::{
     change::Run,
     deadline::ActivityDeadline,
@@ -43,7 +43,7 @@ fn time_out(run: &mut Run<'_>, activity: &Arc<Activity>, kind: TimeoutType) {
     } else if whole {
         Retry::Stop(RetryState::Timeout)
     } else {
-        let expires_at = expires_at(activity);
+        let expires_at = activity.expires_at();
         retry::decide_activity(&activity.retry, activity.attempt, Some(&failure), run.now(), expires_at)
     };
     let state = match decision {

@@ -14,6 +14,7 @@ use crate::{
     event, failure,
     ids::{EventId, Identity},
     state::{Activity, ActivityStage},
+    time::Timestamp,
     workflow_task::schedule,
 };
 
@@ -51,16 +52,56 @@ pub(crate) fn canceled(run: &mut Run<'_>, activity: &Activity, requested: EventI
 
 /// The next attempt waits for its time.
 pub(super) fn again(run: &mut Run<'_>, id: EventId, failure: Option<Failure>, wait: Duration) {
-    let now = run.now();
-    let limit = run.at.settings.limits.last_failure_bytes;
-    let failure = failure.map(|failure| Arc::new(failure::cut(failure, limit, limit, false)));
+    let (now, failure) = (run.now(), kept(run, failure));
     run.activities.update(&id, |activity| {
-        if let ActivityStage::Started { identity, .. } = &activity.stage {
-            activity.last_identity = identity.clone();
-        }
+        leave_attempt(activity);
         activity.attempt += 1;
         activity.stage = ActivityStage::Backoff { until: now.after(wait) };
         activity.last_failure = failure;
         activity.last_attempt_ended_at = Some(now);
+        begin_anew(activity);
     });
+}
+
+/// The next attempt waits until somebody unpauses the activity.
+pub(super) fn again_when_unpaused(run: &mut Run<'_>, id: EventId, failure: Option<Failure>) {
+    let (now, failure) = (run.now(), kept(run, failure));
+    run.activities.update(&id, |activity| {
+        let at = leave_attempt(activity).unwrap_or(now);
+        activity.attempt += 1;
+        activity.stage = ActivityStage::Scheduled { at };
+        activity.last_failure = failure;
+        activity.last_attempt_ended_at = Some(now);
+    });
+}
+
+/// Nothing is left of a reset once the next attempt is on its way.
+pub(super) fn begin_anew(activity: &mut Activity) {
+    if activity.operated.is_none() {
+        return;
+    }
+    if activity.operated.as_ref().is_some_and(|it| it.forgets_heartbeat) {
+        activity.heartbeat = None;
+    }
+    activity.operate(|it| {
+        it.reset = false;
+        it.forgets_heartbeat = false;
+    });
+}
+
+/// Remembers who had the attempt that ends, and says since when it had been offered.
+fn leave_attempt(activity: &mut Activity) -> Option<Timestamp> {
+    match &activity.stage {
+        ActivityStage::Started { identity, offered_at, .. } => {
+            activity.last_identity = identity.clone();
+            Some(*offered_at)
+        }
+        ActivityStage::Scheduled { .. } | ActivityStage::Backoff { .. } => None,
+    }
+}
+
+/// What is kept of the failure that ended an attempt.
+fn kept(run: &Run<'_>, failure: Option<Failure>) -> Option<Arc<Failure>> {
+    let limit = run.at.settings.limits.last_failure_bytes;
+    failure.map(|failure| Arc::new(failure::cut(failure, limit, limit, false)))
 }

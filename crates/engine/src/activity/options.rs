@@ -52,6 +52,27 @@ pub(crate) fn normalized(
     })
 }
 
+/// The options with everything filled in, as one may change a pending activity to; nothing of it is cut to the run's own
+/// timeout.
+///
+/// # Errors
+/// What is wrong with it, in Temporal's words.
+pub(super) fn changed(
+    run: &Run<'_>,
+    command: ScheduleActivityTaskCommandAttributes,
+) -> Result<ScheduleActivityTaskCommandAttributes, String> {
+    let settings = run.at.settings;
+    check_names(&command, &settings.limits)?;
+    let timeouts = timeouts(&command, settings)?.filled_in(Duration::ZERO).ok_or_else(|| missing(&command))?;
+    Ok(ScheduleActivityTaskCommandAttributes {
+        schedule_to_close_timeout: Some(wire_span(timeouts.schedule_to_close)),
+        schedule_to_start_timeout: Some(wire_span(timeouts.schedule_to_start)),
+        start_to_close_timeout: Some(wire_span(timeouts.start_to_close)),
+        heartbeat_timeout: Some(wire_span(timeouts.heartbeat)),
+        ..command
+    })
+}
+
 fn check_names(command: &ScheduleActivityTaskCommandAttributes, limits: &Limits) -> Result<(), String> {
     check_queue(command.task_queue.as_ref().map_or("", |queue| queue.name.as_str()), limits.id_bytes)?;
     check_name("activityId", &command.activity_id, limits)?;

@@ -8,7 +8,7 @@ use alloc::{sync::Arc, vec::Vec};
 use prost::Message;
 use weft_protocol::api::{common::Payloads, enums::RetryState, failure::Failure};
 
-use super::{end, expires_at, named};
+use super::{end, named};
 use crate::{
     answer::Answer,
     change::{Change, Run},
@@ -69,6 +69,11 @@ pub(crate) fn fail(change: &mut Change<'_>, which: &ActivityRef, body: FailActiv
         None => activity,
     };
     remember(&mut run, which);
+    let stops = activity.cancel_requested.is_some() || !retry::is_retryable(failure.as_ref(), &activity.retry);
+    if activity.paused().is_some() && !stops {
+        end::again_when_unpaused(&mut run, activity.scheduled_event_id, failure);
+        return Ok(if told.is_empty() { Answer::Done } else { Answer::FailureCut(told) });
+    }
     match decide(&run, &activity, failure.as_ref()) {
         Retry::After(wait) => end::again(&mut run, activity.scheduled_event_id, failure, wait),
         Retry::Stop(state) => end::ended(&mut run, &activity, |started| {
@@ -134,13 +139,14 @@ pub(crate) fn heartbeat(
 ) -> Result<Answer, Refusal> {
     if is_too_large(change, details.as_ref()) {
         fail_for(change, which, identity, "Heartbeat details exceed size limit.")?;
-        return Ok(Answer::HeartbeatRecorded { cancel_requested: true });
+        return Ok(Answer::HeartbeatRecorded { cancel_requested: true, paused: false, reset: false });
     }
     let (mut run, activity) = pending(change, which)?;
     started(&activity)?;
     let cancel_requested = activity.cancel_requested.is_some();
+    let (paused, reset) = (activity.paused().is_some(), activity.is_reset());
     beat(&mut run, &activity, identity, details);
-    Ok(Answer::HeartbeatRecorded { cancel_requested })
+    Ok(Answer::HeartbeatRecorded { cancel_requested, paused, reset })
 }
 
 /// What the worker sent cannot be kept: the activity fails for good.
@@ -153,7 +159,7 @@ fn decide(run: &Run<'_>, activity: &Activity, failure: Option<&Failure>) -> Retr
     if activity.cancel_requested.is_some() {
         return Retry::Stop(RetryState::CancelRequested);
     }
-    retry::decide_activity(&activity.retry, activity.attempt, failure, run.now(), expires_at(activity))
+    retry::decide_activity(&activity.retry, activity.attempt, failure, run.now(), activity.expires_at())
 }
 
 fn beat(run: &mut Run<'_>, activity: &Activity, identity: &Identity, details: Option<Payloads>) -> Arc<Activity> {

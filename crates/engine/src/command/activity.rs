@@ -31,7 +31,7 @@ pub(super) fn schedule(
         let reason = invalid("add-activitytask-scheduled-event", &format!("ActivityID: {}", command.activity_id));
         return Err(BadCommand::new(Cause::ScheduleActivityDuplicateId, reason));
     }
-    let eager = command.request_eager_execution && run.at.settings.eager_activities;
+    let eager = command.request_eager_execution && run.at.settings.eager_activities && !run.stands_still();
     let id = run.append(extra.on(event::activity::scheduled(decisions.completed, command)));
     if eager {
         activity::begin(run, id, &decisions.worker);

@@ -53,7 +53,7 @@ pub(super) fn start(
         user_metadata: extra.metadata.clone(),
         parent_namespace: Arc::clone(&run.at.namespace.name),
         root: root(run),
-        priority: merged(run.core.start.attributes.priority.as_ref(), attributes.priority.as_ref()),
+        priority: merged(run.core.priority(), attributes.priority.as_ref()),
         attributes: attributes.clone(),
     };
     let id = run.append(extra.on(event::of(attributes.into())));

@@ -8,11 +8,12 @@ use weft_protocol::api::{
         HistoryEvent, WorkflowExecutionCancelRequestedEventAttributes, WorkflowExecutionOptionsUpdatedEventAttributes,
         WorkflowExecutionSignaledEventAttributes,
     },
+    workflow::WorkflowExecutionOptions,
 };
 
 use crate::{
     cancel::From,
-    ids::RequestId,
+    ids::{Identity, RequestId},
     request::{CancelBody, SignalBody},
 };
 
@@ -45,6 +46,21 @@ pub(crate) fn cancel_requested(body: CancelBody, from: Option<From>) -> HistoryE
         .into(),
     );
     HistoryEvent { links: body.links, ..event }
+}
+
+/// Options that were changed, as they are from now on. Workers may ignore it.
+pub(crate) fn options_updated(options: &WorkflowExecutionOptions, identity: &Identity) -> HistoryEvent {
+    let event = super::of(
+        WorkflowExecutionOptionsUpdatedEventAttributes {
+            versioning_override: options.versioning_override.clone(),
+            unset_versioning_override: options.versioning_override.is_none(),
+            priority: options.priority.clone(),
+            identity: identity.to_string(),
+            ..WorkflowExecutionOptionsUpdatedEventAttributes::default()
+        }
+        .into(),
+    );
+    HistoryEvent { worker_may_ignore: true, ..event }
 }
 
 /// A start that used the existing run leaves its request id, its links, or both. Workers may ignore it.

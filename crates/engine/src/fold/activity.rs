@@ -13,7 +13,7 @@ use crate::{
 pub(super) fn scheduled(execution: &mut Execution, event: &HistoryEvent, it: &ActivityTaskScheduledEventAttributes) {
     let at = event.event_time.as_ref().map(Timestamp::from_wire).unwrap_or_default();
     let span = |wire: &Option<weft_protocol::Duration>| wire.as_ref().map(span_from_wire).unwrap_or_default();
-    let activity = Activity {
+    let mut activity = Activity {
         scheduled_event_id: EventId(event.event_id),
         id: it.activity_id.as_str().into(),
         activity_type: it.activity_type.as_ref().map_or("", |it| &it.name).into(),
@@ -32,7 +32,11 @@ pub(super) fn scheduled(execution: &mut Execution, event: &HistoryEvent, it: &Ac
         last_identity: "".into(),
         last_attempt_ended_at: None,
         priority: it.priority.clone(),
+        operated: None,
     };
+    if execution.stands_still() {
+        activity.operate(|it| it.held = true);
+    }
     execution.activities.put(activity.scheduled_event_id, activity);
 }
 

@@ -1,5 +1,7 @@
 //! How signals, requests to cancel and attached requests change the state.
 
+use alloc::sync::Arc;
+
 use weft_protocol::api::history::{
     HistoryEvent, WorkflowExecutionOptionsUpdatedEventAttributes, WorkflowExecutionSignaledEventAttributes,
     history_event::Attributes,
@@ -7,7 +9,7 @@ use weft_protocol::api::history::{
 
 use crate::{
     ids::{EventId, RequestId},
-    state::{AttachedRequest, CancelRequest, Core, Execution},
+    state::{AttachedRequest, CancelRequest, Core, Execution, RunOptions},
 };
 
 pub(super) fn signaled(execution: &mut Execution, it: &WorkflowExecutionSignaledEventAttributes) {
@@ -30,6 +32,18 @@ pub(super) fn attached(
     if !it.attached_request_id.is_empty() {
         let request = it.attached_request_id.as_str().into();
         execution.core.attached.push(AttachedRequest { request, event_id: EventId(event.event_id) });
+    }
+    let changes = it.unset_versioning_override || it.versioning_override.is_some() || it.priority.is_some();
+    if changes {
+        execution.core.options = Some(Arc::new(changed(&execution.core, it)));
+    }
+}
+
+fn changed(core: &Core, it: &WorkflowExecutionOptionsUpdatedEventAttributes) -> RunOptions {
+    let kept = core.versioning_override().filter(|_| !it.unset_versioning_override);
+    RunOptions {
+        priority: it.priority.clone().or_else(|| core.priority().cloned()),
+        versioning_override: it.versioning_override.clone().or_else(|| kept.cloned()),
     }
 }
 

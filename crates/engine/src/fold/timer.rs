@@ -10,6 +10,8 @@ use crate::{
 
 pub(super) fn started(execution: &mut Execution, event: &HistoryEvent, it: &TimerStartedEventAttributes) {
     let at = event.event_time.as_ref().map(Timestamp::from_wire).unwrap_or_default();
+    // While the clock stands still the timer has not begun to run.
+    let at = execution.core.frozen_at.map_or(at, |frozen| frozen.min(at));
     let span = it.start_to_fire_timeout.as_ref().map(span_from_wire).unwrap_or_default();
     let timer = Timer { started_event_id: EventId(event.event_id), fires_at: at.after(span) };
     execution.timers.put(it.timer_id.as_str().into(), timer);

@@ -55,6 +55,9 @@ pub(crate) fn begin(run: RunId, started_by: RequestId, event: &HistoryEvent) -> 
             last_worker: Arc::new(WorkerFacts::default()),
             reset_points: Arc::new(super::build::read(attributes.prev_auto_reset_points.as_ref())),
             closed: None,
+            pause: None,
+            frozen_at: None,
+            options: None,
             wake_at: None,
             start: Arc::new(start),
         },
@@ -148,6 +151,8 @@ pub(super) fn closed(execution: &mut Execution, event: &HistoryEvent, attributes
     execution.core.sticky = None;
     execution.core.first_task_at = None;
     execution.core.closing = false;
+    execution.core.pause = None;
+    execution.core.frozen_at = None;
     execution.activities.clear();
     execution.timers.clear();
     execution.children.clear();

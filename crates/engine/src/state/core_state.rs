@@ -5,7 +5,12 @@
 use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use core::time::Duration;
 
-use weft_protocol::api::{common::Payload, history::WorkflowExecutionStartedEventAttributes, sdk::UserMetadata};
+use weft_protocol::api::{
+    common::{Payload, Priority},
+    history::WorkflowExecutionStartedEventAttributes,
+    sdk::UserMetadata,
+    workflow::VersioningOverride,
+};
 
 use super::{Branch, RetryPolicy, WorkflowTask};
 use crate::{
@@ -60,6 +65,12 @@ pub struct Core {
     /// Where each build that answered a workflow task did so first, in this run and in those before it.
     pub reset_points: Arc<Vec<ResetPoint>>,
     pub closed: Option<CloseFacts>,
+    /// Who paused the run, while it is paused.
+    pub pause: Option<Arc<WorkflowPause>>,
+    /// Since when its clock stands still: from the Paused event's place in history to the Unpaused event's.
+    pub frozen_at: Option<Timestamp>,
+    /// Options that were changed since it started.
+    pub options: Option<Arc<RunOptions>>,
     /// When the run's row in the wake index is due: never later than the earliest deadline.
     pub wake_at: Option<Timestamp>,
 }
@@ -84,10 +95,28 @@ pub struct Start {
     pub cron: Arc<str>,
 }
 
+/// Who paused a run, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkflowPause {
+    pub at: Timestamp,
+    pub identity: Identity,
+    pub reason: String,
+    /// Empty if the caller gave none.
+    pub request: String,
+}
+
+/// Options of a run that may be changed while it is open.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct RunOptions {
+    pub priority: Option<Priority>,
+    pub versioning_override: Option<VersioningOverride>,
+}
+
 /// Status as lists show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     Running,
+    Paused,
     Completed,
     Failed,
     Canceled,
@@ -199,6 +228,24 @@ pub struct CloseFacts {
 }
 
 impl Core {
+    /// The run's priority, as it was changed last.
+    #[must_use]
+    pub fn priority(&self) -> Option<&Priority> {
+        match &self.options {
+            Some(options) => options.priority.as_ref(),
+            None => self.start.attributes.priority.as_ref(),
+        }
+    }
+
+    /// On which version of its workers the run is to run, if somebody said so.
+    #[must_use]
+    pub fn versioning_override(&self) -> Option<&VersioningOverride> {
+        match &self.options {
+            Some(options) => options.versioning_override.as_ref(),
+            None => self.start.attributes.versioning_override.as_ref(),
+        }
+    }
+
     /// Nothing of it changed since `before` was copied from it. Shared parts are compared by identity: a handler that
     /// changes one puts a new one in its place. Every field is named, so that a new one cannot be forgotten here.
     #[must_use]
@@ -207,12 +254,13 @@ impl Core {
         let Self { last_event_at, first_task_at, run_expires_at, execution_expires_at, task, .. } = self;
         let Self { last_completed_task, sticky, cancel, signals, memo, search_attributes, attached, .. } = self;
         let Self { closing, task_problems, answered_task, answered_activity, last_worker, closed, wake_at, .. } = self;
-        let Self { last_problem, reset_points, .. } = self;
+        let Self { last_problem, reset_points, pause, frozen_at, options, .. } = self;
         Arc::ptr_eq(start, &before.start)
             && Arc::ptr_eq(memo, &before.memo)
             && Arc::ptr_eq(search_attributes, &before.search_attributes)
             && Arc::ptr_eq(last_worker, &before.last_worker)
             && Arc::ptr_eq(reset_points, &before.reset_points)
+            && (pause, frozen_at, options) == (&before.pause, &before.frozen_at, &before.options)
             && *last_problem == before.last_problem
             && *next_event_id == before.next_event_id
             && *history_bytes == before.history_bytes
@@ -237,6 +285,6 @@ impl Core {
 impl Status {
     #[must_use]
     pub fn is_open(self) -> bool {
-        self == Self::Running
+        matches!(self, Self::Running | Self::Paused)
     }
 }

@@ -48,6 +48,9 @@ pub(super) fn admit_in(run: &mut Run<'_>, body: UpdateBody) -> Result<UpdateStat
     if let (false, status) = (run.is_open(), known(run, &body.id)) {
         return status.ok_or(Refusal::WorkflowClosed);
     }
+    if run.is_paused() {
+        return Err(Refusal::Precondition("Workflow is paused. Cannot update the workflow.".into()));
+    }
     if run.task().is_some_and(|task| task.attempt >= BROKEN_FROM_ATTEMPT) {
         return Err(Refusal::NotReady(BROKEN.into()));
     }

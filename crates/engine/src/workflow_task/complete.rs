@@ -40,6 +40,10 @@ pub(crate) fn complete(change: &mut Change<'_>, mut body: CompleteWorkflowTask) 
     }
     let (task, _) = named(&run, &body.token)?;
     let attempt = task.attempt;
+    if body.force_new && run.is_paused() {
+        let why = "Workflow is paused and force create new workflow task is not allowed.";
+        return Err(Refusal::Precondition(why.into()));
+    }
     command::check_order(&body.commands)?;
     message::check(&body.messages)?;
     if heartbeats_too_long(&run, task, &body) {

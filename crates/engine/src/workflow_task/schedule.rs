@@ -18,10 +18,12 @@ pub(crate) fn want(run: &mut Run<'_>) {
     }
 }
 
-/// Something happened that must not wait, not even for the first task's time.
+/// Something happened that must not wait, not even for the first task's time; but for the end of a pause it does.
 pub(crate) fn at_once(run: &mut Run<'_>) {
-    run.core.first_task_at = None;
-    want(run);
+    if !run.is_paused() {
+        run.core.first_task_at = None;
+        want(run);
+    }
 }
 
 /// The first task's time has come.
@@ -31,8 +33,11 @@ pub(crate) fn first(run: &mut Run<'_>) {
     }
 }
 
-/// Schedules a task. A first attempt is written; a retry only shows its events to the worker.
+/// Schedules a task. A first attempt is written; a retry only shows its events to the worker. A paused run gets none.
 pub(crate) fn schedule(run: &mut Run<'_>, attempt: u32) {
+    if run.is_paused() {
+        return;
+    }
     let on = queue(run);
     let timeout = timeout(run.core.start.task_timeout, attempt, run.at.settings);
     if attempt == 1 {

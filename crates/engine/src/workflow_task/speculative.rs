@@ -24,7 +24,7 @@ use crate::{
 
 /// Makes a task for updates, if none is pending that would carry them.
 pub(crate) fn want(run: &mut Run<'_>) {
-    if run.is_open() && run.task().is_none() {
+    if run.is_open() && run.task().is_none() && !run.is_paused() {
         let on = schedule::queue(run);
         let task = WorkflowTask {
             scheduled_event_id: run.core.next_event_id,
@@ -141,7 +141,7 @@ pub(crate) fn vanish(run: &mut Run<'_>, body: &mut CompleteWorkflowTask) -> Resu
 
 /// Updates that came meanwhile want a task of their own. It is speculative if the worker takes it at once.
 pub(crate) fn go_on(run: &mut Run<'_>, body: &CompleteWorkflowTask) {
-    if run.volatile.admitted.is_empty() {
+    if run.volatile.admitted.is_empty() || run.is_paused() {
         return;
     }
     match &body.return_new {

@@ -16,7 +16,7 @@ use proptest::{
 use weft_engine::{JobRequest, Request, Settings};
 
 use crate::{
-    activity_property::LINES as ACTIVITIES,
+    activity_property::{LINES as ACTIVITIES, OPERATIONS},
     children_property::{Histories, OTHER, PARENT, check_quiet},
     family::{Family, Way},
     jobs::LINES as JOBS,
@@ -60,6 +60,7 @@ kinds! {
     Request::FindUpdate(..) => "find update",
     Request::UpdateWithStart(..) => "update with start",
     Request::ResetSticky(_) => "reset sticky",
+    Request::Operate(..) => "operate",
     Request::StartWorkflowTask(_) => "start workflow task",
     Request::CompleteWorkflowTask(_) => "complete workflow task",
     Request::FailWorkflowTask(_) => "fail workflow task",
@@ -90,9 +91,37 @@ enum Step {
     Of(&'static str, &'static str),
     /// One after the other, so that sequences get somewhere: what a worker does with a task.
     Both(&'static str, [&'static str; 2]),
+    /// What chance alone hardly ever puts together.
+    All(&'static str, &'static [&'static str]),
     Post(&'static str, Way),
     Pass(&'static str),
 }
+
+/// An activity that stops because it was asked to.
+const STOPS: &[&str] = &[
+    "start request=stops conflict=terminate",
+    "poll",
+    "complete activity=a force",
+    "take a",
+    "poll",
+    "complete cancel-activity=5",
+    "stop a",
+];
+
+/// A caller that asks after its update.
+const ASKS: &[&str] = &["start request=asks", "update u1", "find u1"];
+
+/// Tasks that come back because their pollers have gone.
+const RETURNS: &[&str] = &[
+    "start request=returns conflict=terminate",
+    "poll",
+    "give-back",
+    "poll",
+    "complete activity=a",
+    "take a",
+    "beat a",
+    "return a",
+];
 
 /// Replies come from those who were asked, not out of the blue.
 fn honest(lines: &[&'static str]) -> Vec<&'static str> {
@@ -134,6 +163,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => select(ENDS),
         2 => select(POLLS),
         2 => select(ACTIVITIES),
+        1 => select(OPERATIONS),
         2 => select(PARENT),
         1 => select(OTHER),
         1 => select(SCHEDULES),
@@ -142,6 +172,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         8 => (ids(), line).prop_map(|(id, line)| Step::Of(id, line)),
         8 => (ids(), completions()).prop_map(|(id, answer)| Step::Both(id, ["poll", answer])),
         9 => (ids(), attempts()).prop_map(|(id, lines)| Step::Both(id, lines)),
+        1 => (ids(), select(&[STOPS, ASKS, RETURNS][..])).prop_map(|(id, lines)| Step::All(id, lines)),
         4 => ids().prop_map(|id| Step::Post(id, Way::ThereAndBack)),
         1 => ids().prop_map(|id| Step::Post(id, Way::ReplyLost)),
         1 => select(&["+1s", "+10s", "+2h"][..]).prop_map(Step::Pass),
@@ -163,6 +194,7 @@ fn play(settings: Settings, steps: &[Step], counts: &mut Counts) {
         }
         match step {
             Step::Of(id, line) => say(&mut family, id, line, counts),
+            Step::All(id, lines) => lines.iter().for_each(|line| say(&mut family, id, line, counts)),
             Step::Both(id, lines) => lines.iter().for_each(|line| say(&mut family, id, line, counts)),
             Step::Post(id, way) => {
                 if family.post(id, *way) {

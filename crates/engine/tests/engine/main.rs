@@ -6,6 +6,7 @@
 mod family;
 mod messages;
 mod model;
+mod operate;
 mod picture;
 mod schedule_words;
 mod script;
@@ -14,6 +15,7 @@ mod world;
 
 mod activities;
 mod activity_cancellation;
+mod activity_operations;
 mod activity_property;
 mod activity_timeouts;
 mod builds;
@@ -26,8 +28,10 @@ mod jobs;
 mod laws;
 mod limits;
 mod parent_close;
+mod pause;
 mod property;
 mod queries;
+mod run_options;
 mod schedules;
 mod schedules_property;
 mod signals;

@@ -201,7 +201,7 @@ impl Table {
                 tasks.insert(TaskRow {
                     kind: TaskRowKind::Workflow,
                     queue: core.start.queue.clone(),
-                    urgency: Urgency::of(core.start.attributes.priority.as_ref()),
+                    urgency: Urgency::of(core.priority()),
                     scheduled_at: task.scheduled_at,
                     run: core.run.clone(),
                     scheduled_event_id: task.scheduled_event_id,
@@ -210,7 +210,9 @@ impl Table {
             }
         }
         for ((run, _), activity) in &self.activities {
-            if let ActivityStage::Scheduled { at } = &activity.stage {
+            if let ActivityStage::Scheduled { at } = &activity.stage
+                && !activity.is_held()
+            {
                 tasks.insert(TaskRow {
                     kind: TaskRowKind::Activity,
                     queue: activity.queue.clone(),

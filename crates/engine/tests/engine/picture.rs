@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use crate::{family, schedule_words};
+use crate::{family, operate, schedule_words};
 
 use weft_engine::{
     Answer, Effect, QueryDisposition, QueryOutcome, Refusal, StartConflict, Started, StartedWorkflowTask, UpdateNews,
@@ -194,10 +194,12 @@ fn describe(line: &mut String, attributes: &Attributes) {
             say(line, "next", &it.new_execution_run_id);
             span(line, "backoff", it.backoff_start_interval.as_ref());
         }
+        Attributes::WorkflowExecutionPausedEventAttributes(it) => say(line, "reason", &it.reason),
         Attributes::MarkerRecordedEventAttributes(it) => say(line, "name", &it.marker_name),
         other if family::describe(line, other) => {}
         Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(it) => {
             say(line, "attached", &it.attached_request_id);
+            number(line, "urgency", it.priority.as_ref().map_or(0, |it| i64::from(it.priority_key)));
         }
         _ => {}
     }
@@ -224,7 +226,13 @@ pub(crate) fn answer(answer: &Answer) -> Option<String> {
         Answer::Outgrown { why } => Some(format!("outgrown: {why}")),
         Answer::FailureCut(told) => Some(format!("failure cut, told of {}", told.len())),
         Answer::TaskTimedOut => Some("task timed out".into()),
-        Answer::HeartbeatRecorded { cancel_requested } => Some(format!("heard, cancel_requested={cancel_requested}")),
+        Answer::HeartbeatRecorded { cancel_requested, paused, reset } => {
+            let flags = [(*paused, " paused"), (*reset, " reset")];
+            let flags: String = flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).collect();
+            Some(format!("heard, cancel_requested={cancel_requested}{flags}"))
+        }
+        Answer::ActivityOptions(it) => Some(operate::options(it)),
+        Answer::RunOptions(it) => Some(operate::of_run(it)),
         Answer::Query(QueryDisposition::Attached(_)) => Some("query attached".into()),
         Answer::Query(QueryDisposition::Direct(it)) => {
             let sticky = it.sticky.as_ref().map(|it| format!(" sticky={}", it.queue)).unwrap_or_default();
@@ -272,6 +280,7 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
         Refusal::InvalidArgument(text) => format!("invalid argument: {text}"),
         Refusal::NotReady(text) => format!("not ready: {text}"),
         Refusal::Busy(text) => format!("busy: {text}"),
+        Refusal::Precondition(text) => format!("not now: {text}"),
         Refusal::AlreadyStarted { run, conflict, .. } => {
             format!("already started: {run} closed={}", *conflict != StartConflict::Running)
         }

@@ -47,6 +47,17 @@ pub(crate) const NEWS: &[&str] = &[
     "replied not-found",
 ];
 
+/// What operators do to a run.
+const OPERATIONS: &[&str] = &[
+    "freeze",
+    "freeze request=x reason=r",
+    "thaw",
+    "thaw",
+    "options urgency=1",
+    "options fairness=k auto-upgrade",
+    "options unset",
+];
+
 pub(crate) const ENDS: &[&str] = &[
     "terminate",
     "delete",
@@ -102,6 +113,7 @@ fn lines() -> impl Strategy<Value = Vec<&'static str>> {
     let line = prop_oneof![
         3 => select(STARTS),
         6 => select(NEWS),
+        1 => select(OPERATIONS),
         1 => select(ENDS),
         8 => select(POLLS),
         8 => select(ANSWERS),
@@ -155,6 +167,8 @@ fn is_repeatable(request: &Request) -> bool {
         Request::Terminate(..)
         // The second time it starts nothing, and says so.
         | Request::UpdateWithStart(..)
+        // Unpausing twice is one thing too many.
+        | Request::Operate(..)
         | Request::Delete(..)
         | Request::Query(..)
         | Request::ResetSticky(_)

@@ -26,7 +26,7 @@ use weft_protocol::api::{
 };
 
 use crate::{
-    family, jobs, messages, picture, schedule_words, worker,
+    family, jobs, messages, operate, picture, schedule_words, worker,
     world::{Outcome, World},
 };
 
@@ -75,7 +75,7 @@ pub(crate) struct Script {
 /// One line, taken apart.
 pub(crate) struct Line<'l> {
     pub(crate) word: &'l str,
-    options: Vec<(&'l str, &'l str)>,
+    pub(crate) options: Vec<(&'l str, &'l str)>,
 }
 
 impl<'l> Line<'l> {
@@ -279,6 +279,7 @@ impl Script {
             "find" => Request::FindUpdate(target, line.first().into()),
             "update-with-start" => Request::UpdateWithStart(Box::new(start(line)), messages::update(line.first())),
             "reset-sticky" => Request::ResetSticky(target),
+            word if operate::knows(word) => operate::request(target, line),
             "query" => Request::Query(target, query(line, self.world.now)),
             "forget" => Request::ForgetQuery(self.current_run(), QueryId(1)),
             "wake" => Request::Wake(self.current_run()),

@@ -2,7 +2,7 @@
 //!
 //! Commands in `complete`: `activity=id:start=10s,close=20s,wait=5s,beat=1s,retry=1s/3,queue=other,eager`,
 //! `cancel-activity=5` (its scheduled event), `timer=id:5s`, `cancel-timer=id`.
-//! Requests: `take id`, `finish id result=r`, `fail-activity id type=T delay=2s beat=d`, `stop id details=d`,
+//! Requests: `take id queue=q`, `finish id result=r`, `fail-activity id type=T delay=2s beat=d`, `stop id details=d`,
 //! `beat id details=d`, `return id`; with `by-id` instead of the token, with `stale` by the token before the last, with
 //! `big` with more than may be kept.
 
@@ -125,6 +125,7 @@ fn take(script: &Script, line: &Line<'_>) -> Option<StartActivityTask> {
         run: script.world.workflow.current.as_ref()?.run.clone(),
         scheduled_event_id: activity.map_or(EventId(99), |it| it.scheduled_event_id),
         attempt: attempt.unwrap_or_else(|| activity.map_or(1, |it| it.attempt)),
+        queue: line.get("queue").map_or_else(|| activity.map_or("queue".into(), |it| it.queue.clone()), Into::into),
         poller: poller(line.get("request").unwrap_or(if started { "other" } else { "take" })),
     })
 }

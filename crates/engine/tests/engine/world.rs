@@ -185,15 +185,18 @@ fn check_history(execution: &Execution, history: &[HistoryEvent]) {
     assert_eq!((told.history_bytes, told.last_event_at), (core.history_bytes, core.last_event_at));
     let mut search_attributes = (*core.search_attributes).clone();
     search_attributes.remove(weft_engine::REPORTED_PROBLEMS);
+    search_attributes.remove(weft_engine::PAUSE_INFO);
     assert_eq!((&told.memo, &*told.search_attributes), (&core.memo, &search_attributes));
     assert_eq!(told.last_completed_task, core.last_completed_task);
     assert_eq!((&told.reset_points, told.last_problem), (&core.reset_points, core.last_problem));
     assert_eq!((told.run_expires_at, told.execution_expires_at), (core.run_expires_at, core.execution_expires_at));
+    assert_eq!(told.frozen_at, core.frozen_at);
     assert_eq!(told.first_task_at, core.first_task_at);
     let status = |execution: &Execution| execution.core.closed.as_ref().map(|closed| (closed.status, closed.at));
     assert_eq!(status(&folded), status(execution));
     assert_eq!(folded.updates, execution.updates);
     if execution.buffered.is_empty() {
+        assert_eq!((&folded.status(), &told.options), (&execution.status(), &core.options));
         assert_eq!((told.signals, &folded.signal_requests), (core.signals, &execution.signal_requests));
         assert_eq!(folded.timers, execution.timers);
         let ids = |execution: &Execution| execution.activities.keys().copied().collect::<Vec<_>>();

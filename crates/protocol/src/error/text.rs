@@ -21,6 +21,7 @@ pub const TASK_QUEUE_MISSING: &str = "taskQueue is not set";
 pub const TASK_QUEUE_NOT_SET: &str = "missing task queue name";
 pub const TASK_QUEUE_TOO_LONG: &str = "taskQueue length exceeds limit";
 pub const ACTIVITY_ID_NOT_SET: &str = "ActivityId is not set on request.";
+pub const ACTIVITY_ID_OR_TYPE_NOT_SET: &str = "Either Activity.Id or Activity.Type should be set on request.";
 pub const SIGNAL_NAME_NOT_SET: &str = "SignalName is not set on request.";
 pub const SIGNAL_NAME_TOO_LONG: &str = "SignalName length exceeds limit.";
 pub const REQUEST_ID_NOT_SET: &str = "RequestId is not set on request.";
@@ -89,6 +90,8 @@ pub const WORKFLOW_COMPLETED: &str = "workflow execution already completed";
 pub const WORKFLOW_NOT_FOUND: &str = "workflow execution not found";
 pub const ACTIVITY_NOT_FOUND: &str =
     "invalid activityID or activity already timed out or invoking workflow is completed";
+pub const PENDING_ACTIVITY_NOT_FOUND: &str =
+    "Can't find pending activity with such ID. Invalid activityID or activity already completed";
 pub const ACTIVITY_NOT_CANCEL_REQUESTED: &str =
     "unable to mark activity as canceled without activity being request canceled first";
 pub const SIGNALS_LIMIT_EXCEEDED: &str = "exceeded workflow execution limit for signal events";

@@ -5,7 +5,9 @@
 //! value  01 | Row
 //! ```
 
-use alloc::{string::String, sync::Arc, vec::Vec};
+mod operated;
+
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 use prost::Message;
 use weft_engine::{
@@ -61,6 +63,8 @@ struct Row {
     last_attempt_ended_at: Option<i64>,
     #[prost(bytes = "vec", optional, tag = "19")]
     priority: Option<Vec<u8>>,
+    #[prost(message, optional, tag = "20")]
+    operated: Option<operated::Row>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -119,7 +123,7 @@ pub(crate) fn encode(activity: &Activity) -> Vec<u8> {
     let Activity { scheduled_event_id: _, id, activity_type, queue, scheduled_at, attempt, stage, .. } = activity;
     let Activity { cancel_requested, schedule_to_close, schedule_to_start, start_to_close, .. } = activity;
     let Activity { heartbeat_timeout, retry, last_failure, heartbeat, last_identity, .. } = activity;
-    let Activity { last_attempt_ended_at, priority, .. } = activity;
+    let Activity { last_attempt_ended_at, priority, operated, .. } = activity;
     let mut row = Row {
         id: id.as_str().into(),
         activity_type: String::from(&**activity_type),
@@ -140,6 +144,7 @@ pub(crate) fn encode(activity: &Activity) -> Vec<u8> {
         last_identity: last_identity.as_str().into(),
         last_attempt_ended_at: value::time(*last_attempt_ended_at),
         priority: value::foreign(priority.as_ref()),
+        operated: operated.as_deref().map(operated::row),
     };
     match stage {
         ActivityStage::Scheduled { at } => row.offered_at = Some(at.0),
@@ -190,6 +195,7 @@ pub(crate) fn decode(scheduled_event_id: EventId, bytes: &[u8]) -> Result<Activi
         last_identity: row.last_identity.into(),
         last_attempt_ended_at: value::read_time(row.last_attempt_ended_at),
         priority: value::read_foreign(ACTIVITY, row.priority)?,
+        operated: row.operated.map(operated::read).transpose()?.map(Box::new),
     })
 }
 
@@ -241,6 +247,8 @@ mod tests {
         golden::check("pending activity value, offered", &encode(&offered));
         let backing_off = Activity { stage: ActivityStage::Backoff { until: Timestamp(10) }, ..activity };
         golden::check("pending activity value, backing off", &encode(&backing_off));
+        let operated = Activity { operated: Some(Box::new(sample::operated())), ..sample::activity() };
+        golden::check("pending activity value, operated", &encode(&operated));
     }
 
     proptest! {

@@ -8,6 +8,7 @@
 //! What the run was started with is not here: it is event 1, in the first history batch of its branch.
 
 mod answered;
+mod operated;
 pub(crate) mod status;
 mod worker;
 mod workflow_task;
@@ -87,6 +88,12 @@ struct Row {
     /// What the branch begins with.
     #[prost(message, repeated, tag = "28")]
     ancestors: Vec<ancestor::Row>,
+    #[prost(message, optional, tag = "29")]
+    pause: Option<operated::PauseRow>,
+    #[prost(sfixed64, optional, tag = "30")]
+    frozen_at: Option<i64>,
+    #[prost(message, optional, tag = "31")]
+    options: Option<operated::OptionsRow>,
 }
 
 /// The part of a row that says where the history stands.
@@ -141,6 +148,7 @@ pub(crate) fn encode(core: &Core, head: &Hash) -> Vec<u8> {
         core;
     let Core { sticky, cancel, signals, memo, search_attributes, attached, closing, task_problems, .. } = core;
     let Core { answered_task, answered_activity, last_worker, closed, wake_at, last_problem, reset_points, .. } = core;
+    let Core { pause, frozen_at, options, .. } = core;
     value::encode(&Row {
         branch: if branch.id == *run { String::new() } else { branch.id.as_str().into() },
         started_by: started_by.as_str().into(),
@@ -173,6 +181,9 @@ pub(crate) fn encode(core: &Core, head: &Hash) -> Vec<u8> {
         last_problem: last_problem.map(worker::problem_row),
         reset_points: reset_points.iter().map(|point| worker::reset_point_row(point, run)).collect(),
         ancestors: ancestor::rows(&branch.ancestors),
+        pause: pause.as_deref().map(operated::pause_row),
+        frozen_at: value::time(*frozen_at),
+        options: options.as_deref().map(operated::options_row),
     })
 }
 
@@ -235,6 +246,9 @@ impl Decoded {
             last_problem: row.last_problem.map(worker::read_problem).transpose()?,
             last_worker: Arc::new(worker::read(row.last_worker)),
             closed: row.closed.map(read_close).transpose()?,
+            pause: row.pause.map(operated::read_pause).map(Arc::new),
+            frozen_at: value::read_time(row.frozen_at),
+            options: row.options.map(operated::read_options).transpose()?.map(Arc::new),
             wake_at: value::read_time(row.wake_at),
         })
     }
@@ -293,6 +307,8 @@ mod tests {
         golden::check("execution value, reset", &encode(&reset, &reset.head));
         assert_eq!(super::branch(&core.run, &encode(&reset, &reset.head)), Ok(branch));
         golden::check("execution value, builds", &encode(&built, &built.head));
+        let operated = sample::operated_run(sample::core());
+        golden::check("execution value, paused", &encode(&operated, &operated.head));
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 //! Large strategies are boxed: proptest keeps the unboxed ones on the stack, in every layer again.
 
 use std::{
+    boxed::Box,
     collections::{BTreeMap, HashMap},
     string::String,
     sync::Arc,
@@ -15,10 +16,10 @@ use weft_engine::{
     EventId, Execution, RequestId, RunId, TaskRow, TaskRowKind, TimerId, Timestamp, UpdateId, Urgency,
     VisibilityChange, WorkflowKey, rebuild,
     state::{
-        Activity, ActivityStage, Ancestor, AnsweredActivity, AnsweredWorkflowTask, AttachedRequest, Branch,
-        CancelRequest, CloseFacts, Core, CurrentRun, Hash, Heartbeat, ResetPoint, RetryPolicy, ScheduledOn,
-        StartedStage, Status, Sticky, TaskKind, TaskProblem, TaskVerdict, Timer, Update, Volatile, WorkerFacts,
-        WorkerVersion, WorkflowTask, WorkflowTaskStage,
+        Activity, ActivityOptions, ActivityPause, ActivityStage, Ancestor, AnsweredActivity, AnsweredWorkflowTask,
+        AttachedRequest, Branch, CancelRequest, CloseFacts, Core, CurrentRun, Hash, Heartbeat, Operated, ResetPoint,
+        RetryPolicy, RunOptions, ScheduledOn, StartedStage, Status, Sticky, TaskKind, TaskProblem, TaskVerdict, Timer,
+        Update, Volatile, WorkerFacts, WorkerVersion, WorkflowPause, WorkflowTask, WorkflowTaskStage,
     },
 };
 use weft_protocol::api::{
@@ -85,6 +86,7 @@ fn status() -> impl Strategy<Value = Status> {
     proptest::sample::select(
         &[
             Status::Running,
+            Status::Paused,
             Status::Completed,
             Status::Failed,
             Status::Canceled,
@@ -149,9 +151,7 @@ fn failure() -> BoxedStrategy<Failure> {
             ..Failure::default()
         })
     };
-    (leaf(), option::of(leaf()))
-        .prop_map(|(failure, cause)| Failure { cause: cause.map(std::boxed::Box::new), ..failure })
-        .boxed()
+    (leaf(), option::of(leaf())).prop_map(|(failure, cause)| Failure { cause: cause.map(Box::new), ..failure }).boxed()
 }
 
 fn heartbeat() -> impl Strategy<Value = Heartbeat> {
@@ -162,7 +162,7 @@ pub(crate) fn activity() -> BoxedStrategy<Activity> {
     let names = (event_id(), text(), text(), text(), time(), any::<u32>());
     let now = (stage(), option::of(event_id()), option::of(failure()), option::of(heartbeat()));
     let times = (span(), span(), span(), span(), option::of(time()));
-    let rest = (retry(), text(), option::of((any::<i32>(), text())));
+    let rest = (retry(), text(), option::of((any::<i32>(), text())), operated());
     (names, now, times, rest)
         .prop_map(|(names, now, times, rest)| Activity {
             scheduled_event_id: names.0,
@@ -187,8 +187,40 @@ pub(crate) fn activity() -> BoxedStrategy<Activity> {
                 fairness_key,
                 ..Priority::default()
             }),
+            operated: rest.3,
         })
         .boxed()
+}
+
+fn operated() -> impl Strategy<Value = Option<Box<Operated>>> {
+    let paused = option::of((time(), text(), text(), text()));
+    let original = option::of((text(), span(), span(), retry()));
+    let flags = any::<(bool, bool, bool)>();
+    let operated = (paused, flags, span(), span(), original).prop_map(
+        |(paused, (held, reset, forgets_heartbeat), suspended, attempt_suspended, original)| Operated {
+            paused: paused.map(|(at, identity, reason, request)| ActivityPause {
+                at,
+                identity: identity.into(),
+                reason,
+                request,
+            }),
+            held,
+            reset,
+            forgets_heartbeat,
+            suspended,
+            attempt_suspended,
+            original: original.map(|(queue, start_to_close, heartbeat_timeout, retry)| {
+                Box::new(ActivityOptions {
+                    queue: queue.into(),
+                    start_to_close,
+                    heartbeat_timeout,
+                    retry,
+                    ..super::sample::activity().options()
+                })
+            }),
+        },
+    );
+    option::of(operated).prop_map(|it| it.filter(|it| *it != Operated::default()).map(Box::new))
 }
 
 fn workflow_task_stage() -> impl Strategy<Value = WorkflowTaskStage> {
@@ -341,6 +373,20 @@ pub(crate) fn branch(own: RunId) -> impl Strategy<Value = Branch> {
     (prop_oneof![Just(own), run()], ancestors()).prop_map(|(id, ancestors)| Branch { id, ancestors })
 }
 
+type OperatedRun = (Option<Arc<WorkflowPause>>, Option<Timestamp>, Option<Arc<RunOptions>>);
+
+fn operated_run() -> impl Strategy<Value = OperatedRun> {
+    let pause = (time(), text(), text(), text()).prop_map(|(at, identity, reason, request)| {
+        Arc::new(WorkflowPause { at, identity: identity.into(), reason, request })
+    });
+    let options = option::of((any::<i32>(), text())).prop_map(|given| {
+        let priority =
+            given.map(|(priority_key, fairness_key)| Priority { priority_key, fairness_key, ..Priority::default() });
+        Arc::new(RunOptions { priority, versioning_override: None })
+    });
+    (option::of(pause), option::of(time()), option::of(options))
+}
+
 /// The core of a run that this event started.
 pub(crate) fn core(run: RunId, start: &HistoryEvent) -> BoxedStrategy<Core> {
     let start = rebuild(run.clone(), "".into(), [start]).expect("a start").core.start;
@@ -351,8 +397,11 @@ pub(crate) fn core(run: RunId, start: &HistoryEvent) -> BoxedStrategy<Core> {
     let parts = (fields(), fields(), vec((text(), event_id()), 0..3), worker());
     let ended = (option::of(answered_task()), option::of(answered_activity()), option::of(close()));
     let builds = (option::of(problem()), vec(reset_point(), 0..3));
-    (counts, times, tasks, parts, ended, builds)
-        .prop_map(move |(counts, times, tasks, parts, ended, builds)| Core {
+    (counts, times, tasks, parts, ended, builds, operated_run())
+        .prop_map(move |(counts, times, tasks, parts, ended, builds, operated)| Core {
+            pause: operated.0,
+            frozen_at: operated.1,
+            options: operated.2,
             branch: Branch::root(run.clone()),
             run: run.clone(),
             start: Arc::clone(&start),
@@ -463,6 +512,6 @@ pub(crate) fn change() -> impl Strategy<Value = VisibilityChange> {
     });
     prop_oneof![
         run().prop_map(VisibilityChange::Remove),
-        info.prop_map(|info| VisibilityChange::Upsert(std::boxed::Box::new(info))),
+        info.prop_map(|info| VisibilityChange::Upsert(Box::new(info))),
     ]
 }

@@ -5,17 +5,17 @@ use std::{boxed::Box, collections::BTreeMap, string::String, sync::Arc, time::Du
 use weft_engine::{
     EventId, RunId, TaskRow, TaskRowKind, Timestamp, Urgency, WorkflowKey, rebuild,
     state::{
-        Activity, ActivityStage, Ancestor, AnsweredActivity, AnsweredWorkflowTask, AttachedRequest, Branch,
-        CancelRequest, CloseFacts, Core, CurrentRun, Heartbeat, ResetPoint, RetryPolicy, ScheduledOn, StartedStage,
-        Status, Sticky, TaskKind, TaskProblem, TaskVerdict, WorkerFacts, WorkerVersion, WorkflowTask,
-        WorkflowTaskStage,
+        Activity, ActivityPause, ActivityStage, Ancestor, AnsweredActivity, AnsweredWorkflowTask, AttachedRequest,
+        Branch, CancelRequest, CloseFacts, Core, CurrentRun, Heartbeat, Operated, ResetPoint, RetryPolicy, RunOptions,
+        ScheduledOn, StartedStage, Status, Sticky, TaskKind, TaskProblem, TaskVerdict, WorkerFacts, WorkerVersion,
+        WorkflowPause, WorkflowTask, WorkflowTaskStage,
     },
 };
 use weft_protocol::api::{
     common::{Payload, Payloads, Priority, WorkflowType},
     failure::Failure,
     history::{HistoryEvent, WorkflowExecutionStartedEventAttributes, history_event::Attributes},
-    workflow::WorkflowExecutionInfo,
+    workflow::{VersioningOverride, WorkflowExecutionInfo, versioning_override::Override},
 };
 
 use crate::{
@@ -142,6 +142,9 @@ pub(crate) fn core() -> Core {
             new_run: Some("next".into()),
             remove_at: Timestamp(17),
         }),
+        pause: None,
+        frozen_at: None,
+        options: None,
         wake_at: Some(Timestamp(18)),
     }
 }
@@ -165,6 +168,21 @@ pub(crate) fn with_builds(core: Core) -> Core {
         reset_points: Arc::new(vec![older, point]),
         ..core
     }
+}
+
+pub(crate) fn operated_run(core: Core) -> Core {
+    let pause = WorkflowPause {
+        at: Timestamp(21),
+        identity: "operator".into(),
+        reason: "too hot".into(),
+        request: "pause-1".into(),
+    };
+    let auto_upgrade = VersioningOverride { r#override: Some(Override::AutoUpgrade(true)), ..Default::default() };
+    let options = RunOptions {
+        priority: Some(Priority { priority_key: 1, ..Priority::default() }),
+        versioning_override: Some(auto_upgrade),
+    };
+    Core { pause: Some(Arc::new(pause)), frozen_at: Some(Timestamp(22)), options: Some(Arc::new(options)), ..core }
 }
 
 pub(crate) fn current() -> CurrentRun {
@@ -213,6 +231,25 @@ pub(crate) fn activity() -> Activity {
         last_identity: "worker".into(),
         last_attempt_ended_at: Some(Timestamp(9)),
         priority: Some(Priority { priority_key: 3, ..Priority::default() }),
+        operated: None,
+    }
+}
+
+pub(crate) fn operated() -> Operated {
+    let pause = ActivityPause {
+        at: Timestamp(13),
+        identity: "operator".into(),
+        reason: "too hot".into(),
+        request: "pause-1".into(),
+    };
+    Operated {
+        paused: Some(pause),
+        held: true,
+        reset: true,
+        forgets_heartbeat: true,
+        suspended: Duration::from_secs(3),
+        attempt_suspended: Duration::from_millis(1500),
+        original: Some(Box::new(activity().options())),
     }
 }
 

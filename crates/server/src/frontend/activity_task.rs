@@ -195,11 +195,21 @@ async fn cancel(node: &Node, about: About, who: &str, details: Option<Payloads>)
     tell(node, about, |activity| Ask::CancelActivity(activity, who, details)).await.map(drop)
 }
 
-/// Records a heartbeat; true if the activity is asked to cancel.
-async fn beat(node: &Node, about: About, who: &str, details: Option<Payloads>) -> Result<bool, Status> {
+/// Records a heartbeat; says what the worker must know of the activity.
+async fn beat(
+    node: &Node,
+    about: About,
+    who: &str,
+    details: Option<Payloads>,
+) -> Result<RecordActivityTaskHeartbeatResponse, Status> {
     let who = identity(node, who)?;
     let answer = tell(node, about, |activity| Ask::Heartbeat(activity, who, details)).await?;
-    Ok(matches!(answer, Answer::HeartbeatRecorded { cancel_requested: true }))
+    Ok(match answer {
+        Answer::HeartbeatRecorded { cancel_requested, paused, reset } => {
+            RecordActivityTaskHeartbeatResponse { cancel_requested, activity_paused: paused, activity_reset: reset }
+        }
+        _ => RecordActivityTaskHeartbeatResponse::default(),
+    })
 }
 
 pub(crate) async fn completed(
@@ -264,8 +274,7 @@ pub(crate) async fn heartbeat(
     body: RecordActivityTaskHeartbeatRequest,
 ) -> Result<Response<RecordActivityTaskHeartbeatResponse>, Status> {
     let about = by_token(node, &body.namespace, &body.task_token).await?;
-    let cancel_requested = beat(node, about, &body.identity, body.details).await?;
-    Ok(Response::new(RecordActivityTaskHeartbeatResponse { cancel_requested, ..Default::default() }))
+    Ok(Response::new(beat(node, about, &body.identity, body.details).await?))
 }
 
 pub(crate) async fn heartbeat_by_id(
@@ -273,6 +282,7 @@ pub(crate) async fn heartbeat_by_id(
     body: RecordActivityTaskHeartbeatByIdRequest,
 ) -> Result<Response<RecordActivityTaskHeartbeatByIdResponse>, Status> {
     let about = by_id(node, &body.namespace, &body.workflow_id, &body.run_id, &body.activity_id).await?;
-    let cancel_requested = beat(node, about, &body.identity, body.details).await?;
-    Ok(Response::new(RecordActivityTaskHeartbeatByIdResponse { cancel_requested, ..Default::default() }))
+    let RecordActivityTaskHeartbeatResponse { cancel_requested, activity_paused, activity_reset } =
+        beat(node, about, &body.identity, body.details).await?;
+    Ok(Response::new(RecordActivityTaskHeartbeatByIdResponse { cancel_requested, activity_paused, activity_reset }))
 }

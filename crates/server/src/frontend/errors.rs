@@ -64,6 +64,8 @@ fn of_refusal(refusal: Refusal, key: &WorkflowKey) -> Status {
         Refusal::WorkflowClosed => Error::workflow_completed(),
         Refusal::WorkflowTaskNotFound => Error::workflow_task_not_found(),
         Refusal::ActivityNotFound | Refusal::ActivityNotStarted => Error::activity_not_found(),
+        Refusal::NoSuchActivity => Error::not_found(text::PENDING_ACTIVITY_NOT_FOUND),
+        Refusal::Precondition(why) => Error::failed_precondition(why),
         Refusal::TaskGone | Refusal::TaskTaken => Error::not_found("the task is not there any more"),
         Refusal::AlreadyStarted { run, first_run, request, conflict } => Error::workflow_already_started(
             Holder {

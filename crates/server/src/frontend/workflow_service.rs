@@ -4,8 +4,8 @@ use tonic::{Request, Response, Status};
 use weft_protocol::{api::workflowservice::*, raw, services::workflow_service_server::WorkflowService};
 
 use super::{
-    Frontend, activity_task, batch, control, describe, history, list, multi_operation, namespace, query, schedule,
-    search_attribute, signal, start, system, task_queue, update, worker, workflow_task,
+    Frontend, activity_task, batch, control, describe, history, list, multi_operation, namespace, operate, query,
+    schedule, search_attribute, signal, start, system, task_queue, update, worker, workflow_task,
 };
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -240,6 +240,46 @@ impl WorkflowService for Frontend {
         request: Request<RespondQueryTaskCompletedRequest>,
     ) -> Answer<RespondQueryTaskCompletedResponse> {
         query::completed(&self.node, request.into_inner()).await
+    }
+
+    async fn update_workflow_execution_options(
+        &self,
+        request: Request<UpdateWorkflowExecutionOptionsRequest>,
+    ) -> Answer<UpdateWorkflowExecutionOptionsResponse> {
+        operate::update_options(&self.node, request.into_inner()).await
+    }
+
+    async fn pause_workflow_execution(
+        &self,
+        request: Request<PauseWorkflowExecutionRequest>,
+    ) -> Answer<PauseWorkflowExecutionResponse> {
+        operate::pause_workflow(&self.node, request.into_inner()).await
+    }
+
+    async fn unpause_workflow_execution(
+        &self,
+        request: Request<UnpauseWorkflowExecutionRequest>,
+    ) -> Answer<UnpauseWorkflowExecutionResponse> {
+        operate::unpause_workflow(&self.node, request.into_inner()).await
+    }
+
+    async fn pause_activity(&self, request: Request<PauseActivityRequest>) -> Answer<PauseActivityResponse> {
+        operate::pause_activity(&self.node, request.into_inner()).await
+    }
+
+    async fn unpause_activity(&self, request: Request<UnpauseActivityRequest>) -> Answer<UnpauseActivityResponse> {
+        operate::unpause_activity(&self.node, request.into_inner()).await
+    }
+
+    async fn reset_activity(&self, request: Request<ResetActivityRequest>) -> Answer<ResetActivityResponse> {
+        operate::reset_activity(&self.node, request.into_inner()).await
+    }
+
+    async fn update_activity_options(
+        &self,
+        request: Request<UpdateActivityOptionsRequest>,
+    ) -> Answer<UpdateActivityOptionsResponse> {
+        operate::update_activity_options(&self.node, request.into_inner()).await
     }
 
     async fn reset_sticky_task_queue(

@@ -278,6 +278,7 @@ impl TaskRef {
                 run: offer.run.clone(),
                 scheduled_event_id: offer.scheduled_event_id,
                 attempt: offer.attempt,
+                queue: offer.queue.clone(),
                 poller,
             }),
         }

@@ -100,6 +100,9 @@ def is_buffered(name: str) -> bool:
         "SignalExternalWorkflowExecutionFailed",
         "ExternalWorkflowExecutionCancelRequested",
         "RequestCancelExternalWorkflowExecutionFailed",
+        "WorkflowExecutionPaused",
+        "WorkflowExecutionUnpaused",
+        "WorkflowExecutionOptionsUpdated",
     }
 
 

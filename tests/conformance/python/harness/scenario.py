@@ -297,6 +297,10 @@ class Scenario:
         self._refusals.append({"text": "(own words)" if own_words else text})
         self.same(f"refusal {len(self._refusals)}", None if own_words else text)
 
+    def plain(self, message: Message) -> Any:
+        """A message without what differs from run to run."""
+        return self._scrub.message(message)
+
     def same(self, label: str, fact: Any) -> None:
         """The same as Temporal's server: equal to what was recorded from it under this label."""
         self._recording.same(self.name, label, fact)

@@ -144,6 +144,8 @@ class OracleServer(Server):
             "--dynamic-config-value", "history.visibilityProcessorEnsureCloseBeforeDelete=false",
             # What newer servers will do by themselves, and Weft does.
             "--dynamic-config-value", "frontend.enableCancelWorkerPollsOnShutdown=true",
+            # Weft lets workflows be paused; here they must be asked for.
+            "--dynamic-config-value", "frontend.WorkflowPauseEnabled=true",
             # Scenarios ask for many small lists.
             "--dynamic-config-value", "frontend.namespaceRPS.visibility=10000",
             "--dynamic-config-value", "system.visibilityPersistenceMaxReadQPS=10000",

@@ -193,6 +193,7 @@ impl World {
                     run: open?.core.run.clone(),
                     scheduled_event_id: activity.scheduled_event_id,
                     attempt: activity.attempt,
+                    queue: activity.queue.clone(),
                     poller: self.poller(),
                 }))
             }

@@ -13,6 +13,7 @@ pub(crate) fn number(status: Status) -> u32 {
         Status::Terminated => 5,
         Status::ContinuedAsNew => 6,
         Status::TimedOut => 7,
+        Status::Paused => 8,
     }
 }
 
@@ -25,6 +26,7 @@ pub(crate) fn read(table: u8, number: u32) -> Result<Status, Corrupt> {
         5 => Status::Terminated,
         6 => Status::ContinuedAsNew,
         7 => Status::TimedOut,
+        8 => Status::Paused,
         other => return Err(value::unknown(table, "status", other)),
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use weft_engine::{
     EventId, Execution, Timestamp, WorkflowKey,
     state::{
-        Activity, ActivityStage, Child, ChildStage, Core, ParentClosePolicy, ResetPoint, WorkflowTask,
+        Activity, ActivityPause, ActivityStage, Child, ChildStage, Core, ParentClosePolicy, ResetPoint, WorkflowTask,
         WorkflowTaskStage,
     },
     wire_span,
@@ -14,9 +14,15 @@ use weft_protocol::api::{
     activity::ActivityOptions,
     common::{ActivityType, WorkerVersionStamp},
     enums::{self, EventType, PendingActivityState, PendingWorkflowTaskState},
+    taskqueue::TaskQueue,
     workflow::{
         PendingActivityInfo, PendingChildExecutionInfo, PendingWorkflowTaskInfo, RequestIdInfo, ResetPoints,
-        WorkflowExecutionConfig, WorkflowExecutionExtendedInfo, WorkflowExecutionInfo,
+        WorkflowExecutionConfig, WorkflowExecutionExtendedInfo, WorkflowExecutionInfo, WorkflowExecutionPauseInfo,
+        WorkflowExecutionVersioningInfo,
+        pending_activity_info::{
+            PauseInfo,
+            pause_info::{Manual, PausedBy},
+        },
     },
     workflowservice::DescribeWorkflowExecutionResponse,
 };
@@ -68,6 +74,10 @@ fn info(key: &WorkflowKey, run: &Execution) -> WorkflowExecutionInfo {
             use_versioning: version.use_versioning,
         }),
         worker_deployment_name: core.last_worker.deployment.clone(),
+        versioning_info: core.versioning_override().map(|given| WorkflowExecutionVersioningInfo {
+            versioning_override: Some(given.clone()),
+            ..WorkflowExecutionVersioningInfo::default()
+        }),
         ..weft_engine::info(key, run)
     }
 }
@@ -83,6 +93,11 @@ fn extended(run: &Execution) -> WorkflowExecutionExtendedInfo {
         run_expiration_time: core.run_expires_at.map(Timestamp::wire),
         cancel_requested: core.cancel.is_some(),
         original_start_time: Some(core.start.at.wire()),
+        pause_info: core.pause.as_ref().map(|pause| WorkflowExecutionPauseInfo {
+            identity: pause.identity.to_string(),
+            paused_time: Some(pause.at.wire()),
+            reason: pause.reason.clone(),
+        }),
         request_id_infos: std::iter::once(started).chain(attached).collect(),
         ..WorkflowExecutionExtendedInfo::default()
     }
@@ -133,9 +148,13 @@ fn pending_activity(activity: &Activity) -> PendingActivityInfo {
             (PendingActivityState::Started, Some(*offered_at), Some(*at), None, Some(identity))
         }
     };
+    let state = match (activity.paused(), state) {
+        (Some(_), PendingActivityState::Started) => PendingActivityState::PauseRequested,
+        (Some(_), _) => PendingActivityState::Paused,
+        (None, state) => state,
+    };
+    let next = next.filter(|_| activity.paused().is_none());
     let state = if activity.cancel_requested.is_some() { PendingActivityState::CancelRequested } else { state };
-    let expires =
-        (!activity.schedule_to_close.is_zero()).then(|| activity.scheduled_at.after(activity.schedule_to_close));
     let heartbeat = activity.heartbeat.as_ref();
     let interval = next.zip(activity.last_attempt_ended_at).map(|(next, ended)| next.since(ended));
     PendingActivityInfo {
@@ -148,7 +167,7 @@ fn pending_activity(activity: &Activity) -> PendingActivityInfo {
         attempt: i32::try_from(activity.attempt).unwrap_or(i32::MAX),
         maximum_attempts: i32::try_from(activity.retry.max_attempts).unwrap_or(i32::MAX),
         scheduled_time: scheduled.map(Timestamp::wire),
-        expiration_time: expires.map(Timestamp::wire),
+        expiration_time: activity.expires_at().map(Timestamp::wire),
         last_failure: activity.last_failure.as_deref().cloned(),
         last_worker_identity: worker.unwrap_or(&activity.last_identity).to_string(),
         current_retry_interval: interval.map(wire_span),
@@ -156,20 +175,24 @@ fn pending_activity(activity: &Activity) -> PendingActivityInfo {
         next_attempt_schedule_time: next.map(Timestamp::wire),
         priority: activity.priority.clone(),
         activity_options: Some(options(activity)),
+        paused: activity.paused().is_some(),
+        pause_info: activity.paused().map(pause_info),
         ..PendingActivityInfo::default()
     }
 }
 
+fn pause_info(pause: &ActivityPause) -> PauseInfo {
+    let manual = Manual { identity: pause.identity.to_string(), reason: pause.reason.clone() };
+    PauseInfo { pause_time: Some(pause.at.wire()), paused_by: Some(PausedBy::Manual(manual)) }
+}
+
+/// As Temporal shows them: the queue's name twice, and no types of failures that are not retried.
 fn options(activity: &Activity) -> ActivityOptions {
-    let span = |span: Duration| Some(wire_span(span));
-    ActivityOptions {
-        task_queue: Some(task_queue::normal(activity.queue.as_str())),
-        schedule_to_close_timeout: span(activity.schedule_to_close),
-        schedule_to_start_timeout: span(activity.schedule_to_start),
-        start_to_close_timeout: span(activity.start_to_close),
-        heartbeat_timeout: span(activity.heartbeat_timeout),
-        retry_policy: Some(activity.retry.wire()),
-        priority: activity.priority.clone(),
-        ..ActivityOptions::default()
+    let name = activity.queue.to_string();
+    let mut options = activity.options().wire();
+    options.task_queue = Some(TaskQueue { normal_name: name.clone(), name, ..TaskQueue::default() });
+    if let Some(policy) = &mut options.retry_policy {
+        policy.non_retryable_error_types.clear();
     }
+    options
 }

@@ -39,6 +39,7 @@ pub(crate) fn info(row: &NamespaceRow, settings: &Settings) -> NamespaceInfo {
             worker_heartbeats: true,
             worker_poll_complete_on_shutdown: true,
             poller_autoscaling: true,
+            workflow_pause: true,
             ..namespace_info::Capabilities::default()
         }),
         limits: Some(namespace_info::Limits {
