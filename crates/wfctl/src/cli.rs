@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    backup, batch, completion, demo, dev, doctor, namespace,
+    activity, backup, batch, completion, demo, dev, doctor, namespace,
     output::{ColorWhen, Format},
     quarantine, schedule, search_attribute, task_queue, workflow,
 };
@@ -86,6 +86,9 @@ pub(crate) enum Verb {
     /// Start workflows by schedules: see, make, pause, trigger and change them
     #[command(subcommand)]
     Schedule(schedule::Verb),
+    /// Pause, change and finish pending activities of a workflow
+    #[command(subcommand)]
+    Activity(Box<activity::Verb>),
     /// See, make and change namespaces
     #[command(subcommand)]
     Namespace(namespace::Verb),

@@ -29,7 +29,7 @@ impl Input {
     }
 }
 
-fn argument(text: &str) -> Result<Payload, Failure> {
+pub(crate) fn argument(text: &str) -> Result<Payload, Failure> {
     json(text).map_err(|why| {
         Failure::usage(format!(
             "--input {text} is not JSON ({why}); a text is written --input '{:#}'",

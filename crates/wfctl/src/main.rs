@@ -4,6 +4,7 @@
 //! what `--output json` prints keeps its keys; every error says what, where, and how to mend it; the exit code says
 //! which kind of error it was ([`exit::Exit`]).
 
+mod activity;
 mod backup;
 mod batch;
 mod cli;
@@ -58,6 +59,7 @@ fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
         Verb::Demo(args) => demo::run(&args, output),
         Verb::Workflow(verb) => session()?.run(async |session| workflow::run(session, *verb).await),
         Verb::Schedule(verb) => session()?.run(async |session| schedule::run(session, verb).await),
+        Verb::Activity(verb) => session()?.run(async |session| activity::run(session, *verb).await),
         Verb::Namespace(verb) => session()?.run(async |session| namespace::run(session, verb).await),
         Verb::SearchAttribute(verb) => session()?.run(async |session| search_attribute::run(session, verb).await),
         Verb::Batch(verb) => session()?.run(async |session| batch::run(session, *verb).await),

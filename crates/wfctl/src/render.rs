@@ -6,3 +6,4 @@ pub(crate) mod history;
 pub(crate) mod names;
 pub(crate) mod payload;
 pub(crate) mod time;
+pub(crate) mod tree;

@@ -3,6 +3,7 @@
 mod ask;
 mod end;
 mod list;
+mod operate;
 mod result;
 mod show;
 mod start;
@@ -28,7 +29,7 @@ pub(crate) enum Verb {
     Count(list::CountArgs),
     /// Show the state of a run: status, pending activities, memo
     Describe(show::DescribeArgs),
-    /// Show the history of a run, event by event
+    /// Show the history of a run as a tree, or event by event
     Show(show::ShowArgs),
     /// Check that the stored history of a run is what was written
     Verify(verify::Args),
@@ -39,6 +40,14 @@ pub(crate) enum Verb {
     /// Update a running workflow, or wait for the result of an update
     #[command(subcommand)]
     Update(update::Verb),
+    /// Stop a workflow for a while: no tasks for its workers, no timers, no timeouts
+    Pause(operate::PauseArgs),
+    /// Let a paused workflow go on
+    Unpause(operate::UnpauseArgs),
+    /// Change the priority of a running workflow
+    UpdateOptions(operate::OptionsArgs),
+    /// Ask a worker where the code of a workflow stands
+    Stack(operate::StackArgs),
     /// Ask a workflow to cancel itself
     Cancel(end::CancelArgs),
     /// End a workflow without asking it
@@ -60,6 +69,10 @@ pub(crate) async fn run(session: &Connected, verb: Verb) -> anyhow::Result<()> {
         Verb::Signal(args) => ask::signal(session, args).await,
         Verb::Query(args) => ask::query(session, args).await,
         Verb::Update(verb) => update::run(session, verb).await,
+        Verb::Pause(args) => operate::pause(session, &args).await,
+        Verb::Unpause(args) => operate::unpause(session, &args).await,
+        Verb::UpdateOptions(args) => operate::update_options(session, args).await,
+        Verb::Stack(args) => operate::stack(session, &args).await,
         Verb::Cancel(args) => end::cancel(session, &args).await,
         Verb::Terminate(args) => end::terminate(session, &args).await,
         Verb::Delete(args) => end::delete(session, &args).await,

@@ -78,7 +78,16 @@ fn facts<'a>(
         ("Memo", memo),
         ("Search attributes", search),
         ("Workflow task", workflow_task(it)),
+        ("Paused", paused(it)),
     ]
+}
+
+/// Since when, by whom and why.
+fn paused(it: &DescribeWorkflowExecutionResponse) -> String {
+    let extended = it.workflow_extended_info.as_ref();
+    let Some(pause) = extended.and_then(|it| it.pause_info.as_ref()) else { return String::new() };
+    let why = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
+    format!("since {} by {}{why}", time::seconds(pause.paused_time.as_ref()), pause.identity)
 }
 
 /// When it begins, if that is not when it was started.

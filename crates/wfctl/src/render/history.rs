@@ -13,8 +13,13 @@ use super::{names, time};
 /// `   5  2026-01-02T03:04:05.678Z  TimerStarted  id=1 after=10s`
 pub(crate) fn line(event: &HistoryEvent) -> String {
     let (id, at, kind) = (event.event_id, time::millis(event.event_time.as_ref()), names::event(event.event_type));
-    let details = details(event).0.join(" ");
+    let details = facts(event);
     format!("{id:>4}  {at}  {kind:<34}{details}").trim_end().to_owned()
+}
+
+/// What stands behind the type of an event: `id=1 after=10s`
+pub(crate) fn facts(event: &HistoryEvent) -> String {
+    details(event).0.join(" ")
 }
 
 fn details(event: &HistoryEvent) -> Details {

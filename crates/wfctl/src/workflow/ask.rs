@@ -94,7 +94,7 @@ pub(crate) async fn query(session: &Connected, args: QueryArgs) -> anyhow::Resul
     Ok(())
 }
 
-async fn nobody_answered(session: &Connected, run: &weft_client::Run) -> anyhow::Error {
+pub(super) async fn nobody_answered(session: &Connected, run: &weft_client::Run) -> anyhow::Error {
     let described: Result<_, Error> = session.client.describe(run).await;
     let info = described.ok().and_then(|it| it.workflow_execution_info);
     let queue = info.map(|info| info.task_queue).unwrap_or_default();

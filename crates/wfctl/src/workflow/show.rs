@@ -9,7 +9,7 @@ use weft_protocol::json::to_json;
 use super::target::Target;
 use crate::{
     head,
-    render::{execution, history},
+    render::{execution, history, tree},
     session::Connected,
     workers,
 };
@@ -25,12 +25,15 @@ pub(crate) struct DescribeArgs {
 #[derive(clap::Args, Debug)]
 #[command(after_help = "With --output json the history is in protobuf's canonical JSON, which the replayers of the \
     SDKs read;\nwith --follow too, one event per line.\n\n\
-    Examples:\n  wfctl workflow show order-17\n  wfctl workflow show order-17 --follow\n  \
+    Examples:\n  wfctl workflow show order-17\n  wfctl workflow show order-17 --detailed\n  wfctl workflow show order-17 --follow\n  \
     wfctl workflow show order-17 --output json > order-17.json")]
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     target: Target,
-    /// Go on with new events until the run closes
+    /// Every event on a line of its own
+    #[arg(long)]
+    detailed: bool,
+    /// Every event on a line of its own, and go on with new ones until the run closes
     #[arg(short, long)]
     follow: bool,
 }
@@ -70,6 +73,13 @@ pub(crate) async fn show(session: &Connected, args: &ShowArgs) -> anyhow::Result
     if output.is_json() && !args.follow {
         let history = History { events: pages.all().await? };
         return Ok(output.json(&to_json(&history)?)?);
+    }
+    if !output.is_json() && !args.follow && !args.detailed {
+        for line in tree::lines(&pages.all().await?) {
+            let painted: String = line.iter().map(|(tone, text)| output.paint(*tone, text)).collect();
+            output.line(painted.trim_end())?;
+        }
+        return Ok(());
     }
     while let Some(page) = pages.next().await? {
         for event in &page {

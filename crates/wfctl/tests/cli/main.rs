@@ -8,6 +8,7 @@ mod dev;
 mod heads;
 mod mistakes;
 mod namespaces;
+mod operate;
 mod schedules;
 mod search_attributes;
 mod updates;

@@ -71,7 +71,7 @@ fn execute_prints_the_result_and_asking_again_is_the_same_update() {
         (&result["updateId"], &result["stage"], &result["result"]),
         (&"u".into(), &"COMPLETED".into(), &json!([5]))
     );
-    let shown = world.run(&["workflow", "show", "o"]);
+    let shown = world.run(&["workflow", "show", "o", "--detailed"]);
     assert!(shown.ok().contains("WorkflowExecutionUpdateCompleted  update=u"), "{shown:?}");
 }
 

@@ -38,7 +38,7 @@ fn a_started_workflow_is_listed_described_and_shown() {
     for part in ["Workflow       order-17", "Status         Running", "Memo           who=\"Ada\""] {
         assert!(described.ok().contains(part), "{part}: {described:?}");
     }
-    let shown = world.run(&["workflow", "show", "order-17"]);
+    let shown = world.run(&["workflow", "show", "order-17", "--detailed"]);
     let lines: Vec<_> = shown.ok().lines().collect();
     assert!(
         lines[0].ends_with("WorkflowExecutionStarted          Order queue=orders input=[{\"boots\":2}]"),
@@ -81,7 +81,7 @@ fn a_signal_a_cancellation_and_a_termination_stand_in_the_history() {
     assert_eq!(signal.ok(), "signaled o with pay\n");
     world.run(&["workflow", "cancel", "o", "--reason", "ordered twice"]).ok();
     world.run(&["workflow", "terminate", "-w", "o", "--reason", "a test"]).ok();
-    let shown = world.run(&["workflow", "show", "o"]);
+    let shown = world.run(&["workflow", "show", "o", "--detailed"]);
     for part in [
         "WorkflowExecutionSignaled         pay input=[7, \"x\"] by=",
         "WorkflowExecutionCancelRequested  reason=\"ordered twice\"",

@@ -159,6 +159,7 @@ fn command(decision: Attributes) -> Decision {
     let kind = match &decision {
         Attributes::CompleteWorkflowExecutionCommandAttributes(_) => CommandType::CompleteWorkflowExecution,
         Attributes::FailWorkflowExecutionCommandAttributes(_) => CommandType::FailWorkflowExecution,
+        Attributes::ScheduleActivityTaskCommandAttributes(_) => CommandType::ScheduleActivityTask,
         other => panic!("no test decides {other:?}"),
     };
     Decision { command_type: kind.into(), attributes: Some(decision), ..Decision::default() }
