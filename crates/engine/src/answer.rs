@@ -14,6 +14,7 @@ use crate::{
     ids::{EventId, RunId, TaskQueueName},
     message::Reply,
     request::{ActivityToken, WorkflowTaskToken},
+    reset::ResetPlan,
     state::{Activity, ActivityOptions, Branch, Job, QueryId, Status, schedule::Schedule},
     time::Timestamp,
 };
@@ -59,6 +60,10 @@ pub enum Answer {
     /// A run's options as they are from now on.
     RunOptions(Box<WorkflowExecutionOptions>),
     Query(QueryDisposition),
+    /// The run that a reset made.
+    Reset(RunId),
+    /// What a reset would do.
+    ResetPlan(Box<ResetPlan>),
     Update(UpdateStatus),
     /// What the start came to, and how far the update has come.
     UpdateWithStart(Started, UpdateStatus),

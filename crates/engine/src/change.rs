@@ -55,6 +55,8 @@ pub(crate) struct Draft {
     pub(crate) put_off: PutOff,
     /// The run and its history go away.
     pub(crate) removed: bool,
+    /// A reset ends the run. What it began before this event goes on as another run's.
+    pub(crate) superseded: Option<EventId>,
 }
 
 /// Whether a workflow task that is wanted now is scheduled now.
@@ -155,10 +157,18 @@ impl<'a> Change<'a> {
             started_by: core.started_by.clone(),
             attached: Vec::new(),
             started_at: core.start.at,
+            reset_by: None,
         });
         self.drafts.insert(run.clone(), Draft { events: vec![event], ..Draft::of(None) });
         self.workflow.runs.insert(run.clone(), execution);
         self.run(run).expect("it was put there")
+    }
+
+    /// Adds a run that has a history already.
+    pub(crate) fn adopt(&mut self, execution: Execution) {
+        let run = execution.core.run.clone();
+        self.drafts.insert(run.clone(), Draft::of(None));
+        self.workflow.runs.insert(run, execution);
     }
 
     /// Makes everything as it was when the change began.
@@ -198,6 +208,7 @@ impl Draft {
             woke: false,
             put_off: PutOff::No,
             removed: false,
+            superseded: None,
         }
     }
 }
@@ -280,7 +291,9 @@ impl Run<'_> {
     }
 
     /// Puts a message for another workflow id.
-    pub(crate) fn post(&mut self, id: MessageId, message: Message) {
+    pub(crate) fn post(&mut self, id: MessageId, mut message: Message) {
+        let author = self.execution.core.branch.author(id.event_id);
+        message.known_as = (*author != id.run).then(|| author.clone());
         self.outbox.insert(id, Some(Arc::new(message)));
     }
 
@@ -360,6 +373,20 @@ impl Run<'_> {
     /// The request did something to it that is kept.
     pub(crate) fn is_touched(&self) -> bool {
         self.draft.woke || self.is_written()
+    }
+
+    /// A reset is about to end the run; what it began before this event is taken over.
+    pub(crate) fn supersede(&mut self, taken_before: EventId) {
+        self.draft.superseded = Some(taken_before);
+    }
+
+    pub(crate) fn superseded(&self) -> Option<EventId> {
+        self.draft.superseded
+    }
+
+    /// What this request wrote to the run so far.
+    pub(crate) fn appended(&self) -> &[HistoryEvent] {
+        &self.draft.events
     }
 
     pub(crate) fn is_removed(&self) -> bool {

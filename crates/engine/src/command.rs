@@ -4,7 +4,7 @@
 //! may change the state as it goes.
 
 mod activity;
-mod child;
+pub(crate) mod child;
 mod closing;
 mod external;
 mod marker;

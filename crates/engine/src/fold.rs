@@ -4,7 +4,7 @@
 //! number. What no event tells is set by the handlers, and a rebuilt run lacks it: the queue and stage of a scheduled
 //! workflow task (sticky or not), attempts above 1 and their count of problems, sticky queues, started activities with
 //! their attempts, heartbeats and failures, request ids of starts and cancels, answered tasks, `closing`, `wake_at`,
-//! `remove_at`, `head`, `state_transitions` and everything volatile.
+//! `remove_at`, `made_by_reset`, `reset_run`, updates from a reset run that were rejected, `head`, `state_transitions` and everything volatile.
 
 mod activity;
 pub(crate) mod build;
@@ -19,7 +19,10 @@ mod workflow;
 mod workflow_task;
 
 pub(crate) use marker::{is_null, merge};
-use weft_protocol::api::history::{HistoryEvent, history_event::Attributes};
+use weft_protocol::api::{
+    enums::WorkflowTaskFailedCause,
+    history::{HistoryEvent, history_event::Attributes},
+};
 pub(crate) use workflow::{begin, retry_policy};
 
 use crate::{
@@ -46,6 +49,9 @@ pub(crate) fn apply(execution: &mut Execution, event: &HistoryEvent) {
         }
         Attributes::WorkflowTaskFailedEventAttributes(it) => {
             workflow_task::ended(execution, TaskProblem::Failed(it.cause));
+            if it.cause() == WorkflowTaskFailedCause::ResetWorkflow {
+                workflow_task::reset(execution);
+            }
         }
         Attributes::WorkflowTaskTimedOutEventAttributes(it) => {
             workflow_task::ended(execution, TaskProblem::TimedOut(it.timeout_type));
@@ -102,6 +108,7 @@ pub(crate) fn apply(execution: &mut Execution, event: &HistoryEvent) {
         Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(it) => signal::attached(execution, event, it),
         Attributes::WorkflowExecutionPausedEventAttributes(it) => pause::paused(execution, event, it),
         Attributes::WorkflowExecutionUnpausedEventAttributes(_) => pause::unpaused(execution),
+        Attributes::WorkflowExecutionUpdateAdmittedEventAttributes(it) => update::admitted(execution, event, it),
         Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(it) => update::accepted(execution, event, it),
         Attributes::WorkflowExecutionUpdateCompletedEventAttributes(it) => update::completed(execution, event, it),
         closing => workflow::closed(execution, event, closing),

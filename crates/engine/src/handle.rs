@@ -5,7 +5,7 @@
 
 use crate::{
     activity, answer::Answer, cancel, change::Change, deadline, delete, deliver, job, moment::Moment, operate, query,
-    refusal::Refusal, replied, request::Request, schedule, settle, signal, start, state::Workflow, terminate,
+    refusal::Refusal, replied, request::Request, reset, schedule, settle, signal, start, state::Workflow, terminate,
     transition::Transition, update, workflow_task,
 };
 
@@ -43,6 +43,7 @@ fn dispatch(change: &mut Change<'_>, request: Request) -> Result<Answer, Refusal
         Request::UpdateWithStart(start, body) => update::start::update_with_start(change, *start, body),
         Request::Operate(target, operation) => operate::operate(change, &target, *operation),
         Request::ResetSticky(target) => workflow_task::sticky::reset(change, &target),
+        Request::Reset(target, body) => reset::reset(change, &target, *body),
         Request::StartWorkflowTask(body) => workflow_task::start::start(change, &body),
         Request::CompleteWorkflowTask(body) => workflow_task::complete::complete(change, *body),
         Request::FailWorkflowTask(body) => workflow_task::fail::reported(change, *body),

@@ -56,6 +56,16 @@ pub struct Origin {
 pub struct Message {
     pub target: WorkflowKey,
     pub body: MessageBody,
+    /// The run that the target knows as the sender, if it is another one: after a reset, what was begun before it goes on
+    /// as what the base run began.
+    pub known_as: Option<RunId>,
+}
+
+impl Message {
+    #[must_use]
+    pub fn new(target: WorkflowKey, body: MessageBody) -> Self {
+        Self { target, body, known_as: None }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -187,8 +197,9 @@ impl MessageId {
 
     /// Where this message of a sender comes from.
     #[must_use]
-    pub fn origin(&self, sender: &WorkflowKey) -> Origin {
-        Origin { sender: sender.clone(), run: self.run.clone(), event_id: self.event_id }
+    pub fn origin(&self, sender: &WorkflowKey, message: &Message) -> Origin {
+        let run = message.known_as.as_ref().unwrap_or(&self.run).clone();
+        Origin { sender: sender.clone(), run, event_id: self.event_id }
     }
 }
 

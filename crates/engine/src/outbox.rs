@@ -22,16 +22,25 @@ pub(crate) fn closing(run: &mut Run<'_>, event: &HistoryEvent) {
     let external: Vec<(EventId, WorkflowKey)> =
         run.external.iter().map(|(id, external)| (*id, external.target.clone())).collect();
     for (id, target) in external {
-        call_back(run, id, target);
+        if is_taken_over(run, id) {
+            run.withdraw(message_id(run, id, Step::Ask));
+        } else {
+            call_back(run, id, target);
+        }
     }
     let children: Vec<(EventId, Child)> = run.children.iter().map(|(id, child)| (*id, child.clone())).collect();
     for (id, child) in children {
         parent_closes(run, id, child);
     }
-    if next_run.is_empty() {
+    if next_run.is_empty() && run.superseded().is_none() {
         tell_parent(run, event);
         tell_schedule(run, event);
     }
+}
+
+/// A run that a reset made goes on with it.
+fn is_taken_over(run: &Run<'_>, id: EventId) -> bool {
+    run.superseded().is_some_and(|taken_before| id < taken_before)
 }
 
 /// The run that follows, empty if none does; `None` if the event ends nothing.
@@ -51,14 +60,23 @@ fn call_back(run: &mut Run<'_>, id: EventId, target: WorkflowKey) {
     match run.withdraw(message_id(run, id, Step::Ask)) {
         Withdrawn::Unsent => {}
         Withdrawn::MaybeSent => {
-            run.post(message_id(run, id, Step::Follow), Message { target, body: MessageBody::Recall });
+            run.post(message_id(run, id, Step::Follow), Message::new(target, MessageBody::Recall));
         }
     }
 }
 
 fn parent_closes(run: &mut Run<'_>, id: EventId, child: Child) {
+    let is_taken_over = is_taken_over(run, id);
     let first_run = match child.stage {
+        ChildStage::Initiated { .. } if is_taken_over => {
+            run.withdraw(message_id(run, id, Step::Ask));
+            return;
+        }
         ChildStage::Initiated { .. } => return call_back(run, id, child.target),
+        // Children of the run that is reset live on, also those that the new run does not know.
+        ChildStage::Started { .. } if run.superseded().is_some_and(|taken_before| taken_before > EventId::NONE) => {
+            return;
+        }
         ChildStage::Started { run, .. } => run,
     };
     let end = match child.policy {
@@ -67,7 +85,7 @@ fn parent_closes(run: &mut Run<'_>, id: EventId, child: Child) {
         ParentClosePolicy::RequestCancel => ChildEnd::RequestCancel,
     };
     let body = MessageBody::ParentClosed { first_run, end };
-    run.post(message_id(run, id, Step::End), Message { target: child.target, body });
+    run.post(message_id(run, id, Step::End), Message::new(child.target, body));
 }
 
 fn tell_parent(run: &mut Run<'_>, event: &HistoryEvent) {
@@ -84,7 +102,7 @@ fn tell_parent(run: &mut Run<'_>, event: &HistoryEvent) {
         event: event.clone(),
     };
     let id = message_id(run, EventId(event.event_id), Step::Ask);
-    run.post(id, Message { target, body: MessageBody::ChildClosed(Box::new(closed)) });
+    run.post(id, Message::new(target, MessageBody::ChildClosed(Box::new(closed))));
 }
 
 /// The schedule that started this chain of runs, if one did.
@@ -99,7 +117,7 @@ fn tell_schedule(run: &mut Run<'_>, event: &HistoryEvent) {
         event: event.clone(),
     };
     let id = message_id(run, EventId(event.event_id), Step::End);
-    run.post(id, Message { target, body: MessageBody::ActionEnded(Box::new(ended)) });
+    run.post(id, Message::new(target, MessageBody::ActionEnded(Box::new(ended))));
 }
 
 /// A message of this run.

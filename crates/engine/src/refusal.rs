@@ -51,6 +51,8 @@ pub enum Refusal {
     ScheduleExists,
     /// The schedule is not the one that the client knows.
     ScheduleConflict,
+    /// A run has grown since its history was read: to be read again.
+    HistoryGrew,
     /// A failed invariant: the execution must be quarantined (rule 12). Says what broke.
     Broken {
         run: RunId,

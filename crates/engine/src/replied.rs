@@ -54,7 +54,7 @@ fn of_start(run: &mut Run<'_>, initiated: EventId, child: &Child, reply: &Reply)
 /// The child runs: the parent knows it from here on. `follow` is what the child is told in turn.
 pub(crate) fn child_started(run: &mut Run<'_>, initiated: EventId, child: &Child, first: &RunId, follow: MessageBody) {
     run.append(event::child::started(initiated, child, first));
-    run.post(message_id(run, initiated, Step::Follow), Message { target: child.target.clone(), body: follow });
+    run.post(message_id(run, initiated, Step::Follow), Message::new(child.target.clone(), follow));
     settle(run, initiated);
 }
 
@@ -73,7 +73,7 @@ fn of_external(run: &mut Run<'_>, initiated: EventId, external: &Arc<ExternalReq
     };
     run.append(event);
     if done {
-        let acknowledge = Message { target: external.target.clone(), body: MessageBody::Acknowledge };
+        let acknowledge = Message::new(external.target.clone(), MessageBody::Acknowledge);
         run.post(message_id(run, initiated, Step::Follow), acknowledge);
     }
     settle(run, initiated);

@@ -25,6 +25,7 @@ use crate::{
     ids::{ActivityId, EventId, Identity, NamespaceId, RequestId, RunId, TaskQueueName, UpdateId},
     job::JobRequest,
     message::{Delivery, Replied},
+    reset::{Excluded, Past},
     schedule::ScheduleRequest,
     state::{QueryId, RetryPolicy},
     time::Timestamp,
@@ -53,6 +54,8 @@ pub enum Request {
     ResetSticky(Target),
     /// Something done to one run from outside.
     Operate(Target, Box<Operation>),
+    /// Goes on from an earlier place of a run's history, in a new run.
+    Reset(Target, Box<ResetWorkflow>),
     // Workers, workflow tasks.
     StartWorkflowTask(StartWorkflowTask),
     CompleteWorkflowTask(Box<CompleteWorkflowTask>),
@@ -182,6 +185,23 @@ pub struct AskQuery {
     pub deadline: Timestamp,
     pub reject_if_not_open: bool,
     pub reject_if_not_completed_cleanly: bool,
+}
+
+/// From where a workflow goes on, and with what.
+#[derive(Clone, Debug)]
+pub struct ResetWorkflow {
+    pub request: RequestId,
+    pub reason: String,
+    /// The end of a workflow task: the first event that the new run does not share.
+    pub finish: EventId,
+    pub excluded: Excluded,
+    /// Up to and with this event of the base run, ends of activities and timers are taken along.
+    pub keep_until: Option<EventId>,
+    /// Sent to the new run before its first workflow task.
+    pub signals: Vec<SignalBody>,
+    /// Only say what would be done.
+    pub dry_run: bool,
+    pub past: Past,
 }
 
 /// An update, as the workflow gets it.

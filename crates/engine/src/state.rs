@@ -21,7 +21,8 @@ pub use branch::{Ancestor, Branch, Part};
 pub use child::{Child, ChildStage, ExternalKind, ExternalRequest, ParentClosePolicy};
 pub use core_state::{
     AnsweredActivity, AnsweredWorkflowTask, AttachedRequest, BranchId, CancelRequest, CloseFacts, Core, Hash,
-    ResetPoint, RunOptions, Start, Status, Sticky, TaskProblem, TaskVerdict, WorkerFacts, WorkerVersion, WorkflowPause,
+    ResetFacts, ResetPoint, RunOptions, Start, Status, Sticky, TaskProblem, TaskVerdict, WorkerFacts, WorkerVersion,
+    WorkflowPause,
 };
 pub use job::{Aim, Job, JobEnd, JobOrder, JobOutcome};
 pub use timer::Timer;
@@ -61,6 +62,8 @@ pub struct CurrentRun {
     /// Request ids attached by a start that used the existing run.
     pub attached: Vec<RequestId>,
     pub started_at: crate::time::Timestamp,
+    /// The request that made the run, if it was one to reset another.
+    pub reset_by: Option<RequestId>,
 }
 
 /// One run: durable state, and what dies with leadership.

@@ -41,7 +41,7 @@ impl Execution {
     #[must_use]
     pub fn execution_time(&self) -> Timestamp {
         let backoff = self.core.start.attributes.first_workflow_task_backoff.as_ref().map(span_from_wire);
-        self.core.start.at.after(backoff.unwrap_or_default())
+        self.core.started_at().after(backoff.unwrap_or_default())
     }
 }
 
@@ -66,7 +66,7 @@ pub fn info(key: &WorkflowKey, execution: &Execution) -> WorkflowExecutionInfo {
         root_execution: start.attributes.root_workflow_execution.clone().or_else(|| Some(own.clone())),
         execution: Some(own),
         r#type: Some(WorkflowType { name: start.workflow_type.to_string() }),
-        start_time: Some(start.at.wire()),
+        start_time: Some(core.started_at().wire()),
         execution_time: Some(execution.execution_time().wire()),
         close_time: closed.map(|closed| closed.at.wire()),
         execution_duration: closed.map(|closed| wire_span(closed.at.since(execution.execution_time()))),

@@ -66,6 +66,7 @@ pub fn encode(key: &WorkflowKey, transition: &Transition, heads: &BTreeMap<RunId
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of row, and nothing else")]
 fn write(ops: &mut Ops, scope: &Scope, grown: &BTreeMap<&RunId, Hash>, row: &RowChange) {
     match row {
         RowChange::PutCurrent(run) => ops.put(table::CURRENT, &current::key(scope), &current::encode(run)),

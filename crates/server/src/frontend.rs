@@ -21,6 +21,7 @@ mod list;
 mod multi_operation;
 mod operate;
 mod query;
+mod reset;
 mod schedule;
 mod search_attribute;
 mod signal;

@@ -115,6 +115,7 @@ impl Needs {
             | Request::Delete(target, _)
             | Request::Query(target, _)
             | Request::Operate(target, _)
+            | Request::Reset(target, _)
             | Request::ResetSticky(target) => Self::target(target),
             Request::Update(target, _) | Request::FindUpdate(target, _) => {
                 Self::target(&Target { run: target.run.clone(), first_run: None })

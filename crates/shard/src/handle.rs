@@ -187,7 +187,7 @@ impl Shard {
         self.read(move |reader| reader.waiting(slots, &queue)).await
     }
 
-    async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Reader) -> Result<T, LoadError> + Send + 'static,
     ) -> Result<T, Failure> {

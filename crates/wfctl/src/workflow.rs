@@ -4,6 +4,7 @@ mod ask;
 mod end;
 mod list;
 mod operate;
+mod reset;
 mod result;
 mod show;
 mod start;
@@ -50,6 +51,8 @@ pub(crate) enum Verb {
     Stack(operate::StackArgs),
     /// Ask a workflow to cancel itself
     Cancel(end::CancelArgs),
+    /// Go on from an earlier place of a workflow's history, in a new run
+    Reset(reset::ResetArgs),
     /// End a workflow without asking it
     Terminate(end::TerminateArgs),
     /// Remove a run and its history
@@ -74,6 +77,7 @@ pub(crate) async fn run(session: &Connected, verb: Verb) -> anyhow::Result<()> {
         Verb::UpdateOptions(args) => operate::update_options(session, args).await,
         Verb::Stack(args) => operate::stack(session, &args).await,
         Verb::Cancel(args) => end::cancel(session, &args).await,
+        Verb::Reset(args) => reset::reset(session, args).await,
         Verb::Terminate(args) => end::terminate(session, &args).await,
         Verb::Delete(args) => end::delete(session, &args).await,
     }

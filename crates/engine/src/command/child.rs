@@ -7,6 +7,8 @@ use weft_protocol::api::{
     command::StartChildWorkflowExecutionCommandAttributes,
     common::{Priority, WorkflowExecution},
     enums::{ParentClosePolicy, WorkflowIdReusePolicy, WorkflowTaskFailedCause as Cause},
+    history::StartChildWorkflowExecutionInitiatedEventAttributes,
+    sdk::UserMetadata,
     taskqueue::TaskQueue,
 };
 
@@ -49,17 +51,26 @@ pub(super) fn start(
     decisions.children.insert(command.workflow_id.as_str().into());
     let target = WorkflowKey { namespace: place.id.clone(), workflow: command.workflow_id.as_str().into() };
     let attributes = event::child::initiated(decisions.completed, &place.id, command);
-    let start = StartChild {
-        user_metadata: extra.metadata.clone(),
+    let start = start_of(run, &attributes, extra.metadata.clone());
+    let id = run.append(extra.on(event::of(attributes.into())));
+    let body = MessageBody::StartChild(Box::new(start));
+    run.post(message_id(run, id, Step::Ask), Message::new(target, body));
+    Ok(())
+}
+
+/// What the target of an initiated child is asked for.
+pub(crate) fn start_of(
+    run: &Run<'_>,
+    attributes: &StartChildWorkflowExecutionInitiatedEventAttributes,
+    user_metadata: Option<UserMetadata>,
+) -> StartChild {
+    StartChild {
+        user_metadata,
         parent_namespace: Arc::clone(&run.at.namespace.name),
         root: root(run),
         priority: merged(run.core.priority(), attributes.priority.as_ref()),
         attributes: attributes.clone(),
-    };
-    let id = run.append(extra.on(event::of(attributes.into())));
-    let body = MessageBody::StartChild(Box::new(start));
-    run.post(message_id(run, id, Step::Ask), Message { target, body });
-    Ok(())
+    }
 }
 
 /// The command with its defaults filled in, if it makes sense.

@@ -74,7 +74,7 @@ pub(super) fn cancel(
 }
 
 fn post(run: &mut Run<'_>, id: EventId, target: WorkflowKey, body: MessageBody) {
-    run.post(message_id(run, id, Step::Ask), Message { target, body });
+    run.post(message_id(run, id, Step::Ask), Message::new(target, body));
 }
 
 #[expect(deprecated, reason = "texts name the namespace, which commands do not use any more")]

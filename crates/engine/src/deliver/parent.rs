@@ -14,8 +14,8 @@ use crate::{
 
 /// A child has ended. The run that started it records that, once, if it is still open and waits for it.
 pub(super) fn child_closed(change: &mut Change<'_>, origin: &Origin, closed: &ChildClosed) -> Reply {
-    if let Some(mut run) = change.run(&closed.parent_run)
-        && run.is_open()
+    if let Some(id) = receiver(change, closed)
+        && let Some(mut run) = change.run(&id)
         && let Some(child) = known(&mut run, origin, closed)
     {
         let last = closed.event.attributes.as_ref();
@@ -27,6 +27,12 @@ pub(super) fn child_closed(change: &mut Change<'_>, origin: &Origin, closed: &Ch
         }
     }
     Reply::Done
+}
+
+/// The run that waits for the child: the one that started it or, after a reset, the one that goes on from there.
+fn receiver(change: &Change<'_>, closed: &ChildClosed) -> Option<RunId> {
+    let open = change.workflow.open()?;
+    (*open.core.branch.author(closed.initiated_event_id) == closed.parent_run).then(|| open.core.run.clone())
 }
 
 /// The child as a started one: its end may be here before the reply to its start, which is then as good as here.

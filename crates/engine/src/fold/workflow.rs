@@ -58,6 +58,8 @@ pub(crate) fn begin(run: RunId, started_by: RequestId, event: &HistoryEvent) -> 
             pause: None,
             frozen_at: None,
             options: None,
+            made_by_reset: None,
+            reset_run: None,
             wake_at: None,
             start: Arc::new(start),
         },

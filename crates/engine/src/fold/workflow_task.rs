@@ -82,3 +82,10 @@ pub(super) fn ended(execution: &mut Execution, problem: TaskProblem) {
         core.task_problems += 1;
     }
 }
+
+/// The task failed because the run begins here: nothing is wrong with it.
+pub(super) fn reset(execution: &mut Execution) {
+    let core = &mut execution.core;
+    core.task_problems = 0;
+    core.last_problem = None;
+}

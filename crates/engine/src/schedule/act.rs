@@ -147,7 +147,7 @@ impl<'a> Acting<'a> {
 
     pub(super) fn post(&mut self, number: EventId, step: Step, target: WorkflowKey, body: MessageBody) {
         let id = MessageId::new(&self.plan.incarnation, number, step);
-        self.outbox.push((id, Some(Message { target, body })));
+        self.outbox.push((id, Some(Message::new(target, body))));
     }
 
     /// The message that asked is done with.

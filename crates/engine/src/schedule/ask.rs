@@ -180,7 +180,7 @@ fn delete(change: &mut Change<'_>) -> Result<Answer, Refusal> {
             ActionStage::Asked { .. } => {
                 let id = |step| MessageId::new(&plan.incarnation, action.number, step);
                 let target = beside(&change.workflow.key, &action.workflow);
-                let acknowledge = Message { target, body: MessageBody::Acknowledge };
+                let acknowledge = Message::new(target, MessageBody::Acknowledge);
                 change.outbox.insert(id(Step::Ask), None);
                 change.outbox.insert(id(Step::Follow), Some(Arc::new(acknowledge)));
             }

@@ -45,6 +45,13 @@ impl Branch {
         self.ancestors.first().map_or(&self.id, |first| &first.branch)
     }
 
+    /// The branch under whose id this event stands: it is named like the run that wrote it.
+    #[must_use]
+    pub fn author(&self, event: EventId) -> &BranchId {
+        let ancestor = self.ancestors.iter().find(|ancestor| event < ancestor.end);
+        ancestor.map_or(&self.id, |ancestor| &ancestor.branch)
+    }
+
     /// The first event that is this branch's own.
     #[must_use]
     pub fn own_from(&self) -> EventId {
@@ -116,5 +123,6 @@ mod tests {
         assert_eq!(parts(&c, 15, 16), [("c".into(), 15, 16)]);
         assert_eq!(parts(&c, 9, 11), [("a".into(), 9, 10), ("b".into(), 10, 11)]);
         assert_eq!(parts(&c, 5, 5), []);
+        assert_eq!([9, 10, 15].map(|event| c.author(EventId(event)).as_str()), ["a", "b", "c"]);
     }
 }

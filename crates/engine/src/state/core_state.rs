@@ -71,6 +71,10 @@ pub struct Core {
     pub frozen_at: Option<Timestamp>,
     /// Options that were changed since it started.
     pub options: Option<Arc<RunOptions>>,
+    /// The reset that made this run.
+    pub made_by_reset: Option<Arc<ResetFacts>>,
+    /// The run that a reset of this one made last.
+    pub reset_run: Option<RunId>,
     /// When the run's row in the wake index is due: never later than the earliest deadline.
     pub wake_at: Option<Timestamp>,
 }
@@ -216,6 +220,16 @@ pub struct ResetPoint {
     pub resettable: bool,
 }
 
+/// How a reset made a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResetFacts {
+    /// The run whose history this one goes on from.
+    pub base: RunId,
+    /// The first event that it does not share with it.
+    pub divided_at: EventId,
+    pub at: Timestamp,
+}
+
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseFacts {
@@ -246,6 +260,12 @@ impl Core {
         }
     }
 
+    /// When the run began: with its start, or with the reset that made it.
+    #[must_use]
+    pub fn started_at(&self) -> Timestamp {
+        self.made_by_reset.as_ref().map_or(self.start.at, |reset| reset.at)
+    }
+
     /// Nothing of it changed since `before` was copied from it. Shared parts are compared by identity: a handler that
     /// changes one puts a new one in its place. Every field is named, so that a new one cannot be forgotten here.
     #[must_use]
@@ -254,7 +274,7 @@ impl Core {
         let Self { last_event_at, first_task_at, run_expires_at, execution_expires_at, task, .. } = self;
         let Self { last_completed_task, sticky, cancel, signals, memo, search_attributes, attached, .. } = self;
         let Self { closing, task_problems, answered_task, answered_activity, last_worker, closed, wake_at, .. } = self;
-        let Self { last_problem, reset_points, pause, frozen_at, options, .. } = self;
+        let Self { last_problem, reset_points, pause, frozen_at, options, made_by_reset, reset_run, .. } = self;
         Arc::ptr_eq(start, &before.start)
             && Arc::ptr_eq(memo, &before.memo)
             && Arc::ptr_eq(search_attributes, &before.search_attributes)
@@ -279,6 +299,7 @@ impl Core {
             && (answered_task, answered_activity) == (&before.answered_task, &before.answered_activity)
             && (run, branch, started_by) == (&before.run, &before.branch, &before.started_by)
             && (head, closed) == (&before.head, &before.closed)
+            && (made_by_reset, reset_run) == (&before.made_by_reset, &before.reset_run)
     }
 }
 

@@ -9,9 +9,12 @@ use weft_protocol::api::update::Request;
 
 use crate::ids::EventId;
 
-/// An update that the workflow accepted. What was asked and what came of it stand in history.
+/// An update that stands in history: what was asked, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Update {
+    /// The event that brought it from a run that was reset; such an update is told of in history and in no message.
+    pub admitted_event_id: Option<EventId>,
+    /// `EventId::NONE` while the workflow has not accepted it.
     pub accepted_event_id: EventId,
     /// The event that has its outcome; `None` while the workflow is at it.
     pub completed_event_id: Option<EventId>,
@@ -25,4 +28,18 @@ pub struct AdmittedUpdate {
     pub order: u64,
     /// The started event of the workflow task that carried it last; `None` while it was never sent.
     pub carried_by: Option<EventId>,
+}
+
+impl Update {
+    /// The workflow has accepted it.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        self.accepted_event_id != EventId::NONE
+    }
+
+    /// The workflow has accepted it and is at it.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.is_accepted() && self.completed_event_id.is_none()
+    }
 }

@@ -104,6 +104,7 @@ pub(super) fn check_total(run: &Run<'_>) -> Result<(), Refusal> {
 /// How far an update has come, if the run knows it.
 pub(super) fn known(run: &Execution, id: &UpdateId) -> Option<UpdateStatus> {
     let stage = match run.updates.get(id) {
+        Some(update) if !update.is_accepted() => run.is_open().then_some(UpdateStage::Admitted)?,
         Some(update) => match update.completed_event_id {
             Some(event) => UpdateStage::Completed(event),
             None if run.is_open() => UpdateStage::Accepted,

@@ -63,8 +63,8 @@ fn pack(request: &Request) -> Any {
 
 /// Updates that were admitted and are not completed.
 pub(crate) fn in_flight(execution: &Execution) -> usize {
-    let accepted = execution.updates.values().filter(|update| update.completed_event_id.is_none()).count();
-    execution.volatile.admitted.len() + accepted
+    let known = execution.updates.values().filter(|update| update.completed_event_id.is_none()).count();
+    execution.volatile.admitted.len() + known
 }
 
 /// All updates of the run, rejected ones aside.

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::{
     change::Run,
     ids::UpdateId,
+    state::Update,
     transition::{Effect, UpdateNews},
 };
 
@@ -12,7 +13,7 @@ use crate::{
 pub(crate) fn abort(run: &mut Run<'_>) {
     let continues = run.core.closed.as_ref().is_some_and(|closed| closed.new_run.is_some());
     close_admitted(run, continues);
-    for id in accepted(run) {
+    for id in named(run, Update::is_under_way) {
         tell(run, id, UpdateNews::CutShort);
     }
 }
@@ -20,7 +21,7 @@ pub(crate) fn abort(run: &mut Run<'_>) {
 /// The run goes away, and with it whatever is known of its updates.
 pub(crate) fn abandon(run: &mut Run<'_>) {
     close_admitted(run, false);
-    for id in accepted(run) {
+    for id in named(run, Update::is_under_way) {
         tell(run, id, UpdateNews::CutShort);
     }
 }
@@ -31,11 +32,13 @@ fn close_admitted(run: &mut Run<'_>, continues: bool) {
         run.volatile.admitted.remove(&id);
         tell(run, id, UpdateNews::Closed { continues });
     }
+    for id in named(run, |update| !update.is_accepted()) {
+        tell(run, id, UpdateNews::Closed { continues });
+    }
 }
 
-fn accepted(run: &Run<'_>) -> Vec<UpdateId> {
-    let open = run.updates.iter().filter(|(_, update)| update.completed_event_id.is_none());
-    open.map(|(id, _)| id.clone()).collect()
+pub(super) fn named(run: &Run<'_>, which: impl Fn(&Update) -> bool) -> Vec<UpdateId> {
+    run.updates.iter().filter(|(_, update)| which(update)).map(|(id, _)| id.clone()).collect()
 }
 
 /// Whoever waits for the update hears of it: of the last news alone, if one request brings more.

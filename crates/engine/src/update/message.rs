@@ -17,7 +17,10 @@ use weft_protocol::{
     },
 };
 
-use super::{admit, end::tell};
+use super::{
+    admit,
+    end::{named, tell},
+};
 use crate::{
     change::Run,
     command::{BadCommand, Decisions},
@@ -25,6 +28,7 @@ use crate::{
     ids::{EventId, UpdateId},
     refusal::Refusal,
     request::UpdateBody,
+    state::Update,
     transition::UpdateNews,
 };
 
@@ -151,6 +155,9 @@ fn state(run: &Run<'_>, id: &UpdateId, since: EventId) -> Option<State> {
         return Some(if update.carried_by.is_some() { State::Sent } else { State::Admitted });
     }
     let update = run.updates.get(id)?;
+    if !update.is_accepted() {
+        return Some(State::Sent);
+    }
     Some(match update.completed_event_id {
         Some(completed) if completed > since => State::ProvisionallyCompleted,
         Some(_) => State::Completed,
@@ -179,10 +186,10 @@ fn accept(run: &mut Run<'_>, id: &UpdateId, state: State, acceptance: &Acceptanc
     if acceptance.accepted_request_sequencing_event_id == 0 {
         return Err(bad("invalid *update.Acceptance: accepted_request_sequencing_event_id is not set"));
     }
-    if let Some(admitted) = run.volatile.admitted.remove(id) {
-        run.append(event::update::accepted(id, acceptance, Request::clone(&admitted.request)));
-        tell(run, id.clone(), UpdateNews::Accepted);
-    }
+    // Of an update from a run that was reset, history has the request already.
+    let request = run.volatile.admitted.remove(id).map(|admitted| Request::clone(&admitted.request));
+    run.append(event::update::accepted(id, acceptance, request));
+    tell(run, id.clone(), UpdateNews::Accepted);
     Ok(())
 }
 
@@ -216,13 +223,17 @@ fn complete(run: &mut Run<'_>, id: &UpdateId, state: State, response: Response) 
 
 fn turn_down(run: &mut Run<'_>, id: UpdateId, failure: Failure) {
     run.volatile.admitted.remove(&id);
+    run.updates.remove(&id);
     tell(run, id, UpdateNews::Rejected(Box::new(failure)));
 }
 
 /// A worker that completes the task without a word on an update that it carried does not know updates: to send it again
 /// and again is no use.
 pub(crate) fn reject_unprocessed(run: &mut Run<'_>) {
-    for id in sent(run) {
+    let started = run.core.last_completed_task;
+    let shown =
+        |update: &Update| !update.is_accepted() && update.admitted_event_id.is_some_and(|event| event < started);
+    for id in sent(run).into_iter().chain(named(run, shown)) {
         turn_down(run, id, unprocessed());
     }
 }

@@ -110,6 +110,14 @@ pub(crate) fn check_quiet(family: &Family) {
     }
 }
 
+/// Does the history say that a reset made this run?
+fn was_made_by_reset(run: &str, events: &[HistoryEvent]) -> bool {
+    events.iter().any(|event| match event.attributes.as_ref() {
+        Some(Attributes::WorkflowTaskFailedEventAttributes(it)) => it.new_run_id == run,
+        _ => false,
+    })
+}
+
 /// Every history that there ever was, the deleted ones included, by run.
 #[derive(Default)]
 pub(crate) struct Histories {
@@ -140,10 +148,18 @@ impl Histories {
 
     pub(crate) fn check(&self) {
         let mut told = BTreeMap::new();
-        let mut done = BTreeMap::new();
+        let mut done: BTreeMap<String, u32> = BTreeMap::new();
         for (run, events) in &self.all {
+            let mut here: BTreeMap<String, u32> = BTreeMap::new();
             for event in events {
-                self.check_event(run, events, event, &mut told, &mut done);
+                self.check_event(run, events, event, &mut told, &mut here);
+            }
+            for (request, times) in here {
+                assert_eq!(times, 1, "{request} is in the history of {run} {times} times");
+                // What a reset took along is counted where it was before.
+                if !was_made_by_reset(run, events) {
+                    *done.entry(request).or_default() += 1;
+                }
             }
         }
         for (request, times) in &done {

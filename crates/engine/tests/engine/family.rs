@@ -119,7 +119,7 @@ impl Family {
         let key = world.workflow.key.clone();
         let Some((id, message)) = world.table.messages.first_key_value() else { return false };
         let (id, message) = (id.clone(), Arc::clone(message));
-        let delivery = Delivery { origin: id.origin(&key), message: Arc::clone(&message) };
+        let delivery = Delivery { origin: id.origin(&key, &message), message: Arc::clone(&message) };
         let target = message.target.workflow.to_string();
         let outcome = self.script(&target).send(Request::Deliver(Box::new(delivery)));
         self.gather(&target);

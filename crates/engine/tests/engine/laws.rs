@@ -61,6 +61,7 @@ kinds! {
     Request::UpdateWithStart(..) => "update with start",
     Request::ResetSticky(_) => "reset sticky",
     Request::Operate(..) => "operate",
+    Request::Reset(..) => "reset",
     Request::StartWorkflowTask(_) => "start workflow task",
     Request::CompleteWorkflowTask(_) => "complete workflow task",
     Request::FailWorkflowTask(_) => "fail workflow task",

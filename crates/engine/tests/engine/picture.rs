@@ -239,6 +239,8 @@ pub(crate) fn answer(answer: &Answer) -> Option<String> {
             Some(format!("query direct{sticky}"))
         }
         Answer::Query(QueryDisposition::Rejected(status)) => Some(format!("query rejected: {status:?}")),
+        Answer::Reset(run) => Some(format!("reset to {run}")),
+        Answer::ResetPlan(plan) => Some(format!("would share up to {} {plan:?}", plan.finish)),
         Answer::Delivered(reply) => Some(format!("{reply:?}")),
         Answer::Job(job) => Some(format!("{job:?}")),
         Answer::ScheduleCreated { .. } | Answer::Schedule(_) => schedule_words::answer(answer),

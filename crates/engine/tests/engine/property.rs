@@ -39,12 +39,20 @@ pub(crate) const NEWS: &[&str] = &[
     "update u2",
     "update u3",
     "find u1",
+    "find u1",
+    "find u2",
     "update-with-start u4 request=k",
     "update-with-start u1 request=l conflict=use",
     "lose",
     "replied started",
     "replied done",
     "replied not-found",
+    "reset first request=r1",
+    "reset last request=r2",
+    "reset last request=r3 without=signals signal=s",
+    "reset first run=run-1 request=r4 without=updates",
+    "reset 5 request=r5 keep=12",
+    "reset first request=r7 old",
 ];
 
 /// What operators do to a run.
@@ -157,6 +165,7 @@ fn is_repeatable(request: &Request) -> bool {
         | Request::ForgetQuery(..)
         | Request::Update(..)
         | Request::FindUpdate(..)
+        | Request::Reset(..)
         | Request::Wake(_)
         | Request::Deliver(_)
         | Request::Replied(_) => true,

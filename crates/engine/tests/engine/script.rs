@@ -26,7 +26,7 @@ use weft_protocol::api::{
 };
 
 use crate::{
-    family, jobs, messages, operate, picture, schedule_words, worker,
+    family, jobs, messages, operate, picture, reset_words, schedule_words, worker,
     world::{Outcome, World},
 };
 
@@ -205,6 +205,7 @@ impl Script {
             "sticky-gone" => self.world.current().is_some_and(|run| run.task().is_some()),
             "complete" | "fail-task" | "give-back" => self.tokens.len() > usize::from(line.has("stale")),
             "replied" => family::replied(self, line).is_some(),
+            "reset" => reset_words::request(self, line).is_some(),
             word if worker::knows(word) => worker::request(self, line).is_some(),
             _ => true,
         }
@@ -295,6 +296,7 @@ impl Script {
                 Request::StickyUnavailable(self.current_run(), task.scheduled_event_id)
             }
             "replied" => family::replied(self, line).expect("something waits for a reply"),
+            "reset" => reset_words::request(self, line).expect("there is such a run with such a task"),
             word => schedule_words::request(line)
                 .or_else(|| worker::request(self, line))
                 .unwrap_or_else(|| panic!("{word:?} is no request, or about nothing")),
@@ -324,6 +326,11 @@ impl Script {
             poller: poller(line.get("request").unwrap_or(if started { "other" } else { "poll" })),
         }
     }
+}
+
+/// A signal of which nothing is said but its name.
+pub(crate) fn named_signal(name: &str) -> SignalBody {
+    signal(&Line::parse(&format!("signal {name}")))
 }
 
 pub(crate) fn poller(request: &str) -> Poller {

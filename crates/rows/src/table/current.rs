@@ -28,6 +28,8 @@ struct Row {
     attached: Vec<String>,
     #[prost(sfixed64, tag = "6")]
     started_at: i64,
+    #[prost(string, optional, tag = "7")]
+    reset_by: Option<String>,
 }
 
 pub(crate) fn key(scope: &Scope) -> Vec<u8> {
@@ -35,7 +37,7 @@ pub(crate) fn key(scope: &Scope) -> Vec<u8> {
 }
 
 pub(crate) fn encode(current: &CurrentRun) -> Vec<u8> {
-    let CurrentRun { run, first_run, status, started_by, attached, started_at } = current;
+    let CurrentRun { run, first_run, status, started_by, attached, started_at, reset_by } = current;
     value::encode(&Row {
         run: run.as_str().into(),
         first_run: if first_run == run { String::new() } else { first_run.as_str().into() },
@@ -43,11 +45,12 @@ pub(crate) fn encode(current: &CurrentRun) -> Vec<u8> {
         started_by: started_by.as_str().into(),
         attached: attached.iter().map(|request| request.as_str().into()).collect(),
         started_at: started_at.0,
+        reset_by: reset_by.as_ref().map(|request| request.as_str().into()),
     })
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<CurrentRun, Corrupt> {
-    let Row { run, first_run, status, started_by, attached, started_at } = value::decode(CURRENT, bytes)?;
+    let Row { run, first_run, status, started_by, attached, started_at, reset_by } = value::decode(CURRENT, bytes)?;
     Ok(CurrentRun {
         first_run: if first_run.is_empty() { run.as_str().into() } else { first_run.into() },
         run: run.into(),
@@ -55,6 +58,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<CurrentRun, Corrupt> {
         started_by: started_by.into(),
         attached: attached.into_iter().map(RequestId::from).collect(),
         started_at: Timestamp(started_at),
+        reset_by: reset_by.map(RequestId::from),
     })
 }
 
@@ -69,6 +73,8 @@ mod tests {
     fn rows_keep_their_bytes() {
         golden::check("current run key", &key(&Scope::of(&sample::key())));
         golden::check("current run value", &encode(&sample::current()));
+        let reset = CurrentRun { reset_by: Some("reset-1".into()), ..sample::current() };
+        golden::check("current run value, reset", &encode(&reset));
     }
 
     proptest! {

@@ -18,7 +18,7 @@ use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use prost::Message;
 use weft_engine::{
     EventId, RunId, Timestamp,
-    state::{AttachedRequest, Branch, CancelRequest, CloseFacts, Core, Hash, Start, Sticky},
+    state::{AttachedRequest, Branch, CancelRequest, CloseFacts, Core, Hash, ResetFacts, Start, Sticky},
 };
 
 use super::{EXECUTION, ancestor};
@@ -94,6 +94,20 @@ struct Row {
     frozen_at: Option<i64>,
     #[prost(message, optional, tag = "31")]
     options: Option<operated::OptionsRow>,
+    #[prost(message, optional, tag = "32")]
+    made_by_reset: Option<ResetRow>,
+    #[prost(string, optional, tag = "33")]
+    reset_run: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ResetRow {
+    #[prost(string, tag = "1")]
+    base: String,
+    #[prost(int64, tag = "2")]
+    divided_at: i64,
+    #[prost(sfixed64, tag = "3")]
+    at: i64,
 }
 
 /// The part of a row that says where the history stands.
@@ -148,7 +162,7 @@ pub(crate) fn encode(core: &Core, head: &Hash) -> Vec<u8> {
         core;
     let Core { sticky, cancel, signals, memo, search_attributes, attached, closing, task_problems, .. } = core;
     let Core { answered_task, answered_activity, last_worker, closed, wake_at, last_problem, reset_points, .. } = core;
-    let Core { pause, frozen_at, options, .. } = core;
+    let Core { pause, frozen_at, options, made_by_reset, reset_run, .. } = core;
     value::encode(&Row {
         branch: if branch.id == *run { String::new() } else { branch.id.as_str().into() },
         started_by: started_by.as_str().into(),
@@ -184,6 +198,8 @@ pub(crate) fn encode(core: &Core, head: &Hash) -> Vec<u8> {
         pause: pause.as_deref().map(operated::pause_row),
         frozen_at: value::time(*frozen_at),
         options: options.as_deref().map(operated::options_row),
+        made_by_reset: made_by_reset.as_deref().map(reset_row),
+        reset_run: reset_run.as_ref().map(|run| run.as_str().into()),
     })
 }
 
@@ -249,6 +265,8 @@ impl Decoded {
             pause: row.pause.map(operated::read_pause).map(Arc::new),
             frozen_at: value::read_time(row.frozen_at),
             options: row.options.map(operated::read_options).transpose()?.map(Arc::new),
+            made_by_reset: row.made_by_reset.map(read_reset).map(Arc::new),
+            reset_run: row.reset_run.map(Into::into),
             wake_at: value::read_time(row.wake_at),
         })
     }
@@ -262,6 +280,16 @@ fn sticky_row(sticky: &Sticky) -> StickyRow {
 fn read_sticky(row: StickyRow) -> Result<Sticky, Corrupt> {
     let StickyRow { queue, schedule_to_start } = row;
     Ok(Sticky { queue: queue.into(), schedule_to_start: value::read_span(EXECUTION, schedule_to_start)? })
+}
+
+fn reset_row(reset: &ResetFacts) -> ResetRow {
+    let ResetFacts { base, divided_at, at } = reset;
+    ResetRow { base: base.as_str().into(), divided_at: divided_at.0, at: at.0 }
+}
+
+fn read_reset(row: ResetRow) -> ResetFacts {
+    let ResetRow { base, divided_at, at } = row;
+    ResetFacts { base: base.into(), divided_at: EventId(divided_at), at: Timestamp(at) }
 }
 
 fn close_row(close: &CloseFacts) -> CloseRow {
@@ -305,6 +333,9 @@ mod tests {
         let branch = Branch { id: core.run.clone(), ancestors: sample::ancestors() };
         let reset = Core { branch: branch.clone(), ..core.clone() };
         golden::check("execution value, reset", &encode(&reset, &reset.head));
+        let made_by_reset = Some(Arc::new(sample::reset()));
+        let linked = Core { made_by_reset, reset_run: Some("next".into()), ..reset.clone() };
+        golden::check("execution value, between resets", &encode(&linked, &linked.head));
         assert_eq!(super::branch(&core.run, &encode(&reset, &reset.head)), Ok(branch));
         golden::check("execution value, builds", &encode(&built, &built.head));
         let operated = sample::operated_run(sample::core());

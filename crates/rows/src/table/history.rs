@@ -161,6 +161,14 @@ pub fn event_ranges(bytes: &[u8]) -> Result<(EventId, Vec<Range<usize>>), Corrup
     Ok((first, ranges))
 }
 
+/// One of the events that [`event_ranges`] finds, as a message.
+///
+/// # Errors
+/// When nobody wrote such an event.
+pub fn decode_event(bytes: &[u8]) -> Result<HistoryEvent, Corrupt> {
+    value::message(HISTORY, bytes)
+}
+
 /// The head of the branch before event `end`, from the batch that has the event before it.
 ///
 /// # Errors

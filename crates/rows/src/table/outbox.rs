@@ -29,7 +29,7 @@ const END: u8 = 3;
 const TERMINATE: u32 = 1;
 const REQUEST_CANCEL: u32 = 2;
 
-/// Exactly one of the fields from 3 on is there.
+/// Exactly one of the fields 3 to 13 is there.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Row {
     #[prost(string, tag = "1")]
@@ -58,6 +58,9 @@ struct Row {
     end_action: Option<action::EndRow>,
     #[prost(message, optional, tag = "13")]
     action_ended: Option<action::EndedRow>,
+    /// The run that the target knows as the sender, if it is another one.
+    #[prost(string, optional, tag = "14")]
+    known_as: Option<String>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -149,10 +152,11 @@ pub fn run_prefix(sender: &WorkflowKey, run: &RunId) -> Vec<u8> {
 }
 
 pub(crate) fn encode(message: &Message) -> Vec<u8> {
-    let Message { target, body } = message;
+    let Message { target, body, known_as } = message;
     let mut row = Row {
         target_namespace: target.namespace.as_str().into(),
         target_workflow: target.workflow.as_str().into(),
+        known_as: known_as.as_ref().map(|run| run.as_str().into()),
         ..Row::default()
     };
     match body {
@@ -199,9 +203,10 @@ pub(crate) fn decode_value(bytes: &[u8]) -> Result<Message, Corrupt> {
     let row: Row = value::decode(OUTBOX, bytes)?;
     let target =
         WorkflowKey { namespace: row.target_namespace.as_str().into(), workflow: row.target_workflow.as_str().into() };
+    let known_as = row.known_as.as_deref().map(RunId::from);
     let mut bodies = bodies(row)?;
     match (bodies.pop(), bodies.pop()) {
-        (Some(body), None) => Ok(Message { target, body }),
+        (Some(body), None) => Ok(Message { target, body, known_as }),
         (Some(_), Some(_)) | (None, _) => Err(Corrupt::row(OUTBOX, "not exactly one message")),
     }
 }
@@ -284,13 +289,19 @@ mod tests {
         golden::check("outbox key, follow", &key(&sample::key(), &id(Step::Follow)));
         golden::check("outbox key, end", &key(&sample::key(), &id(Step::End)));
         for (name, body) in family::bodies() {
-            let message = Message { target: family::target(), body };
+            let message = Message::new(family::target(), body);
             golden::check(&std::format!("outbox value, {name}"), &encode(&message));
             assert_eq!(
                 decode(&key(&sample::key(), &id(Step::Ask)), &encode(&message)),
                 Ok((sample::key(), id(Step::Ask), message))
             );
         }
+    }
+
+    #[test]
+    fn a_message_of_a_run_that_was_reset_keeps_its_bytes() {
+        let message = Message { known_as: Some(sample::run()), ..Message::new(family::target(), MessageBody::Recall) };
+        golden::check("outbox value, after a reset", &encode(&message));
     }
 
     #[test]

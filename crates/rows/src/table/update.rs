@@ -1,4 +1,4 @@
-//! Update: one row for each update that a run has accepted.
+//! Update: one row for each update that stands in a run's history.
 //!
 //! ```text
 //! key    slot | namespace id | workflow text | run id | update text
@@ -25,6 +25,8 @@ struct Row {
     accepted_event_id: i64,
     #[prost(int64, optional, tag = "2")]
     completed_event_id: Option<i64>,
+    #[prost(int64, optional, tag = "3")]
+    admitted_event_id: Option<i64>,
 }
 
 pub(crate) fn key(scope: &Scope, run: &RunId, update: &UpdateId) -> Vec<u8> {
@@ -42,16 +44,21 @@ pub(crate) fn decode_key(prefix: &[u8], key: &[u8]) -> Result<UpdateId, Corrupt>
 }
 
 pub(crate) fn encode(update: &Update) -> Vec<u8> {
-    let Update { accepted_event_id, completed_event_id } = update;
+    let Update { admitted_event_id, accepted_event_id, completed_event_id } = update;
     value::encode(&Row {
         accepted_event_id: accepted_event_id.0,
         completed_event_id: completed_event_id.map(|event| event.0),
+        admitted_event_id: admitted_event_id.map(|event| event.0),
     })
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Update, Corrupt> {
-    let Row { accepted_event_id, completed_event_id } = value::decode(UPDATE, bytes)?;
-    Ok(Update { accepted_event_id: EventId(accepted_event_id), completed_event_id: completed_event_id.map(EventId) })
+    let Row { accepted_event_id, completed_event_id, admitted_event_id } = value::decode(UPDATE, bytes)?;
+    Ok(Update {
+        admitted_event_id: admitted_event_id.map(EventId),
+        accepted_event_id: EventId(accepted_event_id),
+        completed_event_id: completed_event_id.map(EventId),
+    })
 }
 
 #[cfg(test)]
@@ -64,10 +71,12 @@ mod tests {
     #[test]
     fn rows_keep_their_bytes() {
         golden::check("update key", &key(&Scope::of(&sample::key()), &sample::run(), &"update-1".into()));
-        let accepted = Update { accepted_event_id: EventId(5), completed_event_id: None };
+        let accepted = Update { admitted_event_id: None, accepted_event_id: EventId(5), completed_event_id: None };
         golden::check("update value, accepted", &encode(&accepted));
         let completed = Update { completed_event_id: Some(EventId(9)), ..accepted };
         golden::check("update value, completed", &encode(&completed));
+        let admitted = Update { admitted_event_id: Some(EventId(7)), accepted_event_id: EventId::NONE, ..accepted };
+        golden::check("update value, admitted", &encode(&admitted));
     }
 
     proptest! {

@@ -186,5 +186,7 @@ pub(crate) fn any_message() -> BoxedStrategy<Message> {
                 other => other,
             },
         );
-    (generate::key(), body).prop_map(|(target, body)| Message { target, body }).boxed()
+    let known_as = option::of(generate::run());
+    let message = |(target, body, known_as)| Message { target, body, known_as };
+    (generate::key(), body, known_as).prop_map(message).boxed()
 }

@@ -17,9 +17,10 @@ use weft_engine::{
     VisibilityChange, WorkflowKey, rebuild,
     state::{
         Activity, ActivityOptions, ActivityPause, ActivityStage, Ancestor, AnsweredActivity, AnsweredWorkflowTask,
-        AttachedRequest, Branch, CancelRequest, CloseFacts, Core, CurrentRun, Hash, Heartbeat, Operated, ResetPoint,
-        RetryPolicy, RunOptions, ScheduledOn, StartedStage, Status, Sticky, TaskKind, TaskProblem, TaskVerdict, Timer,
-        Update, Volatile, WorkerFacts, WorkerVersion, WorkflowPause, WorkflowTask, WorkflowTaskStage,
+        AttachedRequest, Branch, CancelRequest, CloseFacts, Core, CurrentRun, Hash, Heartbeat, Operated, ResetFacts,
+        ResetPoint, RetryPolicy, RunOptions, ScheduledOn, StartedStage, Status, Sticky, TaskKind, TaskProblem,
+        TaskVerdict, Timer, Update, Volatile, WorkerFacts, WorkerVersion, WorkflowPause, WorkflowTask,
+        WorkflowTaskStage,
     },
 };
 use weft_protocol::api::{
@@ -98,14 +99,15 @@ fn status() -> impl Strategy<Value = Status> {
 }
 
 pub(crate) fn current() -> impl Strategy<Value = CurrentRun> {
-    (run(), run(), any::<bool>(), status(), text(), vec(text(), 0..3), time()).prop_map(
-        |(run, other, first, status, started_by, attached, started_at)| CurrentRun {
+    (run(), run(), any::<bool>(), status(), text(), vec(text(), 0..3), time(), option::of(text())).prop_map(
+        |(run, other, first, status, started_by, attached, started_at, reset_by)| CurrentRun {
             first_run: if first { run.clone() } else { other },
             run,
             status,
             started_by: started_by.into(),
             attached: attached.into_iter().map(RequestId::from).collect(),
             started_at,
+            reset_by: reset_by.map(RequestId::from),
         },
     )
 }
@@ -115,8 +117,13 @@ pub(crate) fn timer() -> impl Strategy<Value = Timer> {
 }
 
 pub(crate) fn update() -> impl Strategy<Value = Update> {
-    (event_id(), option::of(event_id()))
-        .prop_map(|(accepted_event_id, completed_event_id)| Update { accepted_event_id, completed_event_id })
+    (option::of(event_id()), event_id(), option::of(event_id())).prop_map(
+        |(admitted_event_id, accepted_event_id, completed_event_id)| Update {
+            admitted_event_id,
+            accepted_event_id,
+            completed_event_id,
+        },
+    )
 }
 
 fn retry() -> impl Strategy<Value = RetryPolicy> {
@@ -368,6 +375,10 @@ pub(crate) fn ancestors() -> impl Strategy<Value = Vec<Ancestor>> {
     vec((run(), event_id()).prop_map(|(branch, end)| Ancestor { branch, end }), 0..3)
 }
 
+fn reset() -> impl Strategy<Value = ResetFacts> {
+    (run(), event_id(), time()).prop_map(|(base, divided_at, at)| ResetFacts { base, divided_at, at })
+}
+
 /// A branch of this run.
 pub(crate) fn branch(own: RunId) -> impl Strategy<Value = Branch> {
     (prop_oneof![Just(own), run()], ancestors()).prop_map(|(id, ancestors)| Branch { id, ancestors })
@@ -397,8 +408,9 @@ pub(crate) fn core(run: RunId, start: &HistoryEvent) -> BoxedStrategy<Core> {
     let parts = (fields(), fields(), vec((text(), event_id()), 0..3), worker());
     let ended = (option::of(answered_task()), option::of(answered_activity()), option::of(close()));
     let builds = (option::of(problem()), vec(reset_point(), 0..3));
-    (counts, times, tasks, parts, ended, builds, operated_run())
-        .prop_map(move |(counts, times, tasks, parts, ended, builds, operated)| Core {
+    let resets = (option::of(reset()), option::of(self::run()));
+    (counts, times, tasks, parts, ended, builds, operated_run(), resets)
+        .prop_map(move |(counts, times, tasks, parts, ended, builds, operated, resets)| Core {
             pause: operated.0,
             frozen_at: operated.1,
             options: operated.2,
@@ -435,6 +447,8 @@ pub(crate) fn core(run: RunId, start: &HistoryEvent) -> BoxedStrategy<Core> {
             answered_task: ended.0,
             answered_activity: ended.1,
             closed: ended.2,
+            made_by_reset: resets.0.map(Arc::new),
+            reset_run: resets.1,
         })
         .boxed()
 }

@@ -6,9 +6,9 @@ use weft_engine::{
     EventId, RunId, TaskRow, TaskRowKind, Timestamp, Urgency, WorkflowKey, rebuild,
     state::{
         Activity, ActivityPause, ActivityStage, Ancestor, AnsweredActivity, AnsweredWorkflowTask, AttachedRequest,
-        Branch, CancelRequest, CloseFacts, Core, CurrentRun, Heartbeat, Operated, ResetPoint, RetryPolicy, RunOptions,
-        ScheduledOn, StartedStage, Status, Sticky, TaskKind, TaskProblem, TaskVerdict, WorkerFacts, WorkerVersion,
-        WorkflowPause, WorkflowTask, WorkflowTaskStage,
+        Branch, CancelRequest, CloseFacts, Core, CurrentRun, Heartbeat, Operated, ResetFacts, ResetPoint, RetryPolicy,
+        RunOptions, ScheduledOn, StartedStage, Status, Sticky, TaskKind, TaskProblem, TaskVerdict, WorkerFacts,
+        WorkerVersion, WorkflowPause, WorkflowTask, WorkflowTaskStage,
     },
 };
 use weft_protocol::api::{
@@ -89,6 +89,10 @@ pub(crate) fn ancestors() -> Vec<Ancestor> {
     [(run(), 5), ("other".into(), 7)].map(|(branch, end)| Ancestor { branch, end: EventId(end) }).into()
 }
 
+pub(crate) fn reset() -> ResetFacts {
+    ResetFacts { base: "base".into(), divided_at: EventId(5), at: Timestamp(12) }
+}
+
 pub(crate) fn core() -> Core {
     let start = rebuild(run(), "".into(), [&start_event()]).expect("a start").core.start;
     Core {
@@ -135,6 +139,8 @@ pub(crate) fn core() -> Core {
             sdk_name: "sdk".into(),
             sdk_version: "1.2".into(),
         }),
+        made_by_reset: None,
+        reset_run: None,
         closed: Some(CloseFacts {
             status: Status::ContinuedAsNew,
             at: Timestamp(16),
@@ -193,6 +199,7 @@ pub(crate) fn current() -> CurrentRun {
         started_by: "request-1".into(),
         attached: vec!["start-2".into(), "start-3".into()],
         started_at: Timestamp(1_000_000_007),
+        reset_by: None,
     }
 }
 

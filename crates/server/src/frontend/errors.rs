@@ -92,6 +92,7 @@ fn of_refusal(refusal: Refusal, key: &WorkflowKey) -> Status {
             Error::schedule_already_exists(format!("schedule {:?} is already registered", key.workflow.as_str()))
         }
         Refusal::ScheduleConflict => Error::failed_precondition("mismatched conflict token"),
+        Refusal::HistoryGrew => Error::unavailable("the workflow's history grew meanwhile: try again"),
         Refusal::NotStarted => Error::unavailable("Workflow was not started: StartDeduped"),
         Refusal::Broken { run, what } => Error::internal(format!("run {run} broke an invariant: {what}")),
     };

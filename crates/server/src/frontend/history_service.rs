@@ -2,11 +2,11 @@
 
 use tonic::{Request, Response, Status};
 use weft_protocol::weft::{
-    GetHistoryHeadRequest, GetHistoryHeadResponse, VerifyHistoryRequest, VerifyHistoryResponse,
-    history_service_server::HistoryService,
+    GetHistoryHeadRequest, GetHistoryHeadResponse, ResetToEventRequest, ResetToEventResponse, VerifyHistoryRequest,
+    VerifyHistoryResponse, history_service_server::HistoryService,
 };
 
-use super::{Frontend, head, verify};
+use super::{Frontend, head, reset, verify};
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -18,5 +18,9 @@ impl HistoryService for Frontend {
 
     async fn verify_history(&self, request: Request<VerifyHistoryRequest>) -> Answer<VerifyHistoryResponse> {
         verify::verify(&self.node, request.into_inner()).await
+    }
+
+    async fn reset_to_event(&self, request: Request<ResetToEventRequest>) -> Answer<ResetToEventResponse> {
+        reset::to_event(&self.node, request.into_inner()).await
     }
 }

@@ -5,7 +5,7 @@ use weft_protocol::{api::workflowservice::*, raw, services::workflow_service_ser
 
 use super::{
     Frontend, activity_task, batch, control, describe, history, list, multi_operation, namespace, operate, query,
-    schedule, search_attribute, signal, start, system, task_queue, update, worker, workflow_task,
+    reset, schedule, search_attribute, signal, start, system, task_queue, update, worker, workflow_task,
 };
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -280,6 +280,13 @@ impl WorkflowService for Frontend {
         request: Request<UpdateActivityOptionsRequest>,
     ) -> Answer<UpdateActivityOptionsResponse> {
         operate::update_activity_options(&self.node, request.into_inner()).await
+    }
+
+    async fn reset_workflow_execution(
+        &self,
+        request: Request<ResetWorkflowExecutionRequest>,
+    ) -> Answer<ResetWorkflowExecutionResponse> {
+        reset::reset(&self.node, request.into_inner()).await
     }
 
     async fn reset_sticky_task_queue(

@@ -25,7 +25,7 @@ impl Leader {
     /// Sends what may be sent, and reads on if rows were left out.
     pub(super) fn send(&mut self) {
         while let Some(outgoing) = self.outbox.next() {
-            let origin = outgoing.id.origin(&outgoing.lane.sender);
+            let origin = outgoing.id.origin(&outgoing.lane.sender, &outgoing.message);
             let delivery = self.shared.post.deliver(Delivery { origin, message: outgoing.message.clone() });
             self.posts.push(delivery.map(|outcome| Returned { outgoing, outcome }).boxed());
         }

@@ -15,7 +15,7 @@ fn id(event: i64, step: Step) -> MessageId {
 }
 
 fn to(target: &str) -> Arc<Message> {
-    Arc::new(Message { target: key(target), body: MessageBody::Acknowledge })
+    Arc::new(Message::new(key(target), MessageBody::Acknowledge))
 }
 
 fn outbox(held: usize, under_way: usize) -> Outbox {

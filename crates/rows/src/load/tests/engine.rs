@@ -378,7 +378,7 @@ fn replied(open: &Execution) -> Option<Request> {
 }
 
 fn delivery(body: MessageBody) -> Request {
-    let message = Arc::new(weft_engine::Message { target: sample::key(), body });
+    let message = Arc::new(weft_engine::Message::new(sample::key(), body));
     Request::Deliver(Box::new(Delivery { origin: family::origin(), message }))
 }
 

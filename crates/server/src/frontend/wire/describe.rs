@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use weft_engine::{
-    EventId, Execution, Timestamp, WorkflowKey,
+    EventId, Execution, RunId, Timestamp, WorkflowKey,
     state::{
         Activity, ActivityPause, ActivityStage, Child, ChildStage, Core, ParentClosePolicy, ResetPoint, WorkflowTask,
         WorkflowTaskStage,
@@ -98,6 +98,8 @@ fn extended(run: &Execution) -> WorkflowExecutionExtendedInfo {
             paused_time: Some(pause.at.wire()),
             reason: pause.reason.clone(),
         }),
+        last_reset_time: core.made_by_reset.as_ref().map(|reset| reset.at.wire()),
+        reset_run_id: core.reset_run.as_ref().map(RunId::to_string).unwrap_or_default(),
         request_id_infos: std::iter::once(started).chain(attached).collect(),
         ..WorkflowExecutionExtendedInfo::default()
     }

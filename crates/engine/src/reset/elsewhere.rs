@@ -1,0 +1,56 @@
+//! What the shared history had on its way to other workflows when it was cut: it goes on as the new run's.
+//!
+//! Invariant: the target sees the same sender, run and event as before ([`Message::known_as`]), so what has arrived
+//! already is answered from its receipt and not done again.
+
+use alloc::{boxed::Box, vec::Vec};
+
+use weft_protocol::api::history::{HistoryEvent, history_event::Attributes};
+
+use super::place;
+use crate::{
+    change::Run,
+    command::child::start_of,
+    ids::{EventId, WorkflowKey},
+    message::{Message, MessageBody, Step},
+    outbox::message_id,
+    state::{Child, ChildStage, ExternalRequest},
+};
+
+/// Asks again for what no answer to is in history, and says which events asked for it.
+pub(super) fn go_on(run: &mut Run<'_>, base: &[HistoryEvent]) -> Vec<EventId> {
+    let mut again = Vec::new();
+    let is_initiated = |child: &Child| match &child.stage {
+        ChildStage::Initiated { .. } => true,
+        ChildStage::Started { .. } => false,
+    };
+    let children = run.children.iter().filter(|(_, child)| is_initiated(child));
+    let children: Vec<(EventId, WorkflowKey)> = children.map(|(id, child)| (*id, child.target.clone())).collect();
+    let target = |external: &ExternalRequest| external.target.clone();
+    let external: Vec<(EventId, WorkflowKey)> = run.external.iter().map(|(id, it)| (*id, target(it))).collect();
+    for (id, target) in children.into_iter().chain(external) {
+        let event = base.get(place(id));
+        if let Some(body) = event.and_then(|event| body(run, event)) {
+            run.post(message_id(run, id, Step::Ask), Message::new(target, body));
+            again.push(id);
+        }
+    }
+    again
+}
+
+/// What the event asked for.
+fn body(run: &Run<'_>, event: &HistoryEvent) -> Option<MessageBody> {
+    match event.attributes.as_ref()? {
+        Attributes::StartChildWorkflowExecutionInitiatedEventAttributes(it) => {
+            let start = start_of(run, it, event.user_metadata.clone());
+            Some(MessageBody::StartChild(Box::new(start)))
+        }
+        Attributes::SignalExternalWorkflowExecutionInitiatedEventAttributes(it) => {
+            Some(MessageBody::Signal(Box::new(it.clone())))
+        }
+        Attributes::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(it) => {
+            Some(MessageBody::Cancel(Box::new(it.clone())))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,272 @@
+//! Resets of workflows that have children, are children, or have something on its way to others.
+
+use crate::family::check;
+
+#[test]
+fn a_child_that_runs_reports_to_the_new_run() {
+    check(
+        "p: start
+        p: poll
+        p: complete child=c
+        post p all
+        p: poll
+        p: complete
+        p: reset last
+        post p all
+        c: poll
+        c: complete done=42
+        post c",
+        r#"
+            > p: start
+            p: 1 WorkflowExecutionStarted attempt=1
+            p: 2 WorkflowTaskScheduled timeout=10s
+            p: = started p-1 Running
+            > p: poll
+            p: 3 WorkflowTaskStarted scheduled=2
+            p: = task events 1..4
+            > p: complete child=c
+            p: 4 WorkflowTaskCompleted scheduled=2 started=3
+            p: 5 StartChildWorkflowExecutionInitiated id=c
+            p: * 5 Ask to c: start
+            > post p all
+            c: 1 WorkflowExecutionStarted attempt=1 parent=p-1 initiated=5 root=p-1
+            c: = ChildStarted("c-1")
+            p: 6 ChildWorkflowExecutionStarted initiated=5 run=c-1
+            p: 7 WorkflowTaskScheduled timeout=10s
+            p: * 5 Follow to c: first task of c-1
+            p: * settled 5 Ask
+            c: 2 WorkflowTaskScheduled timeout=10s
+            c: = Done
+            > p: poll
+            p: 8 WorkflowTaskStarted scheduled=7
+            p: = task events 1..9
+            > p: complete
+            p: 9 WorkflowTaskCompleted scheduled=7 started=8
+            > p: reset last
+            p: 10 WorkflowExecutionTerminated reason="again"
+            p: p-2/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-2/10 WorkflowTaskScheduled timeout=10s
+            p: = reset to p-2
+            > post p all
+            > c: poll
+            c: 3 WorkflowTaskStarted scheduled=2
+            c: = task events 1..4
+            > c: complete done=42
+            c: 4 WorkflowTaskCompleted scheduled=2 started=3
+            c: 5 WorkflowExecutionCompleted result=42
+            c: * 5 Ask to p: child closed, WorkflowExecutionCompleted
+            > post c
+            p: p-2/11 ChildWorkflowExecutionCompleted initiated=5 started=6 run=c-1 result=42
+            p: = Done
+        "#,
+    );
+}
+
+#[test]
+fn a_child_whose_start_was_on_its_way_starts_once() {
+    check(
+        "p: start
+        p: poll
+        p: complete child=c
+        p: signal a
+        p: poll
+        p: complete
+        post p lost
+        p: reset last
+        post p
+        post p all",
+        r#"
+            > p: start
+            p: 1 WorkflowExecutionStarted attempt=1
+            p: 2 WorkflowTaskScheduled timeout=10s
+            p: = started p-1 Running
+            > p: poll
+            p: 3 WorkflowTaskStarted scheduled=2
+            p: = task events 1..4
+            > p: complete child=c
+            p: 4 WorkflowTaskCompleted scheduled=2 started=3
+            p: 5 StartChildWorkflowExecutionInitiated id=c
+            p: * 5 Ask to c: start
+            > p: signal a
+            p: 6 WorkflowExecutionSignaled name=a
+            p: 7 WorkflowTaskScheduled timeout=10s
+            p: = signaled p-1
+            > p: poll
+            p: 8 WorkflowTaskStarted scheduled=7
+            p: = task events 1..9
+            > p: complete
+            p: 9 WorkflowTaskCompleted scheduled=7 started=8
+            > post p lost
+            c: 1 WorkflowExecutionStarted attempt=1 parent=p-1 initiated=5 root=p-1
+            c: = ChildStarted("c-1")
+            > p: reset last
+            p: 10 WorkflowExecutionTerminated reason="again"
+            p: p-2/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-2/10 WorkflowTaskScheduled timeout=10s
+            p: * 5 Ask to c: start
+            p: * settled 5 Ask
+            p: = reset to p-2
+            > post p
+            c: = ChildStarted("c-1")
+            p: p-2/11 ChildWorkflowExecutionStarted initiated=5 run=c-1
+            p: * 5 Follow to c: first task of c-1
+            p: * settled 5 Ask
+            > post p all
+            c: 2 WorkflowTaskScheduled timeout=10s
+            c: = Done
+        "#,
+    );
+}
+
+#[test]
+fn a_signal_that_had_arrived_is_not_sent_again() {
+    check(
+        "c: start
+        p: start
+        p: poll
+        p: complete send=c:hello
+        p: signal a
+        p: poll
+        p: complete
+        post p lost
+        p: reset last
+        post p all",
+        r#"
+            > c: start
+            c: 1 WorkflowExecutionStarted attempt=1
+            c: 2 WorkflowTaskScheduled timeout=10s
+            c: = started c-1 Running
+            > p: start
+            p: 1 WorkflowExecutionStarted attempt=1
+            p: 2 WorkflowTaskScheduled timeout=10s
+            p: = started p-1 Running
+            > p: poll
+            p: 3 WorkflowTaskStarted scheduled=2
+            p: = task events 1..4
+            > p: complete send=c:hello
+            p: 4 WorkflowTaskCompleted scheduled=2 started=3
+            p: 5 SignalExternalWorkflowExecutionInitiated to=c name=hello
+            p: * 5 Ask to c: signal hello
+            > p: signal a
+            p: 6 WorkflowExecutionSignaled name=a
+            p: 7 WorkflowTaskScheduled timeout=10s
+            p: = signaled p-1
+            > p: poll
+            p: 8 WorkflowTaskStarted scheduled=7
+            p: = task events 1..9
+            > p: complete
+            p: 9 WorkflowTaskCompleted scheduled=7 started=8
+            > post p lost
+            c: 3 WorkflowExecutionSignaled name=hello from=p-1
+            c: = Done
+            > p: reset last
+            p: 10 WorkflowExecutionTerminated reason="again"
+            p: p-2/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-2/10 WorkflowTaskScheduled timeout=10s
+            p: * 5 Ask to c: signal hello
+            p: * settled 5 Ask
+            p: = reset to p-2
+            > post p all
+            c: = Done
+            p: p-2/11 ExternalWorkflowExecutionSignaled initiated=5
+            p: * 5 Follow to c: acknowledge
+            p: * settled 5 Ask
+            c: = Done
+        "#,
+    );
+}
+
+#[test]
+fn what_the_new_run_does_not_know_of_is_called_back() {
+    check(
+        "p: start
+        p: poll
+        p: complete child=c
+        p: reset first
+        post p all",
+        r#"
+            > p: start
+            p: 1 WorkflowExecutionStarted attempt=1
+            p: 2 WorkflowTaskScheduled timeout=10s
+            p: = started p-1 Running
+            > p: poll
+            p: 3 WorkflowTaskStarted scheduled=2
+            p: = task events 1..4
+            > p: complete child=c
+            p: 4 WorkflowTaskCompleted scheduled=2 started=3
+            p: 5 StartChildWorkflowExecutionInitiated id=c
+            p: * 5 Ask to c: start
+            > p: reset first
+            p: 6 WorkflowExecutionTerminated reason="again"
+            p: p-2/4 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-2/5 WorkflowTaskScheduled timeout=10s
+            p: ~ listed Running 
+            p: * 5 Follow to c: recall
+            p: * settled 5 Ask
+            p: = reset to p-2
+            > post p all
+            c: = Done
+        "#,
+    );
+}
+
+#[test]
+fn the_parent_of_a_reset_child_learns_the_result_of_its_last_run() {
+    check(
+        "p: start
+        p: poll
+        p: complete child=c
+        post p all
+        c: poll
+        c: complete
+        c: reset last
+        post c all
+        c: poll
+        c: complete done=42
+        post c all",
+        r#"
+            > p: start
+            p: 1 WorkflowExecutionStarted attempt=1
+            p: 2 WorkflowTaskScheduled timeout=10s
+            p: = started p-1 Running
+            > p: poll
+            p: 3 WorkflowTaskStarted scheduled=2
+            p: = task events 1..4
+            > p: complete child=c
+            p: 4 WorkflowTaskCompleted scheduled=2 started=3
+            p: 5 StartChildWorkflowExecutionInitiated id=c
+            p: * 5 Ask to c: start
+            > post p all
+            c: 1 WorkflowExecutionStarted attempt=1 parent=p-1 initiated=5 root=p-1
+            c: = ChildStarted("c-1")
+            p: 6 ChildWorkflowExecutionStarted initiated=5 run=c-1
+            p: 7 WorkflowTaskScheduled timeout=10s
+            p: * 5 Follow to c: first task of c-1
+            p: * settled 5 Ask
+            c: 2 WorkflowTaskScheduled timeout=10s
+            c: = Done
+            > c: poll
+            c: 3 WorkflowTaskStarted scheduled=2
+            c: = task events 1..4
+            > c: complete
+            c: 4 WorkflowTaskCompleted scheduled=2 started=3
+            > c: reset last
+            c: 5 WorkflowExecutionTerminated reason="again"
+            c: c-2/4 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            c: c-2/5 WorkflowTaskScheduled timeout=10s
+            c: ~ listed Running 
+            c: = reset to c-2
+            > post c all
+            > c: poll
+            c: c-2/6 WorkflowTaskStarted scheduled=5
+            c: = task events 1..7
+            > c: complete done=42
+            c: c-2/7 WorkflowTaskCompleted scheduled=5 started=6
+            c: c-2/8 WorkflowExecutionCompleted result=42
+            c: * 8 Ask to p: child closed, WorkflowExecutionCompleted
+            > post c all
+            p: 8 ChildWorkflowExecutionCompleted initiated=5 started=6 run=c-2 result=42
+            p: = Done
+        "#,
+    );
+}

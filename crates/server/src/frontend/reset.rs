@@ -1,0 +1,175 @@
+//! Resetting a workflow: to an earlier workflow task, as Temporal has it, or to any event.
+//!
+//! What Temporal's API can say and its server refuses is done here: a signal as a post-reset operation.
+
+use tonic::{Response, Status};
+use weft_engine::{
+    Answer, EventId, Excluded, Identity, Past, ResetPlan, ResetWorkflow, RunId, SignalBody, Target, limits::Limits,
+};
+use weft_protocol::{
+    api::{
+        common::WorkflowExecution,
+        enums::{ResetReapplyExcludeType as Exclude, ResetReapplyType as Include},
+        workflow::{PostResetOperation, post_reset_operation::Variant},
+        workflowservice::{ResetWorkflowExecutionRequest, ResetWorkflowExecutionResponse},
+    },
+    error::{Error, text},
+    weft::{EventOfRun, ResetToEventRequest, ResetToEventResponse},
+};
+use weft_shard::ResetPlace;
+
+use super::{
+    context, errors,
+    validate::{ids, sizes},
+    wire::{self, signal::Signal},
+};
+use crate::node::Node;
+
+const OPTIONS_UNSUPPORTED: &str =
+    "unsupported post reset operation: *workflow.PostResetOperation_UpdateWorkflowOptions_";
+const OTHER_ANSWER: &str = "a reset was answered with something else";
+const NO_OPERATION: &str = "unsupported post reset operation: <nil>";
+
+/// As Temporal has it.
+#[expect(deprecated, reason = "older clients say with `reset_reapply_type` what is taken along")]
+pub(crate) async fn reset(
+    node: &Node,
+    body: ResetWorkflowExecutionRequest,
+) -> Result<Response<ResetWorkflowExecutionResponse>, Status> {
+    let asked = Asked {
+        request: body.request_id.as_str(),
+        execution: body.workflow_execution.as_ref(),
+        namespace: &body.namespace,
+        excluded: excluded(body.reset_reapply_type, &body.reset_reapply_exclude_types)?,
+        reason: body.reason,
+        identity: &body.identity,
+        operations: body.post_reset_operations,
+        dry_run: false,
+    };
+    match asked.send(node, ResetPlace::TaskEnd(EventId(body.workflow_task_finish_event_id))).await? {
+        Answer::Reset(run) => Ok(Response::new(ResetWorkflowExecutionResponse { run_id: run.to_string() })),
+        _ => Err(Error::internal(OTHER_ANSWER).into()),
+    }
+}
+
+/// From any event, or only told of.
+pub(crate) async fn to_event(node: &Node, body: ResetToEventRequest) -> Result<Response<ResetToEventResponse>, Status> {
+    let place = match (body.event_id, body.workflow_task_finish_event_id) {
+        (0, finish) => ResetPlace::TaskEnd(EventId(finish)),
+        (event, 0) => ResetPlace::Before(EventId(event)),
+        (_, _) => return Err(Error::invalid_argument("Both EventId and WorkflowTaskFinishEventId are set.").into()),
+    };
+    let asked = Asked {
+        request: body.request_id.as_str(),
+        execution: body.execution.as_ref(),
+        namespace: &body.namespace,
+        excluded: excluded(Include::Unspecified.into(), &body.exclude)?,
+        reason: body.reason,
+        identity: &body.identity,
+        operations: body.post_reset_operations,
+        dry_run: body.dry_run,
+    };
+    match asked.send(node, place).await? {
+        Answer::Reset(run) => Ok(Response::new(ResetToEventResponse { run_id: run.to_string(), ..Default::default() })),
+        Answer::ResetPlan(plan) => Ok(Response::new(wire_plan(*plan))),
+        _ => Err(Error::internal(OTHER_ANSWER).into()),
+    }
+}
+
+fn wire_plan(plan: ResetPlan) -> ResetToEventResponse {
+    let places = |places: Vec<(RunId, EventId)>| {
+        places.into_iter().map(|(run, event)| EventOfRun { run_id: run.to_string(), event_id: event.0 }).collect()
+    };
+    ResetToEventResponse {
+        run_id: String::new(),
+        base_run_id: plan.base.to_string(),
+        divided_at: plan.finish.0,
+        reapplied: places(plan.reapplied),
+        dropped: places(plan.dropped),
+        again: plan.again.into_iter().map(|event| event.0).collect(),
+    }
+}
+
+/// What both calls say.
+struct Asked<'b> {
+    request: &'b str,
+    execution: Option<&'b WorkflowExecution>,
+    namespace: &'b str,
+    excluded: Excluded,
+    reason: String,
+    identity: &'b str,
+    operations: Vec<PostResetOperation>,
+    dry_run: bool,
+}
+
+impl Asked<'_> {
+    async fn send(self, node: &Node, place: ResetPlace) -> Result<Answer, Status> {
+        let limits = &node.settings().limits;
+        let request = ids::required(limits, self.request, text::REQUEST_ID_NOT_SET, text::REQUEST_ID_TOO_LONG)?;
+        let namespace = context::namespace(node, self.namespace).await?;
+        let (key, run) = context::execution(node, &namespace, self.execution)?;
+        sizes::text(limits, &self.reason)?;
+        let identity = wire::identity(limits, self.identity)?;
+        let signals = self.operations.into_iter().map(|operation| signal(limits, operation, &identity));
+        let wish = ResetWorkflow {
+            request: request.into(),
+            reason: self.reason,
+            finish: EventId::NONE,
+            excluded: self.excluded,
+            keep_until: None,
+            signals: signals.collect::<Result<_, _>>()?,
+            dry_run: self.dry_run,
+            past: Past::default(),
+        };
+        let target = Target { run, first_run: None };
+        let answer = node.shard(&key).reset(key.clone(), namespace, target.clone(), place, wish).await;
+        answer.map_err(|failure| errors::about(failure, &key, &target))
+    }
+}
+
+/// What the caller does without: by the list, or by the field that came before it.
+fn excluded(include: i32, exclude: &[i32]) -> Result<Excluded, Error> {
+    let Ok(include) = Include::try_from(include) else {
+        return Err(Error::internal(format!("unknown reset reapply type: {include}")));
+    };
+    let listed = |what| exclude.contains(&i32::from(what));
+    Ok(Excluded {
+        signals: include == Include::None || listed(Exclude::Signal),
+        updates: include == Include::None || include == Include::Signal || listed(Exclude::Update),
+    })
+}
+
+fn signal(limits: &Limits, operation: PostResetOperation, identity: &Identity) -> Result<SignalBody, Error> {
+    match operation.variant {
+        Some(Variant::SignalWorkflow(it)) => {
+            ids::required(limits, &it.signal_name, text::SIGNAL_NAME_NOT_SET, text::SIGNAL_NAME_TOO_LONG)?;
+            let (identity, request) = (identity.clone(), None);
+            Signal { name: it.signal_name, input: it.input, header: it.header, identity, request, links: it.links }
+                .body(limits)
+        }
+        Some(Variant::UpdateWorkflowOptions(_)) => Err(Error::invalid_argument(OPTIONS_UNSUPPORTED)),
+        None => Err(Error::invalid_argument(NO_OPERATION)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(include: i32, exclude: &[Exclude], expected: Result<(bool, bool), &str>) {
+        let exclude: Vec<i32> = exclude.iter().map(|it| i32::from(*it)).collect();
+        let found = excluded(include, &exclude).map(|it| (it.signals, it.updates)).map_err(|error| error.message);
+        assert_eq!(found, expected.map_err(str::to_owned));
+    }
+
+    #[test]
+    fn what_is_left_out_is_said_in_two_ways() {
+        check(0, &[], Ok((false, false)));
+        check(Include::AllEligible.into(), &[Exclude::Signal], Ok((true, false)));
+        check(Include::Signal.into(), &[], Ok((false, true)));
+        check(Include::Signal.into(), &[Exclude::Signal], Ok((true, true)));
+        check(Include::None.into(), &[], Ok((true, true)));
+        check(0, &[Exclude::Update, Exclude::Nexus], Ok((false, true)));
+        check(9, &[], Err("unknown reset reapply type: 9"));
+    }
+}

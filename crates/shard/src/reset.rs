@@ -1,0 +1,148 @@
+//! Resetting a workflow: its history is read off the actor, then the engine is asked.
+//!
+//! Invariant: what the engine decides on is all there is. If a run has grown since it was read the engine refuses, and it
+//! is read again; events that were read once are as they were.
+
+use std::sync::Arc;
+
+use weft_engine::{
+    Answer, EventId, Namespace, Past, Refusal, Request, ResetWorkflow, RunId, Target, WorkflowKey,
+    state::{Branch, Execution, Hash},
+};
+use weft_protocol::api::{
+    enums::EventType,
+    history::{HistoryEvent, history_event::Attributes},
+};
+use weft_rows::{self as rows, Corrupt, table};
+use weft_store::state::{KeyRange, Order};
+
+use crate::{
+    call::Failure,
+    handle::Shard,
+    loader::{LoadError, Reader},
+};
+
+/// How often a history that grows meanwhile is read.
+const ATTEMPTS: usize = 20;
+
+const NO_TASK: &str = "No workflow task ended before that event.";
+
+/// Where the new run is to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetPlace {
+    /// At the end of the workflow task that this event ends.
+    TaskEnd(EventId),
+    /// At the end of the last workflow task that ended before or with this event; what came of activities and timers up to
+    /// it is taken along.
+    Before(EventId),
+}
+
+impl Shard {
+    /// Goes on from an earlier place of a workflow's history. `wish.finish`, `wish.keep_until` and `wish.past` are found
+    /// here.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn reset(
+        &self,
+        key: WorkflowKey,
+        namespace: Arc<Namespace>,
+        target: Target,
+        place: ResetPlace,
+        wish: ResetWorkflow,
+    ) -> Result<Answer, Failure> {
+        for _ in 0..ATTEMPTS {
+            let base = self.look(key.clone(), target.clone()).await?.execution;
+            let run = Target { run: Some(base.core.run.clone()), first_run: None };
+            let wish = self.informed(&key, &base, place, wish.clone()).await?;
+            let request = Request::Reset(run, Box::new(wish));
+            match self.ask(key.clone(), Arc::clone(&namespace), request).await {
+                Err(Failure::Refused(Refusal::HistoryGrew)) => {}
+                answer => return answer,
+            }
+        }
+        Err(Failure::Unavailable("the workflow's history grows faster than it is read: try again"))
+    }
+
+    /// The wish with what the engine must know of the time before. Nothing if there is no such place: the engine says so.
+    async fn informed(
+        &self,
+        key: &WorkflowKey,
+        base: &Execution,
+        place: ResetPlace,
+        wish: ResetWorkflow,
+    ) -> Result<ResetWorkflow, Failure> {
+        let core = &base.core;
+        let (event, keep_until) = match place {
+            ResetPlace::TaskEnd(event) => (event, None),
+            ResetPlace::Before(event) => (event, Some(event)),
+        };
+        if event <= EventId::FIRST || event >= core.next_event_id {
+            return Ok(ResetWorkflow { finish: event, past: Past::default(), ..wish });
+        }
+        let events = self.events_of(key, &core.branch, core.next_event_id).await?;
+        let finish = match place {
+            ResetPlace::TaskEnd(event) => event,
+            ResetPlace::Before(event) => task_end(&events, event).ok_or(Refusal::InvalidArgument(NO_TASK.into()))?,
+        };
+        let (at, branch) = (key.clone(), core.branch.clone());
+        let head = self.read(move |reader| reader.head(&at, &branch, finish)).await?;
+        let mut past = Past { base: events, head, later: Vec::new() };
+        while let Some(run) = next_run(&past) {
+            let target = Target { run: Some(run.clone()), first_run: None };
+            let next = match self.look(key.clone(), target).await {
+                Ok(view) => view.execution.core,
+                // Deleted, and with it what came after.
+                Err(Failure::Refused(Refusal::WorkflowNotFound)) => break,
+                Err(failure) => return Err(failure),
+            };
+            past.later.push((run, self.events_of(key, &next.branch, next.next_event_id).await?));
+        }
+        Ok(ResetWorkflow { finish, keep_until, past, ..wish })
+    }
+
+    async fn events_of(&self, key: &WorkflowKey, branch: &Branch, next: EventId) -> Result<Vec<HistoryEvent>, Failure> {
+        let (key, branch) = (key.clone(), branch.clone());
+        self.read(move |reader| reader.messages_of(&key, &branch, next)).await
+    }
+}
+
+/// The end of the last workflow task that ended before or with this event.
+fn task_end(events: &[HistoryEvent], before: EventId) -> Option<EventId> {
+    let is_started = |event: &&HistoryEvent| event.event_type() == EventType::WorkflowTaskStarted;
+    let ended = events.iter().take_while(|event| event.event_id < before.0);
+    ended.filter(is_started).last().map(|started| EventId(started.event_id).next())
+}
+
+/// The run that follows those that were read, if the last of them continued as new.
+fn next_run(past: &Past) -> Option<RunId> {
+    let last = past.later.last().map_or(&past.base, |(_, events)| events).last()?;
+    match &last.attributes {
+        Some(Attributes::WorkflowExecutionContinuedAsNewEventAttributes(it)) => {
+            Some(it.new_execution_run_id.as_str().into())
+        }
+        Some(_) | None => None,
+    }
+}
+
+impl Reader {
+    /// All events of a branch before `next`, as messages.
+    fn messages_of(&self, key: &WorkflowKey, branch: &Branch, next: EventId) -> Result<Vec<HistoryEvent>, LoadError> {
+        let mut events = Vec::new();
+        for part in branch.parts(EventId::FIRST, next) {
+            for bytes in self.events(key, &part.branch, part.from, part.to)? {
+                events.push(rows::history::decode_event(&bytes)?);
+            }
+        }
+        Ok(events)
+    }
+
+    /// The head of a branch before event `at`.
+    pub(crate) fn head(&self, key: &WorkflowKey, branch: &Branch, at: EventId) -> Result<Hash, LoadError> {
+        let last = EventId(at.0 - 1);
+        let (from, to) = rows::history::before(key, branch.author(last), at);
+        let batch = self.store.scan(table::HISTORY, &KeyRange::between(from, to), Order::Descending, 1)?;
+        let (_, bytes) = batch.into_iter().next().ok_or_else(|| Corrupt::missing(table::HISTORY, "a batch"))?;
+        Ok(rows::history::head_before(&bytes, at)?)
+    }
+}

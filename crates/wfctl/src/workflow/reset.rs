@@ -1,0 +1,190 @@
+//! `reset`.
+
+use clap::ValueEnum;
+use serde_json::json;
+use weft_client::{
+    Reset, ResetPlace, Run, Signal,
+    api::{
+        enums::{EventType, ResetReapplyExcludeType},
+        history::HistoryEvent,
+    },
+    own::{EventOfRun, ResetToEventResponse},
+};
+
+use super::target::Target;
+use crate::{exit::Failure, input::Input, render::history, session::Connected};
+
+#[derive(clap::Args, Debug)]
+#[command(
+    group = clap::ArgGroup::new("place").required(true),
+    after_help = "A new run goes on from there, with the signals and updates that came since; the run that was open is \
+    terminated. With --event it also has what activities and timers came to up to that event.\n\n\
+    Examples:\n  wfctl workflow reset order-17 --to last --reason 'fixed the bug'\n  \
+    wfctl workflow reset order-17 --event 42 --dry-run\n  \
+    wfctl workflow reset order-17 --to first --exclude signals --signal amend --input '{\"amount\": 7}'"
+)]
+pub(crate) struct ResetArgs {
+    #[command(flatten)]
+    target: Target,
+    /// Any event: the run goes on from the last workflow task that ended before it
+    #[arg(long, value_name = "EVENT_ID", group = "place")]
+    event: Option<i64>,
+    /// The first or the last workflow task that was completed
+    #[arg(long, value_enum, value_name = "TASK", group = "place")]
+    to: Option<Task>,
+    /// The event that ends a workflow task, as `temporal workflow reset` has it
+    #[arg(long, value_name = "EVENT_ID", group = "place")]
+    task_end: Option<i64>,
+    /// Why; it stands in the history
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    reason: String,
+    /// What came since that the new run does without; again for each further kind
+    #[arg(long, value_enum, value_name = "KIND")]
+    exclude: Vec<Kind>,
+    /// A signal for the new run before its first task, in the same step
+    #[arg(long, value_name = "NAME")]
+    signal: Option<String>,
+    #[command(flatten)]
+    input: Input,
+    /// Change nothing; say what would be kept, reapplied, run again and dropped
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Task {
+    First,
+    Last,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    Signals,
+    Updates,
+}
+
+impl From<Kind> for ResetReapplyExcludeType {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Signals => Self::Signal,
+            Kind::Updates => Self::Update,
+        }
+    }
+}
+
+pub(crate) async fn reset(session: &Connected, args: ResetArgs) -> anyhow::Result<()> {
+    let mut run = args.target.run();
+    let input = args.input.payloads()?;
+    if args.signal.is_none() && !input.is_empty() {
+        return Err(Failure::usage("--input is the signal's: say which with --signal".to_owned()).into());
+    }
+    let reset = Reset {
+        reason: args.reason,
+        exclude: args.exclude.into_iter().map(Into::into).collect(),
+        signals: args.signal.map(|name| Signal { name, input }).into_iter().collect(),
+    };
+    let place = match (args.event, args.task_end, args.to) {
+        (Some(event), _, _) => ResetPlace::Event(event),
+        (None, Some(event), _) => ResetPlace::TaskEnd(event),
+        (None, None, task) => {
+            let events = session.client.history(&run, false).all().await?;
+            // The run that was looked at, even if another one follows meanwhile.
+            if run.run_id.is_empty() {
+                run.run_id = run_of(session, &run).await?;
+            }
+            ResetPlace::TaskEnd(completed(&events, task.unwrap_or(Task::Last)).ok_or_else(|| {
+                Failure::refused(format!("{} has completed no workflow task to go back to", run.workflow_id))
+            })?)
+        }
+    };
+    if args.dry_run {
+        let plan = session.client.reset_to_event(&run, place, reset, true).await?;
+        return show_plan(session, &run, &plan).await;
+    }
+    let new_run = match place {
+        ResetPlace::TaskEnd(finish) => session.client.reset(&run, finish, reset).await?,
+        ResetPlace::Event(_) => session.client.reset_to_event(&run, place, reset, false).await?.run_id,
+    };
+    let output = &session.output;
+    if output.is_json() {
+        return Ok(output.json(&json!({ "workflowId": run.workflow_id, "runId": new_run }))?);
+    }
+    Ok(output.line(format_args!("{} goes on as run {new_run}", run.workflow_id))?)
+}
+
+async fn run_of(session: &Connected, run: &Run) -> anyhow::Result<String> {
+    let described = session.client.describe(run).await?;
+    let execution = described.workflow_execution_info.and_then(|info| info.execution);
+    Ok(execution.map(|execution| execution.run_id).unwrap_or_default())
+}
+
+/// The event that completed the first or the last workflow task.
+fn completed(events: &[HistoryEvent], task: Task) -> Option<i64> {
+    let mut completed = events.iter().filter(|event| event.event_type() == EventType::WorkflowTaskCompleted);
+    let event = match task {
+        Task::First => completed.next(),
+        Task::Last => completed.next_back(),
+    };
+    event.map(|event| event.event_id)
+}
+
+/// What would become of each event, in the order of the history.
+async fn show_plan(session: &Connected, run: &Run, plan: &ResetToEventResponse) -> anyhow::Result<()> {
+    let output = &session.output;
+    if output.is_json() {
+        let places = |places: &[EventOfRun]| {
+            places.iter().map(|it| json!({ "runId": it.run_id, "eventId": it.event_id })).collect::<Vec<_>>()
+        };
+        return Ok(output.json(&json!({
+            "workflowId": run.workflow_id,
+            "runId": plan.base_run_id,
+            "keptUpTo": plan.divided_at - 1,
+            "reapplied": places(&plan.reapplied),
+            "runAgain": plan.again,
+            "dropped": places(&plan.dropped),
+        }))?);
+    }
+    let base = Run { run_id: plan.base_run_id.clone(), ..run.clone() };
+    let events = session.client.history(&base, false).all().await?;
+    let of_base = |it: &&EventOfRun| it.run_id == plan.base_run_id;
+    output.line(format_args!("kept        events 1 to {}", plan.divided_at - 1))?;
+    for event in &events {
+        let id = event.event_id;
+        let is = |places: &[EventOfRun]| places.iter().filter(of_base).any(|it| it.event_id == id);
+        let fate = if plan.again.contains(&id) && id < plan.divided_at {
+            "run again   "
+        } else if is(&plan.reapplied) {
+            "reapplied   "
+        } else if is(&plan.dropped) {
+            "dropped     "
+        } else {
+            continue;
+        };
+        output.line(format_args!("{fate}{}", history::line(event)))?;
+    }
+    let elsewhere = plan.reapplied.iter().filter(|it| !of_base(it)).count();
+    if elsewhere > 0 {
+        output.line(format_args!("reapplied   {elsewhere} more of runs that followed"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_and_the_last_completed_task_are_found() {
+        let event =
+            |event_id, kind: EventType| HistoryEvent { event_id, event_type: kind.into(), ..Default::default() };
+        let events = [
+            event(4, EventType::WorkflowTaskCompleted),
+            event(5, EventType::TimerStarted),
+            event(9, EventType::WorkflowTaskCompleted),
+            event(12, EventType::WorkflowTaskFailed),
+        ];
+        assert_eq!(completed(&events, Task::First), Some(4));
+        assert_eq!(completed(&events, Task::Last), Some(9));
+        assert_eq!(completed(&events[3..], Task::Last), None);
+    }
+}
