@@ -105,9 +105,9 @@ pub struct StartWorkflow {
     pub header: Option<Header>,
     pub memo: Option<Memo>,
     pub search_attributes: Option<SearchAttributes>,
-    /// Zero is "none" in all of these.
-    pub execution_timeout: Duration,
-    pub run_timeout: Duration,
+    /// Zero is "none", here and in those that follow; but what was said stands in the history as it was said.
+    pub execution_timeout: Option<Duration>,
+    pub run_timeout: Option<Duration>,
     pub task_timeout: Duration,
     pub start_delay: Duration,
     pub retry: Option<RetryPolicy>,

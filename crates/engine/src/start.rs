@@ -280,8 +280,8 @@ fn started_event(
     let eager = eager.map(|poller| Poller { request: body.request.clone(), ..poller });
     let initiator = if body.cron.is_empty() { Initiator::Unspecified } else { Initiator::CronSchedule };
     let cut = |span: Duration| span.min(settings.timeout_max);
-    let execution_timeout = cut(body.execution_timeout);
-    let run_timeout = not_above(cut(body.run_timeout), execution_timeout);
+    let execution_timeout = cut(body.execution_timeout.unwrap_or_default());
+    let run_timeout = not_above(cut(body.run_timeout.unwrap_or_default()), execution_timeout);
     let usual = if body.task_timeout.is_zero() { settings.workflow_task_timeout } else { body.task_timeout };
     let task_timeout = not_above(usual.min(settings.workflow_task_timeout_max), run_timeout);
     let expires =
@@ -290,8 +290,8 @@ fn started_event(
         workflow_type: Some(WorkflowType { name: body.workflow_type.to_string() }),
         task_queue: Some(event::workflow::queue(&body.queue)),
         input: body.input,
-        workflow_execution_timeout: some_span(execution_timeout),
-        workflow_run_timeout: some_span(run_timeout),
+        workflow_execution_timeout: body.execution_timeout.map(|_| wire_span(execution_timeout)),
+        workflow_run_timeout: (body.run_timeout.is_some() || !run_timeout.is_zero()).then(|| wire_span(run_timeout)),
         workflow_task_timeout: Some(wire_span(task_timeout)),
         original_execution_run_id: id.to_string(),
         identity: body.identity.to_string(),
@@ -322,8 +322,4 @@ fn first_backoff(change: &Change<'_>, body: &StartWorkflow) -> Result<Duration, 
     }
     cron::backoff(&body.cron, change.at.now, change.at)
         .ok_or_else(|| Refusal::InvalidArgument("cron schedule has no next time".into()))
-}
-
-fn some_span(span: Duration) -> Option<weft_protocol::Duration> {
-    (!span.is_zero()).then(|| wire_span(span))
 }

@@ -293,3 +293,16 @@ async def test_a_run_id_that_is_no_uuid_is_refused(s: Scenario):
     await s.refused(s.signal_raw("x", workflow_execution=execution(s.id(), "not-a-uuid")), "INVALID_ARGUMENT")
     await s.refused(s.describe(run_id=str(uuid.uuid4())), "NOT_FOUND", detail="NotFoundFailure")
     await s.assert_history(s.id(), "WorkflowExecutionStarted, WorkflowTaskScheduled")
+
+
+async def test_a_timeout_of_zero_is_none_but_stands_as_it_was_said(s: Scenario):
+    zero = seconds(0)
+    await s.start_raw(workflow_run_timeout=zero, workflow_execution_timeout=zero, workflow_task_timeout=zero)
+    await s.start_raw(s.id("one"), workflow_run_timeout=zero, workflow_execution_timeout=seconds(60))
+    for label, id in (("all", s.id()), ("two", s.id("one"))):
+        events = await s.assert_history(id, "WorkflowExecutionStarted, WorkflowTaskScheduled")
+        started = events[0].workflow_execution_started_event_attributes
+        timeouts = ("workflow_run_timeout", "workflow_execution_timeout", "workflow_task_timeout")
+        found = {name: getattr(started, name).seconds if started.HasField(name) else None for name in timeouts}
+        s.same(label, found)
+    await s.refused(s.start_raw(workflow_run_timeout=seconds(-1)), "INVALID_ARGUMENT")

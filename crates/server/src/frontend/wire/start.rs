@@ -158,11 +158,11 @@ impl SignalHalf {
     }
 }
 
-/// The four times of a start; zero is "none".
+/// The four times of a start; zero is "none", and of the first two it matters whether they were said at all.
 #[derive(Debug, PartialEq, Eq)]
 struct Spans {
-    execution: Duration,
-    run: Duration,
+    execution: Option<Duration>,
+    run: Option<Duration>,
     task: Duration,
     delay: Duration,
 }
@@ -173,9 +173,11 @@ impl Spans {
         if !body.cron_schedule.is_empty() && body.workflow_start_delay.is_some() {
             return Err(Error::invalid_argument(text::CRON_AND_START_DELAY));
         }
+        let said =
+            |given: &Option<_>, invalid| given.as_ref().map(|given| timeouts::span(Some(given), invalid)).transpose();
         Ok(Self {
-            execution: timeouts::span(body.workflow_execution_timeout.as_ref(), text::EXECUTION_TIMEOUT_INVALID)?,
-            run: timeouts::span(body.workflow_run_timeout.as_ref(), text::RUN_TIMEOUT_INVALID)?,
+            execution: said(&body.workflow_execution_timeout, text::EXECUTION_TIMEOUT_INVALID)?,
+            run: said(&body.workflow_run_timeout, text::RUN_TIMEOUT_INVALID)?,
             task: timeouts::span(body.workflow_task_timeout.as_ref(), text::TASK_TIMEOUT_INVALID)?,
             delay,
         })

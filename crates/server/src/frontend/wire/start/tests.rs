@@ -44,7 +44,7 @@ fn what_a_start_leaves_out_is_filled_in() {
     let start = convert(Call::Start, plain()).expect("it is fine");
     assert_eq!((start.request.as_str(), start.queue.as_str(), &*start.workflow_type), ("fresh", "q", "T"));
     assert_eq!((start.reuse, start.conflict), (ReusePolicy::AllowDuplicate, ConflictPolicy::Fail));
-    assert!(start.retry.is_none() && start.eager.is_none() && start.execution_timeout.is_zero());
+    assert!(start.retry.is_none() && start.eager.is_none() && start.execution_timeout.is_none());
 }
 
 #[test]
@@ -132,4 +132,12 @@ fn the_signal_of_a_signal_with_start_has_the_request_id_of_the_start() {
     assert_eq!((&*signal.name, signal.request), ("s", Some(start.request.clone())));
     let nameless = split(SignalWithStartWorkflowExecutionRequest { signal_name: String::new(), ..body }).1;
     assert_eq!(nameless.with(&start, &Settings::default()).expect_err("it is refused").message, "signal not set");
+}
+
+#[test]
+fn a_timeout_of_zero_is_none_but_was_said() {
+    let zero = Some(weft_protocol::Duration { seconds: 0, nanos: 0 });
+    let said = StartWorkflowExecutionRequest { workflow_run_timeout: zero, ..plain() };
+    let start = convert(Call::Start, said).expect("it is fine");
+    assert_eq!((start.run_timeout, start.execution_timeout), (Some(Duration::ZERO), None));
 }
