@@ -24,6 +24,7 @@ cargo xtask <verb>
   lint          clippy with warnings as errors, and the format check
   unit          cargo test of the workspace
   conformance [--write]   the foreign SDKs against a freshly built server; their table may be written anew
+  side-by-side  the same scenarios against Temporal's own server, and the histories of both compared; arguments go to it
   bench         the load generator against a release build; arguments go to it
   sim [SEEDS]   the simulated disk over so many seeds (1000)
   laws [CASES]  the engine's laws over so many random sequences of requests (256)
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
             [write] if write == "--write" => steps::conformance(true),
             [..] => return misused(&format!("conformance takes --write or nothing, not {rest:?}")),
         },
+        "side-by-side" => steps::side_by_side(rest),
         "bench" => steps::bench(rest),
         "sim" => vec![steps::sim(rest.first().map_or("1000", String::as_str))],
         "laws" => vec![steps::laws(rest.first().map_or("256", String::as_str))],

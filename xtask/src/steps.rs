@@ -207,10 +207,9 @@ fn mutations(times: &str) -> Step {
 ///
 /// The Rust SDK has a workspace and a target directory of its own: its features must not leak into ours.
 pub(crate) fn conformance(write: bool) -> Vec<Step> {
-    let build = ["build", "-p", "weft-server", "-p", "wfctl", "--bin", "weft-server", "--bin", "wfctl"];
     let own_target = target_dir().join("conformance-rust").to_string_lossy().into_owned();
     vec![
-        Step::cargo("the binaries for conformance", &build),
+        binaries(),
         python_script("conformance: all SDKs", "tests/conformance/all.py")
             .args(write.then_some("--write"))
             .env("CARGO_TARGET_DIR", own_target),
@@ -218,6 +217,19 @@ pub(crate) fn conformance(write: bool) -> Vec<Step> {
             .args(["--build-cli", "test_cli.py"])
             .needs(PYTHON_AND_GO, PYTHON_AND_GO_HOW),
     ]
+}
+
+/// The scenarios against Temporal's own server too, and the histories of both compared.
+pub(crate) fn side_by_side(rest: &[String]) -> Vec<Step> {
+    let compare = python_script("side by side with Temporal", "tests/conformance/side_by_side.py")
+        .args(rest.iter().map(String::as_str))
+        .needs(PYTHON_AND_GO, PYTHON_AND_GO_HOW);
+    vec![binaries(), compare]
+}
+
+fn binaries() -> Step {
+    let build = ["build", "-p", "weft-server", "-p", "wfctl", "--bin", "weft-server", "--bin", "wfctl"];
+    Step::cargo("the binaries for conformance", &build)
 }
 
 /// Kills the server under load far more often than `conformance` does.
@@ -261,6 +273,7 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
         Tier::Full => {}
         Tier::Long => {
             steps.push(laws("100000"));
+            steps.extend(side_by_side(&[]));
             steps.push(sim("20000"));
             steps.push(crash_load("300"));
             steps.push(mutations("50"));

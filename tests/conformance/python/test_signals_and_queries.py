@@ -15,7 +15,7 @@ from temporalio.common import QueryRejectCondition
 
 from harness.history import TASK, types
 from harness.raw import complete_workflow, execution, fail_workflow, marker, payloads, start_timer
-from harness.scenario import Scenario, error_of
+from harness.scenario import Order, Scenario, error_of
 
 COMPLETED_AT_ONCE = f"WorkflowExecutionStarted, {TASK}, WorkflowExecutionCompleted"
 
@@ -223,6 +223,7 @@ async def test_a_query_rides_on_a_workflow_task(s: Scenario):
         f"WorkflowExecutionStarted, {TASK}, TimerStarted, WorkflowExecutionSignaled, "
         + f"{TASK}, " * (extra + 1)
         + "MarkerRecorded",
+        order=Order.TIMING,
     )
     await s.refused(raw.complete(first, query_results={key: answered}), "NOT_FOUND", detail="NotFoundFailure")
 
