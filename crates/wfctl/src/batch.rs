@@ -115,6 +115,16 @@ pub(crate) struct Options {
     wait: bool,
 }
 
+impl Options {
+    /// Of one workflow none of these may be said. (`requires` does not see to it where an id stands in for the query.)
+    pub(crate) fn check_unused(&self) -> Result<(), Failure> {
+        if self.yes || self.wait || self.rps.is_some() || self.job_id.is_some() {
+            return Err(Failure::usage("--yes, --wait, --rps and --job-id go with --query"));
+        }
+        Ok(())
+    }
+}
+
 pub(crate) async fn run(session: &Connected, verb: Verb) -> anyhow::Result<()> {
     match verb {
         Verb::Start(args) => start(session, args).await,

@@ -63,6 +63,7 @@ pub(crate) async fn signal(session: &Connected, args: SignalArgs) -> anyhow::Res
     if let Some(query) = &args.target.batch.query {
         return batch::begin(session, query, &args.target.batch, BatchOperation::Signal(signal), "").await;
     }
+    args.target.batch.check_unused()?;
     let run = args.target.run();
     session.client.signal(&run, signal).await?;
     let output = &session.output;

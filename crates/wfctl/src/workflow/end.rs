@@ -42,6 +42,7 @@ pub(crate) async fn cancel(session: &Connected, args: &CancelArgs) -> anyhow::Re
     if let Some(query) = &args.target.batch.query {
         return batch::begin(session, query, &args.target.batch, BatchOperation::Cancel, &args.reason).await;
     }
+    args.target.batch.check_unused()?;
     let run = args.target.run();
     session.client.cancel(&run, &args.reason).await?;
     say(session, &run, "cancelRequested", "asked to cancel itself:")
@@ -51,6 +52,7 @@ pub(crate) async fn terminate(session: &Connected, args: &TerminateArgs) -> anyh
     if let Some(query) = &args.target.batch.query {
         return batch::begin(session, query, &args.target.batch, BatchOperation::Terminate, &args.reason).await;
     }
+    args.target.batch.check_unused()?;
     let run = args.target.run();
     session.client.terminate(&run, &args.reason, Vec::new()).await?;
     say(session, &run, "terminated", "terminated")
@@ -60,6 +62,7 @@ pub(crate) async fn delete(session: &Connected, args: &DeleteArgs) -> anyhow::Re
     if let Some(query) = &args.target.batch.query {
         return batch::begin(session, query, &args.target.batch, BatchOperation::Delete, "").await;
     }
+    args.target.batch.check_unused()?;
     let run = args.target.run();
     session.client.delete(&run).await?;
     say(session, &run, "deleted", "deleted")
