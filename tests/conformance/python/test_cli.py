@@ -212,3 +212,117 @@ async def test_the_cli_operates_the_server(s: Scenario):
     polled = await cli.json(f"task-queue describe --task-queue {s.queue}")
     assert polled is not None
     await s.assert_history(s.id(), "WorkflowExecutionStarted, WorkflowTaskScheduled")
+
+
+async def test_the_cli_resets_workflows(s: Scenario):
+    cli = Cli(s)
+    async with s.worker(Desk):
+        await cli.json(start(s), "--input", '"hello"')
+        await s.until_event("WorkflowTaskCompleted")
+        for text in ("a", "end"):
+            await cli.text(f"workflow signal {one(s)} --name note --input", f'"{text}"')
+            await s.until_event("WorkflowExecutionSignaled", count=1 if text == "a" else 2)
+        first = (await cli.json(f"workflow result {one(s)}"))["result"]
+        assert first == ["hello", "a", "end"]
+        old = await s.events()
+        reset = await cli.json(f"workflow reset {one(s)} --event-id 4 --reason", "once more")
+        assert reset["runId"] != old[0].workflow_execution_started_event_attributes.original_execution_run_id
+        assert (await cli.json(f"workflow result {one(s)}"))["result"] == first, "signals are applied again"
+        last = await cli.json(
+            f"workflow reset {one(s)} --type LastWorkflowTask --reapply-exclude All --reason", "and again"
+        )
+        assert last["runId"] not in (None, reset["runId"])
+    await cli.refused(f"workflow reset {one(s)} --event-id 99 --reason x")
+    await cli.refused(f"workflow reset {one(s, s.id('nobody'))} --event-id 4 --reason x")
+    await s.assert_history(
+        s.id(),
+        f"WorkflowExecutionStarted, {TASK}, WorkflowExecutionSignaled, {TASK}, WorkflowExecutionSignaled, {TASK},"
+        " WorkflowExecutionCompleted",
+        run_id=old[0].workflow_execution_started_event_attributes.original_execution_run_id,
+    )
+
+
+async def test_the_cli_makes_and_triggers_schedules(s: Scenario):
+    cli, schedule = Cli(s), f"--schedule-id {s.id('schedule')}"
+    async with s.worker(Echo):
+        create = f"schedule create {schedule} --interval 10h --type Echo --task-queue {s.queue} {one(s)}"
+        await cli.text(create + " --paused --notes", "not yet", "--input", '"words"')
+        await cli.refused(create, "--input", '"words"')
+        described = await cli.json(f"schedule describe {schedule}")
+        assert (described["schedule"]["state"]["paused"], described["schedule"]["state"]["notes"]) == (True, "not yet")
+        await cli.text(f"schedule toggle {schedule} --unpause --reason", "now")
+        assert not (await cli.json(f"schedule describe {schedule}"))["schedule"]["state"].get("paused", False)
+        await cli.text(f"schedule trigger {schedule}")
+
+        async def ran() -> list[dict]:
+            described = await cli.json(f"schedule describe {schedule}")
+            return described["info"].get("recentActions", [])
+
+        (action,) = await s.until(ran, "the schedule to have acted")
+        run = action["startWorkflowResult"]
+        await s.until_closed(run["workflowId"], run["runId"])
+
+        async def listed() -> bool:
+            found = await cli.json("schedule list")
+            return s.id("schedule") in [each["scheduleId"] for each in found or []]
+
+        await s.until(listed, "the schedule in the list")
+        await cli.text(f"schedule update {schedule} --interval 20h --type Echo --task-queue {s.queue} {one(s)}")
+        interval = (await cli.json(f"schedule describe {schedule}"))["schedule"]["spec"]["interval"]
+        assert [each["interval"] for each in interval] == ["72000s"]
+        await cli.text(f"schedule delete {schedule}")
+        await cli.refused(f"schedule describe {schedule}")
+        await cli.refused(f"schedule trigger {schedule}", own_words=True)
+    await s.assert_history(run["workflowId"], f"WorkflowExecutionStarted, {TASK}, WorkflowExecutionCompleted")
+
+
+async def test_the_cli_runs_batches(s: Scenario):
+    cli, ids = Cli(s), [s.id(f"{n}") for n in range(3)]
+    for id in ids:
+        await cli.json(start(s, id=id), "--input", '"x"')
+    query = f"TaskQueue = '{s.queue}' AND ExecutionStatus = 'Running'"
+
+    async def indexed() -> bool:
+        return (await cli.json("workflow count --query", query))["count"] == str(len(ids))
+
+    await s.until(indexed, "all workflows in the list")
+    for command in ("workflow signal --name note --input 1", "workflow terminate"):
+        job = (await cli.json(f"{command} --yes --reason many --query", query))["batchJobId"]
+
+        async def done() -> dict | None:
+            described = await cli.json(f"batch describe --job-id {job}")
+            return described if described["state"] == "BATCH_OPERATION_STATE_COMPLETED" else None
+
+        described = await s.until(done, "the batch to be done")
+        assert int(described["completeOperationCount"]) == len(ids)
+    assert job in [each["jobId"] for each in await cli.json("batch list")]
+    for id in ids:
+        await s.assert_history(
+            id, "WorkflowExecutionStarted, WorkflowTaskScheduled, WorkflowExecutionSignaled, WorkflowExecutionTerminated"
+        )
+    await cli.refused("batch describe --job-id nothing")
+    await cli.refused("batch terminate --job-id nothing --reason x")
+
+
+async def test_the_cli_operates_activities(s: Scenario):
+    cli, raw = Cli(s), s.raw()
+    await s.start_raw()
+    await raw.step(schedule_activity("a", s.queue, start_to_close_timeout=60))
+    of = f"{one(s)} --activity-id a"
+
+    async def pending() -> dict:
+        return (await cli.json(f"workflow describe {one(s)}"))["pendingActivities"][0]
+
+    await cli.text(f"activity pause {of}")
+    assert (await pending())["paused"]
+    await cli.text(f"activity update-options {of} --start-to-close-timeout 77s")
+    assert (await pending())["activityOptions"]["startToCloseTimeout"] == "77s"
+    await cli.text(f"activity reset {of} --keep-paused")
+    await cli.text(f"activity unpause {of}")
+    assert not (await pending()).get("paused", False)
+    await cli.refused(f"activity pause {one(s)} --activity-id nothing")
+    await cli.refused(f"activity unpause {one(s, s.id('nobody'))} --activity-id a")
+    await cli.text(f"workflow update-options {one(s)} --versioning-override-behavior auto_upgrade")
+    await s.assert_history(
+        s.id(), f"WorkflowExecutionStarted, {TASK}, ActivityTaskScheduled, WorkflowExecutionOptionsUpdated"
+    )
