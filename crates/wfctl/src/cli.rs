@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     activity, backup, batch, completion, demo, dev, doctor, namespace,
     output::{ColorWhen, Format},
-    quarantine, schedule, search_attribute, task_queue, workflow,
+    quarantine, schedule, search_attribute, task_queue, worker, workflow,
 };
 
 const EXIT_CODES: &str = "\
@@ -95,9 +95,12 @@ pub(crate) enum Verb {
     /// Register, see and take away the names that lists can be filtered by
     #[command(subcommand)]
     SearchAttribute(search_attribute::Verb),
-    /// See who polls a task queue
+    /// See who polls a task queue and how much waits there, and set how fast it goes
     #[command(subcommand)]
     TaskQueue(task_queue::Verb),
+    /// See the workers that send heartbeats
+    #[command(subcommand)]
+    Worker(worker::Verb),
     /// See and release executions that were set aside because an invariant broke
     #[command(subcommand)]
     Quarantine(quarantine::Verb),

@@ -29,6 +29,7 @@ mod search_attribute;
 mod session;
 mod span;
 mod task_queue;
+mod worker;
 mod workers;
 mod workflow;
 
@@ -64,6 +65,7 @@ fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
         Verb::SearchAttribute(verb) => session()?.run(async |session| search_attribute::run(session, verb).await),
         Verb::Batch(verb) => session()?.run(async |session| batch::run(session, *verb).await),
         Verb::TaskQueue(verb) => session()?.run(async |session| task_queue::run(session, verb).await),
+        Verb::Worker(verb) => session()?.run(async |session| worker::run(session, verb).await),
         Verb::Quarantine(verb) => quarantine::run(&session()?, &verb),
         Verb::Doctor(args) => doctor::run(session(), &args, output),
         Verb::Backup(args) => backup::backup(&args, output),

@@ -1,8 +1,13 @@
-//! `wfctl task-queue describe`
+//! `wfctl task-queue …`
+
+mod config;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use weft_client::{PollersOf, api::workflowservice::DescribeTaskQueueResponse};
+use weft_client::{
+    PollersOf,
+    api::{enums::RateLimitSource, workflowservice::DescribeTaskQueueResponse},
+};
 use weft_protocol::json::to_json;
 
 use crate::{
@@ -17,6 +22,9 @@ pub(crate) enum Verb {
     /// Show who polls a task queue and how much waits there
     #[command(after_help = "Examples:\n  wfctl task-queue describe orders")]
     Describe(DescribeArgs),
+    /// See and set how fast a task queue goes, and the weights of its fairness keys
+    #[command(subcommand)]
+    Config(config::Verb),
 }
 
 #[derive(Debug, Args)]
@@ -36,6 +44,7 @@ pub(crate) async fn run(session: &Connected, verb: Verb) -> anyhow::Result<()> {
             let queue = args.queue.or(args.task_queue).unwrap_or_default();
             describe(session, &queue).await
         }
+        Verb::Config(verb) => config::run(session, verb).await,
     }
 }
 
@@ -48,9 +57,18 @@ async fn describe(session: &Connected, queue: &str) -> anyhow::Result<()> {
         return Ok(output.json(&json)?);
     }
     let both = [("workflow", &workflows), ("activity", &activities)];
-    let waiting =
-        both.map(|(kind, it)| vec![text(kind), text(it.pollers.len().to_string()), text(backlog(it)), text(age(it))]);
-    output.line(output.table(&["TASKS", "POLLERS", "WAITING", "OLDEST"], waiting.into()))?;
+    output.line(output.table(
+        &["TASKS", "POLLERS", "WAITING", "OLDEST", "ADDED/S", "TAKEN/S", "AT MOST/S"],
+        both.map(|(kind, it)| totals(kind, it)).into(),
+    ))?;
+    for (kind, it) in both {
+        let set: Vec<_> = it.config.as_ref().map(config::lines).unwrap_or_default();
+        if !set.is_empty() {
+            output.line("")?;
+            output.line(format_args!("Set for {kind} tasks:"))?;
+            output.line(output.pairs(set.iter().map(|(name, value)| (name.as_str(), value.clone())).collect()))?;
+        }
+    }
     let pollers: Vec<_> = both.into_iter().flat_map(|(kind, it)| rows(kind, it)).collect();
     if pollers.is_empty() {
         let near = workers::near_names(session, queue);
@@ -65,6 +83,31 @@ fn rows<'a>(kind: &'a str, it: &'a DescribeTaskQueueResponse) -> impl Iterator<I
     it.pollers.iter().map(move |poller| {
         vec![text(&poller.identity), text(kind), text(time::seconds(poller.last_access_time.as_ref()))]
     })
+}
+
+fn totals(kind: &str, it: &DescribeTaskQueueResponse) -> Vec<(Tone, String)> {
+    let stats = it.stats.clone().unwrap_or_default();
+    let rate = |rate: f32| format!("{rate:.1}");
+    vec![
+        text(kind),
+        text(it.pollers.len().to_string()),
+        text(backlog(it)),
+        text(age(it)),
+        text(rate(stats.tasks_add_rate)),
+        text(rate(stats.tasks_dispatch_rate)),
+        text(limit(it)),
+    ]
+}
+
+/// Nothing where nobody limits it.
+fn limit(it: &DescribeTaskQueueResponse) -> String {
+    let Some(limit) = &it.effective_rate_limit else { return String::new() };
+    let by = match limit.rate_limit_source() {
+        RateLimitSource::Unspecified | RateLimitSource::System => return String::new(),
+        RateLimitSource::Api => "set",
+        RateLimitSource::Worker => "worker",
+    };
+    format!("{} ({by})", limit.requests_per_second)
 }
 
 fn backlog(it: &DescribeTaskQueueResponse) -> String {
