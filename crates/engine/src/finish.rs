@@ -14,8 +14,8 @@ use crate::{
     time::Timestamp,
     tracked::Changed,
     transition::{
-        ActivityOffer, Appended, Effect, RowChange, TaskRow, TaskRowKind, Transition, Urgency, VisibilityChange,
-        WorkflowTaskOffer,
+        ActivityOffer, Appended, Effect, Fairness, RowChange, TaskRow, TaskRowKind, Transition, Urgency,
+        VisibilityChange, WorkflowTaskOffer,
     },
     visibility,
     workflow_task::speculative::due_at,
@@ -208,6 +208,7 @@ fn task_row(core: &Core, task: &WorkflowTask) -> TaskRow {
         kind: TaskRowKind::Workflow,
         queue: core.start.queue.clone(),
         urgency: Urgency::of(core.priority()),
+        fairness: Fairness::of(core.priority()),
         scheduled_at: task.scheduled_at,
         run: core.run.clone(),
         scheduled_event_id: task.scheduled_event_id,
@@ -230,6 +231,7 @@ fn workflow_task_offer(core: &Core, task: &WorkflowTask, on: &ScheduledOn) -> Wo
         sticky_of,
         scheduled_at: task.scheduled_at,
         urgency: Urgency::of(core.priority()),
+        fairness: Fairness::of(core.priority()),
     }
 }
 
@@ -247,6 +249,7 @@ fn activity_task(
             kind: TaskRowKind::Activity,
             queue: activity.queue.clone(),
             urgency: Urgency::of(activity.priority.as_ref()),
+            fairness: Fairness::of(activity.priority.as_ref()),
             scheduled_at: *at,
             run: run.clone(),
             scheduled_event_id: activity.scheduled_event_id,
@@ -271,6 +274,7 @@ fn activity_task(
             queue: activity.queue.clone(),
             scheduled_at: row.scheduled_at,
             urgency: row.urgency,
+            fairness: row.fairness.clone(),
         }));
         rows.push(RowChange::PutTask(row));
     }

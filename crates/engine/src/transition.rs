@@ -11,7 +11,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 pub use chain::Chain;
 pub use effect::{ActivityOffer, Effect, QueryOutcome, UpdateNews, WorkflowTaskOffer};
-pub use row::{RowChange, ScheduleRow, TaskRow, TaskRowKind, Urgency};
+pub use row::{Fairness, RowChange, ScheduleRow, TaskRow, TaskRowKind, Urgency};
 use weft_protocol::api::{history::HistoryEvent, workflow::WorkflowExecutionInfo};
 
 use crate::{

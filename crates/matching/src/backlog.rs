@@ -1,14 +1,16 @@
-//! The tasks that a queue holds, per shard, and what it knows of those that it does not hold.
+//! The tasks that a queue holds, per shard and lane of fairness keys, and what it knows of those that it does not hold.
 //!
-//! Invariant: per shard there is a position, the *edge*, before which every offered task is held (or already handed
+//! Invariant: per shard and lane, together a *line*, there is a position, the *edge*, before which every offered task is held (or already handed
 //! out), and from which on tasks may lie in the shard only. No edge: everything is here. So a task is held only if it
 //! stands before the edge, a better task pushes out the worst one when there is no room, and a pull from the edge on
 //! finds all that was dropped. A task id is held at most once.
 //!
 //! Deliberately not here: pollers, and the act of pulling. This says which pulls are due.
 
-use crate::payload::{Identified, Offer, Position, Start};
+use crate::fair::{Fair, key_of, weight_of};
+use crate::payload::{Identified, LineId, Offer, Position, Start};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A task in memory, and since when.
@@ -31,7 +33,7 @@ pub(crate) enum Kept {
 /// A pull that is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ask<I> {
-    pub(crate) shard: u32,
+    pub(crate) line: LineId,
     pub(crate) from: Start<I>,
     pub(crate) max: usize,
     pub(crate) number: u64,
@@ -40,7 +42,7 @@ pub(crate) struct Ask<I> {
 /// What a pull brought.
 #[derive(Debug)]
 pub(crate) struct Found<T: Identified> {
-    pub(crate) shard: u32,
+    pub(crate) line: LineId,
     pub(crate) number: u64,
     pub(crate) offers: Vec<Offer<T>>,
     /// The first task after those in `offers`, if the shard has one.
@@ -49,15 +51,24 @@ pub(crate) struct Found<T: Identified> {
 
 #[derive(Debug)]
 pub(crate) struct Backlog<T: Identified> {
-    shards: BTreeMap<u32, Shard<T>>,
+    lines: BTreeMap<LineId, Line<T>>,
+    /// How many lines each shard has here.
+    lines_of: BTreeMap<u32, usize>,
+    fair: Fair<T::Id>,
+    /// Shards that are asked which lanes they have, and since when.
+    undiscovered: BTreeMap<u32, Duration>,
+    discoveries: Vec<u32>,
     len: usize,
     held_per_shard_max: usize,
     asks: Vec<Ask<T::Id>>,
     asked: u64,
 }
 
+/// A line has room for so many tasks however many lines there are.
+const LINE_ROOM_MIN: usize = 16;
+
 #[derive(Debug)]
-struct Shard<T: Identified> {
+struct Line<T: Identified> {
     held: BTreeMap<Position<T::Id>, Held<T>>,
     ids: BTreeSet<T::Id>,
     beyond: Beyond<T::Id>,
@@ -106,9 +117,18 @@ impl<I: Ord + Clone> Beyond<I> {
 
 impl<T: Identified> Backlog<T> {
     pub(crate) fn new(held_per_shard_max: usize) -> Self {
-        // With no room at all no pull could ever bring anything.
-        let held_per_shard_max = held_per_shard_max.max(1);
-        Self { shards: BTreeMap::new(), len: 0, held_per_shard_max, asks: Vec::new(), asked: 0 }
+        Self {
+            lines: BTreeMap::new(),
+            lines_of: BTreeMap::new(),
+            fair: Fair::new(),
+            undiscovered: BTreeMap::new(),
+            discoveries: Vec::new(),
+            len: 0,
+            // With no room at all no pull could ever bring anything.
+            held_per_shard_max: held_per_shard_max.max(1),
+            asks: Vec::new(),
+            asked: 0,
+        }
     }
 
     /// No task is held.
@@ -122,105 +142,134 @@ impl<T: Identified> Backlog<T> {
 
     /// No task is held and no shard has more.
     pub(crate) fn is_clear(&self) -> bool {
-        self.shards.is_empty()
+        self.lines.is_empty() && self.undiscovered.is_empty()
     }
 
     pub(crate) fn has_more(&self) -> bool {
-        self.shards.values().any(|shard| shard.beyond.edge().is_some())
+        !self.undiscovered.is_empty() || self.lines.values().any(|line| line.beyond.edge().is_some())
     }
 
     pub(crate) fn oldest_since(&self) -> Option<Duration> {
-        self.shards.values().flat_map(|shard| shard.held.values()).map(|held| held.since).min()
+        self.lines.values().flat_map(|line| line.held.values()).map(|held| held.since).min()
     }
 
     /// Since when the task is held that goes next.
     pub(crate) fn first_since(&self) -> Option<Duration> {
-        let heads = self.shards.values().filter_map(|shard| shard.held.first_key_value());
-        heads.min_by_key(|(position, _)| *position).map(|(_, held)| held.since)
+        let line = self.lines.get(&self.fair.next(|_| true)?)?;
+        line.held.first_key_value().map(|(_, held)| held.since)
+    }
+
+    /// How much is remembered of fairness keys.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        self.fair.remembered()
+    }
+
+    /// The fairness keys of which tasks are held that may go next in their lines.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.fair.keys()
     }
 
     pub(crate) fn hold(&mut self, offer: Offer<T>, now: Duration) -> Kept {
-        let position = offer.position();
-        let max = self.held_per_shard_max;
-        let shard = self.shards.entry(offer.origin).or_insert_with(Shard::new);
-        if shard.ids.contains(&position.id) {
-            return Kept::Duplicate;
-        }
-        let at = Start::At(position.clone());
-        if shard.beyond.edge().is_some_and(|edge| at >= *edge) {
-            shard.beyond.lower(at);
-            return Kept::Dropped;
-        }
-        if shard.held.len() >= max {
-            if shard.held.last_key_value().is_none_or(|(worst, _)| position > *worst) {
-                shard.beyond.lower(at);
+        let (id, position) = (offer.line(), offer.position());
+        self.open(id);
+        let max = self.room(id.shard);
+        let mut pushed_out = 0;
+        let kept = self.with_line(id, |line| {
+            if line.ids.contains(&position.id) {
+                return Kept::Duplicate;
+            }
+            let at = Start::At(position.clone());
+            if line.beyond.edge().is_some_and(|edge| at >= *edge) {
+                line.beyond.lower(at);
                 return Kept::Dropped;
             }
-            shard.push_out_worst();
-            self.len -= 1;
-        }
-        shard.insert(position, Held { offer, since: now });
-        self.len += 1;
-        Kept::Held
+            if line.held.len() >= max {
+                if line.held.last_key_value().is_none_or(|(worst, _)| position > *worst) {
+                    line.beyond.lower(at);
+                    return Kept::Dropped;
+                }
+                line.push_out_worst();
+                pushed_out = 1;
+            }
+            line.insert(position, Held { offer, since: now });
+            Kept::Held
+        });
+        self.len -= pushed_out;
+        self.len += usize::from(kept == Some(Kept::Held));
+        kept.unwrap_or(Kept::Dropped)
     }
 
     /// Takes back a task that was handed out in vain. It always has room: there are no more of these than polls.
     pub(crate) fn put_back(&mut self, held: Held<T>, now: Duration) {
-        let id = held.offer.origin;
-        let position = held.offer.position();
-        let shard = self.shards.entry(id).or_insert_with(Shard::new);
-        if shard.ids.contains(&position.id) {
-            return;
-        }
-        let at = Start::At(position.clone());
-        if shard.beyond.edge().is_some_and(|edge| at >= *edge) {
-            // It had overtaken tasks that are in the shard only, and is pulled after them now.
-            shard.beyond.lower(at);
-            return self.consider(id, now);
-        }
-        shard.insert(position, held);
-        self.len += 1;
+        let (id, position) = (held.offer.line(), held.offer.position());
+        self.open(id);
+        let put = self.with_line(id, |line| {
+            if line.ids.contains(&position.id) {
+                return false;
+            }
+            let at = Start::At(position.clone());
+            if line.beyond.edge().is_some_and(|edge| at >= *edge) {
+                // It had overtaken tasks that are in the shard only, and is pulled after them now.
+                line.beyond.lower(at);
+                return false;
+            }
+            line.insert(position, held);
+            true
+        });
+        self.len += usize::from(put == Some(true));
+        self.consider(id, now);
     }
 
-    /// The first task of all shards.
-    pub(crate) fn pop(&mut self, now: Duration) -> Option<Held<T>> {
-        let heads = self.shards.iter().filter_map(|(id, shard)| Some((shard.held.first_key_value()?.0, *id)));
-        let (_, id) = heads.min()?;
-        let shard = self.shards.get_mut(&id)?;
-        let (position, held) = shard.held.pop_first()?;
-        shard.ids.remove(&position.id);
+    /// The task whose turn it is, of those whose fairness key `may` go; `weight` is what the key has instead of what
+    /// the task says.
+    pub(crate) fn pop(
+        &mut self,
+        now: Duration,
+        may: impl FnMut(&str) -> bool,
+        weight: impl Fn(&str) -> Option<u32>,
+    ) -> Option<Held<T>> {
+        let id = self.fair.next(may)?;
+        let head = self.lines.get(&id)?.held.first_key_value().map(|(_, held)| &held.offer)?;
+        let (priority, key) = (head.rank.priority, key_of(head.share.as_ref()));
+        let weight = weight(&key).unwrap_or_else(|| weight_of(head.share.as_ref()));
+        self.fair.charge(priority, &key, weight);
+        let held = self.with_line(id, Line::take_first)??;
         self.len -= 1;
         self.consider(id, now);
         Some(held)
     }
 
-    /// The shard may have tasks that were never offered here.
+    /// The shard may have tasks that were never offered here, in lanes that are not known here.
     pub(crate) fn mark_all(&mut self, shard: u32, now: Duration) {
-        self.shards.entry(shard).or_insert_with(Shard::new).beyond.lower(Start::Beginning);
-        self.consider(shard, now);
+        self.mark(LineId { shard, lane: 0 }, now);
+        self.undiscovered.insert(shard, now);
+        self.discoveries.push(shard);
     }
 
-    /// Takes in what a pull brought, and answers the priorities of the tasks of it that are held now. The answer to an older question
-    /// brings tasks, but says nothing of what is left.
-    pub(crate) fn pulled(&mut self, found: Found<T>, now: Duration) -> Vec<u32> {
-        let Found { shard: id, number, offers, next } = found;
-        let empty = offers.is_empty();
-        if let Some(shard) = self.shards.get_mut(&id)
-            && let Beyond::Asked { number: expected, dropped, .. } = &mut shard.beyond
-            && *expected == number
-        {
-            let dropped = dropped.take();
-            let next = next.map(Start::At);
-            let edge = match (next, dropped) {
-                (Some(next), Some(dropped)) => Some(next.min(dropped)),
-                (next, dropped) => next.or(dropped),
-            };
-            shard.beyond = edge.map_or(Beyond::Nothing, Beyond::More);
+    /// These are the lanes in which the shard has tasks, besides that of no key.
+    pub(crate) fn discovered(&mut self, shard: u32, lanes: &[u16], now: Duration) {
+        if self.undiscovered.remove(&shard).is_some() {
+            lanes.iter().for_each(|lane| self.mark(LineId { shard, lane: *lane }, now));
         }
+    }
+
+    fn mark(&mut self, id: LineId, now: Duration) {
+        self.open(id);
+        self.with_line(id, |line| line.beyond.lower(Start::Beginning));
+        self.consider(id, now);
+    }
+
+    /// Takes in what a pull brought, and answers the priorities of the tasks of it that are held now. The answer to an
+    /// older question brings tasks, but says nothing of what is left.
+    pub(crate) fn pulled(&mut self, found: Found<T>, now: Duration) -> Vec<u32> {
+        let Found { line: id, number, offers, next } = found;
+        let empty = offers.is_empty();
+        self.with_line(id, |line| line.answered(number, next));
         let mut kept = Vec::new();
         for offer in offers {
             let priority = offer.rank.priority;
-            if self.hold(Offer { origin: id, ..offer }, now) == Kept::Held {
+            if self.hold(Offer { origin: id.shard, ..offer }, now) == Kept::Held {
                 kept.push(priority);
             }
         }
@@ -238,75 +287,130 @@ impl<T: Identified> Backlog<T> {
         std::mem::take(&mut self.asks)
     }
 
+    /// Shards that are to say which lanes they have, since the last call.
+    pub(crate) fn take_discoveries(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.discoveries)
+    }
+
     /// Asks again what was not answered in time, and what was put off.
     pub(crate) fn sweep(&mut self, now: Duration, pull_retry: Duration) {
-        let ids: Vec<u32> = self.shards.keys().copied().collect();
+        let ids: Vec<LineId> = self.lines.keys().copied().collect();
         for id in ids {
             self.ask_again(id, now, pull_retry);
             self.consider(id, now);
+        }
+        for (shard, at) in &mut self.undiscovered {
+            if now.saturating_sub(*at) >= pull_retry {
+                *at = now;
+                self.discoveries.push(*shard);
+            }
         }
     }
 
     /// Forgets all that came from a shard.
     pub(crate) fn forget(&mut self, shard: u32) {
-        if let Some(shard) = self.shards.remove(&shard) {
-            self.len -= shard.held.len();
+        self.undiscovered.remove(&shard);
+        let ids: Vec<LineId> = self.lines.range(LineId::all_of(shard)).map(|(id, _)| *id).collect();
+        for id in ids {
+            let gone = self.with_line(id, |line| {
+                let held = line.held.len();
+                *line = Line::new();
+                held
+            });
+            self.len -= gone.unwrap_or(0);
+            self.tidy(id);
         }
     }
 
     /// All tasks, and the shards that have more.
     pub(crate) fn drain(&mut self) -> (Vec<Offer<T>>, Vec<u32>) {
         let mut tasks = Vec::with_capacity(self.len);
-        let mut more = Vec::new();
-        for (id, shard) in std::mem::take(&mut self.shards) {
-            if shard.beyond.edge().is_some() {
-                more.push(id);
+        let mut more: BTreeSet<u32> = std::mem::take(&mut self.undiscovered).into_keys().collect();
+        for (id, line) in std::mem::take(&mut self.lines) {
+            if line.beyond.edge().is_some() {
+                more.insert(id.shard);
             }
-            tasks.extend(shard.held.into_values().map(|held| held.offer));
+            tasks.extend(line.held.into_values().map(|held| held.offer));
         }
-        self.len = 0;
-        self.asks.clear();
-        (tasks, more)
+        *self = Self::new(self.held_per_shard_max);
+        (tasks, more.into_iter().collect())
     }
 
-    /// Asks the shard for more if it has more and half of its room is free.
-    fn consider(&mut self, id: u32, now: Duration) {
-        let Some(shard) = self.shards.get_mut(&id) else { return };
-        if let Beyond::More(from) = &shard.beyond
-            && shard.held.len() <= self.held_per_shard_max / 2
+    /// How many tasks of a shard's line are held at most: the more lines it has, the fewer of each.
+    fn room(&self, shard: u32) -> usize {
+        let lines = self.lines_of.get(&shard).copied().unwrap_or(1).max(1);
+        (self.held_per_shard_max / lines).max(LINE_ROOM_MIN.min(self.held_per_shard_max))
+    }
+
+    fn open(&mut self, id: LineId) {
+        self.lines.entry(id).or_insert_with(|| {
+            *self.lines_of.entry(id.shard).or_default() += 1;
+            Line::new()
+        });
+    }
+
+    /// Changes a line, if it is there, and keeps account of its first task.
+    fn with_line<O>(&mut self, id: LineId, change: impl FnOnce(&mut Line<T>) -> O) -> Option<O> {
+        let line = self.lines.get_mut(&id)?;
+        let before = line.head();
+        let output = change(line);
+        let after = line.head();
+        self.fair.moved(id, before, after);
+        Some(output)
+    }
+
+    /// Asks the shard for more if it has more and half of the line's room is free.
+    fn consider(&mut self, id: LineId, now: Duration) {
+        let room = self.room(id.shard);
+        let Some(line) = self.lines.get_mut(&id) else { return };
+        if let Beyond::More(from) = &line.beyond
+            && line.held.len() <= room / 2
         {
             self.asked += 1;
             let (from, number) = (from.clone(), self.asked);
-            let max = self.held_per_shard_max - shard.held.len();
-            self.asks.push(Ask { shard: id, from: from.clone(), max, number });
-            shard.beyond = Beyond::Asked { from, number, at: now, dropped: None };
+            let max = room - line.held.len();
+            self.asks.push(Ask { line: id, from: from.clone(), max, number });
+            line.beyond = Beyond::Asked { from, number, at: now, dropped: None };
         }
         self.tidy(id);
     }
 
     /// The same question with the same number: whichever answer comes first is good, because what was dropped since the
     /// first asking is still remembered.
-    fn ask_again(&mut self, id: u32, now: Duration, pull_retry: Duration) {
-        let Some(shard) = self.shards.get_mut(&id) else { return };
-        let room = self.held_per_shard_max.saturating_sub(shard.held.len());
-        if let Beyond::Asked { from, number, at, .. } = &mut shard.beyond
+    fn ask_again(&mut self, id: LineId, now: Duration, pull_retry: Duration) {
+        let room = self.room(id.shard);
+        let Some(line) = self.lines.get_mut(&id) else { return };
+        let room = room.saturating_sub(line.held.len());
+        if let Beyond::Asked { from, number, at, .. } = &mut line.beyond
             && now.saturating_sub(*at) >= pull_retry
         {
             *at = now;
-            self.asks.push(Ask { shard: id, from: from.clone(), max: room.max(1), number: *number });
+            self.asks.push(Ask { line: id, from: from.clone(), max: room.max(1), number: *number });
         }
     }
 
-    fn tidy(&mut self, id: u32) {
-        if self.shards.get(&id).is_some_and(|shard| shard.held.is_empty() && shard.beyond.edge().is_none()) {
-            self.shards.remove(&id);
+    fn tidy(&mut self, id: LineId) {
+        if self.lines.get(&id).is_some_and(|line| line.held.is_empty() && line.beyond.edge().is_none()) {
+            self.lines.remove(&id);
+            if let Some(lines) = self.lines_of.get_mut(&id.shard) {
+                *lines -= 1;
+                if *lines == 0 {
+                    self.lines_of.remove(&id.shard);
+                }
+            }
         }
     }
 }
 
-impl<T: Identified> Shard<T> {
+impl<T: Identified> Line<T> {
     fn new() -> Self {
         Self { held: BTreeMap::new(), ids: BTreeSet::new(), beyond: Beyond::Nothing }
+    }
+
+    /// The first task's place and its fairness key.
+    fn head(&self) -> Option<(Position<T::Id>, Arc<str>)> {
+        let (position, held) = self.held.first_key_value()?;
+        Some((position.clone(), key_of(held.offer.share.as_ref())))
     }
 
     fn insert(&mut self, position: Position<T::Id>, held: Held<T>) {
@@ -314,10 +418,31 @@ impl<T: Identified> Shard<T> {
         self.held.insert(position, held);
     }
 
+    fn take_first(&mut self) -> Option<Held<T>> {
+        let (position, held) = self.held.pop_first()?;
+        self.ids.remove(&position.id);
+        Some(held)
+    }
+
     fn push_out_worst(&mut self) {
         if let Some((worst, _)) = self.held.pop_last() {
             self.ids.remove(&worst.id);
             self.beyond.lower(Start::At(worst));
+        }
+    }
+
+    /// A pull was answered: what the shard has beyond the answer is known, if it was the question that is open.
+    fn answered(&mut self, number: u64, next: Option<Position<T::Id>>) {
+        if let Beyond::Asked { number: expected, dropped, .. } = &mut self.beyond
+            && *expected == number
+        {
+            let dropped = dropped.take();
+            let next = next.map(Start::At);
+            let edge = match (next, dropped) {
+                (Some(next), Some(dropped)) => Some(next.min(dropped)),
+                (next, dropped) => next.or(dropped),
+            };
+            self.beyond = edge.map_or(Beyond::Nothing, Beyond::More);
         }
     }
 }

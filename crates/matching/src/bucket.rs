@@ -83,6 +83,11 @@ impl Bucket {
         }
     }
 
+    /// It is as if nothing had been taken.
+    pub(crate) fn is_full(&self, now: Duration) -> bool {
+        self.full_at <= now
+    }
+
     /// When the next token is there; `None` if never at this rate.
     pub(crate) fn ready_at(&self) -> Option<Duration> {
         match self.limit {

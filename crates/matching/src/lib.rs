@@ -10,6 +10,7 @@
 
 mod backlog;
 mod bucket;
+mod fair;
 mod key;
 mod meter;
 mod options;
@@ -24,7 +25,7 @@ mod workers;
 
 pub use key::{QueueKey, QueueKind};
 pub use options::Options;
-pub use payload::{Identified, Offer, Payloads, Position, Rank, Start};
+pub use payload::{Identified, Offer, Payloads, Position, Rank, Share, Start};
 pub use poller::{PollerInfo, PollerSeen, QueueName, QueueStats, TaskRates, WorkerVersion};
 pub use queue::{QueueConfig, RateSource};
 pub use service::{Dispatched, Offered, Overloaded, Polled, Reserved, Service};

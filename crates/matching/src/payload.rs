@@ -3,6 +3,8 @@
 //! Invariant: [`Position`] is a total order in which no two tasks of a queue and shard are equal, so "from here on" in
 //! a pull leaves nothing out.
 
+use std::sync::Arc;
+
 /// Something with an id by which a second copy, or the thing to be taken back, is known.
 pub trait Identified: Send + 'static {
     type Id: Ord + Clone + Send + Sync + 'static;
@@ -28,12 +30,24 @@ pub struct Rank {
     pub order: u64,
 }
 
+/// Whose share of its queue a task counts to. Tasks of the same priority take turns by these, in proportion to weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Which of the lanes that a shard divides a queue's tasks into this one stands in; 0 is that of no key.
+    pub lane: u16,
+    pub key: Arc<str>,
+    /// In thousandths.
+    pub weight: u32,
+}
+
 /// A task on its way into a queue, and out of it: whoever cannot start it offers it again as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer<T> {
     /// The shard whose row this task is.
     pub origin: u32,
     pub rank: Rank,
+    /// `None` of a task without a fairness key: those take turns with the others as if they had one together.
+    pub share: Option<Share>,
     pub task: T,
 }
 
@@ -42,6 +56,19 @@ pub struct Offer<T> {
 pub struct Position<I> {
     pub rank: Rank,
     pub id: I,
+}
+
+/// The tasks of a queue that one shard has in one lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct LineId {
+    pub(crate) shard: u32,
+    pub(crate) lane: u16,
+}
+
+impl LineId {
+    pub(crate) fn all_of(shard: u32) -> std::ops::RangeInclusive<Self> {
+        Self { shard, lane: 0 }..=Self { shard, lane: u16::MAX }
+    }
 }
 
 /// Where a pull begins.
@@ -54,6 +81,10 @@ pub enum Start<I> {
 }
 
 impl<T: Identified> Offer<T> {
+    pub(crate) fn line(&self) -> LineId {
+        LineId { shard: self.origin, lane: self.share.as_ref().map_or(0, |share| share.lane) }
+    }
+
     pub(crate) fn position(&self) -> Position<T::Id> {
         Position { rank: self.rank, id: self.task.id() }
     }
@@ -97,6 +128,6 @@ pub(crate) mod toys {
 
     /// A task of shard 0 whose id is its order.
     pub(crate) fn job(id: u64) -> Offer<Job> {
-        Offer { origin: 0, rank: Rank { priority: 3, order: id }, task: Job(id) }
+        Offer { origin: 0, rank: Rank { priority: 3, order: id }, share: None, task: Job(id) }
     }
 }

@@ -12,10 +12,11 @@ mod scaling;
 pub use limits::{QueueConfig, RateSource};
 
 use crate::backlog::{Ask, Backlog, Found, Held, Kept};
+use crate::fair::{key_of, weight_of};
 use crate::key::{QueueKey, QueueKind};
 use crate::meter::Rates;
 use crate::options::Options;
-use crate::payload::{Identified, Offer, Payloads};
+use crate::payload::{Identified, Offer, Payloads, Share};
 use crate::poller::{PollerInfo, QueueStats};
 use crate::queries::{Pending, Queries};
 use crate::seen::Seen;
@@ -99,6 +100,8 @@ struct Reserved {
     reservation: Reservation,
     poller: Arc<PollerInfo>,
     priority: u32,
+    /// The task's fairness key.
+    key: Arc<str>,
 }
 
 pub(crate) struct Queue<P: Payloads, W> {
@@ -151,7 +154,12 @@ impl<P: Payloads, W> Queue<P, W> {
         if self.backlog.is_empty() || !self.limits.take(now) {
             return None;
         }
-        let held = self.backlog.pop(now)?;
+        let limits = &self.limits;
+        let Some(held) = self.backlog.pop(now, |key| limits.key_may(key, now), |key| limits.weight(key)) else {
+            self.limits.refund();
+            return None;
+        };
+        self.take_key(held.offer.share.as_ref(), now);
         self.rates.dispatched(held.offer.rank.priority, now);
         self.serve(Item::Task(held), now)
     }
@@ -198,7 +206,7 @@ impl<P: Payloads, W> Queue<P, W> {
         let priority = offer.rank.priority;
         self.rates.added(priority, now);
         // A poller is never left idle for order's sake, even if the shard has older tasks that are being pulled.
-        if self.backlog.is_empty() && !self.waiting.is_empty() && self.limits.take(now) {
+        if self.backlog.is_empty() && !self.waiting.is_empty() && self.take_token(offer.share.as_ref(), now) {
             self.rates.dispatched(priority, now);
             let item = Item::Task(Held { offer, since: now });
             return Placed::Matched(self.serve(item, now).expect("a poller waits"));
@@ -214,6 +222,7 @@ impl<P: Payloads, W> Queue<P, W> {
         match item {
             Item::Task(held) => {
                 self.limits.refund();
+                self.limits.refund_key(&key_of(held.offer.share.as_ref()));
                 self.backlog.put_back(held, now);
                 None
             }
@@ -226,13 +235,19 @@ impl<P: Payloads, W> Queue<P, W> {
     }
 
     /// Takes the first waiting poller out for a task that is about to be recorded as started.
-    pub(crate) fn reserve(&mut self, priority: u32, now: Duration) -> Option<(Ticket, Waiter<W>)> {
-        if !self.backlog.is_empty() || self.waiting.is_empty() || !self.limits.take(now) {
+    pub(crate) fn reserve(
+        &mut self,
+        priority: u32,
+        share: Option<&Share>,
+        now: Duration,
+    ) -> Option<(Ticket, Waiter<W>)> {
+        if !self.backlog.is_empty() || self.waiting.is_empty() || !self.take_token(share, now) {
             return None;
         }
         let (ticket, waiter) = self.waiting.pop_first()?;
         let poller = Arc::clone(&waiter.poller);
-        self.reserved.insert(ticket, Reserved { reservation: Reservation::InTime, poller, priority });
+        self.reserved
+            .insert(ticket, Reserved { reservation: Reservation::InTime, poller, priority, key: key_of(share) });
         Some((ticket, waiter))
     }
 
@@ -248,7 +263,11 @@ impl<P: Payloads, W> Queue<P, W> {
     /// Nothing came of a reservation: the poller waits again, where it stood, unless it is overdue.
     pub(crate) fn unreserve(&mut self, ticket: Ticket, waiter: Waiter<W>) {
         self.limits.refund();
-        match self.reserved.remove(&ticket).map(|reserved| reserved.reservation) {
+        let reserved = self.reserved.remove(&ticket);
+        if let Some(reserved) = &reserved {
+            self.limits.refund_key(&reserved.key);
+        }
+        match reserved.map(|reserved| reserved.reservation) {
             Some(Reservation::InTime) => {
                 self.waiting.insert(ticket, waiter);
             }
@@ -303,7 +322,7 @@ impl<P: Payloads, W> Queue<P, W> {
     pub(crate) fn take_alarm(&mut self, now: Duration) -> Option<Duration> {
         let horizon = now.saturating_add(self.options.sweep_interval);
         let starved = !self.waiting.is_empty() && !self.backlog.is_empty();
-        let wanted = if starved { self.limits.ready_at().filter(|at| *at <= horizon) } else { None };
+        let wanted = if starved { self.ready_at().filter(|at| *at <= horizon) } else { None };
         if wanted == self.alarm {
             return None;
         }
@@ -378,8 +397,43 @@ impl<P: Payloads, W> Queue<P, W> {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn keys_remembered(&self) -> usize {
+        self.backlog.remembered()
+    }
+
     pub(crate) fn backlog_held(&self) -> usize {
         self.backlog.len()
+    }
+
+    /// The shards that are to say which lanes of tasks they have for this queue.
+    pub(crate) fn take_discoveries(&mut self) -> Vec<u32> {
+        self.backlog.take_discoveries()
+    }
+
+    pub(crate) fn discovered(&mut self, shard: u32, lanes: &[u16], now: Duration) {
+        self.backlog.discovered(shard, lanes, now);
+    }
+
+    /// When the rates allow the next task.
+    fn ready_at(&self) -> Option<Duration> {
+        let keys = self.backlog.keys().filter_map(|key| self.limits.key_ready_at(key)).min()?;
+        Some(self.limits.ready_at()?.max(keys))
+    }
+
+    /// Takes a token of the queue and one of the task's fairness key, if both are there.
+    fn take_token(&mut self, share: Option<&Share>, now: Duration) -> bool {
+        if !self.limits.key_may(&key_of(share), now) || !self.limits.take(now) {
+            return false;
+        }
+        self.take_key(share, now);
+        true
+    }
+
+    fn take_key(&mut self, share: Option<&Share>, now: Duration) {
+        let key = key_of(share);
+        let weight = self.limits.weight(&key).unwrap_or_else(|| weight_of(share));
+        self.limits.take_key(&key, weight, now);
     }
 
     /// A sticky queue holds nothing for a worker that seems to have gone.
@@ -401,4 +455,4 @@ impl<P: Payloads, W> Queue<P, W> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -16,7 +16,7 @@ pub use reserved::Reserved;
 use crate::backlog::{Ask, Found};
 use crate::key::QueueKey;
 use crate::options::Options;
-use crate::payload::{Identified, Offer, Payloads, Position};
+use crate::payload::{Identified, LineId, Offer, Payloads, Position};
 use crate::poller::{QueueName, QueueStats};
 use crate::queue::{Asked, Delivery, Item, Placed, Queue, QueueConfig, RateSource};
 use crate::source::{Orphans, Pull, Source};
@@ -35,6 +35,18 @@ const LOTS: usize = 64;
 type Reply<P> = oneshot::Sender<Item<P>>;
 type Lot<P> = BTreeMap<QueueKey, Queue<P, Reply<P>>>;
 type TaskId<P> = <<P as Payloads>::Task as Identified>::Id;
+
+/// What a queue wants of the shards.
+struct Wants<P: Payloads> {
+    asks: Vec<Ask<TaskId<P>>>,
+    discoveries: Vec<u32>,
+}
+
+impl<P: Payloads> Wants<P> {
+    fn is_empty(&self) -> bool {
+        self.asks.is_empty() && self.discoveries.is_empty()
+    }
+}
 
 /// What became of an offered task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,9 +165,14 @@ impl<P: Payloads> Service<P> {
 
     /// Answers a pull: tasks from its start on in ascending position, and where the next one stands if there are more.
     pub fn pulled(&self, pull: Pull<TaskId<P>>, offers: Vec<Offer<P::Task>>, next: Option<Position<TaskId<P>>>) {
-        let Pull { key, shard, number, .. } = pull;
-        let found = Found { shard, number, offers, next };
+        let Pull { key, shard, lane, number, .. } = pull;
+        let found = Found { line: LineId { shard, lane }, number, offers, next };
         self.0.with_existing(&key, found, |_, queue, found, now| queue.pulled(found, now), |_| ());
+    }
+
+    /// Answers which lanes of tasks a shard has for a queue, that of no fairness key left out.
+    pub fn discovered(&self, key: &QueueKey, shard: u32, lanes: &[u16]) {
+        self.0.with_existing(key, (), |_, queue, (), now| queue.discovered(shard, lanes, now), |()| ());
     }
 
     /// The worker of a sticky queue shuts down: its polls end and what the queue holds goes back to the shards at once.
@@ -265,9 +282,9 @@ impl<P: Payloads> Inner<P> {
         };
         let now = self.clock.monotonic();
         let output = act(self, queue, input, now);
-        let asks = self.settle(key, queue, now);
+        let wants = self.settle(key, queue, now);
         drop(lot);
-        self.pull(key, asks);
+        self.pull(key, wants);
         output
     }
 
@@ -294,14 +311,14 @@ impl<P: Payloads> Inner<P> {
         }
         let queue = lot.get_mut(key).expect("it was there or was just put there, under this lock");
         let output = act(self, queue, input, now);
-        let asks = self.settle(key, queue, now);
+        let wants = self.settle(key, queue, now);
         drop(lot);
-        self.pull(key, asks);
+        self.pull(key, wants);
         Ok(output)
     }
 
     /// Brings together whoever can meet, and answers the pulls that are due once the lock is released.
-    fn settle(&self, key: &QueueKey, queue: &mut Queue<P, Reply<P>>, now: Duration) -> Vec<Ask<TaskId<P>>> {
+    fn settle(&self, key: &QueueKey, queue: &mut Queue<P, Reply<P>>, now: Duration) -> Wants<P> {
         while let Some(delivery) = queue.next(now) {
             deliver(queue, delivery, now);
         }
@@ -309,7 +326,7 @@ impl<P: Payloads> Inner<P> {
             self.alarms.lock().insert((at, key.clone()));
             self.changed.notify_one();
         }
-        queue.take_asks()
+        Wants { asks: queue.take_asks(), discoveries: queue.take_discoveries() }
     }
 
     fn place(&self, queue: &mut Queue<P, Reply<P>>, offer: Offer<P::Task>, now: Duration) -> Offered<P::Task> {
@@ -343,12 +360,13 @@ impl<P: Payloads> Inner<P> {
     }
 
     /// Must be called without a lock.
-    fn pull(&self, key: &QueueKey, asks: Vec<Ask<TaskId<P>>>) {
+    fn pull(&self, key: &QueueKey, wants: Wants<P>) {
         if self.is_closed() {
             return;
         }
-        for Ask { shard, from, max, number } in asks {
-            self.source.pull(Pull { key: key.clone(), shard, from, max, number });
+        wants.discoveries.into_iter().for_each(|shard| self.source.discover(key, shard));
+        for Ask { line: LineId { shard, lane }, from, max, number } in wants.asks {
+            self.source.pull(Pull { key: key.clone(), shard, lane, from, max, number });
         }
     }
 

@@ -11,6 +11,8 @@ use crate::payload::{Identified, Offer, Payloads, Start};
 pub struct Pull<I> {
     pub key: QueueKey,
     pub shard: u32,
+    /// Only the tasks of this lane are asked for.
+    pub lane: u16,
     pub from: Start<I>,
     pub max: usize,
     /// Tells this question from an earlier one about the same queue and shard, whose answer may be stale.
@@ -37,6 +39,10 @@ pub trait Source<P: Payloads>: Send + Sync {
     /// There is room for more tasks of a shard. Read them after this call began and answer with `Service::pulled`;
     /// a pull that is never answered is asked again.
     fn pull(&self, pull: Pull<<P::Task as Identified>::Id>);
+
+    /// A shard may have tasks in lanes that are not known here. Answer with `Service::discovered`, by what the shard has
+    /// after this call began; what is never answered is asked again.
+    fn discover(&self, key: &QueueKey, shard: u32);
 
     /// Nobody polls this sticky queue any more. Offer these on the normal queue.
     fn sticky_gone(&self, key: &QueueKey, orphans: Orphans<P>);

@@ -131,7 +131,7 @@ fn write(ops: &mut Ops, scope: &Scope, grown: &BTreeMap<&RunId, Hash>, row: &Row
             ops.put(table::UPDATE, &update::key(scope, run, id), &update::encode(update));
         }
         RowChange::RemoveUpdate { run, id } => ops.delete(table::UPDATE, &update::key(scope, run, id)),
-        RowChange::PutTask(row) => ops.put(table::TASK, &task::key(scope, row), &MARK),
+        RowChange::PutTask(row) => ops.put(table::TASK, &task::key(scope, row), &task::encode_value(row)),
         RowChange::RemoveTask(row) => ops.delete(table::TASK, &task::key(scope, row)),
         RowChange::PutWake { run, at } => ops.put(table::WAKE, &wake::scoped_key(scope, run, *at), &MARK),
         RowChange::RemoveWake { run, at } => ops.delete(table::WAKE, &wake::scoped_key(scope, run, *at)),

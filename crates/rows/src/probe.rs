@@ -39,8 +39,8 @@ pub fn key(table: u8, key: &[u8]) -> Result<(), Corrupt> {
             run.map_or_else(|| wake::schedule_key(&workflow, at), |run| wake::key(&workflow, &run, at))
         }
         table::TASK => {
-            let (workflow, row) = task::decode(key, &value::MARK)?;
-            task::key(&Scope::of(&workflow), &row)
+            let (workflow, row, lane) = task::decode_key(key)?;
+            task::key_in(&Scope::of(&workflow), &row, lane)
         }
         table::GARBAGE => {
             let (workflow, branch) = garbage::decode_key(key)?;
@@ -136,7 +136,8 @@ pub fn value(table: u8, value: &[u8]) -> Result<(), Corrupt> {
         table::RECEIPT => receipt::decode(value).map(drop),
         table::JOB => job::probe(value),
         table::BUFFERED => buffered::decode(value).map(drop),
-        table::REQUEST_ID | table::TASK | table::WAKE | table::REFERENCE => value::check_mark(table, value),
+        table::TASK => task::decode_value(value).map(drop),
+        table::REQUEST_ID | table::WAKE | table::REFERENCE => value::check_mark(table, value),
         table::GARBAGE => garbage::decode(value).map(drop),
         table::HISTORY => history::decode_batch(value).map(drop),
         table::APPLIED => applied::AppliedRow::decode(value).map(drop),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use weft_engine::{
-    ActivityOffer, Delivery, Namespace, NamespaceId, Poller, Reply, StartedActivityTask, StartedWorkflowTask, TaskRow,
-    TaskRowKind, Timestamp, WorkflowKey, WorkflowTaskOffer,
+    ActivityOffer, Delivery, Fairness, Namespace, NamespaceId, Poller, Reply, StartedActivityTask, StartedWorkflowTask,
+    TaskRow, TaskRowKind, Timestamp, WorkflowKey, WorkflowTaskOffer,
 };
 
 use crate::call::Failure;
@@ -98,6 +98,7 @@ impl TaskRef {
                 sticky_of: None,
                 scheduled_at: row.scheduled_at,
                 urgency: row.urgency,
+                fairness: row.fairness,
             }),
             TaskRowKind::Activity => Self::Activity(ActivityOffer {
                 run: row.run,
@@ -106,7 +107,17 @@ impl TaskRef {
                 queue: row.queue,
                 scheduled_at: row.scheduled_at,
                 urgency: row.urgency,
+                fairness: row.fairness,
             }),
+        }
+    }
+
+    /// Whose share of its queue the task counts to.
+    #[must_use]
+    pub fn fairness(&self) -> Option<&Fairness> {
+        match self {
+            Self::Workflow(offer) => offer.fairness.as_ref(),
+            Self::Activity(offer) => offer.fairness.as_ref(),
         }
     }
 

@@ -164,18 +164,28 @@ impl Shard {
         HistoryReader { shared: Arc::clone(&self.shared) }
     }
 
-    /// Tasks of a queue that wait in this shard, most urgent and then oldest first, for matching when it has room again.
+    /// Tasks of a lane of a queue that wait in this shard, most urgent and then oldest first, for matching when it has room again.
     ///
     /// # Errors
     /// `Storage` when the rows cannot be read.
     pub async fn pull(
         &self,
         queue: task::Queue,
+        lane: task::Lane,
         from: Option<waiting::From>,
         limit: usize,
     ) -> Result<Vec<(WorkflowKey, TaskRef)>, Failure> {
         let slots = self.shared.slots;
-        self.read(move |reader| reader.tasks_of_queue(slots, &queue, from.as_ref(), limit)).await
+        self.read(move |reader| reader.tasks_of_queue(slots, &queue, lane, from.as_ref(), limit)).await
+    }
+
+    /// The lanes of a queue that have any task in this shard, that of no fairness key left out.
+    ///
+    /// # Errors
+    /// `Storage` when the rows cannot be read.
+    pub async fn lanes(&self, queue: task::Queue) -> Result<std::collections::BTreeSet<task::Lane>, Failure> {
+        let slots = self.shared.slots;
+        self.read(move |reader| reader.lanes(slots, &queue)).await
     }
 
     /// How many tasks of a queue wait in this shard.

@@ -2,11 +2,14 @@
 //!
 //! Invariant: a read costs what it brings and a seek per slot that has any task, not what else waits in the shard.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use weft_engine::{Timestamp, Urgency, WorkflowKey};
-use weft_rows::{Slot, SlotRange, table, task};
+use weft_rows::{
+    Slot, SlotRange, table,
+    task::{self, Lane},
+};
 use weft_store::state::{KeyRange, Order};
 
 use crate::{
@@ -69,11 +72,12 @@ struct Cursor {
 }
 
 impl Reader {
-    /// The first tasks of a queue, most urgent and then oldest first, over all slots.
+    /// The first tasks of a lane of a queue, most urgent and then oldest first, over all slots.
     pub(crate) fn tasks_of_queue(
         &self,
         slots: SlotRange,
         queue: &task::Queue,
+        lane: Lane,
         from: Option<&From>,
         limit: usize,
     ) -> Result<Vec<(WorkflowKey, TaskRef)>, LoadError> {
@@ -84,7 +88,7 @@ impl Reader {
                 Some(from) if urgency == from.urgency => from.place.as_slice(),
                 Some(_) | None => &[],
             };
-            let prefix = task::line_prefix(queue, urgency);
+            let prefix = task::line_prefix(queue, urgency, lane);
             let mut cursors = self.cursors(slots, &prefix, first)?;
             while found.len() < limit
                 && let Some((_, mut cursor)) = cursors.pop_first()
@@ -103,15 +107,48 @@ impl Reader {
     pub(crate) fn waiting(&self, slots: SlotRange, queue: &task::Queue) -> Result<Waiting, LoadError> {
         let mut waiting = Waiting::default();
         for urgency in Urgency::ALL {
-            let prefix = task::line_prefix(queue, urgency);
-            for slot in self.slots_with(slots, &prefix)? {
-                let rows = self.store.scan(table::TASK, &line_range(slot, &prefix), Order::Ascending, COUNTED_MAX)?;
-                let Some((key, value)) = rows.first() else { continue };
-                let line = Line { count: rows.len() as u64, oldest: decode_task(key, value)?.1.scheduled_at() };
-                waiting.merge(Waiting { lines: BTreeMap::from([(urgency, line)]) });
+            let plain = (task::line_prefix(queue, urgency, Lane::NONE), 1);
+            for (prefix, looked_at) in [plain, (task::fair_prefix(queue, urgency), COUNTED_MAX)] {
+                for slot in self.slots_with(slots, &prefix)? {
+                    if let Some(line) = self.counted(&line_range(slot, &prefix), looked_at)? {
+                        waiting.merge(Waiting { lines: BTreeMap::from([(urgency, line)]) });
+                    }
+                }
             }
         }
         Ok(waiting)
+    }
+
+    /// How many tasks a slot's line has. Over several lanes the oldest is looked for; in one it is the first.
+    fn counted(&self, line: &KeyRange, looked_at: usize) -> Result<Option<Line>, LoadError> {
+        let rows = self.store.scan(table::TASK, line, Order::Ascending, COUNTED_MAX)?;
+        let mut oldest: Option<Timestamp> = None;
+        for (key, value) in rows.iter().take(looked_at) {
+            let at = decode_task(key, value)?.1.scheduled_at();
+            oldest = Some(oldest.map_or(at, |oldest| oldest.min(at)));
+        }
+        Ok(oldest.map(|oldest| Line { count: rows.len() as u64, oldest }))
+    }
+
+    /// The lanes of a queue that have any task, that of no fairness key left out.
+    pub(crate) fn lanes(&self, slots: SlotRange, queue: &task::Queue) -> Result<BTreeSet<Lane>, LoadError> {
+        let mut lanes = BTreeSet::new();
+        for urgency in Urgency::ALL {
+            let prefix = task::fair_prefix(queue, urgency);
+            for slot in self.slots_with(slots, &prefix)? {
+                let mut rest = line_range(slot, &prefix);
+                while let Some((key, _)) = self.store.scan(table::TASK, &rest, Order::Ascending, 1)?.into_iter().next()
+                    && let Some(lane) = task::lane_of_key(&key, &prefix)
+                {
+                    lanes.insert(lane);
+                    let Some(next) = Lane::from_number(lane.number() + 1) else { break };
+                    let start = task::in_slot(slot, &task::line_prefix(queue, urgency, next));
+                    let Some(end) = rest.end() else { break };
+                    rest = KeyRange::between(start, end.clone());
+                }
+            }
+        }
+        Ok(lanes)
     }
 
     /// One cursor per slot that has tasks of this line from `first` on, by the place of its next task.

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 import temporalio.api.enums.v1 as enums
 import temporalio.api.workflowservice.v1 as ws
 from google.protobuf.json_format import MessageToDict
+from temporalio.api.common.v1 import Priority
 from temporalio.api.taskqueue.v1 import RateLimit, TaskQueueMetadata
 
 from harness.history import TASK
 from harness.raw import schedule_activity
 from harness.scenario import Scenario
 
+STARTED = "WorkflowTaskScheduled, WorkflowTaskStarted"
 ACTIVITY = enums.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
 Source = enums.RateLimitSource
 Update = ws.UpdateTaskQueueConfigRequest.RateLimitUpdate
@@ -138,3 +141,42 @@ async def test_what_is_set_for_a_queue_survives_a_crash(s: Scenario):
     assert (await raw.poll_activity()).activity_id == "a"
     await s.assert_history(s.id(), f"WorkflowExecutionStarted, {TASK}, ActivityTaskScheduled")
     await s.refused(configure(s, update_queue_rate_limit=rate(-1)), "INVALID_ARGUMENT")
+
+
+async def keys_polled(s: Scenario, count: int) -> list[str]:
+    """The fairness keys, which the workflow ids end with, of the next workflow tasks."""
+    raw = s.raw()
+    return [(await raw.poll()).workflow_execution.workflow_id.rsplit("-", 1)[-1] for _ in range(count)]
+
+
+async def start_tenants(s: Scenario) -> None:
+    """A tenant with many workflows, and then two with few; one of them counts twice."""
+    for tenant, weight, count in (("big", 1, 24), ("small", 1, 4), ("double", 2, 8)):
+        for n in range(count):
+            priority = Priority(fairness_key=tenant, fairness_weight=weight)
+            await s.start_raw(s.id(f"{n}-{tenant}"), priority=priority)
+
+
+async def test_tenants_take_turns_by_their_weights(s: Scenario):
+    await start_tenants(s)
+    polled = await keys_polled(s, 36)
+    # Temporal does so behind a flag of its configuration, and by partitions.
+    if not s.launch.is_oracle:
+        assert Counter(polled[:16]) == {"big": 4, "small": 4, "double": 8}
+    assert Counter(polled) == {"big": 24, "small": 4, "double": 8}
+    await s.assert_history(s.id("0-big"), f"WorkflowExecutionStarted, {STARTED}")
+    refused = s.start_raw(s.id("long"), priority=Priority(fairness_key="k" * 65))
+    await s.refused(refused, "INVALID_ARGUMENT")
+
+
+@pytest.mark.crash(server=True)
+async def test_tenants_take_turns_after_a_crash(s: Scenario):
+    await start_tenants(s)
+    await configure(s, enums.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, set_fairness_weight_overrides={"double": 1})
+    await s.restart_server()
+    polled = await keys_polled(s, 36)
+    if not s.launch.is_oracle:
+        assert Counter(polled[:12]) == {"big": 4, "small": 4, "double": 4}
+    assert Counter(polled) == {"big": 24, "small": 4, "double": 8}
+    await s.assert_history(s.id("0-big"), f"WorkflowExecutionStarted, {STARTED}")
+    await s.refused(s.start_raw(s.id("0-big")), "ALREADY_EXISTS")

@@ -222,6 +222,7 @@ mod tests {
             scheduled_event_id: EventId(2),
             attempt,
             urgency: crate::transition::Urgency::DEFAULT,
+            fairness: None,
         }
     }
 

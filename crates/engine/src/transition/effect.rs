@@ -14,7 +14,7 @@ use crate::{
     message::{Message, MessageId},
     state::{QueryId, Status},
     time::Timestamp,
-    transition::Urgency,
+    transition::{Fairness, Urgency},
 };
 
 /// What must happen once the batch is applied. Losing an effect loses nothing: each is derived from rows, or concerns a
@@ -111,6 +111,7 @@ pub struct WorkflowTaskOffer {
     pub sticky_of: Option<TaskQueueName>,
     pub scheduled_at: Timestamp,
     pub urgency: Urgency,
+    pub fairness: Option<Fairness>,
 }
 
 /// An activity task that wants a worker.
@@ -122,4 +123,5 @@ pub struct ActivityOffer {
     pub queue: TaskQueueName,
     pub scheduled_at: Timestamp,
     pub urgency: Urgency,
+    pub fairness: Option<Fairness>,
 }

@@ -163,6 +163,38 @@ impl Urgency {
     }
 }
 
+/// Whose share of its queue a task counts to: tasks of many keys take turns, by their weights.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fairness {
+    pub key: Arc<str>,
+    /// In thousandths.
+    pub weight: u32,
+}
+
+impl Fairness {
+    /// What a task has that says nothing of its weight.
+    pub const WEIGHT_DEFAULT: u32 = 1000;
+    pub const WEIGHT_MAX: u32 = 1_000_000;
+
+    /// By a priority, as the API has it; `None` without a key.
+    #[must_use]
+    pub fn of(priority: Option<&Priority>) -> Option<Self> {
+        let priority = priority.filter(|priority| !priority.fairness_key.is_empty())?;
+        Some(Self { key: priority.fairness_key.as_str().into(), weight: Self::weight(priority.fairness_weight) })
+    }
+
+    /// Zero and what is no weight are the usual one; weights lie between a thousandth and a thousand.
+    #[must_use]
+    pub fn weight(weight: f32) -> u32 {
+        if weight > 0.0 {
+            // Saturates, and a thousand times a thousand fits.
+            ((weight * 1000.0) as u32).clamp(1, Self::WEIGHT_MAX)
+        } else {
+            Self::WEIGHT_DEFAULT
+        }
+    }
+}
+
 /// A task that waits for a worker, indexed by queue.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TaskRow {
@@ -170,6 +202,7 @@ pub struct TaskRow {
     /// The normal queue's name: a task that is offered on a sticky queue is found again under the normal one.
     pub queue: TaskQueueName,
     pub urgency: Urgency,
+    pub fairness: Option<Fairness>,
     pub scheduled_at: Timestamp,
     pub run: RunId,
     pub scheduled_event_id: EventId,

@@ -6,8 +6,8 @@ use std::{
 };
 
 use weft_engine::{
-    Appended, EventId, Execution, Message, MessageId, Origin, Reply, RequestId, RowChange, RunId, ScheduleRow, TaskRow,
-    TaskRowKind, TimerId, Timestamp, Transition, UpdateId, Urgency, Workflow, WorkflowKey,
+    Appended, EventId, Execution, Fairness, Message, MessageId, Origin, Reply, RequestId, RowChange, RunId,
+    ScheduleRow, TaskRow, TaskRowKind, TimerId, Timestamp, Transition, UpdateId, Urgency, Workflow, WorkflowKey,
     state::{
         Activity, ActivityStage, BranchId, Child, ChildStage, Core, CurrentRun, ExternalRequest, Job, JobOrder, Part,
         Timer, Update, Volatile, WorkflowTaskStage,
@@ -202,6 +202,7 @@ impl Table {
                     kind: TaskRowKind::Workflow,
                     queue: core.start.queue.clone(),
                     urgency: Urgency::of(core.priority()),
+                    fairness: Fairness::of(core.priority()),
                     scheduled_at: task.scheduled_at,
                     run: core.run.clone(),
                     scheduled_event_id: task.scheduled_event_id,
@@ -217,6 +218,7 @@ impl Table {
                     kind: TaskRowKind::Activity,
                     queue: activity.queue.clone(),
                     urgency: Urgency::of(activity.priority.as_ref()),
+                    fairness: Fairness::of(activity.priority.as_ref()),
                     scheduled_at: *at,
                     run: run.clone(),
                     scheduled_event_id: activity.scheduled_event_id,

@@ -2,7 +2,7 @@
 
 use super::{Ask, Backlog, Found, Held, Kept};
 use crate::payload::toys::{Job, job};
-use crate::payload::{Offer, Position, Rank, Start};
+use crate::payload::{LineId, Offer, Position, Rank, Start};
 use std::time::Duration;
 
 const NOW: Duration = Duration::from_secs(1);
@@ -19,21 +19,29 @@ fn full(ids: impl IntoIterator<Item = u64>) -> Backlog<Job> {
     backlog
 }
 
+fn line(shard: u32) -> LineId {
+    LineId { shard, lane: 0 }
+}
+
+fn pop(backlog: &mut Backlog<Job>) -> Option<Held<Job>> {
+    backlog.pop(NOW, |_| true, |_| None)
+}
+
 fn popped(backlog: &mut Backlog<Job>) -> Vec<u64> {
-    std::iter::from_fn(|| backlog.pop(NOW)).map(|held| held.offer.task.0).collect()
+    std::iter::from_fn(|| pop(backlog)).map(|held| held.offer.task.0).collect()
 }
 
 fn found(ask: &Ask<u64>, ids: &[u64], next: Option<u64>) -> Found<Job> {
     let offers = ids.iter().map(|id| job(*id)).collect();
-    Found { shard: ask.shard, number: ask.number, offers, next: next.map(at) }
+    Found { line: ask.line, number: ask.number, offers, next: next.map(at) }
 }
 
 /// A backlog that held 1 to 4, dropped 5 and handed out 1 and 2, and the question that this led to.
 fn asking() -> (Backlog<Job>, Ask<u64>) {
     let mut backlog = full(1..=5);
-    backlog.pop(NOW);
+    pop(&mut backlog);
     assert!(backlog.take_asks().is_empty(), "more than half is still held");
-    backlog.pop(NOW);
+    pop(&mut backlog);
     let ask = backlog.take_asks().pop().expect("half of the room is free");
     (backlog, ask)
 }
@@ -43,7 +51,7 @@ fn tasks_leave_by_priority_then_order_over_all_shards() {
     let mut backlog = Backlog::new(10);
     for (origin, priority, order) in [(0, 3, 5), (1, 3, 4), (2, 5, 1), (0, 1, 9), (1, 3, 6)] {
         let task = Job(u64::from(priority) * 10 + order);
-        backlog.hold(Offer { origin, rank: Rank { priority, order }, task }, NOW);
+        backlog.hold(Offer { origin, rank: Rank { priority, order }, share: None, task }, NOW);
     }
     assert_eq!(popped(&mut backlog), [19, 34, 35, 36, 51]);
     assert!(backlog.is_clear());
@@ -67,7 +75,7 @@ fn each_shard_has_room_of_its_own() {
 #[test]
 fn what_was_dropped_is_pulled_when_half_the_room_is_free() {
     let (mut backlog, ask) = asking();
-    assert_eq!(ask, Ask { shard: 0, from: Start::At(at(5)), max: 2, number: ask.number });
+    assert_eq!(ask, Ask { line: line(0), from: Start::At(at(5)), max: 2, number: ask.number });
     assert_eq!(backlog.pulled(found(&ask, &[5], None), NOW), [3]);
     assert!(!backlog.has_more());
     assert_eq!(popped(&mut backlog), [3, 4, 5]);
@@ -77,7 +85,7 @@ fn what_was_dropped_is_pulled_when_half_the_room_is_free() {
 #[test]
 fn a_later_task_does_not_overtake_those_left_in_the_shard() {
     let mut backlog = full(1..=5);
-    backlog.pop(NOW);
+    pop(&mut backlog);
     assert_eq!(backlog.hold(job(6), NOW), Kept::Dropped, "there is room, but 5 comes first");
 }
 
@@ -96,7 +104,7 @@ fn what_is_dropped_while_a_pull_is_under_way_is_pulled_next() {
     assert_eq!(backlog.hold(job(6), NOW), Kept::Dropped);
     backlog.pulled(found(&ask, &[5], None), NOW);
     assert!(backlog.has_more(), "the answer did not know of 6");
-    backlog.pop(NOW);
+    pop(&mut backlog);
     let next = backlog.take_asks().pop().expect("there is room again");
     assert_eq!(next.from, Start::At(at(6)));
 }
@@ -167,7 +175,7 @@ fn a_task_that_overtook_and_came_back_is_pulled_in_its_turn() {
 fn a_shard_that_was_not_heard_is_asked_from_the_beginning() {
     let mut backlog: Backlog<Job> = Backlog::new(4);
     backlog.mark_all(7, NOW);
-    assert_eq!(backlog.take_asks(), [Ask { shard: 7, from: Start::Beginning, max: 4, number: 1 }]);
+    assert_eq!(backlog.take_asks(), [Ask { line: line(7), from: Start::Beginning, max: 4, number: 1 }]);
     assert!(!backlog.is_clear());
 }
 

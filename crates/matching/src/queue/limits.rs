@@ -11,6 +11,11 @@ use std::time::Duration;
 /// For so long a queue counts as held back by its rate.
 const HELD_BACK: Duration = Duration::from_secs(30);
 
+/// Fairness keys whose rates are kept; what one has used up is forgotten when there are more.
+const KEYS_MAX: usize = 10_000;
+/// The largest weight, in thousandths.
+const WEIGHT_MAX: f64 = 1_000_000.0;
+
 /// What an operator set for a queue.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueueConfig {
@@ -37,12 +42,17 @@ pub(crate) struct Limits {
     config: Arc<QueueConfig>,
     worker: Option<f64>,
     bucket: Bucket,
+    /// Of fairness keys, if each of them has a rate.
+    keys: BTreeMap<Arc<str>, Bucket>,
     /// When a task was last kept back though a poll waited.
     held_back: Option<Duration>,
 }
 
 impl Limits {
     pub(crate) fn configure(&mut self, config: Arc<QueueConfig>, now: Duration) {
+        if config.key_rate != self.config.key_rate {
+            self.keys.clear();
+        }
         self.config = config;
         self.apply(now);
     }
@@ -51,6 +61,48 @@ impl Limits {
     pub(crate) fn worker_says(&mut self, rate: Option<f64>, now: Duration) {
         self.worker = rate.filter(|rate| *rate >= 0.0);
         self.apply(now);
+    }
+
+    /// What a fairness key has instead of what its tasks say, in thousandths.
+    pub(crate) fn weight(&self, key: &str) -> Option<u32> {
+        let weight = self.config.weights.get(key)? * 1000.0;
+        // Within the range of a u32 by the clamp.
+        Some(weight.clamp(1.0, WEIGHT_MAX) as u32)
+    }
+
+    /// A task of this fairness key may go, as far as the key's own rate is concerned.
+    pub(crate) fn key_may(&self, key: &str, now: Duration) -> bool {
+        self.key_ready_at(key).is_some_and(|at| at <= now)
+    }
+
+    /// When a task of this fairness key may go; `None` if never at this rate.
+    pub(crate) fn key_ready_at(&self, key: &str) -> Option<Duration> {
+        match self.config.key_rate {
+            None => Some(Duration::ZERO),
+            Some(rate) if rate <= 0.0 => None,
+            Some(_) => self.keys.get(key).map_or(Some(Duration::ZERO), Bucket::ready_at),
+        }
+    }
+
+    /// A task of this fairness key goes.
+    pub(crate) fn take_key(&mut self, key: &Arc<str>, weight: u32, now: Duration) {
+        let Some(rate) = self.config.key_rate else { return };
+        if self.keys.len() >= KEYS_MAX {
+            self.keys.retain(|_, bucket| !bucket.is_full(now));
+        }
+        if self.keys.len() >= KEYS_MAX {
+            self.keys.clear();
+        }
+        let bucket = self.keys.entry(Arc::clone(key)).or_default();
+        bucket.set(rate * f64::from(weight) / 1000.0, now);
+        bucket.take(now);
+    }
+
+    /// A task of this fairness key did not go after all.
+    pub(crate) fn refund_key(&mut self, key: &str) {
+        if let Some(bucket) = self.keys.get_mut(key) {
+            bucket.refund();
+        }
     }
 
     /// Takes a token for a task that has a poll.

@@ -21,9 +21,9 @@ enum Got {
 }
 
 /// A queue, its time, and what every poller got.
-pub(super) struct Bench {
-    pub(super) queue: Queue<Toys, u32>,
-    pub(super) now: Duration,
+pub(crate) struct Bench {
+    pub(crate) queue: Queue<Toys, u32>,
+    pub(crate) now: Duration,
     got: Vec<(u32, Got)>,
 }
 
@@ -43,7 +43,7 @@ impl Bench {
         Self { queue, now: Duration::from_secs(1_000), got: Vec::new() }
     }
 
-    pub(super) fn activities() -> Self {
+    pub(crate) fn activities() -> Self {
         Self::new(&QueueKey::normal("default", "work", QueueKind::Activity))
     }
 
@@ -51,12 +51,12 @@ impl Bench {
         Self::new(&QueueKey::sticky("default", "host:1"))
     }
 
-    pub(super) fn pass(&mut self, seconds: f64) {
+    pub(crate) fn pass(&mut self, seconds: f64) {
         self.now += Duration::from_secs_f64(seconds);
         self.settle();
     }
 
-    pub(super) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         while let Some(delivery) = self.queue.next(self.now) {
             self.note(delivery.to, &delivery.item);
         }
@@ -71,17 +71,17 @@ impl Bench {
         self.got.push((to, got));
     }
 
-    pub(super) fn poll(&mut self, to: u32) -> Ticket {
+    pub(crate) fn poll(&mut self, to: u32) -> Ticket {
         self.poll_as(to, "worker", None)
     }
 
-    pub(super) fn poll_as(&mut self, to: u32, identity: &str, rate: Option<f64>) -> Ticket {
+    pub(crate) fn poll_as(&mut self, to: u32, identity: &str, rate: Option<f64>) -> Ticket {
         let ticket = self.queue.arrive(poller(identity, rate), to, self.now);
         self.settle();
         ticket
     }
 
-    pub(super) fn offer(&mut self, offer: Offer<Job>) -> &'static str {
+    pub(crate) fn offer(&mut self, offer: Offer<Job>) -> &'static str {
         match self.queue.offer(offer, self.now) {
             Placed::Matched(delivery) => {
                 self.note(delivery.to, &delivery.item);
@@ -110,10 +110,10 @@ impl Bench {
     }
 
     fn reserve(&mut self) -> (Ticket, Waiter<u32>) {
-        self.queue.reserve(3, self.now).expect("a poller waits")
+        self.queue.reserve(3, None, self.now).expect("a poller waits")
     }
 
-    pub(super) fn tasks(&self) -> Vec<(u32, u64)> {
+    pub(crate) fn tasks(&self) -> Vec<(u32, u64)> {
         let tasks = self.got.iter().filter_map(|(to, got)| match got {
             Got::Task(id) => Some((*to, *id)),
             Got::Query(_) => None,
@@ -154,7 +154,7 @@ fn pollers_are_served_in_the_order_they_came() {
 fn tasks_are_served_by_priority_and_then_age() {
     let mut bench = Bench::activities();
     for (priority, order) in [(3, 2), (3, 1), (1, 9), (5, 0)] {
-        bench.offer(Offer { origin: 0, rank: Rank { priority, order }, task: Job(order) });
+        bench.offer(Offer { origin: 0, rank: Rank { priority, order }, share: None, task: Job(order) });
     }
     for to in 1..=4 {
         bench.poll(to);
@@ -262,7 +262,7 @@ fn nobody_is_reserved_while_older_tasks_wait() {
     bench.poll_as(1, "worker", Some(0.0));
     bench.offer(job(7));
     bench.queue.arrive(poller("worker", Some(1.0)), 2, bench.now);
-    assert!(bench.queue.reserve(3, bench.now).is_none());
+    assert!(bench.queue.reserve(3, None, bench.now).is_none());
 }
 
 #[test]
@@ -291,9 +291,9 @@ fn a_reservation_counts_against_the_rate_unless_it_is_released() {
         bench.poll_as(to, "worker", Some(1.0));
     }
     let (ticket, waiter) = bench.reserve();
-    assert!(bench.queue.reserve(3, bench.now).is_none());
+    assert!(bench.queue.reserve(3, None, bench.now).is_none());
     bench.queue.unreserve(ticket, waiter);
-    assert!(bench.queue.reserve(3, bench.now).is_some());
+    assert!(bench.queue.reserve(3, None, bench.now).is_some());
 }
 
 #[test]

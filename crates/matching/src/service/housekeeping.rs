@@ -66,9 +66,9 @@ impl<P: Payloads> Inner<P> {
             if !orphans.is_empty() {
                 orphaned.push((key.clone(), orphans));
             }
-            let asks = self.settle(key, queue, now);
-            if !asks.is_empty() {
-                asked.push((key.clone(), asks));
+            let wants = self.settle(key, queue, now);
+            if !wants.is_empty() {
+                asked.push((key.clone(), wants));
             }
             let keep = !queue.is_idle();
             if !keep {
@@ -78,6 +78,6 @@ impl<P: Payloads> Inner<P> {
         });
         drop(lot);
         orphaned.into_iter().for_each(|(key, orphans)| self.hand_back(&key, orphans));
-        asked.into_iter().for_each(|(key, asks)| self.pull(&key, asks));
+        asked.into_iter().for_each(|(key, wants)| self.pull(&key, wants));
     }
 }

@@ -5,7 +5,7 @@
 
 use super::{Inner, Reply, Service};
 use crate::key::QueueKey;
-use crate::payload::{Payloads, Rank};
+use crate::payload::{Payloads, Rank, Share};
 use crate::poller::PollerInfo;
 use crate::queue::{Item, Queue, Ticket, Waiter};
 use std::sync::Arc;
@@ -22,8 +22,8 @@ pub struct Reserved<P: Payloads> {
 
 impl<P: Payloads> Service<P> {
     /// Takes out the poller that has waited longest, unless tasks wait before this one or the rate forbids it.
-    pub fn reserve(&self, key: &QueueKey, rank: Rank) -> Option<Reserved<P>> {
-        let take = |_: &Inner<P>, queue: &mut Queue<P, Reply<P>>, (), now| queue.reserve(rank.priority, now);
+    pub fn reserve(&self, key: &QueueKey, rank: Rank, share: Option<&Share>) -> Option<Reserved<P>> {
+        let take = |_: &Inner<P>, queue: &mut Queue<P, Reply<P>>, (), now| queue.reserve(rank.priority, share, now);
         let (ticket, waiter) = self.0.with_existing(key, (), take, |()| None)?;
         let poller = Arc::clone(&waiter.poller);
         Some(Reserved { inner: Arc::clone(&self.0), key: key.clone(), ticket, poller, waiter: Some(waiter) })

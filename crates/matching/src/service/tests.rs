@@ -24,11 +24,16 @@ struct Shards {
     pulls: Mutex<Vec<Pull<u64>>>,
     orphans: Mutex<Vec<(QueueKey, Orphans<Toys>)>>,
     undelivered: Mutex<Vec<u64>>,
+    discoveries: Mutex<Vec<u32>>,
 }
 
 impl Source<Toys> for Shards {
     fn pull(&self, pull: Pull<u64>) {
         self.pulls.lock().push(pull);
+    }
+
+    fn discover(&self, _: &QueueKey, shard: u32) {
+        self.discoveries.lock().push(shard);
     }
 
     fn sticky_gone(&self, key: &QueueKey, orphans: Orphans<Toys>) {
@@ -216,9 +221,9 @@ fn a_poll_dropped_before_it_took_its_task_passes_it_to_who_waits() {
 fn a_reserved_poller_gets_the_started_task() {
     let bench = Bench::new();
     let mut poll = bench.waiting(&work());
-    let reserved = bench.service.reserve(&work(), Rank::default()).expect("a poller waits");
+    let reserved = bench.service.reserve(&work(), Rank::default(), None).expect("a poller waits");
     assert_eq!(&*reserved.poller().identity, "worker");
-    assert!(bench.service.reserve(&work(), Rank::default()).is_none());
+    assert!(bench.service.reserve(&work(), Rank::default(), None).is_none());
     reserved.deliver(70);
     assert_eq!(looked(&mut poll), Some(Polled::Started(70)));
     assert_eq!(bench.undelivered(), Vec::<u64>::new());
@@ -229,7 +234,7 @@ fn a_dropped_reservation_lets_the_poller_wait_on_at_the_front() {
     let bench = Bench::new();
     let mut first = bench.waiting(&work());
     let _second = bench.waiting(&work());
-    drop(bench.service.reserve(&work(), Rank::default()));
+    drop(bench.service.reserve(&work(), Rank::default(), None));
     bench.service.offer(&work(), job(7));
     assert_eq!(looked(&mut first), Some(Polled::Task(job(7))));
 }
@@ -238,7 +243,7 @@ fn a_dropped_reservation_lets_the_poller_wait_on_at_the_front() {
 fn a_dropped_reservation_brings_the_poller_what_came_meanwhile() {
     let bench = Bench::new();
     let mut poll = bench.waiting(&work());
-    let reserved = bench.service.reserve(&work(), Rank::default());
+    let reserved = bench.service.reserve(&work(), Rank::default(), None);
     assert_eq!(bench.service.offer(&work(), job(7)), Offered::Queued);
     drop(reserved);
     assert_eq!(looked(&mut poll), Some(Polled::Task(job(7))));
@@ -248,7 +253,7 @@ fn a_dropped_reservation_brings_the_poller_what_came_meanwhile() {
 fn a_started_task_is_undelivered_when_its_poller_went_before_the_delivery() {
     let bench = Bench::new();
     let poll = bench.waiting(&work());
-    let reserved = bench.service.reserve(&work(), Rank::default()).expect("a poller waits");
+    let reserved = bench.service.reserve(&work(), Rank::default(), None).expect("a poller waits");
     drop(poll);
     reserved.deliver(70);
     assert_eq!(bench.undelivered(), [70]);
@@ -258,7 +263,7 @@ fn a_started_task_is_undelivered_when_its_poller_went_before_the_delivery() {
 fn a_started_task_is_undelivered_when_its_poller_went_without_taking_it() {
     let bench = Bench::new();
     let poll = bench.waiting(&work());
-    bench.service.reserve(&work(), Rank::default()).expect("a poller waits").deliver(70);
+    bench.service.reserve(&work(), Rank::default(), None).expect("a poller waits").deliver(70);
     drop(poll);
     assert_eq!(bench.undelivered(), [70]);
 }
@@ -267,7 +272,7 @@ fn a_started_task_is_undelivered_when_its_poller_went_without_taking_it() {
 fn a_reserved_poll_waits_a_little_longer_than_its_deadline() {
     let mut bench = Bench::new();
     let mut poll = bench.waiting(&work());
-    let reserved = bench.service.reserve(&work(), Rank::default()).expect("a poller waits");
+    let reserved = bench.service.reserve(&work(), Rank::default(), None).expect("a poller waits");
     bench.pass(60.0);
     assert_eq!(looked(&mut poll), None);
     reserved.deliver(70);
@@ -278,8 +283,8 @@ fn a_reserved_poll_waits_a_little_longer_than_its_deadline() {
 fn a_reserved_poll_is_empty_when_the_grace_is_over_or_nothing_comes_of_it() {
     let mut bench = Bench::new();
     let (mut first, mut second) = (bench.waiting(&work()), bench.waiting(&work()));
-    let one = bench.service.reserve(&work(), Rank::default()).expect("a poller waits");
-    let two = bench.service.reserve(&work(), Rank::default()).expect("a poller waits");
+    let one = bench.service.reserve(&work(), Rank::default(), None).expect("a poller waits");
+    let two = bench.service.reserve(&work(), Rank::default(), None).expect("a poller waits");
     bench.pass(60.0);
     assert_eq!((looked(&mut first), looked(&mut second)), (None, None));
     drop(one);
@@ -328,7 +333,7 @@ fn the_tasks_of_a_sticky_worker_that_has_gone_are_handed_back() {
 fn unloading_a_sticky_queue_ends_its_polls_and_hands_back_its_tasks() {
     let bench = Bench::new();
     let mut poll = bench.waiting(&host());
-    let reserved = bench.service.reserve(&host(), Rank::default());
+    let reserved = bench.service.reserve(&host(), Rank::default(), None);
     assert_eq!(bench.service.offer(&host(), job(7)), Offered::Queued);
     bench.service.unload_sticky(&host());
     assert_eq!(bench.shards.orphans.lock()[0].1.tasks, [job(7)]);
@@ -400,7 +405,7 @@ fn shutdown_ends_all_polls_and_the_housekeeping() {
 fn a_task_that_is_being_recorded_at_shutdown_still_reaches_its_poller() {
     let bench = Bench::new();
     let mut poll = bench.waiting(&work());
-    let reserved = bench.service.reserve(&work(), Rank::default()).expect("a poller waits");
+    let reserved = bench.service.reserve(&work(), Rank::default(), None).expect("a poller waits");
     bench.service.shutdown();
     assert_eq!(looked(&mut poll), None);
     reserved.deliver(70);

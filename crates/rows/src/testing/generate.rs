@@ -486,11 +486,13 @@ pub(crate) fn execution() -> BoxedStrategy<(HistoryEvent, Execution)> {
 pub(crate) fn task() -> impl Strategy<Value = TaskRow> {
     let kind = prop_oneof![Just(TaskRowKind::Workflow), Just(TaskRowKind::Activity)];
     let urgency = proptest::sample::select(&Urgency::ALL[..]);
-    (kind, text(), urgency, time(), run(), event_id(), any::<u32>()).prop_map(
-        |(kind, queue, urgency, scheduled_at, run, scheduled_event_id, attempt)| TaskRow {
+    let fairness = option::of((text(), 1..=weft_engine::Fairness::WEIGHT_MAX));
+    (kind, text(), (urgency, fairness), time(), run(), event_id(), any::<u32>()).prop_map(
+        |(kind, queue, (urgency, fairness), scheduled_at, run, scheduled_event_id, attempt)| TaskRow {
             kind,
             queue: queue.into(),
             urgency,
+            fairness: fairness.map(|(key, weight)| weft_engine::Fairness { key: key.into(), weight }),
             scheduled_at,
             run,
             scheduled_event_id,

@@ -265,6 +265,7 @@ pub(crate) fn task() -> TaskRow {
         kind: TaskRowKind::Activity,
         queue: "q".into(),
         urgency: Urgency::DEFAULT,
+        fairness: None,
         scheduled_at: Timestamp(10),
         run: run(),
         scheduled_event_id: EventId(5),

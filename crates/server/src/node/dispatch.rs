@@ -3,17 +3,17 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use weft_engine::{ActivityToken, NamespaceId, Poller, Request, RequestId, TaskQueueName, WorkflowKey};
+use weft_engine::{ActivityToken, NamespaceId, Poller, Request, RequestId, WorkflowKey};
 use weft_matching::{
     Identified, Offer, Orphans, PollerInfo, Position, Pull, QueueKey, QueueKind, Reserved, Service, Source, Start,
 };
 use weft_protocol::api::common::WorkerVersionStamp;
-use weft_rows::task;
+use weft_rows::task::{self, Lane};
 use weft_shard::{Delivered, Dispatch, Offered, Reservation, Shard, ShardId, TaskRef};
 
 use super::{
     NodeInner,
-    tasks::{HeldTask, StartedTask, TaskId, Work, offer_of, place_of, queue_of, rank_of},
+    tasks::{HeldTask, StartedTask, TaskId, Work, offer_of, place_of, queue_of, rank_of, share_of},
 };
 
 /// Matching, as the shards see it.
@@ -33,7 +33,8 @@ impl Dispatch for ToPollers {
     }
 
     fn reserve(&self, key: &WorkflowKey, task: &TaskRef) -> Option<Box<dyn Reservation>> {
-        let reserved = self.matching.reserve(&queue_of(&key.namespace, task), rank_of(task))?;
+        let reserved =
+            self.matching.reserve(&queue_of(&key.namespace, task), rank_of(task), share_of(task).as_ref())?;
         Some(Box::new(ReservedPoller { reserved, matching: self.matching.clone() }))
     }
 }
@@ -107,6 +108,17 @@ impl Source<Work> for FromShards {
         });
     }
 
+    fn discover(&self, key: &QueueKey, shard: u32) {
+        let Some(node) = self.node() else { return };
+        let key = key.clone();
+        tokio::spawn(async move {
+            let Some(of) = node.shards.iter().find(|of| of.id().0 == shard) else { return };
+            let Ok(lanes) = of.lanes(queue_of_rows(&key)).await else { return };
+            let lanes: Vec<u16> = lanes.into_iter().map(Lane::number).collect();
+            node.matching.discovered(&key, shard, &lanes);
+        });
+    }
+
     fn sticky_gone(&self, key: &QueueKey, orphans: Orphans<Work>) {
         let Some(node) = self.node() else { return };
         for query in orphans.queries {
@@ -140,18 +152,23 @@ fn give_to_normal_queue(node: &Arc<NodeInner>, offer: Offer<HeldTask>) {
 
 /// The tasks that matching asks for, and one more, if there is one, to say where to go on.
 async fn pulled(shard: &Shard, pull: &Pull<TaskId>) -> Result<Vec<Offer<HeldTask>>, weft_shard::Failure> {
-    let kind = match pull.key.kind {
+    let queue = queue_of_rows(&pull.key);
+    let lane = Lane::from_number(pull.lane).unwrap_or_default();
+    let from = match &pull.from {
+        Start::Beginning => None,
+        Start::At(position) => Some(place_of(position, &queue, lane)),
+    };
+    let tasks = shard.pull(queue, lane, from, pull.max.saturating_add(1)).await?;
+    Ok(tasks.into_iter().map(|(key, task)| offer_of(shard.id(), key, task)).collect())
+}
+
+/// A queue as rows name it.
+fn queue_of_rows(key: &QueueKey) -> task::Queue {
+    let kind = match key.kind {
         QueueKind::Workflow => weft_engine::TaskRowKind::Workflow,
         QueueKind::Activity => weft_engine::TaskRowKind::Activity,
     };
-    let name: TaskQueueName = (&*pull.key.name).into();
-    let from = match &pull.from {
-        Start::Beginning => None,
-        Start::At(position) => Some(place_of(position, kind, &name)),
-    };
-    let queue = task::Queue { namespace: NamespaceId::from(&*pull.key.namespace), name, kind };
-    let tasks = shard.pull(queue, from, pull.max.saturating_add(1)).await?;
-    Ok(tasks.into_iter().map(|(key, task)| offer_of(shard.id(), key, task)).collect())
+    task::Queue { namespace: NamespaceId::from(&*key.namespace), name: (&*key.name).into(), kind }
 }
 
 fn position(offer: &Offer<HeldTask>) -> Position<TaskId> {

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use weft_engine::{
-    DirectQuery, EventId, NamespaceId, RunId, TaskQueueName, TaskRow, TaskRowKind, Timestamp, Urgency, WorkflowKey,
-};
-use weft_matching::{Identified, Offer, Payloads, Position, QueueKey, QueueKind, Rank};
+use weft_engine::{DirectQuery, EventId, NamespaceId, RunId, TaskRow, Timestamp, Urgency, WorkflowKey};
+use weft_matching::{Identified, Offer, Payloads, Position, QueueKey, QueueKind, Rank, Share};
 use weft_protocol::{api::query::WorkflowQuery, api::workflowservice::RespondQueryTaskCompletedRequest};
-use weft_rows::task;
+use weft_rows::task::{self, Lane};
 use weft_shard::{Delivered, ShardId, TaskRef, TasksFrom};
 
 /// The payload types of this node's matching.
@@ -94,7 +92,7 @@ pub fn queue_of(namespace: &NamespaceId, task: &TaskRef) -> QueueKey {
 /// A task as matching orders it: urgent first, then oldest.
 #[must_use]
 pub fn offer_of(shard: ShardId, key: WorkflowKey, task: TaskRef) -> Offer<HeldTask> {
-    Offer { origin: shard.0, rank: rank_of(&task), task: HeldTask { key, task } }
+    Offer { origin: shard.0, rank: rank_of(&task), share: share_of(&task), task: HeldTask { key, task } }
 }
 
 /// Where a task stands among those of its queue.
@@ -106,18 +104,26 @@ pub(crate) fn rank_of(task: &TaskRef) -> Rank {
     Rank { priority: u32::from(urgency.level()), order: u64::try_from(at.0).unwrap_or(0) }
 }
 
+/// Whose share of its queue a task counts to.
+pub(crate) fn share_of(task: &TaskRef) -> Option<Share> {
+    let fairness = task.fairness()?;
+    Some(Share { lane: Lane::of(Some(fairness)).number(), key: Arc::clone(&fairness.key), weight: fairness.weight })
+}
+
 /// Where a task that matching names stands in its shard.
-pub(crate) fn place_of(position: &Position<TaskId>, kind: TaskRowKind, queue: &TaskQueueName) -> TasksFrom {
+pub(crate) fn place_of(position: &Position<TaskId>, queue: &task::Queue, lane: Lane) -> TasksFrom {
     let Position { rank, id } = position;
     let urgency = Urgency::ALL.into_iter().find(|urgency| u32::from(urgency.level()) == rank.priority);
     let row = TaskRow {
-        kind,
-        queue: queue.clone(),
+        kind: queue.kind,
+        queue: queue.name.clone(),
         urgency: urgency.unwrap_or(Urgency::DEFAULT),
+        // Of the key its lane is known, which is all that its place depends on.
+        fairness: None,
         scheduled_at: Timestamp(i64::try_from(rank.order).unwrap_or(i64::MAX)),
         run: id.run.clone(),
         scheduled_event_id: id.event,
         attempt: id.attempt,
     };
-    TasksFrom { urgency: row.urgency, place: task::place(&id.key, &row) }
+    TasksFrom { urgency: row.urgency, place: task::place_in(&id.key, &row, lane) }
 }

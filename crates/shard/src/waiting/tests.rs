@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weft_engine::{EventId, RowChange, TaskRow, TaskRowKind, Timestamp, Transition, Urgency, WorkflowKey};
+use weft_engine::{EventId, Fairness, RowChange, TaskRow, TaskRowKind, Timestamp, Transition, Urgency, WorkflowKey};
 use weft_protocol::api::common::Priority;
 use weft_rows::{SlotRange, slot_of, table, task};
 use weft_store::state::{MemoryStore, StateStore, Table, WriteBatch};
@@ -18,6 +18,7 @@ fn row(queue: &str, kind: TaskRowKind, priority: i32, at: i64) -> TaskRow {
         kind,
         queue: queue.into(),
         urgency: urgency(priority),
+        fairness: None,
         scheduled_at: Timestamp(at),
         run: "run".into(),
         scheduled_event_id: EventId(2),
@@ -80,7 +81,7 @@ fn tasks_come_most_urgent_and_then_oldest_first_whatever_their_slots() {
     let rows = scenery();
     let reader = reader(&rows);
     for limit in [0, 1, 7, 59, 60, 1000] {
-        let found = reader.tasks_of_queue(SlotRange::ALL, &queue("q"), None, limit).expect("rows are read");
+        let found = reader.tasks_of_queue(SlotRange::ALL, &queue("q"), Lane::NONE, None, limit).expect("rows are read");
         let expected = expected(&rows);
         assert_eq!(shown(&found), expected[..limit.min(60)]);
     }
@@ -90,13 +91,14 @@ fn tasks_come_most_urgent_and_then_oldest_first_whatever_their_slots() {
 fn a_read_goes_on_where_another_ended() {
     let rows = scenery();
     let reader = reader(&rows);
-    let all = reader.tasks_of_queue(SlotRange::ALL, &queue("q"), None, 1000).expect("rows are read");
+    let all = reader.tasks_of_queue(SlotRange::ALL, &queue("q"), Lane::NONE, None, 1000).expect("rows are read");
     for (at, (key, task)) in all.iter().enumerate() {
         let TaskRef::Workflow(offer) = task else { panic!("{task:?} is of another queue") };
         let place =
             task::place(key, &row("q", TaskRowKind::Workflow, offer.urgency.level().into(), offer.scheduled_at.0));
         let from = From { urgency: offer.urgency, place };
-        let rest = reader.tasks_of_queue(SlotRange::ALL, &queue("q"), Some(&from), 1000).expect("rows are read");
+        let rest =
+            reader.tasks_of_queue(SlotRange::ALL, &queue("q"), Lane::NONE, Some(&from), 1000).expect("rows are read");
         assert_eq!(shown(&rest), shown(&all[at..]));
     }
 }
@@ -110,4 +112,36 @@ fn what_waits_is_counted_by_urgency() {
     assert_eq!((waiting.count(), waiting.oldest()), (60, Some(Timestamp(941))));
     let nothing = reader(&scenery()).waiting(SlotRange::ALL, &queue("nobody")).expect("rows are read");
     assert_eq!((nothing.count(), nothing.oldest()), (0, None));
+}
+
+/// A few tasks of each of some fairness keys, beside those without one.
+fn tenants() -> Vec<TaskRow> {
+    let mut rows = scenery();
+    for n in 0..90 {
+        let fairness = Some(Fairness { key: format!("tenant-{}", n % 9).into(), weight: 1000 });
+        rows.push(TaskRow { fairness, ..row("q", TaskRowKind::Workflow, [1, 5][n % 2], 2000 - n as i64) });
+    }
+    rows
+}
+
+#[test]
+fn each_fairness_key_has_a_lane_that_is_read_by_itself() {
+    let reader = reader(&tenants());
+    let lanes = reader.lanes(SlotRange::ALL, &queue("q")).expect("rows are read");
+    let expected = (0..9).map(|n| Lane::of(Some(&Fairness { key: format!("tenant-{n}").into(), weight: 1 })));
+    assert_eq!(lanes, expected.collect());
+    let mut read = 0;
+    for lane in lanes {
+        let tasks = reader.tasks_of_queue(SlotRange::ALL, &queue("q"), lane, None, 1000).expect("rows are read");
+        assert!(tasks.iter().all(|(_, task)| Lane::of(task.fairness()) == lane));
+        assert!(shown(&tasks).is_sorted());
+        read += tasks.len();
+    }
+    assert_eq!(read, 90);
+    let others = reader.tasks_of_queue(SlotRange::ALL, &queue("q"), Lane::NONE, None, 1000).expect("rows are read");
+    assert_eq!(others.len(), 60);
+    let waiting = reader.waiting(SlotRange::ALL, &queue("q")).expect("rows are read");
+    let counts: Vec<_> = waiting.lines.iter().map(|(urgency, line)| (urgency.level(), line.count)).collect();
+    assert_eq!(counts, [(1, 12 + 45), (2, 12), (3, 24), (5, 12 + 45)]);
+    assert_eq!(waiting.lines[&urgency(5)].oldest, Timestamp(943));
 }

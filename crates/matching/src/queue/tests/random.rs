@@ -102,7 +102,7 @@ impl World {
         match step {
             Step::Offer { shard, order } => {
                 let id = u64::try_from(self.offers.len()).expect("few");
-                let offer = Offer { origin: shard, rank: Rank { priority: 0, order }, task: Job(id) };
+                let offer = Offer { origin: shard, rank: Rank { priority: 0, order }, share: None, task: Job(id) };
                 self.rows.entry(shard).or_default().insert(offer.position());
                 self.offers.push(offer.clone());
                 self.offer(offer);
@@ -120,7 +120,7 @@ impl World {
                     self.start(&item);
                 }
             }
-            Step::Reserve => self.reserved.extend(self.queue.reserve(0, self.now).inspect(|(_, waiter)| {
+            Step::Reserve => self.reserved.extend(self.queue.reserve(0, None, self.now).inspect(|(_, waiter)| {
                 assert_eq!(self.waiting.pop_first(), Some(waiter.to), "the first poller is reserved");
             })),
             Step::Redeem(pick) => {
@@ -203,12 +203,17 @@ impl World {
 
     fn read(&mut self, pick: usize) {
         let Some(index) = nth(pick, self.asks.len()) else { return };
-        let Ask { shard, from, max, number } = self.asks.swap_remove(index);
-        let rows = self.rows.get(&shard).into_iter().flatten();
+        let Ask { line, from, max, number } = self.asks.swap_remove(index);
+        let rows = self.rows.get(&line.shard).into_iter().flatten();
         let mut rows = rows.filter(|position| Start::At((*position).clone()) >= from);
-        let offer = |position: &Position<u64>| Offer { origin: shard, rank: position.rank, task: Job(position.id) };
+        let offer = |position: &Position<u64>| Offer {
+            origin: line.shard,
+            rank: position.rank,
+            share: None,
+            task: Job(position.id),
+        };
         let offers = rows.by_ref().take(max).map(offer).collect();
-        self.read.push(Found { shard, number, offers, next: rows.next().cloned() });
+        self.read.push(Found { line, number, offers, next: rows.next().cloned() });
     }
 
     fn answer(&mut self, pick: usize) {

@@ -43,7 +43,7 @@ async fn turns(count: u32) {
 /// Offers tasks, every other one through a reservation if a poller waits.
 async fn offer_all(service: Service<Toys>, first: u64) {
     for id in first..first + TASKS_EACH {
-        match if id % 2 == 0 { service.reserve(&work(), Rank::default()) } else { None } {
+        match if id % 2 == 0 { service.reserve(&work(), Rank::default(), None) } else { None } {
             Some(reserved) if id % 3 == 0 => {
                 tokio::task::yield_now().await;
                 drop(reserved);
