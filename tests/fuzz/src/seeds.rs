@@ -47,7 +47,11 @@ const NAMES: &[(u8, &str)] = &[
     (table::QUEUE_CONFIG, "task queue configuration"),
     (table::GARBAGE, "garbage"),
     (table::UPDATE, "update"),
-    (table::JOB, "job"),
+    (table::JOB, "job order"),
+    (table::JOB, "job state"),
+    (table::SCHEDULE, "schedule plan"),
+    (table::SCHEDULE, "schedule progress"),
+    (table::REFERENCE, "branch reference"),
 ];
 
 /// The table's number and a key of it.
@@ -58,7 +62,7 @@ pub(crate) fn keys() -> Vec<Vec<u8>> {
 /// The table's number and a value of it.
 pub(crate) fn values() -> Vec<Vec<u8>> {
     let mut values = of_tables("value");
-    let marks = [table::REQUEST_ID, table::TASK, table::WAKE, table::GARBAGE];
+    let marks = [table::REQUEST_ID, table::TASK, table::WAKE, table::GARBAGE, table::REFERENCE];
     values.extend(marks.map(|table| vec![table, 1]));
     values
 }
