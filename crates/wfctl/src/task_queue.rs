@@ -86,7 +86,7 @@ fn rows<'a>(kind: &'a str, it: &'a DescribeTaskQueueResponse) -> impl Iterator<I
 }
 
 fn totals(kind: &str, it: &DescribeTaskQueueResponse) -> Vec<(Tone, String)> {
-    let stats = it.stats.clone().unwrap_or_default();
+    let stats = it.stats.unwrap_or_default();
     let rate = |rate: f32| format!("{rate:.1}");
     vec![
         text(kind),
