@@ -42,7 +42,7 @@ fn is_workflow_task(event_type: EventType) -> bool {
     )
 }
 
-fn is_of_command(event_type: EventType) -> bool {
+pub(crate) fn is_of_command(event_type: EventType) -> bool {
     matches!(
         event_type,
         EventType::ActivityTaskScheduled

@@ -57,6 +57,8 @@ pub(crate) struct Draft {
     pub(crate) removed: bool,
     /// A reset ends the run. What it began before this event goes on as another run's.
     pub(crate) superseded: Option<EventId>,
+    /// Its history was staged before: from now on it is the run's.
+    pub(crate) adopted: bool,
 }
 
 /// Whether a workflow task that is wanted now is scheduled now.
@@ -171,6 +173,24 @@ impl<'a> Change<'a> {
         self.workflow.runs.insert(run, execution);
     }
 
+    /// Takes in a run whose history was copied, and makes it the current one.
+    pub(crate) fn take_copy(&mut self, execution: Execution) -> Run<'_> {
+        let core = &execution.core;
+        let run = core.run.clone();
+        self.workflow.current = Some(CurrentRun {
+            run: run.clone(),
+            first_run: core.start.first_run.clone(),
+            status: Status::Running,
+            started_by: core.started_by.clone(),
+            attached: Vec::new(),
+            started_at: core.start.at,
+            reset_by: None,
+        });
+        self.drafts.insert(run.clone(), Draft { adopted: true, ..Draft::of(None) });
+        self.workflow.runs.insert(run.clone(), execution);
+        self.run(&run).expect("it was put there")
+    }
+
     /// Makes everything as it was when the change began.
     pub(crate) fn undo(&mut self) {
         for (run, draft) in core::mem::take(&mut self.drafts) {
@@ -209,6 +229,7 @@ impl Draft {
             put_off: PutOff::No,
             removed: false,
             superseded: None,
+            adopted: false,
         }
     }
 }

@@ -99,6 +99,9 @@ fn write(key: &crate::ids::WorkflowKey, execution: &mut Execution, draft: Draft,
     }
     parts(execution, transition);
     let core = &execution.core;
+    if draft.adopted {
+        transition.rows.push(RowChange::KeepBranch(core.branch.id.clone()));
+    }
     if let Some(first) = draft.events.first() {
         let first_event_id = EventId(first.event_id);
         let (run, branch, status) = (core.run.clone(), core.branch.id.clone(), execution.status());

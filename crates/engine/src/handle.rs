@@ -4,9 +4,9 @@
 //! What this file does not do: decide. Each arm is one function of one family.
 
 use crate::{
-    activity, answer::Answer, cancel, change::Change, deadline, delete, deliver, job, moment::Moment, operate, query,
-    refusal::Refusal, replied, request::Request, reset, schedule, settle, signal, start, state::Workflow, terminate,
-    transition::Transition, update, workflow_task,
+    activity, answer::Answer, cancel, change::Change, deadline, delete, deliver, fork, job, moment::Moment, operate,
+    query, refusal::Refusal, replied, request::Request, reset, schedule, settle, signal, start, state::Workflow,
+    terminate, transition::Transition, update, workflow_task,
 };
 
 /// Carries out a request, or refuses it and changes nothing.
@@ -32,6 +32,7 @@ fn dispatch(change: &mut Change<'_>, request: Request) -> Result<Answer, Refusal
     match request {
         Request::Start(body) => start::start(change, *body),
         Request::SignalWithStart(body, signal) => start::signal_with_start(change, *body, signal),
+        Request::Fork(body) => fork::fork(change, *body),
         Request::Signal(target, body) => signal::receive(change, &target, body),
         Request::Cancel(target, body) => cancel::request(change, &target, body),
         Request::Terminate(target, body) => terminate::terminate(change, &target, body),

@@ -22,12 +22,13 @@ mod operate;
 pub use operate::*;
 
 use crate::{
+    fork::ForkOrigin,
     ids::{ActivityId, EventId, Identity, NamespaceId, RequestId, RunId, TaskQueueName, UpdateId},
     job::JobRequest,
     message::{Delivery, Replied},
     reset::{Excluded, Past},
     schedule::ScheduleRequest,
-    state::{QueryId, RetryPolicy},
+    state::{Execution, QueryId, RetryPolicy},
     time::Timestamp,
 };
 
@@ -37,6 +38,8 @@ pub enum Request {
     // Clients.
     Start(Box<StartWorkflow>),
     SignalWithStart(Box<StartWorkflow>, SignalBody),
+    /// Makes a new workflow id of a copied history.
+    Fork(Box<ForkWorkflow>),
     Signal(Target, SignalBody),
     Cancel(Target, CancelBody),
     Terminate(Target, TerminateBody),
@@ -84,6 +87,15 @@ pub enum Request {
     Job(JobRequest),
     /// Of the schedule of this id.
     Schedule(Box<ScheduleRequest>),
+}
+
+/// A copy of a history that is to go on under a workflow id that is new.
+#[derive(Clone, Debug)]
+pub struct ForkWorkflow {
+    pub request: RequestId,
+    pub origin: ForkOrigin,
+    /// What the copied events give; they stand under its branch already.
+    pub copy: Box<Execution>,
 }
 
 /// Which run of the workflow id a client means.

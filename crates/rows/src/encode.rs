@@ -86,6 +86,7 @@ fn write(ops: &mut Ops, scope: &Scope, grown: &BTreeMap<&RunId, Hash>, row: &Row
         RowChange::RemoveReference { branch, by } => {
             ops.delete(table::REFERENCE, &reference::scoped_key(scope, branch, by));
         }
+        RowChange::KeepBranch(branch) => ops.delete(table::GARBAGE, &garbage::scoped_key(scope, branch)),
         RowChange::PutActivity { run, activity } => {
             let key = activity::key(scope, run, activity.scheduled_event_id);
             ops.put(table::ACTIVITY, &key, &activity::encode(activity));

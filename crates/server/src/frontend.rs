@@ -15,6 +15,7 @@ mod system;
 mod batch;
 mod control;
 mod describe;
+mod fork;
 mod head;
 mod history;
 mod list;

@@ -4,6 +4,7 @@
 //! epoch. The frontend sees a [`Node`] and nothing below it.
 
 mod checkpoint;
+pub(crate) mod copy;
 mod dispatch;
 mod jobs;
 mod lists;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use weft_engine::{
     Answer, Delivery, Execution, MessageBody, Namespace, NamespaceId, Origin, QueryOutcome, Refusal, Request, RunId,
-    Target, Timestamp, UpdateId, WorkflowKey, job, state::QueryId,
+    Target, Timestamp, UpdateId, WorkflowKey, job,
+    state::{BranchId, QueryId},
 };
+use weft_rows::Ops;
 
 use crate::updates::Following;
 
@@ -37,6 +39,23 @@ pub(crate) enum Ask {
         request: Request,
         reply: Reply<(Answer, Option<Following>)>,
     },
+    /// A piece of a history that is copied in.
+    Stage {
+        branch: BranchId,
+        /// The first one.
+        begins: bool,
+        ops: Ops,
+        reply: Reply<()>,
+    },
+    /// The run that takes a staged branch.
+    TakeBranch {
+        namespace: Arc<Namespace>,
+        branch: BranchId,
+        request: Request,
+        reply: Reply<Answer>,
+    },
+    /// Nobody takes this staged branch.
+    DropBranch(BranchId),
     /// The state as it is, once it is certain.
     Look {
         target: Target,
@@ -65,26 +84,30 @@ impl Ask {
             Self::Wake { run: Some(run), .. } if *run == job::wake_run() => Needs::Job,
             Self::Wake { run: Some(run), .. } => Needs::Run(run.clone()),
             Self::Wake { run: None, .. } => Needs::Schedule,
+            Self::Stage { .. } | Self::TakeBranch { .. } | Self::DropBranch(_) => Needs::OpenRun,
         }
     }
 
     /// Whether deciding this may need room on the disk.
     pub(crate) fn writes(&self) -> bool {
         match self {
-            Self::Request { .. } | Self::Wake { .. } => true,
+            Self::Request { .. } | Self::Wake { .. } | Self::Stage { .. } | Self::TakeBranch { .. } => true,
             Self::Update { request, .. } => !matches!(request, Request::FindUpdate(..)),
             // What the shard asks of itself either makes room or is small and cannot be told to wait.
-            Self::Query { .. } | Self::Look { .. } | Self::Own(_) => false,
+            Self::Query { .. } | Self::Look { .. } | Self::Own(_) | Self::DropBranch(_) => false,
         }
     }
 
     pub(crate) fn fail(self, failure: Failure) {
         // A caller that has gone needs no answer.
         match self {
-            Self::Request { reply, .. } | Self::Query { reply, .. } => drop(reply.send(Err(failure))),
+            Self::Stage { reply, .. } => drop(reply.send(Err(failure))),
+            Self::Request { reply, .. } | Self::Query { reply, .. } | Self::TakeBranch { reply, .. } => {
+                drop(reply.send(Err(failure)));
+            }
             Self::Update { reply, .. } => drop(reply.send(Err(failure))),
             Self::Look { reply, .. } => drop(reply.send(Err(failure))),
-            Self::Own(_) | Self::Wake { .. } => {}
+            Self::Own(_) | Self::Wake { .. } | Self::DropBranch(_) => {}
         }
     }
 }
@@ -108,7 +131,7 @@ pub(crate) enum Needs {
 impl Needs {
     fn of(request: &Request) -> Self {
         match request {
-            Request::Start(_) | Request::SignalWithStart(..) => Self::OpenRun,
+            Request::Start(_) | Request::SignalWithStart(..) | Request::Fork(_) => Self::OpenRun,
             Request::Signal(target, _)
             | Request::Cancel(target, _)
             | Request::Terminate(target, _)

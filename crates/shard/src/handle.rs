@@ -6,7 +6,8 @@ use std::sync::{Arc, atomic::Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use weft_engine::{
-    Answer, AskQuery, Namespace, QueryOutcome, Request, RunId, Target, UpdateId, WorkflowKey, state::QueryId,
+    Answer, AskQuery, Namespace, QueryOutcome, Request, RunId, Target, UpdateId, WorkflowKey,
+    state::{BranchId, QueryId},
 };
 use weft_rows::{SlotRange, task};
 
@@ -20,13 +21,14 @@ use crate::{
     loader::{LoadError, Reader},
     quarantine::Quarantine,
     shared::Shared,
+    staging::StagedBranch,
     stats::Stats,
     updates::Following,
     waiting::{self, Waiting},
     watch::{Watch, Watchers},
 };
 
-const STOPPED: Failure = Failure::Unavailable("the shard is stopping");
+pub(crate) const STOPPED: Failure = Failure::Unavailable("the shard is stopping");
 
 /// A running shard on this node. Cheap to clone; the shard ends when the last handle is gone.
 #[derive(Clone)]
@@ -151,6 +153,12 @@ impl Shard {
         let (reply, view) = oneshot::channel();
         self.send(Call { key, ask: Ask::Look { target, reply } })?;
         view.await.unwrap_or(Err(STOPPED))
+    }
+
+    /// A history that is to be copied in under this branch of a workflow id.
+    #[must_use]
+    pub fn stage(&self, key: WorkflowKey, branch: BranchId) -> StagedBranch {
+        StagedBranch::new(self.mail.clone(), key, branch)
     }
 
     /// Watches a run for growth. Watch first, then look.

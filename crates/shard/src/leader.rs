@@ -6,6 +6,7 @@
 mod decide;
 mod opened;
 mod post;
+mod staged;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -19,16 +20,17 @@ use weft_engine::{
     QueryOutcome, Refusal, Request, Timestamp, Workflow, WorkflowKey,
     state::{QueryId, schedule::Scheduled},
 };
-use weft_rows::{Ops, Slot};
+use weft_rows::Slot;
 
 use crate::{
     cache::Cache,
     call::{Ask, Call, Failure, Needs},
-    loader::{LoadError, Loaded, Opening, Wakes},
+    loader::{LoadError, Loaded, Opening, Swept, Wakes},
     outbox::{Outbox, Page},
     parcel::{LOST, Parcel},
     pipeline::{Building, Epoch, Lost, Pipeline},
     shared::Shared,
+    staging::Staging,
     stamp::Stamper,
     updates::Updates,
     wake::{Reminders, WakeHeap},
@@ -52,6 +54,7 @@ pub(crate) struct Leader {
     outbox: Outbox,
     posts: FuturesUnordered<BoxFuture<'static, post::Returned>>,
     sweeping: bool,
+    staging: Staging,
     decided: usize,
 }
 
@@ -59,7 +62,7 @@ pub(crate) struct Leader {
 pub(crate) enum Read {
     Workflows(Vec<((WorkflowKey, Needs), Result<Loaded, LoadError>)>),
     Wakes(Slot, Result<Wakes, LoadError>),
-    Garbage(Result<Ops, LoadError>),
+    Garbage(Result<Swept, LoadError>),
     Messages(Result<Page, LoadError>),
 }
 
@@ -88,6 +91,7 @@ impl Leader {
             outbox: Outbox::new(&shared.limits),
             posts: FuturesUnordered::new(),
             sweeping: false,
+            staging: Staging::default(),
             decided: 0,
             shared,
         };
@@ -338,21 +342,27 @@ impl Leader {
         }
         let (reader, slots, limit) =
             (self.shared.reader.clone(), self.shared.slots, self.shared.limits.swept_per_batch);
-        let read = self.shared.pool.call(move || reader.sweep(slots, limit));
+        let spared = self.staging.sweep_begins();
+        let read = self.shared.pool.call(move || reader.sweep(slots, limit, &spared));
         let read =
             read.map(|ops| Read::Garbage(ops.unwrap_or_else(|panic| Err(LoadError::Store(panic.to_string().into())))));
         self.reads.push(read.boxed());
     }
 
-    fn swept(&mut self, ops: Result<Ops, LoadError>) {
+    fn swept(&mut self, swept: Result<Swept, LoadError>) {
         self.sweeping = false;
-        match ops {
-            Ok(ops) if ops.is_empty() => {}
-            Ok(ops) => {
+        match swept {
+            Ok(None) => {}
+            // It was staged while garbage was read, and may be a run's by now.
+            Ok(Some((branch, _))) if !self.staging.may_sweep(&branch) => {}
+            Ok(Some((_, ops))) => {
                 self.building.ops.merge(ops);
                 self.building.parcels.push(Parcel::Sweep);
             }
             Err(error) => tracing::error!(%error, "reading removed history failed: it is left for the next leader"),
+        }
+        if self.staging.wants_sweep() {
+            self.sweep();
         }
     }
 

@@ -3,7 +3,7 @@
 //! Invariant: nothing here is read before the shard's log is replayed (rule 4), and a workflow is read only while no
 //! batch of it is under way, so what is read is what its rows say.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use weft_engine::{
@@ -48,6 +48,9 @@ pub(crate) struct Loaded {
     pub(crate) job: Option<Option<Job>>,
     pub(crate) schedule: Scheduled,
 }
+
+/// What is to be deleted next, and the garbage that led to it; `None` if there is none.
+pub(crate) type Swept = Option<(BranchId, Ops)>;
 
 /// What of a slot is due.
 pub(crate) struct Wakes {
@@ -208,15 +211,26 @@ impl Reader {
         rows.into_iter().map(|(key, value)| decode_task(&key, &value)).collect()
     }
 
-    /// The next deletes of history that belongs to no run any more; empty when there is none.
-    pub(crate) fn sweep(&self, slots: SlotRange, limit: usize) -> Result<Ops, LoadError> {
+    /// The next deletes of history that belongs to no run any more, with the branch whose row led to them; branches that
+    /// are spared are left out.
+    pub(crate) fn sweep(
+        &self,
+        slots: SlotRange,
+        limit: usize,
+        spared: &BTreeSet<BranchId>,
+    ) -> Result<Swept, LoadError> {
         let mut ops = Ops::default();
         let range = prefix_range(rows::garbage::range(slots));
-        let Some((row, value)) = self.store.scan(table::GARBAGE, &range, Order::Ascending, 1)?.into_iter().next()
+        let found = self.store.scan(table::GARBAGE, &range, Order::Ascending, spared.len() + 1)?;
+        let found: Vec<_> = found
+            .into_iter()
+            .map(|(row, value)| Ok((rows::garbage::decode_key(&row)?, row, value)))
+            .collect::<Result<_, LoadError>>()?;
+        let Some(((key, branch), row, value)) = found.into_iter().find(|((_, branch), ..)| !spared.contains(branch))
         else {
-            return Ok(ops);
+            return Ok(None);
         };
-        let (key, branch) = rows::garbage::decode_key(&row)?;
+        let swept = branch.clone();
         let ancestors = rows::garbage::decode(&value)?.into_iter().map(|ancestor| ancestor.branch);
         let mut left = limit;
         for branch in [branch].into_iter().chain(ancestors) {
@@ -230,11 +244,11 @@ impl Reader {
             }
             left -= batches.len();
             if left == 0 {
-                return Ok(ops);
+                return Ok(Some((swept, ops)));
             }
         }
         ops.delete(table::GARBAGE, &row);
-        Ok(ops)
+        Ok(Some((swept, ops)))
     }
 
     /// Whether the history under a branch id belongs to a run that is there, or to a branch that began with it. What nobody

@@ -3,7 +3,7 @@
 //! Invariant (rules 1 and 3): a parcel is opened only when the state it speaks of is certain. One that is lost does
 //! nothing but tell its caller so.
 
-use weft_engine::{Effect, MessageId, Timestamp, WorkflowKey};
+use weft_engine::{Effect, MessageId, Timestamp, WorkflowKey, state::BranchId};
 use weft_rows::Slot;
 
 use crate::{
@@ -18,6 +18,10 @@ pub(crate) const LOST: &str = "leadership of the shard was lost while the reques
 pub(crate) enum Parcel {
     Answer(Reply<weft_engine::Answer>, Result<weft_engine::Answer, Failure>),
     Update(Reply<(weft_engine::Answer, Option<Following>)>, Result<(weft_engine::Answer, Option<Following>), Failure>),
+    /// A piece of a history is there.
+    Staged(Reply<()>),
+    /// All that was decided about a staged branch is applied.
+    Unstaged(BranchId),
     View(Reply<Box<View>>, Result<Box<View>, Failure>),
     Effect(WorkflowKey, Effect),
     /// A task that was recorded as started for a reserved poller.
@@ -44,11 +48,12 @@ impl Parcel {
         match self {
             Self::Answer(reply, _) => drop(reply.send(Err(Failure::Unavailable(LOST)))),
             Self::Update(reply, _) => drop(reply.send(Err(Failure::Unavailable(LOST)))),
+            Self::Staged(reply) => drop(reply.send(Err(Failure::Unavailable(LOST)))),
             Self::View(reply, _) => drop(reply.send(Err(Failure::Unavailable(LOST)))),
             Self::Deliver(handover) => {
                 handover.reservation.uncertain(handover.shard, &handover.key, handover.task);
             }
-            Self::Effect(..) | Self::Rearm(..) | Self::Settled(..) | Self::Sweep => {}
+            Self::Effect(..) | Self::Rearm(..) | Self::Settled(..) | Self::Unstaged(_) | Self::Sweep => {}
         }
     }
 }

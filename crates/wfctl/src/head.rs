@@ -1,17 +1,31 @@
 //! Heads of histories, as people and programs read them: the number of events, and the hash in hex.
 
 use serde_json::{Value, json};
-use weft_client::{Code, Run, own::HistoryHead};
+use weft_client::{
+    Code, Run,
+    own::{ForkOrigin, GetHistoryHeadResponse, HistoryHead},
+};
 
 use crate::session::Connected;
 
-/// The head of a run's history; `None` where the server is Temporal's, which keeps none.
-pub(crate) async fn of(session: &Connected, run: &Run) -> anyhow::Result<Option<HistoryHead>> {
+/// What Weft tells of a run's history; nothing where the server is Temporal's.
+pub(crate) async fn of(session: &Connected, run: &Run) -> anyhow::Result<Option<GetHistoryHeadResponse>> {
     match session.client.history_head(run).await {
-        Ok(answer) => Ok(answer.head),
+        Ok(answer) => Ok(Some(answer)),
         Err(error) if error.code() == Some(Code::Unimplemented) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// `order-17 (run …) at event 12`
+pub(crate) fn origin(origin: &ForkOrigin) -> String {
+    let execution = origin.execution.clone().unwrap_or_default();
+    format!("{} (run {}) at event {}", execution.workflow_id, execution.run_id, origin.event_id)
+}
+
+pub(crate) fn json_origin(origin: &ForkOrigin) -> Value {
+    let execution = origin.execution.clone().unwrap_or_default();
+    json!({ "workflowId": execution.workflow_id, "runId": execution.run_id, "eventId": origin.event_id })
 }
 
 /// `4f…e2 after event 12`

@@ -2,6 +2,8 @@
 
 mod ask;
 mod end;
+mod export;
+mod fork;
 mod list;
 mod operate;
 mod reset;
@@ -32,8 +34,12 @@ pub(crate) enum Verb {
     Describe(show::DescribeArgs),
     /// Show the history of a run as a tree, or event by event
     Show(show::ShowArgs),
+    /// Write the history of a run to a file, with its head beside it
+    Export(export::Args),
     /// Check that the stored history of a run is what was written
     Verify(verify::Args),
+    /// Make a new workflow of a run's history up to an event, to try another future
+    Fork(fork::Args),
     /// Send a signal to a running workflow
     Signal(ask::SignalArgs),
     /// Ask a workflow something; one of its workers answers
@@ -68,7 +74,9 @@ pub(crate) async fn run(session: &Connected, verb: Verb) -> anyhow::Result<()> {
         Verb::Count(args) => list::count(session, &args).await,
         Verb::Describe(args) => show::describe(session, &args).await,
         Verb::Show(args) => show::show(session, &args).await,
+        Verb::Export(args) => export::export(session, &args).await,
         Verb::Verify(args) => verify::verify(session, &args).await,
+        Verb::Fork(args) => fork::fork(session, &args).await,
         Verb::Signal(args) => ask::signal(session, args).await,
         Verb::Query(args) => ask::query(session, args).await,
         Verb::Update(verb) => update::run(session, verb).await,

@@ -15,11 +15,12 @@ use weft_protocol::api::{
 };
 
 use crate::{
-    ids::{EventId, Identity, TaskQueueName},
+    ids::{EventId, Identity, RunId, TaskQueueName},
     limits::Limits,
     request::{CompleteWorkflowTask, Poller},
     state::{ScheduledOn, WorkflowTask},
     time::wire_span,
+    workflow_task::fail::SERVER,
 };
 
 pub(crate) fn scheduled(normal: &TaskQueueName, on: &ScheduledOn, timeout: Duration, attempt: u32) -> HistoryEvent {
@@ -126,6 +127,22 @@ pub(crate) fn failed(task: &WorkflowTask, started: EventId, why: TaskFailure) ->
             cause: why.cause as i32,
             failure: why.failure,
             identity: why.identity.to_string(),
+            ..WorkflowTaskFailedEventAttributes::default()
+        }
+        .into(),
+    )
+}
+
+/// The task ends because the run goes on from here under another id: workers seed their randomness anew.
+pub(crate) fn reset(task: &WorkflowTask, started: EventId, base: &RunId, new_run: &RunId) -> HistoryEvent {
+    super::of(
+        WorkflowTaskFailedEventAttributes {
+            scheduled_event_id: task.scheduled_event_id.0,
+            started_event_id: started.0,
+            cause: WorkflowTaskFailedCause::ResetWorkflow as i32,
+            identity: SERVER.to_string(),
+            base_run_id: base.to_string(),
+            new_run_id: new_run.to_string(),
             ..WorkflowTaskFailedEventAttributes::default()
         }
         .into(),

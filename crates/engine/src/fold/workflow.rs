@@ -60,6 +60,7 @@ pub(crate) fn begin(run: RunId, started_by: RequestId, event: &HistoryEvent) -> 
             options: None,
             made_by_reset: None,
             reset_run: None,
+            forked_from: None,
             wake_at: None,
             start: Arc::new(start),
         },

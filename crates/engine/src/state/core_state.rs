@@ -2,7 +2,7 @@
 //!
 //! Invariant: whatever is large or rarely changes is shared (`Arc`), so that a copy before each request is cheap.
 
-use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use core::time::Duration;
 
 use weft_protocol::api::{
@@ -14,6 +14,7 @@ use weft_protocol::api::{
 
 use super::{Branch, RetryPolicy, WorkflowTask};
 use crate::{
+    fork::ForkOrigin,
     ids::{EventId, Identity, RequestId, RunId, TaskQueueName},
     time::Timestamp,
 };
@@ -75,6 +76,8 @@ pub struct Core {
     pub made_by_reset: Option<Arc<ResetFacts>>,
     /// The run that a reset of this one made last.
     pub reset_run: Option<RunId>,
+    /// Whose history this run's is a copy of, if it is one.
+    pub forked_from: Option<Box<ForkOrigin>>,
     /// When the run's row in the wake index is due: never later than the earliest deadline.
     pub wake_at: Option<Timestamp>,
 }
@@ -275,6 +278,7 @@ impl Core {
         let Self { last_completed_task, sticky, cancel, signals, memo, search_attributes, attached, .. } = self;
         let Self { closing, task_problems, answered_task, answered_activity, last_worker, closed, wake_at, .. } = self;
         let Self { last_problem, reset_points, pause, frozen_at, options, made_by_reset, reset_run, .. } = self;
+        let Self { forked_from, .. } = self;
         Arc::ptr_eq(start, &before.start)
             && Arc::ptr_eq(memo, &before.memo)
             && Arc::ptr_eq(search_attributes, &before.search_attributes)
@@ -282,6 +286,7 @@ impl Core {
             && Arc::ptr_eq(reset_points, &before.reset_points)
             && (pause, frozen_at, options) == (&before.pause, &before.frozen_at, &before.options)
             && *last_problem == before.last_problem
+            && *forked_from == before.forked_from
             && *next_event_id == before.next_event_id
             && *history_bytes == before.history_bytes
             && *state_transitions == before.state_transitions

@@ -70,6 +70,7 @@ enum Place {
     Current,
     Execution(RunId),
     Reference(RunId, RunId),
+    Branch(RunId),
     Activity(RunId, EventId),
     Timer(RunId, TimerId),
     Child(RunId, EventId),
@@ -97,6 +98,7 @@ impl RowChange {
             Self::PutReference { branch, by } | Self::RemoveReference { branch, by } => {
                 Place::Reference(branch.clone(), by.clone())
             }
+            Self::KeepBranch(branch) => Place::Branch(branch.clone()),
             Self::PutActivity { run, activity } => Place::Activity(run.clone(), activity.scheduled_event_id),
             Self::RemoveActivity { run, scheduled_event_id } => Place::Activity(run.clone(), *scheduled_event_id),
             Self::PutTimer { run, id, .. } | Self::RemoveTimer { run, id } => Place::Timer(run.clone(), id.clone()),
@@ -134,6 +136,7 @@ impl RowChange {
             | Self::RemoveExecution { .. }
             | Self::PutReference { .. }
             | Self::RemoveReference { .. }
+            | Self::KeepBranch(_)
             | Self::PutActivity { .. }
             | Self::RemoveActivity { .. }
             | Self::PutTimer { .. }

@@ -35,6 +35,8 @@ pub enum RowChange {
         branch: BranchId,
         by: BranchId,
     },
+    /// The history that was staged under this branch belongs to a run now.
+    KeepBranch(BranchId),
     PutActivity {
         run: RunId,
         activity: Arc<Activity>,

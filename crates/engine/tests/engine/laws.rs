@@ -42,7 +42,11 @@ macro_rules! kinds {
         const KINDS: &[&str] = &[$($name),*];
 
         fn kind(request: &Request) -> &'static str {
-            match request { $($request => $name,)* }
+            match request {
+                $($request => $name,)*
+                // It needs a history that was copied before: `forks.rs` forks random lives.
+                Request::Fork(_) => "fork",
+            }
         }
     };
 }

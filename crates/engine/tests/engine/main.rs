@@ -25,6 +25,7 @@ mod children;
 mod children_property;
 mod close;
 mod external;
+mod forks;
 mod jobs;
 mod laws;
 mod limits;

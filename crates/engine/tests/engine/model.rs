@@ -61,6 +61,13 @@ impl Table {
         }
     }
 
+    /// What stands there before the run whose branch it is.
+    pub(crate) fn stage(&mut self, run: &RunId, events: Vec<HistoryEvent>) {
+        let staged = events.iter().map(|event| ((run.clone(), EventId(event.event_id)), event.clone()));
+        self.branches.extend(staged);
+        self.histories.insert(run.clone(), events);
+    }
+
     /// What a run that this transition makes has in common with the runs before it.
     fn shared(&self, transition: &Transition, run: &RunId) -> Vec<HistoryEvent> {
         let branch = transition.rows.iter().find_map(|row| match row {
@@ -80,6 +87,10 @@ impl Table {
             RowChange::PutCurrent(current) => self.current = Some(*current),
             RowChange::RemoveCurrent => self.current = None,
             RowChange::PutExecution(core) => drop(self.executions.insert(core.run.clone(), *core)),
+            // What was staged is not shown here: a test that forks puts it there itself.
+            RowChange::KeepBranch(branch) => {
+                assert!(self.histories.contains_key(&branch), "a branch that is kept is there");
+            }
             RowChange::RemoveExecution { run, last_event_id, .. } => {
                 assert!(self.executions.remove(&run).is_some(), "only a run that is there is removed");
                 let history = self.histories.remove(&run).unwrap_or_default();

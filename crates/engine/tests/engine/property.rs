@@ -117,7 +117,7 @@ pub(crate) const ANSWERS: &[&str] = &[
 
 const TIMES: &[&str] = &["+100ms", "+1s", "+5s", "+10s", "+1m"];
 
-fn lines() -> impl Strategy<Value = Vec<&'static str>> {
+pub(crate) fn lines() -> impl Strategy<Value = Vec<&'static str>> {
     let line = prop_oneof![
         3 => select(STARTS),
         6 => select(NEWS),
@@ -152,6 +152,7 @@ fn is_repeatable(request: &Request) -> bool {
     match request {
         Request::Start(_)
         | Request::SignalWithStart(..)
+        | Request::Fork(_)
         | Request::Cancel(..)
         | Request::StartWorkflowTask(_)
         | Request::CompleteWorkflowTask(_)

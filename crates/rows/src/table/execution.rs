@@ -17,7 +17,7 @@ use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use prost::Message;
 use weft_engine::{
-    EventId, RunId, Timestamp,
+    EventId, ForkOrigin, RunId, Timestamp,
     state::{AttachedRequest, Branch, CancelRequest, CloseFacts, Core, Hash, ResetFacts, Start, Sticky},
 };
 
@@ -98,6 +98,9 @@ struct Row {
     made_by_reset: Option<ResetRow>,
     #[prost(string, optional, tag = "33")]
     reset_run: Option<String>,
+    /// Of a fork.
+    #[prost(message, optional, tag = "34")]
+    forked_from: Option<OriginRow>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -117,6 +120,17 @@ struct BranchRow {
     branch: String,
     #[prost(message, repeated, tag = "28")]
     ancestors: Vec<ancestor::Row>,
+}
+
+/// Where a forked run's history was copied from.
+#[derive(Clone, PartialEq, Message)]
+struct OriginRow {
+    #[prost(string, tag = "1")]
+    workflow: String,
+    #[prost(string, tag = "2")]
+    run: String,
+    #[prost(int64, tag = "3")]
+    event_id: i64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -163,6 +177,7 @@ pub(crate) fn encode(core: &Core, head: &Hash) -> Vec<u8> {
     let Core { sticky, cancel, signals, memo, search_attributes, attached, closing, task_problems, .. } = core;
     let Core { answered_task, answered_activity, last_worker, closed, wake_at, last_problem, reset_points, .. } = core;
     let Core { pause, frozen_at, options, made_by_reset, reset_run, .. } = core;
+    let Core { forked_from, .. } = core;
     value::encode(&Row {
         branch: if branch.id == *run { String::new() } else { branch.id.as_str().into() },
         started_by: started_by.as_str().into(),
@@ -200,6 +215,7 @@ pub(crate) fn encode(core: &Core, head: &Hash) -> Vec<u8> {
         options: options.as_deref().map(operated::options_row),
         made_by_reset: made_by_reset.as_deref().map(reset_row),
         reset_run: reset_run.as_ref().map(|run| run.as_str().into()),
+        forked_from: forked_from.as_deref().map(origin_row),
     })
 }
 
@@ -268,8 +284,19 @@ impl Decoded {
             made_by_reset: row.made_by_reset.map(read_reset).map(Arc::new),
             reset_run: row.reset_run.map(Into::into),
             wake_at: value::read_time(row.wake_at),
+            forked_from: row.forked_from.map(|origin| read_origin(origin).into()),
         })
     }
+}
+
+fn origin_row(origin: &ForkOrigin) -> OriginRow {
+    let ForkOrigin { workflow, run, event_id } = origin;
+    OriginRow { workflow: workflow.as_str().into(), run: run.as_str().into(), event_id: event_id.0 }
+}
+
+fn read_origin(row: OriginRow) -> ForkOrigin {
+    let OriginRow { workflow, run, event_id } = row;
+    ForkOrigin { workflow: workflow.into(), run: run.into(), event_id: EventId(event_id) }
 }
 
 fn sticky_row(sticky: &Sticky) -> StickyRow {
@@ -340,6 +367,8 @@ mod tests {
         golden::check("execution value, builds", &encode(&built, &built.head));
         let operated = sample::operated_run(sample::core());
         golden::check("execution value, paused", &encode(&operated, &operated.head));
+        let forked = sample::forked(sample::core());
+        golden::check("execution value, forked", &encode(&forked, &forked.head));
     }
 
     proptest! {

@@ -18,7 +18,7 @@ use weft_engine::{
 
 use super::{GARBAGE, ancestor};
 use crate::{
-    Corrupt, SlotRange,
+    Corrupt, Ops, SlotRange,
     key::{Reader, Scope},
     value,
 };
@@ -40,6 +40,12 @@ pub(crate) fn scoped_key(scope: &Scope, branch: &BranchId) -> Vec<u8> {
 
 pub(crate) fn encode(ancestors: &[Ancestor]) -> Vec<u8> {
     value::encode(&Row { ancestors: ancestor::rows(ancestors) })
+}
+
+/// Makes a branch garbage that is being copied in: whatever becomes of the copying, nothing of it stays behind. A run that
+/// takes it takes this row away.
+pub fn put(ops: &mut Ops, key: &WorkflowKey, branch: &BranchId) {
+    ops.put(GARBAGE, &self::key(key, branch), &encode(&[]));
 }
 
 /// What the branch began with.

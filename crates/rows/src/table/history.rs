@@ -23,7 +23,7 @@ use core::ops::Range;
 
 pub use audit::{Audit, Broken};
 
-use prost::Message;
+use prost::{Message, bytes::Bytes};
 use sha2::{Digest, Sha256};
 use weft_engine::{
     EventId, WorkflowKey,
@@ -33,7 +33,7 @@ use weft_protocol::{api::history::HistoryEvent, encode_canonical_into};
 
 use super::HISTORY;
 use crate::{
-    Corrupt,
+    Corrupt, Ops,
     key::{Scope, put_signed},
     ops::{put_length, take, take_length},
     value,
@@ -118,18 +118,40 @@ pub fn between(key: &WorkflowKey, branch: &BranchId, from: EventId, to: EventId)
 
 /// A batch and the head of the branch after it.
 pub(crate) fn encode(previous: &Hash, first: EventId, events: &[HistoryEvent]) -> (Vec<u8>, Hash) {
-    let mut value =
-        Vec::with_capacity(HEADER_BYTES + events.iter().map(|event| 5 + event.encoded_len()).sum::<usize>());
-    value.push(value::FORMAT);
-    value.extend_from_slice(previous);
-    value.extend_from_slice(&first.0.to_be_bytes());
-    value.extend_from_slice(&u32::try_from(events.len()).expect("a request appends few events").to_be_bytes());
+    let mut value = header(previous, first, events.len(), events.iter().map(HistoryEvent::encoded_len).sum());
     for event in events {
         put_length(&mut value, event.encoded_len());
         encode_canonical_into(event, &mut value);
     }
     let head = head_after(previous, &value[HEADER_BYTES..]);
     (value, head)
+}
+
+/// Writes a batch of events that stand as bytes already, after the head and from the number that are given; gives the
+/// head after it. Of a copied history, whose bytes are not to change.
+pub fn copy(
+    ops: &mut Ops,
+    key: &WorkflowKey,
+    branch: &BranchId,
+    (previous, first): (Hash, EventId),
+    events: &[Bytes],
+) -> Hash {
+    let mut value = header(&previous, first, events.len(), events.iter().map(Bytes::len).sum());
+    for event in events {
+        put_length(&mut value, event.len());
+        value.extend_from_slice(event);
+    }
+    ops.put(HISTORY, &self::key(key, branch, first), &value);
+    head_after(&previous, &value[HEADER_BYTES..])
+}
+
+fn header(previous: &Hash, first: EventId, count: usize, bytes: usize) -> Vec<u8> {
+    let mut value = Vec::with_capacity(HEADER_BYTES + 5 * count + bytes);
+    value.push(value::FORMAT);
+    value.extend_from_slice(previous);
+    value.extend_from_slice(&first.0.to_be_bytes());
+    value.extend_from_slice(&u32::try_from(count).expect("a batch has few events").to_be_bytes());
+    value
 }
 
 /// Format, previous head, first event, count.

@@ -13,7 +13,7 @@ use std::{
 
 use proptest::{collection::vec, option, prelude::*};
 use weft_engine::{
-    EventId, Execution, RequestId, RunId, TaskRow, TaskRowKind, TimerId, Timestamp, UpdateId, Urgency,
+    EventId, Execution, ForkOrigin, RequestId, RunId, TaskRow, TaskRowKind, TimerId, Timestamp, UpdateId, Urgency,
     VisibilityChange, WorkflowKey, rebuild,
     state::{
         Activity, ActivityOptions, ActivityPause, ActivityStage, Ancestor, AnsweredActivity, AnsweredWorkflowTask,
@@ -407,7 +407,10 @@ pub(crate) fn core(run: RunId, start: &HistoryEvent) -> BoxedStrategy<Core> {
         (option::of(workflow_task()), event_id(), option::of((text(), span())), option::of((text(), event_id())));
     let parts = (fields(), fields(), vec((text(), event_id()), 0..3), worker());
     let ended = (option::of(answered_task()), option::of(answered_activity()), option::of(close()));
-    let builds = (option::of(problem()), vec(reset_point(), 0..3));
+    let origin = (text(), text(), event_id()).prop_map(|(workflow, run, event_id)| {
+        Box::new(ForkOrigin { workflow: workflow.into(), run: run.into(), event_id })
+    });
+    let builds = (option::of(problem()), vec(reset_point(), 0..3), option::of(origin));
     let resets = (option::of(reset()), option::of(self::run()));
     (counts, times, tasks, parts, ended, builds, operated_run(), resets)
         .prop_map(move |(counts, times, tasks, parts, ended, builds, operated, resets)| Core {
@@ -444,6 +447,7 @@ pub(crate) fn core(run: RunId, start: &HistoryEvent) -> BoxedStrategy<Core> {
             last_worker: Arc::new(parts.3),
             last_problem: builds.0,
             reset_points: Arc::new(builds.1),
+            forked_from: builds.2,
             answered_task: ended.0,
             answered_activity: ended.1,
             closed: ended.2,

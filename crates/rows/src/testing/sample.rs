@@ -3,7 +3,7 @@
 use std::{boxed::Box, collections::BTreeMap, string::String, sync::Arc, time::Duration, vec, vec::Vec};
 
 use weft_engine::{
-    EventId, RunId, TaskRow, TaskRowKind, Timestamp, Urgency, WorkflowKey, rebuild,
+    EventId, ForkOrigin, RunId, TaskRow, TaskRowKind, Timestamp, Urgency, WorkflowKey, rebuild,
     state::{
         Activity, ActivityPause, ActivityStage, Ancestor, AnsweredActivity, AnsweredWorkflowTask, AttachedRequest,
         Branch, CancelRequest, CloseFacts, Core, CurrentRun, Heartbeat, Operated, ResetFacts, ResetPoint, RetryPolicy,
@@ -120,6 +120,7 @@ pub(crate) fn core() -> Core {
         task_problems: 1,
         last_problem: None,
         reset_points: Arc::default(),
+        forked_from: None,
         answered_task: Some(AnsweredWorkflowTask {
             scheduled_event_id: EventId(2),
             started_event_id: EventId(3),
@@ -153,6 +154,12 @@ pub(crate) fn core() -> Core {
         options: None,
         wake_at: Some(Timestamp(18)),
     }
+}
+
+/// The core of a fork.
+pub(crate) fn forked(core: Core) -> Core {
+    let origin = ForkOrigin { workflow: "origin".into(), run: "its-run".into(), event_id: EventId(5) };
+    Core { forked_from: Some(origin.into()), ..core }
 }
 
 /// The core with what is kept of builds.

@@ -3,10 +3,10 @@
 //! Invariant: a head is told only when what it covers is applied and certain (rule 1), like any other answer.
 
 use tonic::{Response, Status};
-use weft_engine::{Target, state::Core};
+use weft_engine::{ForkOrigin, Target, state::Core};
 use weft_protocol::{
     api::common::WorkflowExecution,
-    weft::{GetHistoryHeadRequest, GetHistoryHeadResponse, HistoryHead},
+    weft::{ForkOrigin as WireOrigin, GetHistoryHeadRequest, GetHistoryHeadResponse, HistoryHead},
 };
 
 use super::{context, errors};
@@ -26,7 +26,14 @@ pub(crate) async fn get(node: &Node, body: GetHistoryHeadRequest) -> Result<Resp
         }),
         head: Some(of(core)),
         closed: core.closed.is_some(),
+        forked_from: core.forked_from.as_deref().map(origin),
     }))
+}
+
+/// Where a fork comes from, as the wire has it.
+pub(crate) fn origin(origin: &ForkOrigin) -> WireOrigin {
+    let (workflow_id, run_id) = (origin.workflow.as_str().to_owned(), origin.run.as_str().to_owned());
+    WireOrigin { execution: Some(WorkflowExecution { workflow_id, run_id }), event_id: origin.event_id.0 }
 }
 
 /// The head that a run's row has.

@@ -2,11 +2,11 @@
 
 use tonic::{Request, Response, Status};
 use weft_protocol::weft::{
-    GetHistoryHeadRequest, GetHistoryHeadResponse, ResetToEventRequest, ResetToEventResponse, VerifyHistoryRequest,
-    VerifyHistoryResponse, history_service_server::HistoryService,
+    ForkWorkflowRequest, ForkWorkflowResponse, GetHistoryHeadRequest, GetHistoryHeadResponse, ResetToEventRequest,
+    ResetToEventResponse, VerifyHistoryRequest, VerifyHistoryResponse, history_service_server::HistoryService,
 };
 
-use super::{Frontend, head, reset, verify};
+use super::{Frontend, fork, head, reset, verify};
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -14,6 +14,10 @@ type Answer<T> = Result<Response<T>, Status>;
 impl HistoryService for Frontend {
     async fn get_history_head(&self, request: Request<GetHistoryHeadRequest>) -> Answer<GetHistoryHeadResponse> {
         head::get(&self.node, request.into_inner()).await
+    }
+
+    async fn fork_workflow(&self, request: Request<ForkWorkflowRequest>) -> Answer<ForkWorkflowResponse> {
+        fork::fork(&self.node, request.into_inner()).await
     }
 
     async fn verify_history(&self, request: Request<VerifyHistoryRequest>) -> Answer<VerifyHistoryResponse> {

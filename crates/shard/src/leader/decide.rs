@@ -57,6 +57,11 @@ impl Leader {
                 let view = self.look(&key, &target);
                 self.building.parcels.push(Parcel::View(reply, view));
             }
+            Ask::Stage { branch, begins, ops, reply } => self.stage(branch, begins, ops, reply),
+            Ask::TakeBranch { namespace, branch, request, reply } => {
+                self.take_branch(&key, &namespace, branch, request, reply);
+            }
+            Ask::DropBranch(branch) => self.drop_branch(branch),
             Ask::Own(request) => drop(self.run_own(&key, request)),
             Ask::Wake { run: Some(run), at } if run == job::wake_run() => self.wake_job(&key, at),
             Ask::Wake { run, at } => self.wake(&key, run, at),
@@ -139,7 +144,12 @@ impl Leader {
     }
 
     /// Asks the engine and takes in what it decided.
-    fn run(&mut self, key: &WorkflowKey, namespace: &Arc<Namespace>, request: Request) -> Result<Answer, Failure> {
+    pub(super) fn run(
+        &mut self,
+        key: &WorkflowKey,
+        namespace: &Arc<Namespace>,
+        request: Request,
+    ) -> Result<Answer, Failure> {
         let now = self.stamper.stamp();
         let (transition, answer) = self.ask_engine(key, namespace, request, now)?;
         self.absorb(key, namespace, transition, now);

@@ -16,6 +16,8 @@ impl Leader {
         match parcel {
             Parcel::Answer(reply, answer) => drop(reply.send(answer)),
             Parcel::Update(reply, answer) => drop(reply.send(answer)),
+            Parcel::Staged(reply) => drop(reply.send(Ok(()))),
+            Parcel::Unstaged(branch) => self.unstaged(&branch),
             Parcel::View(reply, view) => drop(reply.send(view)),
             Parcel::Effect(key, effect) => self.perform(&key, effect),
             Parcel::Deliver(handover) => {

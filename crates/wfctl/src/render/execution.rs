@@ -6,7 +6,7 @@ use weft_client::{
         workflow::{PendingActivityInfo, PendingChildExecutionInfo, WorkflowExecutionInfo},
         workflowservice::DescribeWorkflowExecutionResponse,
     },
-    own::HistoryHead,
+    own::GetHistoryHeadResponse,
 };
 
 use super::{failure, names, payload, time};
@@ -30,8 +30,12 @@ pub(crate) fn row(it: &WorkflowExecutionInfo) -> Vec<(Tone, String)> {
 }
 
 /// Everything that a person wants to know of a run; the head where the server keeps one.
-pub(crate) fn described(output: &Output, it: &DescribeWorkflowExecutionResponse, head: Option<&HistoryHead>) -> String {
-    let mut parts = vec![output.pairs(facts(output, it, head))];
+pub(crate) fn described(
+    output: &Output,
+    it: &DescribeWorkflowExecutionResponse,
+    history: Option<&GetHistoryHeadResponse>,
+) -> String {
+    let mut parts = vec![output.pairs(facts(output, it, history))];
     if !it.pending_activities.is_empty() {
         let header = ["PENDING ACTIVITY", "ID", "STATE", "ATTEMPT", "NEXT", "LAST FAILURE"];
         let rows = it.pending_activities.iter().map(activity).collect();
@@ -47,7 +51,7 @@ pub(crate) fn described(output: &Output, it: &DescribeWorkflowExecutionResponse,
 fn facts<'a>(
     output: &Output,
     it: &DescribeWorkflowExecutionResponse,
-    head: Option<&HistoryHead>,
+    history: Option<&GetHistoryHeadResponse>,
 ) -> Vec<(&'a str, String)> {
     let nothing = WorkflowExecutionInfo::default();
     let info = it.workflow_execution_info.as_ref().unwrap_or(&nothing);
@@ -68,7 +72,8 @@ fn facts<'a>(
         ("Closed", time::seconds(info.close_time.as_ref())),
         ("Took", time::duration(info.execution_duration.as_ref())),
         ("History", length),
-        ("Head", head.map(head::line).unwrap_or_default()),
+        ("Head", history.and_then(|it| it.head.as_ref()).map(head::line).unwrap_or_default()),
+        ("Forked from", history.and_then(|it| it.forked_from.as_ref()).map(head::origin).unwrap_or_default()),
         ("Run timeout", time::duration(config.workflow_run_timeout.as_ref())),
         ("Execution timeout", time::duration(config.workflow_execution_timeout.as_ref())),
         ("First run", other(&info.first_run_id, info)),
@@ -164,6 +169,7 @@ mod tests {
         enums::{ParentClosePolicy, PendingActivityState, WorkflowExecutionStatus},
         workflow::{PendingWorkflowTaskInfo, WorkflowExecutionConfig},
     };
+    use weft_client::own::{ForkOrigin, HistoryHead};
 
     use super::*;
 
@@ -228,6 +234,7 @@ Task queue     orders
 Started        2023-11-14T22:13:20Z
 History        12 events, 3.4 KB
 Head           0fa0 after event 12
+Forked from    order-16 (run r0) at event 7
 Workflow task  Scheduled since 2023-11-14T22:13:21Z, attempt 1
 
 PENDING ACTIVITY  ID  STATE      ATTEMPT  NEXT  LAST FAILURE
@@ -235,8 +242,13 @@ PENDING ACTIVITY  ID  STATE      ATTEMPT  NEXT  LAST FAILURE
 
 PENDING CHILD  WORKFLOW ID  RUN ID  WHEN THIS CLOSES
 Payment        payment-17   r2      RequestCancel";
-        let head = HistoryHead { event_count: 12, hash: vec![0x0f, 0xa0] };
-        assert_eq!(described(&Output::plain(), &it, Some(&head)), expected);
+        let execution = Some(WorkflowExecution { workflow_id: "order-16".to_owned(), run_id: "r0".to_owned() });
+        let history = GetHistoryHeadResponse {
+            head: Some(HistoryHead { event_count: 12, hash: vec![0x0f, 0xa0] }),
+            forked_from: Some(ForkOrigin { execution, event_id: 7 }),
+            ..GetHistoryHeadResponse::default()
+        };
+        assert_eq!(described(&Output::plain(), &it, Some(&history)), expected);
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(crate) async fn wait(session: &Connected, run: &Run) -> anyhow::Result<()> {
     let output = &session.output;
     if output.is_json() {
         let mut json = json(&outcome)?;
-        if let Some(head) = head::of(session, &outcome.run).await? {
+        if let Some(head) = head::of(session, &outcome.run).await?.and_then(|history| history.head) {
             json["historyHead"] = head::json(&head);
         }
         output.json(&json)?;

@@ -44,16 +44,19 @@ pub(crate) async fn describe(session: &Connected, args: &DescribeArgs) -> anyhow
     let execution = described.workflow_execution_info.as_ref().and_then(|info| info.execution.clone());
     // Of the run that was described, even if another one follows it meanwhile.
     let run = Run { run_id: execution.map(|it| it.run_id).unwrap_or_default(), ..run };
-    let head = head::of(session, &run).await?;
+    let history = head::of(session, &run).await?;
     let output = &session.output;
     if output.is_json() {
         let mut json = to_json(&described)?;
-        if let Some(head) = &head {
-            json["historyHead"] = head::json(head);
+        if let Some(history) = &history {
+            json["historyHead"] = history.head.as_ref().map(head::json).into();
+            if let Some(origin) = &history.forked_from {
+                json["forkedFrom"] = head::json_origin(origin);
+            }
         }
         return Ok(output.json(&json)?);
     }
-    output.line(execution::described(output, &described, head.as_ref()))?;
+    output.line(execution::described(output, &described, history.as_ref()))?;
     if let Some(queue) = waiting_at(&described) {
         workers::note_if_none(session, &queue).await;
     }

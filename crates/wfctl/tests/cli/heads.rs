@@ -3,7 +3,11 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use weft_client::api::command::{CompleteWorkflowExecutionCommandAttributes, command::Attributes};
+use weft_client::api::{
+    command::{CompleteWorkflowExecutionCommandAttributes, command::Attributes},
+    history::History,
+};
+use weft_protocol::json::from_json;
 use weft_rows::{SlotRange, table};
 use weft_server::node::Place;
 use weft_store::{
@@ -159,4 +163,43 @@ fn batches_that_were_swapped_on_the_disk_are_found() {
 fn a_history_whose_beginning_is_damaged_does_not_verify() {
     let found = verdict(|rows, batch| batch.put(table::HISTORY, rows[0].0.clone(), vec![1, 2, 3]));
     assert_eq!(range(&found).0, &json!(1), "{found}");
+}
+
+#[test]
+fn an_export_has_its_head_beside_it() {
+    let world = World::start();
+    world.run(&START).ok();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("o.json");
+    let told = world.run(&["workflow", "export", "o", "--to", file.to_str().unwrap(), "--output", "json"]).json();
+    world.run(&["workflow", "signal", "o", "--name", "pay"]).ok();
+
+    let read = |name| serde_json::from_str::<Value>(&std::fs::read_to_string(dir.path().join(name)).unwrap()).unwrap();
+    let history: History = from_json(&read("o.json")).unwrap();
+    let kept = read("o.json.head");
+    assert_eq!((history.events.len(), &kept["eventCount"], &kept["workflowId"]), (2, &json!(2), &json!("o")));
+    assert_eq!(told["historyHead"], kept);
+    assert_eq!(read("o.json").as_object().map(serde_json::Map::len), Some(1), "replayers read nothing else");
+    let verify = ["workflow", "verify", "o", "--head", kept["hash"].as_str().unwrap(), "--output", "json"];
+    assert_eq!(world.run(&verify).json()["keptAfterEvent"], 2);
+}
+
+#[test]
+fn a_fork_is_described_with_its_origin_and_refused_where_it_cannot_be() {
+    let world = World::start();
+    let run =
+        world.run(&["workflow", "start", "Order", "--task-queue", "orders", "--workflow-id", "o", "-o", "json"]).json();
+    let forked = world.run(&["workflow", "fork", "o", "--at", "2", "--id", "other"]);
+    assert!(forked.ok().starts_with("forked other (run "), "{forked:?}");
+    let described = world.run(&["workflow", "describe", "other", "--output", "json"]).json();
+    assert_eq!(described["forkedFrom"], json!({ "workflowId": "o", "runId": run["runId"], "eventId": 2 }));
+    assert!(world.run(&["workflow", "verify", "other"]).ok().starts_with("other verified: 5 events in 2 batches"));
+
+    for (at, id, why) in
+        [("2", "other", "already running"), ("9", "new", "events 1 to 2"), ("0", "new", "events 1 to 2")]
+    {
+        let refused = world.run(&["workflow", "fork", "o", "--at", at, "--id", id]);
+        assert!(refused.error(1).contains(why), "{refused:?}");
+    }
+    assert!(world.run(&["workflow", "fork", "nobody", "--at", "1", "--id", "new"]).error(1).contains("not found"));
 }

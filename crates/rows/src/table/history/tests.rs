@@ -80,6 +80,21 @@ proptest! {
     }
 
     #[test]
+    fn a_copy_has_the_bytes_that_it_was_made_of(branch in branch()) {
+        let (batches, head) = store(&branch);
+        let (mut ops, mut copied, mut first) = (Ops::default(), Hash::default(), EventId(1));
+        for batch in &batches {
+            let (_, ranges) = event_ranges(batch).unwrap();
+            let events: Vec<_> = ranges.into_iter().map(|range| Bytes::copy_from_slice(&batch[range])).collect();
+            copied = copy(&mut ops, &sample::key(), &sample::run(), (copied, first), &events);
+            first = EventId(first.0 + events.len() as i64);
+        }
+        prop_assert_eq!(copied, head);
+        let written: Vec<_> = ops.iter().map(|op| op.value.map(<[u8]>::to_vec)).collect();
+        prop_assert_eq!(written, batches.into_iter().map(Some).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn a_changed_byte_never_goes_unseen(branch in branch(), at: prop::sample::Index, to: u8) {
         let (mut batches, head) = store(&branch);
         let which = at.index(batches.len());
