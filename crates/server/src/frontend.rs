@@ -48,6 +48,8 @@ use crate::node::Node;
 pub(crate) mod single {
     pub(crate) use super::{
         control::{cancel, delete, terminate},
+        operate::{reset_activity, unpause_activity, update_activity_options, update_options},
+        reset::reset_at,
         signal::signal,
     };
 }

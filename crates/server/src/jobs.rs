@@ -7,6 +7,7 @@
 //! when it is written, and only if the job still stood where this work began: a crash in between, or another node that
 //! works on the same job, does an operation again under the same request id, and counts it once.
 
+mod ask;
 mod operation;
 mod pace;
 
@@ -20,11 +21,13 @@ use std::{
 
 use futures::{StreamExt, future, stream};
 use weft_engine::{
-    Answer, JobProgress, JobRequest, Namespace, Refusal, Request, WorkflowKey,
+    Answer, JobProgress, JobRequest, Namespace, PAUSE_INFO, Refusal, Request, WorkflowKey,
     state::{Aim, Job, JobOrder},
 };
 use weft_protocol::api::{
-    common::WorkflowExecution, workflowservice::start_batch_operation_request::Operation as Kind,
+    batch::{BatchOperationUnpauseActivities, batch_operation_unpause_activities::Activity as Which},
+    common::WorkflowExecution,
+    workflowservice::start_batch_operation_request::Operation as Kind,
 };
 use weft_shard::{Directory, Failure};
 use weft_visibility::Walk;
@@ -89,9 +92,21 @@ pub(crate) fn filter(order: &JobOrder, started_at: i64) -> Option<String> {
         | Kind::UpdateActivityOptionsOperation(_)
         | Kind::CancelActivitiesOperation(_)
         | Kind::TerminateActivitiesOperation(_)
-        | Kind::DeleteActivitiesOperation(_) => " AND ExecutionStatus = 'Running'",
+        | Kind::DeleteActivitiesOperation(_) => " AND ExecutionStatus IN ('Running', 'Paused')",
     };
-    Some(format!("({query}){running} AND StartTime <= {started_at}"))
+    let paused = paused_type(&order.operation);
+    Some(format!("({query}){running}{paused} AND StartTime <= {started_at}"))
+}
+
+/// Of a type, only workflows are found that have such an activity paused, as Temporal does.
+fn paused_type(operation: &Kind) -> String {
+    let Kind::UnpauseActivitiesOperation(BatchOperationUnpauseActivities { activity: Some(Which::Type(name)), .. }) =
+        operation
+    else {
+        return String::new();
+    };
+    let name = name.replace('\\', r"\\").replace('\'', r"\'");
+    format!(" AND {PAUSE_INFO} = 'property:activityType={name}'")
 }
 
 /// Why there is no next step now.

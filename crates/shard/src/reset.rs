@@ -26,6 +26,7 @@ use crate::{
 const ATTEMPTS: usize = 20;
 
 const NO_TASK: &str = "No workflow task ended before that event.";
+const NO_TASKS: &str = "No workflow task was scheduled.";
 
 /// Where the new run is to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,10 @@ pub enum ResetPlace {
     /// At the end of the last workflow task that ended before or with this event; what came of activities and timers up to
     /// it is taken along.
     Before(EventId),
+    /// At the first workflow task that completed; if none did, where the first one ends that was scheduled.
+    FirstTask,
+    /// At the last workflow task that completed; if none did, as for the first.
+    LastTask,
 }
 
 impl Shard {
@@ -73,18 +78,27 @@ impl Shard {
         wish: ResetWorkflow,
     ) -> Result<ResetWorkflow, Failure> {
         let core = &base.core;
-        let (event, keep_until) = match place {
-            ResetPlace::TaskEnd(event) => (event, None),
-            ResetPlace::Before(event) => (event, Some(event)),
+        let nowhere = |event: EventId| event <= EventId::FIRST || event >= core.next_event_id;
+        let (named, keep_until) = match place {
+            ResetPlace::TaskEnd(event) => (Some(event), None),
+            ResetPlace::Before(event) => (Some(event), Some(event)),
+            ResetPlace::FirstTask | ResetPlace::LastTask => (None, None),
         };
-        if event <= EventId::FIRST || event >= core.next_event_id {
-            return Ok(ResetWorkflow { finish: event, past: Past::default(), ..wish });
+        if let Some(finish) = named.filter(|event| nowhere(*event)) {
+            return Ok(ResetWorkflow { finish, past: Past::default(), ..wish });
         }
         let events = self.events_of(key, &core.branch, core.next_event_id).await?;
-        let finish = match place {
-            ResetPlace::TaskEnd(event) => event,
-            ResetPlace::Before(event) => task_end(&events, event).ok_or(Refusal::InvalidArgument(NO_TASK.into()))?,
+        let found = match place {
+            ResetPlace::TaskEnd(event) => Some(event),
+            ResetPlace::Before(event) => task_end(&events, event),
+            ResetPlace::FirstTask => completed(&events).next().or_else(|| first_end(&events)),
+            ResetPlace::LastTask => completed(&events).next_back().or_else(|| first_end(&events)),
         };
+        let finish =
+            found.ok_or_else(|| Refusal::InvalidArgument(if named.is_some() { NO_TASK } else { NO_TASKS }.into()))?;
+        if nowhere(finish) {
+            return Ok(ResetWorkflow { finish, past: Past::default(), ..wish });
+        }
         let (at, branch) = (key.clone(), core.branch.clone());
         let head = self.read(move |reader| reader.head(&at, &branch, finish)).await?;
         let mut past = Past { base: events, head, later: Vec::new() };
@@ -112,6 +126,18 @@ fn task_end(events: &[HistoryEvent], before: EventId) -> Option<EventId> {
     let is_started = |event: &&HistoryEvent| event.event_type() == EventType::WorkflowTaskStarted;
     let ended = events.iter().take_while(|event| event.event_id < before.0);
     ended.filter(is_started).last().map(|started| EventId(started.event_id).next())
+}
+
+/// The events with which workflow tasks completed.
+fn completed(events: &[HistoryEvent]) -> impl DoubleEndedIterator<Item = EventId> {
+    let is_completed = |event: &&HistoryEvent| event.event_type() == EventType::WorkflowTaskCompleted;
+    events.iter().filter(is_completed).map(|event| EventId(event.event_id))
+}
+
+/// Where Temporal looks for the end of the first task that was scheduled.
+fn first_end(events: &[HistoryEvent]) -> Option<EventId> {
+    let scheduled = events.iter().find(|event| event.event_type() == EventType::WorkflowTaskScheduled);
+    scheduled.map(|event| EventId(event.event_id).next())
 }
 
 /// The run that follows those that were read, if the last of them continued as new.

@@ -31,10 +31,20 @@ const OTHER_ANSWER: &str = "a reset was answered with something else";
 const NO_OPERATION: &str = "unsupported post reset operation: <nil>";
 
 /// As Temporal has it.
-#[expect(deprecated, reason = "older clients say with `reset_reapply_type` what is taken along")]
 pub(crate) async fn reset(
     node: &Node,
     body: ResetWorkflowExecutionRequest,
+) -> Result<Response<ResetWorkflowExecutionResponse>, Status> {
+    let place = ResetPlace::TaskEnd(EventId(body.workflow_task_finish_event_id));
+    reset_at(node, body, place).await
+}
+
+/// The same, from a place that the request need not know the event of.
+#[expect(deprecated, reason = "older clients say with `reset_reapply_type` what is taken along")]
+pub(crate) async fn reset_at(
+    node: &Node,
+    body: ResetWorkflowExecutionRequest,
+    place: ResetPlace,
 ) -> Result<Response<ResetWorkflowExecutionResponse>, Status> {
     let asked = Asked {
         request: body.request_id.as_str(),
@@ -46,7 +56,7 @@ pub(crate) async fn reset(
         operations: body.post_reset_operations,
         dry_run: false,
     };
-    match asked.send(node, ResetPlace::TaskEnd(EventId(body.workflow_task_finish_event_id))).await? {
+    match asked.send(node, place).await? {
         Answer::Reset(run) => Ok(Response::new(ResetWorkflowExecutionResponse { run_id: run.to_string() })),
         _ => Err(Error::internal(OTHER_ANSWER).into()),
     }

@@ -6,13 +6,10 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use weft_engine::state::{Aim, Job};
 use weft_protocol::api::{
-    common::WorkflowExecution,
-    workflowservice::{
-        DeleteWorkflowExecutionRequest, RequestCancelWorkflowExecutionRequest, SignalWorkflowExecutionRequest,
-        TerminateWorkflowExecutionRequest, start_batch_operation_request::Operation as Kind,
-    },
+    common::WorkflowExecution, workflowservice::start_batch_operation_request::Operation as Kind,
 };
 
+use super::ask::{Ask, reset_place};
 use crate::{frontend::single, node::Node};
 
 /// An operation that may succeed later is tried so often.
@@ -74,58 +71,33 @@ impl Operation<'_> {
 
     async fn once(&self, target: WorkflowExecution, place: u64) -> Result<(), Status> {
         let (node, namespace, order) = (self.node, self.namespace.to_owned(), &self.job.order);
-        let identity = order.identity.to_string();
         let request_id = self.request_id(&target, place);
-        let workflow_execution = Some(target);
+        let ask = Ask { namespace, target, order, request_id };
         match &order.operation {
-            Kind::TerminationOperation(it) => {
-                let (reason, details) = (order.reason.clone(), it.details.clone());
-                let body = TerminateWorkflowExecutionRequest {
-                    namespace,
-                    workflow_execution,
-                    reason,
-                    details,
-                    identity,
-                    ..TerminateWorkflowExecutionRequest::default()
-                };
-                single::terminate(node, body).await.map(drop)
+            Kind::TerminationOperation(it) => single::terminate(node, ask.terminate(it)).await.map(drop),
+            Kind::CancellationOperation(_) => single::cancel(node, ask.cancel()).await.map(drop),
+            Kind::SignalOperation(it) => single::signal(node, ask.signal(it)).await.map(drop),
+            Kind::DeletionOperation(_) => single::delete(node, ask.delete()).await.map(drop),
+            Kind::ResetOperation(it) => {
+                let place = reset_place(it).ok_or_else(|| Status::invalid_argument("there is no such place"))?;
+                single::reset_at(node, ask.reset(it), place).await.map(drop)
             }
-            Kind::CancellationOperation(_) => {
-                let body = RequestCancelWorkflowExecutionRequest {
-                    namespace,
-                    workflow_execution,
-                    identity,
-                    request_id,
-                    ..RequestCancelWorkflowExecutionRequest::default()
-                };
-                single::cancel(node, body).await.map(drop)
+            Kind::UpdateWorkflowOptionsOperation(it) => {
+                single::update_options(node, ask.update_options(it)).await.map(drop)
             }
-            Kind::SignalOperation(it) => {
-                let body = SignalWorkflowExecutionRequest {
-                    namespace,
-                    workflow_execution,
-                    signal_name: it.signal.clone(),
-                    input: it.input.clone(),
-                    header: it.header.clone(),
-                    identity,
-                    request_id,
-                    ..SignalWorkflowExecutionRequest::default()
-                };
-                single::signal(node, body).await.map(drop)
+            Kind::UnpauseActivitiesOperation(it) => {
+                single::unpause_activity(node, ask.unpause_activities(it)).await.map(drop)
             }
-            Kind::DeletionOperation(_) => {
-                let body = DeleteWorkflowExecutionRequest { namespace, workflow_execution };
-                single::delete(node, body).await.map(drop)
+            Kind::ResetActivitiesOperation(it) => {
+                single::reset_activity(node, ask.reset_activities(it)).await.map(drop)
             }
-            Kind::ResetOperation(_)
-            | Kind::UpdateWorkflowOptionsOperation(_)
-            | Kind::UnpauseActivitiesOperation(_)
-            | Kind::ResetActivitiesOperation(_)
-            | Kind::UpdateActivityOptionsOperation(_)
-            | Kind::CancelActivitiesOperation(_)
+            Kind::UpdateActivityOptionsOperation(it) => {
+                single::update_activity_options(node, ask.update_activities(it)).await.map(drop)
+            }
+            Kind::CancelActivitiesOperation(_)
             | Kind::TerminateActivitiesOperation(_)
             | Kind::DeleteActivitiesOperation(_) => {
-                Err(Status::unimplemented("this operation of a batch job is not built in this server yet"))
+                Err(Status::unimplemented("activities of their own are not built in this server yet"))
             }
         }
     }

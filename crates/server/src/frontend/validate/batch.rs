@@ -12,7 +12,7 @@ use weft_protocol::{
             batch_operation_unpause_activities::Activity as UnpauseWhich,
             batch_operation_update_activity_options::Activity as UpdateWhich,
         },
-        common::{Execution, WorkflowExecution},
+        common::{Execution, ResetOptions, WorkflowExecution, reset_options::Target},
         enums::{ExecutionType, ResetType},
         workflowservice::{StartBatchOperationRequest, start_batch_operation_request::Operation},
     },
@@ -98,26 +98,29 @@ fn check(operation: &Operation) -> Result<(), Error> {
             None if reset.reset_type() == ResetType::Unspecified => {
                 refuse("unknown batch reset type Unspecified".into())
             }
-            Some(_) | None => not_built("reset"),
+            Some(ResetOptions { target: Some(Target::BuildId(_)), .. }) => {
+                Err(Error::unimplemented("a batch reset to the tasks of a build id is not built in this server yet"))
+            }
+            Some(_) | None => Ok(()),
         },
         Operation::UpdateWorkflowOptionsOperation(update) => {
             match (&update.workflow_execution_options, &update.update_mask) {
                 (None, _) => refuse("must provide UpdateOptions".into()),
                 (_, None) => refuse("must provide UpdateMask".into()),
-                (Some(_), Some(_)) => not_built("update of workflow options"),
+                (Some(_), Some(_)) => Ok(()),
             }
         }
         Operation::UnpauseActivitiesOperation(unpause) => match &unpause.activity {
             None => refuse("activity filter must be set".into()),
             Some(UnpauseWhich::Type(name)) if name.is_empty() => refuse(WHICH_ACTIVITIES.into()),
             Some(UnpauseWhich::MatchAll(false)) => refuse(WHICH_ACTIVITIES.into()),
-            Some(UnpauseWhich::Type(_) | UnpauseWhich::MatchAll(true)) => not_built("unpause of activities"),
+            Some(UnpauseWhich::Type(_) | UnpauseWhich::MatchAll(true)) => Ok(()),
         },
         Operation::ResetActivitiesOperation(reset) => match &reset.activity {
             None => refuse("must provide ActivityType or MatchAll".into()),
             Some(ResetWhich::Type(name)) if name.is_empty() => refuse(WHICH_ACTIVITIES.into()),
             Some(ResetWhich::MatchAll(false)) => refuse(WHICH_ACTIVITIES.into()),
-            Some(ResetWhich::Type(_) | ResetWhich::MatchAll(true)) => not_built("reset of activities"),
+            Some(ResetWhich::Type(_) | ResetWhich::MatchAll(true)) => Ok(()),
         },
         Operation::UpdateActivityOptionsOperation(update) => {
             match (&update.activity_options, update.restore_original) {
@@ -132,9 +135,7 @@ fn check(operation: &Operation) -> Result<(), Error> {
             match &update.activity {
                 Some(UpdateWhich::Type(name)) if name.is_empty() => refuse(WHICH_ACTIVITIES.into()),
                 Some(UpdateWhich::MatchAll(false)) => refuse(WHICH_ACTIVITIES.into()),
-                Some(UpdateWhich::Type(_) | UpdateWhich::MatchAll(true)) | None => {
-                    not_built("update of activity options")
-                }
+                Some(UpdateWhich::Type(_) | UpdateWhich::MatchAll(true)) | None => Ok(()),
             }
         }
         Operation::CancelActivitiesOperation(_)
@@ -143,10 +144,6 @@ fn check(operation: &Operation) -> Result<(), Error> {
             refuse(format!("The operation type {} is not supported for this namespace", go_name(operation)))
         }
     }
-}
-
-fn not_built(what: &str) -> Result<(), Error> {
-    Err(Error::unimplemented(format!("a batch {what} is not built in this server yet")))
 }
 
 /// Who asks for it.
