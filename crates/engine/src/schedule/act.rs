@@ -44,7 +44,7 @@ pub(super) struct Acting<'a> {
     pub(super) outbox: Vec<(MessageId, Option<Message>)>,
     times: Option<Times>,
     /// There was more than one request goes through.
-    more: bool,
+    pub(super) more: bool,
 }
 
 impl<'a> Acting<'a> {

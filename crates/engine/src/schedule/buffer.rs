@@ -3,6 +3,7 @@
 use alloc::{boxed::Box, format, sync::Arc, vec::Vec};
 
 use jiff::Timestamp as Instant;
+use prost::Message;
 
 use super::act::{Acting, beside};
 use crate::{
@@ -11,6 +12,11 @@ use crate::{
     state::schedule::{Action, ActionStage, Overlap, Planned},
     time::Timestamp,
 };
+
+/// Actions that may begin whatever runs, which one transition lets begin, and the bytes of them: each has its whole input
+/// with it, and all of them become one entry of the log. The others begin right afterwards.
+const BEGUN_MAX: usize = 10;
+const BEGUN_BYTES_MAX: usize = 1024 * 1024;
 
 /// What becomes of the actions that wait.
 #[derive(Default)]
@@ -29,9 +35,14 @@ impl Acting<'_> {
         if self.plan.action.is_none() {
             self.progress.buffer.clear();
         }
+        let mut room = self.room();
         loop {
-            let Sorted { beside, alone, waiting, end, skipped } = self.sort();
-            self.progress.buffer = waiting;
+            let Sorted { mut beside, alone, waiting, end, skipped } = self.sort();
+            room = room.saturating_sub(usize::from(alone.is_some()));
+            let later = beside.split_off(room.min(beside.len()));
+            room -= beside.len();
+            self.more |= !later.is_empty();
+            self.progress.buffer = later.into_iter().chain(waiting).collect();
             self.progress.counts.overlap_skipped += skipped;
             let mut held_back = false;
             for (planned, counts) in beside.into_iter().map(|it| (it, false)).chain(alone.map(|it| (it, true))) {
@@ -49,6 +60,17 @@ impl Acting<'_> {
                 return;
             }
         }
+    }
+
+    /// How many actions may begin together.
+    fn room(&self) -> usize {
+        if self.progress.buffer.len() <= 1 {
+            return 1;
+        }
+        let action = self.plan.action.as_ref().map_or(0, Message::encoded_len);
+        let result = self.progress.last_result.as_ref().map_or(0, |it| it.encoded_len());
+        let failure = self.progress.last_failure.as_ref().map_or(0, |it| it.encoded_len());
+        (BEGUN_BYTES_MAX / (action + result + failure).max(1)).clamp(1, BEGUN_MAX)
     }
 
     fn sort(&mut self) -> Sorted {

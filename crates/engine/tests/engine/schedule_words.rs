@@ -1,6 +1,7 @@
 //! Schedules as words of the scenario language.
 //!
-//! `schedule every=10m overlap=buffer-one limit=3 paused pause-on-failure catchup=1m keep request=r` creates one,
+//! `schedule every=10m overlap=buffer-one limit=3 paused pause-on-failure catchup=1m keep input=9
+//! request=r` creates one,
 //! `reschedule … token=1` changes it, `unschedule` deletes it, `look` shows it. `patch trigger=allow-all pause=why
 //! unpause=why backfill=600..1800:skip request=r` does one thing or several; times are seconds.
 
@@ -18,7 +19,7 @@ use weft_protocol::api::{
     workflow::NewWorkflowExecutionInfo,
 };
 
-use crate::script::{Line, span};
+use crate::script::{Line, payloads, span};
 
 /// What random sequences say about schedules.
 pub(crate) const LINES: &[&str] = &[
@@ -71,6 +72,9 @@ fn body(line: &Line<'_>) -> ScheduleBody {
         action: Some(NewWorkflowExecutionInfo {
             workflow_id: "w".to_owned(),
             workflow_type: Some(WorkflowType { name: "Type".to_owned() }),
+            input: line
+                .get("input")
+                .and_then(|bytes| payloads(&"x".repeat(bytes.parse().expect("a size is a number")))),
             task_queue: Some(TaskQueue { name: "queue".to_owned(), ..TaskQueue::default() }),
             ..NewWorkflowExecutionInfo::default()
         }),

@@ -141,6 +141,46 @@ fn actions_that_may_overlap_all_begin_and_are_not_waited_for() {
     );
 }
 
+/// The starts that stand in the outbox of the schedule `s`.
+fn asked(family: &mut Family) -> usize {
+    let schedule = family.script("s").world.workflow.schedule.get().cloned().expect("it is there");
+    schedule.progress.actions.len()
+}
+
+#[test]
+fn what_was_missed_begins_in_small_lots_right_after_each_other() {
+    let mut family = Family::new(Settings::default());
+    family.line("s: schedule every=1m overlap=allow-all");
+    family.line("sleep 25m");
+    for lot in [10, 20, 25] {
+        family.line("s: ring");
+        assert_eq!(asked(&mut family), lot);
+    }
+}
+
+#[test]
+fn large_actions_that_were_missed_begin_one_by_one() {
+    let mut family = Family::new(Settings::default());
+    family.line("s: schedule every=1m overlap=allow-all input=600000");
+    family.line("sleep 3m");
+    for lot in [1, 2, 3] {
+        family.line("s: ring");
+        assert_eq!(asked(&mut family), lot);
+    }
+}
+
+#[test]
+fn what_was_missed_waits_in_the_buffer_and_not_beyond_it() {
+    let mut family = Family::new(Settings::default());
+    family.line("s: schedule every=1m overlap=allow-all");
+    family.line("sleep 20h");
+    family.line("s: ring");
+    family.line("s: ring");
+    let schedule = family.script("s").world.workflow.schedule.get().cloned().expect("it is there");
+    assert_eq!(schedule.progress.buffer.len(), 990);
+    assert_eq!(schedule.progress.counts.buffer_dropped, 1200 - 10 - 1000);
+}
+
 #[test]
 fn a_schedule_that_is_out_of_actions_rests_and_goes_after_a_week() {
     check(
