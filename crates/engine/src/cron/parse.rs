@@ -77,6 +77,13 @@ fn wall(text: &str, zone: TimeZone) -> Result<Wall, Error> {
 }
 
 impl Wall {
+    /// Is there a second that fits, as far as each field but the years is concerned? A walk to one that does not exist
+    /// would go from minute to minute.
+    pub(crate) fn has_times(&self) -> bool {
+        let sets = [self.seconds, self.minutes, self.hours, self.weekdays];
+        sets.iter().all(|set| *set != 0) && self.ticks()
+    }
+
     /// Is there a day that fits?
     fn ticks(&self) -> bool {
         const LENGTHS: [u32; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];

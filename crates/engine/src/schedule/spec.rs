@@ -9,6 +9,7 @@ use alloc::{
     vec::Vec,
 };
 
+use prost::Message;
 use weft_protocol::{
     Duration as WireDuration,
     api::schedule::{IntervalSpec, Range, ScheduleSpec, StructuredCalendarSpec},
@@ -19,6 +20,12 @@ use super::{
     cron_string::{self, Said},
     times,
 };
+
+/// Calendars, intervals, cron strings, and ranges of calendars: each is gone through whenever a time is looked for.
+const PARTS_MAX: usize = 2000;
+
+/// The bytes of a spec, time zone information among them.
+const BYTES_MAX: usize = 256 * 1024;
 
 const COMMENT_BYTES_MAX: usize = 200;
 
@@ -32,12 +39,15 @@ const ZONES_CONFLICT: &str = "conflicting timezone names";
 /// # Errors
 /// What is wrong with it, in Temporal's words.
 pub fn canonical(spec: ScheduleSpec) -> Result<ScheduleSpec, String> {
+    check_size(&spec)?;
     for interval in &spec.interval {
         valid_span(interval.interval.as_ref(), "interval")?;
         valid_span(interval.phase.as_ref(), "phase")?;
     }
     let mut spec = structured(spec)?;
     cron_strings(&mut spec)?;
+    // A short text may say many ranges.
+    check_size(&spec)?;
     let (calendars, excluded) = (&spec.structured_calendar, &spec.exclude_structured_calendar);
     calendars.iter().chain(excluded).try_for_each(check_calendar)?;
     spec.interval.iter().try_for_each(check_interval)?;
@@ -55,6 +65,27 @@ pub fn clean(spec: &mut ScheduleSpec) {
             range.step = if range.step == 0 { 1 } else { range.step };
         }
     }
+}
+
+#[expect(deprecated, reason = "the older way to exclude calendars is still spoken")]
+fn check_size(spec: &ScheduleSpec) -> Result<(), String> {
+    let ranges = |calendar: &StructuredCalendarSpec| {
+        let StructuredCalendarSpec { second, minute, hour, day_of_month, month, year, day_of_week, comment: _ } =
+            calendar;
+        let fields = [second, minute, hour, day_of_month, month, year, day_of_week];
+        1 + fields.into_iter().map(Vec::len).sum::<usize>()
+    };
+    let structured = spec.structured_calendar.iter().chain(&spec.exclude_structured_calendar);
+    let texts = spec.cron_string.len() + spec.calendar.len() + spec.exclude_calendar.len();
+    let parts = texts + spec.interval.len() + structured.map(ranges).sum::<usize>();
+    if parts > PARTS_MAX {
+        return Err(format!("{parts} calendars, intervals and ranges are more than the limit of {PARTS_MAX}"));
+    }
+    let bytes = spec.encoded_len();
+    if bytes > BYTES_MAX {
+        return Err(format!("{bytes} bytes are more than the limit of {BYTES_MAX}"));
+    }
+    Ok(())
 }
 
 #[expect(deprecated, reason = "the older way to exclude calendars is still spoken")]
@@ -141,4 +172,25 @@ fn check_interval(it: &IntervalSpec) -> Result<(), String> {
         return Ok(());
     };
     Err(wrong.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    #[test]
+    fn a_spec_that_takes_too_long_to_go_through_is_refused() {
+        let range = Range { start: 1, ..Range::default() };
+        let calendar = |ranges| StructuredCalendarSpec { second: vec![range; ranges], ..Default::default() };
+        let spec = |ranges| ScheduleSpec { structured_calendar: vec![calendar(ranges)], ..Default::default() };
+        assert!(canonical(spec(PARTS_MAX - 1)).is_ok());
+        assert!(canonical(spec(PARTS_MAX)).is_err_and(|why| why.contains("limit of 2000")));
+        let text = vec!["1"; PARTS_MAX].join(",") + " * * * *";
+        let cron = ScheduleSpec { cron_string: vec![text], ..Default::default() };
+        assert!(canonical(cron).is_err_and(|why| why.contains("limit of 2000")));
+        let zone = ScheduleSpec { timezone_data: vec![0; BYTES_MAX], ..Default::default() };
+        assert!(canonical(zone).is_err_and(|why| why.contains("bytes are more than the limit")));
+    }
 }

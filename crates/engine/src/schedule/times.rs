@@ -57,10 +57,12 @@ impl Times {
     /// What is wrong with it.
     pub fn of(spec: &ScheduleSpec, seed: &str) -> Result<Self, String> {
         let zone = zone(spec)?;
-        let wall = |calendar| wall(calendar, &zone);
+        let walls = |calendars: &[StructuredCalendarSpec]| {
+            calendars.iter().map(|calendar| wall(calendar, &zone)).filter(Wall::has_times).collect()
+        };
         Ok(Self {
-            calendars: spec.structured_calendar.iter().map(wall).collect(),
-            excluded: spec.exclude_structured_calendar.iter().map(wall).collect(),
+            calendars: walls(&spec.structured_calendar),
+            excluded: walls(&spec.exclude_structured_calendar),
             intervals: spec.interval.iter().map(interval).collect(),
             start: spec.start_time.as_ref().map(Timestamp::from_wire),
             end: spec.end_time.as_ref().map(Timestamp::from_wire),

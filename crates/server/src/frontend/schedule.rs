@@ -38,6 +38,7 @@ pub(crate) async fn create(
     wire::identity(&settings.limits, &body.identity)?;
     let place = Place { settings, namespace: &namespace };
     let schedule = wire::schedule::body(&place, body.schedule.unwrap_or_default())?;
+    body.initial_patch.as_ref().map_or(Ok(()), wire::schedule::patch)?;
     sizes::memo(&settings.limits, body.memo.as_ref())?;
     let create = CreateSchedule {
         request,
@@ -97,8 +98,7 @@ pub(crate) async fn patch(node: &Node, body: PatchScheduleRequest) -> Result<Res
     let (namespace, key) = place(node, &body.namespace, &body.schedule_id).await?;
     let patch = body.patch.ok_or_else(|| Error::invalid_argument("Patch is not set on request."))?;
     let request = wire::given_request_id(&node.settings().limits, &body.request_id)?;
-    wire::schedule::notes(&patch.pause)?;
-    wire::schedule::notes(&patch.unpause)?;
+    wire::schedule::patch(&patch)?;
     ask(node, &namespace, &key, ScheduleRequest::Patch(request, Box::new(patch))).await?;
     Ok(Response::new(PatchScheduleResponse::default()))
 }

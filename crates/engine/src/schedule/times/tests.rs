@@ -116,6 +116,25 @@ fn a_spec_that_excludes_everything_has_no_time() {
     assert_eq!(times("cron=0 0 1 1 * 2001").next(at("2024-01-01T00:00:00Z")), None);
 }
 
+#[test]
+fn a_calendar_with_a_field_that_says_nothing_has_no_time_and_takes_none() {
+    let fields: [fn(&mut StructuredCalendarSpec); 6] = [
+        |calendar| calendar.second.clear(),
+        |calendar| calendar.minute.clear(),
+        |calendar| calendar.hour.clear(),
+        |calendar| calendar.day_of_month.clear(),
+        |calendar| calendar.month.clear(),
+        |calendar| calendar.day_of_week.clear(),
+    ];
+    for clear in fields {
+        let mut spec = canonical(spec("cal=*|*|*")).expect("a spec");
+        clear(&mut spec.structured_calendar[0]);
+        let times = Times::of(&spec, "schedule").expect("times");
+        assert!(times.calendars.is_empty(), "nobody walks along {spec:?}");
+        assert_eq!(times.next(at("2024-01-01T00:00:00Z")), None);
+    }
+}
+
 /// Some second of the years 2005 to 2060.
 fn moments() -> impl Strategy<Value = i64> {
     1_104_537_600i64..2_840_140_800

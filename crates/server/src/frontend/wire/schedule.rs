@@ -12,7 +12,8 @@ use weft_protocol::{
     api::{
         enums::{TaskQueueKind, WorkflowIdReusePolicy},
         schedule::{
-            Schedule, ScheduleAction, ScheduleListEntry, ScheduleListInfo, SchedulePolicies, schedule_action::Action,
+            Schedule, ScheduleAction, ScheduleListEntry, ScheduleListInfo, SchedulePatch, SchedulePolicies,
+            schedule_action::Action,
         },
         workflow::{NewWorkflowExecutionInfo, WorkflowExecutionInfo},
         workflowservice::StartWorkflowExecutionRequest,
@@ -46,7 +47,12 @@ pub(crate) fn new_id<'a>(settings: &Settings, id: &'a str) -> Result<&'a str, Er
 }
 
 /// Notes of a patch are short.
-pub(crate) fn notes(notes: &str) -> Result<(), Error> {
+pub(crate) fn patch(patch: &SchedulePatch) -> Result<(), Error> {
+    notes(&patch.pause)?;
+    notes(&patch.unpause)
+}
+
+fn notes(notes: &str) -> Result<(), Error> {
     if notes.len() > NOTES_BYTES_MAX {
         return Err(Error::invalid_argument("Schedule notes exceeds limit."));
     }
@@ -62,6 +68,7 @@ pub(crate) fn body(place: &Place<'_>, schedule: Schedule) -> Result<ScheduleBody
         None => None,
     };
     let state = state.unwrap_or_default();
+    notes(&state.notes)?;
     Ok(ScheduleBody {
         spec,
         action,
@@ -152,6 +159,8 @@ pub(crate) fn listed(info: WorkflowExecutionInfo) -> ScheduleListEntry {
 
 #[cfg(test)]
 mod tests {
+    use weft_protocol::api::schedule::ScheduleState;
+
     use super::*;
 
     #[test]
@@ -160,6 +169,21 @@ mod tests {
         for none in [&[][..], &[1, 2, 3], &[0; 8]] {
             assert_eq!(token(none), None, "{none:?}");
         }
+    }
+
+    #[test]
+    fn notes_are_short_wherever_they_are_said() {
+        let (name, retention) = ("namespace".into(), Duration::from_secs(3600));
+        let namespace = Namespace { id: "ns".into(), name, retention, search_attributes: Default::default() };
+        let place = Place { settings: &Settings::default(), namespace: &namespace };
+        let said = |bytes| {
+            let state = ScheduleState { notes: "n".repeat(bytes), ..ScheduleState::default() };
+            body(&place, Schedule { state: Some(state), ..Schedule::default() })
+        };
+        assert!(said(NOTES_BYTES_MAX).is_ok());
+        assert!(said(NOTES_BYTES_MAX + 1).is_err());
+        let pause = "n".repeat(NOTES_BYTES_MAX + 1);
+        assert!(patch(&SchedulePatch { pause, ..SchedulePatch::default() }).is_err());
     }
 
     #[test]
