@@ -27,7 +27,7 @@ pub use ask::{CreateSchedule, ScheduleBody, ScheduleRequest, UpdateSchedule};
 pub(crate) use buffer::{identity, rfc3339};
 pub use show::{DIVISION, LIST_INFO, WORKFLOW_TYPE, described, entry, info, list_info};
 pub use spec::{canonical, clean};
-pub use times::{Time, Times};
+pub use times::{Found, Time, Times};
 
 use crate::{
     change::Change,

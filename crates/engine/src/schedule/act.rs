@@ -7,12 +7,12 @@
 use alloc::{sync::Arc, vec::Vec};
 use core::time::Duration;
 
-use super::Times;
+use super::{Found, Times};
 use crate::{
     ids::{EventId, WorkflowKey},
     message::{Message, MessageBody, MessageId, Step},
     moment::Moment,
-    state::schedule::{Overlap, Plan, Planned, Progress, Schedule},
+    state::schedule::{Backfill, Overlap, Plan, Planned, Progress, Schedule},
     time::Timestamp,
 };
 
@@ -70,8 +70,14 @@ impl<'a> Acting<'a> {
             return;
         }
         for _ in 0..TIMES_MAX {
-            let next = self.times.as_ref().and_then(|times| times.next(self.progress.done_until));
-            let Some(time) = next.filter(|time| time.actual <= now) else { return };
+            let time = match self.look(self.progress.done_until) {
+                Found::Time(time) if time.actual <= now => time,
+                Found::NoneUntil(until) if until <= now => {
+                    self.progress.done_until = until;
+                    break;
+                }
+                Found::Time(_) | Found::NoneUntil(_) | Found::Nothing => return,
+            };
             self.progress.done_until = time.actual;
             if self.progress.updated_at.is_some_and(|updated| updated > time.actual) {
                 continue;
@@ -83,6 +89,15 @@ impl<'a> Acting<'a> {
             self.plan_action(Planned { nominal: time.nominal, actual: time.actual, overlap: None, manual: false });
         }
         self.more = true;
+    }
+
+    fn look(&self, after: Timestamp) -> Found {
+        self.times.as_ref().map_or(Found::Nothing, |times| times.look(after))
+    }
+
+    /// The next time, or whether there is one.
+    fn next(&self) -> Found {
+        if self.may_act() { self.look(self.progress.done_until) } else { Found::Nothing }
     }
 
     pub(super) fn plan_action(&mut self, planned: Planned) {
@@ -103,15 +118,21 @@ impl<'a> Acting<'a> {
     fn backfill(&mut self) {
         let mut left = BACKFILLED_MAX;
         while left > 0 && self.progress.buffer.len() < BUFFER_MAX / 2 {
-            let Some(backfill) = self.progress.backfills.first_mut() else { return };
-            let next = self.times.as_ref().and_then(|times| times.next(backfill.after));
-            let Some(time) = next.filter(|time| time.actual <= backfill.until) else {
-                self.progress.backfills.remove(0);
-                continue;
+            let Some(Backfill { after, until, overlap }) = self.progress.backfills.first().cloned() else { return };
+            let come_to = match self.look(after) {
+                Found::Time(time) if time.actual <= until => {
+                    self.plan_action(Planned { nominal: time.nominal, actual: time.actual, overlap, manual: true });
+                    time.actual
+                }
+                Found::NoneUntil(excluded) if excluded <= until => excluded,
+                Found::Time(_) | Found::NoneUntil(_) | Found::Nothing => {
+                    self.progress.backfills.remove(0);
+                    continue;
+                }
             };
-            backfill.after = time.actual;
-            let overlap = backfill.overlap;
-            self.plan_action(Planned { nominal: time.nominal, actual: time.actual, overlap, manual: true });
+            if let Some(backfill) = self.progress.backfills.first_mut() {
+                backfill.after = come_to;
+            }
             left -= 1;
         }
     }
@@ -160,8 +181,13 @@ impl<'a> Acting<'a> {
         if self.more {
             return Some(now.after(AT_ONCE));
         }
-        let next = self.times.as_ref().filter(|_| self.may_act()).and_then(|times| times.next(progress.done_until));
-        let next = next.map(|time| time.actual.max(now.after(AT_ONCE)));
+        let next = match self.next() {
+            Found::Time(time) => Some(time.actual),
+            // Then is soon enough to go on with the search.
+            Found::NoneUntil(until) => Some(until),
+            Found::Nothing => None,
+        };
+        let next = next.map(|time| time.max(now.after(AT_ONCE)));
         let lot = (!progress.backfills.is_empty() && progress.buffer.len() < BUFFER_MAX / 2)
             .then(|| now.after(BACKFILL_PAUSE));
         [next, lot, self.idle_until()].into_iter().flatten().min()
@@ -171,11 +197,9 @@ impl<'a> Acting<'a> {
     pub(super) fn idle_until(&self) -> Option<Timestamp> {
         let Progress { buffer, backfills, actions, recent, updated_at, .. } = &self.progress;
         let busy = self.progress.paused || !buffer.is_empty() || !backfills.is_empty() || !actions.is_empty();
-        let next =
-            self.times.as_ref().filter(|_| self.may_act()).and_then(|times| times.next(self.progress.done_until));
         let last = [recent.last().map(|recent| recent.began_at), *updated_at].into_iter().flatten();
         let last = last.max().unwrap_or(self.plan.created_at).max(self.plan.created_at);
-        (!busy && next.is_none()).then(|| last.after(IDLE_MAX))
+        (!busy && self.next() == Found::Nothing).then(|| last.after(IDLE_MAX))
     }
 }
 

@@ -24,8 +24,12 @@ const LAST_YEAR: i16 = 2100;
 /// The first second of the year after it.
 const BEYOND: i64 = 4_133_980_800;
 
-/// So many excluded times in a row, and no more are looked for.
-const EXCLUDED_MAX: usize = 100_000;
+/// Times that are looked at for each time that is asked for, over all parts of the spec: then the shard has to go on with
+/// something else.
+const STEPS_MAX: usize = 20_000;
+
+/// How often a search that was given up goes on for those who only look.
+const PATIENCE: usize = 10;
 
 /// A spec that can be asked for times.
 #[derive(Clone, Debug)]
@@ -50,6 +54,16 @@ pub struct Time {
     pub actual: Timestamp,
 }
 
+/// What a search for the next time comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    Time(Time),
+    /// There is none up to this time; whether there is one after it is not known.
+    NoneUntil(Timestamp),
+    /// There is none any more.
+    Nothing,
+}
+
 impl Times {
     /// Reads a spec in its canonical form. `seed` names the schedule.
     ///
@@ -71,23 +85,39 @@ impl Times {
         })
     }
 
-    /// The first time after `after`; `None` if there is none any more.
+    /// The first time after `after`; `None` if there is none any more, or none before very many that are excluded.
     #[must_use]
-    pub fn next(&self, after: Timestamp) -> Option<Time> {
-        // The first second of the allowed range may fit.
-        let after = self.start.map_or(after, |start| after.max(Timestamp(start.0.saturating_sub(NANOS))));
-        let mut second = after.0.div_euclid(NANOS);
-        for _ in 0..EXCLUDED_MAX {
-            second = self.second_after(second)?;
-            let nominal = Timestamp(second.checked_mul(NANOS)?);
-            if self.end.is_some_and(|end| nominal > end) {
-                return None;
-            }
-            if !self.excluded.iter().any(|wall| walk::matches(wall, second)) {
-                return Some(Time { nominal, actual: nominal.after(self.jitter_of(second)) });
+    pub fn next(&self, mut after: Timestamp) -> Option<Time> {
+        for _ in 0..PATIENCE {
+            match self.look(after) {
+                Found::Time(time) => return Some(time),
+                Found::NoneUntil(until) => after = until,
+                Found::Nothing => return None,
             }
         }
         None
+    }
+
+    /// Looks for the first time after `after`, and not for long.
+    #[must_use]
+    pub fn look(&self, after: Timestamp) -> Found {
+        // The first second of the allowed range may fit.
+        let after = self.start.map_or(after, |start| after.max(Timestamp(start.0.saturating_sub(NANOS))));
+        let mut second = after.0.div_euclid(NANOS);
+        let mut excluded = after;
+        let parts = self.calendars.len() + self.intervals.len() + self.excluded.len();
+        for _ in 0..(STEPS_MAX / parts.max(1)).max(1) {
+            let Some(next) = self.second_after(second) else { return Found::Nothing };
+            let Some(nominal) = next.checked_mul(NANOS).map(Timestamp) else { return Found::Nothing };
+            if self.end.is_some_and(|end| nominal > end) {
+                return Found::Nothing;
+            }
+            if !self.excluded.iter().any(|wall| walk::matches(wall, next)) {
+                return Found::Time(Time { nominal, actual: nominal.after(self.jitter_of(next)) });
+            }
+            (second, excluded) = (next, nominal);
+        }
+        Found::NoneUntil(excluded)
     }
 
     fn second_after(&self, second: i64) -> Option<i64> {

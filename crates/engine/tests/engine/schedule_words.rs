@@ -1,7 +1,7 @@
 //! Schedules as words of the scenario language.
 //!
-//! `schedule every=10m overlap=buffer-one limit=3 paused pause-on-failure catchup=1m keep input=9
-//! request=r` creates one,
+//! `schedule every=10m overlap=buffer-one limit=3 paused pause-on-failure catchup=1m keep input=9 not=1-3
+//! request=r` creates one (not in these months; with so many bytes of input),
 //! `reschedule … token=1` changes it, `unschedule` deletes it, `look` shows it. `patch trigger=allow-all pause=why
 //! unpause=why backfill=600..1800:skip request=r` does one thing or several; times are seconds.
 
@@ -14,7 +14,9 @@ use weft_engine::{
 };
 use weft_protocol::api::{
     common::WorkflowType,
-    schedule::{BackfillRequest, SchedulePatch, ScheduleSpec, TriggerImmediatelyRequest},
+    schedule::{
+        BackfillRequest, Range, SchedulePatch, ScheduleSpec, StructuredCalendarSpec, TriggerImmediatelyRequest,
+    },
     taskqueue::TaskQueue,
     workflow::NewWorkflowExecutionInfo,
 };
@@ -66,6 +68,7 @@ fn body(line: &Line<'_>) -> ScheduleBody {
     let mut spec = ScheduleSpec::default();
     spec.cron_string.extend(line.get("every").map(|every| format!("@every {every}")));
     spec.jitter = line.get("jitter").map(|jitter| weft_engine::wire_span(span(jitter)));
+    spec.exclude_structured_calendar.extend(line.get("not").map(months));
     let limit = line.get("limit").map(|limit| limit.parse().expect("a limit is a number"));
     ScheduleBody {
         spec: canonical(spec).expect("a spec"),
@@ -88,6 +91,22 @@ fn body(line: &Line<'_>) -> ScheduleBody {
         notes: String::new(),
         limited: limit.is_some(),
         remaining: limit.unwrap_or_default(),
+    }
+}
+
+/// `1-3`: all of the months from January to March.
+fn months(text: &str) -> StructuredCalendarSpec {
+    let range = |start, end| vec![Range { start, end, step: 1 }];
+    let (first, last) = text.split_once('-').expect("a range");
+    let month = |text: &str| text.parse().expect("a month is a number");
+    StructuredCalendarSpec {
+        second: range(0, 59),
+        minute: range(0, 59),
+        hour: range(0, 23),
+        day_of_month: range(1, 31),
+        month: range(month(first), month(last)),
+        day_of_week: range(0, 6),
+        ..StructuredCalendarSpec::default()
     }
 }
 

@@ -182,6 +182,39 @@ fn what_was_missed_waits_in_the_buffer_and_not_beyond_it() {
 }
 
 #[test]
+fn a_schedule_that_excludes_very_many_times_acts_after_them() {
+    check(
+        "s: schedule every=1m not=1-3
+        +2159h
+        s: look
+        +1h
+        s: look",
+        r#"
+        = scheduled token=1
+        = schedule token=1 next=7776000
+        * 1 Ask to w-1970-04-01T00:00:00Z: act, once
+        = schedule token=1 skipped=16 next=7777020
+        "#,
+    );
+}
+
+#[test]
+fn a_backfill_goes_through_very_many_excluded_times() {
+    check(
+        "s: schedule every=1m not=1-3 paused
+        s: patch backfill=0..7776000
+        +1s
+        +1s
+        s: look",
+        r#"
+        = scheduled token=1
+        * 1 Ask to w-1970-04-01T00:00:00Z: act, again
+        = schedule token=1 paused=""
+        "#,
+    );
+}
+
+#[test]
 fn a_schedule_that_is_out_of_actions_rests_and_goes_after_a_week() {
     check(
         "s: schedule every=10m limit=2 overlap=allow-all

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tonic::{Response, Status};
 use weft_engine::{
     Answer, Namespace, Request as Ask, Timestamp, WorkflowId, WorkflowKey,
-    schedule::{self, CreateSchedule, ScheduleRequest, UpdateSchedule},
+    schedule::{self, CreateSchedule, Found, ScheduleRequest, Times, UpdateSchedule},
     state::schedule::Schedule,
 };
 use weft_protocol::{
@@ -24,6 +24,8 @@ const ONLY_WORKFLOWS: &str = "Only StartWorkflow action is supported for schedul
 
 /// Times that one call lists.
 const MATCHING_MAX: usize = 1000;
+/// How often it looks for the next one; each look is short.
+const LOOKS_MAX: usize = 2 * MATCHING_MAX;
 
 pub(crate) async fn create(
     node: &Node,
@@ -123,9 +125,25 @@ pub(crate) async fn matching_times(
     };
     let (from, to) = (Timestamp::from_wire(from), Timestamp::from_wire(to));
     let times = schedule::times_of(&key, &schedule).ok_or_else(|| Error::internal("the spec cannot be read"))?;
-    let next = |after: Timestamp| times.next(after).map(|time| time.actual).filter(|time| *time <= to);
-    let found = std::iter::successors(next(from), |time| next(*time)).take(MATCHING_MAX);
-    Ok(Response::new(ListScheduleMatchingTimesResponse { start_time: found.map(Timestamp::wire).collect() }))
+    let start_time = matching(&times, from, to).await.into_iter().map(Timestamp::wire).collect();
+    Ok(Response::new(ListScheduleMatchingTimesResponse { start_time }))
+}
+
+/// The times of a range, as far as one call lists and looks for them. Others have their turn in between.
+async fn matching(times: &Times, mut after: Timestamp, to: Timestamp) -> Vec<Timestamp> {
+    let mut found = Vec::new();
+    for _ in 0..LOOKS_MAX {
+        after = match times.look(after) {
+            Found::Time(time) if time.actual <= to && found.len() < MATCHING_MAX => {
+                found.push(time.actual);
+                time.actual
+            }
+            Found::NoneUntil(until) if until <= to => until,
+            Found::Time(_) | Found::NoneUntil(_) | Found::Nothing => break,
+        };
+        tokio::task::yield_now().await;
+    }
+    found
 }
 
 pub(crate) async fn list(node: &Node, body: ListSchedulesRequest) -> Result<Response<ListSchedulesResponse>, Status> {

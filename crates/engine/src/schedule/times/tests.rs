@@ -117,6 +117,19 @@ fn a_spec_that_excludes_everything_has_no_time() {
 }
 
 #[test]
+fn a_search_goes_on_where_it_was_given_up() {
+    let (times, from) = (times("every=1m; not=*|*|*||1-3"), at("2024-01-01T00:00:00Z"));
+    let Found::NoneUntil(until) = times.look(from) else { panic!("three months are too many minutes") };
+    assert_eq!(until, from.after(Duration::from_secs(60 * STEPS_MAX as u64 / 2)));
+    let next = core::iter::successors(Some(Found::NoneUntil(from)), |found| match found {
+        Found::NoneUntil(until) => Some(times.look(*until)),
+        Found::Time(_) | Found::Nothing => None,
+    });
+    let Some(Found::Time(found)) = next.last() else { panic!("there is a time") };
+    assert_eq!(show(found.nominal), "2024-04-01T00:00:00Z");
+}
+
+#[test]
 fn a_calendar_with_a_field_that_says_nothing_has_no_time_and_takes_none() {
     let fields: [fn(&mut StructuredCalendarSpec); 6] = [
         |calendar| calendar.second.clear(),
