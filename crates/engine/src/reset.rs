@@ -9,6 +9,7 @@
 //! more is refused, to be asked again.
 
 mod elsewhere;
+mod past;
 mod reapply;
 
 use alloc::{borrow::ToOwned, boxed::Box, format, sync::Arc, vec::Vec};
@@ -20,6 +21,7 @@ use weft_protocol::api::{
     history::{HistoryEvent, history_event::Attributes},
 };
 
+pub use self::past::Past;
 use self::reapply::Reapply;
 use crate::{
     answer::Answer,
@@ -30,7 +32,7 @@ use crate::{
     refusal::Refusal,
     request::{Poller, ResetWorkflow, Target, TerminateBody},
     signal,
-    state::{ActivityStage, CurrentRun, Execution, Hash, ResetFacts, Status, WorkflowTaskStage},
+    state::{ActivityStage, CurrentRun, Execution, ResetFacts, Status, WorkflowTaskStage},
     terminate,
     workflow_task::{fail::SERVER, schedule},
 };
@@ -39,17 +41,6 @@ const OUT_OF_RANGE: &str = "Workflow task finish ID must be > 1 && <= workflow l
 
 /// Who ends the run that was open.
 const RESETTER: &str = "history-resetter";
-
-/// The history of the base run and of those that followed it by continue-as-new, as far as it was read.
-#[derive(Clone, Debug, Default)]
-pub struct Past {
-    /// All events of the base run.
-    pub base: Vec<HistoryEvent>,
-    /// The head of its branch before the first event that the new run does not share.
-    pub head: Hash,
-    /// All events of the runs that it continued as, one after the other.
-    pub later: Vec<(RunId, Vec<HistoryEvent>)>,
-}
 
 /// What of the time after the place of the reset the new run does without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -85,7 +76,7 @@ pub(crate) fn reset(change: &mut Change<'_>, target: &Target, body: ResetWorkflo
     {
         return Ok(Answer::Reset(current.run.clone()));
     }
-    check_past(change, &base, &body.past)?;
+    body.past.check(change, &base)?;
     let made = rebuilt(change, &base, &body)?;
     let rest = supersede(change, &base, &body)?;
     let new_run = adopt(change, &body, made);
@@ -117,16 +108,6 @@ pub(crate) fn reset(change: &mut Change<'_>, target: &Target, body: ResetWorkflo
 /// Where an event stands among those of its run.
 fn place(event: EventId) -> usize {
     usize::try_from(event.0 - 1).unwrap_or(0)
-}
-
-/// All that was read is all there is.
-fn check_past(change: &Change<'_>, base: &RunId, past: &Past) -> Result<(), Refusal> {
-    let is_whole = |run: &RunId, events: &[HistoryEvent]| {
-        let known = change.workflow.runs.get(run);
-        known.is_none_or(|known| known.core.next_event_id.0 == events.len() as i64 + 1)
-    };
-    let whole = is_whole(base, &past.base) && past.later.iter().all(|(run, events)| is_whole(run, events));
-    if whole { Ok(()) } else { Err(Refusal::HistoryGrew) }
 }
 
 /// The state that the shared events give; they must end with a workflow task that waits or runs.

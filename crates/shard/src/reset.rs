@@ -6,13 +6,10 @@
 use std::sync::Arc;
 
 use weft_engine::{
-    Answer, EventId, Namespace, Past, Refusal, Request, ResetWorkflow, RunId, Target, WorkflowKey,
+    Answer, EventId, Namespace, Past, Refusal, Request, ResetWorkflow, Target, WorkflowKey,
     state::{Branch, Execution, Hash},
 };
-use weft_protocol::api::{
-    enums::EventType,
-    history::{HistoryEvent, history_event::Attributes},
-};
+use weft_protocol::api::{enums::EventType, history::HistoryEvent};
 use weft_rows::{self as rows, Corrupt, table};
 use weft_store::state::{KeyRange, Order};
 
@@ -102,7 +99,7 @@ impl Shard {
         let (at, branch) = (key.clone(), core.branch.clone());
         let head = self.read(move |reader| reader.head(&at, &branch, finish)).await?;
         let mut past = Past { base: events, head, later: Vec::new() };
-        while let Some(run) = next_run(&past) {
+        while let Some(run) = past.next_run() {
             let target = Target { run: Some(run.clone()), first_run: None };
             let next = match self.look(key.clone(), target).await {
                 Ok(view) => view.execution.core,
@@ -138,17 +135,6 @@ fn completed(events: &[HistoryEvent]) -> impl DoubleEndedIterator<Item = EventId
 fn first_end(events: &[HistoryEvent]) -> Option<EventId> {
     let scheduled = events.iter().find(|event| event.event_type() == EventType::WorkflowTaskScheduled);
     scheduled.map(|event| EventId(event.event_id).next())
-}
-
-/// The run that follows those that were read, if the last of them continued as new.
-fn next_run(past: &Past) -> Option<RunId> {
-    let last = past.later.last().map_or(&past.base, |(_, events)| events).last()?;
-    match &last.attributes {
-        Some(Attributes::WorkflowExecutionContinuedAsNewEventAttributes(it)) => {
-            Some(it.new_execution_run_id.as_str().into())
-        }
-        Some(_) | None => None,
-    }
 }
 
 impl Reader {

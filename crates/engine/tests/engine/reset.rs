@@ -1,8 +1,8 @@
 //! Resets: a new run goes on from an earlier workflow task, with what others did since.
 
-use weft_engine::Settings;
+use weft_engine::{Refusal, Settings, handle};
 
-use crate::{check, script::Script};
+use crate::{check, script::Script, world::moment};
 
 #[test]
 fn a_closed_run_goes_on_from_its_first_task() {
@@ -548,6 +548,29 @@ fn timeouts_count_from_the_reset() {
             run-2/8 WorkflowExecutionTimedOut retry=RetryPolicyNotSet
         "#,
     );
+}
+
+/// What comes of a reset that was asked for before the rest happened, when no closed run but its base is in memory.
+fn asked_before(rest: &[&str]) -> Result<(), Refusal> {
+    let mut script = Script::new(Settings::default());
+    let chain = ["start", "poll", "complete can=again", "+1s", "poll", "complete can=again", "+1s", "signal a"];
+    chain.iter().for_each(|line| script.line(line));
+    let request = script.step("reset first run=run-1").expect("there is such a task");
+    rest.iter().for_each(|line| script.line(line));
+    let world = &script.world;
+    let mut workflow = world.workflow.clone();
+    workflow.runs.retain(|run, execution| run.as_str() == "run-1" || execution.is_open());
+    let moment = moment(world.now, "run-9".into(), &world.namespace, &world.settings);
+    handle(&mut workflow, request, &moment).map(drop)
+}
+
+#[test]
+fn a_run_that_continued_as_new_while_it_was_read_is_read_again() {
+    assert_eq!(asked_before(&[]), Ok(()));
+    let grew = Err(Refusal::HistoryGrew);
+    assert_eq!(asked_before(&["signal b"]), grew);
+    assert_eq!(asked_before(&["signal b", "poll", "complete can=again", "signal c"]), grew);
+    assert_eq!(asked_before(&["terminate"]), grew);
 }
 
 /// What a reset to the last task of a run with so many signals writes: events, and rows.

@@ -35,6 +35,16 @@ pub(crate) struct World {
     runs: u32,
 }
 
+/// The time of a request; a run that it makes has this id.
+pub(crate) fn moment<'m>(
+    now: Timestamp,
+    new_run: RunId,
+    namespace: &'m Namespace,
+    settings: &'m Settings,
+) -> Moment<'m> {
+    Moment { now, new_run, jitter: u64::MAX / 2, namespace, settings, calendar: &Every }
+}
+
 /// What one request came to.
 pub(crate) type Outcome = Result<(Transition, Answer), Refusal>;
 
@@ -104,14 +114,8 @@ impl World {
         if let Request::Wake(run) = &request {
             self.reminders.retain(|(at, of)| of != run || *at > self.now);
         }
-        let moment = Moment {
-            now: self.now,
-            new_run: RunId::from(format!("{}-{}", self.prefix, self.runs + 1)),
-            jitter: u64::MAX / 2,
-            namespace: &self.namespace,
-            settings: &self.settings,
-            calendar: &Every,
-        };
+        let new_run = RunId::from(format!("{}-{}", self.prefix, self.runs + 1));
+        let moment = moment(self.now, new_run, &self.namespace, &self.settings);
         let outcome = handle(&mut self.workflow, request, &moment);
         match &outcome {
             Ok((transition, _)) => self.check_accepted(&before, transition),
