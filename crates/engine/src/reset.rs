@@ -98,6 +98,10 @@ pub(crate) fn reset(change: &mut Change<'_>, target: &Target, body: ResetWorkflo
         signal::record(&mut run, signal)?;
     }
     schedule::schedule(&mut run, 1);
+    let attached = attached_to(&run);
+    if let Some(current) = &mut change.workflow.current {
+        current.attached = attached;
+    }
     if body.dry_run {
         change.undo();
         return Ok(Answer::ResetPlan(Box::new(plan)));
@@ -170,12 +174,17 @@ fn adopt(change: &mut Change<'_>, body: &ResetWorkflow, made: Execution) -> RunI
         first_run: core.start.first_run.clone(),
         status: Status::Running,
         started_by: core.started_by.clone(),
-        attached: core.attached.iter().map(|attached| attached.request.clone()).collect(),
+        attached: attached_to(&made),
         started_at: core.started_at(),
         reset_by: Some(body.request.clone()),
     });
     change.adopt(made);
     new_run
+}
+
+/// The requests by which a start is known as one that used this run.
+fn attached_to(run: &Execution) -> Vec<RequestId> {
+    run.core.attached.iter().map(|attached| attached.request.clone()).collect()
 }
 
 /// The workflow task of the place ends as failed, by the reset.

@@ -550,6 +550,51 @@ fn timeouts_count_from_the_reset() {
     );
 }
 
+#[test]
+fn a_start_that_used_the_run_is_known_after_a_reset() {
+    check(
+        "start
+        start request=early conflict=use attach
+        poll
+        complete
+        start request=late conflict=use attach
+        reset first
+        start request=early
+        start request=late
+        start request=other",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > start request=early conflict=use attach
+            3 WorkflowExecutionOptionsUpdated attached=early
+            = uses run-1 Running
+            > poll
+            4 WorkflowTaskStarted scheduled=2
+            = task events 1..5
+            > complete
+            5 WorkflowTaskCompleted scheduled=2 started=4
+            > start request=late conflict=use attach
+            6 WorkflowExecutionOptionsUpdated attached=late
+            = uses run-1 Running
+            > reset first
+            7 WorkflowExecutionTerminated reason="again"
+            run-2/5 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            run-2/6 WorkflowExecutionOptionsUpdated attached=late
+            run-2/7 WorkflowTaskScheduled timeout=10s
+            ~ listed Running
+            = reset to run-2
+            > start request=early
+            = uses run-2 Running
+            > start request=late
+            = uses run-2 Running
+            > start request=other
+            ! already started: run-2 closed=false
+        "#,
+    );
+}
+
 /// What comes of a reset that was asked for before the rest happened, when no closed run but its base is in memory.
 fn asked_before(rest: &[&str]) -> Result<(), Refusal> {
     let mut script = Script::new(Settings::default());
