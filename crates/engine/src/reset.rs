@@ -21,7 +21,7 @@ use weft_protocol::api::{
     history::{HistoryEvent, history_event::Attributes},
 };
 
-pub use self::past::Past;
+pub use self::past::{Past, Room};
 use self::reapply::Reapply;
 use crate::{
     answer::Answer,
@@ -86,10 +86,12 @@ pub(crate) fn reset(change: &mut Change<'_>, target: &Target, body: ResetWorkflo
     let mut reapply = Reapply::new(&mut run, body.excluded);
     reapply.base(&base, &body.past.base, body.finish, body.keep_until);
     for (id, events) in &body.past.later {
-        reapply.others(id, events);
+        reapply.later(id, events);
     }
-    if let Some((id, events)) = &rest {
-        reapply.others(id, events);
+    match &rest {
+        Some((id, events)) if *id == base => reapply.end(id, events),
+        Some((id, events)) => reapply.later(id, events),
+        None => {}
     }
     let mut plan = reapply.plan(&base, body.finish);
     plan.again.extend(run.activities.keys());

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use weft_engine::{
-    Answer, EventId, Namespace, Past, Refusal, Request, ResetWorkflow, Target, WorkflowKey,
+    Answer, EventId, Namespace, Past, Refusal, Request, ResetWorkflow, Room, Target, WorkflowKey,
     state::{Branch, Execution, Hash},
 };
 use weft_protocol::api::{enums::EventType, history::HistoryEvent};
@@ -99,6 +99,7 @@ impl Shard {
         let (at, branch) = (key.clone(), core.branch.clone());
         let head = self.read(move |reader| reader.head(&at, &branch, finish)).await?;
         let mut past = Past { base: events, head, later: Vec::new() };
+        let mut room = Room::ALL;
         while let Some(run) = past.next_run() {
             let target = Target { run: Some(run.clone()), first_run: None };
             let next = match self.look(key.clone(), target).await {
@@ -107,7 +108,10 @@ impl Shard {
                 Err(Failure::Refused(Refusal::WorkflowNotFound)) => break,
                 Err(failure) => return Err(failure),
             };
-            past.later.push((run, self.events_of(key, &next.branch, next.next_event_id).await?));
+            let (at, branch, end) = (key.clone(), next.branch.clone(), next.next_event_id);
+            let (events, left) = self.read(move |reader| reader.outside_of(&at, &branch, end, room)).await??;
+            past.later.push((run, events));
+            room = left;
         }
         Ok(ResetWorkflow { finish, keep_until, past, ..wish })
     }
@@ -147,6 +151,29 @@ impl Reader {
             }
         }
         Ok(events)
+    }
+
+    /// What a new run may have again of the events of a branch before `next`, and the last of them; and the room that is
+    /// left.
+    fn outside_of(
+        &self,
+        key: &WorkflowKey,
+        branch: &Branch,
+        next: EventId,
+        mut room: Room,
+    ) -> Result<Result<(Vec<HistoryEvent>, Room), Refusal>, LoadError> {
+        let mut events = Vec::new();
+        for part in branch.parts(EventId::FIRST, next) {
+            for bytes in self.events(key, &part.branch, part.from, part.to)? {
+                let event = rows::history::decode_event(&bytes)?;
+                match room.keep(&event, bytes.len(), event.event_id == next.0 - 1) {
+                    Ok(true) => events.push(event),
+                    Ok(false) => {}
+                    Err(refusal) => return Ok(Err(refusal)),
+                }
+            }
+        }
+        Ok(Ok((events, room)))
     }
 
     /// The head of a branch before event `at`.

@@ -3,13 +3,14 @@
 //! Invariant: no event is lost for having happened while the others were read. A run in memory says how many it has; of one
 //! that is not there, only an event that closes it says so, for a closed run writes nothing.
 
-use alloc::vec::Vec;
+use alloc::{format, vec::Vec};
 
 use weft_protocol::api::{
     enums::EventType,
     history::{HistoryEvent, history_event::Attributes},
 };
 
+use super::reapply::is_from_outside;
 use crate::{
     change::Change,
     ids::RunId,
@@ -24,8 +25,39 @@ pub struct Past {
     pub base: Vec<HistoryEvent>,
     /// The head of its branch before the first event that the new run does not share.
     pub head: Hash,
-    /// All events of the runs that it continued as, one after the other.
+    /// Of the runs that it continued as, one after the other: what a new run may have again, and the last event.
     pub later: Vec<(RunId, Vec<HistoryEvent>)>,
+}
+
+/// How much of the runs that followed may still be read. What is kept of them becomes one entry of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Events to look at.
+    pub events: u64,
+    /// Bytes of those that are kept.
+    pub bytes: usize,
+}
+
+impl Room {
+    /// What every reset has.
+    pub const ALL: Self = Self { events: 200_000, bytes: 64 << 20 };
+
+    /// Whether an event of so many bytes is kept; the last of a run always is.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub fn keep(&mut self, event: &HistoryEvent, bytes: usize, is_last: bool) -> Result<bool, Refusal> {
+        let is_kept = is_last || is_from_outside(event);
+        self.events = self.events.checked_sub(1).ok_or_else(too_much)?;
+        self.bytes = self.bytes.checked_sub(if is_kept { bytes } else { 0 }).ok_or_else(too_much)?;
+        Ok(is_kept)
+    }
+}
+
+fn too_much() -> Refusal {
+    let Room { events, bytes } = Room::ALL;
+    let limits = format!("{events} events, or {} MiB of signals and updates", bytes >> 20);
+    Refusal::Precondition(format!("The runs that followed have more than {limits}: reset a later run.").into())
 }
 
 impl Past {
@@ -75,5 +107,38 @@ fn follower(events: &[HistoryEvent]) -> Option<RunId> {
             Some(it.new_execution_run_id.as_str().into())
         }
         Some(_) | None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event;
+
+    fn signal() -> HistoryEvent {
+        event::of(Attributes::WorkflowExecutionSignaledEventAttributes(Default::default()))
+    }
+
+    fn timer() -> HistoryEvent {
+        event::of(Attributes::TimerFiredEventAttributes(Default::default()))
+    }
+
+    #[test]
+    fn only_what_may_be_taken_along_and_the_last_event_take_room() {
+        let mut room = Room { events: 4, bytes: 10 };
+        assert_eq!(room.keep(&timer(), 1_000, false), Ok(false));
+        assert_eq!(room.keep(&signal(), 6, false), Ok(true));
+        assert_eq!(room.keep(&timer(), 4, true), Ok(true));
+        assert_eq!(room, Room { events: 1, bytes: 0 });
+        assert_eq!(room.keep(&signal(), 1, false), Err(too_much()));
+    }
+
+    #[test]
+    fn more_events_than_there_is_room_for_are_refused_with_the_limit_and_what_to_do() {
+        let mut room = Room { events: 1, bytes: 10 };
+        assert_eq!(room.keep(&timer(), 1, false), Ok(false));
+        let why =
+            "The runs that followed have more than 200000 events, or 64 MiB of signals and updates: reset a later run.";
+        assert_eq!(room.keep(&timer(), 1, false), Err(Refusal::Precondition(why.into())));
     }
 }

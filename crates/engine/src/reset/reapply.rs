@@ -1,7 +1,7 @@
 //! What others did after the place of a reset, taken along to the new run in the order in which it happened.
 //!
-//! Signals, updates and attached requests always, unless they are excluded; ends of children and of requests to other
-//! workflows where the new run waits for them; and up to an event that the caller names, ends of activities and timers too.
+//! Signals, updates and attached requests always, unless they are excluded; of the base run, ends of children and of requests
+//! to other workflows where the new run waits for them; and up to an event that the caller names, ends of activities and timers too.
 //! Requests to cancel and ends of the run are not taken along, and nothing that the workflow itself decided.
 
 use alloc::{collections::BTreeMap, vec::Vec};
@@ -55,9 +55,18 @@ impl<'r, 'c> Reapply<'r, 'c> {
         }
     }
 
-    /// Events of another run, and those that the end of the run before wrote.
-    pub(super) fn others(&mut self, id: &RunId, events: &[HistoryEvent]) {
+    /// Events that the end of the base run wrote.
+    pub(super) fn end(&mut self, id: &RunId, events: &[HistoryEvent]) {
         events.iter().for_each(|event| self.take(id, event, false));
+    }
+
+    /// Events of a run that followed, and those that its end wrote. What ended there was begun there, under numbers that
+    /// mean other things in the new run: only what came from outside may be taken along.
+    pub(super) fn later(&mut self, id: &RunId, events: &[HistoryEvent]) {
+        for event in 1..=events.last().map_or(0, |last| last.event_id) {
+            self.seen.entry((id.clone(), EventId(event))).or_insert(false);
+        }
+        events.iter().filter(|event| is_from_outside(event)).for_each(|event| self.take(id, event, false));
     }
 
     /// What was done.
@@ -98,6 +107,19 @@ impl<'r, 'c> Reapply<'r, 'c> {
 }
 
 type Place = (RunId, EventId);
+
+/// Whether it is such that it may be taken along from a run that followed.
+pub(super) fn is_from_outside(event: &HistoryEvent) -> bool {
+    match &event.attributes {
+        Some(
+            Attributes::WorkflowExecutionSignaledEventAttributes(_)
+            | Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(_)
+            | Attributes::WorkflowExecutionUpdateAdmittedEventAttributes(_),
+        ) => true,
+        Some(Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(it)) => it.accepted_request.is_some(),
+        Some(_) | None => false,
+    }
+}
 
 /// The started event of the activity that this event ends.
 fn started_activity(event: &HistoryEvent) -> Option<EventId> {

@@ -270,3 +270,90 @@ fn the_parent_of_a_reset_child_learns_the_result_of_its_last_run() {
         "#,
     );
 }
+
+#[test]
+fn a_child_of_a_run_that_followed_is_not_the_child_of_the_same_number() {
+    check(
+        "p: start
+        p: poll
+        p: complete child=c
+        post p all
+        p: poll
+        p: complete can=again
+        p: +1s
+        p: poll
+        p: complete child=d
+        post p all
+        d: poll
+        d: complete done=42
+        post d
+        p: reset last run=p-1",
+        r#"
+            > p: start
+            p: 1 WorkflowExecutionStarted attempt=1
+            p: 2 WorkflowTaskScheduled timeout=10s
+            p: = started p-1 Running
+            > p: poll
+            p: 3 WorkflowTaskStarted scheduled=2
+            p: = task events 1..4
+            > p: complete child=c
+            p: 4 WorkflowTaskCompleted scheduled=2 started=3
+            p: 5 StartChildWorkflowExecutionInitiated id=c
+            p: * 5 Ask to c: start
+            > post p all
+            c: 1 WorkflowExecutionStarted attempt=1 parent=p-1 initiated=5 root=p-1
+            c: = ChildStarted("c-1")
+            p: 6 ChildWorkflowExecutionStarted initiated=5 run=c-1
+            p: 7 WorkflowTaskScheduled timeout=10s
+            p: * 5 Follow to c: first task of c-1
+            p: * settled 5 Ask
+            c: 2 WorkflowTaskScheduled timeout=10s
+            c: = Done
+            > p: poll
+            p: 8 WorkflowTaskStarted scheduled=7
+            p: = task events 1..9
+            > p: complete can=again
+            p: 9 WorkflowTaskCompleted scheduled=7 started=8
+            p: 10 WorkflowExecutionContinuedAsNew next=p-2
+            p: p-2/1 WorkflowExecutionStarted attempt=1 by=Workflow input=again after=p-1 backoff=1s
+            p: * 5 End to c: parent closed, Terminate c-1
+            > p: +1s
+            p: p-2/2 WorkflowTaskScheduled timeout=10s
+            > p: poll
+            p: p-2/3 WorkflowTaskStarted scheduled=2
+            p: = task events 1..4
+            > p: complete child=d
+            p: p-2/4 WorkflowTaskCompleted scheduled=2 started=3
+            p: p-2/5 StartChildWorkflowExecutionInitiated id=d
+            p: * 5 Ask to d: start
+            > post p all
+            c: 3 WorkflowExecutionTerminated reason="by parent close policy"
+            c: * 3 Ask to p: child closed, WorkflowExecutionTerminated
+            c: = Done
+            p: = Done
+            d: 1 WorkflowExecutionStarted attempt=1 parent=p-2 initiated=5 root=p-2
+            d: = ChildStarted("d-1")
+            p: p-2/6 ChildWorkflowExecutionStarted initiated=5 run=d-1
+            p: p-2/7 WorkflowTaskScheduled timeout=10s
+            p: * 5 Follow to d: first task of d-1
+            p: * settled 5 Ask
+            d: 2 WorkflowTaskScheduled timeout=10s
+            d: = Done
+            > d: poll
+            d: 3 WorkflowTaskStarted scheduled=2
+            d: = task events 1..4
+            > d: complete done=42
+            d: 4 WorkflowTaskCompleted scheduled=2 started=3
+            d: 5 WorkflowExecutionCompleted result=42
+            d: * 5 Ask to p: child closed, WorkflowExecutionCompleted
+            > post d
+            p: p-2/8 ChildWorkflowExecutionCompleted initiated=5 started=6 run=d-1 result=42
+            p: = Done
+            > p: reset last run=p-1
+            p: p-2/9 WorkflowExecutionTerminated reason="again"
+            p: p-3/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-3/10 WorkflowTaskScheduled timeout=10s
+            p: = reset to p-3
+        "#,
+    );
+}
