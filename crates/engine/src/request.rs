@@ -209,11 +209,18 @@ pub struct ResetWorkflow {
     pub excluded: Excluded,
     /// Up to and with this event of the base run, ends of activities and timers are taken along.
     pub keep_until: Option<EventId>,
-    /// Sent to the new run before its first workflow task.
-    pub signals: Vec<SignalBody>,
+    /// Done to the new run before its first workflow task, in this order.
+    pub operations: Vec<PostReset>,
     /// Only say what would be done.
     pub dry_run: bool,
     pub past: Past,
+}
+
+/// Something done to a run that a reset made, in the same transition.
+#[derive(Clone, Debug)]
+pub enum PostReset {
+    Signal(Box<SignalBody>),
+    UpdateRun(Box<UpdateRunOptions>),
 }
 
 /// An update, as the workflow gets it.

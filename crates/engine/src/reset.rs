@@ -30,8 +30,8 @@ use crate::{
     fold,
     ids::{EventId, Identity, RequestId, RunId},
     refusal::Refusal,
-    request::{Poller, ResetWorkflow, Target, TerminateBody},
-    signal,
+    request::{Poller, PostReset, ResetWorkflow, Target, TerminateBody},
+    run_options, signal,
     state::{ActivityStage, CurrentRun, Execution, ResetFacts, Status, WorkflowTaskStage},
     terminate,
     workflow_task::{fail::SERVER, schedule},
@@ -96,8 +96,8 @@ pub(crate) fn reset(change: &mut Change<'_>, target: &Target, body: ResetWorkflo
     let mut plan = reapply.plan(&base, body.finish);
     plan.again.extend(run.activities.keys());
     plan.again.extend(elsewhere::go_on(&mut run, &body.past.base));
-    for signal in body.signals {
-        signal::record(&mut run, signal)?;
+    for operation in body.operations {
+        carry_out(&mut run, operation)?;
     }
     schedule::schedule(&mut run, 1);
     let attached = attached_to(&run);
@@ -109,6 +109,14 @@ pub(crate) fn reset(change: &mut Change<'_>, target: &Target, body: ResetWorkflo
         return Ok(Answer::ResetPlan(Box::new(plan)));
     }
     Ok(Answer::Reset(new_run))
+}
+
+/// What was asked for together with the reset.
+fn carry_out(run: &mut Run<'_>, operation: PostReset) -> Result<(), Refusal> {
+    match operation {
+        PostReset::Signal(signal) => signal::record(run, *signal),
+        PostReset::UpdateRun(options) => run_options::update(run, *options).map(drop),
+    }
 }
 
 /// Where an event stands among those of its run.

@@ -36,6 +36,7 @@ def reset_request(s: Scenario, finish: int, id: str | None = None, run_id: str =
     )
     exclude = fields.pop("exclude", [])
     request.reset_reapply_exclude_types.extend(exclude)
+    request.post_reset_operations.extend(fields.pop("operations", []))
     return with_fields(request, fields)
 
 

@@ -35,6 +35,7 @@ mod property;
 mod queries;
 mod reset;
 mod reset_family;
+mod reset_options;
 mod run_options;
 mod schedules;
 mod schedules_property;

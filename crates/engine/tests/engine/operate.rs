@@ -73,7 +73,7 @@ fn pause(line: &Line<'_>) -> PauseWorkflow {
     }
 }
 
-fn run_options(line: &Line<'_>) -> UpdateRunOptions {
+pub(crate) fn run_options(line: &Line<'_>) -> UpdateRunOptions {
     let (mut options, mut paths) = (WorkflowExecutionOptions::default(), Vec::new());
     let auto_upgrade = VersioningOverride { r#override: Some(Override::AutoUpgrade(true)), ..Default::default() };
     for (name, value) in &line.options {

@@ -1,15 +1,18 @@
 //! Words for resets: `reset EVENT` names the end of a workflow task, `reset last` and `reset first` find one.
 
-use weft_engine::{EventId, Excluded, Past, Request, ResetWorkflow, RunId, Target};
+use weft_engine::{EventId, Excluded, Past, PostReset, Request, ResetWorkflow, RunId, Target};
 use weft_protocol::api::{
     enums::EventType,
     history::{HistoryEvent, history_event::Attributes},
 };
 
-use crate::script::{Line, Script};
+use crate::{
+    operate::run_options,
+    script::{Line, Script},
+};
 
-/// `reset EVENT|first|last [run=] [request=] [without=signals,updates] [keep=EVENT] [signal=NAME] [dry] [old]`. With `old`,
-/// the last event of what was read is missing.
+/// `reset EVENT|first|last [run=] [request=] [without=signals,updates] [keep=EVENT] [signal=NAME] [dry] [old]`, and what
+/// `options` knows. With `old`, the last event of what was read is missing.
 pub(crate) fn request(script: &Script, line: &Line<'_>) -> Option<Request> {
     let workflow = &script.world.workflow;
     let run: RunId =
@@ -27,11 +30,19 @@ pub(crate) fn request(script: &Script, line: &Line<'_>) -> Option<Request> {
         finish: finish(&base, line.first())?,
         excluded: Excluded { signals: without.contains("signals"), updates: without.contains("updates") },
         keep_until: line.get("keep").map(|event| EventId(event.parse().expect("a number"))),
-        signals: line.get("signal").map(crate::script::named_signal).into_iter().collect(),
+        operations: operations(line),
         dry_run: line.has("dry"),
         past: Past { later: later(script, &base), base, head: [0; 32] },
     };
     Some(Request::Reset(target, Box::new(body)))
+}
+
+/// The options stand before the signal.
+fn operations(line: &Line<'_>) -> Vec<PostReset> {
+    let options = Some(run_options(line)).filter(|update| !update.paths.is_empty());
+    let options = options.map(|update| PostReset::UpdateRun(Box::new(update)));
+    let signal = line.get("signal").map(|name| PostReset::Signal(Box::new(crate::script::named_signal(name))));
+    options.into_iter().chain(signal).collect()
 }
 
 /// The runs that followed, as far as they are there.

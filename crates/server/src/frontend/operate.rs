@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tonic::{Response, Status};
 use weft_engine::{
     Answer, Operation, PauseActivities, PauseWorkflow, Request as Ask, ResetActivities, Target, UnpauseActivities,
-    UpdateActivities, UpdateRunOptions, WhichActivities,
+    UpdateActivities, WhichActivities,
 };
 use weft_protocol::{
     api::{
@@ -20,13 +20,10 @@ use weft_protocol::{
 
 use super::{
     context, control,
-    validate::{mask, sizes},
+    validate::{mask, run_options, sizes},
     wire,
 };
 use crate::node::Node;
-
-/// What of a run's options a mask may name.
-const RUN_OPTIONS: &[&str] = &["versioning_override", "priority", "time_skipping_config"];
 
 /// Asks for an operation on a run.
 async fn operate(
@@ -47,18 +44,9 @@ pub(crate) async fn update_options(
     body: UpdateWorkflowExecutionOptionsRequest,
 ) -> Result<Response<UpdateWorkflowExecutionOptionsResponse>, Status> {
     let answer = operate(node, &body.namespace, body.workflow_execution.as_ref(), || {
-        let mask = body.update_mask.as_ref().ok_or_else(|| Error::invalid_argument("UpdateMask is required"))?;
-        let options = body
-            .workflow_execution_options
-            .clone()
-            .ok_or_else(|| Error::invalid_argument("WorkflowExecutionOptions is required"))?;
-        mask::check(&mask.paths, RUN_OPTIONS, "temporal.api.workflow.v1.WorkflowExecutionOptions")?;
-        weft_engine::check_priority(options.priority.as_ref()).map_err(Error::invalid_argument)?;
-        if mask.paths.iter().any(|path| path.starts_with("time_skipping_config")) {
-            return Err(Error::invalid_argument("this server cannot skip time").into());
-        }
         let identity = wire::identity(&node.settings().limits, &body.identity)?;
-        let update = UpdateRunOptions { options, paths: mask::paths(mask), identity };
+        let options = body.workflow_execution_options.clone();
+        let update = run_options::check(options, body.update_mask.as_ref(), identity)?;
         Ok(Operation::UpdateRun(Box::new(update)))
     })
     .await?;

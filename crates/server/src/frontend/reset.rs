@@ -1,10 +1,11 @@
 //! Resetting a workflow: to an earlier workflow task, as Temporal has it, or to any event.
 //!
-//! What Temporal's API can say and its server refuses is done here: a signal as a post-reset operation.
+//! What Temporal's API can say and its server refuses is done here: a signal as a post-reset operation. Those operations
+//! are held against the same rules as the calls that do the same to a run that is there.
 
 use tonic::{Response, Status};
 use weft_engine::{
-    Answer, EventId, Excluded, Identity, Past, ResetPlan, ResetWorkflow, RunId, SignalBody, Target, limits::Limits,
+    Answer, EventId, Excluded, Identity, Past, PostReset, ResetPlan, ResetWorkflow, RunId, Target, limits::Limits,
 };
 use weft_protocol::{
     api::{
@@ -20,13 +21,11 @@ use weft_shard::ResetPlace;
 
 use super::{
     context, errors,
-    validate::{ids, sizes},
+    validate::{ids, run_options, sizes},
     wire::{self, signal::Signal},
 };
 use crate::node::Node;
 
-const OPTIONS_UNSUPPORTED: &str =
-    "unsupported post reset operation: *workflow.PostResetOperation_UpdateWorkflowOptions_";
 const OTHER_ANSWER: &str = "a reset was answered with something else";
 const NO_OPERATION: &str = "unsupported post reset operation: <nil>";
 
@@ -120,14 +119,14 @@ impl Asked<'_> {
         let (key, run) = context::execution(node, &namespace, self.execution)?;
         sizes::text(limits, &self.reason)?;
         let identity = wire::identity(limits, self.identity)?;
-        let signals = self.operations.into_iter().map(|operation| signal(limits, operation, &identity));
+        let operations = self.operations.into_iter().map(|it| operation(limits, it, &identity));
         let wish = ResetWorkflow {
             request: request.into(),
             reason: self.reason,
             finish: EventId::NONE,
             excluded: self.excluded,
             keep_until: None,
-            signals: signals.collect::<Result<_, _>>()?,
+            operations: operations.collect::<Result<_, _>>()?,
             dry_run: self.dry_run,
             past: Past::default(),
         };
@@ -149,15 +148,21 @@ fn excluded(include: i32, exclude: &[i32]) -> Result<Excluded, Error> {
     })
 }
 
-fn signal(limits: &Limits, operation: PostResetOperation, identity: &Identity) -> Result<SignalBody, Error> {
+fn operation(limits: &Limits, operation: PostResetOperation, identity: &Identity) -> Result<PostReset, Error> {
     match operation.variant {
         Some(Variant::SignalWorkflow(it)) => {
             ids::required(limits, &it.signal_name, text::SIGNAL_NAME_NOT_SET, text::SIGNAL_NAME_TOO_LONG)?;
             let (identity, request) = (identity.clone(), None);
-            Signal { name: it.signal_name, input: it.input, header: it.header, identity, request, links: it.links }
-                .body(limits)
+            let signal =
+                Signal { name: it.signal_name, input: it.input, header: it.header, identity, request, links: it.links };
+            Ok(PostReset::Signal(Box::new(signal.body(limits)?)))
         }
-        Some(Variant::UpdateWorkflowOptions(_)) => Err(Error::invalid_argument(OPTIONS_UNSUPPORTED)),
+        Some(Variant::UpdateWorkflowOptions(it)) => {
+            // Temporal names nobody in the event.
+            let update =
+                run_options::check(it.workflow_execution_options, it.update_mask.as_ref(), Identity::from(""))?;
+            Ok(PostReset::UpdateRun(Box::new(update)))
+        }
         None => Err(Error::invalid_argument(NO_OPERATION)),
     }
 }

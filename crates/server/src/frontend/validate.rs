@@ -7,6 +7,7 @@ pub(crate) mod batch;
 pub(crate) mod causes;
 pub(crate) mod ids;
 pub(crate) mod mask;
+pub(crate) mod run_options;
 pub(crate) mod search_attributes;
 pub(crate) mod sizes;
 pub(crate) mod timeouts;
