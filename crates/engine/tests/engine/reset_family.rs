@@ -272,6 +272,7 @@ fn the_parent_of_a_reset_child_learns_the_result_of_its_last_run() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one transcript")]
 fn a_child_of_a_run_that_followed_is_not_the_child_of_the_same_number() {
     check(
         "p: start
