@@ -8,8 +8,9 @@ from temporalio.exceptions import ApplicationError
 
 from harness.cli import Cli
 from harness.history import TASK, replay
-from harness.raw import schedule_activity
+from harness.raw import complete_workflow, schedule_activity
 from harness.scenario import Scenario
+from test_schedules import until
 
 
 @workflow.defn
@@ -325,4 +326,36 @@ async def test_the_cli_operates_activities(s: Scenario):
     await cli.text(f"workflow update-options {one(s)} --versioning-override-behavior auto_upgrade")
     await s.assert_history(
         s.id(), f"WorkflowExecutionStarted, {TASK}, ActivityTaskScheduled, WorkflowExecutionOptionsUpdated"
+    )
+
+
+async def test_the_cli_keeps_schedules(s: Scenario):
+    cli, one = Cli(s), f"--schedule-id {s.id()}"
+    await cli.text(
+        f"schedule create {one} --workflow-id {s.id('w')} --type Raw --task-queue {s.queue} --interval 6h/15m --paused"
+    )
+    await cli.refused(f"schedule create {one} --workflow-id x --type Raw --task-queue {s.queue} --interval 5h")
+    described = await cli.json(f"schedule describe {one}")
+    s.same("spec", described["schedule"]["spec"])
+    assert described["schedule"]["state"]["paused"] is True
+    assert s.id() in await cli.text("schedule list")
+    await cli.text(f"schedule toggle {one} --unpause --reason", "go on")
+    assert "go on" in await cli.text(f"schedule describe {one}")
+    await cli.text(f"schedule trigger {one}")
+    task = await s.raw().step(complete_workflow())
+    handle = s.client.get_schedule_handle(s.id())
+    await until(s, handle, lambda d: d.info.num_actions == 1, "the action")
+    await cli.text(
+        f"schedule backfill {one} --overlap-policy AllowAll"
+        " --start-time 2024-01-01T00:00:00Z --end-time 2024-01-01T07:00:00Z"
+    )
+    ids = {(await s.raw().step(complete_workflow())).workflow_execution.workflow_id for _ in range(2)}
+    assert ids == {s.id("w") + f"-2024-01-01T{hour}:15:00Z" for hour in ("00", "06")}
+    await cli.text(f"schedule update {one} --workflow-id x --type Raw --task-queue {s.queue} --cron", "0 12 * * *")
+    description = await until(s, handle, lambda d: d.schedule.spec.calendars, "the update")
+    assert not description.schedule.spec.intervals
+    await cli.text(f"schedule delete {one}")
+    await cli.refused(f"schedule trigger {one}", own_words=True)
+    await s.assert_history(
+        task.workflow_execution.workflow_id, f"WorkflowExecutionStarted, {TASK}, WorkflowExecutionCompleted"
     )
