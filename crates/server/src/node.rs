@@ -19,6 +19,7 @@ pub mod tasks;
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use uuid::Uuid;
 use weft_engine::{Answer, DirectQuery, Request, Settings, WorkflowKey};
@@ -56,6 +57,8 @@ pub(crate) struct NodeInner {
     pub(crate) shards: Vec<Shard>,
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) matching: Service<Work>,
+    /// Held from reading what is set for a queue until matching has it, so that of two changes the later one holds.
+    telling: Mutex<()>,
     pub(crate) workers: Workers,
     pub(crate) lists: Lists,
     pub(crate) queries: Queries,

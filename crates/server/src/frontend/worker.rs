@@ -113,7 +113,10 @@ fn checked(query: &str) -> Result<Query, Status> {
     Ok(query)
 }
 
-/// A page of workers that stand by their keys, and the token of the next one. Without a size it is all of them.
+/// The most workers of a page, and as many as there are of one without a size: some 2 MB of heartbeats.
+const PAGE_MAX: usize = 1_000;
+
+/// A page of workers that stand by their keys, and the token of the next one.
 fn page(
     workers: Vec<Arc<WorkerHeartbeat>>,
     token: &[u8],
@@ -130,7 +133,7 @@ fn page(
         Bound::Excluded(last) => worker.worker_instance_key.as_bytes() > last.as_slice(),
         Bound::Included(_) | Bound::Unbounded => true,
     });
-    let size = usize::try_from(size).ok().filter(|size| *size > 0).unwrap_or(usize::MAX);
+    let size = usize::try_from(size).ok().filter(|size| *size > 0).map_or(PAGE_MAX, |size| size.min(PAGE_MAX));
     let page: Vec<_> = rest.by_ref().take(size).collect();
     let next = match (page.last(), rest.next()) {
         (Some(last), Some(_)) => Page::List(last.worker_instance_key.clone().into_bytes()).encode(),
@@ -163,6 +166,11 @@ mod tests {
         assert_eq!((keys(&second), end.len()), (vec!["c".to_owned()], 0));
         let (whole, end) = page(all(), &[], 0).expect("a page");
         assert_eq!((whole.len(), end.len()), (3, 0));
+        let many: Vec<_> = (0..=PAGE_MAX).map(|number| worker(&format!("{number:05}"))).collect();
+        let (bounded, token) = page(many.clone(), &[], 0).expect("a page");
+        assert_eq!(bounded.len(), PAGE_MAX);
+        let (rest, end) = page(many, &token, i32::MAX).expect("a page");
+        assert_eq!((keys(&rest), end.len()), (vec![format!("{PAGE_MAX:05}")], 0));
         assert_eq!(page(all(), b"nonsense", 2).expect_err("no token").message(), "Invalid NextPageToken.");
     }
 

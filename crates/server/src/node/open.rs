@@ -180,6 +180,7 @@ impl Base {
             shards,
             metadata: self.metadata,
             matching: matching.clone(),
+            telling: parking_lot::Mutex::default(),
             workers,
             lists: self.lists,
             queries: super::Queries::default(),

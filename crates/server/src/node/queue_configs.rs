@@ -46,6 +46,7 @@ impl NodeInner {
 
     /// What is committed now, so that of two changes the later one holds.
     fn tell_matching(&self, queue: &task::Queue) {
+        let _told_in_turn = self.telling.lock();
         let config = self.metadata.queue_config(queue);
         self.matching.configure(&key_of(queue), config.map(|config| config_of(&config)).unwrap_or_default());
     }
