@@ -68,24 +68,31 @@ fn count_runs(scene: &Scene) -> usize {
     let runs = family::runs(scene);
     let is_a_clients = |key: &WorkflowKey| scene.plan.workflows.iter().any(|plan| plan.id == key.workflow.as_str());
     let rows = runs.iter().filter(|(key, _)| is_a_clients(key)).count();
-    let starts = scene.ledger.calls().into_iter().filter(|call| matches!(call.about, About::Start { .. }));
     let mut told = BTreeSet::new();
-    let (mut answers, mut perhaps) = (0, 0);
-    for call in starts {
-        match call.state {
-            State::Acknowledged(Some(run)) => {
+    let (mut answers, mut perhaps, mut gone) = (0, 0, 0);
+    for call in scene.ledger.calls() {
+        match (call.about, call.state) {
+            (About::Start { .. } | About::Reset { .. }, State::Acknowledged(Some(run))) => {
                 answers += 1;
                 told.insert(run);
             }
-            State::Uncertain | State::Open => perhaps += 1,
-            State::Acknowledged(None) | State::Refused => {}
+            (About::Start { .. } | About::Reset { .. }, State::Uncertain | State::Open) => perhaps += 1,
+            (About::Delete { run }, _) => {
+                gone += 1;
+                if runs.iter().any(|(_, stored)| *stored == run) {
+                    scene.ledger.violate(format!("run {run} was deleted and is stored"));
+                }
+            }
+            _ => {}
         }
     }
     if told.len() != answers {
-        scene.ledger.violate(format!("{answers} starts were answered with {} runs", told.len()));
+        scene.ledger.violate(format!("{answers} starts and resets were answered with {} runs", told.len()));
     }
-    if !(answers..=answers + perhaps).contains(&rows) {
-        scene.ledger.violate(format!("{rows} runs are stored; {answers} were acknowledged and {perhaps} may be there"));
+    if !(answers..=answers + perhaps).contains(&(rows + gone)) {
+        scene.ledger.violate(format!(
+            "{rows} runs are stored; {answers} were acknowledged, {gone} deleted and {perhaps} may be there"
+        ));
     }
     runs.len()
 }
@@ -112,6 +119,19 @@ pub(crate) async fn run(scene: &Scene, workflow: &str, id: &RunId) -> Option<boo
         scene.ledger.violate(format!("{workflow}: run {id}: {what}"));
     }
     Some(core.closed.is_none())
+}
+
+/// The whole history of the run, whoever wrote its parts, is what was written.
+pub(crate) async fn chained(scene: &Scene, key: &WorkflowKey, view: &View) {
+    let core = &view.execution.core;
+    let end = (core.head, core.next_event_id);
+    match scene.node.shard(key).history().verify(key, &core.branch, end, None).await {
+        Ok((_, None)) => {}
+        Ok((_, Some(broken))) => {
+            scene.ledger.violate(format!("{}: the chain of run {} breaks: {broken:?}", key.workflow, core.run));
+        }
+        Err(failure) => scene.ledger.violate(format!("{}: run {} cannot be read: {failure}", key.workflow, core.run)),
+    }
 }
 
 fn judge(view: &View, history: &[Arc<HistoryEvent>], calls: &[Call], run: &RunId) -> Result<(), String> {

@@ -12,6 +12,7 @@ use crate::{
     decide::{AGAIN, QUEUE, TASK_TIMEOUT},
     ledger::{About, State},
     plan::WorkflowPlan,
+    reset,
     scene::Scene,
 };
 
@@ -31,12 +32,14 @@ pub(crate) async fn run(scene: Scene, number: usize) {
     if plan.again {
         again(&scene, plan).await;
     }
-    for name in &plan.signals {
+    let mut run = reset::after(&scene, plan, 0, run).await;
+    for (name, number) in plan.signals.iter().zip(1..) {
         if !plan.cancel {
             scene.sleep_ms(scene.dice.below(plan.pause_ms + 1)).await;
         }
         signal(&scene, plan, &run, name).await;
         look_closely(&scene, plan, &run).await;
+        run = reset::after(&scene, plan, number, run).await;
     }
     if plan.cancel {
         scene.sleep_ms(scene.dice.below(plan.pause_ms + 1)).await;
@@ -47,7 +50,8 @@ pub(crate) async fn run(scene: Scene, number: usize) {
 
 /// A client that trusts nobody.
 async fn look_closely(scene: &Scene, plan: &WorkflowPlan, run: &RunId) {
-    if scene.one_in(5) {
+    // An earlier life may have deleted it.
+    if scene.one_in(5) && !scene.ledger.is_deleted(run) {
         audit::run(scene, &plan.id, run).await;
     }
 }

@@ -36,6 +36,10 @@ pub struct Coverage {
     pub children: u64,
     /// Signals between workflows that their senders know to have arrived.
     pub told: u64,
+    /// Resets that were acknowledged.
+    pub resets: u64,
+    /// Runs that were deleted while another one shares their history.
+    pub shared_deletes: u64,
     /// Actions of schedules.
     pub scheduled: u64,
     pub events: u64,
@@ -80,6 +84,8 @@ impl Coverage {
             ("acknowledged", &mut self.acknowledged),
             ("children", &mut self.children),
             ("told", &mut self.told),
+            ("resets", &mut self.resets),
+            ("deletes of shared histories", &mut self.shared_deletes),
             ("scheduled", &mut self.scheduled),
             ("events", &mut self.events),
         ]

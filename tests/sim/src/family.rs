@@ -9,26 +9,41 @@ use std::{
     sync::Arc,
 };
 
-use weft_engine::{RunId, WorkflowKey};
+use weft_engine::{EventId, RunId, WorkflowKey, state::Branch};
 use weft_protocol::api::history::{HistoryEvent, history_event::Attributes as Event};
 use weft_rows::{load, table};
 use weft_store::state::{KeyRange, Order};
 
-use crate::scene::Scene;
+use crate::{audit, scene::Scene};
 
 /// What an event of some run asked of another workflow id: the run, and the event's number.
 type Asked = (String, i64);
 
-/// Every run's history.
-type Histories = BTreeMap<(String, String), Vec<Arc<HistoryEvent>>>;
+/// Every run's history, by the run.
+type Histories = BTreeMap<String, History>;
+
+struct History {
+    branch: Branch,
+    events: Vec<Arc<HistoryEvent>>,
+}
+
+impl History {
+    /// Who asked for what this event of the run asks for: an earlier run, if the event is shared.
+    fn asked(&self, event: i64) -> Asked {
+        (self.branch.author(EventId(event)).to_string(), event)
+    }
+}
+
+/// Runs that go on from each other: what was done to one of them is taken along to the next, and was done once.
+type Line = String;
 
 #[derive(Default)]
 struct Told {
     signaled: BTreeSet<Asked>,
     failed: BTreeSet<Asked>,
     children: BTreeMap<Asked, String>,
-    /// How often it was done where it was asked for.
-    done: BTreeMap<Asked, u64>,
+    /// How often it was done where it was asked for, by the run that shows it.
+    shown: BTreeMap<(Asked, Line), BTreeMap<String, u64>>,
     /// Runs of children, with what asked for them.
     runs: BTreeMap<String, Asked>,
 }
@@ -37,8 +52,8 @@ struct Told {
 pub(crate) async fn everything(scene: &Scene, is_over: bool) {
     let histories = read(scene).await;
     let told = Told::of(&histories);
-    for (asked, count) in &told.done {
-        if *count > 1 {
+    for (asked, count) in told.done() {
+        if count > 1 {
             scene.ledger.violate(format!("what {asked:?} asked for was done {count} times"));
         }
     }
@@ -47,13 +62,20 @@ pub(crate) async fn everything(scene: &Scene, is_over: bool) {
         scene.ledger.cover(|counts| {
             counts.children += told.children.len() as u64;
             counts.told += told.signaled.len() as u64;
+            let parts = |history: &&History| !history.branch.ancestors.is_empty();
+            counts.resets += histories.values().filter(parts).count() as u64;
+            let is_gone = |history: &&History| {
+                history.branch.ancestors.iter().any(|part| !histories.contains_key(part.branch.as_str()))
+            };
+            counts.shared_deletes += histories.values().filter(is_gone).count() as u64;
         });
     }
 }
 
 /// Nothing is under way any more.
 fn quiet(scene: &Scene, told: &Told, histories: &Histories) {
-    let done = |asked: &Asked| told.done.get(asked).copied().unwrap_or(0);
+    let counts = told.done();
+    let done = |asked: &Asked| counts.get(asked).copied().unwrap_or(0);
     for asked in &told.signaled {
         if done(asked) != 1 {
             scene.ledger.violate(format!("{asked:?} was told that its signal arrived; it did {} times", done(asked)));
@@ -70,7 +92,8 @@ fn quiet(scene: &Scene, told: &Told, histories: &Histories) {
         }
     }
     for (run, asked) in &told.runs {
-        let is_known = told.children.get(asked) == Some(run);
+        // Whoever was told of it may have been deleted.
+        let is_known = told.children.get(asked) == Some(run) || !histories.contains_key(&asked.0);
         if !is_known && !never_ran(run, histories) {
             scene.ledger.violate(format!("child run {run} ran, and {asked:?} was never told of it"));
         }
@@ -85,25 +108,44 @@ fn quiet(scene: &Scene, told: &Told, histories: &Histories) {
 }
 
 fn never_ran(run: &str, histories: &Histories) -> bool {
-    let history = histories.iter().find(|((_, id), _)| id == run).map(|(_, events)| events);
-    history.is_some_and(|events| {
-        !events.iter().any(|event| matches!(event.attributes, Some(Event::WorkflowTaskStartedEventAttributes(_))))
+    histories.get(run).is_some_and(|history| {
+        !history
+            .events
+            .iter()
+            .any(|event| matches!(event.attributes, Some(Event::WorkflowTaskStartedEventAttributes(_))))
     })
 }
 
 impl Told {
     fn of(histories: &Histories) -> Self {
         let mut told = Self::default();
-        for ((_, run), events) in histories {
-            for event in events {
-                told.add(run, event);
+        for (run, history) in histories {
+            for event in &history.events {
+                told.add(histories, run, event);
             }
         }
         told
     }
 
-    fn add(&mut self, run: &str, event: &HistoryEvent) {
-        let asked = |initiated: i64| (run.to_owned(), initiated);
+    /// How often each was done, in all lines of runs together.
+    fn done(&self) -> BTreeMap<Asked, u64> {
+        let mut done = BTreeMap::new();
+        for ((asked, _), runs) in &self.shown {
+            *done.entry(asked.clone()).or_default() += runs.values().max().copied().unwrap_or(0);
+        }
+        done
+    }
+
+    fn show(&mut self, histories: &Histories, run: &str, asked: Asked) {
+        let line = histories.get(run).map_or_else(|| run.to_owned(), |history| history.branch.trunk().to_string());
+        *self.shown.entry((asked, line)).or_default().entry(run.to_owned()).or_default() += 1;
+    }
+
+    fn add(&mut self, histories: &Histories, run: &str, event: &HistoryEvent) {
+        let asked_by = |run: &str, initiated: i64| {
+            histories.get(run).map_or_else(|| (run.to_owned(), initiated), |history| history.asked(initiated))
+        };
+        let asked = |initiated: i64| asked_by(run, initiated);
         match &event.attributes {
             Some(Event::ExternalWorkflowExecutionSignaledEventAttributes(it)) => {
                 self.signaled.insert(asked(it.initiated_event_id));
@@ -116,19 +158,17 @@ impl Told {
                 self.children.insert(asked(it.initiated_event_id), child);
             }
             Some(Event::WorkflowExecutionSignaledEventAttributes(it)) => {
-                // The request id of a message names the event that asked for it.
-                if let (Some(from), Some((request, _))) =
-                    (&it.external_workflow_execution, it.request_id.rsplit_once(':'))
-                    && let Some((_, number)) = request.rsplit_once(':')
+                // The request id of a message names the event that asked for it, and stays when a reset takes it along.
+                if let [from, number, _] = it.request_id.split(':').collect::<Vec<_>>()[..]
+                    && let Ok(number) = number.parse()
                 {
-                    let number = number.parse().unwrap_or_default();
-                    *self.done.entry((from.run_id.clone(), number)).or_default() += 1;
+                    self.show(histories, run, asked_by(from, number));
                 }
             }
             Some(Event::WorkflowExecutionStartedEventAttributes(it)) => {
                 if let Some(parent) = &it.parent_workflow_execution {
-                    let asked = (parent.run_id.clone(), it.parent_initiated_event_id);
-                    *self.done.entry(asked.clone()).or_default() += 1;
+                    let asked = asked_by(&parent.run_id, it.parent_initiated_event_id);
+                    self.show(histories, run, asked.clone());
                     self.runs.insert(run.to_owned(), asked);
                 }
             }
@@ -141,11 +181,12 @@ async fn read(scene: &Scene) -> Histories {
     let mut histories = Histories::new();
     for (key, run) in runs(scene) {
         let Some(Ok(view)) = scene.look(&key, &run).await else { continue };
+        audit::chained(scene, &key, &view).await;
         let core = &view.execution.core;
         let Some(mut events) = scene.events(&key, &run, &core.branch, core.next_event_id).await else { continue };
         // What waits for a worker's answer has happened.
         events.extend(view.execution.buffered.values().cloned().map(Arc::new));
-        histories.insert((key.workflow.to_string(), run.to_string()), events);
+        histories.insert(run.to_string(), History { branch: core.branch.clone(), events });
     }
     histories
 }

@@ -9,6 +9,7 @@ use std::{
 
 use parking_lot::Mutex;
 use weft_engine::{Request, RunId, WorkflowKey};
+use weft_shard::ResetPlace;
 
 use crate::coverage::Coverage;
 
@@ -16,7 +17,7 @@ use crate::coverage::Coverage;
 pub(crate) type CallName = String;
 
 /// What is known of a call.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
     pub(crate) about: About,
     pub(crate) state: State,
@@ -24,7 +25,7 @@ pub(crate) struct Call {
 }
 
 /// What the call leaves in a history.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum About {
     Start {
         workflow: String,
@@ -34,6 +35,15 @@ pub(crate) enum About {
         name: String,
     },
     Cancel {
+        run: RunId,
+    },
+    /// A run that goes on from a place in the history of another; none if there was none to be found.
+    Reset {
+        workflow: String,
+        base: RunId,
+        place: Option<ResetPlace>,
+    },
+    Delete {
         run: RunId,
     },
     /// A schedule, which is in no history.
@@ -52,7 +62,7 @@ pub(crate) enum About {
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// Asked, and to be asked again.
     Open,
@@ -90,6 +100,12 @@ struct Inner {
     coverage: Coverage,
     digest: DefaultHasher,
     lines: Option<Vec<String>>,
+}
+
+impl Inner {
+    fn is_deleted(&self, run: &RunId) -> bool {
+        self.calls.values().any(|call| matches!(&call.about, About::Delete { run: gone } if gone == run))
+    }
 }
 
 impl Ledger {
@@ -165,6 +181,11 @@ impl Ledger {
         self.inner.lock().calls.get(name).map(|call| call.state.clone())
     }
 
+    /// What the call is about, if it was ever made.
+    pub(crate) fn about(&self, name: &str) -> Option<About> {
+        self.inner.lock().calls.get(name).map(|call| call.about.clone())
+    }
+
     /// All calls, as they stand.
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.inner.lock().calls.values().cloned().collect()
@@ -175,14 +196,23 @@ impl Ledger {
         self.inner.lock().calls.values().filter(|call| call.state == State::Open).count() as u64
     }
 
-    /// The runs that starts of this workflow id were answered with.
+    /// The runs that starts and resets of this workflow id were answered with, but those that somebody asked to delete.
     pub(crate) fn runs_of(&self, workflow: &str) -> Vec<RunId> {
         let inner = self.inner.lock();
         let runs = inner.calls.values().filter_map(|call| match (&call.about, &call.state) {
-            (About::Start { workflow: id }, State::Acknowledged(Some(run))) if id == workflow => Some(run.clone()),
+            (About::Start { workflow: id } | About::Reset { workflow: id, .. }, State::Acknowledged(Some(run)))
+                if id == workflow =>
+            {
+                Some(run.clone())
+            }
             _ => None,
         });
-        runs.collect()
+        runs.filter(|run| !inner.is_deleted(run)).collect()
+    }
+
+    /// Whether somebody asked to delete the run.
+    pub(crate) fn is_deleted(&self, run: &RunId) -> bool {
+        self.inner.lock().is_deleted(run)
     }
 
     /// A worker's answer, to be given until it is settled, by whichever incarnation of the node hears it.

@@ -18,6 +18,7 @@ mod ledger;
 mod life;
 mod plan;
 mod plant;
+mod reset;
 mod scene;
 mod schedule;
 mod seeds;

@@ -156,7 +156,8 @@ impl Machine {
             | Plant::NoDirSync
             | Plant::EarlySync
             | Plant::LyingCheckpoint
-            | Plant::NoMessage => true,
+            | Plant::NoMessage
+            | Plant::NoReference => true,
         };
         let counts = self.disk.counts();
         (planted, counts.writes ^ counts.bytes_written.rotate_left(20) ^ counts.file_syncs.rotate_left(40))
@@ -233,7 +234,8 @@ impl Machine {
             | Plant::NoDirSync
             | Plant::EarlySync
             | Plant::LyingCheckpoint
-            | Plant::NoMessage => Arc::default(),
+            | Plant::NoMessage
+            | Plant::NoReference => Arc::default(),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use weft_env::SeededIds;
 
-use crate::schedule::SchedulePlan;
+use crate::{reset::ResetPlan, schedule::SchedulePlan};
 
 pub(crate) struct Plan {
     pub(crate) shards: u16,
@@ -30,6 +30,7 @@ pub(crate) struct WorkflowPlan {
     pub(crate) cancel: bool,
     /// A second start with another request id, which may come too early.
     pub(crate) again: bool,
+    pub(crate) resets: Vec<ResetPlan>,
     pub(crate) ballast: usize,
 }
 
@@ -90,7 +91,9 @@ fn tell_each_other(dice: &SeededIds, workflows: &mut [WorkflowPlan]) {
             continue;
         }
         let next = (number + 1) % workflows.len();
-        let insists = next != number && !workflows[next].cancel && !workflows[number].cancel;
+        let ends = !workflows[next].cancel && !workflows[number].cancel;
+        // Whoever is reset may tell it again when nobody is there to listen any more.
+        let insists = next != number && ends && workflows[number].resets.is_empty();
         let tell = Tell { name: format!("tell-{number}"), whom: workflows[next].id.clone(), insists };
         if insists {
             workflows[next].tells.push(tell.name.clone());
@@ -126,6 +129,7 @@ impl WorkflowPlan {
             pause_ms: 0,
             cancel: false,
             again: false,
+            resets: Vec::new(),
             ballast: 0,
         }
     }
@@ -133,7 +137,10 @@ impl WorkflowPlan {
     fn draw(dice: &SeededIds, number: u64) -> Self {
         let id = format!("w{number}-{}", dice.below(1_000_000));
         let steps = (0..1 + dice.below(3)).map(|step| Step::draw(dice, step)).collect();
-        let signals = (0..dice.below(3)).map(|signal| format!("s{signal}")).collect();
+        let signals: Vec<_> = (0..dice.below(3)).map(|signal| format!("s{signal}")).collect();
+        let again = dice.below(4) == 0;
+        // A start in between would make the node forget the request id of a reset.
+        let resets = if again { Vec::new() } else { ResetPlan::draw_some(dice, signals.len()) };
         Self {
             id,
             begins_ms: dice.below(40),
@@ -142,7 +149,8 @@ impl WorkflowPlan {
             tells: Vec::new(),
             pause_ms: dice.below(60),
             cancel: dice.below(6) == 0,
-            again: dice.below(4) == 0,
+            again,
+            resets,
             ballast: usize::try_from(dice.below(1500)).expect("small"),
         }
     }

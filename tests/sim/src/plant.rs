@@ -35,6 +35,8 @@ pub enum Plant {
     LyingCheckpoint,
     /// Messages between workflows are not stored: they are delivered from memory alone.
     NoMessage,
+    /// Nobody remembers that a run's history begins with a part of another's.
+    NoReference,
 }
 
 /// When the power goes because a sync was skipped: a lie that costs nothing shows nothing.
@@ -246,11 +248,11 @@ impl DiskFile for PlantedFile {
     }
 }
 
-fn without_messages(batch: &WriteBatch) -> WriteBatch {
+fn without(batch: &WriteBatch, table: u8) -> WriteBatch {
     let mut kept = WriteBatch::new();
     for op in batch.ops() {
         match &op.value {
-            Some(_) if op.table == table::OUTBOX => {}
+            Some(_) if op.table == table => {}
             Some(value) => kept.put(op.table, op.key.clone(), value.clone()),
             None => kept.delete(op.table, op.key.clone()),
         }
@@ -295,7 +297,11 @@ impl StateView for PlantedStore {
 impl StateStore for PlantedStore {
     fn apply(&self, batch: WriteBatch) -> Result<(), StoreError> {
         self.writes.fetch_add(1, Ordering::Relaxed);
-        let batch = if self.plant == Plant::NoMessage { without_messages(&batch) } else { batch };
+        let batch = match self.plant {
+            Plant::NoMessage => without(&batch, table::OUTBOX),
+            Plant::NoReference => without(&batch, table::REFERENCE),
+            _ => batch,
+        };
         self.store.apply(batch)
     }
 

@@ -53,9 +53,13 @@ impl Scene {
         self.ledger.note(&format!("{at:?} {line}"));
     }
 
-    /// Asks once. What must never be said is a violation.
+    /// Asks once.
     pub(crate) async fn ask(&self, key: &WorkflowKey, request: Request) -> Tried {
-        let asked = self.node.shard(key).ask(key.clone(), Arc::clone(&self.namespace), request);
+        self.tried(key, self.node.shard(key).ask(key.clone(), Arc::clone(&self.namespace), request)).await
+    }
+
+    /// Waits for an answer, or goes away before it. What must never be said is a violation.
+    pub(crate) async fn tried(&self, key: &WorkflowKey, asked: impl Future<Output = Result<Answer, Failure>>) -> Tried {
         let answer = if !self.calm && self.one_in(12) { unheard(asked).await } else { Some(asked.await) };
         match answer {
             Some(Ok(answer)) => Tried::Answered(answer),
@@ -83,9 +87,19 @@ impl Scene {
         key: &WorkflowKey,
         request: &Request,
     ) -> Option<Answer> {
+        self.settle_by(name, about, || self.ask(key, request.clone())).await
+    }
+
+    /// The same, for what is asked in another way.
+    pub(crate) async fn settle_by<F: Future<Output = Tried>>(
+        &self,
+        name: &str,
+        about: &About,
+        ask: impl Fn() -> F,
+    ) -> Option<Answer> {
         while !self.ledger.state(name).is_some_and(|state| state.is_settled()) {
             self.ledger.asking(name, about);
-            match self.ask(key, request.clone()).await {
+            match ask().await {
                 Tried::Answered(Answer::TaskFailed { message }) => {
                     self.note(&format!("{name}: failed: {message}"));
                     self.ledger.refused(name);
@@ -94,6 +108,7 @@ impl Scene {
                 Tried::Answered(answer) => {
                     let run = match &answer {
                         Answer::Started(started) => Some(started.run.clone()),
+                        Answer::Reset(run) => Some(run.clone()),
                         _ => None,
                     };
                     self.note(&format!("{name}: acknowledged {run:?}"));

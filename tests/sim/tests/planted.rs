@@ -44,3 +44,8 @@ fn a_checkpoint_that_is_published_before_the_store_is_durable_is_found() {
 fn messages_that_are_not_stored_are_found() {
     check(Plant::NoMessage, 50);
 }
+
+#[test]
+fn a_shared_history_that_nobody_remembers_to_be_shared_is_found() {
+    check(Plant::NoReference, 100);
+}
