@@ -255,59 +255,5 @@ fn cut_short() -> Corrupt {
     Corrupt::row(HISTORY, "a batch is cut short")
 }
 
-/// Follows a branch from its start, batch by batch, and finds whatever was changed, dropped or moved.
-#[derive(Clone, Debug)]
-pub struct Chain {
-    head: Hash,
-    next: EventId,
-}
-
-impl Default for Chain {
-    /// Before the first batch.
-    fn default() -> Self {
-        Self { head: [0; 32], next: EventId::FIRST }
-    }
-}
-
-impl Chain {
-    /// The head that the batches so far give.
-    #[must_use]
-    pub fn head(&self) -> &Hash {
-        &self.head
-    }
-
-    /// The number that comes after the batches so far.
-    #[must_use]
-    pub fn next(&self) -> EventId {
-        self.next
-    }
-
-    /// # Errors
-    /// When this is not the batch that came next.
-    pub fn follow(&mut self, batch: &HistoryBatch) -> Result<(), Corrupt> {
-        if batch.first != self.next {
-            return Err(Corrupt::row(HISTORY, alloc::format!("event {} where {} belongs", batch.first, self.next)));
-        }
-        if batch.previous_head != self.head {
-            return Err(Corrupt::row(HISTORY, alloc::format!("the chain breaks before event {}", batch.first)));
-        }
-        self.head = batch.head;
-        self.next = EventId(batch.first.0.saturating_add(batch.events.len() as i64));
-        Ok(())
-    }
-}
-
-/// Is this the whole history of a branch that ends with `head`, and nothing else?
-///
-/// # Errors
-/// When a batch was changed, dropped or moved, or when the end is another.
-pub fn verify<'b>(batches: impl IntoIterator<Item = &'b HistoryBatch>, head: &Hash) -> Result<(), Corrupt> {
-    let mut chain = Chain::default();
-    for batch in batches {
-        chain.follow(batch)?;
-    }
-    if chain.head() == head { Ok(()) } else { Err(Corrupt::row(HISTORY, "the chain ends with another head")) }
-}
-
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,12 @@ impl Store {
         rows.map(|((_, key), value)| (Bytes::copy_from_slice(key), Bytes::copy_from_slice(value))).collect()
     }
 
+    /// The rows from a key up to but without another.
+    pub(crate) fn between(&self, table: u8, from: &[u8], to: &[u8]) -> Vec<(Bytes, Bytes)> {
+        let rows = self.0.range((table, from.to_vec())..(table, to.to_vec()));
+        rows.map(|((_, key), value)| (Bytes::copy_from_slice(key), Bytes::copy_from_slice(value))).collect()
+    }
+
     /// A run as whoever leads next has it in memory.
     pub(crate) fn load(&self, key: &WorkflowKey, run: &RunId) -> Option<Result<Execution, Corrupt>> {
         let core = self.get(table::EXECUTION, &load::execution_key(key, run))?;

@@ -3,6 +3,7 @@
 use std::vec::Vec;
 
 use proptest::prelude::*;
+use weft_engine::state::Branch;
 
 use super::*;
 use crate::testing::{generate, golden, sample};
@@ -32,6 +33,28 @@ fn store(branch: &[Vec<HistoryEvent>]) -> (Vec<Vec<u8>>, Hash) {
 
 fn read(batches: &[Vec<u8>]) -> Result<Vec<HistoryBatch>, Corrupt> {
     batches.iter().map(|batch| decode_batch(batch)).collect()
+}
+
+/// The rows of a branch that is stored as these batches.
+fn rows(branch: &[Vec<HistoryEvent>], batches: &[Vec<u8>]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let firsts = branch.iter().map(|events| EventId(events[0].event_id));
+    let keys = firsts.map(|first| key(&sample::key(), &sample::run(), first));
+    keys.zip(batches.iter().cloned()).collect()
+}
+
+/// Holds the rows of a branch against its head and the number of its events.
+fn audited(branch: &Branch, rows: &[(Vec<u8>, Vec<u8>)], head: &Hash, events: usize) -> Result<(), Broken> {
+    let next = EventId(events as i64 + 1);
+    let mut audit = Audit::new(None);
+    for stretch in stretches(&sample::key(), branch, next) {
+        let mut own = rows.iter().filter(|(key, _)| (&stretch.from..&stretch.to).contains(&key));
+        own.try_for_each(|(key, value)| audit.row(&stretch, key, value))?;
+    }
+    audit.end(head, next)
+}
+
+fn root() -> Branch {
+    Branch::root(sample::run())
 }
 
 #[test]
@@ -75,8 +98,8 @@ proptest! {
     fn batches_come_back_and_their_chain_holds(branch in branch()) {
         let (batches, head) = store(&branch);
         let read = read(&batches).unwrap();
-        prop_assert_eq!(read.iter().map(|batch| batch.events.clone()).collect::<Vec<_>>(), branch);
-        prop_assert_eq!(verify(&read, &head), Ok(()));
+        prop_assert_eq!(read.iter().map(|batch| batch.events.clone()).collect::<Vec<_>>(), branch.clone());
+        prop_assert_eq!(audited(&root(), &rows(&branch, &batches), &head, branch.concat().len()), Ok(()));
     }
 
     #[test]
@@ -101,14 +124,15 @@ proptest! {
         let byte = at.index(batches[which].len());
         prop_assume!(batches[which][byte] != to);
         batches[which][byte] = to;
-        prop_assert!(read(&batches).and_then(|read| verify(&read, &head)).is_err());
+        prop_assert!(audited(&root(), &rows(&branch, &batches), &head, branch.concat().len()).is_err());
     }
 
     #[test]
     fn a_dropped_batch_never_goes_unseen(branch in branch(), at: prop::sample::Index) {
-        let (mut batches, head) = store(&branch);
-        batches.remove(at.index(batches.len()));
-        prop_assert!(read(&batches).and_then(|read| verify(&read, &head)).is_err());
+        let (batches, head) = store(&branch);
+        let mut rows = rows(&branch, &batches);
+        rows.remove(at.index(rows.len()));
+        prop_assert!(audited(&root(), &rows, &head, branch.concat().len()).is_err());
     }
 
     #[test]
@@ -126,13 +150,15 @@ proptest! {
         }
         let last = &batches[shared.len() - 1];
         let head = head_before(last, end).unwrap();
-        prop_assert_eq!(verify(&shared, &head), Ok(()));
+        let divided = root().divide(end, "divided".into());
+        let mut rows = rows(&base, &batches);
+        prop_assert_eq!(audited(&divided, &rows, &head, kept), Ok(()));
         prop_assert_eq!(shared.iter().flat_map(|batch| batch.events.clone()).collect::<Vec<_>>(), &events[..kept]);
         // It goes on by itself, and whatever is changed in the shared part is seen from its end.
         let own = generate::number(end.0, more.concat());
         let (batch, new_head) = encode(&head, end, &own);
-        shared.push(decode_batch(&batch).unwrap());
-        prop_assert_eq!(verify(&shared, &new_head), Ok(()));
+        rows.push((key(&sample::key(), &"divided".into(), end), batch.clone()));
+        prop_assert_eq!(audited(&divided, &rows, &new_head, kept + own.len()), Ok(()));
         prop_assert!(head_before(&batch, end).is_err());
         prop_assert!(head_before(last, EventId(i64::MIN)).is_err());
     }
