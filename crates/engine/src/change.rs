@@ -17,7 +17,7 @@ use crate::{
     outbox,
     refusal::Refusal,
     request::Target,
-    state::{Core, CurrentRun, Execution, Speculation, Status, Workflow, WorkflowTask, schedule::Scheduled},
+    state::{Core, CurrentRun, Execution, Speculation, Workflow, WorkflowTask, schedule::Scheduled},
     time::Timestamp,
     transition::Effect,
     workflow_task,
@@ -151,16 +151,7 @@ impl<'a> Change<'a> {
         event.event_time = Some(self.at.now.wire());
         let mut execution = fold::begin(run.clone(), request, &event).expect("the event is a start");
         fold::place(&mut execution, &event);
-        let core = &execution.core;
-        self.workflow.current = Some(CurrentRun {
-            run: run.clone(),
-            first_run: core.start.first_run.clone(),
-            status: Status::Running,
-            started_by: core.started_by.clone(),
-            attached: Vec::new(),
-            started_at: core.start.at,
-            reset_by: None,
-        });
+        self.workflow.current = Some(CurrentRun::of(&execution.core));
         self.drafts.insert(run.clone(), Draft { events: vec![event], ..Draft::of(None) });
         self.workflow.runs.insert(run.clone(), execution);
         self.run(run).expect("it was put there")
@@ -175,17 +166,8 @@ impl<'a> Change<'a> {
 
     /// Takes in a run whose history was copied, and makes it the current one.
     pub(crate) fn take_copy(&mut self, execution: Execution) -> Run<'_> {
-        let core = &execution.core;
-        let run = core.run.clone();
-        self.workflow.current = Some(CurrentRun {
-            run: run.clone(),
-            first_run: core.start.first_run.clone(),
-            status: Status::Running,
-            started_by: core.started_by.clone(),
-            attached: Vec::new(),
-            started_at: core.start.at,
-            reset_by: None,
-        });
+        let run = execution.core.run.clone();
+        self.workflow.current = Some(CurrentRun::of(&execution.core));
         self.drafts.insert(run.clone(), Draft { adopted: true, ..Draft::of(None) });
         self.workflow.runs.insert(run.clone(), execution);
         self.run(&run).expect("it was put there")

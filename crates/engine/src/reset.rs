@@ -32,7 +32,7 @@ use crate::{
     refusal::Refusal,
     request::{Poller, PostReset, ResetWorkflow, Target, TerminateBody},
     run_options, signal,
-    state::{ActivityStage, CurrentRun, Execution, ResetFacts, Status, WorkflowTaskStage},
+    state::{ActivityStage, CurrentRun, Execution, ResetFacts, WorkflowTaskStage},
     terminate,
     workflow_task::{fail::SERVER, schedule},
 };
@@ -100,7 +100,7 @@ pub(crate) fn reset(change: &mut Change<'_>, target: &Target, body: ResetWorkflo
         carry_out(&mut run, operation)?;
     }
     schedule::schedule(&mut run, 1);
-    let attached = attached_to(&run);
+    let attached = CurrentRun::of(&run.core).attached;
     if let Some(current) = &mut change.workflow.current {
         current.attached = attached;
     }
@@ -177,24 +177,10 @@ fn supersede(
 
 /// Puts the new run beside the others, as the current one.
 fn adopt(change: &mut Change<'_>, body: &ResetWorkflow, made: Execution) -> RunId {
-    let core = &made.core;
-    let new_run = core.run.clone();
-    change.workflow.current = Some(CurrentRun {
-        run: new_run.clone(),
-        first_run: core.start.first_run.clone(),
-        status: Status::Running,
-        started_by: core.started_by.clone(),
-        attached: attached_to(&made),
-        started_at: core.started_at(),
-        reset_by: Some(body.request.clone()),
-    });
+    let new_run = made.core.run.clone();
+    change.workflow.current = Some(CurrentRun { reset_by: Some(body.request.clone()), ..CurrentRun::of(&made.core) });
     change.adopt(made);
     new_run
-}
-
-/// The requests by which a start is known as one that used this run.
-fn attached_to(run: &Execution) -> Vec<RequestId> {
-    run.core.attached.iter().map(|attached| attached.request.clone()).collect()
 }
 
 /// The workflow task of the place ends as failed, by the reset.

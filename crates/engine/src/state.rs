@@ -66,6 +66,22 @@ pub struct CurrentRun {
     pub reset_by: Option<RequestId>,
 }
 
+impl CurrentRun {
+    /// What is to be known of an open run without loading it.
+    #[must_use]
+    pub(crate) fn of(core: &Core) -> Self {
+        Self {
+            run: core.run.clone(),
+            first_run: core.start.first_run.clone(),
+            status: Status::Running,
+            started_by: core.started_by.clone(),
+            attached: core.attached.iter().map(|attached| attached.request.clone()).collect(),
+            started_at: core.started_at(),
+            reset_by: None,
+        }
+    }
+}
+
 /// One run: durable state, and what dies with leadership.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Execution {
