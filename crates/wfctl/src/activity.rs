@@ -15,7 +15,7 @@ use weft_client::{
 };
 use weft_protocol::{json::to_json, time::proto_duration};
 
-use crate::{input::Input, render::time, session::Connected, span};
+use crate::{input::Input, render::time, session::Connected, span, workflow::target::Target};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -31,27 +31,6 @@ pub(crate) enum Verb {
     Complete(CompleteArgs),
     /// Fail the running attempt of an activity in its worker's place
     Fail(FailArgs),
-}
-
-/// Of which workflow.
-#[derive(clap::Args, Clone, Debug)]
-struct Of {
-    /// The workflow
-    #[arg(value_name = "WORKFLOW_ID", required_unless_present = "workflow_id")]
-    id: Option<String>,
-    /// The workflow, for those used to the option
-    #[arg(short, long = "workflow-id", value_name = "WORKFLOW_ID", conflicts_with = "id", hide = true)]
-    workflow_id: Option<String>,
-    /// One of its runs [default: the latest]
-    #[arg(short, long, value_name = "RUN_ID", default_value = "", hide_default_value = true)]
-    run_id: String,
-}
-
-impl Of {
-    fn run(&self) -> Run {
-        let workflow_id = self.id.clone().or_else(|| self.workflow_id.clone()).unwrap_or_default();
-        Run { workflow_id, run_id: self.run_id.clone() }
-    }
 }
 
 /// Which of its activities.
@@ -97,7 +76,7 @@ struct OneOrType {
     wfctl activity pause order-17 --type charge")]
 pub(crate) struct PauseArgs {
     #[command(flatten)]
-    of: Of,
+    of: Target,
     #[command(flatten)]
     which: OneOrType,
     /// Why; `describe` shows it
@@ -110,7 +89,7 @@ pub(crate) struct PauseArgs {
     wfctl activity unpause order-17 --all --jitter 30s")]
 pub(crate) struct UnpauseArgs {
     #[command(flatten)]
-    of: Of,
+    of: Target,
     #[command(flatten)]
     which: Which,
     /// Begin with the first attempt
@@ -130,7 +109,7 @@ pub(crate) struct UnpauseArgs {
     wfctl activity reset order-17 --all --restore-original-options")]
 pub(crate) struct ResetArgs {
     #[command(flatten)]
-    of: Of,
+    of: Target,
     #[command(flatten)]
     which: Which,
     /// Forget what was reported by heartbeats
@@ -155,7 +134,7 @@ pub(crate) struct ResetArgs {
 )]
 pub(crate) struct UpdateArgs {
     #[command(flatten)]
-    of: Of,
+    of: Target,
     #[command(flatten)]
     which: Which,
     #[command(flatten)]
@@ -241,7 +220,7 @@ impl New {
 #[command(after_help = "Examples:\n  wfctl activity complete order-17 --activity-id 5 --result '{\"paid\": true}'")]
 pub(crate) struct CompleteArgs {
     #[command(flatten)]
-    of: Of,
+    of: Target,
     /// The activity
     #[arg(short, long, value_name = "ID")]
     activity_id: String,
@@ -256,7 +235,7 @@ pub(crate) struct CompleteArgs {
     wfctl activity fail order-17 --activity-id 5 --reason lost --non-retryable")]
 pub(crate) struct FailArgs {
     #[command(flatten)]
-    of: Of,
+    of: Target,
     /// The activity
     #[arg(short, long, value_name = "ID")]
     activity_id: String,

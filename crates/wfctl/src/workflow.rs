@@ -10,7 +10,7 @@ mod reset;
 mod result;
 mod show;
 mod start;
-mod target;
+pub(crate) mod target;
 mod update;
 mod verify;
 
