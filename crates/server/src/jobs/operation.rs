@@ -1,5 +1,8 @@
 //! One operation of a batch job: what a client would ask of that one execution, under a request id that is the same
-//! whenever the operation is done again.
+//! whenever the operation is done again, where its call takes one.
+//!
+//! A run remembers request ids, a workflow id does not: of a list that names no run, an operation whose answer was lost
+//! is done again to whichever run is the current one then.
 
 use std::time::Duration;
 
