@@ -40,7 +40,7 @@ fn a_closed_run_goes_on_from_its_first_task() {
             run-2/4 WorkflowTaskFailed cause=ResetWorkflow failure="again"
             run-2/5 WorkflowExecutionSignaled name=a
             run-2/6 WorkflowTaskScheduled timeout=10s
-            ~ listed Running 
+            ~ listed Running
             = reset to run-2
             > reset first
             = reset to run-2
@@ -91,7 +91,7 @@ fn an_open_run_ends_and_what_waited_for_its_worker_is_taken_along() {
             run-2/6 WorkflowExecutionSignaled name=b
             run-2/7 WorkflowExecutionSignaled name=c
             run-2/8 WorkflowTaskScheduled timeout=10s
-            ~ listed Running 
+            ~ listed Running
             = reset to run-2
             > complete
             ! WorkflowTaskNotFound
@@ -140,7 +140,7 @@ fn what_is_excluded_stays_behind() {
             11 WorkflowExecutionTerminated reason="again"
             run-2/4 WorkflowTaskFailed cause=ResetWorkflow failure="again"
             run-2/5 WorkflowTaskScheduled timeout=10s
-            ~ listed Running 
+            ~ listed Running
             = reset to run-2
         "#,
     );
@@ -260,7 +260,7 @@ fn an_update_is_admitted_again_and_told_of_in_history() {
             run-2/5 WorkflowExecutionUpdateAdmitted
             run-2/6 WorkflowExecutionUpdateAdmitted
             run-2/7 WorkflowTaskScheduled timeout=10s
-            ~ listed Running 
+            ~ listed Running
             * update u2 cut short
             = reset to run-2
             > find u1
@@ -322,7 +322,7 @@ fn an_update_that_the_worker_passes_over_is_rejected() {
             run-2/4 WorkflowTaskFailed cause=ResetWorkflow failure="again"
             run-2/5 WorkflowExecutionUpdateAdmitted
             run-2/6 WorkflowTaskScheduled timeout=10s
-            ~ listed Running 
+            ~ listed Running
             * update u1 cut short
             = reset to run-2
             > poll
@@ -376,7 +376,7 @@ fn signals_of_runs_that_followed_are_taken_along() {
             run-3/5 WorkflowExecutionSignaled name=a
             run-3/6 WorkflowExecutionSignaled name=b
             run-3/7 WorkflowTaskScheduled timeout=10s
-            ~ listed Running 
+            ~ listed Running
             = reset to run-3
         "#,
     );
@@ -439,7 +439,7 @@ fn a_run_that_a_reset_made_may_be_reset_again() {
             run-4/4 WorkflowTaskFailed cause=ResetWorkflow failure="again"
             run-4/5 WorkflowExecutionSignaled name=a
             run-4/6 WorkflowTaskScheduled timeout=10s
-            ~ listed Running 
+            ~ listed Running
             = reset to run-4
             > delete run=run-1
             * removed run-1
@@ -538,7 +538,7 @@ fn timeouts_count_from_the_reset() {
             run-2/4 WorkflowTaskFailed cause=ResetWorkflow failure="again"
             run-2/5 WorkflowExecutionSignaled name=a
             run-2/6 WorkflowTaskScheduled timeout=10s
-            ~ listed Running 
+            ~ listed Running
             = reset to run-2
             > +8s
             > signal b

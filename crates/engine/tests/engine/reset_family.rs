@@ -200,7 +200,7 @@ fn what_the_new_run_does_not_know_of_is_called_back() {
             p: 6 WorkflowExecutionTerminated reason="again"
             p: p-2/4 WorkflowTaskFailed cause=ResetWorkflow failure="again"
             p: p-2/5 WorkflowTaskScheduled timeout=10s
-            p: ~ listed Running 
+            p: ~ listed Running
             p: * 5 Follow to c: recall
             p: * settled 5 Ask
             p: = reset to p-2
@@ -254,7 +254,7 @@ fn the_parent_of_a_reset_child_learns_the_result_of_its_last_run() {
             c: 5 WorkflowExecutionTerminated reason="again"
             c: c-2/4 WorkflowTaskFailed cause=ResetWorkflow failure="again"
             c: c-2/5 WorkflowTaskScheduled timeout=10s
-            c: ~ listed Running 
+            c: ~ listed Running
             c: = reset to c-2
             > post c all
             > c: poll

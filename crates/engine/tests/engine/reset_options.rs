@@ -40,7 +40,7 @@ fn options_stand_after_what_is_taken_along_and_are_written_once() {
             run-2/7 WorkflowExecutionOptionsUpdated urgency=1
             run-2/8 WorkflowExecutionSignaled name=b
             run-2/9 WorkflowTaskScheduled timeout=10s
-            ~ listed Running 
+            ~ listed Running
             = reset to run-2
             > reset first run=run-1 request=again urgency=4
             run-2/10 WorkflowExecutionTerminated reason="again"
@@ -48,7 +48,7 @@ fn options_stand_after_what_is_taken_along_and_are_written_once() {
             run-3/5 WorkflowExecutionSignaled name=a
             run-3/6 WorkflowExecutionOptionsUpdated urgency=4
             run-3/7 WorkflowTaskScheduled timeout=10s
-            ~ listed Running 
+            ~ listed Running
             = reset to run-3
             > options
             = options urgency=4 fairness=
