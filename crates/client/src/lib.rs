@@ -18,6 +18,7 @@
 mod batch;
 pub mod config;
 mod connect;
+mod definition;
 mod error;
 mod head;
 mod history;
@@ -31,11 +32,16 @@ mod schedule;
 mod search_attribute;
 mod start;
 mod update;
+mod value;
 mod workflow;
 
 pub use batch::{Batch, BatchOperation};
 pub use config::{ConnectOptions, Explicit};
 pub use connect::{Client, HistoryService, OperatorService, Service, WorkflowService};
+pub use definition::{
+    ActivityDefinition, NamesWorkflow, QueryDefinition, SignalDefinition, UpdateDefinition, WorkflowDefinition,
+    WorkflowRef,
+};
 pub use error::Error;
 pub use history::{Close, HistoryPages, Outcome};
 pub use list::{NamespacePages, WorkflowPages};
@@ -47,6 +53,7 @@ pub use retry::Retry;
 pub use schedule::SchedulePages;
 pub use start::{Start, Started};
 pub use update::{Update, UpdateWait, Updated};
+pub use value::{Args, Binary, IntoArgs, Raw, Value, ValueError, result_from_payloads};
 pub use workflow::{Query, Run, Signal};
 
 /// The messages of the API, as the calls take and give them.
