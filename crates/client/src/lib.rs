@@ -20,6 +20,7 @@ pub mod config;
 mod connect;
 mod definition;
 mod error;
+pub mod failure;
 mod head;
 mod history;
 mod list;
@@ -43,6 +44,7 @@ pub use definition::{
     WorkflowRef,
 };
 pub use error::Error;
+pub use failure::{Failure, FailureInfo};
 pub use history::{Close, HistoryPages, Outcome};
 pub use list::{NamespacePages, WorkflowPages};
 pub use namespace::{NamespaceChange, NewNamespace};

@@ -215,7 +215,7 @@ fn misfit<T>(encoding: Option<&[u8]>, expected: &'static str) -> ValueError {
 }
 
 /// Without the path, which says nothing to the one who reads an error.
-fn type_name<T>() -> &'static str {
+pub(crate) fn type_name<T>() -> &'static str {
     let full = std::any::type_name::<T>();
     if full.contains('<') { full } else { full.rsplit("::").next().unwrap_or(full) }
 }

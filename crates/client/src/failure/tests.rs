@@ -1,0 +1,139 @@
+//! Failures made, read, chained, and there and back over the wire.
+
+use weft_protocol::{api::failure as api, payload::json_plain};
+
+use super::*;
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot pay")]
+struct Unpaid(#[source] Declined);
+
+#[derive(Debug, thiserror::Error)]
+#[error("the card was declined")]
+struct Declined;
+
+fn messages(failure: &Failure) -> Vec<&str> {
+    failure.chain().map(|failure| failure.message.as_str()).collect()
+}
+
+#[test]
+fn an_application_failure_says_what_a_retry_policy_asks() {
+    let failure = Failure::application("no stock").kind("NoStock").non_retryable().retry_after(Duration::from_secs(3));
+    let expected = Application {
+        kind: "NoStock".to_owned(),
+        non_retryable: true,
+        next_retry_delay: Some(Duration::from_secs(3)),
+        ..Application::default()
+    };
+    assert_eq!(failure.as_application(), Some(&expected));
+    assert_eq!(Failure::canceled("x").kind("y"), Failure::canceled("x"));
+}
+
+#[test]
+fn details_are_typed() {
+    let failure = Failure::application("x").with_details(&("a".to_owned(), 7_u8)).expect("they can be written");
+    assert_eq!(failure.details::<(String, u8)>(), Ok(("a".to_owned(), 7)));
+    assert!(failure.details::<u8>().is_err());
+    assert_eq!(Failure::application("x").details::<Option<u8>>(), Ok(None));
+}
+
+#[test]
+fn an_error_brings_its_causes_and_its_type() {
+    let failure = Failure::of_error(Unpaid(Declined));
+    assert_eq!(messages(&failure), ["cannot pay", "the card was declined"]);
+    assert_eq!(failure.application_kind(), Some("Unpaid"));
+    assert_eq!(failure.root().application_kind(), Some(""));
+    let boxed: BoxError = "plain text".into();
+    assert_eq!(messages(&Failure::from(boxed)), ["plain text"]);
+}
+
+#[test]
+fn a_failure_among_errors_stays_what_it_was() {
+    let failure = Failure::application("x").kind("X").caused_by("y");
+    assert_eq!(Failure::of_error(failure.clone()), failure);
+    let boxed: BoxError = Box::new(failure.clone());
+    assert_eq!(Failure::from(boxed), failure);
+}
+
+#[test]
+fn the_causes_of_a_failure_are_its_sources() {
+    let failure = Failure::application("outer").caused_by(Failure::application("inner"));
+    let source = StdError::source(&failure).map(ToString::to_string);
+    assert_eq!((failure.to_string(), source), ("outer".to_owned(), Some("inner".to_owned())));
+    assert_eq!(Failure::timeout("", TimeoutType::Heartbeat).to_string(), "timeout");
+}
+
+#[test]
+fn a_canceled_activity_is_a_cancellation() {
+    let of = |cause| Failure {
+        info: FailureInfo::Activity(Box::default()),
+        cause: Some(Box::new(cause)),
+        ..Failure::default()
+    };
+    assert!(of(Failure::canceled("x")).is_canceled());
+    assert!(!of(Failure::application("x")).is_canceled());
+}
+
+/// One of each kind.
+fn kinds() -> Vec<FailureInfo> {
+    let details = vec![json_plain("1")];
+    let text = |text: &str| text.to_owned();
+    let application = Application {
+        kind: text("k"),
+        non_retryable: true,
+        details: details.clone(),
+        next_retry_delay: Some(Duration::from_millis(1500)),
+        category: ApplicationErrorCategory::Benign,
+    };
+    let activity = ActivityFailure {
+        activity_id: text("a"),
+        activity_type: text("t"),
+        scheduled_event_id: 5,
+        started_event_id: 6,
+        identity: text("i"),
+        retry_state: RetryState::MaximumAttemptsReached,
+    };
+    let child = ChildWorkflowFailure {
+        namespace: text("n"),
+        workflow_id: text("w"),
+        run_id: text("r"),
+        workflow_type: text("t"),
+        initiated_event_id: 5,
+        started_event_id: 6,
+        retry_state: RetryState::Timeout,
+    };
+    vec![
+        FailureInfo::Application(application),
+        FailureInfo::Timeout(Timeout { timeout: TimeoutType::Heartbeat, last_heartbeat_details: details.clone() }),
+        FailureInfo::Canceled(Canceled { details: details.clone(), identity: text("i") }),
+        FailureInfo::Terminated { identity: text("i") },
+        FailureInfo::Server { non_retryable: true },
+        FailureInfo::ResetWorkflow { last_heartbeat_details: details },
+        FailureInfo::Activity(Box::new(activity)),
+        FailureInfo::ChildWorkflow(Box::new(child)),
+        FailureInfo::NexusOperation(Box::new(NexusOperationFailureInfo { endpoint: text("e"), ..Default::default() })),
+        FailureInfo::NexusHandler(Box::new(NexusHandlerFailureInfo {
+            r#type: text("BAD_REQUEST"),
+            ..Default::default()
+        })),
+        FailureInfo::Unknown,
+    ]
+}
+
+#[test]
+fn every_kind_survives_the_wire() {
+    let mut whole = Failure::default();
+    for info in kinds() {
+        whole = Failure {
+            message: "m".to_owned(),
+            origin: "JavaSDK".to_owned(),
+            stack_trace: "at".to_owned(),
+            encoded_attributes: Some(json_plain("{}")),
+            info,
+            cause: Some(Box::new(whole)),
+        };
+        let wire = api::Failure::from(whole.clone());
+        assert_eq!(Failure::from(wire), whole);
+    }
+    assert_eq!(whole.chain().count(), kinds().len() + 1);
+}
