@@ -56,10 +56,7 @@ impl Client {
     ///
     /// # Errors
     /// When the address is none, or nobody answers there within [`ConnectOptions::connect_timeout`].
-    pub async fn connect(mut options: ConnectOptions) -> Result<Self, Error> {
-        if options.identity.is_empty() {
-            options.identity = format!("{}@{}", std::process::id(), host());
-        }
+    pub async fn connect(options: ConnectOptions) -> Result<Self, Error> {
         let unreachable = |error: tonic::transport::Error| Error::of_transport(&options.address, &error);
         let endpoint = Endpoint::from_shared(config::endpoint(&options.address)?)
             .map_err(unreachable)?
@@ -67,6 +64,17 @@ impl Client {
             .http2_keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(Duration::from_secs(15));
         let channel = endpoint.connect().await.map_err(unreachable)?;
+        Self::over(channel, options)
+    }
+
+    /// Goes over a channel that somebody else made, such as the one to a server in this process. Nothing is tried yet.
+    ///
+    /// # Errors
+    /// When a header of the options is none.
+    pub fn over(channel: Channel, mut options: ConnectOptions) -> Result<Self, Error> {
+        if options.identity.is_empty() {
+            options.identity = format!("{}@{}", std::process::id(), host());
+        }
         let headers = Headers::of(&options)?;
         let mut workflow_service = WorkflowServiceClient::with_interceptor(channel.clone(), headers.clone())
             .max_decoding_message_size(ANSWER_BYTES_MAX);

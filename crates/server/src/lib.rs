@@ -5,6 +5,7 @@
 //! threads differ ([`node::World`]).
 
 pub mod config;
+mod connector;
 mod frontend;
 mod jobs;
 pub mod node;
@@ -12,4 +13,5 @@ mod operations;
 mod server;
 pub mod telemetry;
 
-pub use server::{Builder, Server, StartError};
+pub use connector::Connector;
+pub use server::{Builder, Embedded, Server, StartError};

@@ -9,12 +9,15 @@
 //! server.shutdown().await;
 //! # Ok(()) }
 //! ```
+//!
+//! A process that wants a server for itself alone needs no port: [`Builder::embed`], and [`Connector`] is the way in.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
+    connector::Connector,
     frontend::Frontend,
     node::{Node, OpenError, Options, Place, World},
     operations,
@@ -33,9 +36,21 @@ pub struct Builder {
 
 /// A running server. Dropping it does not stop it in order: call [`Server::shutdown`].
 pub struct Server {
-    node: Node,
+    running: Running,
     address: SocketAddr,
     operations: Option<SocketAddr>,
+}
+
+/// A running server without any port, for this process alone. Dropping it does not stop it in order: call
+/// [`Embedded::shutdown`].
+pub struct Embedded {
+    running: Running,
+}
+
+/// What a server is apart from its ports.
+struct Running {
+    node: Node,
+    connector: Connector,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -96,13 +111,21 @@ impl Builder {
         };
         let address = local(&api, self.listen)?;
         let operations_address = operations.as_ref().map(|listener| local(listener, self.listen)).transpose()?;
-        let node = Node::open(self.options, self.world).await?;
-        let (stop, stopping) = watch::channel(false);
-        let mut tasks = vec![tokio::spawn(Frontend::new(node.clone()).serve(api, stopping.clone()))];
+        let mut running = Running::start(self.options, self.world).await?;
+        let stopping = running.stop.subscribe();
+        running.tasks.push(tokio::spawn(Frontend::new(running.node.clone()).serve(api, stopping.clone())));
         if let Some(listener) = operations {
-            tasks.push(tokio::spawn(operations::serve(node.clone(), listener, stopping)));
+            running.tasks.push(tokio::spawn(operations::serve(running.node.clone(), listener, stopping)));
         }
-        Ok(Server { node, address, operations: operations_address, stop, tasks })
+        Ok(Server { running, address, operations: operations_address })
+    }
+
+    /// Opens the data and takes calls of this process, on no port: what was set of addresses does not matter.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing is left running.
+    pub async fn embed(self) -> Result<Embedded, StartError> {
+        Ok(Embedded { running: Running::start(self.options, self.world).await? })
     }
 }
 
@@ -130,13 +153,62 @@ impl Server {
         self.operations
     }
 
+    /// The way in for this process, beside the port.
+    #[must_use]
+    pub fn connector(&self) -> &Connector {
+        &self.running.connector
+    }
+
     #[must_use]
     pub fn node(&self) -> &Node {
-        &self.node
+        &self.running.node
     }
 
     /// Waits until the node cannot go on, and says why.
     pub async fn failed(&self) -> Arc<str> {
+        self.running.failed().await
+    }
+
+    /// Stops in order: no new calls, long polls answered empty, what is under way written, a checkpoint made.
+    pub async fn shutdown(self) {
+        self.running.shutdown().await;
+    }
+}
+
+impl Embedded {
+    /// The way in.
+    #[must_use]
+    pub fn connector(&self) -> &Connector {
+        &self.running.connector
+    }
+
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.running.node
+    }
+
+    /// Waits until the node cannot go on, and says why.
+    pub async fn failed(&self) -> Arc<str> {
+        self.running.failed().await
+    }
+
+    /// Stops as [`Server::shutdown`] does.
+    pub async fn shutdown(self) {
+        self.running.shutdown().await;
+    }
+}
+
+impl Running {
+    async fn start(options: Options, world: World) -> Result<Self, StartError> {
+        // Boxed: the future of all that a node opens would stand in that of every caller.
+        let node = Box::pin(Node::open(options, world)).await?;
+        let (connector, incoming) = Connector::new();
+        let (stop, stopping) = watch::channel(false);
+        let tasks = vec![tokio::spawn(Frontend::new(node.clone()).serve_here(incoming, stopping))];
+        Ok(Self { node, connector, stop, tasks })
+    }
+
+    async fn failed(&self) -> Arc<str> {
         let clock = self.node.clock();
         loop {
             if let Some(fault) = self.node.fault() {
@@ -146,8 +218,7 @@ impl Server {
         }
     }
 
-    /// Stops in order: no new calls, long polls answered empty, what is under way written, a checkpoint made.
-    pub async fn shutdown(self) {
+    async fn shutdown(self) {
         self.stop.send_replace(true);
         self.node.stop_polls();
         let clock = Arc::clone(self.node.clock());

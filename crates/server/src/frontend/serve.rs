@@ -1,16 +1,22 @@
-//! The public API on a socket: HTTP/2, compression, limits, health and reflection.
+//! The public API on a socket, or through memory to this process: HTTP/2, compression, limits, health and reflection.
 //!
 //! Invariant: a stopping server takes no new connection, tells its clients to go elsewhere, and ends when the calls
 //! that are under way have ended; whoever stops it ends the long polls first.
 
-use std::{iter, time::Duration};
+use std::{io, iter, time::Duration};
 
-use tokio::{net::TcpListener, sync::watch};
+use futures::Stream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::watch,
+};
+use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tonic::{
     codec::CompressionEncoding,
     transport::{
         Server,
-        server::{Router, TcpIncoming},
+        server::{Connected, Router, TcpIncoming},
     },
 };
 use weft_protocol::{
@@ -23,6 +29,7 @@ use weft_protocol::{
 };
 
 use super::{Frontend, trace};
+use crate::connector::Incoming;
 
 /// As much as SDKs take; requests of the same size come from SDKs that are configured so.
 const MESSAGE_BYTES_MAX: usize = 128 << 20;
@@ -44,9 +51,21 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Frontend {
-    /// Serves until the node stops.
-    pub(crate) async fn serve(self, listener: TcpListener, mut stopping: watch::Receiver<bool>) {
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    /// Serves a port until the node stops.
+    pub(crate) async fn serve(self, listener: TcpListener, stopping: watch::Receiver<bool>) {
+        self.serve_all(TcpIncoming::from(listener).with_nodelay(Some(true)), stopping).await;
+    }
+
+    /// Serves this process until the node stops.
+    pub(crate) async fn serve_here(self, incoming: Incoming, stopping: watch::Receiver<bool>) {
+        self.serve_all(ReceiverStream::new(incoming).map(Ok), stopping).await;
+    }
+
+    async fn serve_all<S, I>(self, incoming: S, mut stopping: watch::Receiver<bool>)
+    where
+        S: Stream<Item = io::Result<I>>,
+        I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    {
         // A sender that is gone means the same as one that says so.
         let stop = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
         if let Err(error) = self.router().await.serve_with_incoming_shutdown(incoming, stop).await {
