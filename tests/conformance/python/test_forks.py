@@ -13,7 +13,7 @@ from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 
 from harness.history import ACTIVITY, TASK
 from harness.raw import complete_workflow, payloads, schedule_activity, start_child, start_timer
-from harness.scenario import Scenario
+from harness.scenario import Order, Scenario
 
 # How a copy goes on: the workflow task of the point ends, and the next one replays.
 ANEW = "WorkflowTaskScheduled, WorkflowTaskStarted, WorkflowTaskFailed"
@@ -98,7 +98,7 @@ async def test_a_fork_takes_another_way(s: Scenario):
     if not s.launch.is_oracle:
         # What was drawn before is drawn again in a replay; what comes after is the copy's own.
         assert left[:3] == [right[0], 5, "left"] and left[3] != right[3]
-        await s.assert_history(s.id("fork"), f"{waits}, {ANEW}, {TASK}, {goes}")
+        await s.assert_history(s.id("fork"), f"{waits}, {ANEW}, {TASK}, {goes}", order=Order.OWN)
         await names_its_origin(s, handle.id, handle.result_run_id)
         await verified(s, s.id("fork"))
     await s.refused(handle.signal(Crossroads.take, "late"), "NOT_FOUND", "workflow execution already completed")
@@ -163,6 +163,7 @@ async def test_a_closed_workflow_is_forked_before_its_end(s: Scenario):
         await s.assert_history(
             s.id("fork"),
             f"WorkflowExecutionStarted, {ANEW}, {TASK}, WorkflowExecutionCompleted",
+            order=Order.OWN,
         )
         result = await s.client.get_workflow_handle(s.id("fork")).result()
         assert result == "new"

@@ -16,7 +16,7 @@ from temporalio.service import RPCError
 
 from harness.history import TASK, type_name
 from harness.raw import complete_workflow, continue_as_new, payloads, schedule_activity, start_child, start_timer
-from harness.scenario import Scenario, with_fields
+from harness.scenario import Order, Scenario, with_fields
 from test_crashes import server_dies
 
 RESET = "WorkflowTaskFailed"
@@ -595,6 +595,7 @@ async def test_wfctl_resets_to_a_task_and_to_any_event(s: Scenario):
             f"{shared}, WorkflowTaskScheduled, WorkflowTaskStarted, {RESET}, ActivityTaskStarted, "
             f"ActivityTaskCompleted, {SIGNALED}, WorkflowTaskScheduled",
             run_id=done["runId"],
+            order=Order.OWN,
         )
         assert events[11].activity_task_completed_event_attributes.started_event_id == 11
         assert signals(events) == ["one", "hurry"]
