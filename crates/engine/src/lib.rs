@@ -63,6 +63,7 @@ mod start;
 mod terminate;
 mod timer;
 mod update;
+pub mod versioning;
 mod workflow_task;
 
 pub use activity::check_priority;

@@ -1,23 +1,18 @@
 //! Options of a run that may be changed while it is open: its priority, and on which version of its workers it runs.
 
-use alloc::{boxed::Box, format};
+use alloc::boxed::Box;
 
-use weft_protocol::api::{
-    deployment::WorkerDeploymentVersion,
-    workflow::{
-        VersioningOverride, WorkflowExecutionOptions,
-        versioning_override::{Override, PinnedOverrideBehavior},
-    },
-};
+use weft_protocol::api::workflow::WorkflowExecutionOptions;
 
 use crate::{
     answer::Answer, change::Run, event, ids::Identity, refusal::Refusal, request::UpdateRunOptions, state::Core,
+    versioning,
 };
 
-/// Changes options. If none differs nothing is written.
+/// Changes options. If none differs nothing is written. The answer has a versioning override in the words of the caller.
 pub(crate) fn update(run: &mut Run<'_>, body: UpdateRunOptions) -> Result<Answer, Refusal> {
     let UpdateRunOptions { options: from, paths, identity } = body;
-    check_override(run, from.versioning_override.as_ref())?;
+    versioning::check(from.versioning_override.as_ref(), &run.core.start.queue)?;
     let before = options(&run.core);
     let mut into = before.clone();
     for path in &paths {
@@ -40,7 +35,11 @@ fn options(core: &Core) -> WorkflowExecutionOptions {
 }
 
 fn write(run: &mut Run<'_>, options: &WorkflowExecutionOptions, identity: &Identity) {
-    run.append(event::signal::options_updated(options, identity));
+    let options = WorkflowExecutionOptions {
+        versioning_override: options.versioning_override.as_ref().map(versioning::plain),
+        ..options.clone()
+    };
+    run.append(event::signal::options_updated(&options, identity));
 }
 
 fn merge(
@@ -74,31 +73,4 @@ fn merge(
         _ => {}
     }
     Ok(())
-}
-
-/// No task queue knows of versions of its workers, so no workflow can be pinned to one.
-fn check_override(run: &Run<'_>, given: Option<&VersioningOverride>) -> Result<(), Refusal> {
-    let invalid = |why: &'static str| Err(Refusal::InvalidArgument(why.into()));
-    let unknown = |version: &WorkerDeploymentVersion| {
-        let (name, build, queue) = (&version.deployment_name, &version.build_id, &run.core.start.queue);
-        let why = format!("Pinned version '{name}:{build}' is not present in task queue '{queue}' of type 'Workflow'");
-        Err(Refusal::Precondition(why.into()))
-    };
-    match given.map(|it| &it.r#override) {
-        None | Some(Some(Override::AutoUpgrade(true))) => Ok(()),
-        Some(Some(Override::AutoUpgrade(false))) => invalid("auto-upgrade override must be true"),
-        Some(Some(Override::Pinned(pinned))) => match &pinned.version {
-            Some(_) if pinned.behavior() == PinnedOverrideBehavior::Unspecified => {
-                invalid("must specify pinned override behavior if override is pinned.")
-            }
-            Some(version) => unknown(version),
-            None => invalid("must provide version if override is pinned."),
-        },
-        Some(Some(Override::OneTime(once))) => match &once.target_deployment_version {
-            Some(version) => unknown(version),
-            None => invalid("must provide target deployment version if override is one-time."),
-        },
-        // The way of older clients to say the same.
-        Some(None) => invalid("a versioning override of this form is not known here: use auto_upgrade or pinned"),
-    }
 }

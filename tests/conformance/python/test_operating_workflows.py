@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any
 
@@ -285,6 +286,10 @@ async def test_options_of_a_workflow_change(s: Scenario):
     assert second.versioning_override.auto_upgrade and second.priority == first.priority
     info = (await s.describe()).workflow_execution_info
     assert info.versioning_info.versioning_override.auto_upgrade and info.priority == first.priority
+    # The way of older clients; those between say it in both ways.
+    old = VersioningOverride(behavior=enums.VersioningBehavior.VERSIONING_BEHAVIOR_AUTO_UPGRADE)
+    s.same("old", s.plain(await options(s, "versioning_override", versioning_override=old)))
+    s.same("described", s.plain((await s.describe()).workflow_execution_info.versioning_info))
     third = await options(s, "versioning_override", "priority", priority=urgent)
     assert not third.HasField("versioning_override") and third.priority == urgent
     task = await raw.poll()
@@ -294,7 +299,7 @@ async def test_options_of_a_workflow_change(s: Scenario):
     updated = "WorkflowExecutionOptionsUpdated"
     events = await s.assert_history(
         None,
-        f"WorkflowExecutionStarted, WorkflowTaskScheduled, {updated}, {updated}, {updated}, WorkflowTaskStarted,"
+        f"WorkflowExecutionStarted, WorkflowTaskScheduled, {updated}, {updated}, {updated}, {updated}, WorkflowTaskStarted,"
         f" WorkflowTaskCompleted, {updated}, {TASK}, WorkflowExecutionCompleted",
     )
     for event in events:
@@ -309,6 +314,16 @@ async def test_options_that_make_no_sense_are_refused(s: Scenario):
     pinned.pinned.behavior = VersioningOverride.PinnedOverrideBehavior.PINNED_OVERRIDE_BEHAVIOR_PINNED
     pinned.pinned.version.deployment_name = "nowhere"
     pinned.pinned.version.build_id = "1"
+    pin, upgrade = (
+        enums.VersioningBehavior.VERSIONING_BEHAVIOR_PINNED,
+        enums.VersioningBehavior.VERSIONING_BEHAVIOR_AUTO_UPGRADE,
+    )
+    deployed = VersioningOverride(behavior=upgrade)
+    deployed.deployment.series_name = "nowhere"
+
+    def instead(override: VersioningOverride) -> Awaitable[Any]:
+        return options(s, "versioning_override", versioning_override=override)
+
     nobody = ws.UpdateWorkflowExecutionOptionsRequest(namespace=s.namespace, workflow_execution=execution(s.id()))
     for call, code in [
         (options(s, "priority", id=""), "INVALID_ARGUMENT"),
@@ -320,6 +335,14 @@ async def test_options_that_make_no_sense_are_refused(s: Scenario):
         (options(s, "priority", versioning_override=pinned), "FAILED_PRECONDITION"),
         (options(s, "versioning_override", versioning_override=VersioningOverride(auto_upgrade=False)), "INVALID_ARGUMENT"),
         (options(s, "versioning_override", versioning_override=pinned), "FAILED_PRECONDITION"),
+        (instead(VersioningOverride()), "INVALID_ARGUMENT"),
+        (instead(VersioningOverride(behavior=pin)), "INVALID_ARGUMENT"),
+        (instead(VersioningOverride(behavior=pin, pinned_version="nowhere")), "INVALID_ARGUMENT"),
+        (instead(VersioningOverride(behavior=pin, pinned_version="nowhere.1")), "FAILED_PRECONDITION"),
+        (instead(VersioningOverride(behavior=pin, deployment={"build_id": "1"})), "INVALID_ARGUMENT"),
+        (instead(VersioningOverride(behavior=pin, deployment={"series_name": "nowhere"})), "INVALID_ARGUMENT"),
+        (instead(VersioningOverride(behavior=upgrade, pinned_version="nowhere.1")), "INVALID_ARGUMENT"),
+        (instead(deployed), "INVALID_ARGUMENT"),
     ]:
         await s.refused(call, code)
     # The library that reads masks words this as it likes.

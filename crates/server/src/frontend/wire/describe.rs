@@ -75,7 +75,7 @@ fn info(key: &WorkflowKey, run: &Execution) -> WorkflowExecutionInfo {
         }),
         worker_deployment_name: core.last_worker.deployment.clone(),
         versioning_info: core.versioning_override().map(|given| WorkflowExecutionVersioningInfo {
-            versioning_override: Some(given.clone()),
+            versioning_override: Some(weft_engine::versioning::described(given)),
             ..WorkflowExecutionVersioningInfo::default()
         }),
         ..weft_engine::info(key, run)
