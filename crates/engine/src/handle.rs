@@ -43,6 +43,7 @@ fn dispatch(change: &mut Change<'_>, request: Request) -> Result<Answer, Refusal
         Request::FindUpdate(target, id) => update::admit::find(change, &target, &id),
         Request::UpdateWithStart(start, body) => update::start::update_with_start(change, *start, body),
         Request::Operate(target, operation) => operate::operate(change, &target, *operation),
+        Request::OperateOnce(target, request, operation) => operate::once(change, &target, &request, *operation),
         Request::ResetSticky(target) => workflow_task::sticky::reset(change, &target),
         Request::Reset(target, body) => reset::reset(change, &target, *body),
         Request::StartWorkflowTask(body) => workflow_task::start::start(change, &body),

@@ -2,7 +2,7 @@
 //!
 //! Invariants: a job id is given once, until retention has removed its job; progress is taken only by whoever knew where
 //! the job stood, so two that work on the same job count each execution once; a job that has ended stays ended, but what
-//! was under way then still counts. What this file does not do: find executions, or do anything to them.
+//! was under way then still counts: with the stop, or afterwards if who stopped it did not know. What this file does not do: find executions, or do anything to them.
 
 mod request;
 mod written;
@@ -68,30 +68,38 @@ fn count(change: &mut Change<'_>, total: u64) -> Result<Answer, Refusal> {
 }
 
 fn progress_made(change: &mut Change<'_>, progress: JobProgress) -> Result<Answer, Refusal> {
-    let JobProgress { job: run, from, after, completed, failed, found, is_last } = progress;
     let mut job = job(change).ok_or(Refusal::WorkflowNotFound)?.clone();
-    let dealt_with = completed + failed;
-    let is_known = matches!(job.order.aim, Aim::Executions(_)) || dealt_with <= job.page.len() as u64;
-    if job.run != run || job.done() != from || job.after != after || !is_known {
-        return Err(Refusal::TaskGone);
-    }
     let had_ended = job.ended.is_some();
-    if had_ended && dealt_with == 0 {
+    let is_last = progress.is_last;
+    count_dealt_with(&mut job, &progress)?;
+    if had_ended && progress.completed + progress.failed == 0 {
         return Err(Refusal::WorkflowClosed);
     }
-    job.completed += completed;
-    job.failed += failed;
-    let gone = usize::try_from(dealt_with).map_or(job.page.len(), |count| count.min(job.page.len()));
-    job.page.drain(..gone);
-    job.after = found.last().map(|last| RunId::from(last.run_id.as_str())).or(job.after);
-    job.page.extend(found);
-    // Executions may have come or gone since they were counted; it is never more than all.
-    job.total = job.total.map(|total| total.max(job.done()));
+    if let (Aim::Query(_), Some(last)) = (&job.order.aim, progress.found.last()) {
+        job.after = Some(RunId::from(last.run_id.as_str()));
+    }
+    job.page.extend(progress.found);
     if is_last && !had_ended {
         job.total = Some(job.done());
         end(change, &mut job, JobOutcome::Completed);
     }
     Ok(put(change, job))
+}
+
+/// Counts executions of the page, if the job still stands where their work began.
+fn count_dealt_with(job: &mut Job, progress: &JobProgress) -> Result<(), Refusal> {
+    let dealt_with = progress.completed + progress.failed;
+    let stands = job.run == progress.job && job.done() == progress.from && job.found() == progress.until;
+    if !stands || dealt_with > job.page.len() as u64 {
+        return Err(Refusal::TaskGone);
+    }
+    job.completed += progress.completed;
+    job.failed += progress.failed;
+    let gone = usize::try_from(dealt_with).map_or(job.page.len(), |count| count.min(job.page.len()));
+    job.page.drain(..gone);
+    // Executions may have come or gone since they were counted; it is never more than all.
+    job.total = job.total.map(|total| total.max(job.done()));
+    Ok(())
 }
 
 fn fail(change: &mut Change<'_>, why: String) -> Result<Answer, Refusal> {
@@ -102,6 +110,11 @@ fn fail(change: &mut Change<'_>, why: String) -> Result<Answer, Refusal> {
 
 fn stop_it(change: &mut Change<'_>, stop: StopJob) -> Result<Answer, Refusal> {
     let mut job = running(change)?;
+    if let Some(last) = &stop.last {
+        count_dealt_with(&mut job, last)?;
+        // What is left of it need not be what was not done.
+        job.page.clear();
+    }
     end(change, &mut job, JobOutcome::Stopped { reason: stop.reason, identity: stop.identity });
     Ok(put(change, job))
 }

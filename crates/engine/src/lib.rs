@@ -80,9 +80,11 @@ pub use message::{
     StartAction, StartChild, Step,
 };
 pub use moment::{Calendar, Moment, Namespace};
+pub use operate::OPERATION;
 pub use pause_info::PAUSE_INFO;
 pub use refusal::{Refusal, StartConflict};
 pub use request::*;
+
 pub use reset::{Excluded, Past, ResetPlan, Room};
 pub use retry::check_policy as check_retry_policy;
 pub use state::{Execution, Workflow};

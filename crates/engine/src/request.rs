@@ -57,6 +57,8 @@ pub enum Request {
     ResetSticky(Target),
     /// Something done to one run from outside.
     Operate(Target, Box<Operation>),
+    /// The same, once: asked again under this id it does nothing, whatever was done in between.
+    OperateOnce(Target, RequestId, Box<Operation>),
     /// Goes on from an earlier place of a run's history, in a new run.
     Reset(Target, Box<ResetWorkflow>),
     // Workers, workflow tasks.

@@ -94,7 +94,7 @@ pub struct Execution {
     pub external: Tracked<EventId, ExternalRequest>,
     /// Events that wait for the running workflow task to end; keys only give the order. They have no ids yet.
     pub buffered: Tracked<u32, HistoryEvent>,
-    /// Request ids of signals that were recorded.
+    /// Request ids of signals that were recorded, and of operations that are done once.
     pub signal_requests: Tracked<RequestId, ()>,
     /// Updates that were accepted.
     pub updates: Tracked<UpdateId, Update>,

@@ -48,7 +48,8 @@ use crate::node::Node;
 pub(crate) mod single {
     pub(crate) use super::{
         control::{cancel, delete, terminate},
-        operate::{reset_activity, unpause_activity, update_activity_options, update_options},
+        describe::current_run,
+        operate::{reset_activity_once, unpause_activity_once, update_activity_options_once, update_options_once},
         reset::reset_at,
         signal::signal,
     };

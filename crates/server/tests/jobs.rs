@@ -1,4 +1,5 @@
-//! Batch jobs as rows and as entries of lists: they go when they should, and not before.
+//! Batch jobs as rows and as entries of lists: they go when they should, and not before. And what they do: to the runs
+//! that they found, each once, and counted, though the node loses its power.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,9 +7,11 @@ use tonic::{Code, transport::Channel};
 use weft_env::disk::{Disk, SimDisk};
 use weft_protocol::{
     api::{
-        batch::BatchOperationDeletion,
-        enums::BatchOperationState,
+        batch::{BatchOperationDeletion, BatchOperationSignal},
+        common::{WorkflowExecution, WorkflowType},
+        enums::{BatchOperationState, EventType},
         operatorservice::DeleteNamespaceRequest,
+        taskqueue::TaskQueue,
         workflowservice::{start_batch_operation_request::Operation, *},
     },
     services::{operator_service_client::OperatorServiceClient, workflow_service_client::WorkflowServiceClient},
@@ -44,16 +47,96 @@ async fn describe(client: &mut Client, job: &str) -> Result<DescribeBatchOperati
     client.describe_batch_operation(request).await.map(tonic::Response::into_inner).map_err(|status| status.code())
 }
 
-async fn start(client: &mut Client, job: &str) {
-    let request = StartBatchOperationRequest {
+fn job(job: &str, operation: Operation) -> StartBatchOperationRequest {
+    StartBatchOperationRequest {
         namespace: "default".to_owned(),
         job_id: job.to_owned(),
         reason: "why".to_owned(),
-        visibility_query: "WorkflowType = 'none'".to_owned(),
-        operation: Some(Operation::DeletionOperation(BatchOperationDeletion::default())),
+        operation: Some(operation),
         ..StartBatchOperationRequest::default()
+    }
+}
+
+async fn start(client: &mut Client, id: &str) {
+    let deletion = Operation::DeletionOperation(BatchOperationDeletion::default());
+    let visibility_query = "WorkflowType = 'none'".to_owned();
+    let request = StartBatchOperationRequest { visibility_query, ..job(id, deletion) };
+    client.start_batch_operation(request).await.expect("it starts");
+}
+
+/// Signals these workflow ids, so many in a second, by a list that names no runs.
+async fn start_signals(client: &mut Client, ids: &[String], per_second: f32) {
+    let signal = BatchOperationSignal { signal: "wake".to_owned(), ..BatchOperationSignal::default() };
+    let executions = ids.iter().map(|id| WorkflowExecution { workflow_id: id.clone(), run_id: String::new() });
+    #[expect(deprecated, reason = "the list of executions that every client knows")]
+    let request = StartBatchOperationRequest {
+        executions: executions.collect(),
+        max_operations_per_second: per_second,
+        ..job("job", Operation::SignalOperation(signal))
     };
     client.start_batch_operation(request).await.expect("it starts");
+}
+
+async fn stop(client: &mut Client) -> Result<(), tonic::Status> {
+    let (namespace, job_id, reason) = ("default".to_owned(), "job".to_owned(), "enough".to_owned());
+    let request = StopBatchOperationRequest { namespace, job_id, reason, identity: "me".to_owned() };
+    client.stop_batch_operation(request).await.map(drop)
+}
+
+/// Starts a workflow that no worker takes, and gives its run.
+async fn start_workflow(client: &mut Client, id: &str) -> String {
+    let request = StartWorkflowExecutionRequest {
+        namespace: "default".to_owned(),
+        workflow_id: id.to_owned(),
+        workflow_type: Some(WorkflowType { name: "waits".to_owned() }),
+        task_queue: Some(TaskQueue { name: "nobody".to_owned(), ..TaskQueue::default() }),
+        ..StartWorkflowExecutionRequest::default()
+    };
+    client.start_workflow_execution(request).await.expect("it starts").into_inner().run_id
+}
+
+async fn start_workflows(client: &mut Client, count: usize) -> Vec<String> {
+    let ids: Vec<String> = (0..count).map(|number| format!("w{number}")).collect();
+    for id in &ids {
+        start_workflow(client, id).await;
+    }
+    ids
+}
+
+async fn terminate(client: &mut Client, id: &str) {
+    let request = TerminateWorkflowExecutionRequest {
+        namespace: "default".to_owned(),
+        workflow_execution: Some(WorkflowExecution { workflow_id: id.to_owned(), run_id: String::new() }),
+        ..TerminateWorkflowExecutionRequest::default()
+    };
+    client.terminate_workflow_execution(request).await.expect("it runs");
+}
+
+/// How many signals a run has, or the current run if none is named.
+async fn signals(client: &mut Client, id: &str, run: &str) -> usize {
+    let request = GetWorkflowExecutionHistoryRequest {
+        namespace: "default".to_owned(),
+        execution: Some(WorkflowExecution { workflow_id: id.to_owned(), run_id: run.to_owned() }),
+        ..GetWorkflowExecutionHistoryRequest::default()
+    };
+    let answer = client.get_workflow_execution_history(request).await.expect("it is there").into_inner();
+    let events = answer.history.expect("it has events").events;
+    events.iter().filter(|event| event.event_type() == EventType::WorkflowExecutionSignaled).count()
+}
+
+async fn all_signals(client: &mut Client, ids: &[String]) -> Vec<usize> {
+    let mut counts = Vec::new();
+    for id in ids {
+        counts.push(signals(client, id, "").await);
+    }
+    counts
+}
+
+/// How many of the job's executions were dealt with.
+async fn dealt_with(client: &mut Client) -> i64 {
+    let answer = describe(client, "job").await.expect("it is kept");
+    assert_eq!(answer.failure_operation_count, 0);
+    answer.complete_operation_count
 }
 
 async fn completed(client: &mut Client, job: &str) {
@@ -87,25 +170,15 @@ async fn a_job_that_was_kept_long_enough_is_gone_with_all_its_rows() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_are_listed_though_the_index_was_lost() {
-    let tables: Vec<Table> = table::TABLES.iter().map(|(id, name)| Table { id: *id, name }).collect();
-    let (disk, store) = (SimDisk::new(0), MemoryStore::new(&tables).expect("every table has its own number"));
-    let on = |disk: &SimDisk, store: &MemoryStore| {
-        let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-        let store: Arc<dyn StateStore> = Arc::new(store.clone());
-        server(options(Duration::from_secs(3600)), World { disk: Some(disk), store: Some(store), ..World::real() })
-    };
-    let (before, channel) = on(&disk, &store).await;
-    let mut client = WorkflowServiceClient::new(channel);
+    let mut ground = Ground::new();
+    let (before, mut client) = ground.node().await;
     for job in ["first", "second"] {
         start(&mut client, job).await;
         completed(&mut client, job).await;
     }
     // Stopping makes a checkpoint; with the power gone the store has it and the log never hears of it.
-    disk.cut_power();
-    before.shutdown().await;
-    disk.kill();
-    let (after, channel) = on(&disk, &store.reopen()).await;
-    let mut client = WorkflowServiceClient::new(channel);
+    ground.lose_power(before).await;
+    let (after, mut client) = ground.node().await;
     assert_eq!(listed(&mut client).await, ["second", "first"]);
     completed(&mut client, "first").await;
     after.shutdown().await;
@@ -123,5 +196,94 @@ async fn the_jobs_of_a_deleted_namespace_are_removed() {
         tokio::task::yield_now().await;
     }
     assert_eq!(rows(&server, table::WAKE), 0);
+    server.shutdown().await;
+}
+
+/// A disk and a store that outlive the nodes on them.
+struct Ground {
+    disk: SimDisk,
+    store: MemoryStore,
+}
+
+impl Ground {
+    fn new() -> Self {
+        let tables: Vec<Table> = table::TABLES.iter().map(|(id, name)| Table { id: *id, name }).collect();
+        Self { disk: SimDisk::new(0), store: MemoryStore::new(&tables).expect("every table has its own number") }
+    }
+
+    async fn node(&self) -> (Server, Client) {
+        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
+        let store: Arc<dyn StateStore> = Arc::new(self.store.clone());
+        let world = World { disk: Some(disk), store: Some(store), ..World::real() };
+        let (server, channel) = server(options(Duration::from_secs(3600)), world).await;
+        (server, WorkflowServiceClient::new(channel))
+    }
+
+    /// The power is cut; what comes after begins with what the disk has.
+    async fn lose_power(&mut self, server: Server) {
+        self.disk.cut_power();
+        server.shutdown().await;
+        self.disk.kill();
+        self.store = self.store.reopen();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_of_a_list_that_names_no_runs_leaves_runs_alone_that_started_later() {
+    let (server, channel) = server(options(Duration::from_secs(3600)), World::real()).await;
+    let mut client = WorkflowServiceClient::new(channel);
+    start_workflows(&mut client, 2).await;
+    let ids = ["w0", "absent", "w1"].map(str::to_owned);
+    start_signals(&mut client, &ids, 1.0).await;
+    // With the progress of one the run of the next one is known, and so is it that there is none.
+    while dealt_with(&mut client).await < 1 {}
+    start_workflow(&mut client, "absent").await;
+    while dealt_with(&mut client).await < 2 {}
+    terminate(&mut client, "w1").await;
+    let new = start_workflow(&mut client, "w1").await;
+    completed(&mut client, "job").await;
+    assert_eq!(dealt_with(&mut client).await, 3);
+    assert_eq!(all_signals(&mut client, &ids).await, [1, 0, 0]);
+    assert_eq!(signals(&mut client, "w1", &new).await, 0);
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stopped_job_has_done_is_counted_though_the_power_goes_at_once() {
+    let mut ground = Ground::new();
+    let (server, mut client) = ground.node().await;
+    let ids = start_workflows(&mut client, 40).await;
+    start_signals(&mut client, &ids, 20.0).await;
+    // In the middle of a page.
+    while signals(&mut client, "w25", "").await == 0 {}
+    stop(&mut client).await.expect("it runs");
+    ground.lose_power(server).await;
+    let (server, mut client) = ground.node().await;
+    let answer = describe(&mut client, "job").await.expect("it is kept");
+    assert_eq!((answer.state(), answer.total_operation_count), (BatchOperationState::Failed, 40));
+    let signalled = all_signals(&mut client, &ids).await;
+    assert!(signalled.iter().all(|count| *count <= 1), "{signalled:?}");
+    let done = signalled.iter().sum::<usize>();
+    assert_eq!(dealt_with(&mut client).await, i64::try_from(done).expect("so few"));
+    assert!((26..40).contains(&done), "{done} were done");
+    assert_eq!(stop(&mut client).await.expect_err("it has ended").code(), Code::NotFound);
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_before_the_power_went_is_counted_by_a_stop_soon_after() {
+    let mut ground = Ground::new();
+    let (server, mut client) = ground.node().await;
+    let ids = start_workflows(&mut client, 60).await;
+    start_signals(&mut client, &ids, 20.0).await;
+    while signals(&mut client, "w25", "").await == 0 {}
+    ground.lose_power(server).await;
+    let (server, mut client) = ground.node().await;
+    stop(&mut client).await.expect("it runs");
+    let signalled = all_signals(&mut client, &ids).await;
+    assert!(signalled.iter().all(|count| *count <= 1), "{signalled:?}");
+    let done = signalled.iter().sum::<usize>();
+    assert_eq!(dealt_with(&mut client).await, i64::try_from(done).expect("so few"));
+    assert!((26..60).contains(&done), "{done} were done");
     server.shutdown().await;
 }

@@ -138,6 +138,7 @@ impl Needs {
             | Request::Delete(target, _)
             | Request::Query(target, _)
             | Request::Operate(target, _)
+            | Request::OperateOnce(target, ..)
             | Request::Reset(target, _)
             | Request::ResetSticky(target) => Self::target(target),
             Request::Update(target, _) | Request::FindUpdate(target, _) => {

@@ -337,6 +337,26 @@ async def test_a_batch_goes_on_after_crashes_and_does_each_thing_once(s: Scenari
 
 
 @pytest.mark.crash(server=True)
+async def test_a_batch_of_a_list_goes_on_with_the_runs_that_it_found(s: Scenario):
+    runs = await some_workflows(s, 100)
+    chosen = [WorkflowExecution(workflow_id=run.workflow_id) for run in runs]
+    operation = batch.BatchOperationSignal(signal="once", identity="operator")
+    await begin(s, job(s, executions=chosen, signal_operation=operation))
+
+    async def far_enough() -> bool:
+        answer = await describe(s, s.id("job"))
+        return answer.complete_operation_count >= 20 or answer.state != RUNNING
+
+    await s.until(far_enough, "20 to be signalled")
+    await s.restart_server()
+    answer = await end_of(s, s.id("job"), seconds=60)
+    assert (answer.state, counts(answer)) == (COMPLETED, (100, 100, 0))
+    for run in runs:
+        await s.assert_history(run.workflow_id, f"{WAITING}, WorkflowExecutionSignaled", run.run_id)
+    await s.refused(stop(s, s.id("job")), "NOT_FOUND")
+
+
+@pytest.mark.crash(server=True)
 async def test_a_batch_that_ends_its_executions_counts_each_though_the_server_dies(s: Scenario):
     runs = await some_workflows(s, 120)
     await begin(s, job(s))

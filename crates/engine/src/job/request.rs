@@ -34,18 +34,21 @@ pub struct JobProgress {
     pub job: RunId,
     /// How many had been dealt with before.
     pub from: u64,
-    /// The last that had been found before.
-    pub after: Option<RunId>,
+    /// How many had been found before.
+    pub until: u64,
     pub completed: u64,
     pub failed: u64,
-    /// Of a query: those that come next.
+    /// Those that come next.
     pub found: Vec<WorkflowExecution>,
     /// Nothing is left.
     pub is_last: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StopJob {
     pub reason: String,
     pub identity: Identity,
+    /// What was dealt with since the last progress, in whatever order: a job that is stopped finds nothing any more, and
+    /// what was done is counted with the stop or not at all.
+    pub last: Option<JobProgress>,
 }

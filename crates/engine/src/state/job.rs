@@ -1,8 +1,9 @@
 //! A batch job: one operation, asked for once, on many executions, worked through bit by bit by whoever leads.
 //!
 //! Invariant: what was asked never changes; `completed + failed` executions were dealt with, in the order of the run ids
-//! of those that the query finds or in the order of the list. Those of a query are written down before anything is done
-//! to them (`page`), because the query may not find them any more afterwards; so each counts once, whatever happens.
+//! of those that the query finds or in the order of the list. They are written down with their runs before anything is
+//! done to them (`page`): a query may not find them any more afterwards, and a workflow id may have another run by then.
+//! So each counts once, and what is done again is done to the same run, whatever happens.
 
 use alloc::{string::String, sync::Arc, vec::Vec};
 
@@ -24,7 +25,8 @@ pub struct Job {
     pub total: Option<u64>,
     pub completed: u64,
     pub failed: u64,
-    /// Executions of a query that were found and not yet dealt with, in order.
+    /// Executions that were found and not yet dealt with, in order. One without a run id had no run when its turn came, or
+    /// makes no sense.
     pub page: Vec<WorkflowExecution>,
     /// The last of a query's executions that was found.
     pub after: Option<RunId>,
@@ -78,6 +80,12 @@ impl Job {
     #[must_use]
     pub fn done(&self) -> u64 {
         self.completed + self.failed
+    }
+
+    /// How many executions were found.
+    #[must_use]
+    pub fn found(&self) -> u64 {
+        self.done() + self.page.len() as u64
     }
 
     #[must_use]

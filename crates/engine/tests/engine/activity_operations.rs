@@ -398,3 +398,42 @@ fn a_task_that_is_paused_for_its_type_is_found_by_its_type() {
         "#,
     );
 }
+
+#[test]
+fn what_is_done_once_is_not_done_again_though_others_did_something_in_between() {
+    check_after(
+        "activity=a",
+        "pause id=a
+        unpause all once=job:1
+        pause id=a request=somebody
+        unpause all once=job:1
+        take a
+        unpause all once=job:2
+        take a
+        fail-activity a
+        reset-activity all once=job:3
+        terminate
+        unpause all once=job:1
+        unpause all once=job:4",
+        r#"
+            > pause id=a
+            ~ listed Running TemporalPauseInfo=["property:activityType=activity"]
+            > unpause all once=job:1
+            > pause id=a request=somebody
+            ~ listed Running TemporalPauseInfo=["property:activityType=activity"]
+            > unpause all once=job:1
+            > take a
+            ! TaskGone
+            > unpause all once=job:2
+            > take a
+            = activity task a attempt=1
+            > fail-activity a
+            > reset-activity all once=job:3
+            > terminate
+            6 WorkflowExecutionTerminated reason="enough"
+            > unpause all once=job:1
+            > unpause all once=job:4
+            ! WorkflowClosed
+        "#,
+    );
+}

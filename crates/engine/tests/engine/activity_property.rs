@@ -80,6 +80,8 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "set all retry=2s/4 beat=1s",
     "set id=b close=0s start=0s",
     "set all original",
+    "unpause all once=r",
+    "reset-activity id=a once=s",
     "take a queue=queue",
     "freeze",
     "thaw",

@@ -52,12 +52,16 @@ fn execution(number: u64) -> WorkflowExecution {
 }
 
 fn progress(job: &Job, completed: u64, failed: u64) -> JobProgress {
-    let (job, from, after) = (job.run.clone(), job.done(), job.after.clone());
-    JobProgress { job, from, after, completed, failed, found: Vec::new(), is_last: false }
+    let (job, from, until) = (job.run.clone(), job.done(), job.found());
+    JobProgress { job, from, until, completed, failed, found: Vec::new(), is_last: false }
 }
 
 fn stop() -> JobRequest {
-    JobRequest::Stop(StopJob { reason: "enough".into(), identity: "you".into() })
+    stop_after(None)
+}
+
+fn stop_after(last: Option<JobProgress>) -> JobRequest {
+    JobRequest::Stop(StopJob { reason: "enough".into(), identity: "you".into(), last })
 }
 
 /// What becomes of three jobs, in turn: one comes to its end, one cannot go on, one is stopped.
@@ -150,7 +154,7 @@ fn progress_is_taken_once_from_whoever_knows_where_the_job_stands() {
     let first = progress(&job, 2, 0);
     ask(&mut world, JobRequest::Progress(first.clone())).expect("it stands at nothing");
     assert_eq!(ask(&mut world, JobRequest::Progress(first.clone())), Err(Refusal::TaskGone));
-    let of_another = JobProgress { job: "another".into(), from: 2, ..first };
+    let of_another = JobProgress { job: "another".into(), from: 2, until: 10, ..first };
     assert_eq!(ask(&mut world, JobRequest::Progress(of_another)), Err(Refusal::TaskGone));
     let job = ask(&mut world, JobRequest::Look).expect("it is there");
     assert_eq!((job.completed, job.page.first()), (2, Some(&execution(2))));
@@ -188,6 +192,41 @@ fn what_was_under_way_when_a_job_was_stopped_still_counts() {
     let job = ask(&mut world, JobRequest::Progress(late)).expect("it had begun before");
     assert_eq!((counts(&job), &job.ended), ((Some(9), 4, 0), &stopped.ended));
     assert_eq!(ask(&mut world, JobRequest::Progress(progress(&job, 0, 0))), Err(Refusal::WorkflowClosed));
+}
+
+#[test]
+fn what_was_done_last_counts_with_the_stop_or_not_at_all() {
+    let mut world = world();
+    let job = started_with_ten(&mut world);
+    ask(&mut world, JobRequest::Count(9)).expect("it runs");
+    let stale = JobProgress { from: 1, ..progress(&job, 4, 1) };
+    assert_eq!(ask(&mut world, stop_after(Some(stale))), Err(Refusal::TaskGone));
+    assert_eq!(ask(&mut world, stop_after(Some(progress(&job, 9, 2)))), Err(Refusal::TaskGone), "only ten are known");
+    assert!(ask(&mut world, JobRequest::Look).expect("it is there").is_running());
+    let stopped = ask(&mut world, stop_after(Some(progress(&job, 4, 1)))).expect("it runs");
+    assert_eq!((counts(&stopped), stopped.is_running(), stopped.page.len()), ((Some(9), 4, 1), false, 0));
+    world.lose_leader();
+    assert_eq!(ask(&mut world, JobRequest::Look).expect("it is there"), stopped);
+    assert_eq!(ask(&mut world, JobRequest::Progress(progress(&job, 4, 1))), Err(Refusal::TaskGone));
+}
+
+#[test]
+fn those_of_a_list_are_found_before_they_are_dealt_with_and_found_once() {
+    let mut world = world();
+    let executions: Vec<_> =
+        (0..3).map(|number| WorkflowExecution { run_id: String::new(), ..execution(number) }).collect();
+    let listed = JobOrder { aim: Aim::Executions(executions), ..order() };
+    let job = ask(&mut world, JobRequest::Start(Box::new(listed))).expect("nothing has this id");
+    assert_eq!(ask(&mut world, JobRequest::Progress(progress(&job, 1, 0))), Err(Refusal::TaskGone), "none is known");
+    // The second one has no run.
+    let absent = WorkflowExecution { run_id: String::new(), ..execution(1) };
+    let found = JobProgress { found: vec![execution(0), absent], ..progress(&job, 0, 0) };
+    let job = ask(&mut world, JobRequest::Progress(found.clone())).expect("it runs");
+    assert_eq!(ask(&mut world, JobRequest::Progress(found)), Err(Refusal::TaskGone));
+    assert_eq!((job.found(), job.after.clone()), (2, None));
+    let next = JobProgress { found: vec![execution(2)], ..progress(&job, 2, 0) };
+    let job = ask(&mut world, JobRequest::Progress(next)).expect("it runs");
+    assert_eq!((job.done(), job.page.as_slice()), (2, [execution(2)].as_slice()));
 }
 
 #[test]

@@ -65,6 +65,7 @@ kinds! {
     Request::UpdateWithStart(..) => "update with start",
     Request::ResetSticky(_) => "reset sticky",
     Request::Operate(..) => "operate",
+    Request::OperateOnce(..) => "operate once",
     Request::Reset(..) => "reset",
     Request::StartWorkflowTask(_) => "start workflow task",
     Request::CompleteWorkflowTask(_) => "complete workflow task",

@@ -3,7 +3,7 @@
 //! `freeze`, `thaw` of the run, each with `request=r` and `reason=r`; `options urgency=1 fairness=k auto-upgrade unset`.
 //! `pause`, `unpause`, `reset-activity`, `set`, each with `id=a`, `type=t` or `all`. `unpause attempts heartbeat jitter=3s`;
 //! `reset-activity heartbeat keep-paused original jitter=3s`; `set queue=q close=1s wait=1s start=1s beat=1s retry=1s/3
-//! coefficient=2 urgency=1`, or `set original`.
+//! coefficient=2 urgency=1`, or `set original`. Any of them with `once=r`: under this request id it is done once.
 
 use weft_engine::{
     Operation, PauseActivities, PauseWorkflow, Request, ResetActivities, Target, UnpauseActivities, UpdateActivities,
@@ -62,7 +62,10 @@ pub(crate) fn request(target: Target, line: &Line<'_>) -> Request {
         "set" => Operation::UpdateActivities(which, update(line)),
         word => panic!("{word:?} is no operation"),
     };
-    Request::Operate(target, Box::new(operation))
+    match line.get("once") {
+        Some(request) => Request::OperateOnce(target, request.into(), Box::new(operation)),
+        None => Request::Operate(target, Box::new(operation)),
+    }
 }
 
 fn pause(line: &Line<'_>) -> PauseWorkflow {

@@ -64,6 +64,7 @@ const OPERATIONS: &[&str] = &[
     "options urgency=1",
     "options fairness=k auto-upgrade",
     "options unset",
+    "options urgency=2 once=r",
 ];
 
 pub(crate) const ENDS: &[&str] = &[
@@ -167,6 +168,7 @@ fn is_repeatable(request: &Request) -> bool {
         | Request::Update(..)
         | Request::FindUpdate(..)
         | Request::Reset(..)
+        | Request::OperateOnce(..)
         | Request::Wake(_)
         | Request::Deliver(_)
         | Request::Replied(_) => true,
@@ -193,6 +195,8 @@ fn is_repeatable(request: &Request) -> bool {
 /// signals with start again found the run that the first asking started.
 fn shown(request: &Request, answer: Answer) -> String {
     match (request, answer) {
+        // The first time it says what came of it.
+        (Request::OperateOnce(..), _) => "done once".to_owned(),
         (_, Answer::TaskFailed { .. }) => "task failed".to_owned(),
         (Request::SignalWithStart(..), Answer::Started(it)) => format!("{:?}", Started { started: false, ..it }),
         (_, other) => format!("{other:?}"),

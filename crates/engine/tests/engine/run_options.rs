@@ -66,3 +66,30 @@ fn options_that_change_are_written_once() {
         "#,
     );
 }
+
+#[test]
+fn options_that_are_set_once_do_not_undo_what_was_set_since() {
+    check(
+        "start
+        options urgency=1 once=job:1
+        options urgency=2
+        options urgency=1 once=job:1
+        signal job:1 request=job:1",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > options urgency=1 once=job:1
+            3 WorkflowExecutionOptionsUpdated urgency=1
+            = options urgency=1 fairness=
+            > options urgency=2
+            4 WorkflowExecutionOptionsUpdated urgency=2
+            = options urgency=2 fairness=
+            > options urgency=1 once=job:1
+            > signal job:1 request=job:1
+            5 WorkflowExecutionSignaled name=job:1
+            = signaled run-1
+        "#,
+    );
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Response, Status};
 use weft_engine::{
-    Answer, Identity, JobRequest, Namespace, Request as Ask, StopJob, Target, WorkflowId, WorkflowKey,
+    Answer, Identity, JobRequest, Namespace, Request as Ask, Target, WorkflowId, WorkflowKey,
     state::{Aim, Job},
 };
 use weft_protocol::{
@@ -67,8 +67,9 @@ pub(crate) async fn stop(
     validate::sizes::text(&node.settings().limits, &body.reason)?;
     let identity = if body.identity.is_empty() { FRONTEND } else { &body.identity };
     let identity: Identity = wire::identity(&node.settings().limits, identity)?;
-    ask(node, namespace, key.clone(), JobRequest::Stop(StopJob { reason: body.reason, identity })).await?;
-    node.jobs().stop(&key);
+    let stopped = node.jobs().stop(&key, body.reason, identity).await;
+    let stopped = stopped.ok_or_else(|| Status::unavailable("the node stops"))?;
+    stopped.map_err(|failure| errors::about(failure, &key, &Target::default()))?;
     Ok(Response::new(StopBatchOperationResponse {}))
 }
 

@@ -1,8 +1,11 @@
 //! What is known of one workflow.
 
 use tonic::{Response, Status};
-use weft_engine::Target;
-use weft_protocol::api::workflowservice::{DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse};
+use weft_engine::{RunId, Target};
+use weft_protocol::api::{
+    common::WorkflowExecution,
+    workflowservice::{DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse},
+};
 
 use super::{context, errors, wire};
 use crate::node::Node;
@@ -17,4 +20,13 @@ pub(crate) async fn describe(
     let view = node.shard(&key).look(key.clone(), target.clone()).await;
     let view = view.map_err(|failure| errors::about(failure, &key, &target))?;
     Ok(Response::new(wire::describe::description(&key, &view.execution)))
+}
+
+/// The run of a workflow id that is current, open or closed.
+pub(crate) async fn current_run(node: &Node, namespace: &str, workflow_id: &str) -> Result<RunId, Status> {
+    let namespace = context::namespace(node, namespace).await?;
+    let execution = WorkflowExecution { workflow_id: workflow_id.to_owned(), run_id: String::new() };
+    let (key, _) = context::execution(node, &namespace, Some(&execution))?;
+    let view = node.shard(&key).look(key.clone(), Target::default()).await;
+    view.map(|view| view.current).map_err(|failure| errors::about(failure, &key, &Target::default()))
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tonic::{Response, Status};
 use weft_engine::{
-    Answer, Operation, PauseActivities, PauseWorkflow, Request as Ask, ResetActivities, Target, UnpauseActivities,
-    UpdateActivities, WhichActivities,
+    Answer, Operation, PauseActivities, PauseWorkflow, Request as Ask, RequestId, ResetActivities, Target,
+    UnpauseActivities, UpdateActivities, WhichActivities,
 };
 use weft_protocol::{
     api::{
@@ -32,18 +32,41 @@ async fn operate(
     execution: Option<&WorkflowExecution>,
     operation: impl FnOnce() -> Result<Operation, Status>,
 ) -> Result<Answer, Status> {
+    operate_once(node, None, namespace, execution, operation).await
+}
+
+/// The same; if it has a request id, it is done once under it.
+async fn operate_once(
+    node: &Node,
+    once: Option<RequestId>,
+    namespace: &str,
+    execution: Option<&WorkflowExecution>,
+    operation: impl FnOnce() -> Result<Operation, Status>,
+) -> Result<Answer, Status> {
     let namespace = context::namespace(node, namespace).await?;
     let unset = WorkflowExecution::default();
     let (key, run) = context::execution(node, &namespace, Some(execution.unwrap_or(&unset)))?;
     let operation = Box::new(operation()?);
-    control::tell(node, namespace, key, Target { run, first_run: None }, |target| Ask::Operate(target, operation)).await
+    control::tell(node, namespace, key, Target { run, first_run: None }, |target| match once {
+        Some(request) => Ask::OperateOnce(target, request, operation),
+        None => Ask::Operate(target, operation),
+    })
+    .await
 }
 
 pub(crate) async fn update_options(
     node: &Node,
     body: UpdateWorkflowExecutionOptionsRequest,
 ) -> Result<Response<UpdateWorkflowExecutionOptionsResponse>, Status> {
-    let answer = operate(node, &body.namespace, body.workflow_execution.as_ref(), || {
+    update_options_once(node, body, None).await
+}
+
+pub(crate) async fn update_options_once(
+    node: &Node,
+    body: UpdateWorkflowExecutionOptionsRequest,
+    once: Option<RequestId>,
+) -> Result<Response<UpdateWorkflowExecutionOptionsResponse>, Status> {
+    let answer = operate_once(node, once, &body.namespace, body.workflow_execution.as_ref(), || {
         let identity = wire::identity(&node.settings().limits, &body.identity)?;
         let options = body.workflow_execution_options.clone();
         let update = run_options::check(options, body.update_mask.as_ref(), identity)?;
@@ -127,8 +150,16 @@ pub(crate) async fn unpause_activity(
     node: &Node,
     body: UnpauseActivityRequest,
 ) -> Result<Response<UnpauseActivityResponse>, Status> {
+    unpause_activity_once(node, body, None).await
+}
+
+pub(crate) async fn unpause_activity_once(
+    node: &Node,
+    body: UnpauseActivityRequest,
+    once: Option<RequestId>,
+) -> Result<Response<UnpauseActivityResponse>, Status> {
     use unpause_activity_request::Activity;
-    operate(node, &body.namespace, body.execution.as_ref(), || {
+    operate_once(node, once, &body.namespace, body.execution.as_ref(), || {
         let which = match body.activity.ok_or_else(which_is_missing)? {
             Activity::Id(id) => WhichActivities::Id(id.into()),
             Activity::Type(name) => of_type(name),
@@ -146,8 +177,16 @@ pub(crate) async fn reset_activity(
     node: &Node,
     body: ResetActivityRequest,
 ) -> Result<Response<ResetActivityResponse>, Status> {
+    reset_activity_once(node, body, None).await
+}
+
+pub(crate) async fn reset_activity_once(
+    node: &Node,
+    body: ResetActivityRequest,
+    once: Option<RequestId>,
+) -> Result<Response<ResetActivityResponse>, Status> {
     use reset_activity_request::Activity;
-    operate(node, &body.namespace, body.execution.as_ref(), || {
+    operate_once(node, once, &body.namespace, body.execution.as_ref(), || {
         let which = match body.activity.ok_or_else(which_is_missing)? {
             Activity::Id(id) => WhichActivities::Id(id.into()),
             Activity::Type(name) => of_type(name),
@@ -169,8 +208,16 @@ pub(crate) async fn update_activity_options(
     node: &Node,
     body: UpdateActivityOptionsRequest,
 ) -> Result<Response<UpdateActivityOptionsResponse>, Status> {
+    update_activity_options_once(node, body, None).await
+}
+
+pub(crate) async fn update_activity_options_once(
+    node: &Node,
+    body: UpdateActivityOptionsRequest,
+    once: Option<RequestId>,
+) -> Result<Response<UpdateActivityOptionsResponse>, Status> {
     use update_activity_options_request::Activity;
-    let answer = operate(node, &body.namespace, body.execution.as_ref(), || {
+    let answer = operate_once(node, once, &body.namespace, body.execution.as_ref(), || {
         let which = match body.activity.ok_or_else(which_is_missing)? {
             Activity::Id(id) => WhichActivities::Id(id.into()),
             Activity::Type(name) => of_type(name),

@@ -1,13 +1,15 @@
 //! One operation of a batch job: what a client would ask of that one execution, under a request id that is the same
-//! whenever the operation is done again, where its call takes one.
+//! whenever the operation is done again.
 //!
-//! A run remembers request ids, a workflow id does not: of a list that names no run, an operation whose answer was lost
-//! is done again to whichever run is the current one then.
+//! Invariant: it is of one run, and done to it once. A termination or a deletion needs no request id for that.
 
 use std::time::Duration;
 
 use tonic::{Code, Status};
-use weft_engine::state::{Aim, Job};
+use weft_engine::{
+    RequestId,
+    state::{Aim, Job},
+};
 use weft_protocol::api::{
     common::WorkflowExecution, workflowservice::start_batch_operation_request::Operation as Kind,
 };
@@ -26,8 +28,18 @@ pub(super) enum Done {
     /// It was done, or there was nothing to do it to any more.
     Completed,
     Failed,
-    /// The job or the node stops.
+    /// The job or the node stops. Of a job that stops, it was not done.
     BrokenOff,
+}
+
+/// Whether an operation that did not succeed yet is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Course {
+    GoOn,
+    /// The job is being stopped: what may have been done is tried until that is known.
+    Settle,
+    /// The node stops; another one goes on.
+    BreakOff,
 }
 
 pub(super) struct Operation<'o> {
@@ -38,8 +50,8 @@ pub(super) struct Operation<'o> {
 
 impl Operation<'_> {
     /// Does the operation to an execution, the one at this place of the job.
-    pub(super) async fn run(&self, target: &WorkflowExecution, place: u64, stops: impl Fn() -> bool) -> Done {
-        let mut pause = RETRY;
+    pub(super) async fn run(&self, target: &WorkflowExecution, place: u64, course: impl Fn() -> Course) -> Done {
+        let (mut pause, mut may_be_done) = (RETRY, false);
         for attempt in 1..=ATTEMPTS {
             let Err(status) = self.once(target.clone(), place).await else { return Done::Completed };
             match status.code() {
@@ -53,8 +65,11 @@ impl Operation<'_> {
                     return Done::Failed;
                 }
             }
-            if stops() {
-                return Done::BrokenOff;
+            may_be_done |= matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded);
+            match course() {
+                Course::BreakOff => return Done::BrokenOff,
+                Course::Settle if !may_be_done => return Done::BrokenOff,
+                Course::Settle | Course::GoOn => {}
             }
             let clock = self.node.clock();
             clock.sleep_until(clock.monotonic() + pause).await;
@@ -74,7 +89,12 @@ impl Operation<'_> {
 
     async fn once(&self, target: WorkflowExecution, place: u64) -> Result<(), Status> {
         let (node, namespace, order) = (self.node, self.namespace.to_owned(), &self.job.order);
+        if target.run_id.is_empty() {
+            // It had no run when it was found. A run that was started since is not meant.
+            return single::current_run(node, self.namespace, &target.workflow_id).await.map(drop);
+        }
         let request_id = self.request_id(&target, place);
+        let once = Some(RequestId::from(request_id.as_str()));
         let ask = Ask { namespace, target, order, request_id };
         match &order.operation {
             Kind::TerminationOperation(it) => single::terminate(node, ask.terminate(it)).await.map(drop),
@@ -86,16 +106,16 @@ impl Operation<'_> {
                 single::reset_at(node, ask.reset(it), place).await.map(drop)
             }
             Kind::UpdateWorkflowOptionsOperation(it) => {
-                single::update_options(node, ask.update_options(it)).await.map(drop)
+                single::update_options_once(node, ask.update_options(it), once).await.map(drop)
             }
             Kind::UnpauseActivitiesOperation(it) => {
-                single::unpause_activity(node, ask.unpause_activities(it)).await.map(drop)
+                single::unpause_activity_once(node, ask.unpause_activities(it), once).await.map(drop)
             }
             Kind::ResetActivitiesOperation(it) => {
-                single::reset_activity(node, ask.reset_activities(it)).await.map(drop)
+                single::reset_activity_once(node, ask.reset_activities(it), once).await.map(drop)
             }
             Kind::UpdateActivityOptionsOperation(it) => {
-                single::update_activity_options(node, ask.update_activities(it)).await.map(drop)
+                single::update_activity_options_once(node, ask.update_activities(it), once).await.map(drop)
             }
             Kind::CancelActivitiesOperation(_)
             | Kind::TerminateActivitiesOperation(_)
