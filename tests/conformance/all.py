@@ -3,6 +3,10 @@
 
 Each suite writes the outcome of each of its scenarios. The table is made of these, and a difference to the committed one
 is a failure; `--write` commits to the new one instead. A suite that cannot run has failed.
+
+With `--oracle` they run against Temporal's own dev server, and what fails there is complained of: a scenario that does
+not pass there asks for something that is not Temporal's. Scenarios with a crash are told of only: that server promises
+nothing to them.
 """
 
 from __future__ import annotations
@@ -17,7 +21,10 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+
+import tools
 
 HERE = Path(__file__).resolve().parent
 SCENARIOS = HERE / "scenarios.toml"
@@ -33,29 +40,40 @@ HEAD = """\
 """
 
 
-def python(server: Path, wfctl: Path, results: Path) -> list[str]:
-    own = [sys.executable, str(HERE / "run.py"), "--server-bin", str(server), "--wfctl-bin", str(wfctl)]
+@dataclass(frozen=True)
+class Against:
+    """Which server the suites run against: the option that names its binary, and the binary."""
+
+    option: str
+    binary: Path
+
+    def options(self, wfctl: Path, results: Path, dashes: str = "--") -> list[str]:
+        given = {self.option: self.binary, "wfctl-bin": wfctl, "results": results}
+        return [text for name, value in given.items() for text in (f"{dashes}{name}", str(value))]
+
+
+def python(against: Against, wfctl: Path, results: Path) -> list[str]:
     # Temporal's own command line is no SDK.
-    return [*own, "--results", str(results), "-q", "--ignore=test_cli.py"]
+    runner = [sys.executable, str(HERE / "run.py")]
+    return [*runner, *against.options(wfctl, results), "-q", "--ignore=test_cli.py"]
 
 
-def rust(server: Path, wfctl: Path, results: Path) -> list[str]:
+def rust(against: Against, wfctl: Path, results: Path) -> list[str]:
     cargo = ["cargo", "run", "--quiet", "--locked", "--manifest-path", str(HERE / "rust" / "Cargo.toml"), "--"]
-    return [*cargo, "--server-bin", str(server), "--wfctl-bin", str(wfctl), "--results", str(results)]
+    return [*cargo, *against.options(wfctl, results)]
 
 
-def go(server: Path, wfctl: Path, results: Path) -> list[str]:
+def go(against: Against, wfctl: Path, results: Path) -> list[str]:
     # Without a package name `go test` shows what it does.
     test = ["go", "test", "-C", str(HERE / "go"), "-count=1", "-args"]
-    return [*test, "-server-bin", str(server), "-wfctl-bin", str(wfctl), "-results", str(results)]
+    return [*test, *against.options(wfctl, results, dashes="-")]
 
 
-def typescript(server: Path, wfctl: Path, results: Path) -> list[str]:
-    node = ["node", str(HERE / "typescript" / "run.mjs")]
-    return [*node, "--server-bin", str(server), "--wfctl-bin", str(wfctl), "--results", str(results)]
+def typescript(against: Against, wfctl: Path, results: Path) -> list[str]:
+    return ["node", str(HERE / "typescript" / "run.mjs"), *against.options(wfctl, results)]
 
 
-SUITES: dict[str, Callable[[Path, Path, Path], list[str]]] = {
+SUITES: dict[str, Callable[[Against, Path, Path], list[str]]] = {
     "python": python, "rust": rust, "go": go, "typescript": typescript,
 }  # fmt: skip
 
@@ -74,17 +92,27 @@ def main() -> int:
     parser.add_argument("--wfctl-bin", type=Path, required=True, help="the wfctl whose JSON histories are replayed")
     parser.add_argument("--only", action="append", choices=SUITES, help="only this suite, and no table")
     parser.add_argument("--write", action="store_true", help="keep the table that comes out, in status.toml")
+    parser.add_argument("--oracle", action="store_true", help="run against Temporal's own dev server instead, and no table")
+    parser.add_argument("--oracle-bin", type=Path, help="the same, with this server, which takes `server start-dev`")
     options = parser.parse_args()
-    server, wfctl = options.server_bin.resolve(strict=True), options.wfctl_bin.resolve(strict=True)
+    wfctl = options.wfctl_bin.resolve(strict=True)
+    oracle = options.oracle_bin or (tools.devserver() if options.oracle else None)
+    if oracle:
+        against = Against("oracle-bin", oracle.resolve(strict=True))
+    else:
+        against = Against("server-bin", options.server_bin.resolve(strict=True))
 
     said, failed = {}, []
     with tempfile.TemporaryDirectory(prefix="weft-conformance-") as directory:
         for sdk in options.only or SUITES:
             results = Path(directory) / f"{sdk}.json"
-            if not run(sdk, SUITES[sdk](server, wfctl, results)):
-                failed.append(f"the suite of the {sdk} SDK failed")
+            passed = run(sdk, SUITES[sdk](against, wfctl, results))
             said[sdk] = json.loads(results.read_text()) if results.exists() else {}
-    if not options.only:
+            if not passed and (not oracle or not said[sdk]):
+                failed.append(f"the suite of the {sdk} SDK failed")
+    if oracle:
+        failed += not_temporals({sdk: outcomes for sdk, outcomes in said.items() if outcomes})
+    elif not options.only:
         failed += compare(said, options.write)
     for complaint in failed:
         print(f"conformance: {complaint}", file=sys.stderr)
@@ -101,6 +129,21 @@ def run(sdk: str, command: list[str]) -> bool:
         passed = False
     print(f"{sdk}: {'passed' if passed else 'FAILED'} after {time.monotonic() - began:.0f} s", flush=True)
     return passed
+
+
+def not_temporals(said: dict[str, dict[str, str]]) -> list[str]:
+    """What does not pass against Temporal's own server, but for scenarios with a crash, which are told of."""
+    complaints = []
+    for name, scenario in tomllib.loads(SCENARIOS.read_text()).items():
+        for sdk in said:
+            reason = outcome(sdk, name, scenario, said[sdk])
+            if reason == "pass":
+                continue
+            if "crash" in scenario:
+                print(f"{sdk}: {name} did not survive Temporal's dev server: {reason}")
+            else:
+                complaints.append(f"{sdk}: {name} is not what Temporal does: {reason}")
+    return complaints
 
 
 def compare(said: dict[str, dict[str, str]], write: bool) -> list[str]:

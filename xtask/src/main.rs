@@ -24,6 +24,7 @@ cargo xtask <verb>
   lint          clippy with warnings as errors, and the format check
   unit          cargo test of the workspace
   conformance [--write]   the foreign SDKs against a freshly built server; their table may be written anew
+  conformance --oracle    the same scenarios against Temporal's own server, where they must pass too
   side-by-side  the same scenarios against Temporal's own server, and the histories of both compared; arguments go to it
   bench         the load generator against a release build; arguments go to it
   sim [SEEDS]   the simulated disk over so many seeds (1000)
@@ -47,7 +48,8 @@ fn main() -> ExitCode {
         "conformance" => match rest {
             [] => steps::conformance(false),
             [write] if write == "--write" => steps::conformance(true),
-            [..] => return misused(&format!("conformance takes --write or nothing, not {rest:?}")),
+            [oracle, only @ ..] if oracle == "--oracle" => steps::oracle(only),
+            [..] => return misused(&format!("conformance takes --write, --oracle or nothing, not {rest:?}")),
         },
         "side-by-side" => steps::side_by_side(rest),
         "bench" => steps::bench(rest),

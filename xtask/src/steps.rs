@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::OsString,
+    iter,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -100,7 +101,7 @@ impl Step {
     }
 
     pub(crate) fn line(&self) -> String {
-        let words = std::iter::once(&self.program).chain(&self.args);
+        let words = iter::once(&self.program).chain(&self.args);
         words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
 
@@ -219,6 +220,16 @@ pub(crate) fn conformance(write: bool) -> Vec<Step> {
     ]
 }
 
+/// The suites against Temporal's own server: a scenario that does not pass there asks for what is not Temporal's.
+pub(crate) fn oracle(rest: &[String]) -> Vec<Step> {
+    let own_target = target_dir().join("conformance-rust").to_string_lossy().into_owned();
+    let suites = python_script("conformance of Temporal's own server", "tests/conformance/all.py")
+        .args(iter::once("--oracle").chain(rest.iter().map(String::as_str)))
+        .env("CARGO_TARGET_DIR", own_target)
+        .needs(PYTHON_AND_GO, PYTHON_AND_GO_HOW);
+    vec![binaries(), suites]
+}
+
 /// The scenarios against Temporal's own server too, and the histories of both compared.
 pub(crate) fn side_by_side(rest: &[String]) -> Vec<Step> {
     let compare = python_script("side by side with Temporal", "tests/conformance/side_by_side.py")
@@ -273,6 +284,8 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
         Tier::Full => {}
         Tier::Long => {
             steps.push(laws("100000"));
+            // The Python suite is a part of what is compared.
+            steps.extend(oracle(&["rust", "go", "typescript"].map(|sdk| format!("--only={sdk}"))));
             steps.extend(side_by_side(&[]));
             steps.push(sim("20000"));
             steps.push(crash_load("300"));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -15,8 +16,10 @@ HERE = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """The runner of all suites, with a table of its own that says: all passed."""
+    monkeypatch.syspath_prepend(HERE)
     spec = importlib.util.spec_from_file_location("all_suites", HERE / "all.py")
     module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "STATUS", tmp_path / "status.toml")
     assert module.compare(all_passed(), write=True) == []
@@ -62,3 +65,21 @@ def test_a_scenario_that_the_list_does_not_know_is_named(runner: ModuleType):
     said = all_passed()
     said["typescript"]["a_new_one"] = "pass"
     assert runner.compare(said, write=False) == ["typescript plays a_new_one, which scenarios.toml does not know"]
+
+
+def test_only_what_temporal_does_is_a_scenario(runner: ModuleType, capsys: pytest.CaptureFixture[str]):
+    assert runner.not_temporals(all_passed()) == []
+    said = all_passed()
+    del said["go"]["a_timer_fires"]
+    said["typescript"]["a_timer_survives_the_server"] = "it did not"
+    assert runner.not_temporals(said) == ["go: a_timer_fires is not what Temporal does: there is no a_timer_fires"]
+    assert "typescript: a_timer_survives_the_server did not survive" in capsys.readouterr().out
+
+
+def test_each_suite_is_told_which_server_it_runs_against(runner: ModuleType):
+    against = runner.Against("oracle-bin", Path("/bin/temporal"))
+    for sdk, command in runner.SUITES.items():
+        words = command(against, Path("/bin/wfctl"), Path("/results"))
+        option = "-oracle-bin" if sdk == "go" else "--oracle-bin"
+        assert words[words.index(option) + 1] == "/bin/temporal", words
+        assert not any(word.endswith("server-bin") for word in words), words

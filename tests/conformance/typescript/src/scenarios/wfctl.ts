@@ -41,9 +41,10 @@ export const scenarios = {
     for (const name of ['tour', 'retried', 'failed', 'local', 'patched', 'collector']) {
       const text = await show(s, s.id(name));
       await replay(s, text);
-      // Nothing is lost on the way: the JSON holds the very events that the server gives.
+      // Nothing is lost on the way: the JSON holds the very events that the server gives. Maps have no order.
       const events = await s.events(s.id(name));
-      assert.equal(historyToJSON(historyFromJSON(JSON.parse(text))), historyToJSON({ events }), name);
+      const printed = historyToJSON(historyFromJSON(JSON.parse(text)));
+      assert.deepEqual(JSON.parse(printed), JSON.parse(historyToJSON({ events })), name);
       if (name === 'tour') {
         // And the replayer does look: with another type of activity this is not what the code decides.
         await assert.rejects(replay(s, text.replace('"Echo"', '"Other"')));
