@@ -69,8 +69,21 @@ pub enum Answer {
     UpdateWithStart(Started, UpdateStatus),
     /// What the target of a message says.
     Delivered(Reply),
+    /// How the chain of runs that a message asks for has ended: whoever delivers the message reads on.
+    ChainEnd(ChainEnd),
     /// A batch job as it is now.
     Job(Arc<Job>),
+}
+
+/// What a run says of the end of its chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChainEnd {
+    /// It has not ended.
+    Open,
+    /// With this event of this run.
+    Closed { run: RunId, branch: Branch, event_id: EventId },
+    /// The run to ask next.
+    Followed(RunId),
 }
 
 /// How far an update has come, in which run.

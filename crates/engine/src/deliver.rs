@@ -22,7 +22,7 @@ use crate::{
 pub(crate) fn deliver(change: &mut Change<'_>, delivery: &Delivery) -> Result<Answer, Refusal> {
     let Delivery { origin, message } = delivery;
     let body = &message.body;
-    if body.wants_reply()
+    if body.keeps_receipt()
         && let Some(reply) = change.workflow.receipts.get(origin)
     {
         return Ok(Answer::Delivered(reply.clone()));
@@ -42,6 +42,7 @@ pub(crate) fn deliver(change: &mut Change<'_>, delivery: &Delivery) -> Result<An
         }
         MessageBody::ParentClosed { first_run, end } => child::parent_closed(change, origin, first_run, *end),
         MessageBody::ChildClosed(closed) => parent::child_closed(change, origin, closed),
+        MessageBody::FindChild { first_run } => return Ok(Answer::ChainEnd(child::find(change, first_run))),
         MessageBody::StartAction(start) => schedule::start(change, origin, start)?,
         MessageBody::EndAction(end) => schedule::end(change, origin, end),
         MessageBody::ActionEnded(ended) => schedule::ended(change, origin, ended),

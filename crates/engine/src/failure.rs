@@ -31,6 +31,17 @@ fn timeout_saying(kind: TimeoutType, message: String) -> Failure {
     server(message, FailureInfo::TimeoutFailureInfo(info))
 }
 
+/// A child that a run waits for after a reset is not there any more, and nobody knows how it ended.
+pub(crate) fn child_not_found() -> Failure {
+    application("weft.ChildNotFound", "The child workflow is not there any more: how it ended is not known.")
+}
+
+/// Not to be tried again: it would fail again.
+fn application(kind: &str, message: &str) -> Failure {
+    let info = ApplicationFailureInfo { r#type: kind.into(), non_retryable: true, ..ApplicationFailureInfo::default() };
+    server(message.into(), FailureInfo::ApplicationFailureInfo(info))
+}
+
 /// What the worker sent is too large to be kept.
 pub(crate) fn too_large(message: &str) -> Failure {
     let info = FailureInfo::ServerFailureInfo(ServerFailureInfo { non_retryable: true });

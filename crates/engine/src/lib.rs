@@ -76,8 +76,8 @@ pub use ids::*;
 pub use job::{JobProgress, JobRequest, StopJob};
 pub use limits::Settings;
 pub use message::{
-    ActionEnd, ActionEnded, ChildClosed, ChildEnd, Delivery, Message, MessageBody, MessageId, Origin, Replied, Reply,
-    StartAction, StartChild, Step,
+    ActionEnd, ActionEnded, ChildClosed, ChildEnd, Delivery, FoundChild, Message, MessageBody, MessageId, Origin,
+    Replied, Reply, StartAction, StartChild, Step,
 };
 pub use moment::{Calendar, Moment, Namespace};
 pub use operate::OPERATION;

@@ -87,6 +87,11 @@ pub enum MessageBody {
         end: ChildEnd,
     },
     ChildClosed(Box<ChildClosed>),
+    /// A run that a reset made waits for a child of the run before: how has its chain of runs ended, if it has? Changes
+    /// nothing, so it may be asked again.
+    FindChild {
+        first_run: RunId,
+    },
     /// A schedule acts.
     StartAction(Box<StartAction>),
     /// Another action of the schedule is to begin.
@@ -160,6 +165,17 @@ pub struct ChildClosed {
     pub event: HistoryEvent,
 }
 
+/// What was found of a child that was looked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FoundChild {
+    /// It has not ended, and will tell of its end by itself.
+    Open,
+    /// `run` is the last of its chain, `event` that run's last.
+    Ended { run: RunId, event: Box<HistoryEvent> },
+    /// It is not there any more.
+    Gone,
+}
+
 /// A message on its way.
 #[derive(Clone, Debug)]
 pub struct Delivery {
@@ -168,7 +184,7 @@ pub struct Delivery {
 }
 
 /// What the target says. It is what a receipt holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
     /// Done, or nothing had to be done.
     Done,
@@ -179,6 +195,8 @@ pub enum Reply {
     NotFound,
     NamespaceNotFound,
     SignalLimit,
+    /// Of a child that was looked for.
+    Found(FoundChild),
 }
 
 /// A reply that came back.
@@ -208,8 +226,26 @@ impl MessageBody {
     #[must_use]
     pub fn wants_reply(&self) -> bool {
         match self {
-            Self::StartChild(_) | Self::Signal(_) | Self::Cancel(_) | Self::StartAction(_) => true,
+            Self::StartChild(_) | Self::Signal(_) | Self::Cancel(_) | Self::FindChild { .. } | Self::StartAction(_) => {
+                true
+            }
             Self::FirstTask { .. }
+            | Self::Acknowledge
+            | Self::Recall
+            | Self::ParentClosed { .. }
+            | Self::ChildClosed(_)
+            | Self::EndAction(_)
+            | Self::ActionEnded(_) => false,
+        }
+    }
+
+    /// What was said to it once is said again, from its receipt.
+    #[must_use]
+    pub fn keeps_receipt(&self) -> bool {
+        match self {
+            Self::StartChild(_) | Self::Signal(_) | Self::Cancel(_) | Self::StartAction(_) => true,
+            Self::FindChild { .. }
+            | Self::FirstTask { .. }
             | Self::Acknowledge
             | Self::Recall
             | Self::ParentClosed { .. }

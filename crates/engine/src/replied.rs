@@ -5,17 +5,22 @@
 
 use alloc::sync::Arc;
 
-use weft_protocol::api::enums::{
-    CancelExternalWorkflowExecutionFailedCause as CancelCause,
-    SignalExternalWorkflowExecutionFailedCause as SignalCause, StartChildWorkflowExecutionFailedCause as StartCause,
+use weft_protocol::api::{
+    enums::{
+        CancelExternalWorkflowExecutionFailedCause as CancelCause,
+        SignalExternalWorkflowExecutionFailedCause as SignalCause,
+        StartChildWorkflowExecutionFailedCause as StartCause,
+    },
+    history::HistoryEvent,
 };
 
 use crate::{
     answer::Answer,
     change::{Change, Run},
     event::{self, external::Outcome},
+    failure,
     ids::{EventId, RunId},
-    message::{Message, MessageBody, Replied, Reply, Step},
+    message::{FoundChild, Message, MessageBody, MessageId, Replied, Reply, Step},
     outbox::message_id,
     refusal::Refusal,
     state::{Child, ChildStage, ExternalKind, ExternalRequest},
@@ -24,14 +29,43 @@ use crate::{
 
 /// A reply came back.
 pub(crate) fn record(change: &mut Change<'_>, replied: &Replied) -> Result<Answer, Refusal> {
-    let Some(mut run) = change.run(&replied.run) else { return Ok(Answer::Done) };
     let initiated = replied.event_id;
+    if let Reply::Found(found) = &replied.reply {
+        of_search(change, replied, found);
+        return Ok(Answer::Done);
+    }
+    let Some(mut run) = change.run(&replied.run) else { return Ok(Answer::Done) };
     if let Some(child) = run.children.shared(&initiated) {
         of_start(&mut run, initiated, &child, &replied.reply);
     } else if let Some(external) = run.external.shared(&initiated) {
         of_external(&mut run, initiated, &external, &replied.reply);
     }
     Ok(Answer::Done)
+}
+
+/// A child of the run before this one was looked for. It may have told of its end meanwhile, or the run may have ended, or
+/// be gone.
+fn of_search(change: &mut Change<'_>, replied: &Replied, found: &FoundChild) {
+    change.outbox.insert(MessageId::new(&replied.run, replied.event_id, Step::Ask), None);
+    if let Some(mut run) = change.run(&replied.run)
+        && let Some(child) = run.children.shared(&replied.event_id)
+        && let Some(event) = found_event(replied.event_id, &child, found)
+    {
+        run.append(event);
+        schedule::want(&mut run);
+    }
+}
+
+fn found_event(initiated: EventId, child: &Child, found: &FoundChild) -> Option<HistoryEvent> {
+    let first = match &child.stage {
+        ChildStage::Initiated { .. } => return None,
+        ChildStage::Started { run, .. } => run,
+    };
+    match found {
+        FoundChild::Open => None,
+        FoundChild::Ended { run, event } => event::child::closed(initiated, child, run, event.attributes.as_ref()?),
+        FoundChild::Gone => Some(event::child::failed(initiated, child, first, failure::child_not_found())),
+    }
 }
 
 fn of_start(run: &mut Run<'_>, initiated: EventId, child: &Child, reply: &Reply) {
@@ -45,7 +79,9 @@ fn of_start(run: &mut Run<'_>, initiated: EventId, child: &Child, reply: &Reply)
             return child_started(run, initiated, child, first, follow);
         }
         Reply::NamespaceNotFound => StartCause::NamespaceNotFound,
-        Reply::AlreadyExists | Reply::Done | Reply::NotFound | Reply::SignalLimit => StartCause::WorkflowAlreadyExists,
+        Reply::AlreadyExists | Reply::Done | Reply::NotFound | Reply::SignalLimit | Reply::Found(_) => {
+            StartCause::WorkflowAlreadyExists
+        }
     };
     run.append(event::child::start_failed(initiated, child, cause));
     settle(run, initiated);
@@ -82,7 +118,7 @@ fn of_external(run: &mut Run<'_>, initiated: EventId, external: &Arc<ExternalReq
 /// Why a signal did not reach its target, if it did not.
 fn signal_cause(reply: &Reply) -> Option<SignalCause> {
     match reply {
-        Reply::Done | Reply::ChildStarted(_) => None,
+        Reply::Done | Reply::ChildStarted(_) | Reply::Found(_) => None,
         Reply::NamespaceNotFound => Some(SignalCause::NamespaceNotFound),
         Reply::SignalLimit => Some(SignalCause::SignalCountLimitExceeded),
         Reply::NotFound | Reply::AlreadyExists => Some(SignalCause::ExternalWorkflowExecutionNotFound),
@@ -92,7 +128,7 @@ fn signal_cause(reply: &Reply) -> Option<SignalCause> {
 /// Why a request to cancel did not reach its target, if it did not.
 fn cancel_cause(reply: &Reply) -> Option<CancelCause> {
     match reply {
-        Reply::Done | Reply::ChildStarted(_) => None,
+        Reply::Done | Reply::ChildStarted(_) | Reply::Found(_) => None,
         Reply::NamespaceNotFound => Some(CancelCause::NamespaceNotFound),
         Reply::NotFound | Reply::AlreadyExists | Reply::SignalLimit => {
             Some(CancelCause::ExternalWorkflowExecutionNotFound)

@@ -96,6 +96,7 @@ pub(crate) fn reset(change: &mut Change<'_>, target: &Target, body: ResetWorkflo
     let mut plan = reapply.plan(&base, body.finish);
     plan.again.extend(run.activities.keys());
     plan.again.extend(elsewhere::go_on(&mut run, &body.past.base));
+    elsewhere::find_children(&mut run);
     for operation in body.operations {
         carry_out(&mut run, operation)?;
     }

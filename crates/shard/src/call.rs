@@ -174,7 +174,9 @@ impl Needs {
             MessageBody::Cancel(it) => receipt(named(it.workflow_execution.as_ref().map_or("", |it| &it.run_id))),
             MessageBody::FirstTask { run } => Self::Run(run.clone()),
             MessageBody::Acknowledge => Self::OpenRun,
-            MessageBody::ParentClosed { .. } | MessageBody::EndAction(_) => Self::CurrentRun,
+            MessageBody::ParentClosed { .. } | MessageBody::EndAction(_) | MessageBody::FindChild { .. } => {
+                Self::CurrentRun
+            }
             MessageBody::ActionEnded(_) => Self::Schedule,
             MessageBody::ChildClosed(closed) => Self::Run(closed.parent_run.clone()),
         }

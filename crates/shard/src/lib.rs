@@ -8,6 +8,7 @@ mod actor;
 mod cache;
 mod call;
 mod config;
+mod deliver;
 mod dispatch;
 mod events;
 mod handle;

@@ -127,10 +127,6 @@ async fn choose(scene: &Scene, plan: &WorkflowPlan, run: &RunId) -> About {
 async fn look_for_place(scene: &Scene, key: &WorkflowKey, run: &RunId) -> Option<ResetPlace> {
     let core = &scene.look(key, run).await?.ok()?.execution.core;
     let events = scene.events(key, run, &core.branch, core.next_event_id).await?;
-    // A run that has ended took its children with it, and no later run hears of that (docs/compatibility.md).
-    if core.closed.is_some() && events.iter().any(|event| began_child(event)) {
-        return None;
-    }
     let ends: Vec<i64> = events.iter().filter(|event| ends_task(event)).map(|event| event.event_id).collect();
     let first = *ends.first()?;
     if scene.one_in(3) {
@@ -139,10 +135,6 @@ async fn look_for_place(scene: &Scene, key: &WorkflowKey, run: &RunId) -> Option
     }
     let place = ends[usize::try_from(scene.dice.below(ends.len() as u64)).ok()?];
     Some(ResetPlace::TaskEnd(EventId(place)))
-}
-
-fn began_child(event: &HistoryEvent) -> bool {
-    matches!(&event.attributes, Some(Event::ChildWorkflowExecutionStartedEventAttributes(_)))
 }
 
 /// A workflow task that was begun, and ends here.

@@ -8,6 +8,7 @@ use weft_protocol::api::{common::WorkflowExecution, enums::WorkflowIdReusePolicy
 
 use super::{execution, is_parent, keep, request_id, server};
 use crate::{
+    answer::ChainEnd,
     cancel,
     change::{Change, Run},
     fold,
@@ -98,7 +99,14 @@ pub(super) fn first_task(change: &mut Change<'_>, id: &RunId) {
 pub(super) fn recall(change: &mut Change<'_>, origin: &Origin) {
     let id = match change.workflow.receipts.get(origin) {
         Some(Reply::ChildStarted(id)) => id.clone(),
-        Some(Reply::Done | Reply::AlreadyExists | Reply::NotFound | Reply::NamespaceNotFound | Reply::SignalLimit)
+        Some(
+            Reply::Done
+            | Reply::AlreadyExists
+            | Reply::NotFound
+            | Reply::NamespaceNotFound
+            | Reply::SignalLimit
+            | Reply::Found(_),
+        )
         | None => return,
     };
     if let Some(mut run) = change.run(&id)
@@ -129,4 +137,12 @@ fn apply(run: &mut Run<'_>, parent: WorkflowExecution, end: ChildEnd) {
             cancel::record(run, body, Some(cancel::From { execution: parent, initiated_event_id: 0 }));
         }
     }
+}
+
+/// How a child's chain of runs has ended. If the workflow id has gone to another chain since, only the child's own runs
+/// tell, from the first one on.
+pub(super) fn find(change: &Change<'_>, first_run: &RunId) -> ChainEnd {
+    let current = change.workflow.current.as_ref().filter(|current| current.first_run == *first_run);
+    let run = current.and_then(|current| change.workflow.runs.get(&current.run));
+    run.map_or_else(|| ChainEnd::Followed(first_run.clone()), |run| run.core.chain_end())
 }

@@ -5,7 +5,8 @@ use alloc::string::ToString;
 use weft_protocol::api::{
     command::StartChildWorkflowExecutionCommandAttributes,
     common::{WorkflowExecution, WorkflowType},
-    enums::StartChildWorkflowExecutionFailedCause as Cause,
+    enums::{RetryState, StartChildWorkflowExecutionFailedCause as Cause},
+    failure::Failure,
     history::{
         ChildWorkflowExecutionCanceledEventAttributes, ChildWorkflowExecutionCompletedEventAttributes,
         ChildWorkflowExecutionFailedEventAttributes, ChildWorkflowExecutionStartedEventAttributes,
@@ -85,15 +86,35 @@ pub(crate) fn start_failed(initiated: EventId, child: &Child, cause: Cause) -> H
     )
 }
 
-/// A child's end as its parent records it: `last` is the child's last event. `None` if that ends nothing.
-pub(crate) fn closed(initiated: EventId, child: &Child, run: &RunId, last: &Attributes) -> Option<HistoryEvent> {
-    let started = match &child.stage {
+/// What a parent records of a child of which no end can be told.
+pub(crate) fn failed(initiated: EventId, child: &Child, run: &RunId, failure: Failure) -> HistoryEvent {
+    super::of(
+        ChildWorkflowExecutionFailedEventAttributes {
+            failure: Some(failure),
+            namespace: child.namespace.to_string(),
+            namespace_id: child.target.namespace.to_string(),
+            workflow_execution: Some(execution(child, run)),
+            workflow_type: Some(workflow_type(child)),
+            initiated_event_id: initiated.0,
+            started_event_id: started_event(child),
+            retry_state: RetryState::NonRetryableFailure as i32,
+        }
+        .into(),
+    )
+}
+
+fn started_event(child: &Child) -> i64 {
+    match &child.stage {
         ChildStage::Started { event_id, .. } => event_id.0,
         ChildStage::Initiated { .. } => 0,
-    };
+    }
+}
+
+/// A child's end as its parent records it: `last` is the child's last event. `None` if that ends nothing.
+pub(crate) fn closed(initiated: EventId, child: &Child, run: &RunId, last: &Attributes) -> Option<HistoryEvent> {
     let (namespace, namespace_id) = (child.namespace.to_string(), child.target.namespace.to_string());
     let (workflow_execution, workflow_type) = (Some(execution(child, run)), Some(workflow_type(child)));
-    let (initiated_event_id, started_event_id) = (initiated.0, started);
+    let (initiated_event_id, started_event_id) = (initiated.0, started_event(child));
     let attributes: Attributes = match last {
         Attributes::WorkflowExecutionCompletedEventAttributes(it) => ChildWorkflowExecutionCompletedEventAttributes {
             result: it.result.clone(),

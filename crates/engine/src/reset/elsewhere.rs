@@ -1,4 +1,5 @@
-//! What the shared history had on its way to other workflows when it was cut: it goes on as the new run's.
+//! What the shared history had on its way to other workflows when it was cut: it goes on as the new run's. And children
+//! that had started are asked for, because they may have ended while nobody waited for them.
 //!
 //! Invariant: the target sees the same sender, run and event as before ([`Message::known_as`]), so what has arrived
 //! already is answered from its receipt and not done again.
@@ -36,6 +37,18 @@ pub(super) fn go_on(run: &mut Run<'_>, base: &[HistoryEvent]) -> Vec<EventId> {
         }
     }
     again
+}
+
+/// Asks for the children that had started: the new run waits for them.
+pub(super) fn find_children(run: &mut Run<'_>) {
+    let started = |(id, child): (&EventId, &Child)| match &child.stage {
+        ChildStage::Started { run, .. } => Some((*id, child.target.clone(), run.clone())),
+        ChildStage::Initiated { .. } => None,
+    };
+    let children: Vec<_> = run.children.iter().filter_map(started).collect();
+    for (id, target, first_run) in children {
+        run.post(message_id(run, id, Step::Ask), Message::new(target, MessageBody::FindChild { first_run }));
+    }
 }
 
 /// What the event asked for.

@@ -28,7 +28,12 @@ pub(crate) fn replied(change: &mut Change<'_>, replied: &Replied) {
         }
         match &replied.reply {
             Reply::ChildStarted(run) => acting.began(replied.event_id, run),
-            Reply::Done | Reply::AlreadyExists | Reply::NotFound | Reply::NamespaceNotFound | Reply::SignalLimit => {
+            Reply::Done
+            | Reply::AlreadyExists
+            | Reply::NotFound
+            | Reply::NamespaceNotFound
+            | Reply::SignalLimit
+            | Reply::Found(_) => {
                 acting.did_not_begin(replied.event_id);
             }
         }

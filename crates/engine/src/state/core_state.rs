@@ -14,6 +14,7 @@ use weft_protocol::api::{
 
 use super::{Branch, RetryPolicy, WorkflowTask};
 use crate::{
+    answer::ChainEnd,
     fork::ForkOrigin,
     ids::{EventId, Identity, RequestId, RunId, TaskQueueName},
     time::Timestamp,
@@ -260,6 +261,17 @@ impl Core {
         match &self.options {
             Some(options) => options.versioning_override.as_ref(),
             None => self.start.attributes.versioning_override.as_ref(),
+        }
+    }
+
+    /// How the chain of runs that it belongs to has ended, as far as this run tells.
+    #[must_use]
+    pub fn chain_end(&self) -> ChainEnd {
+        let Some(closed) = &self.closed else { return ChainEnd::Open };
+        // A reset comes after the end of whatever it goes on from.
+        match self.reset_run.as_ref().or(closed.new_run.as_ref()) {
+            Some(next) => ChainEnd::Followed(next.clone()),
+            None => ChainEnd::Closed { run: self.run.clone(), branch: self.branch.clone(), event_id: closed.event_id },
         }
     }
 

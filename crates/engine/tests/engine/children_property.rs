@@ -106,8 +106,22 @@ pub(crate) fn check_quiet(family: &Family) {
             assert!(run.external.is_empty(), "nobody waits any more");
             let unstarted = run.children.values().any(|child| matches!(child.stage, ChildStage::Initiated { .. }));
             assert!(!unstarted, "nobody waits any more");
+            for child in run.children.values() {
+                if let ChildStage::Started { run: first, .. } = &child.stage {
+                    assert!(
+                        is_open(family, &child.target.workflow, first),
+                        "child {first} ended, {run:?} waits for it"
+                    );
+                }
+            }
         }
     }
+}
+
+/// Is the chain of runs open that began with this one?
+fn is_open(family: &Family, workflow: &weft_engine::WorkflowId, first_run: &weft_engine::RunId) -> bool {
+    let open = family.scripts.get(workflow.as_str()).and_then(|script| script.world.workflow.open());
+    open.is_some_and(|run| run.core.start.first_run == *first_run)
 }
 
 /// Does the history say that a reset made this run?

@@ -11,8 +11,8 @@
 use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 
 use weft_engine::{
-    Answer, Delivery, Message, MessageBody, MessageId, Replied, Reply, Request, Settings, schedule::ScheduleRequest,
-    state::ChildStage, wire_span,
+    Answer, ChainEnd, Delivery, FoundChild, Message, MessageBody, MessageId, Replied, Reply, Request, Settings,
+    schedule::ScheduleRequest, state::ChildStage, wire_span,
 };
 use weft_protocol::api::{
     command::{
@@ -123,7 +123,11 @@ impl Family {
         let target = message.target.workflow.to_string();
         let outcome = self.script(&target).send(Request::Deliver(Box::new(delivery)));
         self.gather(&target);
-        let Ok((_, Answer::Delivered(reply))) = outcome else { return true };
+        let reply = match outcome {
+            Ok((_, Answer::Delivered(reply))) => reply,
+            Ok((_, Answer::ChainEnd(end))) => self.chain_end(&target, end),
+            Ok(_) | Err(_) => return true,
+        };
         match way {
             Way::ReplyLost => {}
             Way::ThereAndBack if message.body.wants_reply() => {
@@ -140,6 +144,32 @@ impl Family {
             Way::ThereAndBack => drop(self.script(sender).world.table.messages.remove(&id)),
         }
         true
+    }
+
+    /// What the shard reads when a child is asked for.
+    fn chain_end(&mut self, target: &str, mut end: ChainEnd) -> Reply {
+        let world = &self.script(target).world;
+        let stored = world.table.load(world.workflow.key.clone());
+        let found = loop {
+            match end {
+                ChainEnd::Open => break FoundChild::Open,
+                ChainEnd::Closed { run, event_id, .. } => {
+                    let events = world.table.histories.get(&run).expect("a run has a history");
+                    let event = Box::new(events[usize::try_from(event_id.0 - 1).expect("small")].clone());
+                    break FoundChild::Ended { run, event };
+                }
+                ChainEnd::Followed(run) => match stored.runs.get(&run) {
+                    Some(run) => end = run.core.chain_end(),
+                    None => break FoundChild::Gone,
+                },
+            }
+        };
+        let shown = match &found {
+            FoundChild::Ended { run, event } => format!("{run}, {:?}", event.event_type()),
+            FoundChild::Open | FoundChild::Gone => format!("{found:?}"),
+        };
+        self.say(&format!("{target}: found {shown}"));
+        Reply::Found(found)
     }
 
     pub(crate) fn post_all(&mut self) {
@@ -283,6 +313,7 @@ pub(crate) fn message(id: &MessageId, message: &Message) -> String {
         MessageBody::Recall => "recall".to_owned(),
         MessageBody::ParentClosed { first_run, end } => format!("parent closed, {end:?} {first_run}"),
         MessageBody::ChildClosed(it) => format!("child closed, {:?}", it.event.event_type()),
+        MessageBody::FindChild { first_run } => format!("find {first_run}"),
         MessageBody::StartAction(it) => format!("act, {}", if it.again { "again" } else { "once" }),
         MessageBody::EndAction(it) => format!("end, {:?}", it.end),
         MessageBody::ActionEnded(it) => format!("action ended, {:?}", it.event.event_type()),

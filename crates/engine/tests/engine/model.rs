@@ -255,9 +255,10 @@ impl Table {
         }
     }
 
-    /// Whatever waits for a reply has its message, and a message that asks has somebody who waits.
+    /// Whatever waits for a reply has its message, and a message that asks has somebody who waits. A child that is looked for
+    /// may tell of its end first.
     fn check_messages(&self) {
-        let asking = self.messages.iter().filter(|(_, message)| message.body.wants_reply());
+        let asking = self.messages.iter().filter(|(_, message)| message.body.keeps_receipt());
         let asking: BTreeSet<_> = asking.map(|(id, _)| (id.run.clone(), id.event_id)).collect();
         let unstarted = self.children.iter().filter(|(_, child)| matches!(child.stage, ChildStage::Initiated { .. }));
         let mut waiting: BTreeSet<_> = unstarted.map(|(key, _)| key).chain(self.external.keys()).cloned().collect();

@@ -242,6 +242,8 @@ pub(crate) fn answer(answer: &Answer) -> Option<String> {
         Answer::Reset(run) => Some(format!("reset to {run}")),
         Answer::ResetPlan(plan) => Some(format!("would share up to {} {plan:?}", plan.finish)),
         Answer::Delivered(reply) => Some(format!("{reply:?}")),
+        // What the shard finds then is shown.
+        Answer::ChainEnd(_) => None,
         Answer::Job(job) => Some(format!("{job:?}")),
         Answer::ScheduleCreated { .. } | Answer::Schedule(_) => schedule_words::answer(answer),
     }

@@ -1,6 +1,11 @@
 //! Resets of workflows that have children, are children, or have something on its way to others.
 
-use crate::family::check;
+use weft_engine::Settings;
+
+use crate::{
+    children_property::check_quiet,
+    family::{Family, check},
+};
 
 #[test]
 fn a_child_that_runs_reports_to_the_new_run() {
@@ -46,8 +51,11 @@ fn a_child_that_runs_reports_to_the_new_run() {
             p: 10 WorkflowExecutionTerminated reason="again"
             p: p-2/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
             p: p-2/10 WorkflowTaskScheduled timeout=10s
+            p: * 5 Ask to c: find c-1
             p: = reset to p-2
             > post p all
+            c: found Open
+            p: * settled 5 Ask
             > c: poll
             c: 3 WorkflowTaskStarted scheduled=2
             c: = task events 1..4
@@ -354,7 +362,222 @@ fn a_child_of_a_run_that_followed_is_not_the_child_of_the_same_number() {
             p: p-2/9 WorkflowExecutionTerminated reason="again"
             p: p-3/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
             p: p-3/10 WorkflowTaskScheduled timeout=10s
+            p: * 5 Ask to c: find c-1
             p: = reset to p-3
+        "#,
+    );
+}
+
+/// A parent with a child that lives on, or ends by its policy; then the parent has ended.
+const ENDED_PARENT: &str = "p: start
+        p: poll
+        p: complete child=c
+        post p all
+        p: poll
+        p: complete done
+        post p all";
+
+/// What comes after that, alone.
+fn check_after(before: &str, scenario: &str, expected: &str) {
+    let mut family = Family::new(Settings::default());
+    before.lines().for_each(|line| family.line(line.trim()));
+    drop(family.take_transcript());
+    scenario.lines().for_each(|line| family.line(line.trim()));
+    check_quiet(&family);
+    let trim = |text: &str| text.trim().lines().map(|line| format!("{}\n", line.trim())).collect::<String>();
+    let actual = family.take_transcript();
+    assert!(trim(&actual) == trim(expected), "the transcript is\n{actual}\nand should be\n{}", trim(expected));
+}
+
+#[test]
+fn a_child_that_its_parents_end_ended_is_known_to_have_ended() {
+    check_after(
+        ENDED_PARENT,
+        "p: reset last
+        post p all",
+        r#"
+            > p: reset last
+            p: p-2/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-2/10 WorkflowTaskScheduled timeout=10s
+            p: * 5 Ask to c: find c-1
+            p: = reset to p-2
+            > post p all
+            c: found c-1, WorkflowExecutionTerminated
+            p: p-2/11 ChildWorkflowExecutionTerminated initiated=5 started=6 run=c-1
+            p: * settled 5 Ask
+        "#,
+    );
+}
+
+#[test]
+fn a_child_that_ended_while_nobody_waited_gives_its_result() {
+    check_after(
+        "p: start
+        p: poll
+        p: complete child=c:policy=abandon
+        post p all
+        p: poll
+        p: complete done
+        c: poll
+        c: complete can=again
+        c: +1s
+        c: poll
+        c: complete done=42
+        post c all",
+        "p: reset last
+        post p lost
+        post p lost
+        post p all",
+        r#"
+            > p: reset last
+            p: p-2/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-2/10 WorkflowTaskScheduled timeout=10s
+            p: * 5 Ask to c: find c-1
+            p: = reset to p-2
+            > post p lost
+            c: found c-2, WorkflowExecutionCompleted
+            > post p lost
+            c: found c-2, WorkflowExecutionCompleted
+            > post p all
+            c: found c-2, WorkflowExecutionCompleted
+            p: p-2/11 ChildWorkflowExecutionCompleted initiated=5 started=6 run=c-2 result=42
+            p: * settled 5 Ask
+        "#,
+    );
+}
+
+#[test]
+fn a_child_whose_workflow_id_was_taken_since_is_found_all_the_same() {
+    check_after(
+        &format!(
+            "{ENDED_PARENT}
+        c: start"
+        ),
+        "p: reset last
+        post p all",
+        r#"
+            > p: reset last
+            p: p-2/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-2/10 WorkflowTaskScheduled timeout=10s
+            p: * 5 Ask to c: find c-1
+            p: = reset to p-2
+            > post p all
+            c: found c-1, WorkflowExecutionTerminated
+            p: p-2/11 ChildWorkflowExecutionTerminated initiated=5 started=6 run=c-1
+            p: * settled 5 Ask
+        "#,
+    );
+}
+
+#[test]
+fn a_child_that_is_gone_is_known_to_be_gone() {
+    check_after(
+        &format!(
+            "{ENDED_PARENT}
+        c: delete"
+        ),
+        "p: reset last
+        post p all",
+        r#"
+            > p: reset last
+            p: p-2/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-2/10 WorkflowTaskScheduled timeout=10s
+            p: * 5 Ask to c: find c-1
+            p: = reset to p-2
+            > post p all
+            c: found Gone
+            p: p-2/11 ChildWorkflowExecutionFailed initiated=5 started=6 run=c-1 failure="The child workflow is not there any more: how it ended is not known." retry=NonRetryableFailure
+            p: * settled 5 Ask
+        "#,
+    );
+}
+
+#[test]
+fn a_run_that_is_reset_before_it_hears_of_its_child_leaves_no_question_behind() {
+    check_after(
+        ENDED_PARENT,
+        "p: reset last
+        p: reset last run=p-1 request=again
+        post p all",
+        r#"
+            > p: reset last
+            p: p-2/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-2/10 WorkflowTaskScheduled timeout=10s
+            p: * 5 Ask to c: find c-1
+            p: = reset to p-2
+            > p: reset last run=p-1 request=again
+            p: p-2/11 WorkflowExecutionTerminated reason="again"
+            p: p-3/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-3/10 WorkflowTaskScheduled timeout=10s
+            p: * 5 End to c: parent closed, Terminate c-1
+            p: * 5 Ask to c: find c-1
+            p: = reset to p-3
+            > post p all
+            c: found c-1, WorkflowExecutionTerminated
+            p: * settled 5 Ask
+            c: = Done
+            c: found c-1, WorkflowExecutionTerminated
+            p: p-3/11 ChildWorkflowExecutionTerminated initiated=5 started=6 run=c-1
+            p: * settled 5 Ask
+        "#,
+    );
+}
+
+#[test]
+fn a_child_tells_of_its_end_before_it_is_found() {
+    check_after(
+        "p: start
+        p: poll
+        p: complete child=c
+        post p all
+        p: poll
+        p: complete
+        c: poll",
+        "p: reset last
+        c: complete done=42
+        post c
+        post p",
+        r#"
+            > p: reset last
+            p: 10 WorkflowExecutionTerminated reason="again"
+            p: p-2/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-2/10 WorkflowTaskScheduled timeout=10s
+            p: * 5 Ask to c: find c-1
+            p: = reset to p-2
+            > c: complete done=42
+            c: 4 WorkflowTaskCompleted scheduled=2 started=3
+            c: 5 WorkflowExecutionCompleted result=42
+            c: * 5 Ask to p: child closed, WorkflowExecutionCompleted
+            > post c
+            p: p-2/11 ChildWorkflowExecutionCompleted initiated=5 started=6 run=c-1 result=42
+            p: = Done
+            > post p
+            c: found c-1, WorkflowExecutionCompleted
+            p: * settled 5 Ask
+        "#,
+    );
+}
+
+#[test]
+fn a_reset_run_that_is_deleted_leaves_no_question_behind() {
+    check_after(
+        ENDED_PARENT,
+        "p: reset last
+        p: delete
+        post p all",
+        r#"
+            > p: reset last
+            p: p-2/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-2/10 WorkflowTaskScheduled timeout=10s
+            p: * 5 Ask to c: find c-1
+            p: = reset to p-2
+            > p: delete
+            p: * removed p-2
+            p: * 5 End to c: parent closed, Terminate c-1
+            > post p all
+            c: found c-1, WorkflowExecutionTerminated
+            p: * settled 5 Ask
+            c: = Done
         "#,
     );
 }

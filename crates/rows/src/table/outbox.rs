@@ -29,7 +29,7 @@ const END: u8 = 3;
 const TERMINATE: u32 = 1;
 const REQUEST_CANCEL: u32 = 2;
 
-/// Exactly one of the fields 3 to 13 is there.
+/// Exactly one of the fields 3 to 13 and 15 is there.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Row {
     #[prost(string, tag = "1")]
@@ -61,6 +61,8 @@ struct Row {
     /// The run that the target knows as the sender, if it is another one.
     #[prost(string, optional, tag = "14")]
     known_as: Option<String>,
+    #[prost(string, optional, tag = "15")]
+    find_child: Option<String>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -171,6 +173,7 @@ pub(crate) fn encode(message: &Message) -> Vec<u8> {
             row.parent_closed = Some(ParentClosedRow { first_run: first_run.as_str().into(), end });
         }
         MessageBody::ChildClosed(closed) => row.child_closed = Some(closed_row(closed)),
+        MessageBody::FindChild { first_run } => row.find_child = Some(first_run.as_str().into()),
         MessageBody::StartAction(start) => row.start_action = Some(action::start_row(start)),
         MessageBody::EndAction(end) => row.end_action = Some(action::end_row(end)),
         MessageBody::ActionEnded(ended) => row.action_ended = Some(action::ended_row(ended)),
@@ -223,6 +226,7 @@ fn bodies(row: Row) -> Result<Vec<MessageBody>, Corrupt> {
     if let Some(bytes) = row.cancel {
         bodies.push(MessageBody::Cancel(Box::new(value::message(OUTBOX, &bytes)?)));
     }
+    bodies.extend(row.find_child.map(|first_run| MessageBody::FindChild { first_run: first_run.into() }));
     bodies.extend(row.first_task.map(|run| MessageBody::FirstTask { run: run.into() }));
     bodies.extend(row.acknowledge.map(|EmptyRow {}| MessageBody::Acknowledge));
     bodies.extend(row.recall.map(|EmptyRow {}| MessageBody::Recall));

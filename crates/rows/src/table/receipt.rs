@@ -8,10 +8,10 @@
 //! It belongs to the workflow id, not to a run: it outlives the run that the message reached, until the sender says that
 //! the reply is recorded.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 
 use prost::Message;
-use weft_engine::{Origin, Reply, WorkflowKey};
+use weft_engine::{FoundChild, Origin, Reply, WorkflowKey};
 
 use super::RECEIPT;
 use crate::{
@@ -26,14 +26,20 @@ const ALREADY_EXISTS: u32 = 3;
 const NOT_FOUND: u32 = 4;
 const NAMESPACE_NOT_FOUND: u32 = 5;
 const SIGNAL_LIMIT: u32 = 6;
+const CHILD_OPEN: u32 = 7;
+const CHILD_ENDED: u32 = 8;
+const CHILD_GONE: u32 = 9;
 
 #[derive(Clone, PartialEq, Message)]
 struct Row {
     #[prost(uint32, tag = "1")]
     kind: u32,
-    /// Of a child that started.
+    /// Of a child that started, or has ended.
     #[prost(string, optional, tag = "2")]
     run: Option<String>,
+    /// The last event of a child that has ended.
+    #[prost(bytes = "vec", optional, tag = "3")]
+    event: Option<Vec<u8>>,
 }
 
 #[must_use]
@@ -52,29 +58,43 @@ pub(crate) fn scoped_key(scope: &Scope, origin: &Origin) -> Vec<u8> {
 }
 
 pub(crate) fn encode(reply: &Reply) -> Vec<u8> {
-    let (kind, run) = match reply {
-        Reply::Done => (DONE, None),
-        Reply::ChildStarted(run) => (CHILD_STARTED, Some(run.as_str().into())),
-        Reply::AlreadyExists => (ALREADY_EXISTS, None),
-        Reply::NotFound => (NOT_FOUND, None),
-        Reply::NamespaceNotFound => (NAMESPACE_NOT_FOUND, None),
-        Reply::SignalLimit => (SIGNAL_LIMIT, None),
+    let plain = |kind| Row { kind, ..Row::default() };
+    let row = match reply {
+        Reply::Done => plain(DONE),
+        Reply::ChildStarted(run) => Row { run: Some(run.as_str().into()), ..plain(CHILD_STARTED) },
+        Reply::AlreadyExists => plain(ALREADY_EXISTS),
+        Reply::NotFound => plain(NOT_FOUND),
+        Reply::NamespaceNotFound => plain(NAMESPACE_NOT_FOUND),
+        Reply::SignalLimit => plain(SIGNAL_LIMIT),
+        Reply::Found(FoundChild::Open) => plain(CHILD_OPEN),
+        Reply::Found(FoundChild::Ended { run, event }) => Row {
+            run: Some(run.as_str().into()),
+            event: Some(weft_protocol::encode_canonical(&**event)),
+            ..plain(CHILD_ENDED)
+        },
+        Reply::Found(FoundChild::Gone) => plain(CHILD_GONE),
     };
-    value::encode(&Row { kind, run })
+    value::encode(&row)
 }
 
 /// # Errors
 /// When nobody wrote such a row.
 pub fn decode(bytes: &[u8]) -> Result<Reply, Corrupt> {
-    let Row { kind, run } = value::decode(RECEIPT, bytes)?;
-    match (kind, run) {
-        (DONE, None) => Ok(Reply::Done),
-        (CHILD_STARTED, Some(run)) => Ok(Reply::ChildStarted(run.into())),
-        (ALREADY_EXISTS, None) => Ok(Reply::AlreadyExists),
-        (NOT_FOUND, None) => Ok(Reply::NotFound),
-        (NAMESPACE_NOT_FOUND, None) => Ok(Reply::NamespaceNotFound),
-        (SIGNAL_LIMIT, None) => Ok(Reply::SignalLimit),
-        (kind, _) => Err(value::unknown(RECEIPT, "reply", kind)),
+    let Row { kind, run, event } = value::decode(RECEIPT, bytes)?;
+    match (kind, run, event) {
+        (DONE, None, None) => Ok(Reply::Done),
+        (CHILD_STARTED, Some(run), None) => Ok(Reply::ChildStarted(run.into())),
+        (ALREADY_EXISTS, None, None) => Ok(Reply::AlreadyExists),
+        (NOT_FOUND, None, None) => Ok(Reply::NotFound),
+        (NAMESPACE_NOT_FOUND, None, None) => Ok(Reply::NamespaceNotFound),
+        (SIGNAL_LIMIT, None, None) => Ok(Reply::SignalLimit),
+        (CHILD_OPEN, None, None) => Ok(Reply::Found(FoundChild::Open)),
+        (CHILD_ENDED, Some(run), Some(event)) => {
+            let event = Box::new(value::message(RECEIPT, &event)?);
+            Ok(Reply::Found(FoundChild::Ended { run: run.into(), event }))
+        }
+        (CHILD_GONE, None, None) => Ok(Reply::Found(FoundChild::Gone)),
+        (kind, ..) => Err(value::unknown(RECEIPT, "reply", kind)),
     }
 }
 

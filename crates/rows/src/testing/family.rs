@@ -4,8 +4,8 @@ use std::{boxed::Box, string::String, sync::Arc, vec, vec::Vec};
 
 use proptest::{option, prelude::*};
 use weft_engine::{
-    ActionEnd, ActionEnded, ChildClosed, ChildEnd, EventId, Message, MessageBody, Origin, Reply, StartAction,
-    StartChild, Timestamp, WorkflowKey,
+    ActionEnd, ActionEnded, ChildClosed, ChildEnd, EventId, FoundChild, Message, MessageBody, Origin, Reply,
+    StartAction, StartChild, Timestamp, WorkflowKey,
     state::{Child, ChildStage, ExternalKind, ExternalRequest, ParentClosePolicy},
 };
 use weft_protocol::api::{
@@ -110,6 +110,7 @@ pub(crate) fn bodies() -> Vec<(&'static str, MessageBody)> {
         ("terminate", MessageBody::ParentClosed { first_run: "first".into(), end: ChildEnd::Terminate }),
         ("request cancel", MessageBody::ParentClosed { first_run: "first".into(), end: ChildEnd::RequestCancel }),
         ("child closed", MessageBody::ChildClosed(Box::new(closed))),
+        ("find child", MessageBody::FindChild { first_run: "first".into() }),
         ("start action", MessageBody::StartAction(Box::new(start_action()))),
         ("end action", MessageBody::EndAction(Box::new(end))),
         ("action ended", MessageBody::ActionEnded(Box::new(ended))),
@@ -125,6 +126,9 @@ pub(crate) fn replies() -> Vec<(&'static str, Reply)> {
         ("not found", Reply::NotFound),
         ("namespace not found", Reply::NamespaceNotFound),
         ("signal limit", Reply::SignalLimit),
+        ("child open", Reply::Found(FoundChild::Open)),
+        ("child ended", Reply::Found(FoundChild::Ended { run: "last".into(), event: Box::new(sample::start_event()) })),
+        ("child gone", Reply::Found(FoundChild::Gone)),
     ]
 }
 

@@ -7,7 +7,7 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use futures::{FutureExt, future::BoxFuture};
-use weft_engine::{Answer, Delivery, MessageBody, Namespace, NamespaceId, Reply, Request};
+use weft_engine::{Delivery, FoundChild, MessageBody, Namespace, NamespaceId, Reply};
 use weft_rows::namespace::NamespaceState;
 use weft_shard::{Failure, Post};
 
@@ -45,10 +45,7 @@ impl NodeInner {
         let Some(namespace) = self.living(&key.namespace).await? else {
             return Ok(without_namespace(&delivery.message.body));
         };
-        match self.shard(&key).ask(key, namespace, Request::Deliver(Box::new(delivery))).await? {
-            Answer::Delivered(reply) => Ok(reply),
-            _ => Err(Failure::Unavailable("a message was answered as something else")),
-        }
+        self.shard(&key).deliver(namespace, delivery).await
     }
 
     /// A namespace that is there and not deleted.
@@ -65,5 +62,9 @@ impl NodeInner {
 
 /// What is said where there is no namespace: who asks is told, and who tells has told.
 fn without_namespace(body: &MessageBody) -> Reply {
-    if body.wants_reply() { Reply::NamespaceNotFound } else { Reply::Done }
+    match body {
+        MessageBody::FindChild { .. } => Reply::Found(FoundChild::Gone),
+        asks if asks.wants_reply() => Reply::NamespaceNotFound,
+        _ => Reply::Done,
+    }
 }
