@@ -1,29 +1,21 @@
 //! Batch operations: one thing done by the server to all executions that a filter finds.
 
+mod operation;
+
 use weft_protocol::api::{
-    batch::{
-        BatchOperationCancellation, BatchOperationDeletion, BatchOperationInfo, BatchOperationSignal,
-        BatchOperationTermination,
-    },
+    batch::BatchOperationInfo,
     workflowservice::{
         DescribeBatchOperationRequest, DescribeBatchOperationResponse, ListBatchOperationsRequest,
-        StartBatchOperationRequest, StopBatchOperationRequest, start_batch_operation_request::Operation,
+        StartBatchOperationRequest, StopBatchOperationRequest,
     },
 };
 
-use crate::{Client, Error, Signal, WorkflowService, retry::Repeat, start::payloads};
+pub use operation::{BatchActivities, BatchOperation, BatchResetTo};
+
+use crate::{Client, Error, WorkflowService, retry::Repeat};
 
 /// Jobs that are listed with one call.
 const PAGE: i32 = 100;
-
-/// What a batch operation does to each execution.
-#[derive(Clone, Debug)]
-pub enum BatchOperation {
-    Terminate,
-    Cancel,
-    Signal(Signal),
-    Delete,
-}
 
 /// A batch operation that is to be started.
 #[derive(Clone, Debug)]
@@ -44,27 +36,13 @@ impl Client {
     /// # Errors
     /// When the filter makes no sense, the id was given before, or too many such operations run.
     pub async fn start_batch(&self, batch: Batch) -> Result<(), Error> {
-        let identity = self.identity().to_owned();
-        let operation = match batch.operation {
-            BatchOperation::Terminate => {
-                Operation::TerminationOperation(BatchOperationTermination { identity, details: None })
-            }
-            BatchOperation::Cancel => Operation::CancellationOperation(BatchOperationCancellation { identity }),
-            BatchOperation::Delete => Operation::DeletionOperation(BatchOperationDeletion { identity }),
-            BatchOperation::Signal(signal) => Operation::SignalOperation(BatchOperationSignal {
-                signal: signal.name,
-                input: payloads(signal.input),
-                header: None,
-                identity,
-            }),
-        };
         let request = StartBatchOperationRequest {
             namespace: self.namespace().to_owned(),
             job_id: batch.job_id,
             visibility_query: batch.query,
             reason: batch.reason,
             max_operations_per_second: batch.per_second,
-            operation: Some(operation),
+            operation: Some(batch.operation.wire(self.identity().to_owned())),
             ..StartBatchOperationRequest::default()
         };
         let send = |mut stub: WorkflowService, request| async move { stub.start_batch_operation(request).await };

@@ -36,7 +36,7 @@ mod update;
 mod value;
 mod workflow;
 
-pub use batch::{Batch, BatchOperation};
+pub use batch::{Batch, BatchActivities, BatchOperation, BatchResetTo};
 pub use config::{ConnectOptions, Explicit};
 pub use connect::{Client, HistoryService, OperatorService, Service, WorkflowService};
 pub use definition::{

@@ -89,7 +89,7 @@ impl Client {
     }
 }
 
-fn operations(signals: Vec<Signal>) -> Vec<PostResetOperation> {
+pub(crate) fn operations(signals: Vec<Signal>) -> Vec<PostResetOperation> {
     let operation = |signal: Signal| {
         let input = (!signal.input.is_empty()).then_some(Payloads { payloads: signal.input });
         let signal = SignalWorkflow { signal_name: signal.name, input, ..SignalWorkflow::default() };

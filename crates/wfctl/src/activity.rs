@@ -1,11 +1,11 @@
-//! `wfctl activity …`: what operators do to pending activities of one workflow.
+//! `wfctl activity …`: what operators do to pending activities of one workflow, or of all that a filter finds.
 
 use std::time::Duration;
 
 use clap::Subcommand;
 use serde_json::json;
 use weft_client::{
-    Activities, ResetActivities, Run, Unpause,
+    Activities, BatchActivities, BatchOperation, ResetActivities, Run, Unpause,
     api::{
         activity::ActivityOptions,
         common::{Priority, RetryPolicy},
@@ -15,7 +15,15 @@ use weft_client::{
 };
 use weft_protocol::{json::to_json, time::proto_duration};
 
-use crate::{input::Input, render::time, session::Connected, span, workflow::target::Target};
+use crate::{
+    batch,
+    exit::Failure as Usage,
+    input::Input,
+    render::time,
+    session::Connected,
+    span,
+    workflow::target::{Several, Target},
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -38,7 +46,7 @@ pub(crate) enum Verb {
 #[group(required = true, multiple = false)]
 struct Which {
     /// The activity of this id; `wfctl workflow describe` shows them
-    #[arg(short, long, value_name = "ID")]
+    #[arg(short, long, value_name = "ID", conflicts_with = "query")]
     activity_id: Option<String>,
     /// All pending activities of this type
     #[arg(long = "type", alias = "activity-type", value_name = "TYPE")]
@@ -58,6 +66,31 @@ impl Which {
     }
 }
 
+impl Which {
+    /// The same of each of several workflows.
+    fn of_several(&self) -> BatchActivities {
+        AllOrType { kind: self.kind.clone(), all: self.all }.of_several()
+    }
+}
+
+/// Which activities of each of several workflows.
+#[derive(clap::Args, Clone, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct AllOrType {
+    /// All pending activities of this type
+    #[arg(long = "type", alias = "activity-type", value_name = "TYPE")]
+    kind: Option<String>,
+    /// All pending activities
+    #[arg(long, alias = "match-all")]
+    all: bool,
+}
+
+impl AllOrType {
+    pub(crate) fn of_several(&self) -> BatchActivities {
+        self.kind.clone().map_or(BatchActivities::All, BatchActivities::Type)
+    }
+}
+
 /// One or all of a type: no more can be paused at once.
 #[derive(clap::Args, Clone, Debug)]
 #[group(required = true, multiple = false)]
@@ -71,7 +104,8 @@ struct OneOrType {
 }
 
 #[derive(clap::Args, Debug)]
-#[command(after_help = "None of its timeouts runs while it is paused.\n\n\
+#[command(after_help = "None of its timeouts runs while it is paused.\n\
+    There is no batch operation that pauses: activities of one workflow at a time.\n\n\
     Examples:\n  wfctl activity pause order-17 --activity-id 5 --reason 'the bank is down'\n  \
     wfctl activity pause order-17 --type charge")]
 pub(crate) struct PauseArgs {
@@ -86,12 +120,19 @@ pub(crate) struct PauseArgs {
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  wfctl activity unpause order-17 --activity-id 5\n  \
-    wfctl activity unpause order-17 --all --jitter 30s")]
+    wfctl activity unpause order-17 --all --jitter 30s\n  \
+    wfctl activity unpause --query 'WorkflowType = \"Order\"' --type charge --wait")]
 pub(crate) struct UnpauseArgs {
     #[command(flatten)]
-    of: Target,
+    of: Several,
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    how: HowToUnpause,
+}
+
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(crate) struct HowToUnpause {
     /// Begin with the first attempt
     #[arg(long)]
     reset_attempts: bool,
@@ -106,12 +147,19 @@ pub(crate) struct UnpauseArgs {
 #[derive(clap::Args, Debug)]
 #[command(after_help = "An attempt that waits is handed out at once; a running one goes on and is told.\n\n\
     Examples:\n  wfctl activity reset order-17 --activity-id 5\n  \
-    wfctl activity reset order-17 --all --restore-original-options")]
+    wfctl activity reset order-17 --all --restore-original-options\n  \
+    wfctl activity reset --query 'WorkflowType = \"Order\"' --all --wait")]
 pub(crate) struct ResetArgs {
     #[command(flatten)]
-    of: Target,
+    of: Several,
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    how: HowToReset,
+}
+
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(crate) struct HowToReset {
     /// Forget what was reported by heartbeats
     #[arg(long, alias = "reset-heartbeats")]
     reset_heartbeat: bool,
@@ -130,18 +178,51 @@ pub(crate) struct ResetArgs {
 #[command(
     after_help = "Examples:\n  wfctl activity update-options order-17 --activity-id 5 --start-to-close-timeout 5m\n  \
     wfctl activity update-options order-17 --type charge --task-queue charges-2 --retry-maximum-attempts 10\n  \
-    wfctl activity update-options order-17 --all --restore-original-options"
+    wfctl activity update-options order-17 --all --restore-original-options\n  \
+    wfctl activity update-options --query 'WorkflowType = \"Order\"' --type charge --task-queue charges-2 --wait"
 )]
 pub(crate) struct UpdateArgs {
     #[command(flatten)]
-    of: Target,
+    of: Several,
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    how: HowToUpdate,
+}
+
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct HowToUpdate {
     #[command(flatten)]
     new: New,
     /// As the workflow gave them
     #[arg(long, conflicts_with = "New")]
     restore_original_options: bool,
+}
+
+impl HowToUnpause {
+    pub(crate) fn wire(self) -> Unpause {
+        let Self { reset_attempts, reset_heartbeat, jitter } = self;
+        Unpause { reset_attempts, reset_heartbeat, jitter }
+    }
+}
+
+impl HowToReset {
+    pub(crate) fn wire(self) -> ResetActivities {
+        let Self { reset_heartbeat, keep_paused, restore_original_options, jitter } = self;
+        ResetActivities { reset_heartbeat, keep_paused, restore_original_options, jitter }
+    }
+}
+
+impl HowToUpdate {
+    /// The options and the paths of those that were given, or nothing if the old ones are wanted back.
+    pub(crate) fn wire(self) -> Result<Option<(ActivityOptions, Vec<String>)>, Usage> {
+        let (options, paths) = self.new.wire();
+        match (self.restore_original_options, paths.is_empty()) {
+            (true, _) => Ok(None),
+            (false, false) => Ok(Some((options, paths))),
+            (false, true) => Err(Usage::usage("say what to change, or --restore-original-options")),
+        }
+    }
 }
 
 /// New options; those that are left out stay.
@@ -268,28 +349,35 @@ async fn pause(session: &Connected, args: &PauseArgs) -> anyhow::Result<()> {
 }
 
 async fn unpause(session: &Connected, args: &UnpauseArgs) -> anyhow::Result<()> {
+    if let Some(query) = &args.of.batch.query {
+        let operation = BatchOperation::UnpauseActivities(args.which.of_several(), args.how.wire());
+        return batch::begin(session, query, &args.of.batch, operation, "").await;
+    }
+    args.of.batch.check_unused()?;
     let (run, which) = (args.of.run(), args.which.activities());
-    let how =
-        Unpause { reset_attempts: args.reset_attempts, reset_heartbeat: args.reset_heartbeat, jitter: args.jitter };
-    session.client.unpause_activities(&run, which.clone(), how).await?;
+    session.client.unpause_activities(&run, which.clone(), args.how.wire()).await?;
     say(session, &run, &which, "unpaused")
 }
 
 async fn reset(session: &Connected, args: &ResetArgs) -> anyhow::Result<()> {
+    if let Some(query) = &args.of.batch.query {
+        let operation = BatchOperation::ResetActivities(args.which.of_several(), args.how.wire());
+        return batch::begin(session, query, &args.of.batch, operation, "").await;
+    }
+    args.of.batch.check_unused()?;
     let (run, which) = (args.of.run(), args.which.activities());
-    let how = ResetActivities {
-        reset_heartbeat: args.reset_heartbeat,
-        keep_paused: args.keep_paused,
-        restore_original_options: args.restore_original_options,
-        jitter: args.jitter,
-    };
-    session.client.reset_activities(&run, which.clone(), how).await?;
+    session.client.reset_activities(&run, which.clone(), args.how.wire()).await?;
     say(session, &run, &which, "reset")
 }
 
 async fn update(session: &Connected, args: UpdateArgs) -> anyhow::Result<()> {
+    let new = args.how.wire()?;
+    if let Some(query) = &args.of.batch.query {
+        let operation = BatchOperation::UpdateActivities(args.which.of_several(), new);
+        return batch::begin(session, query, &args.of.batch, operation, "").await;
+    }
+    args.of.batch.check_unused()?;
     let (run, which) = (args.of.run(), args.which.activities());
-    let new = (!args.restore_original_options).then(|| args.new.wire());
     let options = session.client.update_activities(&run, which, new).await?;
     let output = &session.output;
     if output.is_json() {

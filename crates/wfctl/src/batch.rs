@@ -1,14 +1,16 @@
 //! `wfctl batch …`, and what `--query` does to the verbs of one workflow: the server does it to all that a filter finds.
 
+mod start;
+
 use std::{
     io::{self, IsTerminal, Write},
     time::Duration,
 };
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use weft_client::{
-    Batch, BatchOperation, Signal,
+    Batch, BatchOperation,
     api::{
         batch::BatchOperationInfo,
         enums::{BatchOperationState as State, BatchOperationType},
@@ -19,7 +21,6 @@ use weft_protocol::json::to_json;
 
 use crate::{
     exit::Failure,
-    input::Input,
     output::{Tone, text},
     query,
     render::time,
@@ -32,7 +33,8 @@ const LOOK: Duration = Duration::from_millis(250);
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Do one thing to all workflows that a filter finds
-    Start(StartArgs),
+    #[command(subcommand)]
+    Start(Box<start::Verb>),
     /// List batch operations, the latest first
     List(ListArgs),
     /// Show how far a batch operation has come
@@ -40,34 +42,6 @@ pub(crate) enum Verb {
     Describe(Job),
     /// Stop a batch operation; what it has done stays done
     Stop(StopArgs),
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  \
-    wfctl batch start terminate --query 'WorkflowType = \"Order\"' --reason 'wrong prices'\n  \
-    wfctl batch start signal --name retry --query 'TaskQueue = \"orders\"' --reason retry --rps 5 --yes --wait")]
-pub(crate) struct StartArgs {
-    /// What is done to each
-    #[arg(value_enum, value_name = "OPERATION")]
-    operation: Kind,
-    #[command(flatten)]
-    options: Options,
-    /// Why; it stands in the histories and with the job
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
-    /// The signal's name
-    #[arg(long, value_name = "NAME", required_if_eq("operation", "signal"))]
-    name: Option<String>,
-    #[command(flatten)]
-    input: Input,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Kind {
-    Terminate,
-    Cancel,
-    Signal,
-    Delete,
 }
 
 #[derive(Debug, Args)]
@@ -127,26 +101,11 @@ impl Options {
 
 pub(crate) async fn run(session: &Connected, verb: Verb) -> anyhow::Result<()> {
     match verb {
-        Verb::Start(args) => start(session, args).await,
+        Verb::Start(verb) => start::run(session, *verb).await,
         Verb::List(args) => list(session, &args).await,
         Verb::Describe(job) => show(session, &session.client.describe_batch(&job.job).await?),
         Verb::Stop(args) => stop(session, &args).await,
     }
-}
-
-async fn start(session: &Connected, args: StartArgs) -> anyhow::Result<()> {
-    let operation = match args.operation {
-        Kind::Terminate => BatchOperation::Terminate,
-        Kind::Cancel => BatchOperation::Cancel,
-        Kind::Delete => BatchOperation::Delete,
-        Kind::Signal => {
-            BatchOperation::Signal(Signal { name: args.name.unwrap_or_default(), input: args.input.payloads()? })
-        }
-    };
-    let Some(query) = &args.options.query else {
-        return Err(Failure::usage("say which workflows: --query FILTER").into());
-    };
-    begin(session, query, &args.options, operation, &args.reason).await
 }
 
 /// Starts a batch operation, once whoever asked for it has seen how many workflows it is of.
@@ -157,15 +116,10 @@ pub(crate) async fn begin(
     operation: BatchOperation,
     reason: &str,
 ) -> anyhow::Result<()> {
-    let verb = match &operation {
-        BatchOperation::Terminate => "terminate",
-        BatchOperation::Cancel => "cancel",
-        BatchOperation::Signal(_) => "signal",
-        BatchOperation::Delete => "delete",
-    };
-    confirm(session, query, options, verb).await?;
+    let (command, what) = names(&operation);
+    confirm(session, query, options, what).await?;
     let job_id = options.job_id.clone().unwrap_or_else(|| session.client.new_id());
-    let reason = if reason.is_empty() { format!("wfctl workflow {verb} --query") } else { reason.to_owned() };
+    let reason = if reason.is_empty() { format!("wfctl {command} --query") } else { reason.to_owned() };
     let per_second = options.rps.unwrap_or_default();
     let batch = Batch { job_id: job_id.clone(), query: query.to_owned(), reason, operation, per_second };
     session.client.start_batch(batch).await.map_err(|error| query::explained(session, error, query))?;
@@ -181,8 +135,23 @@ pub(crate) async fn begin(
     Ok(())
 }
 
+/// The command that does it to one workflow, and what is done to several.
+fn names(operation: &BatchOperation) -> (&'static str, &'static str) {
+    match operation {
+        BatchOperation::Terminate => ("workflow terminate", "terminate them"),
+        BatchOperation::Cancel => ("workflow cancel", "cancel them"),
+        BatchOperation::Signal(_) => ("workflow signal", "signal them"),
+        BatchOperation::Delete => ("workflow delete", "delete them"),
+        BatchOperation::Reset(..) => ("workflow reset", "reset them"),
+        BatchOperation::UpdateOptions(..) => ("workflow update-options", "change their options"),
+        BatchOperation::UnpauseActivities(..) => ("activity unpause", "unpause their activities"),
+        BatchOperation::ResetActivities(..) => ("activity reset", "reset their activities"),
+        BatchOperation::UpdateActivities(..) => ("activity update-options", "change the options of their activities"),
+    }
+}
+
 /// Says how many workflows match and asks whether that is meant.
-async fn confirm(session: &Connected, query: &str, options: &Options, verb: &str) -> anyhow::Result<()> {
+async fn confirm(session: &Connected, query: &str, options: &Options, what: &str) -> anyhow::Result<()> {
     let counted = session.client.count(query).await.map_err(|error| query::explained(session, error, query))?;
     let many = match counted.count {
         1 => "1 workflow matches".to_owned(),
@@ -193,10 +162,10 @@ async fn confirm(session: &Connected, query: &str, options: &Options, verb: &str
         return Ok(());
     }
     if session.output.is_json() || !io::stdin().is_terminal() {
-        return Err(Failure::usage(format!("{many}: say --yes to {verb} them")).into());
+        return Err(Failure::usage(format!("{many}: say --yes to {what}")).into());
     }
     let mut err = io::stderr().lock();
-    write!(err, "{many}: {verb} them? [y/N] ")?;
+    write!(err, "{many}: {what}? [y/N] ")?;
     err.flush()?;
     drop(err);
     let mut answer = String::new();

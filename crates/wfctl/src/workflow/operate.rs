@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use weft_client::{
-    Query, Run,
+    BatchOperation, Query, Run,
     api::{
         common::Priority,
         workflow::{VersioningOverride, WorkflowExecutionOptions, versioning_override::Override},
@@ -10,15 +10,17 @@ use weft_client::{
 };
 use weft_protocol::json::to_json;
 
-use super::target::Target;
+use super::target::{Several, Target};
 use crate::{
+    batch,
     exit::Failure,
     render::{names, payload},
     session::Connected,
 };
 
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Its workers get no tasks and its timers and timeouts stand still; signals are kept.\n\n\
+#[command(after_help = "Its workers get no tasks and its timers and timeouts stand still; signals are kept.\n\
+    There is no batch operation that pauses: one workflow at a time.\n\n\
     Examples:\n  wfctl workflow pause order-17 --reason 'the bank is down'")]
 pub(crate) struct PauseArgs {
     #[command(flatten)]
@@ -29,7 +31,8 @@ pub(crate) struct PauseArgs {
 }
 
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Timers and timeouts go on with the time that they had left.\n\n\
+#[command(after_help = "Timers and timeouts go on with the time that they had left.\n\
+    There is no batch operation for it: one workflow at a time.\n\n\
     Examples:\n  wfctl workflow unpause order-17")]
 pub(crate) struct UnpauseArgs {
     #[command(flatten)]
@@ -41,23 +44,61 @@ pub(crate) struct UnpauseArgs {
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  wfctl workflow update-options order-17 --priority-key 1\n  \
-    wfctl workflow update-options order-17 --fairness-key ada --fairness-weight 2")]
-#[command(group = clap::ArgGroup::new("new").required(true).multiple(true))]
+    wfctl workflow update-options order-17 --fairness-key ada --fairness-weight 2\n  \
+    wfctl workflow update-options --query 'WorkflowType = \"Order\"' --priority-key 1 --wait")]
 pub(crate) struct OptionsArgs {
     #[command(flatten)]
-    target: Target,
+    target: Several,
+    #[command(flatten)]
+    new: NewOptions,
+}
+
+/// New options; those that are left out stay.
+#[derive(clap::Args, Debug)]
+#[group(id = "new", required = true, multiple = true)]
+pub(crate) struct NewOptions {
     /// How urgent its tasks are: 1 comes first, 5 last
-    #[arg(long, value_name = "1-5", group = "new")]
+    #[arg(long, value_name = "1-5")]
     priority_key: Option<i32>,
     /// Tasks of one key do not hold up those of another
-    #[arg(long, value_name = "KEY", group = "new")]
+    #[arg(long, value_name = "KEY")]
     fairness_key: Option<String>,
     /// How much of the queue its fairness key gets
-    #[arg(long, value_name = "NUMBER", group = "new")]
+    #[arg(long, value_name = "NUMBER")]
     fairness_weight: Option<f32>,
     /// On which version of its workers it runs
-    #[arg(long, value_enum, value_name = "HOW", group = "new")]
+    #[arg(long, value_enum, value_name = "HOW")]
     versioning_override: Option<Versioning>,
+}
+
+impl NewOptions {
+    /// The options and the paths of those that were given.
+    pub(crate) fn wire(self) -> (WorkflowExecutionOptions, Vec<String>) {
+        let given = [
+            (self.priority_key.is_some(), "priority.priority_key"),
+            (self.fairness_key.is_some(), "priority.fairness_key"),
+            (self.fairness_weight.is_some(), "priority.fairness_weight"),
+            (self.versioning_override.is_some(), "versioning_override"),
+        ];
+        let paths = given.into_iter().filter(|(given, _)| *given).map(|(_, path)| path.to_owned()).collect();
+        let versioning_override = match self.versioning_override {
+            Some(Versioning::AutoUpgrade) => Some(VersioningOverride {
+                r#override: Some(Override::AutoUpgrade(true)),
+                ..VersioningOverride::default()
+            }),
+            Some(Versioning::Unset) | None => None,
+        };
+        let options = WorkflowExecutionOptions {
+            priority: Some(Priority {
+                priority_key: self.priority_key.unwrap_or_default(),
+                fairness_key: self.fairness_key.unwrap_or_default(),
+                fairness_weight: self.fairness_weight.unwrap_or_default(),
+            }),
+            versioning_override,
+            ..WorkflowExecutionOptions::default()
+        };
+        (options, paths)
+    }
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -88,29 +129,13 @@ pub(crate) async fn unpause(session: &Connected, args: &UnpauseArgs) -> anyhow::
 }
 
 pub(crate) async fn update_options(session: &Connected, args: OptionsArgs) -> anyhow::Result<()> {
+    let (options, paths) = args.new.wire();
+    if let Some(query) = &args.target.batch.query {
+        let operation = BatchOperation::UpdateOptions(options, paths);
+        return batch::begin(session, query, &args.target.batch, operation, "").await;
+    }
+    args.target.batch.check_unused()?;
     let run = args.target.run();
-    let given = [
-        (args.priority_key.is_some(), "priority.priority_key"),
-        (args.fairness_key.is_some(), "priority.fairness_key"),
-        (args.fairness_weight.is_some(), "priority.fairness_weight"),
-        (args.versioning_override.is_some(), "versioning_override"),
-    ];
-    let paths = given.into_iter().filter(|(given, _)| *given).map(|(_, path)| path.to_owned()).collect();
-    let versioning_override = match args.versioning_override {
-        Some(Versioning::AutoUpgrade) => {
-            Some(VersioningOverride { r#override: Some(Override::AutoUpgrade(true)), ..VersioningOverride::default() })
-        }
-        Some(Versioning::Unset) | None => None,
-    };
-    let options = WorkflowExecutionOptions {
-        priority: Some(Priority {
-            priority_key: args.priority_key.unwrap_or_default(),
-            fairness_key: args.fairness_key.unwrap_or_default(),
-            fairness_weight: args.fairness_weight.unwrap_or_default(),
-        }),
-        versioning_override,
-        ..WorkflowExecutionOptions::default()
-    };
     let options = session.client.update_options(&run, options, paths).await?;
     let output = &session.output;
     if output.is_json() {

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde_json::json;
 use weft_client::{
-    Reset, ResetPlace, Run, Signal,
+    BatchOperation, BatchResetTo, Reset, ResetPlace, Run, Signal,
     api::{
         enums::{EventType, ResetReapplyExcludeType},
         history::HistoryEvent,
@@ -11,8 +11,8 @@ use weft_client::{
     own::{EventOfRun, ResetToEventResponse},
 };
 
-use super::target::Target;
-use crate::{exit::Failure, input::Input, render::history, session::Connected};
+use super::target::Several;
+use crate::{batch, exit::Failure, input::Input, render::history, session::Connected};
 
 #[derive(clap::Args, Debug)]
 #[command(
@@ -21,13 +21,14 @@ use crate::{exit::Failure, input::Input, render::history, session::Connected};
     terminated. With --event it also has what activities and timers came to up to that event.\n\n\
     Examples:\n  wfctl workflow reset order-17 --to last --reason 'fixed the bug'\n  \
     wfctl workflow reset order-17 --event 42 --dry-run\n  \
-    wfctl workflow reset order-17 --to first --exclude signals --signal amend --input '{\"amount\": 7}'"
+    wfctl workflow reset order-17 --to first --exclude signals --signal amend --input '{\"amount\": 7}'\n  \
+    wfctl workflow reset --query 'WorkflowType = \"Order\"' --to last --reason 'fixed the bug' --wait"
 )]
 pub(crate) struct ResetArgs {
     #[command(flatten)]
-    target: Target,
+    target: Several,
     /// Any event: the run goes on from the last workflow task that ended before it
-    #[arg(long, value_name = "EVENT_ID", group = "place")]
+    #[arg(long, value_name = "EVENT_ID", group = "place", conflicts_with = "query")]
     event: Option<i64>,
     /// The first or the last workflow task that was completed
     #[arg(long, value_enum, value_name = "TASK", group = "place")]
@@ -38,6 +39,16 @@ pub(crate) struct ResetArgs {
     /// Why; it stands in the history
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
+    #[command(flatten)]
+    with: With,
+    /// Change nothing; say what would be kept, reapplied, run again and dropped
+    #[arg(long, conflicts_with = "query")]
+    dry_run: bool,
+}
+
+/// What the new run has and has not.
+#[derive(clap::Args, Debug)]
+struct With {
     /// What came since that the new run does without; again for each further kind
     #[arg(long, value_enum, value_name = "KIND")]
     exclude: Vec<Kind>,
@@ -46,13 +57,49 @@ pub(crate) struct ResetArgs {
     signal: Option<String>,
     #[command(flatten)]
     input: Input,
-    /// Change nothing; say what would be kept, reapplied, run again and dropped
-    #[arg(long)]
-    dry_run: bool,
+}
+
+impl With {
+    fn reset(self, reason: String) -> Result<Reset, Failure> {
+        let input = self.input.payloads()?;
+        if self.signal.is_none() && !input.is_empty() {
+            return Err(Failure::usage("--input is the signal's: say which with --signal".to_owned()));
+        }
+        Ok(Reset {
+            reason,
+            exclude: self.exclude.into_iter().map(Into::into).collect(),
+            signals: self.signal.map(|name| Signal { name, input }).into_iter().collect(),
+        })
+    }
+}
+
+/// How several workflows are reset: by one place that each of them may have.
+#[derive(clap::Args, Debug)]
+#[command(group = clap::ArgGroup::new("place").required(true))]
+pub(crate) struct OfSeveral {
+    /// The first or the last workflow task that was completed
+    #[arg(long, value_enum, value_name = "TASK", group = "place")]
+    to: Option<Task>,
+    /// The event that ends a workflow task, the same in each of them
+    #[arg(long, value_name = "EVENT_ID", group = "place")]
+    task_end: Option<i64>,
+    #[command(flatten)]
+    with: With,
+}
+
+impl OfSeveral {
+    pub(crate) fn operation(self) -> Result<BatchOperation, Failure> {
+        let to = match (self.task_end, self.to) {
+            (Some(event), _) => BatchResetTo::TaskEnd(event),
+            (None, Some(Task::First)) => BatchResetTo::First,
+            (None, Some(Task::Last) | None) => BatchResetTo::Last,
+        };
+        Ok(BatchOperation::Reset(to, self.with.reset(String::new())?))
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Task {
+pub(crate) enum Task {
     First,
     Last,
 }
@@ -73,16 +120,13 @@ impl From<Kind> for ResetReapplyExcludeType {
 }
 
 pub(crate) async fn reset(session: &Connected, args: ResetArgs) -> anyhow::Result<()> {
-    let mut run = args.target.run();
-    let input = args.input.payloads()?;
-    if args.signal.is_none() && !input.is_empty() {
-        return Err(Failure::usage("--input is the signal's: say which with --signal".to_owned()).into());
+    if let Some(query) = &args.target.batch.query {
+        let how = OfSeveral { to: args.to, task_end: args.task_end, with: args.with };
+        return batch::begin(session, query, &args.target.batch, how.operation()?, &args.reason).await;
     }
-    let reset = Reset {
-        reason: args.reason,
-        exclude: args.exclude.into_iter().map(Into::into).collect(),
-        signals: args.signal.map(|name| Signal { name, input }).into_iter().collect(),
-    };
+    args.target.batch.check_unused()?;
+    let mut run = args.target.run();
+    let reset = args.with.reset(args.reason)?;
     let place = match (args.event, args.task_end, args.to) {
         (Some(event), _, _) => ResetPlace::Event(event),
         (None, Some(event), _) => ResetPlace::TaskEnd(event),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::world::World;
+use crate::{operate::charging, world::World};
 
 const QUERY: &str = "WorkflowType = 'Order'";
 
@@ -64,4 +64,102 @@ fn mistakes_in_a_batch_are_explained() {
     assert!(ran.error(2).contains("--query"), "{ran:?}");
     let ran = world.run(&["batch", "start", "signal", "--query", QUERY, "--reason", "r"]);
     assert!(ran.error(2).contains("--name"), "{ran:?}");
+}
+
+/// Does something to the one order there is, and waits for it.
+fn done(world: &World, args: &[&str]) {
+    let ran = world.run(&[args, &["--query", QUERY, "--yes", "--wait"]].concat());
+    assert!(ran.ok().contains("Progress   1 of 1 done, 0 failed"), "{args:?}: {ran:?}");
+}
+
+fn activity(world: &World) -> serde_json::Value {
+    world.run(&["workflow", "describe", "o", "-o", "json"]).json()["pendingActivities"][0].take()
+}
+
+#[test]
+fn activities_of_what_a_filter_finds_are_changed_reset_and_unpaused() {
+    let world = charging();
+    world.run(&["activity", "pause", "o", "--type", "charge"]).ok();
+    done(&world, &["activity", "update-options", "--type", "charge", "--task-queue", "charges-2"]);
+    assert_eq!(activity(&world)["activityOptions"]["taskQueue"]["name"], "charges-2");
+    done(&world, &["activity", "reset", "--all", "--keep-paused", "--restore-original-options"]);
+    let pending = activity(&world);
+    let queue = &pending["activityOptions"]["taskQueue"]["name"];
+    assert_eq!((queue, &pending["paused"]), (&json!("charges"), &json!(true)));
+    done(&world, &["activity", "unpause", "--type", "charge", "--reset-attempts"]);
+    assert_eq!(activity(&world)["paused"], json!(null));
+
+    // The same by the names of the operations.
+    world.run(&["activity", "pause", "o", "--type", "charge"]).ok();
+    let why = ["--reason", "the bank is back"];
+    let start = |args: &[&str]| done(&world, &[&["batch", "start"], args, &why].concat());
+    start(&["update-activity-options", "--all", "--start-to-close-timeout", "5m"]);
+    assert_eq!(activity(&world)["activityOptions"]["startToCloseTimeout"], "300s");
+    start(&["reset-activities", "--all", "--keep-paused"]);
+    assert_eq!(activity(&world)["paused"], json!(true));
+    start(&["unpause-activities", "--all"]);
+    assert_eq!(activity(&world)["paused"], json!(null));
+    let jobs = world.run(&["batch", "list", "-o", "json"]).json();
+    let kinds: Vec<_> = jobs.as_array().expect("a list").iter().map(|job| job["operationType"].clone()).collect();
+    let kind = |name: &str| format!("BATCH_OPERATION_TYPE_{name}");
+    let each = ["UNPAUSE_ACTIVITY", "RESET_ACTIVITY", "UPDATE_ACTIVITY_OPTIONS"].map(kind);
+    let [unpause, reset, update] = each;
+    assert_eq!(kinds, [&unpause, &reset, &update, &unpause, &reset, &update].map(|kind| json!(kind)));
+}
+
+#[test]
+fn what_a_filter_finds_is_reset_and_its_options_are_changed() {
+    let world = charging();
+    done(&world, &["workflow", "update-options", "--priority-key", "2"]);
+    done(&world, &["batch", "start", "update-options", "--fairness-key", "ada", "--reason", "slow"]);
+    let info = world.run(&["workflow", "describe", "o", "-o", "json"]).json();
+    let priority = &info["workflowExecutionInfo"]["priority"];
+    assert_eq!((&priority["priorityKey"], &priority["fairnessKey"]), (&json!(2), &json!("ada")));
+    let run = |world: &World| {
+        let info = world.run(&["workflow", "describe", "o", "-o", "json"]).json();
+        info["workflowExecutionInfo"]["execution"]["runId"].as_str().expect("it has one").to_owned()
+    };
+    let first = run(&world);
+    let running = "WorkflowType = 'Order' AND ExecutionStatus = 'Running'";
+    let ask = ["--to", "last", "--signal", "amend", "--input", "7", "--reason", "fixed the bug"];
+    let reset = [&["workflow", "reset", "--query", running, "--yes", "--wait"][..], &ask].concat();
+    assert!(world.run(&reset).ok().contains("1 of 1 done"));
+    let second = run(&world);
+    assert_ne!(first, second);
+    let history = world.run(&["workflow", "show", "o", "-o", "json"]).json();
+    let events = history["events"].as_array().expect("events");
+    let signal = events.iter().find_map(|event| event.get("workflowExecutionSignaledEventAttributes"));
+    assert_eq!(signal.expect("it was signalled")["signalName"], "amend");
+    let task = ["batch", "start", "reset", "--task-end", "4", "--exclude", "signals", "--reason", "again"];
+    assert!(world.run(&[&task[..], &["--query", running, "--yes", "--wait"]].concat()).ok().contains("1 of 1 done"));
+    assert_ne!(run(&world), second);
+}
+
+#[test]
+fn what_cannot_be_done_to_several_is_said_before_anything_is_done() {
+    let world = with_orders(1);
+    let refuse = |args: &[&str], word: &str| {
+        let ran = world.run(args);
+        assert!(ran.error(2).contains(word), "{args:?}: {ran:?}");
+    };
+    refuse(
+        &["workflow", "reset", "--query", QUERY, "--event", "5", "--yes"],
+        "cannot be used with '--event <EVENT_ID>'",
+    );
+    refuse(&["workflow", "reset", "--query", QUERY, "--to", "last", "--dry-run"], "cannot be used with '--dry-run'");
+    refuse(&["workflow", "reset", "--query", QUERY, "--yes"], "--to <TASK>");
+    refuse(&["workflow", "reset", "--query", QUERY, "--to", "last"], "1 workflow matches: say --yes to reset them");
+    refuse(&["workflow", "reset", "--query", QUERY, "--to", "last", "--input", "1", "--yes"], "--signal");
+    refuse(&["workflow", "reset", "order-0", "--to", "last", "--wait"], "--query");
+    refuse(&["workflow", "update-options", "--query", QUERY, "--yes"], "--priority-key");
+    refuse(&["activity", "unpause", "--query", QUERY, "--activity-id", "5"], "cannot be used with");
+    refuse(&["activity", "update-options", "--query", QUERY, "--all", "--yes"], "say what to change");
+    refuse(&["batch", "start", "unpause-activities", "--query", QUERY, "--reason", "r"], "--all");
+    refuse(&["batch", "start", "reset", "--to", "first", "--reason", "r"], "--query FILTER");
+    // There is no such batch operation, and the help says so.
+    refuse(&["workflow", "pause", "--query", QUERY], "unexpected argument '--query'");
+    refuse(&["batch", "start", "pause", "--query", QUERY], "unrecognized subcommand 'pause'");
+    assert!(world.run(&["batch", "start", "--help"]).ok().contains("There is none that pauses"));
+    assert!(world.run(&["workflow", "pause", "--help"]).ok().contains("no batch operation that pauses"));
+    assert!(world.run(&["batch", "list"]).err.contains("has no batch operation"));
 }

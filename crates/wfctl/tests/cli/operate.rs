@@ -11,7 +11,7 @@ use weft_client::api::{
 use crate::world::World;
 
 /// An order whose first step waits for a worker.
-fn charging() -> World {
+pub(crate) fn charging() -> World {
     let world = World::start();
     world.run(&["workflow", "start", "Order", "-w", "o", "--task-queue", "orders"]).ok();
     world.decide(
