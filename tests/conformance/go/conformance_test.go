@@ -48,7 +48,7 @@ func all() []harness.Entry {
 	return slices.Concat(
 		startScenarios(), messageScenarios(), updateScenarios(), familyScenarios(), timerScenarios(), activityScenarios(), timeoutScenarios(),
 		asyncActivityScenarios(), localScenarios(), closingScenarios(), dataScenarios(), taskScenarios(),
-		visibilityScenarios(), wfctlScenarios(), crashScenarios(), workerCrashScenarios(), loadScenarios(),
+		visibilityScenarios(), operateScenarios(), scheduleScenarios(), batchScenarios(), wfctlScenarios(), crashScenarios(), workerCrashScenarios(), loadScenarios(),
 	)
 }
 

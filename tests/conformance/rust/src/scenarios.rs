@@ -2,6 +2,7 @@
 
 mod activities;
 mod async_activities;
+mod batches;
 mod closing;
 mod crashes;
 mod data;
@@ -9,6 +10,8 @@ mod family;
 mod load;
 mod local;
 mod messages;
+mod operate;
+mod schedules;
 mod start;
 mod tasks;
 mod timeouts;
@@ -47,6 +50,9 @@ pub(crate) fn all() -> Vec<Entry> {
         data::all(),
         tasks::all(),
         visibility::all(),
+        operate::all(),
+        schedules::all(),
+        batches::all(),
         wfctl::all(),
         crashes::all(),
         worker_crashes::all(),

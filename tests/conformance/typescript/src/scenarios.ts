@@ -4,6 +4,7 @@ import type { Entry, Needs } from './harness/pool';
 import type { Scenario } from './harness/scenario';
 import * as activities from './scenarios/activities';
 import * as asyncActivities from './scenarios/async_activities';
+import * as batches from './scenarios/batches';
 import * as closing from './scenarios/closing';
 import * as crashes from './scenarios/crashes';
 import * as data from './scenarios/data';
@@ -11,6 +12,8 @@ import * as family from './scenarios/family';
 import * as load from './scenarios/load';
 import * as local from './scenarios/local';
 import * as messages from './scenarios/messages';
+import * as operate from './scenarios/operate';
+import * as schedules from './scenarios/schedules';
 import * as start from './scenarios/start';
 import * as tasks from './scenarios/tasks';
 import * as timeouts from './scenarios/timeouts';
@@ -36,6 +39,9 @@ const SHARED: Subject[] = [
   data.scenarios,
   tasks.scenarios,
   visibility.scenarios,
+  operate.scenarios,
+  schedules.scenarios,
+  batches.scenarios,
   wfctl.scenarios,
   workerCrashes.scenarios,
 ];
@@ -50,6 +56,8 @@ export function all(): Entry[] {
     ...on('own server', crashes.scenarios),
     ...on('own server', updates.withTheServer),
     ...on('own server', family.withTheServer),
+    ...on('own server', schedules.withTheServer),
+    ...on('own server', batches.withTheServer),
     ...on('own server', workerCrashes.withTheServer),
     ...on('quiet', load.scenarios),
   ];

@@ -7,6 +7,7 @@ use temporalio_client::{
         AsyncActivityError, ClientError, WorkflowGetResultError, WorkflowInteractionError, WorkflowQueryError,
         WorkflowStartError, WorkflowUpdateError,
     },
+    schedules::ScheduleError,
     tonic::Status,
 };
 use temporalio_protos::google::rpc;
@@ -26,6 +27,15 @@ impl Refusal for WorkflowStartError {
     fn into_status(self) -> Option<Status> {
         match self {
             Self::AlreadyStarted { source, .. } | Self::Rpc(source) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl Refusal for ScheduleError {
+    fn into_status(self) -> Option<Status> {
+        match self {
+            Self::Rpc(status) => Some(status),
             _ => None,
         }
     }

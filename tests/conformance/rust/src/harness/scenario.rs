@@ -317,7 +317,7 @@ impl Drop for Doomed {
     }
 }
 
-fn execution(id: &str, run_id: &str) -> WorkflowExecution {
+pub(crate) fn execution(id: &str, run_id: &str) -> WorkflowExecution {
     WorkflowExecution { workflow_id: id.to_owned(), run_id: run_id.to_owned() }
 }
 

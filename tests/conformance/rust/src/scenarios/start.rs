@@ -29,7 +29,8 @@ pub(super) fn all() -> Vec<Entry> {
     ]
 }
 
-const GREETED: &str = "WorkflowExecutionStarted, WorkflowTaskScheduled, WorkflowTaskStarted, WorkflowTaskCompleted,
+pub(super) const GREETED: &str =
+    "WorkflowExecutionStarted, WorkflowTaskScheduled, WorkflowTaskStarted, WorkflowTaskCompleted,
     WorkflowExecutionCompleted";
 
 async fn a_workflow_gives_its_result(s: &Scenario<'_>) -> Result<()> {

@@ -26,7 +26,8 @@ pub(super) fn all() -> Vec<Entry> {
     ]
 }
 
-const THREE_TASKS: &str = "WorkflowExecutionStarted, WorkflowTaskScheduled, WorkflowTaskStarted, WorkflowTaskCompleted,
+pub(super) const THREE_TASKS: &str =
+    "WorkflowExecutionStarted, WorkflowTaskScheduled, WorkflowTaskStarted, WorkflowTaskCompleted,
     WorkflowExecutionSignaled, WorkflowTaskScheduled, WorkflowTaskStarted, WorkflowTaskCompleted,
     WorkflowExecutionSignaled, WorkflowTaskScheduled, WorkflowTaskStarted, WorkflowTaskCompleted,
     WorkflowExecutionCompleted";

@@ -13,7 +13,7 @@ const { TaskQueueKind, WorkflowTaskFailedCause } = temporal.api.enums.v1;
 const NORMAL = TaskQueueKind.TASK_QUEUE_KIND_NORMAL;
 const STICKY = TaskQueueKind.TASK_QUEUE_KIND_STICKY;
 const SIGNALED = `WorkflowExecutionSignaled, ${TASK}`;
-const THREE_TASKS = `WorkflowExecutionStarted, ${TASK}, ${SIGNALED}, ${SIGNALED}, WorkflowExecutionCompleted`;
+export const THREE_TASKS = `WorkflowExecutionStarted, ${TASK}, ${SIGNALED}, ${SIGNALED}, WorkflowExecutionCompleted`;
 
 /** The kinds of queue to which the workflow tasks of this workflow were scheduled. */
 async function collect(s: Scenario): Promise<unknown[]> {
