@@ -48,7 +48,7 @@ use crate::node::Node;
 pub(crate) mod single {
     pub(crate) use super::{
         control::{cancel, delete, terminate},
-        describe::current_run,
+        describe::{current_run, next_run},
         operate::{reset_activity_once, unpause_activity_once, update_activity_options_once, update_options_once},
         reset::reset_at,
         signal::signal,

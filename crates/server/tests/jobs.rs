@@ -8,8 +8,9 @@ use weft_env::disk::{Disk, SimDisk};
 use weft_protocol::{
     api::{
         batch::{BatchOperationDeletion, BatchOperationSignal},
+        command::{Command, ContinueAsNewWorkflowExecutionCommandAttributes, command::Attributes},
         common::{WorkflowExecution, WorkflowType},
-        enums::{BatchOperationState, EventType},
+        enums::{BatchOperationState, CommandType, EventType},
         operatorservice::DeleteNamespaceRequest,
         taskqueue::TaskQueue,
         workflowservice::{start_batch_operation_request::Operation, *},
@@ -83,16 +84,41 @@ async fn stop(client: &mut Client) -> Result<(), tonic::Status> {
     client.stop_batch_operation(request).await.map(drop)
 }
 
-/// Starts a workflow that no worker takes, and gives its run.
+/// Starts a workflow on a task queue of its name, and gives its run.
 async fn start_workflow(client: &mut Client, id: &str) -> String {
     let request = StartWorkflowExecutionRequest {
         namespace: "default".to_owned(),
         workflow_id: id.to_owned(),
         workflow_type: Some(WorkflowType { name: "waits".to_owned() }),
-        task_queue: Some(TaskQueue { name: "nobody".to_owned(), ..TaskQueue::default() }),
+        task_queue: Some(TaskQueue { name: id.to_owned(), ..TaskQueue::default() }),
         ..StartWorkflowExecutionRequest::default()
     };
     client.start_workflow_execution(request).await.expect("it starts").into_inner().run_id
+}
+
+/// A worker lets a workflow go on in a new run.
+async fn continue_as_new(client: &mut Client, id: &str) {
+    let task_queue = Some(TaskQueue { name: id.to_owned(), ..TaskQueue::default() });
+    let poll = PollWorkflowTaskQueueRequest { namespace: "default".to_owned(), task_queue, ..Default::default() };
+    let mut poll = tonic::Request::new(poll);
+    poll.set_timeout(Duration::from_secs(30));
+    let task = client.poll_workflow_task_queue(poll).await.expect("it is answered").into_inner();
+    let again = ContinueAsNewWorkflowExecutionCommandAttributes {
+        workflow_type: task.workflow_type.clone(),
+        ..ContinueAsNewWorkflowExecutionCommandAttributes::default()
+    };
+    let command = Command {
+        command_type: CommandType::ContinueAsNewWorkflowExecution.into(),
+        attributes: Some(Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(again)),
+        ..Command::default()
+    };
+    let answer = RespondWorkflowTaskCompletedRequest {
+        namespace: "default".to_owned(),
+        task_token: task.task_token,
+        commands: vec![command],
+        ..RespondWorkflowTaskCompletedRequest::default()
+    };
+    client.respond_workflow_task_completed(answer).await.expect("its task is under way");
 }
 
 async fn start_workflows(client: &mut Client, count: usize) -> Vec<String> {
@@ -245,6 +271,23 @@ async fn a_job_of_a_list_that_names_no_runs_leaves_runs_alone_that_started_later
     assert_eq!(dealt_with(&mut client).await, 3);
     assert_eq!(all_signals(&mut client, &ids).await, [1, 0, 0]);
     assert_eq!(signals(&mut client, "w1", &new).await, 0);
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_of_a_list_that_names_no_runs_follows_a_run_that_continues_as_new() {
+    let (server, channel) = server(options(Duration::from_secs(3600)), World::real()).await;
+    let mut client = WorkflowServiceClient::new(channel);
+    let ids = start_workflows(&mut client, 2).await;
+    start_signals(&mut client, &ids, 1.0).await;
+    // Now the run of the other one is known.
+    while dealt_with(&mut client).await < 1 {}
+    for _ in 0..2 {
+        continue_as_new(&mut client, "w1").await;
+    }
+    completed(&mut client, "job").await;
+    assert_eq!(dealt_with(&mut client).await, 2);
+    assert_eq!(all_signals(&mut client, &ids).await, [1, 1]);
     server.shutdown().await;
 }
 

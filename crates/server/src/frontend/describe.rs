@@ -30,3 +30,13 @@ pub(crate) async fn current_run(node: &Node, namespace: &str, workflow_id: &str)
     let view = node.shard(&key).look(key.clone(), Target::default()).await;
     view.map(|view| view.current).map_err(|failure| errors::about(failure, &key, &Target::default()))
 }
+
+/// The run that goes on from a run which has ended, if there is one: it continued as new, or is tried or scheduled again.
+pub(crate) async fn next_run(node: &Node, namespace: &str, of: &WorkflowExecution) -> Result<Option<RunId>, Status> {
+    let namespace = context::namespace(node, namespace).await?;
+    let (key, run) = context::execution(node, &namespace, Some(of))?;
+    let target = Target { run, first_run: None };
+    let view = node.shard(&key).look(key.clone(), target.clone()).await;
+    let view = view.map_err(|failure| errors::about(failure, &key, &target))?;
+    Ok(view.execution.core.closed.as_ref().and_then(|closed| closed.new_run.clone()))
+}

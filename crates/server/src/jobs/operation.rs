@@ -1,7 +1,9 @@
 //! One operation of a batch job: what a client would ask of that one execution, under a request id that is the same
 //! whenever the operation is done again.
 //!
-//! Invariant: it is of one run, and done to it once. A termination or a deletion needs no request id for that.
+//! Invariant: it is of one run, and done to it once. A termination or a deletion needs no request id for that. Of a list
+//! that names no run it is of the one that was found, or of the one that goes on from it if that has ended meanwhile; the
+//! ones before do not have it, or it would have been found done.
 
 use std::time::Duration;
 
@@ -87,12 +89,37 @@ impl Operation<'_> {
         }
     }
 
-    async fn once(&self, target: WorkflowExecution, place: u64) -> Result<(), Status> {
-        let (node, namespace, order) = (self.node, self.namespace.to_owned(), &self.job.order);
+    async fn once(&self, mut target: WorkflowExecution, place: u64) -> Result<(), Status> {
         if target.run_id.is_empty() {
             // It had no run when it was found. A run that was started since is not meant.
-            return single::current_run(node, self.namespace, &target.workflow_id).await.map(drop);
+            return single::current_run(self.node, self.namespace, &target.workflow_id).await.map(drop);
         }
+        if !self.names_no_run(place) {
+            return self.to_run(target, place).await;
+        }
+        // To cancel what has ended is no mistake, so that is looked at first.
+        let looks_first = matches!(self.job.order.operation, Kind::CancellationOperation(_));
+        loop {
+            let outcome = if looks_first { Ok(()) } else { self.to_run(target.clone(), place).await };
+            let is_over = looks_first || outcome.as_ref().is_err_and(|status| status.code() == Code::NotFound);
+            let next = if is_over { single::next_run(self.node, self.namespace, &target).await? } else { None };
+            match next {
+                Some(run) => target.run_id = run.to_string(),
+                None if looks_first => return self.to_run(target, place).await,
+                None => return outcome,
+            }
+        }
+    }
+
+    /// Does the list leave it open which run is meant at this place?
+    fn names_no_run(&self, place: u64) -> bool {
+        let Aim::Executions(executions) = &self.job.order.aim else { return false };
+        let at = usize::try_from(place).ok().and_then(|place| executions.get(place));
+        at.is_some_and(|execution| execution.run_id.is_empty())
+    }
+
+    async fn to_run(&self, target: WorkflowExecution, place: u64) -> Result<(), Status> {
+        let (node, namespace, order) = (self.node, self.namespace.to_owned(), &self.job.order);
         let request_id = self.request_id(&target, place);
         let once = Some(RequestId::from(request_id.as_str()));
         let ask = Ask { namespace, target, order, request_id };
