@@ -3,7 +3,7 @@
 use tonic::{Code, Status};
 use weft_protocol::error::{Error as ApiError, ErrorDetails};
 
-use crate::config;
+use crate::{ValueError, config};
 
 /// Why a call gave nothing.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,9 @@ pub enum Error {
     /// The server refused, with what Temporal's API tells about it.
     #[error("{call}: {error}")]
     Refused { call: &'static str, error: Box<ApiError> },
+    /// A value of the caller cannot be written, or one of the answer is of another type.
+    #[error(transparent)]
+    Value(#[from] ValueError),
     /// The answer lacks what the API promises.
     #[error("{call}: the answer has no {what}")]
     Answer { call: &'static str, what: &'static str },
@@ -43,7 +46,7 @@ impl Error {
         match self {
             Self::Refused { error, .. } => Some(error.code()),
             Self::Unreachable { .. } => Some(Code::Unavailable),
-            Self::Config(_) | Self::Answer { .. } => None,
+            Self::Config(_) | Self::Value(_) | Self::Answer { .. } => None,
         }
     }
 
@@ -52,7 +55,7 @@ impl Error {
     pub fn details(&self) -> Option<&ErrorDetails> {
         match self {
             Self::Refused { error, .. } => Some(&error.details),
-            Self::Unreachable { .. } | Self::Config(_) | Self::Answer { .. } => None,
+            Self::Unreachable { .. } | Self::Config(_) | Self::Value(_) | Self::Answer { .. } => None,
         }
     }
 
@@ -72,7 +75,7 @@ impl Error {
                 Code::Cancelled => error.message == "Timeout expired",
                 _ => false,
             },
-            Self::Unreachable { .. } | Self::Config(_) | Self::Answer { .. } => false,
+            Self::Unreachable { .. } | Self::Config(_) | Self::Value(_) | Self::Answer { .. } => false,
         }
     }
 }

@@ -38,7 +38,7 @@ pub struct Failure {
     pub origin: String,
     pub stack_trace: String,
     /// Message and stack trace where they are kept from the server; a codec reads them there.
-    pub encoded_attributes: Option<Payload>,
+    pub encoded_attributes: Option<Box<Payload>>,
     pub info: FailureInfo,
     pub cause: Option<Box<Failure>>,
 }
@@ -47,9 +47,9 @@ pub struct Failure {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum FailureInfo {
     /// Thrown by the code of a workflow or an activity.
-    Application(Application),
+    Application(Box<Application>),
     Timeout(Timeout),
-    Canceled(Canceled),
+    Canceled(Box<Canceled>),
     Terminated {
         identity: String,
     },
@@ -132,13 +132,13 @@ impl Failure {
     /// A failure of a workflow's or an activity's own code, which is retried unless it says otherwise.
     #[must_use]
     pub fn application(message: impl Into<String>) -> Self {
-        Self::new(message, FailureInfo::Application(Application::default()))
+        Self::new(message, FailureInfo::Application(Box::default()))
     }
 
     /// Something was asked to cancel, and did.
     #[must_use]
     pub fn canceled(message: impl Into<String>) -> Self {
-        Self::new(message, FailureInfo::Canceled(Canceled::default()))
+        Self::new(message, FailureInfo::Canceled(Box::default()))
     }
 
     /// Something took too long.

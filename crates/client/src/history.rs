@@ -44,7 +44,7 @@ pub enum Close {
 }
 
 /// The end of a run, or the run that goes on instead.
-enum End {
+pub(crate) enum End {
     Close(Close),
     GoesOn(String),
 }
@@ -75,17 +75,20 @@ impl Client {
     pub async fn result(&self, run: &Run) -> Result<Outcome, Error> {
         let mut run = self.pinned(run).await?;
         loop {
-            let closing = self.closing_event(&run).await?;
-            match end(closing) {
-                Some(End::Close(close)) => return Ok(Outcome { run, close }),
-                Some(End::GoesOn(run_id)) => run.run_id = run_id,
-                None => return Err(Error::Answer { call: HISTORY, what: "closing event" }),
+            match self.end_of_run(&run).await? {
+                End::Close(close) => return Ok(Outcome { run, close }),
+                End::GoesOn(run_id) => run.run_id = run_id,
             }
         }
     }
 
+    /// Waits for the end of one run.
+    pub(crate) async fn end_of_run(&self, run: &Run) -> Result<End, Error> {
+        end(self.closing_event(run).await?).ok_or(Error::Answer { call: HISTORY, what: "closing event" })
+    }
+
     /// The run that is the latest now, so that the outcome can say whose it is.
-    async fn pinned(&self, run: &Run) -> Result<Run, Error> {
+    pub(crate) async fn pinned(&self, run: &Run) -> Result<Run, Error> {
         if !run.run_id.is_empty() {
             return Ok(run.clone());
         }

@@ -15,12 +15,14 @@
 //! yet: TLS, typed handles and data converters; the raw stubs ([`Client::workflow_service`],
 //! [`Client::operator_service`]) are there for whatever has no method.
 
+mod attribute;
 mod batch;
 pub mod config;
 mod connect;
 mod definition;
 mod error;
 pub mod failure;
+mod handle;
 mod head;
 mod history;
 mod list;
@@ -29,13 +31,16 @@ mod operate;
 mod operations;
 mod reset;
 mod retry;
+mod retry_policy;
 mod schedule;
 mod search_attribute;
 mod start;
+mod stream;
 mod update;
 mod value;
 mod workflow;
 
+pub use attribute::{SearchAttributeKey, SearchAttributeValue, SearchAttributes};
 pub use batch::{Batch, BatchActivities, BatchOperation, BatchResetTo};
 pub use config::{ConnectOptions, Explicit};
 pub use connect::{Client, HistoryService, OperatorService, Service, WorkflowService};
@@ -45,6 +50,10 @@ pub use definition::{
 };
 pub use error::Error;
 pub use failure::{Failure, FailureInfo};
+pub use handle::{
+    AnyWorkflow, Execution, QueryCall, QueryError, SignalWithStart, StartWorkflow, UpdateCall, UpdateError,
+    UpdateHandle, UpdateWithStart, WorkflowError, WorkflowHandle,
+};
 pub use history::{Close, HistoryPages, Outcome};
 pub use list::{NamespacePages, WorkflowPages};
 pub use namespace::{NamespaceChange, NewNamespace};
@@ -52,8 +61,10 @@ pub use operate::{Activities, ResetActivities, Unpause};
 pub use operations::PollersOf;
 pub use reset::{Reset, ResetPlace};
 pub use retry::Retry;
+pub use retry_policy::RetryPolicy;
 pub use schedule::SchedulePages;
 pub use start::{Start, Started};
+pub use stream::Items;
 pub use update::{Update, UpdateWait, Updated};
 pub use value::{Args, Binary, IntoArgs, Raw, Value, ValueError, result_from_payloads};
 pub use workflow::{Query, Run, Signal};

@@ -13,7 +13,7 @@ use weft_protocol::{
     weft::{ResetToEventRequest, ResetToEventResponse},
 };
 
-use crate::{Client, Error, HistoryService, Run, Signal, WorkflowService, retry::Repeat};
+use crate::{Client, Error, HistoryService, Run, Signal, WorkflowService, retry::Repeat, start::header};
 
 /// A reset that is wanted.
 #[derive(Clone, Debug, Default)]
@@ -92,7 +92,8 @@ impl Client {
 pub(crate) fn operations(signals: Vec<Signal>) -> Vec<PostResetOperation> {
     let operation = |signal: Signal| {
         let input = (!signal.input.is_empty()).then_some(Payloads { payloads: signal.input });
-        let signal = SignalWorkflow { signal_name: signal.name, input, ..SignalWorkflow::default() };
+        let header = header(signal.header);
+        let signal = SignalWorkflow { signal_name: signal.name, input, header, ..SignalWorkflow::default() };
         PostResetOperation { variant: Some(Variant::SignalWorkflow(signal)) }
     };
     signals.into_iter().map(operation).collect()

@@ -4,11 +4,11 @@ use std::{collections::HashMap, time::Duration};
 
 use weft_protocol::{
     api::{
-        common::{Memo, Payload, Payloads, RetryPolicy, SearchAttributes, WorkflowType},
+        common::{Header, Memo, Payload, Payloads, Priority, RetryPolicy, SearchAttributes, WorkflowType},
         enums::{TaskQueueKind, WorkflowIdConflictPolicy, WorkflowIdReusePolicy},
         sdk::UserMetadata,
         taskqueue::TaskQueue,
-        workflowservice::StartWorkflowExecutionRequest,
+        workflowservice::{StartWorkflowExecutionRequest, StartWorkflowExecutionResponse},
     },
     time::proto_duration,
 };
@@ -34,12 +34,17 @@ pub struct Start {
     pub search_attributes: HashMap<String, Payload>,
     /// For people who look at the workflow.
     pub metadata: Option<UserMetadata>,
+    /// For interceptors of the worker.
+    pub header: HashMap<String, Payload>,
+    pub priority: Option<Priority>,
 }
 
 /// What was started, or was running already where the conflict policy says to use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Started {
     pub run: Run,
+    /// The first run of its chain; `run` itself where the server does not tell.
+    pub first_run_id: String,
     pub is_new: bool,
 }
 
@@ -58,7 +63,7 @@ impl Start {
         }
     }
 
-    fn into_request(self, client: &Client) -> StartWorkflowExecutionRequest {
+    pub(crate) fn into_request(self, client: &Client) -> StartWorkflowExecutionRequest {
         let queue = TaskQueue { name: self.task_queue, kind: TaskQueueKind::Normal.into(), ..TaskQueue::default() };
         StartWorkflowExecutionRequest {
             namespace: client.namespace().to_owned(),
@@ -80,6 +85,8 @@ impl Start {
                 .then_some(SearchAttributes { indexed_fields: self.search_attributes }),
             workflow_start_delay: self.start_delay.map(proto_duration),
             user_metadata: self.metadata,
+            header: header(self.header),
+            priority: self.priority,
             ..StartWorkflowExecutionRequest::default()
         }
     }
@@ -88,6 +95,18 @@ impl Start {
 /// No arguments are no message, as the SDKs send it.
 pub(crate) fn payloads(payloads: Vec<Payload>) -> Option<Payloads> {
     (!payloads.is_empty()).then_some(Payloads { payloads })
+}
+
+pub(crate) fn header(fields: HashMap<String, Payload>) -> Option<Header> {
+    (!fields.is_empty()).then_some(Header { fields })
+}
+
+impl Started {
+    pub(crate) fn of(workflow_id: String, answer: StartWorkflowExecutionResponse) -> Self {
+        let first_run_id = answer.first_execution_run_id;
+        let first_run_id = if first_run_id.is_empty() { answer.run_id.clone() } else { first_run_id };
+        Self { run: Run { workflow_id, run_id: answer.run_id }, first_run_id, is_new: answer.started }
+    }
 }
 
 impl Client {
@@ -102,6 +121,6 @@ impl Client {
         let send =
             |mut stub: crate::WorkflowService, request| async move { stub.start_workflow_execution(request).await };
         let answer = self.call(CALL, request, Repeat::Harmless, send).await?;
-        Ok(Started { run: Run { workflow_id, run_id: answer.run_id }, is_new: answer.started })
+        Ok(Started::of(workflow_id, answer))
     }
 }

@@ -1,6 +1,6 @@
 //! Updates: asked for, waited for, and found again by their ids.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use weft_protocol::api::{
     common::{Payload, WorkflowExecution},
@@ -10,10 +10,14 @@ use weft_protocol::api::{
     workflowservice::{PollWorkflowExecutionUpdateRequest, UpdateWorkflowExecutionRequest},
 };
 
-use crate::{Client, Error, Run, WorkflowService, retry::Repeat, start::payloads};
+use crate::{
+    Client, Error, Run, WorkflowService,
+    retry::Repeat,
+    start::{header, payloads},
+};
 
 /// The server answers earlier, to be asked again.
-const WAIT: Duration = Duration::from_secs(60);
+pub(crate) const WAIT: Duration = Duration::from_secs(60);
 
 /// What is asked of a workflow.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +26,8 @@ pub struct Update {
     pub id: String,
     pub name: String,
     pub input: Vec<Payload>,
+    /// For interceptors of the worker.
+    pub header: HashMap<String, Payload>,
     /// When given, the run must belong to the chain that begins with this one.
     pub first_run_id: String,
 }
@@ -42,23 +48,29 @@ pub struct Updated {
     pub outcome: Option<Result<Vec<Payload>, Box<Failure>>>,
 }
 
+impl Update {
+    pub(crate) fn into_request(self, client: &Client, run: &Run, wait: UpdateWait) -> UpdateWorkflowExecutionRequest {
+        UpdateWorkflowExecutionRequest {
+            namespace: client.namespace().to_owned(),
+            workflow_execution: run.wire(),
+            first_execution_run_id: self.first_run_id,
+            wait_policy: Some(policy(wait)),
+            request: Some(Request {
+                meta: Some(Meta { update_id: self.id, identity: client.identity().to_owned() }),
+                input: Some(Input { header: header(self.header), name: self.name, args: payloads(self.input) }),
+                ..Request::default()
+            }),
+        }
+    }
+}
+
 impl Client {
     /// Updates a workflow and waits until it has accepted, or completed, the update.
     ///
     /// # Errors
     /// When the workflow is unknown or closed, takes no updates, or no worker looked at the update in time.
     pub async fn update(&self, run: &Run, update: Update, wait: UpdateWait) -> Result<Updated, Error> {
-        let request = UpdateWorkflowExecutionRequest {
-            namespace: self.namespace().to_owned(),
-            workflow_execution: run.wire(),
-            first_execution_run_id: update.first_run_id,
-            wait_policy: Some(policy(wait)),
-            request: Some(Request {
-                meta: Some(Meta { update_id: update.id.clone(), identity: self.identity().to_owned() }),
-                input: Some(Input { name: update.name, args: payloads(update.input), ..Input::default() }),
-                ..Request::default()
-            }),
-        };
+        let request = update.into_request(self, run, wait);
         loop {
             let send =
                 |mut stub: WorkflowService, request| async move { stub.update_workflow_execution(request).await };
@@ -106,7 +118,7 @@ fn policy(wait: UpdateWait) -> WaitPolicy {
     WaitPolicy { lifecycle_stage: stage.into() }
 }
 
-fn updated(asked: &Run, reference: Option<UpdateRef>, outcome: Option<Outcome>) -> Updated {
+pub(crate) fn updated(asked: &Run, reference: Option<UpdateRef>, outcome: Option<Outcome>) -> Updated {
     let reference = reference.unwrap_or_default();
     let WorkflowExecution { workflow_id: _, run_id } = reference.workflow_execution.unwrap_or_default();
     let outcome = outcome.and_then(|outcome| outcome.value).map(|value| match value {

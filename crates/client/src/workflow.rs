@@ -1,6 +1,6 @@
 //! What can be asked of one workflow: signal, query, cancel, terminate, delete, describe.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use weft_protocol::api::{
     common::{Payload, Payloads, WorkflowExecution},
@@ -13,7 +13,11 @@ use weft_protocol::api::{
     },
 };
 
-use crate::{Client, Error, WorkflowService, retry::Repeat, start::payloads};
+use crate::{
+    Client, Error, WorkflowService,
+    retry::Repeat,
+    start::{header, payloads},
+};
 
 /// A worker must answer within this time.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -31,6 +35,8 @@ pub struct Run {
 pub struct Signal {
     pub name: String,
     pub input: Vec<Payload>,
+    /// For interceptors of the worker.
+    pub header: HashMap<String, Payload>,
 }
 
 /// A question to a workflow's worker.
@@ -38,6 +44,8 @@ pub struct Signal {
 pub struct Query {
     pub kind: String,
     pub input: Vec<Payload>,
+    /// For interceptors of the worker.
+    pub header: HashMap<String, Payload>,
     /// States in which the query is not asked.
     pub reject: QueryRejectCondition,
 }
@@ -65,6 +73,7 @@ impl Client {
             workflow_execution: run.wire(),
             signal_name: signal.name,
             input: payloads(signal.input),
+            header: header(signal.header),
             identity: self.identity().to_owned(),
             request_id: self.new_id(),
             ..SignalWorkflowExecutionRequest::default()
@@ -84,7 +93,7 @@ impl Client {
             query: Some(WorkflowQuery {
                 query_type: query.kind,
                 query_args: payloads(query.input),
-                ..WorkflowQuery::default()
+                header: header(query.header),
             }),
             query_reject_condition: query.reject.into(),
         };
@@ -101,11 +110,17 @@ impl Client {
     /// # Errors
     /// When it is unknown or closed.
     pub async fn cancel(&self, run: &Run, reason: &str) -> Result<(), Error> {
+        self.cancel_in_chain(run, "", reason).await
+    }
+
+    /// The same, only if the workflow's chain of runs begins with the given one.
+    pub(crate) async fn cancel_in_chain(&self, run: &Run, first_run_id: &str, reason: &str) -> Result<(), Error> {
         let request = RequestCancelWorkflowExecutionRequest {
             namespace: self.namespace().to_owned(),
             workflow_execution: run.wire(),
             identity: self.identity().to_owned(),
             request_id: self.new_id(),
+            first_execution_run_id: first_run_id.to_owned(),
             reason: reason.to_owned(),
             ..RequestCancelWorkflowExecutionRequest::default()
         };
@@ -120,12 +135,24 @@ impl Client {
     /// # Errors
     /// When it is unknown or closed.
     pub async fn terminate(&self, run: &Run, reason: &str, details: Vec<Payload>) -> Result<(), Error> {
+        self.terminate_in_chain(run, "", reason, details).await
+    }
+
+    /// The same, only if the workflow's chain of runs begins with the given one.
+    pub(crate) async fn terminate_in_chain(
+        &self,
+        run: &Run,
+        first_run_id: &str,
+        reason: &str,
+        details: Vec<Payload>,
+    ) -> Result<(), Error> {
         let request = TerminateWorkflowExecutionRequest {
             namespace: self.namespace().to_owned(),
             workflow_execution: run.wire(),
             reason: reason.to_owned(),
             details: (!details.is_empty()).then_some(Payloads { payloads: details }),
             identity: self.identity().to_owned(),
+            first_execution_run_id: first_run_id.to_owned(),
             ..TerminateWorkflowExecutionRequest::default()
         };
         let send = |mut stub: WorkflowService, request| async move { stub.terminate_workflow_execution(request).await };

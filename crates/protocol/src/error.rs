@@ -49,6 +49,16 @@ impl Error {
         Self::new(ErrorDetails::from_status(status), status.message())
     }
 
+    /// Of an error of several operations: what went wrong with the one that is to blame.
+    pub fn blamed_operation(&self) -> Option<Self> {
+        let ErrorDetails::MultiOperation(failure) = &self.details else { return None };
+        let to_blame = |code: Code| !matches!(code, Code::Ok | Code::Aborted);
+        let status = failure.statuses.iter().find(|status| to_blame(Code::from_i32(status.code)))?;
+        let rpc = rpc::Status { code: status.code, message: status.message.clone(), details: status.details.clone() };
+        let status = Status::with_details(Code::from_i32(status.code), &status.message, rpc.encode_to_vec().into());
+        Some(Self::from_status(&status))
+    }
+
     fn headers(&self) -> MetadataMap {
         let mut headers = MetadataMap::new();
         if let ErrorDetails::ResourceExhausted(failure) = &self.details {

@@ -20,7 +20,10 @@ use weft_protocol::{
     time::proto_duration,
 };
 
-use crate::{Reset, ResetActivities, Signal, Unpause, reset, start::payloads};
+use crate::{
+    Reset, ResetActivities, Signal, Unpause, reset,
+    start::{header, payloads},
+};
 
 /// What a batch operation does to each execution.
 #[derive(Clone, Debug)]
@@ -64,7 +67,7 @@ impl BatchOperation {
             Self::Signal(signal) => Operation::SignalOperation(BatchOperationSignal {
                 signal: signal.name,
                 input: payloads(signal.input),
-                header: None,
+                header: header(signal.header),
                 identity,
             }),
             Self::Reset(to, how) => Operation::ResetOperation(reset_to(to, how, identity)),

@@ -103,9 +103,9 @@ fn kinds() -> Vec<FailureInfo> {
         retry_state: RetryState::Timeout,
     };
     vec![
-        FailureInfo::Application(application),
+        FailureInfo::Application(Box::new(application)),
         FailureInfo::Timeout(Timeout { timeout: TimeoutType::Heartbeat, last_heartbeat_details: details.clone() }),
-        FailureInfo::Canceled(Canceled { details: details.clone(), identity: text("i") }),
+        FailureInfo::Canceled(Box::new(Canceled { details: details.clone(), identity: text("i") })),
         FailureInfo::Terminated { identity: text("i") },
         FailureInfo::Server { non_retryable: true },
         FailureInfo::ResetWorkflow { last_heartbeat_details: details },
@@ -128,7 +128,7 @@ fn every_kind_survives_the_wire() {
             message: "m".to_owned(),
             origin: "JavaSDK".to_owned(),
             stack_trace: "at".to_owned(),
-            encoded_attributes: Some(json_plain("{}")),
+            encoded_attributes: Some(Box::new(json_plain("{}"))),
             info,
             cause: Some(Box::new(whole)),
         };
@@ -136,4 +136,9 @@ fn every_kind_survives_the_wire() {
         assert_eq!(Failure::from(wire), whole);
     }
     assert_eq!(whole.chain().count(), kinds().len() + 1);
+}
+
+#[test]
+fn a_failure_is_small_enough_to_be_returned() {
+    assert!(size_of::<Failure>() <= 120, "{}", size_of::<Failure>());
 }

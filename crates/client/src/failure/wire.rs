@@ -16,7 +16,7 @@ impl From<api::Failure> for Failure {
             message: from.message,
             origin: from.source,
             stack_trace: from.stack_trace,
-            encoded_attributes: from.encoded_attributes,
+            encoded_attributes: from.encoded_attributes.map(Box::new),
             info: from.failure_info.map_or(FailureInfo::Unknown, read),
             cause: from.cause.map(|cause| Box::new((*cause).into())),
         }
@@ -29,7 +29,7 @@ impl From<Failure> for api::Failure {
             message: from.message,
             source: from.origin,
             stack_trace: from.stack_trace,
-            encoded_attributes: from.encoded_attributes,
+            encoded_attributes: from.encoded_attributes.map(|payload| *payload),
             cause: from.cause.map(|cause| Box::new((*cause).into())),
             failure_info: write(from.info),
         }
@@ -38,20 +38,20 @@ impl From<Failure> for api::Failure {
 
 fn read(info: Info) -> FailureInfo {
     match info {
-        Info::ApplicationFailureInfo(it) => FailureInfo::Application(Application {
+        Info::ApplicationFailureInfo(it) => FailureInfo::Application(Box::new(Application {
             category: it.category(),
             kind: it.r#type,
             non_retryable: it.non_retryable,
             details: list(it.details),
             // A delay that is none (negative, say) is as good as not given.
             next_retry_delay: it.next_retry_delay.and_then(|delay| duration(&delay).ok()),
-        }),
+        })),
         Info::TimeoutFailureInfo(it) => FailureInfo::Timeout(Timeout {
             timeout: it.timeout_type(),
             last_heartbeat_details: list(it.last_heartbeat_details),
         }),
         Info::CanceledFailureInfo(it) => {
-            FailureInfo::Canceled(Canceled { details: list(it.details), identity: it.identity })
+            FailureInfo::Canceled(Box::new(Canceled { details: list(it.details), identity: it.identity }))
         }
         Info::TerminatedFailureInfo(it) => FailureInfo::Terminated { identity: it.identity },
         Info::ServerFailureInfo(it) => FailureInfo::Server { non_retryable: it.non_retryable },

@@ -105,7 +105,7 @@ pub(super) async fn run(session: &Connected, verb: Verb) -> anyhow::Result<()> {
         Verb::Cancel(common) => (common, BatchOperation::Cancel),
         Verb::Delete(common) => (common, BatchOperation::Delete),
         Verb::Signal(args) => {
-            let signal = Signal { name: args.name, input: args.input.payloads()? };
+            let signal = Signal { name: args.name, input: args.input.payloads()?, ..Signal::default() };
             (args.common, BatchOperation::Signal(signal))
         }
         Verb::Reset(args) => (args.common, args.how.operation()?),

@@ -59,7 +59,7 @@ impl From<Reject> for QueryRejectCondition {
 }
 
 pub(crate) async fn signal(session: &Connected, args: SignalArgs) -> anyhow::Result<()> {
-    let signal = Signal { name: args.name.clone(), input: args.input.payloads()? };
+    let signal = Signal { name: args.name.clone(), input: args.input.payloads()?, ..Signal::default() };
     if let Some(query) = &args.target.batch.query {
         return batch::begin(session, query, &args.target.batch, BatchOperation::Signal(signal), "").await;
     }
@@ -76,7 +76,7 @@ pub(crate) async fn signal(session: &Connected, args: SignalArgs) -> anyhow::Res
 pub(crate) async fn query(session: &Connected, args: QueryArgs) -> anyhow::Result<()> {
     let run = args.target.run();
     let reject = args.reject.map(Into::into).unwrap_or_default();
-    let query = Query { kind: args.name, input: args.input.payloads()?, reject };
+    let query = Query { kind: args.name, input: args.input.payloads()?, reject, ..Query::default() };
     let answer = match session.client.query(&run, query).await {
         Err(error) if error.is_timeout() => return Err(nobody_answered(session, &run).await),
         answer => answer?,

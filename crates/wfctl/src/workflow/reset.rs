@@ -68,7 +68,7 @@ impl With {
         Ok(Reset {
             reason,
             exclude: self.exclude.into_iter().map(Into::into).collect(),
-            signals: self.signal.map(|name| Signal { name, input }).into_iter().collect(),
+            signals: self.signal.map(|name| Signal { name, input, ..Signal::default() }).into_iter().collect(),
         })
     }
 }

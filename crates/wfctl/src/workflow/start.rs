@@ -135,7 +135,7 @@ impl From<Conflict> for WorkflowIdConflictPolicy {
 
 pub(crate) async fn start(session: &Connected, args: Args) -> anyhow::Result<()> {
     let (started, queue) = begin(session, args).await?;
-    let Started { run, is_new } = started;
+    let Started { run, is_new, .. } = started;
     let output = &session.output;
     if output.is_json() {
         output.json(&json!({ "workflowId": run.workflow_id, "runId": run.run_id, "started": is_new }))?;

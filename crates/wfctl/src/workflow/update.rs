@@ -103,6 +103,7 @@ async fn ask(session: &Connected, args: UpdateArgs, wait: UpdateWait) -> anyhow:
         name: args.name,
         input: args.input.payloads()?,
         first_run_id: args.first_execution_run_id,
+        ..Update::default()
     };
     Ok(session.client.update(&args.target.run(), update, wait).await?)
 }
