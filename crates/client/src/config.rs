@@ -18,7 +18,7 @@ use std::{
 
 pub use error::Error;
 
-use crate::Retry;
+use crate::{DataCodec, Retry};
 use profile::Profile;
 
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:7233";
@@ -43,6 +43,8 @@ pub struct ConnectOptions {
     /// How long a call may take that does not wait for something to happen.
     pub call_timeout: Duration,
     pub retry: Retry,
+    /// What happens to payloads on their way.
+    pub codec: DataCodec,
 }
 
 impl Default for ConnectOptions {
@@ -57,6 +59,7 @@ impl Default for ConnectOptions {
             connect_timeout: Duration::from_secs(5),
             call_timeout: Duration::from_secs(10),
             retry: Retry::default(),
+            codec: DataCodec::default(),
         }
     }
 }

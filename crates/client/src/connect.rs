@@ -14,6 +14,7 @@ use tonic::{
 };
 use weft_env::{Ids, RealIds};
 use weft_protocol::{
+    prost::{Message, Name},
     services::{operator_service_client::OperatorServiceClient, workflow_service_client::WorkflowServiceClient},
     weft::history_service_client::HistoryServiceClient,
 };
@@ -140,7 +141,8 @@ impl Client {
         send: impl Fn(WorkflowService, Request<Q>) -> F,
     ) -> Result<A, Error>
     where
-        Q: Clone,
+        Q: Message + Name + Default + Clone,
+        A: Message + Name + Default,
         F: Future<Output = Result<Response<A>, Status>>,
     {
         let limit = self.0.options.call_timeout;
@@ -156,7 +158,8 @@ impl Client {
         send: impl Fn(WorkflowService, Request<Q>) -> F,
     ) -> Result<A, Error>
     where
-        Q: Clone,
+        Q: Message + Name + Default + Clone,
+        A: Message + Name + Default,
         F: Future<Output = Result<Response<A>, Status>>,
     {
         self.sent(call, limit, request, repeat, |request| send(self.workflow_service(), request)).await
@@ -171,7 +174,8 @@ impl Client {
         send: impl Fn(OperatorService, Request<Q>) -> F,
     ) -> Result<A, Error>
     where
-        Q: Clone,
+        Q: Message + Name + Default + Clone,
+        A: Message + Name + Default,
         F: Future<Output = Result<Response<A>, Status>>,
     {
         let limit = self.0.options.call_timeout;
@@ -188,7 +192,8 @@ impl Client {
         send: impl Fn(HistoryService, Request<Q>) -> F,
     ) -> Result<A, Error>
     where
-        Q: Clone,
+        Q: Message + Name + Default + Clone,
+        A: Message + Name + Default,
         F: Future<Output = Result<Response<A>, Status>>,
     {
         self.sent(call, limit, request, repeat, |request| send(self.history_service(), request)).await
@@ -203,9 +208,13 @@ impl Client {
         send: impl Fn(Request<Q>) -> F,
     ) -> Result<A, Error>
     where
-        Q: Clone,
+        Q: Message + Name + Default + Clone,
+        A: Message + Name + Default,
         F: Future<Output = Result<Response<A>, Status>>,
     {
+        let codec = &self.0.options.codec;
+        let failed = |error| Error::Codec { call, error: Box::new(error) };
+        let request = codec.encode(request).await.map_err(failed)?;
         let attempt = || {
             let mut request = Request::new(request.clone());
             request.set_timeout(limit);
@@ -217,7 +226,8 @@ impl Client {
                     .map_err(|status| Error::of_status(&self.0.options.address, call, &status))
             }
         };
-        retry::run(self.0.options.retry, repeat, attempt).await
+        let answer = retry::run(self.0.options.retry, repeat, attempt).await?;
+        codec.decode(answer).await.map_err(failed)
     }
 }
 

@@ -3,7 +3,7 @@
 use tonic::{Code, Status};
 use weft_protocol::error::{Error as ApiError, ErrorDetails};
 
-use crate::{ValueError, config};
+use crate::{CodecError, ValueError, config};
 
 /// Why a call gave nothing.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,9 @@ pub enum Error {
     /// A value of the caller cannot be written, or one of the answer is of another type.
     #[error(transparent)]
     Value(#[from] ValueError),
+    /// The payloads of the request or the answer cannot be encoded or decoded.
+    #[error("{call}: {error}")]
+    Codec { call: &'static str, error: Box<CodecError> },
     /// The answer lacks what the API promises.
     #[error("{call}: the answer has no {what}")]
     Answer { call: &'static str, what: &'static str },
@@ -46,7 +49,7 @@ impl Error {
         match self {
             Self::Refused { error, .. } => Some(error.code()),
             Self::Unreachable { .. } => Some(Code::Unavailable),
-            Self::Config(_) | Self::Value(_) | Self::Answer { .. } => None,
+            Self::Config(_) | Self::Value(_) | Self::Codec { .. } | Self::Answer { .. } => None,
         }
     }
 
@@ -55,7 +58,9 @@ impl Error {
     pub fn details(&self) -> Option<&ErrorDetails> {
         match self {
             Self::Refused { error, .. } => Some(&error.details),
-            Self::Unreachable { .. } | Self::Config(_) | Self::Value(_) | Self::Answer { .. } => None,
+            Self::Unreachable { .. } | Self::Config(_) | Self::Value(_) | Self::Codec { .. } | Self::Answer { .. } => {
+                None
+            }
         }
     }
 
@@ -75,7 +80,9 @@ impl Error {
                 Code::Cancelled => error.message == "Timeout expired",
                 _ => false,
             },
-            Self::Unreachable { .. } | Self::Config(_) | Self::Value(_) | Self::Answer { .. } => false,
+            Self::Unreachable { .. } | Self::Config(_) | Self::Value(_) | Self::Codec { .. } | Self::Answer { .. } => {
+                false
+            }
         }
     }
 }

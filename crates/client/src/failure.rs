@@ -37,7 +37,7 @@ pub struct Failure {
     /// Which SDK or server it comes from. The API calls this the source; errors of Rust have that word for their cause.
     pub origin: String,
     pub stack_trace: String,
-    /// Message and stack trace where they are kept from the server; a codec reads them there.
+    /// Message and stack trace of a sealed failure that could not be opened, because they are still encoded.
     pub encoded_attributes: Option<Box<Payload>>,
     pub info: FailureInfo,
     pub cause: Option<Box<Failure>>,

@@ -17,6 +17,7 @@
 
 mod attribute;
 mod batch;
+mod codec;
 pub mod config;
 mod connect;
 mod definition;
@@ -42,6 +43,7 @@ mod workflow;
 
 pub use attribute::{SearchAttributeKey, SearchAttributeValue, SearchAttributes};
 pub use batch::{Batch, BatchActivities, BatchOperation, BatchResetTo};
+pub use codec::{CodecError, DataCodec, PayloadCodec};
 pub use config::{ConnectOptions, Explicit};
 pub use connect::{Client, HistoryService, OperatorService, Service, WorkflowService};
 pub use definition::{
@@ -49,7 +51,7 @@ pub use definition::{
     WorkflowRef,
 };
 pub use error::Error;
-pub use failure::{Failure, FailureInfo};
+pub use failure::{BoxError, Failure, FailureInfo};
 pub use handle::{
     AnyWorkflow, Execution, QueryCall, QueryError, SignalWithStart, StartWorkflow, UpdateCall, UpdateError,
     UpdateHandle, UpdateWithStart, WorkflowError, WorkflowHandle,
@@ -74,6 +76,9 @@ pub use weft_protocol::api;
 
 /// The messages of Weft's own API.
 pub use weft_protocol::weft as own;
+
+/// For implementations of [`PayloadCodec`].
+pub use tonic::async_trait;
 
 /// What kind of refusal it was, as gRPC has it.
 pub use tonic::Code;

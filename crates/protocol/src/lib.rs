@@ -14,6 +14,8 @@ pub mod error;
 pub mod json;
 pub mod payload;
 #[cfg(feature = "services")]
+pub mod payloads;
+#[cfg(feature = "services")]
 pub mod raw;
 #[cfg(feature = "services")]
 pub mod rpc;

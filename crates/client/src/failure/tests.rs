@@ -142,3 +142,17 @@ fn every_kind_survives_the_wire() {
 fn a_failure_is_small_enough_to_be_returned() {
     assert!(size_of::<Failure>() <= 120, "{}", size_of::<Failure>());
 }
+
+#[test]
+fn a_sealed_failure_is_opened_and_another_is_not() {
+    let sealed = |json: &str| {
+        let encoded_attributes = Some(json_plain(json));
+        let wire = api::Failure { message: "Encoded failure".to_owned(), encoded_attributes, ..Default::default() };
+        Failure::from(wire)
+    };
+    let opened = sealed(r#"{"message":"secret","stack_trace":"at"}"#);
+    assert_eq!((opened.message.as_str(), opened.stack_trace.as_str()), ("secret", "at"));
+    assert_eq!(opened.encoded_attributes, None);
+    let other = sealed(r#"{"something":"else"}"#);
+    assert_eq!((other.message.as_str(), other.encoded_attributes.is_some()), ("Encoded failure", true));
+}

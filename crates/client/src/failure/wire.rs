@@ -1,17 +1,20 @@
 //! Failures of the domain ⇄ failures of the API.
 
+use serde::Deserialize;
 use weft_protocol::{
     api::{
         common::{ActivityType, Payload, Payloads, WorkflowExecution, WorkflowType},
         failure::{self as api, failure::FailureInfo as Info},
     },
+    payload::as_json,
     time::{duration, proto_duration},
 };
 
 use super::{ActivityFailure, Application, Canceled, ChildWorkflowFailure, Failure, FailureInfo, Timeout};
 
 impl From<api::Failure> for Failure {
-    fn from(from: api::Failure) -> Self {
+    fn from(mut from: api::Failure) -> Self {
+        open(&mut from);
         Self {
             message: from.message,
             origin: from.source,
@@ -34,6 +37,23 @@ impl From<Failure> for api::Failure {
             failure_info: write(from.info),
         }
     }
+}
+
+/// What a failure says where its message and stack trace were sealed, as Temporal's SDKs write it.
+#[derive(Deserialize)]
+struct Sealed {
+    message: String,
+    #[serde(default)]
+    stack_trace: String,
+}
+
+/// Opens a failure that was sealed. One whose attributes are something else, or still encoded, stays as it is.
+fn open(failure: &mut api::Failure) {
+    let json = failure.encoded_attributes.as_ref().and_then(as_json);
+    let Some(sealed) = json.and_then(|json| serde_json::from_slice::<Sealed>(json).ok()) else { return };
+    failure.message = sealed.message;
+    failure.stack_trace = sealed.stack_trace;
+    failure.encoded_attributes = None;
 }
 
 fn read(info: Info) -> FailureInfo {
