@@ -9,6 +9,7 @@
 mod manual;
 mod real;
 mod runtime;
+mod skipping;
 
 use std::fmt;
 use std::future::Future;
@@ -18,6 +19,7 @@ use std::time::Duration;
 pub use manual::VirtualClock;
 pub use real::RealClock;
 pub use runtime::TokioClock;
+pub use skipping::{Hold, Party, SkippingClock, Standing, Unbalanced};
 
 /// A wait for a moment of monotonic time.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -63,6 +65,11 @@ pub trait Clock: Send + Sync {
 
     /// Completes once [`Clock::monotonic`] has reached `deadline`. A deadline in the past completes at once.
     fn sleep_until(&self, deadline: Duration) -> Sleep;
+
+    /// Itself, if it is a clock that skips time: whoever works or waits for a moment of wall time says so there.
+    fn skipping(&self) -> Option<&SkippingClock> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ pub mod disk;
 mod ids;
 mod lane;
 
-pub use clock::{Clock, RealClock, Sleep, TokioClock, UnixNanos, VirtualClock};
+pub use clock::{
+    Clock, Hold, Party, RealClock, SkippingClock, Sleep, Standing, TokioClock, Unbalanced, UnixNanos, VirtualClock,
+};
 pub use ids::{Ids, RealIds, SeededIds};
 pub use lane::{Lane, Panicked, Pool};
