@@ -30,7 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={source}");
     let out = PathBuf::from(env::var("OUT_DIR")?);
 
-    let descriptors = descriptors::public_api(&fs::read(source)?)?;
+    let source = fs::read(source)?;
+    let descriptors = descriptors::public_api(&source)?;
     fs::write(out.join("canonical_schema.rs"), schema::generate(&descriptors))?;
     #[cfg(feature = "services")]
     {
@@ -38,6 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         services::generate(&descriptors, &ours, &out)?;
         raw::generate(&descriptors, &out)?;
         weft::generate(&descriptors, &ours, &out)?;
+        services::generate_test_service(&descriptors::test_service(&source)?, &out)?;
     }
     Ok(())
 }

@@ -48,6 +48,7 @@ mod fork;
 pub mod job;
 mod operate;
 mod outbox;
+mod owed;
 mod pause;
 mod pause_info;
 mod payload;
@@ -81,6 +82,7 @@ pub use message::{
 };
 pub use moment::{Calendar, Moment, Namespace};
 pub use operate::OPERATION;
+pub use owed::{Owed, owed};
 pub use pause_info::PAUSE_INFO;
 pub use refusal::{Refusal, StartConflict};
 pub use request::*;

@@ -26,6 +26,16 @@ pub(crate) fn public_api(bytes: &[u8]) -> Result<FileDescriptorSet, Box<dyn Erro
     Ok(FileDescriptorSet { file })
 }
 
+/// The service by which tests steer the time of a server that skips it.
+#[cfg(feature = "services")]
+pub(crate) fn test_service(bytes: &[u8]) -> Result<FileDescriptorProto, Box<dyn Error>> {
+    let all = FileDescriptorSet::decode(bytes)?;
+    let serves =
+        |file: &&FileDescriptorProto| file.package() == "temporal.api.testservice.v1" && !file.service.is_empty();
+    let file = all.file.iter().find(serves).ok_or("the test service is not in the descriptor set")?;
+    Ok(without_comments(file))
+}
+
 fn is_public_api(file: &FileDescriptorProto) -> bool {
     let package = file.package();
     package.starts_with("temporal.api.")

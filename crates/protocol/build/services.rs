@@ -32,6 +32,14 @@ pub(crate) fn generate(
     file.iter().try_for_each(|file| name_stubs(file, &out.join("server")))
 }
 
+/// The test service: neither in the table of RPCs nor in the descriptors that every server shows.
+pub(crate) fn generate_test_service(file: &FileDescriptorProto, out: &Path) -> Result<(), Box<dyn Error>> {
+    let (file, root) = ([file.clone()], out.join("test_service"));
+    stubs(&file, root.join("client"), Side::Client)?;
+    stubs(&file, root.join("server"), Side::Server)?;
+    name_stubs(&file[0], &root.join("server"))
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Side {
     Client,

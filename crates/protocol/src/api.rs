@@ -24,6 +24,7 @@ pub use temporalio_protos::temporal::api::replication::v1 as replication;
 pub use temporalio_protos::temporal::api::schedule::v1 as schedule;
 pub use temporalio_protos::temporal::api::sdk::v1 as sdk;
 pub use temporalio_protos::temporal::api::taskqueue::v1 as taskqueue;
+pub use temporalio_protos::temporal::api::testservice::v1 as testservice;
 pub use temporalio_protos::temporal::api::update::v1 as update;
 pub use temporalio_protos::temporal::api::version::v1 as version;
 pub use temporalio_protos::temporal::api::worker::v1 as worker;

@@ -21,6 +21,8 @@ pub mod raw;
 pub mod rpc;
 #[cfg(feature = "services")]
 pub mod services;
+#[cfg(feature = "services")]
+pub mod test_service;
 pub mod time;
 #[cfg(feature = "services")]
 pub mod weft;

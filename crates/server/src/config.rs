@@ -9,8 +9,9 @@ mod span;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-pub use file::{File, LogFormat};
+pub use file::{File, LogFormat, Namespace};
 pub use flags::Flags;
+pub use span::Span;
 
 use crate::node::Options;
 

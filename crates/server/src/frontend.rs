@@ -7,6 +7,7 @@
 mod history_service;
 mod operator_service;
 mod serve;
+mod test_service;
 mod workflow_service;
 
 mod namespace;

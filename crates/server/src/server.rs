@@ -16,6 +16,8 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
+use weft_env::SkippingClock;
+
 use crate::{
     connector::Connector,
     frontend::Frontend,
@@ -89,6 +91,12 @@ impl Builder {
     pub fn operations(mut self, address: SocketAddr) -> Self {
         self.operations = Some(address);
         self
+    }
+
+    /// Wall time is what `clock` says, and skips; closed workflows are kept for a century of it. In memory only.
+    #[must_use]
+    pub fn skip_time(self, clock: &SkippingClock) -> Self {
+        self.world(World::skipping(clock.clone()))
     }
 
     /// Another clock, disk or source of chance, for tests.

@@ -9,6 +9,7 @@ use weft_engine::{
     Answer, AskQuery, Namespace, QueryOutcome, Request, RunId, Target, UpdateId, WorkflowKey,
     state::{BranchId, QueryId},
 };
+use weft_env::{Hold, SkippingClock};
 use weft_rows::{SlotRange, task};
 
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
     loader::{LoadError, Reader},
     quarantine::Quarantine,
     shared::Shared,
+    skips::Skips,
     staging::StagedBranch,
     stats::Stats,
     updates::Following,
@@ -51,6 +53,7 @@ impl Shard {
             events: EventCache::new(config.limits.event_cache_bytes),
             limits: config.limits,
             settings: config.settings,
+            skips: Skips::to(config.clock.as_ref()),
             clock: config.clock,
             ids: config.ids,
             calendar: config.calendar,
@@ -99,6 +102,7 @@ impl Shard {
     /// # Errors
     /// See [`Failure`]. `Unavailable` may mean that the outcome is unknown (rule 2).
     pub async fn ask(&self, key: WorkflowKey, namespace: Arc<Namespace>, request: Request) -> Result<Answer, Failure> {
+        let _hold = self.hold_time();
         let (reply, answer) = oneshot::channel();
         self.send(Call { key, ask: Ask::Request { namespace, request, reply } })?;
         match answer.await.unwrap_or(Err(STOPPED))? {
@@ -119,6 +123,7 @@ impl Shard {
         target: Target,
         mut query: AskQuery,
     ) -> Result<(Answer, Attached), Failure> {
+        let _hold = self.hold_time();
         let id = QueryId(self.shared.next_query.fetch_add(1, Ordering::Relaxed));
         query.id = id;
         let (reply, answer) = oneshot::channel();
@@ -140,6 +145,7 @@ impl Shard {
         update: UpdateId,
         request: Request,
     ) -> Result<(Answer, Option<Following>), Failure> {
+        let _hold = self.hold_time();
         let (reply, answer) = oneshot::channel();
         self.send(Call { key, ask: Ask::Update { namespace, update, request, reply } })?;
         answer.await.unwrap_or(Err(STOPPED))
@@ -234,6 +240,11 @@ impl Shard {
     #[must_use]
     pub fn stats(&self) -> &Stats {
         &self.shared.stats
+    }
+
+    /// Keeps a clock that skips time from doing so while a call is under way.
+    fn hold_time(&self) -> Option<Hold> {
+        self.shared.clock.skipping().map(SkippingClock::hold)
     }
 
     fn send(&self, call: Call) -> Result<(), Failure> {

@@ -114,8 +114,29 @@ impl Leader {
         self.decided < self.shared.limits.batch_calls && self.building.ops.len_bytes() < self.shared.limits.batch_bytes
     }
 
+    /// Something was begun here that ends by itself.
+    fn is_at_work(&self) -> bool {
+        !(self.pipeline.is_idle()
+            && self.building.is_empty()
+            && self.waiting.is_empty()
+            && self.wanted.is_empty()
+            && self.reads.is_empty()
+            && self.posts.is_empty()
+            && self.outbox.is_empty())
+    }
+
     /// Waits for whatever comes first. Cancel safe.
     pub(crate) async fn next(&mut self) -> Happening {
+        let skips = self.shared.skips.as_ref();
+        if let Some(skips) = skips {
+            skips.report(self.is_at_work());
+        }
+        let jumped = async {
+            match skips {
+                Some(skips) => skips.jumped().await,
+                None => futures::future::pending().await,
+            }
+        };
         let due = [self.wakes.next(), self.reminders.next()].into_iter().flatten().min();
         let due = due.map(|at| self.stamper.monotonic_at(at));
         let due = due.into_iter().chain(self.outbox.next_wake()).min();
@@ -131,6 +152,7 @@ impl Leader {
             gate = self.pipeline.next() => Happening::Gate(gate),
             Some(read) = self.reads.next() => Happening::Read(read),
             Some(returned) = self.posts.next() => Happening::Returned(returned),
+            () = jumped => Happening::Due,
             () = sleep => Happening::Due,
         }
     }
@@ -379,6 +401,9 @@ impl Leader {
         }
         self.shared.events.clear();
         self.shared.watchers.notify_all();
+        if let Some(skips) = &self.shared.skips {
+            skips.report(true);
+        }
     }
 
     /// Lifts the quarantine of an execution and forgets what is in memory of it, which may be half changed.
@@ -395,7 +420,11 @@ impl Leader {
         match refusal {
             Refusal::Broken { run, what } => {
                 tracing::error!(workflow = %key.workflow, %run, what, "an execution broke an invariant: quarantined");
-                Failure::Quarantined(self.shared.quarantine.add(key, Some(run), what))
+                let why = self.shared.quarantine.add(key, Some(run), what);
+                if let Some(skips) = &self.shared.skips {
+                    skips.forget(key);
+                }
+                Failure::Quarantined(why)
             }
             other => Failure::Refused(other),
         }

@@ -25,6 +25,7 @@ mod quarantine;
 mod replica;
 mod reset;
 mod shared;
+mod skips;
 mod staging;
 mod stamp;
 mod stats;

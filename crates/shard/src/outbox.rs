@@ -113,6 +113,11 @@ impl Outbox {
         }
     }
 
+    /// Every message has arrived, and all rows are known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held == 0 && self.under_way == 0 && matches!(self.reading, Reading::Done)
+    }
+
     /// The next message to be delivered, if more may be under way.
     pub(crate) fn next(&mut self) -> Option<Outgoing> {
         while self.under_way < self.under_way_max {

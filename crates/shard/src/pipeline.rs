@@ -86,6 +86,11 @@ impl<P> Pipeline<P> {
         self.batches_in_flight
     }
 
+    /// Nothing waits for a gate.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.parked.is_empty()
+    }
+
     /// Proposes what was decided, or, when nothing was written, confirms leadership for what only read.
     pub(crate) fn propose(&mut self, building: Building<P>, stamp: i64) {
         let Building { ops, visibility, parcels } = building;

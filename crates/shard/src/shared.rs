@@ -14,6 +14,7 @@ use crate::{
     loader::Reader,
     quarantine::Quarantine,
     replica::Replica,
+    skips::Skips,
     stats::Stats,
     watch::Watchers,
 };
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn Clock>,
+    /// With a clock that skips time.
+    pub(crate) skips: Option<Skips>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) calendar: Arc<dyn Calendar + Send + Sync>,
     pub(crate) pool: Pool,

@@ -11,6 +11,7 @@ use weft_engine::{
     Answer, AskQuery, DirectQuery, Namespace, QueryDisposition, QueryOutcome, Request as Ask, Target, Timestamp,
     WorkflowKey, state::QueryId,
 };
+use weft_env::SkippingClock;
 use weft_matching::{Dispatched, QueueKey, QueueKind};
 use weft_protocol::{
     api::{
@@ -61,6 +62,8 @@ pub(crate) async fn query(
     let asked = Asked { node, namespace, key, query: Arc::new(query), deadline };
     let target = Target { run, first_run: None };
     let sleep = node.clock().sleep_until(deadline);
+    // A worker has it, or is to take it.
+    let _hold = node.clock().skipping().map(SkippingClock::hold);
     tokio::select! {
         answer = asked.run(target, reject) => answer.map(Response::new),
         () = sleep => Err(Error::deadline_exceeded("query timed out before a worker could process it").into()),

@@ -25,10 +25,11 @@ use weft_protocol::{
         FILE_DESCRIPTOR_SET, operator_service_server::OperatorServiceServer,
         workflow_service_server::WorkflowServiceServer,
     },
+    test_service::test_service_server::TestServiceServer,
     weft::{HISTORY_SERVICE, history_service_server::HistoryServiceServer},
 };
 
-use super::{Frontend, trace};
+use super::{Frontend, test_service::Steering, trace};
 use crate::connector::Incoming;
 
 /// As much as SDKs take; requests of the same size come from SDKs that are configured so.
@@ -82,6 +83,11 @@ impl Frontend {
             .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let test = self
+            .node
+            .clock()
+            .skipping()
+            .map(|clock| TestServiceServer::new(Steering::of(clock)).accept_compressed(CompressionEncoding::Gzip));
         let operator = OperatorServiceServer::new(self)
             .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
@@ -103,6 +109,7 @@ impl Frontend {
             .add_service(workflow)
             .add_service(operator)
             .add_service(history)
+            .add_optional_service(test)
             .add_service(health)
             .add_service(reflection.accept_compressed(CompressionEncoding::Gzip))
             .add_service(reflection_alpha.accept_compressed(CompressionEncoding::Gzip))

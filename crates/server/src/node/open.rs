@@ -3,13 +3,13 @@
 //! Invariant (rule 4): nothing reads a shard before its log is replayed; the node is given out only when every shard
 //! that it leads takes calls. With one voter per shard that is all of them.
 
-use std::{collections::BTreeMap, convert::Infallible, io, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, convert::Infallible, io, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 use uuid::Uuid;
 use weft_engine::{NamespaceId, Timestamp, cron::WallCalendar};
 use weft_env::{
-    Clock, Ids, Lane, Pool, RealClock, RealIds,
+    Clock, Ids, Lane, Pool, RealClock, RealIds, SkippingClock,
     disk::{Disk, RealDisk, SimDisk},
 };
 use weft_matching::{Service, Workers};
@@ -41,6 +41,9 @@ pub(crate) const METADATA_GROUP: u32 = 0;
 /// Work that may wait for a reader thread, or for the lane of the store's writes.
 const QUEUED_MAX: usize = 4096;
 
+/// How long closed workflows are kept where time is skipped: a test looks at them after months that took no time.
+const KEPT_WHERE_TIME_IS_SKIPPED: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// What a simulation swaps: clock, entropy, disk and threads. The rest is the same code.
 pub struct World {
     pub clock: Arc<dyn Clock>,
@@ -54,6 +57,12 @@ pub struct World {
 }
 
 impl World {
+    /// The world as it is, but for its wall time, which `clock` skips. Only a node in memory opens in it.
+    #[must_use]
+    pub fn skipping(clock: SkippingClock) -> Self {
+        Self { clock: Arc::new(clock), ..Self::real() }
+    }
+
     /// The world as it is.
     #[must_use]
     pub fn real() -> Self {
@@ -64,6 +73,11 @@ impl World {
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    #[error(
+        "time is skipped in memory only: a data directory would keep times of the future, and what it holds already \
+         would not be waited for"
+    )]
+    Skips,
     #[error(transparent)]
     DataDir(#[from] datadir::Error),
     #[error("the log cannot be opened: {0}")]
@@ -120,6 +134,9 @@ impl Node {
     /// # Errors
     /// See [`OpenError`]; nothing is left running.
     pub async fn open(mut options: Options, world: World) -> Result<Self, OpenError> {
+        if options.place != Place::Memory && world.clock.skipping().is_some() {
+            return Err(OpenError::Skips);
+        }
         let threads = Threads::start(&options, world.inline)?;
         let ground = Ground::prepare(&options, &world)?;
         // The data directory knows how many shards its cluster was made with.
@@ -349,7 +366,7 @@ async fn seed_namespaces(options: &Options, world: &World, metadata: &Metadata) 
         description: String::new(),
         owner_email: String::new(),
         data: BTreeMap::new(),
-        retention: seed.retention,
+        retention: if world.clock.skipping().is_some() { KEPT_WHERE_TIME_IS_SKIPPED } else { seed.retention },
         state: NamespaceState::Registered,
         search_attributes: seed.search_attributes.clone(),
         created_at: now,

@@ -183,6 +183,7 @@ impl Leader {
                 tracing::error!(workflow = %key.workflow, "the engine panicked: the execution is quarantined");
                 // What is in memory may be half changed; it is read again once the quarantine is lifted.
                 let why = self.shared.quarantine.add(key, run, "the engine panicked on a request".to_owned());
+                self.note_for_skips(key);
                 Err(Failure::Quarantined(why))
             }
         }
@@ -216,6 +217,16 @@ impl Leader {
             self.write(key, &whole);
         }
         self.cache.used(key);
+        self.note_for_skips(key);
+    }
+
+    /// A clock that skips time must know what this workflow id waits for now.
+    fn note_for_skips(&self, key: &WorkflowKey) {
+        let Some(skips) = &self.shared.skips else { return };
+        match self.cache.get(key) {
+            Some(cached) if self.shared.quarantine.reason(key).is_none() => skips.note(&cached.workflow),
+            Some(_) | None => skips.forget(key),
+        }
     }
 
     fn write(&mut self, key: &WorkflowKey, transition: &Transition) {
