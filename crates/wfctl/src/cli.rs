@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     activity, backup, batch, completion, demo, dev, doctor, namespace,
     output::{ColorWhen, Format},
-    quarantine, schedule, search_attribute, task_queue, worker, workflow,
+    quarantine, schedule, search_attribute, start_dev, task_queue, worker, workflow,
 };
 
 const EXIT_CODES: &str = "\
@@ -30,7 +30,11 @@ Examples:
   wfctl workflow execute Greet --task-queue greetings --input '\"Ada\"'
   wfctl workflow list --query 'ExecutionStatus = \"Running\"'
   wfctl workflow show order-17 --follow
-  wfctl doctor";
+  wfctl doctor
+
+For SDKs that start a server for tests, by the path of this program:
+  wfctl server start-dev …                the flags of Temporal's command line
+  wfctl PORT [--enable-time-skipping]     as Temporal's test server: time is skipped";
 
 /// Start, watch and steer durable workflows
 #[derive(Debug, Parser)]
@@ -75,6 +79,9 @@ pub(crate) struct Global {
 pub(crate) enum Verb {
     /// Run a server here, with everything on, for developing
     Dev(dev::Args),
+    /// Run a server here as Temporal's command line does, for SDKs and scripts
+    #[command(subcommand)]
+    Server(start_dev::Verb),
     /// See a workflow outlive its server: a quality gate, kill -9 in the middle
     Demo(demo::Args),
     /// Start, watch, signal, query and end workflows

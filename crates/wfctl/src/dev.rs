@@ -24,9 +24,9 @@ use crate::{
 };
 
 /// How long closed workflows of a namespace made here are kept.
-const RETENTION: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const RETENTION: Duration = Duration::from_secs(24 * 3600);
 
-const LOG: &str = "warn";
+pub(crate) const LOG: &str = "warn";
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Without --data everything is lost at exit. With --namespace that namespace is made at the \
@@ -50,10 +50,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> anyhow::Result<()> {
-    let config = config(args, global)?;
+    block_on_server(config(args, global)?, args.port, output)
+}
+
+/// Runs a server until it is told to stop.
+pub(crate) fn block_on_server(config: Config, port: u16, output: &Output) -> anyhow::Result<()> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting threads failed")?;
-    runtime.block_on(serve(config, args, output))
+    runtime.block_on(serve(config, port, output))
 }
 
 fn config(args: &Args, global: &Global) -> Result<Config, Failure> {
@@ -74,7 +78,7 @@ fn config(args: &Args, global: &Global) -> Result<Config, Failure> {
     Ok(config)
 }
 
-async fn serve(config: Config, args: &Args, output: &Output) -> anyhow::Result<()> {
+async fn serve(config: Config, port: u16, output: &Output) -> anyhow::Result<()> {
     let telemetry = telemetry::start(&config)?;
     // Before the server starts, so that an early signal is not missed.
     let mut signals = Signals::listen()?;
@@ -85,7 +89,7 @@ async fn serve(config: Config, args: &Args, output: &Output) -> anyhow::Result<(
         .operations(config.metrics_listen)
         .start()
         .await
-        .map_err(|error| explain(error, args))?;
+        .map_err(|error| explain(error, port))?;
     banner(&server, &place, output)?;
     tokio::select! {
         () = signals.next() => {}
@@ -100,12 +104,12 @@ async fn serve(config: Config, args: &Args, output: &Output) -> anyhow::Result<(
     Ok(())
 }
 
-fn explain(error: StartError, args: &Args) -> anyhow::Error {
+/// Why a server does not start that was to have this port.
+pub(crate) fn explain(error: StartError, port: u16) -> anyhow::Error {
     let says = match &error {
-        StartError::InUse { address } if address.port() == args.port => format!(
-            "port {} is taken: another server may be running (`wfctl doctor` asks it); \
-             stop it, or choose another with --port (0 lets the system choose)",
-            args.port
+        StartError::InUse { address } if address.port() == port => format!(
+            "port {port} is taken: another server may be running (`wfctl doctor` asks it); \
+             stop it, or choose another with --port (0 lets the system choose)"
         ),
         StartError::InUse { address } => {
             format!("port {} for operations is taken: choose another with --operations-port", address.port())
@@ -142,18 +146,18 @@ fn banner(server: &Server, place: &Place, output: &Output) -> anyhow::Result<()>
 }
 
 /// SIGINT and SIGTERM.
-struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn listen() -> anyhow::Result<Self> {
+    pub(crate) fn listen() -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("listening for signals failed");
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

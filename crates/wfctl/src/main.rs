@@ -28,7 +28,9 @@ mod schedule;
 mod search_attribute;
 mod session;
 mod span;
+mod start_dev;
 mod task_queue;
+mod test_server;
 mod worker;
 mod workers;
 mod workflow;
@@ -38,13 +40,18 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Verb};
-use output::Output;
+use output::{ColorWhen, Format, Output};
 use session::Session;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if let Some(args) = test_server::Args::of(std::env::args_os()) {
+        let output = Output::new(Format::Text, ColorWhen::Auto);
+        return test_server::run(&args, &output)
+            .map_or_else(|error| exit::report(&error, &output), |()| ExitCode::SUCCESS);
+    }
     let cli = Cli::parse();
     let output = Output::new(cli.global.output, cli.global.color);
     match run(cli, &output) {
@@ -57,6 +64,7 @@ fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
     let session = || Session::new(&cli.global, output.clone());
     match cli.verb {
         Verb::Dev(args) => dev::run(&args, &cli.global, output),
+        Verb::Server(start_dev::Verb::StartDev(args)) => start_dev::run(&args, output),
         Verb::Demo(args) => demo::run(&args, output),
         Verb::Workflow(verb) => session()?.run(async |session| workflow::run(session, *verb).await),
         Verb::Schedule(verb) => session()?.run(async |session| schedule::run(session, verb).await),
