@@ -30,6 +30,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("weft-client", &["weft-protocol", "weft-env"]),
+    ("weft-replay", &["weft-protocol"]),
+    ("weft-sdk-macros", &[]),
+    ("weft-sdk", &["weft-replay", "weft-client", "weft-sdk-macros", "weft-protocol", "weft-env"]),
+    ("weft", &["weft-sdk", "weft-client", "weft-server"]),
     ("wfctl", &["weft-client", "weft-server", "weft-protocol", "weft-env"]),
 ];
 
@@ -93,7 +97,7 @@ fn openraft_and_the_databases_have_one_home_each() {
 
 #[test]
 fn the_pure_crates_have_no_std() {
-    for name in ["engine", "rows"] {
+    for name in ["engine", "replay", "rows"] {
         let path = weft_tidy::root().join("crates").join(name).join("src/lib.rs");
         let text = std::fs::read_to_string(&path).expect("the crate has a lib.rs");
         assert!(text.contains("#![no_std]"), "{name} must be no_std: no clock, socket or file may be within reach");

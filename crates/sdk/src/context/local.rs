@@ -1,0 +1,93 @@
+//! Calls of local activities: short ones, that the worker runs itself within the workflow task.
+
+use std::{
+    future::{Future, IntoFuture},
+    marker::PhantomData,
+    pin::Pin,
+    time::Duration,
+};
+
+use weft_client::{ActivityDefinition, IntoArgs, RetryPolicy, result_from_payloads};
+use weft_protocol::api::common::Payloads;
+use weft_replay::{Context, LocalActivity, ScopeId, Source};
+
+use super::{Ctx, here, input};
+use crate::{Error, Result};
+
+/// A call of a local activity that has not begun: await it.
+#[must_use = "a local activity begins when its call is awaited"]
+pub struct LocalActivityCall<A> {
+    core: Context,
+    scope: ScopeId,
+    at: Source,
+    input: Result<Option<Payloads>>,
+    local: LocalActivity,
+    activity: PhantomData<fn() -> A>,
+}
+
+impl<S: 'static> Ctx<S> {
+    /// Calls an activity in the worker itself: no task queue, no event until it has ended, and at most a few seconds.
+    /// When the worker dies meanwhile it is done again, so it must be idempotent.
+    ///
+    /// # Errors
+    /// When awaited: what the activity failed with, or that this context was cancelled.
+    #[track_caller]
+    pub fn local_activity<A: ActivityDefinition>(
+        &self,
+        _activity: A,
+        args: impl IntoArgs<A::Args>,
+    ) -> LocalActivityCall<A> {
+        LocalActivityCall {
+            core: self.core.clone(),
+            scope: self.scope_id(),
+            at: here(),
+            input: input(args.into_args()),
+            local: LocalActivity {
+                kind: A::NAME.to_owned(),
+                start_to_close: Some(self.options.start_to_close),
+                retry: self.options.retry.clone().map(Into::into),
+                ..LocalActivity::default()
+            },
+            activity: PhantomData,
+        }
+    }
+}
+
+impl<A: ActivityDefinition> LocalActivityCall<A> {
+    /// How long one attempt may take.
+    pub fn start_to_close(mut self, longest: Duration) -> Self {
+        self.local.start_to_close = Some(longest);
+        self
+    }
+
+    /// How long all attempts together may take, with the waits between them.
+    pub fn schedule_to_close(mut self, longest: Duration) -> Self {
+        self.local.schedule_to_close = Some(longest);
+        self
+    }
+
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.local.retry = Some(policy.into());
+        self
+    }
+
+    /// Begins now, to be awaited later. Dropping it cancels the activity.
+    pub fn start(self) -> impl Future<Output = Result<A::Output>> + use<A> {
+        let wait = self
+            .input
+            .map(|input| self.core.local_activity(self.scope, LocalActivity { input, ..self.local }, self.at));
+        async move {
+            let result = wait?.await.map_err(Error::of_wire)?.unwrap_or_default();
+            Ok(result_from_payloads(&result.payloads)?)
+        }
+    }
+}
+
+impl<A: ActivityDefinition + 'static> IntoFuture for LocalActivityCall<A> {
+    type Output = Result<A::Output>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<A::Output>>>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.start())
+    }
+}

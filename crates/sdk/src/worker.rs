@@ -1,0 +1,280 @@
+//! The worker: polls a task queue, runs workflows and activities, and answers.
+//!
+//! Invariants: a worker holds nothing that matters, so it may die at any moment; an answer is sent until the server has
+//! taken it or says that it no longer wants it; a server that is away is waited for, and the user sees no error.
+
+mod activity_task;
+mod history;
+mod local;
+mod poll;
+pub(crate) mod registry;
+mod report;
+pub(crate) mod thread;
+mod workflow_task;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::Semaphore, task::JoinSet};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use weft_client::{Client, NamesWorkflow};
+use weft_env::{Clock, RealClock};
+
+use crate::{Activity, ActivitySet, Workflow};
+use registry::Registry;
+use thread::Threads;
+
+/// A worker that is being put together.
+#[must_use = "a worker does nothing until it runs"]
+pub struct Worker {
+    client: Client,
+    queue: String,
+    registry: Registry,
+    settings: Settings,
+}
+
+/// How much a worker does at once.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    workflow_tasks_max: usize,
+    activities_max: usize,
+    workflow_polls: usize,
+    activity_polls: usize,
+    cached_workflows_max: usize,
+    workflow_threads: usize,
+    sticky_for: Duration,
+    drain: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            workflow_tasks_max: 100,
+            activities_max: 100,
+            workflow_polls: 4,
+            activity_polls: 4,
+            cached_workflows_max: 1000,
+            workflow_threads: 1,
+            sticky_for: Duration::from_secs(10),
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why a worker cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// It has nothing to do.
+    #[error("the worker for task queue {queue:?} has neither workflows nor activities: register some before it runs")]
+    Empty { queue: String },
+    /// The server refuses to give it tasks, and will go on refusing.
+    #[error("the server refuses polls of task queue {queue:?}: {status}")]
+    Refused { queue: String, status: Box<tonic::Status> },
+    /// A thread could not be started.
+    #[error("cannot start a thread for workflows: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// What all parts of a running worker share.
+pub(crate) struct Shared {
+    client: Client,
+    queue: String,
+    sticky_queue: String,
+    registry: Registry,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    threads: Threads,
+    workflow_slots: Arc<Semaphore>,
+    activity_slots: Arc<Semaphore>,
+    /// No more tasks are taken.
+    stopping: CancellationToken,
+    /// Activities are told to stop.
+    cancelling: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// A worker that runs. Dropping it stops it at once; see [`Running::shutdown`].
+#[must_use = "the worker stops when this is dropped"]
+pub struct Running {
+    shared: Arc<Shared>,
+    polls: JoinSet<Result<(), WorkerError>>,
+}
+
+impl Worker {
+    /// A worker for a task queue of the client's namespace.
+    pub fn new(client: &Client, queue: impl Into<String>) -> Self {
+        Self {
+            client: client.clone(),
+            queue: queue.into(),
+            registry: Registry::default(),
+            settings: Settings::default(),
+        }
+    }
+
+    /// Runs a workflow: give its run method or the function itself.
+    pub fn workflow<N>(mut self, _workflow: N) -> Self
+    where
+        N: NamesWorkflow,
+        N::Workflow: Workflow,
+    {
+        self.registry.workflow::<N::Workflow>();
+        self
+    }
+
+    /// Runs an activity: give the function itself.
+    pub fn activity<A: Activity<State = ()>>(self, _activity: A) -> Self {
+        self.activity_with::<A>(Arc::new(()))
+    }
+
+    /// Runs all activities of an impl, with the state that they share.
+    pub fn activities<T: ActivitySet>(self, state: T) -> Self {
+        Arc::new(state).register(self)
+    }
+
+    pub(crate) fn activity_with<A: Activity>(mut self, state: Arc<A::State>) -> Self {
+        self.registry.activity::<A>(state);
+        self
+    }
+
+    /// Runs a function in the place of an activity of this type: for tests.
+    pub fn replace<A, F, T>(mut self, _activity: A, run: F) -> Self
+    where
+        A: weft_client::ActivityDefinition,
+        F: Fn(A::Args) -> T + Send + Sync + 'static,
+        T: Future<Output = crate::Result<A::Output>> + Send + 'static,
+    {
+        self.registry.replace::<A, F, T>(run);
+        self
+    }
+
+    /// At most this many activities at once.
+    pub fn activities_max(mut self, count: usize) -> Self {
+        self.settings.activities_max = count.max(1);
+        self
+    }
+
+    /// At most this many workflow tasks at once.
+    pub fn workflow_tasks_max(mut self, count: usize) -> Self {
+        self.settings.workflow_tasks_max = count.max(1);
+        self
+    }
+
+    /// At most this many workflows are kept in memory; zero replays each from its beginning at each task.
+    pub fn cached_workflows_max(mut self, count: usize) -> Self {
+        self.settings.cached_workflows_max = count;
+        self
+    }
+
+    /// Polls at once, for workflow tasks and for activities.
+    pub fn polls(mut self, workflows: usize, activities: usize) -> Self {
+        self.settings.workflow_polls = workflows.max(1);
+        self.settings.activity_polls = activities.max(1);
+        self
+    }
+
+    /// Threads that run workflows' code.
+    pub fn workflow_threads(mut self, count: usize) -> Self {
+        self.settings.workflow_threads = count.max(1);
+        self
+    }
+
+    /// At shutdown, how long activities may take to end before they are cancelled.
+    pub fn drain(mut self, longest: Duration) -> Self {
+        self.settings.drain = longest;
+        self
+    }
+
+    /// Runs until the future is ready, then shuts down gracefully.
+    ///
+    /// # Errors
+    /// See [`WorkerError`].
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<(), WorkerError> {
+        let mut running = self.start()?;
+        tokio::select! {
+            () = stop => running.shutdown().await,
+            failed = running.failed() => Err(failed),
+        }
+    }
+
+    /// Runs until the server refuses it for good.
+    ///
+    /// # Errors
+    /// See [`WorkerError`].
+    pub async fn run(self) -> Result<(), WorkerError> {
+        self.run_until(std::future::pending()).await
+    }
+
+    /// Starts it in the background.
+    ///
+    /// # Errors
+    /// When nothing is registered, or a thread cannot be started.
+    pub fn start(self) -> Result<Running, WorkerError> {
+        if self.registry.is_empty() {
+            return Err(WorkerError::Empty { queue: self.queue });
+        }
+        let settings = self.settings;
+        let threads = Threads::start(settings.workflow_threads, settings.cached_workflows_max)?;
+        let shared = Arc::new(Shared {
+            sticky_queue: format!("{}:{}", self.queue, self.client.new_id()),
+            client: self.client,
+            queue: self.queue,
+            clock: Arc::new(RealClock::new()),
+            threads,
+            workflow_slots: Arc::new(Semaphore::new(settings.workflow_tasks_max)),
+            activity_slots: Arc::new(Semaphore::new(settings.activities_max)),
+            registry: self.registry,
+            settings,
+            stopping: CancellationToken::new(),
+            cancelling: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        let polls = poll::start(&shared);
+        Ok(Running { shared, polls })
+    }
+}
+
+impl Running {
+    /// Waits until the server refuses the worker for good.
+    pub async fn failed(&mut self) -> WorkerError {
+        loop {
+            match self.polls.join_next().await {
+                Some(Ok(Err(error))) => return error,
+                Some(_) => {}
+                // All polls have ended without an error: only a shutdown does that, and it has its own answer.
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Takes no more tasks, ends those it has, and stops. Activities get some time before they are cancelled.
+    ///
+    /// # Errors
+    /// What a poll ended with before.
+    pub async fn shutdown(mut self) -> Result<(), WorkerError> {
+        let shared = Arc::clone(&self.shared);
+        shared.stopping.cancel();
+        report::goodbye(&shared).await;
+        let mut result = Ok(());
+        while let Some(ended) = self.polls.join_next().await {
+            if let Ok(Err(error)) = ended {
+                result = Err(error);
+            }
+        }
+        shared.tasks.close();
+        let over = shared.clock.monotonic() + shared.settings.drain;
+        tokio::select! {
+            () = shared.tasks.wait() => {}
+            () = shared.clock.sleep_until(over) => {
+                shared.cancelling.cancel();
+                shared.tasks.wait().await;
+            }
+        }
+        result
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shared.stopping.cancel();
+        self.shared.cancelling.cancel();
+    }
+}

@@ -1,0 +1,159 @@
+//! One activity task: runs it, says that it lives, and answers.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::FutureExt;
+use tokio::sync::OwnedSemaphorePermit;
+use tonic::{Code, Request, Status};
+use tracing::{debug, warn};
+use weft_client::{Failure, WorkflowService};
+use weft_protocol::{
+    api::{
+        common::Payloads,
+        workflowservice::{
+            PollActivityTaskQueueResponse, RecordActivityTaskHeartbeatRequest, RespondActivityTaskCanceledRequest,
+            RespondActivityTaskCompletedRequest, RespondActivityTaskFailedRequest,
+        },
+    },
+    time::duration,
+};
+
+use super::{Shared, report};
+use crate::{ActivityCtx, ActivityInfo, Error, Result};
+
+/// Heartbeats are not sent more often than the shorter of this and most of their timeout.
+const BEAT_LONGEST: Duration = Duration::from_secs(30);
+
+pub(crate) async fn work(shared: Arc<Shared>, task: PollActivityTaskQueueResponse, _slot: OwnedSemaphorePermit) {
+    work_without_slot(shared, task).await;
+}
+
+/// For a task that was handed over although nobody asked for it.
+pub(crate) async fn work_without_slot(shared: Arc<Shared>, task: PollActivityTaskQueueResponse) {
+    let ctx = context(&shared, &task);
+    let input = task.input.unwrap_or_default().payloads;
+    let result = match shared.registry.find_activity(&ctx.info().activity_type) {
+        Ok(run) => {
+            let running = caught(run(ctx.clone(), input));
+            tokio::select! {
+                done = running => done,
+                never = beat(&shared, &ctx) => match never {},
+            }
+        }
+        Err(message) => Err(Failure::application(message).kind("UnknownActivity").into()),
+    };
+    answer(&shared, &ctx, result).await;
+}
+
+fn context(shared: &Shared, task: &PollActivityTaskQueueResponse) -> ActivityCtx {
+    let span = |it: Option<weft_protocol::Duration>| it.and_then(|it| duration(&it).ok()).filter(|it| !it.is_zero());
+    let info = ActivityInfo {
+        activity_id: task.activity_id.clone(),
+        activity_type: task.activity_type.clone().unwrap_or_default().name,
+        attempt: task.attempt.unsigned_abs(),
+        workflow: task.workflow_execution.clone().unwrap_or_default(),
+        workflow_type: task.workflow_type.clone().unwrap_or_default().name,
+        namespace: task.workflow_namespace.clone(),
+        task_queue: shared.queue.clone(),
+        is_local: false,
+        start_to_close: span(task.start_to_close_timeout),
+        heartbeat_timeout: span(task.heartbeat_timeout),
+        task_token: task.task_token.clone(),
+        headers: task.header.clone().unwrap_or_default().fields,
+    };
+    let before = task.heartbeat_details.clone().unwrap_or_default().payloads;
+    ActivityCtx::new(info, shared.client.clone(), shared.cancelling.child_token(), before)
+}
+
+/// A panic is a failure of the activity, not the end of the worker.
+pub(crate) async fn caught(running: impl Future<Output = Result<Option<Payloads>>>) -> Result<Option<Payloads>> {
+    match AssertUnwindSafe(running).catch_unwind().await {
+        Ok(done) => done,
+        Err(panic) => {
+            let text =
+                panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+            let message = format!("the activity panicked: {}", text.unwrap_or("no message"));
+            Err(Failure::application(message).kind("Panic").into())
+        }
+    }
+}
+
+/// Sends heartbeats as they come, but not too often; learns from the answers whether anybody still wants the result.
+async fn beat(shared: &Shared, ctx: &ActivityCtx) -> std::convert::Infallible {
+    let timeout = ctx.info().heartbeat_timeout.unwrap_or(BEAT_LONGEST);
+    let pause = timeout.mul_f64(0.8).min(BEAT_LONGEST);
+    loop {
+        ctx.beats().beaten.notified().await;
+        let Some(details) = ctx.beats().latest.lock().take() else { continue };
+        let request = RecordActivityTaskHeartbeatRequest {
+            namespace: shared.client.namespace().to_owned(),
+            identity: shared.client.identity().to_owned(),
+            task_token: ctx.info().task_token.clone(),
+            details: Some(Payloads { payloads: details }),
+            ..RecordActivityTaskHeartbeatRequest::default()
+        };
+        let mut message = Request::new(request);
+        message.set_timeout(pause);
+        match shared.client.workflow_service().record_activity_task_heartbeat(message).await {
+            Ok(answer) => {
+                let answer = answer.into_inner();
+                if answer.cancel_requested {
+                    ctx.cancel("the workflow cancelled the activity");
+                } else if answer.activity_paused {
+                    ctx.cancel("the activity was paused");
+                } else if answer.activity_reset {
+                    ctx.cancel("the activity was reset");
+                }
+            }
+            Err(status) if status.code() == Code::NotFound => {
+                ctx.cancel("the server no longer wants the result: its time is over, or its workflow has ended");
+            }
+            Err(status) => debug!(%status, "a heartbeat was lost"),
+        }
+        shared.clock.sleep_until(shared.clock.monotonic() + pause).await;
+    }
+}
+
+async fn answer(shared: &Shared, ctx: &ActivityCtx, result: Result<Option<Payloads>>) {
+    let info = ctx.info();
+    let namespace = shared.client.namespace().to_owned();
+    let identity = shared.client.identity().to_owned();
+    let task_token = info.task_token.clone();
+    let told: std::result::Result<(), Status> = match result {
+        Ok(result) => {
+            let request =
+                RespondActivityTaskCompletedRequest { task_token, result, identity, namespace, ..Default::default() };
+            let send = |mut stub: WorkflowService, request: Request<_>| async move {
+                stub.respond_activity_task_completed(request).await
+            };
+            report::insist(shared, request, send).await.map(drop)
+        }
+        Err(error) if error.is_canceled() && ctx.is_cancelled() => {
+            let details = error.detail_payloads();
+            let details = (!details.is_empty()).then(|| Payloads { payloads: details.to_vec() });
+            let request =
+                RespondActivityTaskCanceledRequest { task_token, details, identity, namespace, ..Default::default() };
+            let send = |mut stub: WorkflowService, request: Request<_>| async move {
+                stub.respond_activity_task_canceled(request).await
+            };
+            report::insist(shared, request, send).await.map(drop)
+        }
+        Err(error) => failed(shared, info, error).await,
+    };
+    report::told("activity", told);
+}
+
+async fn failed(shared: &Shared, info: &ActivityInfo, error: Error) -> std::result::Result<(), Status> {
+    warn!(activity = info.activity_type, id = info.activity_id, attempt = info.attempt, why = ?error, "activity failed");
+    let request = RespondActivityTaskFailedRequest {
+        namespace: shared.client.namespace().to_owned(),
+        identity: shared.client.identity().to_owned(),
+        task_token: info.task_token.clone(),
+        failure: Some(*error.into_wire()),
+        ..RespondActivityTaskFailedRequest::default()
+    };
+    let send = |mut stub: WorkflowService, request: Request<_>| async move {
+        stub.respond_activity_task_failed(request).await
+    };
+    report::insist(shared, request, send).await.map(drop)
+}

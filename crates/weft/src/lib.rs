@@ -1,0 +1,24 @@
+//! Durable workflows in Rust: write a workflow as an async function, and it survives crashes, restarts and deployments.
+//!
+//! This crate is the SDK and the client under one name. Feature `embedded` brings the server into the process.
+
+#[cfg(feature = "embedded")]
+pub mod embedded;
+
+pub use weft_client::{
+    Args, Binary, Client, ConnectOptions, Failure, FailureInfo, IntoArgs, Raw, RetryPolicy, SearchAttributeKey,
+    SearchAttributes, Value, ValueError,
+};
+pub use weft_sdk::{
+    Activity, ActivityCall, ActivityCtx, ActivityInfo, ActivitySet, Cancellation, ChildCall, ChildCancellation,
+    ChildHandle, Ctx, Error, External, LocalActivityCall, Options, ReplayError, Replayed, Replayer, Result, Running,
+    Saga, TimerCall, Undo, Worker, WorkerError, Workflow, WorkflowInfo, activities, activity, workflow,
+};
+
+/// The client, whole.
+pub use weft_client as client;
+pub use weft_client::failure::TimeoutType;
+
+/// What the macros' code names. No part of the API.
+#[doc(hidden)]
+pub use weft_sdk::rt as __rt;

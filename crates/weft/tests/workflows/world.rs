@@ -1,0 +1,25 @@
+//! A server in memory, a client, and a worker.
+
+use weft::{Client, Running, Worker, embedded::Server};
+
+pub(crate) const QUEUE: &str = "tests";
+
+pub(crate) struct World {
+    server: Server,
+    pub(crate) client: Client,
+    worker: Running,
+}
+
+impl World {
+    pub(crate) async fn with(fill: impl FnOnce(Worker) -> Worker) -> Self {
+        let server = Server::in_memory().await.expect("a server starts in memory");
+        let client = server.client().expect("the options are right");
+        let worker = fill(Worker::new(&client, QUEUE)).start().expect("the worker starts");
+        Self { server, client, worker }
+    }
+
+    pub(crate) async fn end(self) {
+        self.worker.shutdown().await.expect("no poll was refused");
+        self.server.shutdown().await;
+    }
+}
