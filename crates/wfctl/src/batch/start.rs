@@ -13,22 +13,49 @@ use crate::{activity, exit::Failure, input::Input, session::Connected, workflow}
     wfctl batch start reset --to last --query 'BuildIds = \"unversioned:bad\"' --reason 'fixed the bug'")]
 pub(crate) enum Verb {
     /// End workflows without asking them
+    #[command(
+        after_help = "Example:\n  wfctl batch start terminate --query 'WorkflowType = \"Order\"' --reason 'wrong prices'"
+    )]
     Terminate(Common),
     /// Ask workflows to cancel themselves
+    #[command(
+        after_help = "Example:\n  wfctl batch start cancel --query 'WorkflowType = \"Order\"' --reason 'wrong prices'"
+    )]
     Cancel(Common),
     /// Send a signal to running workflows
+    #[command(
+        after_help = "Example:\n  wfctl batch start signal --name retry --query 'TaskQueue = \"orders\"' --reason retry"
+    )]
     Signal(SignalArgs),
     /// Remove runs and their histories
+    #[command(
+        after_help = "Example:\n  wfctl batch start delete --query 'ExecutionStatus = \"Failed\"' --reason 'looked at'"
+    )]
     Delete(Common),
     /// Go on from an earlier workflow task, in new runs
+    #[command(
+        after_help = "Example:\n  wfctl batch start reset --to last --query 'WorkflowType = \"Order\"' --reason 'fixed the bug'"
+    )]
     Reset(ResetArgs),
     /// Change options of running workflows
+    #[command(
+        after_help = "Example:\n  wfctl batch start update-options --priority-key 1 --query 'WorkflowType = \"Order\"' --reason urgent"
+    )]
     UpdateOptions(OptionsArgs),
     /// Let paused activities go on
+    #[command(
+        after_help = "Example:\n  wfctl batch start unpause-activities --type Charge --query 'WorkflowType = \"Order\"' --reason 'bank is back'"
+    )]
     UnpauseActivities(UnpauseArgs),
     /// Let pending activities begin again with their first attempt
+    #[command(
+        after_help = "Example:\n  wfctl batch start reset-activities --all --query 'WorkflowType = \"Order\"' --reason 'bank is back'"
+    )]
     ResetActivities(ResetActivitiesArgs),
     /// Change options of pending activities
+    #[command(
+        after_help = "Example:\n  wfctl batch start update-activity-options --all -t slow --query 'WorkflowType = \"Order\"' --reason move"
+    )]
     UpdateActivityOptions(ActivityOptionsArgs),
 }
 
