@@ -1,6 +1,6 @@
 //! `temporal.api.testservice.v1`: tests steer the time of a server that skips it. Served by no other.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tonic::{Request, Response, Status};
 use weft_engine::{Timestamp, span_from_wire};
@@ -17,12 +17,12 @@ type Answer<T> = Result<Response<T>, Status>;
 
 /// The service over one clock.
 pub(super) struct Steering {
-    clock: Arc<SkippingClock>,
+    clock: SkippingClock,
 }
 
 impl Steering {
     pub(super) fn of(clock: &SkippingClock) -> Self {
-        Self { clock: Arc::new(clock.clone()) }
+        Self { clock: clock.clone() }
     }
 }
 

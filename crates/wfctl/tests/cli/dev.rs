@@ -77,6 +77,34 @@ fn a_backup_is_refused_while_the_server_runs_and_restores_what_it_had() {
 }
 
 #[test]
+fn a_port_alone_makes_a_test_server_that_ends_when_it_is_told_to() {
+    let mut child = wfctl(&["0", "--enable-time-skipping"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().rsplit(' ').next().unwrap().to_owned();
+    assert!(run(wfctl(&["workflow", "list"]).env("WEFT_ADDRESS", &address)).ok().is_empty(), "{line}");
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+    let refused = run(&mut wfctl(&["0", "--skip"]));
+    assert!(refused.code == 2 && refused.err.contains("wfctl PORT [--enable-time-skipping]"), "{refused:?}");
+}
+
+#[test]
+fn a_test_server_ends_with_whoever_started_it() {
+    // The shell goes on to nothing else, and leaves the server behind; what it had open tells when the server ends.
+    let line = format!("{} 0 & read -r _", wfctl(&[]).get_program().to_str().unwrap());
+    let mut shell =
+        Command::new("sh").args(["-c", &line]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(shell.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    assert!(line.contains("skips time on"), "{line}");
+    shell.kill().unwrap();
+    shell.wait().unwrap();
+    assert_eq!(out.read_to_string(&mut line).unwrap(), 0, "{line}");
+}
+
+#[test]
 fn a_taken_port_is_explained() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
