@@ -8,6 +8,7 @@
 mod address;
 mod error;
 mod profile;
+mod tls;
 
 use std::{
     collections::BTreeMap,
@@ -17,8 +18,10 @@ use std::{
 };
 
 pub use error::Error;
+pub use tls::TlsSettings;
 
-use crate::{DataCodec, Retry};
+use crate::{DataCodec, Retry, Tls};
+pub(crate) use address::Address;
 use profile::Profile;
 
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:7233";
@@ -27,13 +30,15 @@ pub const DEFAULT_NAMESPACE: &str = "default";
 /// How to connect.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConnectOptions {
-    /// `host:port`, or a URL with the scheme `http`.
+    /// `host:port`, or a URL with the scheme `http` or `https`; the latter alone makes TLS as by default.
     pub address: String,
     pub namespace: String,
     /// Who is calling, as histories and listings show it; empty is `process@host`.
     pub identity: String,
-    /// Sent as a bearer token.
+    /// Sent as a bearer token; without TLS anybody on the way can read it.
     pub api_key: Option<String>,
+    /// `None`: no TLS, unless the address says so.
+    pub tls: Option<Tls>,
     /// More headers for every call.
     pub headers: BTreeMap<String, String>,
     /// Compresses requests and accepts compressed answers.
@@ -54,6 +59,7 @@ impl Default for ConnectOptions {
             namespace: DEFAULT_NAMESPACE.to_owned(),
             identity: String::new(),
             api_key: None,
+            tls: None,
             headers: BTreeMap::new(),
             gzip: false,
             connect_timeout: Duration::from_secs(5),
@@ -71,6 +77,7 @@ pub struct Explicit {
     pub namespace: Option<String>,
     pub api_key: Option<String>,
     pub identity: Option<String>,
+    pub tls: TlsSettings,
     /// The profile of `temporal.toml`.
     pub profile: Option<String>,
     /// Another `temporal.toml`.
@@ -153,44 +160,28 @@ pub fn resolve(explicit: &Explicit, around: &dyn Surroundings) -> Result<Resolve
     let (address, address_from) = address.unwrap_or_else(|| default(DEFAULT_ADDRESS));
     let (namespace, namespace_from) = namespace.unwrap_or_else(|| default(DEFAULT_NAMESPACE));
     let api_key = api_key.map(|(key, _)| key);
-    refuse_tls(&address, api_key.is_some(), &profile, around)?;
+    let variables = TlsSettings::of_variables(around)?;
+    let layers = tls::Layers { explicit: &explicit.tls, variables: &variables, file: profile.tls.as_ref() };
+    // What is wrong with the address is said now, not at the first call.
+    let tls = layers.resolve(self::address(&address)?.secure, api_key.is_some())?;
     let options = ConnectOptions {
         address,
         namespace,
         identity: explicit.identity.clone().unwrap_or_default(),
         api_key,
+        tls,
         headers: headers(profile.grpc_meta, around),
         ..ConnectOptions::default()
     };
-    // What is wrong with the address is said now, not at the first call.
-    endpoint(&options.address)?;
     Ok(Resolved { options, address_from, namespace_from })
 }
 
-/// The URL of an address.
+/// An address, understood.
 ///
 /// # Errors
-/// When it is none, or wants TLS.
-pub(crate) fn endpoint(address: &str) -> Result<String, Error> {
-    address::url(address)
-}
-
-/// TLS is asked for by name or, as Temporal's tools have it, by giving an API key.
-fn refuse_tls(address: &str, has_key: bool, profile: &Profile, around: &dyn Surroundings) -> Result<(), Error> {
-    let switch = match around.variable("TEMPORAL_TLS") {
-        Some(text) => Some(flag("TEMPORAL_TLS", &text)?),
-        None => None,
-    };
-    let asked = around.variables("TEMPORAL_TLS_").into_iter().find(|(_, value)| !value.is_empty());
-    let in_file = profile.tls.as_ref().map(|tls| !tls.disabled.unwrap_or(false));
-    let why = match switch.or(in_file) {
-        Some(false) => None,
-        Some(true) if switch.is_some() => Some("TEMPORAL_TLS says so".to_owned()),
-        Some(true) => Some("temporal.toml has TLS settings for this profile".to_owned()),
-        None if has_key => Some("an API key is set, which must not travel in the clear".to_owned()),
-        None => asked.map(|(name, _)| format!("TEMPORAL_TLS_{name} is set")),
-    };
-    why.map_or(Ok(()), |why| Err(Error::Tls { address: address.to_owned(), why }))
+/// When it is none.
+pub(crate) fn address(address: &str) -> Result<Address, Error> {
+    address::parse(address)
 }
 
 fn flag(variable: &'static str, text: &str) -> Result<bool, Error> {

@@ -20,7 +20,7 @@ use weft_protocol::{
 };
 
 use crate::{
-    ConnectOptions, Error, config,
+    ConnectOptions, Error, Tls, config,
     retry::{self, Repeat},
 };
 
@@ -59,8 +59,7 @@ impl Client {
     /// When the address is none, or nobody answers there within [`ConnectOptions::connect_timeout`].
     pub async fn connect(options: ConnectOptions) -> Result<Self, Error> {
         let unreachable = |error: tonic::transport::Error| Error::of_transport(&options.address, &error);
-        let endpoint = Endpoint::from_shared(config::endpoint(&options.address)?)
-            .map_err(unreachable)?
+        let endpoint = endpoint(&options)?
             .connect_timeout(options.connect_timeout)
             .http2_keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(Duration::from_secs(15));
@@ -262,6 +261,21 @@ impl Interceptor for Headers {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         self.put(request.metadata_mut());
         Ok(request)
+    }
+}
+
+fn endpoint(options: &ConnectOptions) -> Result<Endpoint, Error> {
+    let address = config::address(&options.address)?;
+    let by_address = || (address.secure == Some(true)).then(Tls::default);
+    let tls = options.tls.clone().or_else(by_address);
+    if tls.is_some() && address.secure == Some(false) {
+        return Err(config::Error::Contradiction { scheme: "http", tls: "on" }.into());
+    }
+    let endpoint = Endpoint::from_shared(address.url(tls.is_some()))
+        .map_err(|error| Error::of_transport(&options.address, &error))?;
+    match tls {
+        Some(tls) => Ok(tls.secure(endpoint).map_err(config::Error::from)?),
+        None => Ok(endpoint),
     }
 }
 

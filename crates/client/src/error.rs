@@ -40,7 +40,10 @@ impl Error {
     }
 
     pub(crate) fn of_transport(address: &str, error: &tonic::transport::Error) -> Self {
-        Self::Unreachable { address: address.to_owned(), why: deepest(error) }
+        let why = deepest(error);
+        // What rustls says when it is answered in the clear.
+        let why = if why.contains("InvalidContentType") { format!("no TLS is spoken there ({why})") } else { why };
+        Self::Unreachable { address: address.to_owned(), why }
     }
 
     /// The gRPC code, where a server gave one.
@@ -88,7 +91,7 @@ impl Error {
 }
 
 /// The last of a chain of causes is the one that says what happened.
-fn deepest(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn deepest(error: &(dyn std::error::Error + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

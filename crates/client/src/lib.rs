@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Invariant: a call is repeated only if repeating it is harmless: it reads, or it carries a request id.
-//! It works against any Temporal server: what only Weft serves (`weft.api.v1`) is refused there, and says so. Not here
-//! yet: TLS, typed handles and data converters; the raw stubs ([`Client::workflow_service`],
+//! It works against any Temporal server: what only Weft serves (`weft.api.v1`) is refused there, and says so. The raw
+//! stubs ([`Client::workflow_service`],
 //! [`Client::operator_service`]) are there for whatever has no method.
 
 mod attribute;
@@ -37,6 +37,7 @@ mod schedule;
 mod search_attribute;
 mod start;
 mod stream;
+mod tls;
 mod update;
 mod value;
 mod workflow;
@@ -67,6 +68,7 @@ pub use retry_policy::RetryPolicy;
 pub use schedule::SchedulePages;
 pub use start::{Start, Started};
 pub use stream::Items;
+pub use tls::{ClientCertificate, Pem, Tls, TlsError};
 pub use update::{Update, UpdateWait, Updated};
 pub use value::{Args, Binary, IntoArgs, Raw, Value, ValueError, result_from_payloads};
 pub use workflow::{Query, Run, Signal};

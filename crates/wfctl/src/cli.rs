@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     activity, backup, batch, completion, demo, dev, doctor, namespace,
     output::{ColorWhen, Format},
-    quarantine, schedule, search_attribute, start_dev, task_queue, worker, workflow,
+    quarantine, schedule, search_attribute, start_dev, task_queue,
+    tls::TlsArgs,
+    worker, workflow,
 };
 
 const EXIT_CODES: &str = "\
@@ -67,6 +69,8 @@ pub(crate) struct Global {
     /// Operations port of the server, for names of queues, quarantine and doctor [default: the address, 47 ports up]
     #[arg(long, global = true, value_name = "HOST:PORT", help_heading = "Connection")]
     pub(crate) operations: Option<String>,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
     /// Tables for people, or JSON for programs
     #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) output: Format,

@@ -31,6 +31,7 @@ mod span;
 mod start_dev;
 mod task_queue;
 mod test_server;
+mod tls;
 mod worker;
 mod workers;
 mod workflow;

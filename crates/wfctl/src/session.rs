@@ -28,6 +28,7 @@ impl Session {
             namespace: global.namespace.clone(),
             api_key: global.api_key.clone(),
             identity: None,
+            tls: global.tls.settings(),
             profile: global.profile.clone(),
             config_file: global.config_file.clone(),
         };

@@ -1,19 +1,30 @@
-//! From what people write as an address to a URL.
+//! What people write as an address: a host and a port, or a URL.
 
 use super::Error;
 
 /// Temporal's well-known port, for an address that names none.
 const PORT: &str = "7233";
 
-pub(super) fn url(address: &str) -> Result<String, Error> {
+/// An address that was understood.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    /// Whether its scheme says TLS, if it has one.
+    pub(crate) secure: Option<bool>,
+    authority: String,
+}
+
+impl Address {
+    pub(crate) fn url(&self, secure: bool) -> String {
+        format!("{}://{}", if secure { "https" } else { "http" }, self.authority)
+    }
+}
+
+pub(super) fn parse(address: &str) -> Result<Address, Error> {
     let wrong = |why: &str| Error::Address { address: address.to_owned(), why: why.to_owned() };
-    let rest = match address.split_once("://") {
-        None => address,
-        Some(("http", rest)) => rest.strip_suffix('/').unwrap_or(rest),
-        Some(("https", _)) => {
-            return Err(Error::Tls { address: address.to_owned(), why: "its scheme is https".to_owned() });
-        }
-        Some((scheme, _)) => return Err(wrong(&format!("the scheme {scheme} is not http"))),
+    let (secure, rest) = match address.split_once("://") {
+        None => (None, address),
+        Some((scheme @ ("http" | "https"), rest)) => (Some(scheme == "https"), rest.strip_suffix('/').unwrap_or(rest)),
+        Some((scheme, _)) => return Err(wrong(&format!("the scheme {scheme} is neither http nor https"))),
     };
     if rest.is_empty() {
         return Err(wrong("it is empty"));
@@ -26,7 +37,7 @@ pub(super) fn url(address: &str) -> Result<String, Error> {
         return Err(wrong("the host is missing"));
     }
     port.parse::<u16>().map_err(|_| wrong(&format!("{port:?} is not a port")))?;
-    Ok(format!("http://{host}:{port}"))
+    Ok(Address { secure, authority: format!("{host}:{port}") })
 }
 
 fn split(rest: &str) -> Option<(&str, &str)> {
@@ -46,7 +57,8 @@ mod tests {
     use super::*;
 
     fn check(address: &str, expected: &str) {
-        let found = url(address).unwrap_or_else(|error| error.to_string());
+        let url = parse(address).map(|address| address.url(address.secure == Some(true)));
+        let found = url.unwrap_or_else(|error| error.to_string());
         assert!(found.contains(expected), "{address}: {found}");
     }
 
@@ -55,6 +67,7 @@ mod tests {
         check("127.0.0.1:7233", "http://127.0.0.1:7233");
         check("weft.internal", "http://weft.internal:7233");
         check("http://localhost:9/", "http://localhost:9");
+        check("https://weft.internal:9", "https://weft.internal:9");
         check("[::1]:80", "http://[::1]:80");
         check("[::1]", "http://[::1]:7233");
     }
@@ -68,6 +81,5 @@ mod tests {
         check("::1:7233", "brackets");
         check("http://localhost:1/path", "only a host and a port");
         check("grpc://localhost:1", "the scheme grpc");
-        check("https://localhost:1", "TLS");
     }
 }

@@ -6,7 +6,10 @@
 //! namespace = "default"
 //! api_key = "…"
 //! [profile.default.tls]
-//! disabled = true
+//! server_name = "weft.internal"
+//! server_ca_cert_path = "ca.pem"
+//! client_cert_path = "client.pem"
+//! client_key_path = "client.key"
 //! [profile.default.grpc_meta]
 //! some-header = "value"
 //! ```
@@ -21,7 +24,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{Error, Explicit, Origin, Surroundings};
+use super::{Error, Explicit, Origin, Surroundings, TlsSettings};
 
 const DEFAULT_PROFILE: &str = "default";
 
@@ -30,14 +33,9 @@ pub(super) struct Profile {
     pub(super) address: Option<String>,
     pub(super) namespace: Option<String>,
     pub(super) api_key: Option<String>,
-    pub(super) tls: Option<Tls>,
+    pub(super) tls: Option<TlsSettings>,
     #[serde(default)]
     pub(super) grpc_meta: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Tls {
-    pub(super) disabled: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

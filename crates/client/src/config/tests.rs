@@ -122,18 +122,62 @@ fn what_was_named_and_is_not_there_is_an_error() {
     check(&nothing_said(), &broken, "the configuration file f.toml is wrong");
 }
 
+/// What is found of TLS, in words.
+fn tls(explicit: &Explicit, variables: &[(&'static str, &'static str)]) -> String {
+    match resolve(explicit, &named(variables)) {
+        Ok(found) => found.options.tls.map_or("none".to_owned(), |tls| format!("{tls:?}")),
+        Err(error) => error.to_string(),
+    }
+}
+
 #[test]
-fn tls_that_was_asked_for_is_refused_and_can_be_switched_off() {
+fn tls_is_made_where_anybody_asks_for_it_and_can_be_switched_off() {
+    let is = |variables: &[(&'static str, &'static str)], on: bool| {
+        let found = tls(&nothing_said(), variables);
+        assert_eq!(found.starts_with("Tls"), on, "{variables:?}: {found}");
+    };
+    is(&[], false);
+    is(&[("TEMPORAL_PROFILE", "cloud")], true);
+    is(&[("TEMPORAL_PROFILE", "mtls")], true);
+    is(&[("TEMPORAL_TLS", "true")], true);
+    is(&[("TEMPORAL_TLS_SERVER_NAME", "x")], true);
+    is(&[("WEFT_ADDRESS", "https://x:1")], true);
+    is(&[("WEFT_ADDRESS", "http://x:1")], false);
+    is(&[("TEMPORAL_PROFILE", "cloud"), ("TEMPORAL_TLS", "false")], false);
+    is(&[("TEMPORAL_PROFILE", "open")], false);
+    let off = Explicit { tls: TlsSettings { disabled: Some(true), ..TlsSettings::default() }, ..nothing_said() };
+    assert_eq!(tls(&off, &[("TEMPORAL_TLS", "true")]), "none");
+}
+
+#[test]
+fn settings_of_tls_go_over_each_other_one_by_one() {
+    let said = TlsSettings { server_ca_cert_data: Some("PEM".to_owned()), ..TlsSettings::default() };
+    let found = tls(
+        &Explicit { tls: said, ..nothing_said() },
+        &[
+            ("TEMPORAL_PROFILE", "mtls"),
+            ("TEMPORAL_TLS_SERVER_CA_CERT_PATH", "ca.pem"),
+            ("TEMPORAL_TLS_CLIENT_CERT_PATH", "c.pem"),
+            ("TEMPORAL_TLS_CLIENT_KEY_DATA", "secret"),
+            ("TEMPORAL_TLS_DISABLE_HOST_VERIFICATION", "1"),
+        ],
+    );
+    let expected = "Tls { server_ca: Some(given as 3 bytes), \
+                    client: Some(ClientCertificate { certificate: c.pem, key: given as 6 bytes }), \
+                    server_name: Some(\"x\"), disable_host_verification: true }";
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn settings_of_tls_that_contradict_each_other_are_refused() {
     let refused =
         |variables: &[(&'static str, &'static str)], why: &str| check(&nothing_said(), &named(variables), why);
-    refused(&[("TEMPORAL_PROFILE", "cloud")], "an API key is set");
-    refused(&[("TEMPORAL_PROFILE", "mtls")], "TLS settings for this profile");
-    refused(&[("TEMPORAL_TLS", "true")], "TEMPORAL_TLS says so");
-    refused(&[("TEMPORAL_TLS_SERVER_NAME", "x")], "TEMPORAL_TLS_SERVER_NAME is set");
     refused(&[("TEMPORAL_TLS", "maybe")], "neither true nor false");
-    refused(&[("WEFT_ADDRESS", "https://x:1")], "its scheme is https");
-    check(&nothing_said(), &named(&[("TEMPORAL_PROFILE", "cloud"), ("TEMPORAL_TLS", "false")]), "cloud:1");
-    check(&nothing_said(), &named(&[("TEMPORAL_PROFILE", "open")]), "open:1");
+    refused(&[("WEFT_ADDRESS", "https://x:1"), ("TEMPORAL_TLS", "false")], "begins with https://, but TLS is off");
+    refused(&[("WEFT_ADDRESS", "http://x:1"), ("TEMPORAL_API_KEY", "k")], "begins with http://, but TLS is on");
+    refused(&[("TEMPORAL_TLS_CLIENT_CERT_PATH", "c.pem")], "the client's certificate is given, but not its key");
+    let twice = [("TEMPORAL_TLS_SERVER_CA_CERT_PATH", "a"), ("TEMPORAL_TLS_SERVER_CA_CERT_DATA", "b")];
+    refused(&twice, "the server's CA certificate is given twice");
 }
 
 #[test]

@@ -67,7 +67,12 @@ fn wrong_usage_has_a_code_of_its_own_and_is_found_without_a_server() {
     };
     check(&["workflow", "lst"], "'list'");
     check(&["workflow", "start", "Order"], "--task-queue");
-    check(&["workflow", "list", "--address", "https://weft:7233"], "TLS");
+    check(&["workflow", "list", "--address", "https://weft:7233", "--tls=false"], "TLS is off");
+    check(&["workflow", "list", "--tls-cert-path", "c.pem"], "the client's certificate is given, but not its key");
+    check(
+        &["workflow", "list", "--tls-ca-path", "/no/ca.pem"],
+        "cannot read the server's CA certificate from /no/ca.pem",
+    );
     check(&["workflow", "list", "--profile", "prod"], "no profile \"prod\"");
     check(&["workflow", "start", "X", "-t", "q", "--run-timeout", "soon"], "write 30s");
 }
