@@ -1,6 +1,7 @@
 //! The client against a real server in this process: typed handles, and what they do to workflows. The workflows' side
 //! is played by hand (`worker.rs`), task by task, so that nothing here depends on an SDK.
 
+mod codec;
 mod handles;
 mod worker;
 
