@@ -11,6 +11,7 @@ use weft_shard::Delivered;
 use crate::{
     decide::QUEUE,
     ledger::About,
+    pause,
     plan::Deed,
     scene::Scene,
     worker::{answer, give_back, take},
@@ -21,11 +22,16 @@ pub(crate) async fn run(scene: Scene, number: u64) {
     let queue = QueueKey::normal(scene.namespace.id.as_str(), QUEUE, QueueKind::Activity);
     let identity = format!("activities-{number}");
     while !*scene.node.stopping().borrow() {
+        let held = pause::held(&scene);
         let Some(started) = take(&scene, &queue, &identity).await else { continue };
         let Delivered::Activity(task) = &started.delivered else {
             return scene.ledger.violate("an activity queue gave a workflow task".to_owned());
         };
         let (key, task) = (started.key.clone(), task.clone());
+        let which = (task.token.run.clone(), task.activity.id.to_string());
+        if held.contains(&which) && pause::held(&scene).contains(&which) {
+            scene.ledger.violate(format!("{}: {which:?} is paused, and a worker got it", key.workflow));
+        }
         match Deed::draw(&scene.dice, scene.calm) {
             Deed::GiveBack => give_back(&scene, started),
             deed => act(&scene, &key, &task, deed).await,

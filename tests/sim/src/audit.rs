@@ -10,13 +10,17 @@ use std::{
 };
 
 use weft_engine::{RunId, Timestamp, WorkflowKey, span_from_wire};
-use weft_protocol::api::history::{HistoryEvent, history_event::Attributes as Event};
+use weft_protocol::{
+    api::history::{HistoryEvent, history_event::Attributes as Event},
+    prost::Message,
+};
 use weft_shard::View;
 use weft_visibility::Query;
 
 use crate::{
     family,
     ledger::{About, Call, State},
+    pause,
     scene::Scene,
     schedule,
 };
@@ -115,7 +119,11 @@ pub(crate) async fn run(scene: &Scene, workflow: &str, id: &RunId) -> Option<boo
             .ledger
             .violate(format!("{workflow}: {seen} events of run {id} were seen and {} are there", history.len()));
     }
-    if let Err(what) = judge(&view, &history, &calls, id) {
+    let told = |update: &str| scene.ledger.told(&format!("{id} {update}"));
+    let judged = judge(&view, &history, &calls, id)
+        .and_then(|()| pause::holds(&view, id, &calls, &scene.ledger.calls()))
+        .and_then(|()| outcomes(&history, told));
+    if let Err(what) = judged {
         scene.ledger.violate(format!("{workflow}: run {id}: {what}"));
     }
     Some(core.closed.is_none())
@@ -182,13 +190,25 @@ fn is_end(event: &HistoryEvent) -> bool {
 }
 
 fn timers(history: &[Arc<HistoryEvent>]) -> Result<(), String> {
-    let mut due = BTreeMap::new();
+    let mut due: BTreeMap<&String, Timestamp> = BTreeMap::new();
+    let mut paused = None;
     for event in history {
         let at = event.event_time.as_ref().map(Timestamp::from_wire).unwrap_or_default();
         match &event.attributes {
+            Some(Event::WorkflowExecutionPausedEventAttributes(_)) => paused = Some(at),
+            Some(Event::WorkflowExecutionUnpausedEventAttributes(_)) => {
+                let span = paused.take().map(|since| at.since(since)).unwrap_or_default();
+                for due in due.values_mut().filter(|due| **due != Timestamp::MAX) {
+                    *due = due.after(span);
+                }
+            }
+            Some(Event::TimerFiredEventAttributes(it)) if paused.is_some() => {
+                return Err(format!("timer {} fired while the run was paused", it.timer_id));
+            }
             Some(Event::TimerStartedEventAttributes(it)) => {
                 let span = it.start_to_fire_timeout.as_ref().map(span_from_wire).unwrap_or_default();
-                if due.insert(&it.timer_id, at.after(span)).is_some() {
+                // Its time begins when the run goes on.
+                if due.insert(&it.timer_id, paused.unwrap_or(at).after(span)).is_some() {
                     return Err(format!("timer {} was started twice", it.timer_id));
                 }
             }
@@ -203,9 +223,24 @@ fn timers(history: &[Arc<HistoryEvent>]) -> Result<(), String> {
     Ok(())
 }
 
-/// An activity is scheduled once and ends once; a workflow task completes once.
+/// The outcome of an update is what its callers were told.
+fn outcomes(history: &[Arc<HistoryEvent>], told: impl Fn(&str) -> Option<Vec<u8>>) -> Result<(), String> {
+    for event in history {
+        let Some(Event::WorkflowExecutionUpdateCompletedEventAttributes(it)) = &event.attributes else { continue };
+        let (Some(meta), Some(outcome)) = (&it.meta, &it.outcome) else {
+            return Err(format!("an update without an outcome: {event:?}"));
+        };
+        if told(&meta.update_id).is_some_and(|told| told != outcome.encode_to_vec()) {
+            return Err(format!("callers were told another outcome: {event:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// An activity is scheduled once and ends once; a workflow task completes once; an update is accepted and completed once.
 fn once_each(shown: &Shown<'_>) -> Result<(), String> {
     let (mut scheduled, mut ended, mut tasks) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let (mut accepted, mut completed) = (BTreeSet::new(), BTreeSet::new());
     for event in &shown.all {
         let is_new = match &event.attributes {
             Some(Event::ActivityTaskScheduledEventAttributes(it)) => scheduled.insert(&it.activity_id),
@@ -213,6 +248,10 @@ fn once_each(shown: &Shown<'_>) -> Result<(), String> {
             Some(Event::ActivityTaskFailedEventAttributes(it)) => ended.insert(it.scheduled_event_id),
             Some(Event::ActivityTaskTimedOutEventAttributes(it)) => ended.insert(it.scheduled_event_id),
             Some(Event::WorkflowTaskCompletedEventAttributes(it)) => tasks.insert(it.scheduled_event_id),
+            Some(Event::WorkflowExecutionUpdateAcceptedEventAttributes(it)) => {
+                accepted.insert(&it.protocol_instance_id)
+            }
+            Some(Event::WorkflowExecutionUpdateCompletedEventAttributes(it)) => completed.insert(it.accepted_event_id),
             _ => true,
         };
         if !is_new {
@@ -237,6 +276,17 @@ impl Shown<'_> {
                 let count = self.count(is_cancel);
                 // A cancel of a run that is over does nothing, and says that all is well.
                 if count == 0 && self.is_closed { return Ok(()) } else { count }
+            }
+            About::Update { run, id, rejected } if run == self.run => {
+                let count = self.count(|event| is_update(event, id));
+                if *rejected && count > 0 {
+                    return Err(format!("a rejected update is in history: {call:?}"));
+                }
+                if *rejected { return Ok(()) } else { count }
+            }
+            About::Pause { run, request } if run == self.run => self.count(|event| is_pause(event, request)),
+            About::Unpause { run, request, .. } if run == self.run && !request.is_empty() => {
+                self.count(|event| is_unpause(event, request))
             }
             _ => return Ok(()),
         };
@@ -266,6 +316,18 @@ fn is_completion(event: &HistoryEvent, scheduled: i64, result: &[u8]) -> bool {
 
 fn is_task(event: &HistoryEvent, scheduled: i64) -> bool {
     matches!(&event.attributes, Some(Event::WorkflowTaskCompletedEventAttributes(it)) if it.scheduled_event_id == scheduled)
+}
+
+fn is_update(event: &HistoryEvent, id: &str) -> bool {
+    matches!(&event.attributes, Some(Event::WorkflowExecutionUpdateAcceptedEventAttributes(it)) if it.protocol_instance_id == id)
+}
+
+fn is_pause(event: &HistoryEvent, request: &str) -> bool {
+    matches!(&event.attributes, Some(Event::WorkflowExecutionPausedEventAttributes(it)) if it.request_id == request)
+}
+
+fn is_unpause(event: &HistoryEvent, request: &str) -> bool {
+    matches!(&event.attributes, Some(Event::WorkflowExecutionUnpausedEventAttributes(it)) if it.request_id == request)
 }
 
 fn is_cancel(event: &HistoryEvent) -> bool {

@@ -11,9 +11,11 @@ use crate::{
     audit,
     decide::{AGAIN, QUEUE, TASK_TIMEOUT},
     ledger::{About, State},
+    pause,
     plan::WorkflowPlan,
     reset,
     scene::Scene,
+    update,
 };
 
 /// Goes on where the last life left off.
@@ -32,20 +34,35 @@ pub(crate) async fn run(scene: Scene, number: usize) {
     if plan.again {
         again(&scene, plan).await;
     }
-    let mut run = reset::after(&scene, plan, 0, run).await;
+    // What is reset is paused in between, so that no pause is of a run that has ended.
+    let pausing = plan.resets.is_empty().then(|| tokio::spawn(pause::all(scene.clone(), plan.id.clone(), run.clone())));
+    let mut run = between(&scene, plan, 0, run).await;
     for (name, number) in plan.signals.iter().zip(1..) {
         if !plan.cancel {
             scene.sleep_ms(scene.dice.below(plan.pause_ms + 1)).await;
         }
         signal(&scene, plan, &run, name).await;
         look_closely(&scene, plan, &run).await;
-        run = reset::after(&scene, plan, number, run).await;
+        run = between(&scene, plan, number, run).await;
     }
     if plan.cancel {
         scene.sleep_ms(scene.dice.below(plan.pause_ms + 1)).await;
         cancel(&scene, plan, &run).await;
         look_closely(&scene, plan, &run).await;
     }
+    if let Some(pausing) = pausing {
+        // A panic is found by the hook.
+        let _ = pausing.await;
+    }
+}
+
+/// What comes after so many signals; gives the run that is the current one then.
+async fn between(scene: &Scene, plan: &WorkflowPlan, signals: usize, run: RunId) -> RunId {
+    if !plan.resets.is_empty() {
+        pause::after(scene, plan, signals, &run).await;
+    }
+    update::after(scene, plan, signals, &run).await;
+    reset::after(scene, plan, signals, run).await
 }
 
 /// A client that trusts nobody.

@@ -40,6 +40,12 @@ pub struct Coverage {
     pub resets: u64,
     /// Runs that were deleted while another one shares their history.
     pub shared_deletes: u64,
+    /// Updates that were completed.
+    pub updates: u64,
+    pub rejected_updates: u64,
+    /// Pauses of runs.
+    pub pauses: u64,
+    pub paused_activities: u64,
     /// Actions of schedules.
     pub scheduled: u64,
     pub events: u64,
@@ -86,6 +92,10 @@ impl Coverage {
             ("told", &mut self.told),
             ("resets", &mut self.resets),
             ("deletes of shared histories", &mut self.shared_deletes),
+            ("updates", &mut self.updates),
+            ("rejected updates", &mut self.rejected_updates),
+            ("pauses", &mut self.pauses),
+            ("paused activities", &mut self.paused_activities),
             ("scheduled", &mut self.scheduled),
             ("events", &mut self.events),
         ]

@@ -118,8 +118,8 @@ impl Progress<'_> {
     }
 }
 
-/// The commands that follow from this history.
-pub(crate) fn decide(plan: &WorkflowPlan, history: &[Arc<HistoryEvent>], eager: bool) -> Vec<Command> {
+/// The commands that follow from this history; the workflow ends only if it has had its updates.
+pub(crate) fn decide(plan: &WorkflowPlan, history: &[Arc<HistoryEvent>], updated: bool, eager: bool) -> Vec<Command> {
     let progress = Progress::of(history);
     if progress.cancel_requested {
         let cancel = CancelWorkflowExecutionCommandAttributes { details: None };
@@ -142,7 +142,8 @@ pub(crate) fn decide(plan: &WorkflowPlan, history: &[Arc<HistoryEvent>], eager: 
         return new.map(|id| begin(step, id, eager)).collect();
     }
     let has_signals = plan.signals.iter().chain(&plan.tells).all(|name| progress.signals.contains(name.as_str()));
-    if !progress.is_again && !has_signals {
+    let has_all = has_signals && updated;
+    if !progress.is_again && !has_all {
         return Vec::new();
     }
     let result = Some(payload::list(payload::json_string("done")));
@@ -157,11 +158,7 @@ fn begin(step: &Step, id: &str, eager: bool) -> Command {
     match step {
         Step::Children(_) => start_child(id),
         Step::Tell(tell) => signal(tell),
-        Step::Timer(_, ms) => {
-            let start_to_fire_timeout = Some(wire_span(Duration::from_millis(*ms)));
-            let start = StartTimerCommandAttributes { timer_id: id.to_owned(), start_to_fire_timeout };
-            command(CommandType::StartTimer, Attributes::StartTimerCommandAttributes(start))
-        }
+        Step::Timer(_, ms) => timer(id, *ms),
         Step::Activities(_) => {
             let retry = RetryPolicy {
                 initial_interval: Some(wire_span(RETRY_INITIAL)),
@@ -183,6 +180,12 @@ fn begin(step: &Step, id: &str, eager: bool) -> Command {
             command(CommandType::ScheduleActivityTask, Attributes::ScheduleActivityTaskCommandAttributes(schedule))
         }
     }
+}
+
+pub(crate) fn timer(id: &str, ms: u64) -> Command {
+    let start_to_fire_timeout = Some(wire_span(Duration::from_millis(ms)));
+    let start = StartTimerCommandAttributes { timer_id: id.to_owned(), start_to_fire_timeout };
+    command(CommandType::StartTimer, Attributes::StartTimerCommandAttributes(start))
 }
 
 fn start_child(id: &str) -> Command {
@@ -208,6 +211,6 @@ fn signal(tell: &Tell) -> Command {
     command(CommandType::SignalExternalWorkflowExecution, signal)
 }
 
-fn command(kind: CommandType, attributes: Attributes) -> Command {
+pub(crate) fn command(kind: CommandType, attributes: Attributes) -> Command {
     Command { command_type: kind.into(), attributes: Some(attributes), ..Command::default() }
 }

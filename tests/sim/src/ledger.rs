@@ -46,6 +46,28 @@ pub(crate) enum About {
     Delete {
         run: RunId,
     },
+    /// An update of this id; one that the workflow rejects leaves nothing.
+    Update {
+        run: RunId,
+        id: String,
+        rejected: bool,
+    },
+    Pause {
+        run: RunId,
+        request: String,
+    },
+    /// A pause of one activity, which is in no history; none if there was none to be found.
+    PauseActivity {
+        run: RunId,
+        id: Option<String>,
+        request: String,
+    },
+    /// The end of a pause that was asked for by that name; without a request id if it shows in no history.
+    Unpause {
+        run: RunId,
+        request: String,
+        ends: String,
+    },
     /// A schedule, which is in no history.
     Schedule,
     /// The completion of the activity that this event scheduled, with this result.
@@ -94,6 +116,8 @@ struct Inner {
     calls: BTreeMap<CallName, Call>,
     /// For each run, the hashes of the events that somebody has been shown.
     seen: BTreeMap<RunId, Vec<u64>>,
+    /// What callers were told, each thing for ever.
+    told: BTreeMap<String, Vec<u8>>,
     /// Answers of workers that were not acknowledged yet.
     pending: BTreeMap<CallName, (WorkflowKey, Request)>,
     violations: Vec<String>,
@@ -227,6 +251,17 @@ impl Ledger {
             Some((name.clone(), key.clone(), request.clone(), about))
         });
         owed.collect()
+    }
+
+    /// Somebody is told something; says whether it is what everybody was told before.
+    pub(crate) fn tell(&self, about: &str, what: &[u8]) -> bool {
+        let mut inner = self.inner.lock();
+        inner.told.entry(about.to_owned()).or_insert_with(|| what.to_owned()) == what
+    }
+
+    /// What was told of this, if anything.
+    pub(crate) fn told(&self, about: &str) -> Option<Vec<u8>> {
+        self.inner.lock().told.get(about).cloned()
     }
 
     /// How much of a run somebody has been shown.

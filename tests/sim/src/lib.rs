@@ -16,12 +16,14 @@ mod family;
 mod hooks;
 mod ledger;
 mod life;
+mod pause;
 mod plan;
 mod plant;
 mod reset;
 mod scene;
 mod schedule;
 mod seeds;
+mod update;
 mod worker;
 
 pub use coverage::Coverage;

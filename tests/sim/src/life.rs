@@ -474,7 +474,13 @@ async fn count(scene: &Scene) {
             };
             let wakes = events.iter().filter(|event| event.attributes.as_ref().is_some_and(is_wake)).count();
             scene.note(&format!("{} {run} has {} events: {:?}", plan.id, events.len(), core.head));
+            let number = |is_it: fn(&Event) -> bool| {
+                events.iter().filter(|event| event.attributes.as_ref().is_some_and(is_it)).count() as u64
+            };
             scene.ledger.cover(|counts| {
+                counts.updates +=
+                    number(|event| matches!(event, Event::WorkflowExecutionUpdateCompletedEventAttributes(_)));
+                counts.pauses += number(|event| matches!(event, Event::WorkflowExecutionPausedEventAttributes(_)));
                 counts.wakes += wakes as u64;
                 counts.events += events.len() as u64;
             });

@@ -4,7 +4,7 @@
 
 use weft_env::SeededIds;
 
-use crate::{reset::ResetPlan, schedule::SchedulePlan};
+use crate::{pause::PausePlan, reset::ResetPlan, schedule::SchedulePlan, update::UpdatePlan};
 
 pub(crate) struct Plan {
     pub(crate) shards: u16,
@@ -31,6 +31,9 @@ pub(crate) struct WorkflowPlan {
     /// A second start with another request id, which may come too early.
     pub(crate) again: bool,
     pub(crate) resets: Vec<ResetPlan>,
+    /// The workflow ends when it has had those that it does not reject.
+    pub(crate) updates: Vec<UpdatePlan>,
+    pub(crate) pauses: Vec<PausePlan>,
     pub(crate) ballast: usize,
 }
 
@@ -130,6 +133,8 @@ impl WorkflowPlan {
             cancel: false,
             again: false,
             resets: Vec::new(),
+            updates: Vec::new(),
+            pauses: Vec::new(),
             ballast: 0,
         }
     }
@@ -141,6 +146,8 @@ impl WorkflowPlan {
         let again = dice.below(4) == 0;
         // A start in between would make the node forget the request id of a reset.
         let resets = if again { Vec::new() } else { ResetPlan::draw_some(dice, signals.len()) };
+        let updates = UpdatePlan::draw_some(dice, signals.len());
+        let pauses = PausePlan::draw_some(dice, signals.len());
         Self {
             id,
             begins_ms: dice.below(40),
@@ -151,6 +158,8 @@ impl WorkflowPlan {
             cancel: dice.below(6) == 0,
             again,
             resets,
+            updates,
+            pauses,
             ballast: usize::try_from(dice.below(1500)).expect("small"),
         }
     }

@@ -12,6 +12,7 @@ use weft_shard::ResetPlace;
 
 use crate::{
     ledger::{About, State},
+    pause,
     plan::WorkflowPlan,
     scene::{Scene, Tried},
 };
@@ -49,6 +50,7 @@ pub(crate) async fn after(scene: &Scene, plan: &WorkflowPlan, signals: usize, mu
             scene.sleep_ms(scene.dice.below(reset.pause_ms + 1)).await;
         }
         run = one(scene, plan, &name, run, reset.deletes).await;
+        pause::ends_with_reset(scene, plan, &run).await;
     }
     run
 }
@@ -109,7 +111,7 @@ async fn delete(scene: &Scene, plan: &WorkflowPlan, key: &WorkflowKey, run: &Run
 
 /// A place in the history of the current run, or of an earlier one if nothing is lost by that.
 async fn choose(scene: &Scene, plan: &WorkflowPlan, run: &RunId) -> About {
-    let hears = !plan.signals.is_empty() || !plan.tells.is_empty();
+    let hears = !plan.signals.is_empty() || !plan.tells.is_empty() || !plan.updates.is_empty();
     let runs = if hears || !scene.one_in(3) { Vec::new() } else { scene.ledger.runs_of(&plan.id) };
     let base = if runs.is_empty() { run } else { &runs[scene.dice.below(runs.len() as u64) as usize] };
     let mut place = None;

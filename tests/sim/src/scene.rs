@@ -69,7 +69,7 @@ impl Scene {
         }
     }
 
-    fn failed(&self, key: &WorkflowKey, failure: &Failure) -> Tried {
+    pub(crate) fn failed(&self, key: &WorkflowKey, failure: &Failure) -> Tried {
         match failure {
             Failure::Quarantined(_) | Failure::Storage(_) | Failure::Outgrown(_) => {
                 self.ledger.violate(format!("{}: {failure}", key.workflow));
@@ -105,6 +105,7 @@ impl Scene {
                     self.ledger.refused(name);
                 }
                 Tried::Answered(Answer::TaskTimedOut) => self.ledger.refused(name),
+                Tried::Answered(Answer::TaskCompleted(done)) if done.reset_to.is_some() => self.ledger.refused(name),
                 Tried::Answered(answer) => {
                     let run = match &answer {
                         Answer::Started(started) => Some(started.run.clone()),
@@ -174,7 +175,7 @@ impl Scene {
 }
 
 /// Asks, and goes away before the answer.
-async fn unheard<T>(asked: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn unheard<T>(asked: impl Future<Output = T>) -> Option<T> {
     let mut asked = pin!(asked);
     poll_fn(|context| match asked.as_mut().poll(context) {
         Poll::Ready(answer) => Poll::Ready(Some(answer)),

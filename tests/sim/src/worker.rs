@@ -17,6 +17,7 @@ use crate::{
     decide::{QUEUE, decide},
     ledger::About,
     scene::{Scene, Tried},
+    update,
 };
 
 const STICKY_TIMEOUT: Duration = Duration::from_millis(200);
@@ -118,7 +119,9 @@ async fn work(scene: &Scene, key: &WorkflowKey, task: &StartedWorkflowTask, stic
             .violate(format!("{}: a task up to {} shows {shown} events", key.workflow, task.next_event));
     }
     scene.sleep_ms(scene.dice.below(8)).await;
-    let name = format!("{} task {} {} attempt {}", key.workflow, token.run, token.scheduled_event_id, token.attempt);
+    // A task that leaves nothing and the next one may be of the same numbers, at another time.
+    let (scheduled, attempt, at) = (token.scheduled_event_id, token.attempt, token.started_at.0);
+    let name = format!("{} task {} {scheduled} attempt {attempt} at {at}", key.workflow, token.run);
     if !scene.calm && scene.one_in(25) {
         return fail(scene, key, task).await;
     }
@@ -126,9 +129,12 @@ async fn work(scene: &Scene, key: &WorkflowKey, task: &StartedWorkflowTask, stic
         return scene.ledger.violate(format!("{}: nobody started it", key.workflow));
     };
     let eager = scene.one_in(4);
+    let said = update::answers(plan, &history, &task.messages, &scene.dice);
+    let mut commands = said.commands;
+    commands.extend(decide(plan, &history, said.is_done, eager));
     let complete = Request::CompleteWorkflowTask(Box::new(CompleteWorkflowTask {
         token: token.clone(),
-        commands: decide(plan, &history, eager),
+        commands,
         namespaces: Default::default(),
         identity: "worker".into(),
         sticky: sticky.map(|queue| (TaskQueueName::from(queue), STICKY_TIMEOUT)),
@@ -137,7 +143,7 @@ async fn work(scene: &Scene, key: &WorkflowKey, task: &StartedWorkflowTask, stic
         query_results: Vec::new(),
         sdk_metadata: None,
         metering: None,
-        messages: Vec::new(),
+        messages: said.messages,
         binary_checksum: String::new(),
         version: None,
         deployment: None,
@@ -165,6 +171,12 @@ pub(crate) async fn answer(
     scene.ledger.asking(name, &about);
     scene.ledger.owe(name, key, &request);
     match scene.ask(key, request.clone()).await {
+        // A task for updates that were all rejected has never been.
+        Tried::Answered(Answer::TaskCompleted(done)) if done.reset_to.is_some() => {
+            scene.note(&format!("{name}: left nothing"));
+            scene.ledger.refused(name);
+            None
+        }
         Tried::Answered(answer @ (Answer::TaskCompleted(_) | Answer::Done)) => {
             scene.note(&format!("{name}: acknowledged"));
             scene.ledger.acknowledged(name, None);
