@@ -13,6 +13,7 @@ use crate::{
     limits::Limits,
     replica::Replica,
     shared::Room,
+    stamp::NodeTime,
 };
 
 /// Everything a shard needs from outside.
@@ -24,6 +25,8 @@ pub struct Config {
     pub limits: Limits,
     pub settings: Settings,
     pub clock: Arc<dyn Clock>,
+    /// Of all shards of the node.
+    pub time: Arc<NodeTime>,
     pub ids: Arc<dyn Ids>,
     pub calendar: Arc<dyn Calendar + Send + Sync>,
     /// Reads that may miss run here (rule 5).

@@ -55,6 +55,7 @@ impl Shard {
             settings: config.settings,
             skips: Skips::to(config.clock.as_ref()),
             clock: config.clock,
+            time: config.time,
             ids: config.ids,
             calendar: config.calendar,
             pool: config.pool,

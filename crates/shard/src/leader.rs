@@ -79,7 +79,7 @@ impl Leader {
         let mut leader = Self {
             pipeline: Pipeline::open(shared.group.clone(), epoch),
             building: Building::default(),
-            stamper: Stamper::resume(Arc::clone(&shared.clock), last_stamp),
+            stamper: Stamper::resume(Arc::clone(&shared.clock), Arc::clone(&shared.time), last_stamp),
             cache: Cache::new(shared.limits.cache_bytes),
             waiting: HashMap::new(),
             wanted: Vec::new(),

@@ -47,6 +47,7 @@ pub use replica::{Replica, checkpoint_rows, stored_row};
 pub use reset::ResetPlace;
 pub use shared::Room;
 pub use staging::StagedBranch;
+pub use stamp::NodeTime;
 pub use stats::Stats;
 pub use updates::Following;
 pub use waiting::{From as TasksFrom, Line as WaitingLine, Waiting};

@@ -15,6 +15,7 @@ use crate::{
     quarantine::Quarantine,
     replica::Replica,
     skips::Skips,
+    stamp::NodeTime,
     stats::Stats,
     watch::Watchers,
 };
@@ -31,6 +32,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     /// With a clock that skips time.
     pub(crate) skips: Option<Skips>,
+    pub(crate) time: Arc<NodeTime>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) calendar: Arc<dyn Calendar + Send + Sync>,
     pub(crate) pool: Pool,

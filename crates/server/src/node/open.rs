@@ -236,6 +236,7 @@ impl Base {
         let wal = self.wal.clone();
         let room: weft_shard::Room = Arc::new(move || wal.room());
         let calendar = Arc::new(WallCalendar);
+        let time = Arc::new(weft_shard::NodeTime::default());
         let mut shards = Vec::new();
         for (number, slots) in (1_u32..).zip(ranges(self.options.shards)) {
             let Some(group) = self.raft.group(GroupId(number)) else { continue };
@@ -247,6 +248,7 @@ impl Base {
                 limits: self.options.shard_limits.clone(),
                 settings: self.options.settings.clone(),
                 clock: Arc::clone(&self.world.clock),
+                time: Arc::clone(&time),
                 ids: Arc::clone(&self.world.ids),
                 calendar: Arc::<WallCalendar>::clone(&calendar),
                 pool: self.threads.readers.clone(),
