@@ -13,5 +13,13 @@ mod operations;
 mod server;
 pub mod telemetry;
 
+use weft_protocol::{services::workflow_service_server::WorkflowService, weft::history_service_server::HistoryService};
+
 pub use connector::Connector;
 pub use server::{Builder, Embedded, Server, StartError};
+
+/// A node's services as they are served, for a caller in the same process that needs no network.
+#[must_use]
+pub fn services(node: node::Node) -> impl WorkflowService + HistoryService {
+    frontend::Frontend::new(node)
+}

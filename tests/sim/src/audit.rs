@@ -18,7 +18,7 @@ use weft_shard::View;
 use weft_visibility::Query;
 
 use crate::{
-    family,
+    family, fork, job,
     ledger::{About, Call, State},
     pause,
     scene::Scene,
@@ -35,7 +35,7 @@ struct Shown<'a> {
 
 /// Looks at every run that anybody knows of.
 pub(crate) async fn everything(scene: &Scene, is_over: bool) {
-    for plan in &scene.plan.workflows {
+    for plan in scene.plan.workflows.iter().chain(&scene.plan.forks) {
         let mut open = 0;
         for id in scene.ledger.runs_of(&plan.id) {
             match run(scene, &plan.id, &id).await {
@@ -49,6 +49,8 @@ pub(crate) async fn everything(scene: &Scene, is_over: bool) {
         }
     }
     family::everything(scene, is_over).await;
+    fork::everything(scene).await;
+    job::everything(scene, is_over).await;
     schedule::everything(scene, is_over).await;
     if is_over {
         let stored = count_runs(scene);
@@ -70,17 +72,20 @@ async fn count_listed(scene: &Scene, stored: usize) {
 /// No run is there that nobody was told of. Gives how many are stored.
 fn count_runs(scene: &Scene) -> usize {
     let runs = family::runs(scene);
-    let is_a_clients = |key: &WorkflowKey| scene.plan.workflows.iter().any(|plan| plan.id == key.workflow.as_str());
+    let plans = scene.plan.workflows.iter().chain(&scene.plan.forks);
+    let is_a_clients = |key: &WorkflowKey| plans.clone().any(|plan| plan.id == key.workflow.as_str());
     let rows = runs.iter().filter(|(key, _)| is_a_clients(key)).count();
     let mut told = BTreeSet::new();
     let (mut answers, mut perhaps, mut gone) = (0, 0, 0);
     for call in scene.ledger.calls() {
         match (call.about, call.state) {
-            (About::Start { .. } | About::Reset { .. }, State::Acknowledged(Some(run))) => {
+            (About::Start { .. } | About::Reset { .. } | About::Fork { .. }, State::Acknowledged(Some(run))) => {
                 answers += 1;
                 told.insert(run);
             }
-            (About::Start { .. } | About::Reset { .. }, State::Uncertain | State::Open) => perhaps += 1,
+            (About::Start { .. } | About::Reset { .. } | About::Fork { .. }, State::Uncertain | State::Open) => {
+                perhaps += 1;
+            }
             (About::Delete { run }, _) => {
                 gone += 1;
                 if runs.iter().any(|(_, stored)| *stored == run) {
@@ -91,7 +96,7 @@ fn count_runs(scene: &Scene) -> usize {
         }
     }
     if told.len() != answers {
-        scene.ledger.violate(format!("{answers} starts and resets were answered with {} runs", told.len()));
+        scene.ledger.violate(format!("{answers} starts, resets and forks were answered with {} runs", told.len()));
     }
     if !(answers..=answers + perhaps).contains(&(rows + gone)) {
         scene.ledger.violate(format!(
@@ -189,15 +194,20 @@ fn is_end(event: &HistoryEvent) -> bool {
     )
 }
 
+/// Timers fire once, not before their time, and not while the run is paused.
 fn timers(history: &[Arc<HistoryEvent>]) -> Result<(), String> {
     let mut due: BTreeMap<&String, Timestamp> = BTreeMap::new();
-    let mut paused = None;
+    let (mut paused, mut has_task) = (None, false);
     for event in history {
         let at = event.event_time.as_ref().map(Timestamp::from_wire).unwrap_or_default();
         match &event.attributes {
-            Some(Event::WorkflowExecutionPausedEventAttributes(_)) => paused = Some(at),
+            Some(Event::WorkflowTaskScheduledEventAttributes(_)) => has_task = true,
+            Some(Event::WorkflowTaskCompletedEventAttributes(_)) => has_task = false,
+            // While a worker may have a task the event has its place later, and the clock goes on until then.
+            Some(Event::WorkflowExecutionPausedEventAttributes(_)) => paused = Some((!has_task).then_some(at)),
             Some(Event::WorkflowExecutionUnpausedEventAttributes(_)) => {
-                let span = paused.take().map(|since| at.since(since)).unwrap_or_default();
+                let since = paused.take().flatten();
+                let span = since.map(|since| at.since(since)).unwrap_or_default();
                 for due in due.values_mut().filter(|due| **due != Timestamp::MAX) {
                     *due = due.after(span);
                 }
@@ -207,8 +217,7 @@ fn timers(history: &[Arc<HistoryEvent>]) -> Result<(), String> {
             }
             Some(Event::TimerStartedEventAttributes(it)) => {
                 let span = it.start_to_fire_timeout.as_ref().map(span_from_wire).unwrap_or_default();
-                // Its time begins when the run goes on.
-                if due.insert(&it.timer_id, paused.unwrap_or(at).after(span)).is_some() {
+                if due.insert(&it.timer_id, at.after(span)).is_some() {
                     return Err(format!("timer {} was started twice", it.timer_id));
                 }
             }

@@ -10,6 +10,7 @@ use weft_protocol::payload;
 use crate::{
     audit,
     decide::{AGAIN, QUEUE, TASK_TIMEOUT},
+    fork,
     ledger::{About, State},
     pause,
     plan::WorkflowPlan,
@@ -62,6 +63,7 @@ async fn between(scene: &Scene, plan: &WorkflowPlan, signals: usize, run: RunId)
         pause::after(scene, plan, signals, &run).await;
     }
     update::after(scene, plan, signals, &run).await;
+    fork::after(scene, plan, signals, &run).await;
     reset::after(scene, plan, signals, run).await
 }
 

@@ -46,6 +46,10 @@ pub struct Coverage {
     /// Pauses of runs.
     pub pauses: u64,
     pub paused_activities: u64,
+    /// Forks that were acknowledged.
+    pub forks: u64,
+    /// Operations of batch jobs.
+    pub batched: u64,
     /// Actions of schedules.
     pub scheduled: u64,
     pub events: u64,
@@ -96,6 +100,8 @@ impl Coverage {
             ("rejected updates", &mut self.rejected_updates),
             ("pauses", &mut self.pauses),
             ("paused activities", &mut self.paused_activities),
+            ("forks", &mut self.forks),
+            ("batch operations", &mut self.batched),
             ("scheduled", &mut self.scheduled),
             ("events", &mut self.events),
         ]

@@ -17,7 +17,7 @@ use weft_protocol::{
             StartChildWorkflowExecutionCommandAttributes, StartTimerCommandAttributes, command::Attributes,
         },
         common::{ActivityType, RetryPolicy, WorkflowExecution, WorkflowType},
-        enums::CommandType,
+        enums::{CommandType, WorkflowTaskFailedCause},
         history::{HistoryEvent, history_event::Attributes as Event},
         taskqueue::TaskQueue,
     },
@@ -41,17 +41,21 @@ const RETRY_INITIAL: Duration = Duration::from_millis(40);
 struct Progress<'h> {
     cancel_requested: bool,
     is_again: bool,
+    /// It is a copy: nobody speaks with it, and what the origin waits for elsewhere does not come here.
+    is_fork: bool,
     scheduled: BTreeMap<i64, &'h str>,
     begun: BTreeSet<&'h str>,
     done: BTreeSet<&'h str>,
+    /// Children and signals to others.
+    elsewhere: BTreeSet<&'h str>,
     /// Signals to others that did not arrive: they may be sent again.
     failed: BTreeSet<&'h str>,
     signals: BTreeSet<&'h str>,
 }
 
 impl<'h> Progress<'h> {
-    fn of(history: &'h [Arc<HistoryEvent>]) -> Self {
-        let mut progress = Self::default();
+    fn of(plan: &WorkflowPlan, history: &'h [Arc<HistoryEvent>]) -> Self {
+        let mut progress = Self { is_fork: plan.is_fork, ..Self::default() };
         for event in history {
             progress.add(event);
         }
@@ -64,6 +68,15 @@ impl<'h> Progress<'h> {
                 self.is_again = it.workflow_type.as_ref().is_some_and(|kind| kind.name == AGAIN);
             }
             Some(Event::WorkflowExecutionCancelRequestedEventAttributes(_)) => self.cancel_requested = true,
+            Some(Event::WorkflowTaskFailedEventAttributes(it))
+                if self.is_fork && it.cause() == WorkflowTaskFailedCause::ResetWorkflow =>
+            {
+                self.done.extend(self.elsewhere.iter());
+            }
+            // A copy of a run that was paused goes on from here.
+            Some(Event::WorkflowExecutionUnpausedEventAttributes(_)) if self.is_fork => {
+                self.done.extend(self.elsewhere.iter());
+            }
             Some(Event::WorkflowExecutionSignaledEventAttributes(it)) => {
                 self.signals.insert(&it.signal_name);
             }
@@ -77,6 +90,7 @@ impl<'h> Progress<'h> {
             Some(Event::StartChildWorkflowExecutionInitiatedEventAttributes(it)) => {
                 self.scheduled.insert(event.event_id, &it.workflow_id);
                 self.begun.insert(&it.workflow_id);
+                self.elsewhere.insert(&it.workflow_id);
             }
             Some(Event::StartChildWorkflowExecutionFailedEventAttributes(it)) => self.asked_done(it.initiated_event_id),
             Some(Event::ChildWorkflowExecutionCompletedEventAttributes(it)) => self.asked_done(it.initiated_event_id),
@@ -84,6 +98,7 @@ impl<'h> Progress<'h> {
             Some(Event::SignalExternalWorkflowExecutionInitiatedEventAttributes(it)) => {
                 self.scheduled.insert(event.event_id, &it.signal_name);
                 self.begun.insert(&it.signal_name);
+                self.elsewhere.insert(&it.signal_name);
             }
             Some(Event::ExternalWorkflowExecutionSignaledEventAttributes(it)) => self.asked_done(it.initiated_event_id),
             Some(Event::SignalExternalWorkflowExecutionFailedEventAttributes(it)) => {
@@ -120,7 +135,7 @@ impl Progress<'_> {
 
 /// The commands that follow from this history; the workflow ends only if it has had its updates.
 pub(crate) fn decide(plan: &WorkflowPlan, history: &[Arc<HistoryEvent>], updated: bool, eager: bool) -> Vec<Command> {
-    let progress = Progress::of(history);
+    let progress = Progress::of(plan, history);
     if progress.cancel_requested {
         let cancel = CancelWorkflowExecutionCommandAttributes { details: None };
         return vec![command(
@@ -128,10 +143,12 @@ pub(crate) fn decide(plan: &WorkflowPlan, history: &[Arc<HistoryEvent>], updated
             Attributes::CancelWorkflowExecutionCommandAttributes(cancel),
         )];
     }
-    for step in &plan.steps {
+    for step in plan.steps.iter() {
         let ids: Vec<&str> = match step {
             Step::Activities(ids) | Step::Children(ids) => ids.iter().map(String::as_str).collect(),
             Step::Timer(id, _) => vec![id],
+            // What the origin waits for from others must come from them, not from a fork of them.
+            Step::Tell(_) if progress.is_fork => continue,
             Step::Tell(tell) if progress.gave_up(tell) => continue,
             Step::Tell(tell) => vec![&tell.name],
         };
@@ -143,7 +160,7 @@ pub(crate) fn decide(plan: &WorkflowPlan, history: &[Arc<HistoryEvent>], updated
     }
     let has_signals = plan.signals.iter().chain(&plan.tells).all(|name| progress.signals.contains(name.as_str()));
     let has_all = has_signals && updated;
-    if !progress.is_again && !has_all {
+    if !progress.is_again && !progress.is_fork && !has_all {
         return Vec::new();
     }
     let result = Some(payload::list(payload::json_string("done")));

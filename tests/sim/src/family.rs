@@ -24,6 +24,8 @@ type Histories = BTreeMap<String, History>;
 
 struct History {
     branch: Branch,
+    /// Up to here it is a copy of another workflow's, and so is what is asked for there.
+    copied: i64,
     events: Vec<Arc<HistoryEvent>>,
 }
 
@@ -120,7 +122,9 @@ impl Told {
     fn of(histories: &Histories) -> Self {
         let mut told = Self::default();
         for (run, history) in histories {
-            for event in &history.events {
+            // Events that wait have no number yet.
+            let own = |event: &&Arc<HistoryEvent>| event.event_id > history.copied || event.event_id <= 0;
+            for event in history.events.iter().filter(own) {
                 told.add(histories, run, event);
             }
         }
@@ -183,10 +187,11 @@ async fn read(scene: &Scene) -> Histories {
         let Some(Ok(view)) = scene.look(&key, &run).await else { continue };
         audit::chained(scene, &key, &view).await;
         let core = &view.execution.core;
+        let copied = core.forked_from.as_ref().map_or(0, |origin| origin.event_id.0);
         let Some(mut events) = scene.events(&key, &run, &core.branch, core.next_event_id).await else { continue };
         // What waits for a worker's answer has happened.
         events.extend(view.execution.buffered.values().cloned().map(Arc::new));
-        histories.insert(run.to_string(), History { branch: core.branch.clone(), events });
+        histories.insert(run.to_string(), History { branch: core.branch.clone(), copied, events });
     }
     histories
 }

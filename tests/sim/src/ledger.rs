@@ -46,6 +46,14 @@ pub(crate) enum About {
     Delete {
         run: RunId,
     },
+    /// A new workflow id with a copy of the base's history, at most up to this event.
+    Fork {
+        workflow: String,
+        base: RunId,
+        event: i64,
+    },
+    /// A batch job, which is in no history.
+    Job,
     /// An update of this id; one that the workflow rejects leaves nothing.
     Update {
         run: RunId,
@@ -224,11 +232,10 @@ impl Ledger {
     pub(crate) fn runs_of(&self, workflow: &str) -> Vec<RunId> {
         let inner = self.inner.lock();
         let runs = inner.calls.values().filter_map(|call| match (&call.about, &call.state) {
-            (About::Start { workflow: id } | About::Reset { workflow: id, .. }, State::Acknowledged(Some(run)))
-                if id == workflow =>
-            {
-                Some(run.clone())
-            }
+            (
+                About::Start { workflow: id } | About::Reset { workflow: id, .. } | About::Fork { workflow: id, .. },
+                State::Acknowledged(Some(run)),
+            ) if id == workflow => Some(run.clone()),
             _ => None,
         });
         runs.filter(|run| !inner.is_deleted(run)).collect()
@@ -267,6 +274,14 @@ impl Ledger {
     /// How much of a run somebody has been shown.
     pub(crate) fn seen(&self, run: &RunId) -> usize {
         self.inner.lock().seen.get(run).map_or(0, Vec::len)
+    }
+
+    /// Of two runs, what was shown of these places is the same; what was not shown of either counts as such.
+    pub(crate) fn shows_same(&self, one: &RunId, other: &RunId, places: std::ops::Range<usize>) -> bool {
+        let inner = self.inner.lock();
+        let (Some(one), Some(other)) = (inner.seen.get(one), inner.seen.get(other)) else { return true };
+        let end = places.end.min(one.len()).min(other.len());
+        places.start >= end || one[places.start..end] == other[places.start..end]
     }
 
     /// Somebody is shown these events (by their hashes), the first of them at place `from`.

@@ -28,7 +28,7 @@ use weft_store::{
 use crate::{
     audit, client,
     coverage::Coverage,
-    family, hooks,
+    family, hooks, job,
     ledger::Ledger,
     plan::Plan,
     plant::{AfterSkip, Plant, PlantedDisk, PlantedStore},
@@ -157,7 +157,11 @@ impl Machine {
             | Plant::EarlySync
             | Plant::LyingCheckpoint
             | Plant::NoMessage
-            | Plant::NoReference => true,
+            | Plant::NoReference
+            | Plant::NoRequestId
+            | Plant::NoUpdate
+            | Plant::NoActivityChange
+            | Plant::NoJob => true,
         };
         let counts = self.disk.counts();
         (planted, counts.writes ^ counts.bytes_written.rotate_left(20) ^ counts.file_syncs.rotate_left(40))
@@ -235,7 +239,11 @@ impl Machine {
             | Plant::EarlySync
             | Plant::LyingCheckpoint
             | Plant::NoMessage
-            | Plant::NoReference => Arc::default(),
+            | Plant::NoReference
+            | Plant::NoRequestId
+            | Plant::NoUpdate
+            | Plant::NoActivityChange
+            | Plant::NoJob => Arc::default(),
         }
     }
 
@@ -389,16 +397,18 @@ impl Life {
         }
         let debts = tokio::spawn(worker::pay_debts(scene.clone()));
         let scheduler = tokio::spawn(schedule::client(scene.clone()));
+        let batcher = tokio::spawn(job::client(scene.clone()));
         match mishap {
             Some(mishap) => self.until(scene, mishap).await,
             None => {
                 let everything = async {
-                    for task in clients.into_iter().chain([debts, scheduler]) {
+                    for task in clients.into_iter().chain([debts, scheduler, batcher]) {
                         // A panic is found by the hook.
                         let _ = task.await;
                     }
                     finished(scene).await;
                     schedule::finished(scene).await;
+                    job::finished(scene).await;
                     family::quiesced(scene).await;
                 };
                 if tokio::time::timeout(PEACE_MAX, everything).await.is_err() {

@@ -62,16 +62,12 @@ pub(crate) async fn all(scene: Scene, workflow: String, run: RunId) {
     }
 }
 
-/// A run that goes on from a place where the other one was paused is paused too.
-pub(crate) async fn ends_with_reset(scene: &Scene, plan: &WorkflowPlan, run: &RunId) {
-    let name = format!("{} unpause {run} after a reset", plan.id);
-    if plan.pauses.is_empty() || scene.ledger.state(&name).is_some_and(|state| state.is_settled()) {
-        return;
-    }
-    let body = wish(&name);
+/// A run that goes on from a place where another one was paused is paused too.
+pub(crate) async fn ends(scene: &Scene, workflow: &str, run: &RunId) {
+    let name = format!("{workflow} unpause {run}");
+    let request = operate(run, Operation::Unpause(wish(&name)));
     let about = About::Unpause { run: run.clone(), request: name.clone(), ends: String::new() };
-    let request = operate(run, Operation::Unpause(body));
-    scene.settle(&name, &about, &scene.key(&plan.id), &request).await;
+    scene.settle(&name, &about, &scene.key(workflow), &request).await;
 }
 
 async fn one(scene: &Scene, plan: &WorkflowPlan, pause: &PausePlan, number: usize, run: &RunId) {

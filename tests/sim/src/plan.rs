@@ -2,15 +2,27 @@
 //!
 //! Invariant: a plan does not depend on what the node answers, so it is the same before and after a crash.
 
+use std::sync::Arc;
+
 use weft_env::SeededIds;
 
-use crate::{pause::PausePlan, reset::ResetPlan, schedule::SchedulePlan, update::UpdatePlan};
+use crate::{
+    fork::{self, ForkPlan},
+    job::JobPlan,
+    pause::PausePlan,
+    reset::ResetPlan,
+    schedule::SchedulePlan,
+    update::UpdatePlan,
+};
 
 pub(crate) struct Plan {
     pub(crate) shards: u16,
     pub(crate) workflows: Vec<WorkflowPlan>,
     /// Workflows that others start.
     pub(crate) children: Vec<WorkflowPlan>,
+    /// Workflows that are forked from others.
+    pub(crate) forks: Vec<WorkflowPlan>,
+    pub(crate) job: Option<JobPlan>,
     pub(crate) schedule: Option<SchedulePlan>,
     /// Incarnations that end with a mishap; one more in peace follows.
     pub(crate) mishaps: u64,
@@ -18,10 +30,14 @@ pub(crate) struct Plan {
     pub(crate) segment_bytes: u64,
 }
 
+#[derive(Default)]
 pub(crate) struct WorkflowPlan {
     pub(crate) id: String,
     pub(crate) begins_ms: u64,
-    pub(crate) steps: Vec<Step>,
+    /// Shared with its forks.
+    pub(crate) steps: Arc<Vec<Step>>,
+    /// It has a part of another's history, and goes on by itself.
+    pub(crate) is_fork: bool,
     /// The workflow ends when it has all of them.
     pub(crate) signals: Vec<String>,
     /// … and these, which other workflows send.
@@ -34,6 +50,7 @@ pub(crate) struct WorkflowPlan {
     /// The workflow ends when it has had those that it does not reject.
     pub(crate) updates: Vec<UpdatePlan>,
     pub(crate) pauses: Vec<PausePlan>,
+    pub(crate) forks: Vec<ForkPlan>,
     pub(crate) ballast: usize,
 }
 
@@ -69,10 +86,14 @@ impl Plan {
         let mut workflows: Vec<_> = (0..count).map(|number| WorkflowPlan::draw(dice, number)).collect();
         tell_each_other(dice, &mut workflows);
         let children = bear_children(dice, &mut workflows);
+        let forks = workflows.iter().flat_map(|plan| plan.forks.iter().map(|it| fork::plan_of(plan, it))).collect();
+        let job = JobPlan::draw(dice, &mut workflows);
         Self {
             shards: u16::try_from(1 + dice.below(2)).expect("at most two"),
             workflows,
             children,
+            forks,
+            job,
             mishaps: 2 + dice.below(2),
             checkpoint_bytes: 1024 << dice.below(5),
             segment_bytes: 4096 << dice.below(3),
@@ -83,7 +104,7 @@ impl Plan {
     pub(crate) fn of(&self, workflow: &str) -> Option<&WorkflowPlan> {
         let scheduled = self.schedule.as_ref().map(|schedule| &schedule.workflow);
         let scheduled = scheduled.filter(|plan| workflow.starts_with(&plan.id));
-        self.workflows.iter().chain(&self.children).find(|plan| plan.id == workflow).or(scheduled)
+        self.workflows.iter().chain(&self.children).chain(&self.forks).find(|plan| plan.id == workflow).or(scheduled)
     }
 }
 
@@ -101,7 +122,7 @@ fn tell_each_other(dice: &SeededIds, workflows: &mut [WorkflowPlan]) {
         if insists {
             workflows[next].tells.push(tell.name.clone());
         }
-        workflows[number].steps.push(Step::Tell(tell));
+        steps_of(&mut workflows[number]).push(Step::Tell(tell));
     }
 }
 
@@ -115,28 +136,20 @@ fn bear_children(dice: &SeededIds, workflows: &mut [WorkflowPlan]) -> Vec<Workfl
         let ids: Vec<_> = (0..1 + dice.below(2)).map(|number| format!("{}-child{number}", plan.id)).collect();
         children.extend(ids.iter().map(|id| WorkflowPlan::child(dice, id)));
         let place = usize::try_from(dice.below(plan.steps.len() as u64 + 1)).expect("small");
-        plan.steps.insert(place, Step::Children(ids));
+        steps_of(plan).insert(place, Step::Children(ids));
     }
     children
+}
+
+/// The steps of a plan that has no forks yet.
+fn steps_of(plan: &mut WorkflowPlan) -> &mut Vec<Step> {
+    Arc::get_mut(&mut plan.steps).expect("nobody shares them while the plan is made")
 }
 
 impl WorkflowPlan {
     /// A workflow that another one, or a schedule, starts, and that only does one thing.
     pub(crate) fn child(dice: &SeededIds, id: &str) -> Self {
-        Self {
-            id: id.to_owned(),
-            begins_ms: 0,
-            steps: vec![Step::draw(dice, 0)],
-            signals: Vec::new(),
-            tells: Vec::new(),
-            pause_ms: 0,
-            cancel: false,
-            again: false,
-            resets: Vec::new(),
-            updates: Vec::new(),
-            pauses: Vec::new(),
-            ballast: 0,
-        }
+        Self { id: id.to_owned(), steps: Arc::new(vec![Step::draw(dice, 0)]), ..Self::default() }
     }
 
     fn draw(dice: &SeededIds, number: u64) -> Self {
@@ -148,10 +161,12 @@ impl WorkflowPlan {
         let resets = if again { Vec::new() } else { ResetPlan::draw_some(dice, signals.len()) };
         let updates = UpdatePlan::draw_some(dice, signals.len());
         let pauses = PausePlan::draw_some(dice, signals.len());
+        let forks = ForkPlan::draw_some(dice, &id, signals.len());
         Self {
             id,
             begins_ms: dice.below(40),
-            steps,
+            steps: Arc::new(steps),
+            is_fork: false,
             signals,
             tells: Vec::new(),
             pause_ms: dice.below(60),
@@ -160,6 +175,7 @@ impl WorkflowPlan {
             resets,
             updates,
             pauses,
+            forks,
             ballast: usize::try_from(dice.below(1500)).expect("small"),
         }
     }

@@ -15,7 +15,9 @@ use std::{
 use parking_lot::Mutex;
 use weft_env::disk::{Disk, DiskFile, OpenMode, SECTOR_BYTES, SimDisk};
 use weft_rows::table;
-use weft_store::state::{KeyRange, MemoryStore, Order, Row, StateStore, StateView, StoreError, StoreStats, WriteBatch};
+use weft_store::state::{
+    KeyRange, MemoryStore, Op, Order, Row, StateStore, StateView, StoreError, StoreStats, WriteBatch,
+};
 
 /// What is wrong with the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,14 @@ pub enum Plant {
     NoMessage,
     /// Nobody remembers that a run's history begins with a part of another's.
     NoReference,
+    /// Request ids are forgotten: what is asked for again is done again.
+    NoRequestId,
+    /// Updates that were accepted are not stored beside their events.
+    NoUpdate,
+    /// What changes of a pending activity is not stored: its attempts, and that it is paused.
+    NoActivityChange,
+    /// How far a batch job has come is not stored, nor that there is one.
+    NoJob,
 }
 
 /// When the power goes because a sync was skipped: a lie that costs nothing shows nothing.
@@ -249,10 +259,14 @@ impl DiskFile for PlantedFile {
 }
 
 fn without(batch: &WriteBatch, table: u8) -> WriteBatch {
+    kept(batch, |op| op.table != table || op.value.is_none())
+}
+
+/// The writes of a batch that are wanted.
+fn kept(batch: &WriteBatch, is_wanted: impl Fn(&Op) -> bool) -> WriteBatch {
     let mut kept = WriteBatch::new();
-    for op in batch.ops() {
+    for op in batch.ops().iter().filter(|op| is_wanted(op)) {
         match &op.value {
-            Some(_) if op.table == table => {}
             Some(value) => kept.put(op.table, op.key.clone(), value.clone()),
             None => kept.delete(op.table, op.key.clone()),
         }
@@ -284,6 +298,19 @@ impl PlantedStore {
     }
 }
 
+impl PlantedStore {
+    /// The batch without new values of the rows that a table has.
+    fn unchanged(&self, batch: &WriteBatch, table: u8) -> Result<WriteBatch, StoreError> {
+        let mut there = BTreeSet::new();
+        for op in batch.ops().iter().filter(|op| op.table == table && op.value.is_some()) {
+            if self.store.get(table, &op.key)?.is_some() {
+                there.insert(op.key.clone());
+            }
+        }
+        Ok(kept(batch, |op| op.table != table || op.value.is_none() || !there.contains(&op.key)))
+    }
+}
+
 impl StateView for PlantedStore {
     fn get(&self, table: u8, key: &[u8]) -> Result<Option<bytes::Bytes>, StoreError> {
         self.store.get(table, key)
@@ -300,6 +327,10 @@ impl StateStore for PlantedStore {
         let batch = match self.plant {
             Plant::NoMessage => without(&batch, table::OUTBOX),
             Plant::NoReference => without(&batch, table::REFERENCE),
+            Plant::NoRequestId => without(&batch, table::REQUEST_ID),
+            Plant::NoUpdate => without(&batch, table::UPDATE),
+            Plant::NoJob => without(&batch, table::JOB),
+            Plant::NoActivityChange => self.unchanged(&batch, table::ACTIVITY)?,
             _ => batch,
         };
         self.store.apply(batch)

@@ -50,7 +50,9 @@ pub(crate) async fn after(scene: &Scene, plan: &WorkflowPlan, signals: usize, mu
             scene.sleep_ms(scene.dice.below(reset.pause_ms + 1)).await;
         }
         run = one(scene, plan, &name, run, reset.deletes).await;
-        pause::ends_with_reset(scene, plan, &run).await;
+        if !plan.pauses.is_empty() {
+            pause::ends(scene, &plan.id, &run).await;
+        }
     }
     run
 }

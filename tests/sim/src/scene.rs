@@ -13,6 +13,9 @@ use crate::{
     plan::Plan,
 };
 
+/// The namespace of everything.
+pub(crate) const NAMESPACE: &str = "default";
+
 /// Everything that a client or worker has. Clones are the same scene with the same dice.
 #[derive(Clone)]
 pub(crate) struct Scene {

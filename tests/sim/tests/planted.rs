@@ -49,3 +49,23 @@ fn messages_that_are_not_stored_are_found() {
 fn a_shared_history_that_nobody_remembers_to_be_shared_is_found() {
     check(Plant::NoReference, 100);
 }
+
+#[test]
+fn request_ids_that_are_not_stored_are_found() {
+    check(Plant::NoRequestId, 200);
+}
+
+#[test]
+fn accepted_updates_that_are_not_stored_are_found() {
+    check(Plant::NoUpdate, 50);
+}
+
+#[test]
+fn attempts_and_pauses_of_activities_that_are_not_stored_are_found() {
+    check(Plant::NoActivityChange, 50);
+}
+
+#[test]
+fn batch_jobs_that_are_not_stored_are_found() {
+    check(Plant::NoJob, 50);
+}
