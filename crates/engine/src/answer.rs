@@ -3,7 +3,7 @@
 //! An answer may be an error that was recorded: a workflow task that failed *and* its worker is told so
 //! ([`Answer::TaskFailed`]). An error that changed nothing is a [`Refusal`](crate::Refusal).
 
-use alloc::{boxed::Box, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use weft_protocol::api::{
     failure::Failure, history::HistoryEvent, protocol::Message, query::WorkflowQuery,
@@ -40,10 +40,10 @@ pub enum Answer {
     },
     /// The chain of heartbeating workflow tasks took too long: its end is recorded, the worker gets NOT_FOUND.
     TaskTimedOut,
-    /// Nothing was done of what was asked: the history had grown too long, so the run was ended, recorded; the caller gets
+    /// Nothing was done of what was asked: the run would have grown beyond a bound, so the run was ended, recorded; the caller gets
     /// INVALID_ARGUMENT with this text.
     Outgrown {
-        why: &'static str,
+        why: Cow<'static, str>,
     },
     /// An activity failed, and what the worker sent with that was too large: what it is told of it.
     FailureCut(Vec<Failure>),

@@ -4,9 +4,9 @@
 //! What this file does not do: decide. Each arm is one function of one family.
 
 use crate::{
-    activity, answer::Answer, cancel, change::Change, deadline, delete, deliver, fork, job, moment::Moment, operate,
-    query, refusal::Refusal, replied, request::Request, reset, schedule, settle, signal, start, state::Workflow,
-    terminate, transition::Transition, update, workflow_task,
+    activity, answer::Answer, bounds::TooLarge, cancel, change::Change, deadline, delete, deliver, fork, job,
+    moment::Moment, operate, query, refusal::Refusal, replied, request::Request, reset, schedule, settle, signal,
+    start, state::Workflow, terminate, transition::Transition, update, workflow_task,
 };
 
 /// Carries out a request, or refuses it and changes nothing.
@@ -14,9 +14,10 @@ use crate::{
 /// # Errors
 /// A [`Refusal`], with the workflow exactly as it was.
 pub fn handle(workflow: &mut Workflow, request: Request, at: &Moment<'_>) -> Result<(Transition, Answer), Refusal> {
+    let too_large = TooLarge::of(&request);
     let mut change = Change::begin(workflow, at);
     let outcome = dispatch(&mut change, request).and_then(|answer| {
-        let outgrown = settle::settle(&mut change)?;
+        let outgrown = settle::settle(&mut change, too_large)?;
         Ok(outgrown.map_or(answer, |why| Answer::Outgrown { why }))
     });
     match outcome {

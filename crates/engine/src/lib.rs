@@ -24,6 +24,7 @@ mod time;
 mod tracked;
 mod transition;
 
+mod bounds;
 mod buffer;
 mod change;
 mod check;

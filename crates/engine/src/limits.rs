@@ -28,6 +28,10 @@ pub struct Limits {
     pub history_events_warn: i64,
     pub history_bytes_error: u64,
     pub history_bytes_warn: u64,
+    /// Of a run's rows, but for its history.
+    pub mutable_state_bytes_error: usize,
+    /// Events that one request may write to a run.
+    pub transaction_bytes: u64,
     pub suggest_continue_as_new_events: i64,
     pub suggest_continue_as_new_bytes: u64,
     pub signals: u32,
@@ -73,6 +77,8 @@ impl Default for Limits {
             history_events_warn: 10_240,
             history_bytes_error: 50 << 20,
             history_bytes_warn: 10 << 20,
+            mutable_state_bytes_error: 8 << 20,
+            transaction_bytes: 4 << 20,
             suggest_continue_as_new_events: 4096,
             suggest_continue_as_new_bytes: 4 << 20,
             signals: 10_000,

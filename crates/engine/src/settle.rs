@@ -1,44 +1,52 @@
 //! What follows from a request whatever it was: limits, counters, the wake row, the current run's status; and the check
 //! that nothing is broken. It is the last step that may refuse, or put the end of the run in place of what was asked.
 
-use alloc::vec::Vec;
+use alloc::{borrow::Cow, vec::Vec};
 
 use crate::{
+    bounds::{self, Outgrown, TooLarge},
     change::{Change, Run},
     check, deadline,
     ids::RunId,
     limits::Limits,
     pause_info, query,
     refusal::Refusal,
-    terminate,
     transition::Effect,
     update, workflow_task,
 };
 
 /// Brings every run that the request touched to rest. If one of them has outgrown its limits the request does nothing but
 /// end that run, and the reason is given.
-pub(crate) fn settle(change: &mut Change<'_>) -> Result<Option<&'static str>, Refusal> {
+pub(crate) fn settle(change: &mut Change<'_>, too_large: TooLarge) -> Result<Option<Cow<'static, str>>, Refusal> {
     let touched: Vec<RunId> = change.drafts.keys().cloned().collect();
-    let Some((id, why)) = outgrown(change, &touched) else {
+    let Some((id, outgrown)) = outgrown(change, &touched, too_large)? else {
         bring_to_rest(change, touched)?;
         return Ok(None);
     };
     change.undo();
     if let Some(mut run) = change.run(&id) {
-        terminate::by_server(&mut run, why);
+        outgrown.end(&mut run);
     }
     bring_to_rest(change, [id])?;
-    Ok(Some(why))
+    Ok(Some(outgrown.why))
 }
 
-/// An open run that the request changed and that has grown too long, and why.
-fn outgrown(change: &mut Change<'_>, touched: &[RunId]) -> Option<(RunId, &'static str)> {
-    touched.iter().find_map(|id| {
-        let run = change.run(id)?;
-        let goes_on = run.is_open() && !run.is_removed() && run.is_touched();
-        let why = terminate::too_long(&run).filter(|_| goes_on)?;
-        Some((id.clone(), why))
-    })
+/// An open run that the request changed and that has grown beyond a bound, and why.
+fn outgrown(
+    change: &mut Change<'_>,
+    touched: &[RunId],
+    too_large: TooLarge,
+) -> Result<Option<(RunId, Outgrown)>, Refusal> {
+    for id in touched {
+        let Some(run) = change.run(id) else { continue };
+        if !run.is_open() || run.is_removed() || !run.is_touched() {
+            continue;
+        }
+        if let Some(outgrown) = bounds::outgrown(&run, too_large)? {
+            return Ok(Some((id.clone(), outgrown)));
+        }
+    }
+    Ok(None)
 }
 
 fn bring_to_rest(change: &mut Change<'_>, runs: impl IntoIterator<Item = RunId>) -> Result<(), Refusal> {

@@ -1,6 +1,6 @@
 //! What comes into a shard, and what goes back.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use tokio::sync::oneshot;
 use weft_engine::{
@@ -232,7 +232,7 @@ pub enum Failure {
     Quarantined(Arc<str>),
     /// The run had grown too long and was ended instead of doing what was asked. Recorded, so not a refusal.
     #[error("{0}")]
-    Outgrown(&'static str),
+    Outgrown(Cow<'static, str>),
     #[error("the stored state cannot be read: {0}")]
     Storage(Arc<str>),
 }

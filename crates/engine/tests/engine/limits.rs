@@ -1,4 +1,4 @@
-//! Histories that grow too long.
+//! Histories that grow too long, states that grow too large, and requests that would write too much at once.
 
 use crate::script::{changed, check_with};
 
@@ -197,6 +197,88 @@ fn a_long_history_suggests_to_continue_as_new() {
             > poll
             7 WorkflowTaskStarted scheduled=6 suggest-continue-as-new
             = task events 1..8
+        "#,
+    );
+}
+
+#[test]
+fn a_state_that_grows_too_large_ends_the_run() {
+    let settings = changed(|settings| settings.limits.mutable_state_bytes_error = 900);
+    check_with(
+        settings,
+        "start
+        poll
+        complete activity=a
+        take a
+        beat a details=x
+        beat a details=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+        signal late",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete activity=a
+            4 WorkflowTaskCompleted scheduled=2 started=3
+            5 ActivityTaskScheduled id=a start-to-close=10s
+            > take a
+            = activity task a attempt=1
+            > beat a details=x
+            = heard, cancel_requested=false
+            > beat a details=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+            6 WorkflowExecutionTerminated reason="Workflow mutable state size exceeds limit."
+            = outgrown: Workflow mutable state size exceeds limit.
+            > signal late
+            ! WorkflowClosed
+        "#,
+    );
+}
+
+#[test]
+fn a_request_that_would_write_too_much_is_refused_and_leaves_nothing() {
+    let settings = changed(|settings| settings.limits.transaction_bytes = 300);
+    check_with(
+        settings,
+        "start
+        signal a input=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+        signal a input=x",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > signal a input=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+            ! invalid argument: transaction size of 335 bytes exceeds limit of 300 bytes
+            > signal a input=x
+            3 WorkflowExecutionSignaled name=a
+            = signaled run-1
+        "#,
+    );
+}
+
+#[test]
+fn a_workflow_task_that_would_write_too_much_ends_the_run() {
+    let settings = changed(|settings| settings.limits.transaction_bytes = 300);
+    check_with(
+        settings,
+        "start
+        poll
+        complete marker=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa marker=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb marker=cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc marker=dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd marker=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee marker=ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete marker=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa marker=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb marker=cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc marker=dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd marker=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee marker=ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff
+            4 WorkflowTaskFailed cause=ForceCloseCommand
+            5 WorkflowExecutionTerminated reason="Transaction size exceeds limit." details="transaction size of 493 bytes exceeds limit of 300 bytes"
+            = outgrown: transaction size of 493 bytes exceeds limit of 300 bytes
         "#,
     );
 }

@@ -122,6 +122,8 @@ fn settings(file: &File) -> Settings {
     to.history_events_warn = limits.history_events_warn;
     to.history_bytes_error = limits.history_bytes_error;
     to.history_bytes_warn = limits.history_bytes_warn;
+    to.mutable_state_bytes_error = limits.mutable_state_bytes_error;
+    to.transaction_bytes = limits.transaction_bytes;
     to.signals = limits.signals;
     to.pending_activities = limits.pending_activities;
     to.pending_timers = limits.pending_timers;
