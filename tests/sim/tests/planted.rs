@@ -42,7 +42,7 @@ fn a_checkpoint_that_is_published_before_the_store_is_durable_is_found() {
 
 #[test]
 fn messages_that_are_not_stored_are_found() {
-    check(Plant::NoMessage, 50);
+    check(Plant::NoMessage, 200);
 }
 
 #[test]
