@@ -8,7 +8,7 @@
 
 use alloc::{borrow::Cow, format};
 
-use prost::Message as _;
+use prost::Message;
 use weft_protocol::payload;
 
 use crate::{
@@ -130,7 +130,7 @@ fn state_bytes(run: &Execution) -> usize {
         + run.timers.keys().map(|id| ROW_BYTES + id.as_str().len()).sum::<usize>()
         + elsewhere.sum::<usize>()
         + external.sum::<usize>()
-        + run.buffered.values().map(|event| event.encoded_len()).sum::<usize>()
+        + run.buffered.values().map(Message::encoded_len).sum::<usize>()
         + run.signal_requests.keys().map(|id| ROW_BYTES + id.as_str().len()).sum::<usize>()
         + run.updates.keys().map(|id| ROW_BYTES + id.as_str().len()).sum::<usize>()
 }
