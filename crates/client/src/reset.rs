@@ -10,7 +10,7 @@ use weft_protocol::{
         },
         workflowservice::ResetWorkflowExecutionRequest,
     },
-    weft::{ResetToEventRequest, ResetToEventResponse},
+    weft::{ResetChildren, ResetToEventRequest, ResetToEventResponse},
 };
 
 use crate::{Client, Error, HistoryService, Run, Signal, WorkflowService, retry::Repeat, start::header};
@@ -21,6 +21,10 @@ pub struct Reset {
     pub reason: String,
     /// What others did since that the new run does without.
     pub exclude: Vec<ResetReapplyExcludeType>,
+    /// Nor is it given the changes of options that came since. Only with [`Client::reset_to_event`].
+    pub exclude_options: bool,
+    /// What becomes of children that were running there. Only with [`Client::reset_to_event`].
+    pub children: ResetChildren,
     /// Sent to the new run before its first task, in the same step. Temporal's server refuses this.
     pub signals: Vec<Signal>,
 }
@@ -82,6 +86,8 @@ impl Client {
             exclude: reset.exclude.into_iter().map(Into::into).collect(),
             post_reset_operations: operations(reset.signals),
             dry_run,
+            exclude_options: reset.exclude_options,
+            children: reset.children.into(),
         };
         let send = |mut stub: HistoryService, request| async move { stub.reset_to_event(request).await };
         let limit = self.options().call_timeout;

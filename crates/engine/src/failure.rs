@@ -36,6 +36,11 @@ pub(crate) fn child_not_found() -> Failure {
     application("weft.ChildNotFound", "The child workflow is not there any more: how it ended is not known.")
 }
 
+/// A run that a reset made waits for a child no more, because whoever reset it wanted it so.
+pub(crate) fn child_left() -> Failure {
+    application("weft.ChildLeft", "The child workflow was left to the run that was reset: it may run on.")
+}
+
 /// Not to be tried again: it would fail again.
 fn application(kind: &str, message: &str) -> Failure {
     let info = ApplicationFailureInfo { r#type: kind.into(), non_retryable: true, ..ApplicationFailureInfo::default() };

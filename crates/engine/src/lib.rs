@@ -88,7 +88,7 @@ pub use pause_info::PAUSE_INFO;
 pub use refusal::{Refusal, StartConflict};
 pub use request::*;
 
-pub use reset::{Excluded, Past, ResetPlan, Room};
+pub use reset::{Excluded, Past, ResetChildren, ResetPlan, Room};
 pub use retry::check_policy as check_retry_policy;
 pub use state::{Execution, Workflow};
 pub use time::{Timestamp, span_from_wire, wire_span};

@@ -26,7 +26,7 @@ use crate::{
     ids::{ActivityId, EventId, Identity, NamespaceId, RequestId, RunId, TaskQueueName, UpdateId},
     job::JobRequest,
     message::{Delivery, Replied},
-    reset::{Excluded, Past},
+    reset::{Excluded, Past, ResetChildren},
     schedule::ScheduleRequest,
     state::{Execution, QueryId, RetryPolicy},
     time::Timestamp,
@@ -209,6 +209,7 @@ pub struct ResetWorkflow {
     /// The end of a workflow task: the first event that the new run does not share.
     pub finish: EventId,
     pub excluded: Excluded,
+    pub children: ResetChildren,
     /// Up to and with this event of the base run, ends of activities and timers are taken along.
     pub keep_until: Option<EventId>,
     /// Done to the new run before its first workflow task, in this order.

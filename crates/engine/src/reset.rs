@@ -47,6 +47,18 @@ const RESETTER: &str = "history-resetter";
 pub struct Excluded {
     pub signals: bool,
     pub updates: bool,
+    /// Changes of the run's options. Requests that were attached to the run are not among them.
+    pub options: bool,
+}
+
+/// What becomes of children that were running at the place of a reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ResetChildren {
+    /// They report to the new run.
+    #[default]
+    Reconnect,
+    /// They live on, and the new run is told that it waits for them no more.
+    Leave,
 }
 
 /// What a reset would do.
@@ -62,6 +74,8 @@ pub struct ResetPlan {
     pub dropped: Vec<(RunId, EventId)>,
     /// Shared events that scheduled an activity or asked another workflow for something: that would be done again.
     pub again: Vec<EventId>,
+    /// Shared events that began a child that the new run would wait for no more.
+    pub left: Vec<EventId>,
 }
 
 /// A client resets a workflow.
@@ -82,6 +96,10 @@ pub(crate) fn reset(change: &mut Change<'_>, target: &Target, body: ResetWorkflo
     let new_run = adopt(change, &body, made);
     let mut run = change.run(&new_run).ok_or(Refusal::WorkflowNotFound)?;
     fail_task(&mut run, &base, &body.reason)?;
+    let left = match body.children {
+        ResetChildren::Reconnect => Vec::new(),
+        ResetChildren::Leave => elsewhere::leave_children(&mut run),
+    };
     offer_activities_again(&mut run);
     let mut reapply = Reapply::new(&mut run, body.excluded);
     reapply.base(&base, &body.past.base, body.finish, body.keep_until);
@@ -93,7 +111,7 @@ pub(crate) fn reset(change: &mut Change<'_>, target: &Target, body: ResetWorkflo
         Some((id, events)) => reapply.later(id, events),
         None => {}
     }
-    let mut plan = reapply.plan(&base, body.finish);
+    let mut plan = ResetPlan { left, ..reapply.plan(&base, body.finish) };
     plan.again.extend(run.activities.keys());
     plan.again.extend(elsewhere::go_on(&mut run, &body.past.base));
     elsewhere::find_children(&mut run);

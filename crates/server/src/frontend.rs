@@ -51,7 +51,7 @@ pub(crate) mod single {
         control::{cancel, delete, terminate},
         describe::{current_run, next_run},
         operate::{reset_activity_once, unpause_activity_once, update_activity_options_once, update_options_once},
-        reset::reset_at,
+        reset::{first_task_of, reset_at},
         signal::signal,
     };
 }

@@ -5,7 +5,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use weft_engine::{EventId, Excluded, Past, Request, ResetWorkflow, RunId, Target, WorkflowKey};
+use weft_engine::{EventId, Excluded, Past, Request, ResetChildren, ResetWorkflow, RunId, Target, WorkflowKey};
 use weft_env::SeededIds;
 use weft_protocol::api::history::{HistoryEvent, history_event::Attributes as Event};
 use weft_shard::ResetPlace;
@@ -94,6 +94,7 @@ fn ask<'s>(
         reason: "another way".to_owned(),
         finish: EventId::NONE,
         excluded: Excluded::default(),
+        children: ResetChildren::Reconnect,
         keep_until: None,
         operations: Vec::new(),
         dry_run: false,

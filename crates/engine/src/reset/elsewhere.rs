@@ -12,7 +12,8 @@ use super::place;
 use crate::{
     change::Run,
     command::child::start_of,
-    ids::{EventId, WorkflowKey},
+    event, failure,
+    ids::{EventId, RunId, WorkflowKey},
     message::{Message, MessageBody, Step},
     outbox::message_id,
     state::{Child, ChildStage, ExternalRequest},
@@ -41,14 +42,27 @@ pub(super) fn go_on(run: &mut Run<'_>, base: &[HistoryEvent]) -> Vec<EventId> {
 
 /// Asks for the children that had started: the new run waits for them.
 pub(super) fn find_children(run: &mut Run<'_>) {
+    for (id, child, first_run) in started_children(run) {
+        run.post(message_id(run, id, Step::Ask), Message::new(child.target, MessageBody::FindChild { first_run }));
+    }
+}
+
+/// Tells the run that it waits no more for the children that had started, and says which they are.
+pub(super) fn leave_children(run: &mut Run<'_>) -> Vec<EventId> {
+    let left = started_children(run);
+    for (id, child, first_run) in &left {
+        run.append(event::child::failed(*id, child, first_run, failure::child_left()));
+    }
+    left.into_iter().map(|(id, ..)| id).collect()
+}
+
+/// Children of which the run knows that they have started, each with the first run of its chain.
+fn started_children(run: &Run<'_>) -> Vec<(EventId, Child, RunId)> {
     let started = |(id, child): (&EventId, &Child)| match &child.stage {
-        ChildStage::Started { run, .. } => Some((*id, child.target.clone(), run.clone())),
+        ChildStage::Started { run, .. } => Some((*id, child.clone(), run.clone())),
         ChildStage::Initiated { .. } => None,
     };
-    let children: Vec<_> = run.children.iter().filter_map(started).collect();
-    for (id, target, first_run) in children {
-        run.post(message_id(run, id, Step::Ask), Message::new(target, MessageBody::FindChild { first_run }));
-    }
+    run.children.iter().filter_map(started).collect()
 }
 
 /// What the event asked for.

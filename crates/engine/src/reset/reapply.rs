@@ -74,7 +74,7 @@ impl<'r, 'c> Reapply<'r, 'c> {
         let (reapplied, dropped): (Vec<_>, Vec<_>) = self.seen.into_iter().partition(|(_, taken)| *taken);
         let places = |seen: Vec<(Place, bool)>| seen.into_iter().map(|(place, _)| place).collect();
         let (reapplied, dropped) = (places(reapplied), places(dropped));
-        ResetPlan { base: base.clone(), finish, reapplied, dropped, again: Vec::new() }
+        ResetPlan { base: base.clone(), finish, reapplied, dropped, again: Vec::new(), left: Vec::new() }
     }
 
     fn take(&mut self, id: &RunId, event: &HistoryEvent, with_results: bool) {
@@ -137,7 +137,9 @@ fn fate(run: &Execution, event: &HistoryEvent, excluded: Excluded, with_results:
     let kept = |kept: bool| if kept { Fate::Kept } else { Fate::Dropped };
     match attributes {
         Attributes::WorkflowExecutionSignaledEventAttributes(_) => kept(!excluded.signals),
-        Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(_) => Fate::Kept,
+        Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(it) => {
+            kept(!excluded.options || !it.attached_request_id.is_empty())
+        }
         Attributes::WorkflowExecutionUpdateAdmittedEventAttributes(it) => {
             let id = it.request.as_ref().and_then(|request| request.meta.as_ref()).map_or("", |meta| &meta.update_id);
             admitted(run, id, excluded)

@@ -53,6 +53,7 @@ pub(crate) const NEWS: &[&str] = &[
     "reset first run=run-1 request=r4 without=updates",
     "reset 5 request=r5 keep=12",
     "reset first request=r7 old",
+    "reset last request=r8 leave",
 ];
 
 /// What operators do to a run.

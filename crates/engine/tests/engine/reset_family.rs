@@ -581,3 +581,144 @@ fn a_reset_run_that_is_deleted_leaves_no_question_behind() {
         "#,
     );
 }
+
+/// A parent that has seen its child start, and has ended its task.
+const PARENT_WITH_CHILD: &str = "p: start
+        p: poll
+        p: complete child=c
+        post p all
+        p: poll
+        p: complete
+        c: poll";
+
+#[test]
+fn a_child_that_is_left_lives_on_and_its_new_parent_is_told() {
+    check_after(
+        PARENT_WITH_CHILD,
+        "p: reset last leave dry
+        p: reset last leave
+        c: complete done=42
+        post c
+        p: poll
+        p: complete done
+        post p all",
+        r#"
+            > p: reset last leave dry
+            p: = would share up to 9 ResetPlan { base: "p-1", finish: EventId(9), reapplied: [], dropped: [("p-1", EventId(9)), ("p-1", EventId(10))], again: [], left: [EventId(5)] }
+            > p: reset last leave
+            p: 10 WorkflowExecutionTerminated reason="again"
+            p: p-2/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-2/10 ChildWorkflowExecutionFailed initiated=5 started=6 run=c-1 failure="The child workflow was left to the run that was reset: it may run on." retry=NonRetryableFailure
+            p: p-2/11 WorkflowTaskScheduled timeout=10s
+            p: = reset to p-2
+            > c: complete done=42
+            c: 4 WorkflowTaskCompleted scheduled=2 started=3
+            c: 5 WorkflowExecutionCompleted result=42
+            c: * 5 Ask to p: child closed, WorkflowExecutionCompleted
+            > post c
+            p: = Done
+            > p: poll
+            p: p-2/12 WorkflowTaskStarted scheduled=11
+            p: = task events 1..13
+            > p: complete done
+            p: p-2/13 WorkflowTaskCompleted scheduled=11 started=12
+            p: p-2/14 WorkflowExecutionCompleted
+            > post p all
+        "#,
+    );
+}
+
+#[test]
+fn a_child_that_was_left_stays_left_when_its_parent_is_reset_again() {
+    check_after(
+        PARENT_WITH_CHILD,
+        "p: reset last leave
+        p: poll
+        p: complete
+        p: reset last request=again
+        post p all",
+        r#"
+            > p: reset last leave
+            p: 10 WorkflowExecutionTerminated reason="again"
+            p: p-2/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-2/10 ChildWorkflowExecutionFailed initiated=5 started=6 run=c-1 failure="The child workflow was left to the run that was reset: it may run on." retry=NonRetryableFailure
+            p: p-2/11 WorkflowTaskScheduled timeout=10s
+            p: = reset to p-2
+            > p: poll
+            p: p-2/12 WorkflowTaskStarted scheduled=11
+            p: = task events 1..13
+            > p: complete
+            p: p-2/13 WorkflowTaskCompleted scheduled=11 started=12
+            > p: reset last request=again
+            p: p-2/14 WorkflowExecutionTerminated reason="again"
+            p: p-3/13 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-3/14 WorkflowTaskScheduled timeout=10s
+            p: = reset to p-3
+            > post p all
+        "#,
+    );
+}
+
+#[test]
+fn a_child_that_was_left_is_taken_back_by_a_reset_of_the_run_that_began_it() {
+    check_after(
+        PARENT_WITH_CHILD,
+        "p: reset last leave
+        p: reset last run=p-1 request=again
+        post p all
+        c: complete done=42
+        post c",
+        r#"
+            > p: reset last leave
+            p: 10 WorkflowExecutionTerminated reason="again"
+            p: p-2/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-2/10 ChildWorkflowExecutionFailed initiated=5 started=6 run=c-1 failure="The child workflow was left to the run that was reset: it may run on." retry=NonRetryableFailure
+            p: p-2/11 WorkflowTaskScheduled timeout=10s
+            p: = reset to p-2
+            > p: reset last run=p-1 request=again
+            p: p-2/12 WorkflowExecutionTerminated reason="again"
+            p: p-3/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-3/10 WorkflowTaskScheduled timeout=10s
+            p: * 5 Ask to c: find c-1
+            p: = reset to p-3
+            > post p all
+            c: found Open
+            p: * settled 5 Ask
+            > c: complete done=42
+            c: 4 WorkflowTaskCompleted scheduled=2 started=3
+            c: 5 WorkflowExecutionCompleted result=42
+            c: * 5 Ask to p: child closed, WorkflowExecutionCompleted
+            > post c
+            p: p-3/11 ChildWorkflowExecutionCompleted initiated=5 started=6 run=c-1 result=42
+            p: = Done
+        "#,
+    );
+}
+
+#[test]
+fn what_a_left_child_came_to_is_not_taken_along() {
+    check_after(
+        PARENT_WITH_CHILD,
+        "c: complete done=42
+        post c
+        p: reset 9 leave
+        post p all",
+        r#"
+            > c: complete done=42
+            c: 4 WorkflowTaskCompleted scheduled=2 started=3
+            c: 5 WorkflowExecutionCompleted result=42
+            c: * 5 Ask to p: child closed, WorkflowExecutionCompleted
+            > post c
+            p: 10 ChildWorkflowExecutionCompleted initiated=5 started=6 run=c-1 result=42
+            p: 11 WorkflowTaskScheduled timeout=10s
+            p: = Done
+            > p: reset 9 leave
+            p: 12 WorkflowExecutionTerminated reason="again"
+            p: p-2/9 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            p: p-2/10 ChildWorkflowExecutionFailed initiated=5 started=6 run=c-1 failure="The child workflow was left to the run that was reset: it may run on." retry=NonRetryableFailure
+            p: p-2/11 WorkflowTaskScheduled timeout=10s
+            p: = reset to p-2
+            > post p all
+        "#,
+    );
+}

@@ -60,3 +60,39 @@ fn options_stand_after_what_is_taken_along_and_are_written_once() {
         "#,
     );
 }
+
+#[test]
+fn changes_of_options_may_stay_behind_and_attached_requests_do_not() {
+    check(
+        "start
+        poll
+        complete
+        options urgency=4
+        start request=b conflict=use attach
+        reset first without=options",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete
+            4 WorkflowTaskCompleted scheduled=2 started=3
+            > options urgency=4
+            5 WorkflowExecutionOptionsUpdated urgency=4
+            = options urgency=4 fairness=
+            > start request=b conflict=use attach
+            6 WorkflowExecutionOptionsUpdated attached=b
+            = uses run-1 Running
+            > reset first without=options
+            7 WorkflowExecutionTerminated reason="again"
+            run-2/4 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            run-2/5 WorkflowExecutionOptionsUpdated attached=b
+            run-2/6 WorkflowTaskScheduled timeout=10s
+            ~ listed Running
+            = reset to run-2
+        "#,
+    );
+}

@@ -1,6 +1,6 @@
 //! Words for resets: `reset EVENT` names the end of a workflow task, `reset last` and `reset first` find one.
 
-use weft_engine::{EventId, Excluded, Past, PostReset, Request, ResetWorkflow, RunId, Target};
+use weft_engine::{EventId, Excluded, Past, PostReset, Request, ResetChildren, ResetWorkflow, RunId, Target};
 use weft_protocol::api::{
     enums::EventType,
     history::{HistoryEvent, history_event::Attributes},
@@ -11,8 +11,8 @@ use crate::{
     script::{Line, Script},
 };
 
-/// `reset EVENT|first|last [run=] [request=] [without=signals,updates] [keep=EVENT] [signal=NAME] [dry] [old]`, and what
-/// `options` knows. With `old`, the last event of what was read is missing.
+/// `reset EVENT|first|last [run=] [request=] [without=signals,updates,options] [keep=EVENT] [signal=NAME] [leave] [dry]
+/// [old]`, and what `options` knows. With `old`, the last event of what was read is missing.
 pub(crate) fn request(script: &Script, line: &Line<'_>) -> Option<Request> {
     let workflow = &script.world.workflow;
     let run: RunId =
@@ -28,7 +28,12 @@ pub(crate) fn request(script: &Script, line: &Line<'_>) -> Option<Request> {
         request: line.get("request").unwrap_or("reset").into(),
         reason: "again".to_owned(),
         finish: finish(&base, line.first())?,
-        excluded: Excluded { signals: without.contains("signals"), updates: without.contains("updates") },
+        excluded: Excluded {
+            signals: without.contains("signals"),
+            updates: without.contains("updates"),
+            options: without.contains("options"),
+        },
+        children: if line.has("leave") { ResetChildren::Leave } else { ResetChildren::Reconnect },
         keep_until: line.get("keep").map(|event| EventId(event.parse().expect("a number"))),
         operations: operations(line),
         dry_run: line.has("dry"),

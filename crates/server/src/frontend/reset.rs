@@ -5,7 +5,8 @@
 
 use tonic::{Response, Status};
 use weft_engine::{
-    Answer, EventId, Excluded, Identity, Past, PostReset, ResetPlan, ResetWorkflow, RunId, Target, limits::Limits,
+    Answer, EventId, Excluded, Identity, Past, PostReset, ResetChildren, ResetPlan, ResetWorkflow, RunId, Target,
+    limits::Limits,
 };
 use weft_protocol::{
     api::{
@@ -15,7 +16,7 @@ use weft_protocol::{
         workflowservice::{ResetWorkflowExecutionRequest, ResetWorkflowExecutionResponse},
     },
     error::{Error, text},
-    weft::{EventOfRun, ResetToEventRequest, ResetToEventResponse},
+    weft::{EventOfRun, ResetChildren as WireChildren, ResetToEventRequest, ResetToEventResponse},
 };
 use weft_shard::ResetPlace;
 
@@ -27,6 +28,8 @@ use super::{
 use crate::node::Node;
 
 const OTHER_ANSWER: &str = "a reset was answered with something else";
+const START_ANEW: &str = "Children cannot be started anew by a reset: history has no place for their second start. \
+    Use LEAVE, or reset to a place before the child.";
 const NO_OPERATION: &str = "unsupported post reset operation: <nil>";
 
 /// As Temporal has it.
@@ -50,6 +53,7 @@ pub(crate) async fn reset_at(
         execution: body.workflow_execution.as_ref(),
         namespace: &body.namespace,
         excluded: excluded(body.reset_reapply_type, &body.reset_reapply_exclude_types)?,
+        children: ResetChildren::Reconnect,
         reason: body.reason,
         identity: &body.identity,
         operations: body.post_reset_operations,
@@ -59,6 +63,34 @@ pub(crate) async fn reset_at(
         Answer::Reset(run) => Ok(Response::new(ResetWorkflowExecutionResponse { run_id: run.to_string() })),
         _ => Err(Error::internal(OTHER_ANSWER).into()),
     }
+}
+
+/// Where a build completed its first workflow task, in the run that the request names or in one before it: then the request
+/// is made to name that one.
+pub(crate) async fn first_task_of(
+    node: &Node,
+    body: &mut ResetWorkflowExecutionRequest,
+    build: &str,
+    only_this_run: bool,
+) -> Result<ResetPlace, Status> {
+    let namespace = context::namespace(node, &body.namespace).await?;
+    let (key, run) = context::execution(node, &namespace, body.workflow_execution.as_ref())?;
+    let target = Target { run, first_run: None };
+    let view = node.shard(&key).look(key.clone(), target.clone()).await;
+    let core = view.map_err(|failure| errors::about(failure, &key, &target))?.execution.core;
+    let point = core.reset_points.iter().find(|point| point.build_id == build);
+    let refuse = |why: &str| Status::from(Error::failed_precondition(format!("Reset point for {build} {why}")));
+    let point = point.ok_or_else(|| refuse("is not there."))?;
+    if !point.resettable {
+        return Err(refuse("is not resettable."));
+    }
+    if only_this_run && point.run != core.run {
+        return Err(refuse("points to previous run and CurrentRunOnly is set."));
+    }
+    if let Some(execution) = &mut body.workflow_execution {
+        execution.run_id = point.run.to_string();
+    }
+    Ok(ResetPlace::TaskEnd(point.completed))
 }
 
 /// From any event, or only told of.
@@ -72,7 +104,8 @@ pub(crate) async fn to_event(node: &Node, body: ResetToEventRequest) -> Result<R
         request: body.request_id.as_str(),
         execution: body.execution.as_ref(),
         namespace: &body.namespace,
-        excluded: excluded(Include::Unspecified.into(), &body.exclude)?,
+        excluded: Excluded { options: body.exclude_options, ..excluded(Include::Unspecified.into(), &body.exclude)? },
+        children: children(body.children)?,
         reason: body.reason,
         identity: &body.identity,
         operations: body.post_reset_operations,
@@ -96,6 +129,7 @@ fn wire_plan(plan: ResetPlan) -> ResetToEventResponse {
         reapplied: places(plan.reapplied),
         dropped: places(plan.dropped),
         again: plan.again.into_iter().map(|event| event.0).collect(),
+        left: plan.left.into_iter().map(|event| event.0).collect(),
     }
 }
 
@@ -105,6 +139,7 @@ struct Asked<'b> {
     execution: Option<&'b WorkflowExecution>,
     namespace: &'b str,
     excluded: Excluded,
+    children: ResetChildren,
     reason: String,
     identity: &'b str,
     operations: Vec<PostResetOperation>,
@@ -125,6 +160,7 @@ impl Asked<'_> {
             reason: self.reason,
             finish: EventId::NONE,
             excluded: self.excluded,
+            children: self.children,
             keep_until: None,
             operations: operations.collect::<Result<_, _>>()?,
             dry_run: self.dry_run,
@@ -145,7 +181,17 @@ fn excluded(include: i32, exclude: &[i32]) -> Result<Excluded, Error> {
     Ok(Excluded {
         signals: include == Include::None || listed(Exclude::Signal),
         updates: include == Include::None || include == Include::Signal || listed(Exclude::Update),
+        options: false,
     })
+}
+
+fn children(children: i32) -> Result<ResetChildren, Error> {
+    match WireChildren::try_from(children) {
+        Ok(WireChildren::Unspecified | WireChildren::Reconnect) => Ok(ResetChildren::Reconnect),
+        Ok(WireChildren::Leave) => Ok(ResetChildren::Leave),
+        Ok(WireChildren::StartAnew) => Err(Error::unimplemented(START_ANEW)),
+        Err(_) => Err(Error::invalid_argument(format!("unknown policy for children: {children}"))),
+    }
 }
 
 fn operation(limits: &Limits, operation: PostResetOperation, identity: &Identity) -> Result<PostReset, Error> {

@@ -17,7 +17,7 @@ pub(super) struct Ask<'o> {
     pub(super) request_id: String,
 }
 
-/// Where a reset goes to, if it says so.
+/// Where a reset goes to, if it says so by itself.
 pub(super) fn reset_place(operation: &BatchOperationReset) -> Option<ResetPlace> {
     let Some(options) = &operation.options else { return place_by_type(operation) };
     match options.target.as_ref()? {
@@ -25,6 +25,15 @@ pub(super) fn reset_place(operation: &BatchOperationReset) -> Option<ResetPlace>
         Target::LastWorkflowTask(_) => Some(ResetPlace::LastTask),
         Target::WorkflowTaskId(event) => Some(ResetPlace::TaskEnd(EventId(*event))),
         Target::BuildId(_) => None,
+    }
+}
+
+/// The build to whose first workflow task a reset goes back, and whether only the run that was found may have it.
+pub(super) fn reset_build(operation: &BatchOperationReset) -> Option<(&str, bool)> {
+    let options = operation.options.as_ref()?;
+    match options.target.as_ref()? {
+        Target::BuildId(build) => Some((build, options.current_run_only)),
+        Target::FirstWorkflowTask(_) | Target::LastWorkflowTask(_) | Target::WorkflowTaskId(_) => None,
     }
 }
 

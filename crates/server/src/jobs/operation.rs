@@ -16,7 +16,7 @@ use weft_protocol::api::{
     common::WorkflowExecution, workflowservice::start_batch_operation_request::Operation as Kind,
 };
 
-use super::ask::{Ask, reset_place};
+use super::ask::{Ask, reset_build, reset_place};
 use crate::{frontend::single, node::Node};
 
 /// An operation that may succeed later is tried so often.
@@ -129,8 +129,13 @@ impl Operation<'_> {
             Kind::SignalOperation(it) => single::signal(node, ask.signal(it)).await.map(drop),
             Kind::DeletionOperation(_) => single::delete(node, ask.delete()).await.map(drop),
             Kind::ResetOperation(it) => {
-                let place = reset_place(it).ok_or_else(|| Status::invalid_argument("there is no such place"))?;
-                single::reset_at(node, ask.reset(it), place).await.map(drop)
+                let mut reset = ask.reset(it);
+                let place = match reset_build(it) {
+                    Some((build, only)) => Some(single::first_task_of(node, &mut reset, build, only).await?),
+                    None => reset_place(it),
+                };
+                let place = place.ok_or_else(|| Status::invalid_argument("there is no such place"))?;
+                single::reset_at(node, reset, place).await.map(drop)
             }
             Kind::UpdateWorkflowOptionsOperation(it) => {
                 single::update_options_once(node, ask.update_options(it), once).await.map(drop)

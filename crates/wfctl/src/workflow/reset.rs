@@ -8,7 +8,7 @@ use weft_client::{
         enums::{EventType, ResetReapplyExcludeType},
         history::HistoryEvent,
     },
-    own::{EventOfRun, ResetToEventResponse},
+    own::{EventOfRun, ResetChildren, ResetToEventResponse},
 };
 
 use super::target::Several;
@@ -36,6 +36,9 @@ pub(crate) struct ResetArgs {
     /// The event that ends a workflow task, as `temporal workflow reset` has it
     #[arg(long, value_name = "EVENT_ID", group = "place")]
     task_end: Option<i64>,
+    /// The first workflow task that a worker of this build completed, in this run or in one before it
+    #[arg(long, value_name = "BUILD_ID", group = "place", conflicts_with = "query")]
+    build_id: Option<String>,
     /// Why; it stands in the history
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
@@ -52,6 +55,10 @@ struct With {
     /// What came since that the new run does without; again for each further kind
     #[arg(long, value_enum, value_name = "KIND")]
     exclude: Vec<Kind>,
+    /// What becomes of children that were running there: the new run waits for them (reconnect), or they live on and have
+    /// failed for it (leave)
+    #[arg(long, value_enum, value_name = "POLICY", default_value = "reconnect")]
+    children: Children,
     /// A signal for the new run before its first task, in the same step
     #[arg(long, value_name = "NAME")]
     signal: Option<String>,
@@ -67,7 +74,9 @@ impl With {
         }
         Ok(Reset {
             reason,
-            exclude: self.exclude.into_iter().map(Into::into).collect(),
+            exclude: self.exclude.iter().filter_map(|kind| kind.wire()).collect(),
+            exclude_options: self.exclude.iter().any(|kind| matches!(kind, Kind::Options)),
+            children: self.children.into(),
             signals: self.signal.map(|name| Signal { name, input, ..Signal::default() }).into_iter().collect(),
         })
     }
@@ -94,7 +103,12 @@ impl OfSeveral {
             (None, Some(Task::First)) => BatchResetTo::First,
             (None, Some(Task::Last) | None) => BatchResetTo::Last,
         };
-        Ok(BatchOperation::Reset(to, self.with.reset(String::new())?))
+        let reset = self.with.reset(String::new())?;
+        if is_own(&reset) {
+            let why = "--children and --exclude options are of one workflow: a batch operation knows neither";
+            return Err(Failure::usage(why.to_owned()));
+        }
+        Ok(BatchOperation::Reset(to, reset))
     }
 }
 
@@ -108,13 +122,35 @@ pub(crate) enum Task {
 enum Kind {
     Signals,
     Updates,
+    /// Changes of options
+    Options,
 }
 
-impl From<Kind> for ResetReapplyExcludeType {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Signals => Self::Signal,
-            Kind::Updates => Self::Update,
+impl Kind {
+    /// As Temporal has it, if it has it.
+    fn wire(self) -> Option<ResetReapplyExcludeType> {
+        match self {
+            Self::Signals => Some(ResetReapplyExcludeType::Signal),
+            Self::Updates => Some(ResetReapplyExcludeType::Update),
+            Self::Options => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Children {
+    Reconnect,
+    Leave,
+    #[value(hide = true)]
+    StartAnew,
+}
+
+impl From<Children> for ResetChildren {
+    fn from(children: Children) -> Self {
+        match children {
+            Children::Reconnect => Self::Reconnect,
+            Children::Leave => Self::Leave,
+            Children::StartAnew => Self::StartAnew,
         }
     }
 }
@@ -127,16 +163,17 @@ pub(crate) async fn reset(session: &Connected, args: ResetArgs) -> anyhow::Resul
     args.target.batch.check_unused()?;
     let mut run = args.target.run();
     let reset = args.with.reset(args.reason)?;
-    let place = match (args.event, args.task_end, args.to) {
+    let place = match (args.event, args.task_end, &args.build_id) {
         (Some(event), _, _) => ResetPlace::Event(event),
         (None, Some(event), _) => ResetPlace::TaskEnd(event),
-        (None, None, task) => {
+        (None, None, Some(build)) => ResetPlace::TaskEnd(first_of_build(session, &mut run, build).await?),
+        (None, None, None) => {
             let events = session.client.history(&run, false).all().await?;
             // The run that was looked at, even if another one follows meanwhile.
             if run.run_id.is_empty() {
                 run.run_id = run_of(session, &run).await?;
             }
-            ResetPlace::TaskEnd(completed(&events, task.unwrap_or(Task::Last)).ok_or_else(|| {
+            ResetPlace::TaskEnd(completed(&events, args.to.unwrap_or(Task::Last)).ok_or_else(|| {
                 Failure::refused(format!("{} has completed no workflow task to go back to", run.workflow_id))
             })?)
         }
@@ -145,9 +182,12 @@ pub(crate) async fn reset(session: &Connected, args: ResetArgs) -> anyhow::Resul
         let plan = session.client.reset_to_event(&run, place, reset, true).await?;
         return show_plan(session, &run, &plan).await;
     }
+    // What Temporal's servers have too is asked for as they have it.
     let new_run = match place {
-        ResetPlace::TaskEnd(finish) => session.client.reset(&run, finish, reset).await?,
-        ResetPlace::Event(_) => session.client.reset_to_event(&run, place, reset, false).await?.run_id,
+        ResetPlace::TaskEnd(finish) if !is_own(&reset) => session.client.reset(&run, finish, reset).await?,
+        ResetPlace::TaskEnd(_) | ResetPlace::Event(_) => {
+            session.client.reset_to_event(&run, place, reset, false).await?.run_id
+        }
     };
     let output = &session.output;
     if output.is_json() {
@@ -156,10 +196,29 @@ pub(crate) async fn reset(session: &Connected, args: ResetArgs) -> anyhow::Resul
     Ok(output.line(format_args!("{} goes on as run {new_run}", run.workflow_id))?)
 }
 
+/// Only a Weft server knows this.
+fn is_own(reset: &Reset) -> bool {
+    reset.exclude_options || reset.children != ResetChildren::Reconnect
+}
+
 async fn run_of(session: &Connected, run: &Run) -> anyhow::Result<String> {
     let described = session.client.describe(run).await?;
     let execution = described.workflow_execution_info.and_then(|info| info.execution);
     Ok(execution.map(|execution| execution.run_id).unwrap_or_default())
+}
+
+/// The event that completed the first workflow task of a build. The run becomes the one in which it did.
+async fn first_of_build(session: &Connected, run: &mut Run, build: &str) -> anyhow::Result<i64> {
+    let described = session.client.describe(run).await?;
+    let points = described.workflow_execution_info.and_then(|info| info.auto_reset_points).unwrap_or_default().points;
+    let point = points.into_iter().find(|point| point.build_id == build);
+    let point = point.ok_or_else(|| Failure::refused(format!("no workflow task was completed by build {build}")))?;
+    if !point.resettable {
+        let why = format!("other workflows were still to answer when build {build} completed its first workflow task");
+        return Err(Failure::refused(why).into());
+    }
+    run.run_id = point.run_id;
+    Ok(point.first_workflow_task_completed_id)
 }
 
 /// The event that completed the first or the last workflow task.
@@ -186,6 +245,7 @@ async fn show_plan(session: &Connected, run: &Run, plan: &ResetToEventResponse) 
             "reapplied": places(&plan.reapplied),
             "runAgain": plan.again,
             "dropped": places(&plan.dropped),
+            "childrenLeft": plan.left,
         }))?);
     }
     let base = Run { run_id: plan.base_run_id.clone(), ..run.clone() };
@@ -197,6 +257,8 @@ async fn show_plan(session: &Connected, run: &Run, plan: &ResetToEventResponse) 
         let is = |places: &[EventOfRun]| places.iter().filter(of_base).any(|it| it.event_id == id);
         let fate = if plan.again.contains(&id) && id < plan.divided_at {
             "run again   "
+        } else if plan.left.contains(&id) {
+            "left        "
         } else if is(&plan.reapplied) {
             "reapplied   "
         } else if is(&plan.dropped) {

@@ -12,7 +12,7 @@ use weft_protocol::{
             batch_operation_unpause_activities::Activity as UnpauseWhich,
             batch_operation_update_activity_options::Activity as UpdateWhich,
         },
-        common::{Execution, ResetOptions, WorkflowExecution, reset_options::Target},
+        common::{Execution, WorkflowExecution},
         enums::{ExecutionType, ResetType},
         workflowservice::{StartBatchOperationRequest, start_batch_operation_request::Operation},
     },
@@ -97,9 +97,6 @@ fn check(operation: &Operation) -> Result<(), Error> {
             Some(options) if options.target.is_none() => refuse("batch reset missing target".into()),
             None if reset.reset_type() == ResetType::Unspecified => {
                 refuse("unknown batch reset type Unspecified".into())
-            }
-            Some(ResetOptions { target: Some(Target::BuildId(_)), .. }) => {
-                Err(Error::unimplemented("a batch reset to the tasks of a build id is not built in this server yet"))
             }
             Some(_) | None => Ok(()),
         },
