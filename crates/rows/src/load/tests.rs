@@ -1,6 +1,7 @@
 //! Rule 10: rows replayed onto an empty table assemble to the state that they came from.
 
 mod engine;
+mod reset;
 
 use std::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 

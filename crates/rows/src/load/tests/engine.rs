@@ -80,7 +80,7 @@ const STEPS: &[Step] = &[
     Step::Delete,
 ];
 
-struct NoCron;
+pub(super) struct NoCron;
 
 impl Calendar for NoCron {
     fn next(&self, _: &str, _: Timestamp) -> Option<Timestamp> {
