@@ -158,8 +158,11 @@ pub(crate) fn lint() -> Vec<Step> {
             ["-c", "cd \"$0\" && test -z \"$(gofmt -l . | tee /dev/stderr)\"", GO_SUITE].map(Into::into).to_vec(),
         )
         .needs(GO, "needs Go: install it, 1.26 or newer"),
-        Step::cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
-            .needs(CLIPPY, COMPONENTS),
+        Step::cargo(
+            "lints",
+            &["clippy", "--workspace", "--all-targets", "--features", TESTING, "--", "-D", "warnings"],
+        )
+        .needs(CLIPPY, COMPONENTS),
         Step::cargo(
             "lints of the sled backend",
             &["clippy", "-p", "weft-store", "-p", "weft-server", "--features", "sled", "--", "-D", "warnings"],
@@ -177,8 +180,11 @@ pub(crate) fn format() -> Vec<Step> {
     ]
 }
 
+/// The SDK's tests want a server in their process; without this they would be left out in silence.
+const TESTING: &str = "weft/testing";
+
 pub(crate) fn unit() -> Step {
-    Step::cargo("unit, property, simulation and end-to-end tests", &["test", "--workspace"])
+    Step::cargo("unit, property, simulation and end-to-end tests", &["test", "--workspace", "--features", TESTING])
 }
 
 fn sled() -> Step {

@@ -1,9 +1,12 @@
 //! Durable workflows in Rust: write a workflow as an async function, and it survives crashes, restarts and deployments.
 //!
-//! This crate is the SDK and the client under one name. Feature `embedded` brings the server into the process.
+//! This crate is the SDK and the client under one name. Feature `embedded` brings the server into the process; feature
+//! `testing` brings time that skips.
 
 #[cfg(feature = "embedded")]
 pub mod embedded;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use weft_client::{
     Args, Binary, Client, ConnectOptions, Failure, FailureInfo, IntoArgs, Raw, RetryPolicy, SearchAttributeKey,

@@ -33,7 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("weft-replay", &["weft-protocol"]),
     ("weft-sdk-macros", &[]),
     ("weft-sdk", &["weft-replay", "weft-client", "weft-sdk-macros", "weft-protocol", "weft-env"]),
-    ("weft", &["weft-sdk", "weft-client", "weft-server"]),
+    ("weft", &["weft-sdk", "weft-client", "weft-server", "weft-env"]),
     ("wfctl", &["weft-client", "weft-server", "weft-protocol", "weft-env"]),
 ];
 

@@ -3,4 +3,5 @@
 mod hello;
 mod order;
 mod replays;
+mod time;
 mod world;
