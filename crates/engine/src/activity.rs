@@ -24,6 +24,7 @@ use crate::{
     change::{Change, Run},
     deadline::ActivityDeadline,
     ids::{EventId, RequestId},
+    priority,
     refusal::Refusal,
     request::{ActivityToken, Poller, StartActivityTask},
     state::{Activity, ActivityStage},
@@ -80,6 +81,7 @@ pub(crate) fn handed(run: &Run<'_>, id: EventId) -> Option<StartedActivityTask> 
         branch: run.core.branch.clone(),
         workflow_type: run.core.start.workflow_type.clone(),
         scheduled_event: run.written(id),
+        priority: priority::merged(run.core.priority(), activity.priority.as_ref()),
         activity,
     })
 }

@@ -6,7 +6,7 @@
 use alloc::{borrow::Cow, boxed::Box, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use weft_protocol::api::{
-    failure::Failure, history::HistoryEvent, protocol::Message, query::WorkflowQuery,
+    common::Priority, failure::Failure, history::HistoryEvent, protocol::Message, query::WorkflowQuery,
     workflow::WorkflowExecutionOptions,
 };
 
@@ -172,6 +172,8 @@ pub struct StartedActivityTask {
     pub branch: Branch,
     pub workflow_type: Arc<str>,
     pub activity: Arc<Activity>,
+    /// Its own, over that of its workflow.
+    pub priority: Option<Priority>,
     /// When this attempt was offered on its queue.
     pub attempt_scheduled_at: Timestamp,
     /// The scheduled event itself when it is at hand (the same request wrote it); otherwise it is read from history.

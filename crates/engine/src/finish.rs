@@ -8,18 +8,20 @@ use core::time::Duration;
 
 use crate::{
     change::{Change, Draft},
-    ids::{EventId, RunId},
+    ids::EventId,
     job,
-    state::{Activity, ActivityStage, BranchId, Core, Execution, ScheduledOn, WorkflowTask, WorkflowTaskStage},
+    state::{BranchId, Core, Execution, ScheduledOn, WorkflowTask, WorkflowTaskStage},
     time::Timestamp,
     tracked::Changed,
     transition::{
-        ActivityOffer, Appended, Effect, Fairness, RowChange, TaskRow, TaskRowKind, Transition, Urgency,
-        VisibilityChange, WorkflowTaskOffer,
+        Appended, Effect, Fairness, RowChange, TaskRow, TaskRowKind, Transition, Urgency, VisibilityChange,
+        WorkflowTaskOffer,
     },
     visibility,
     workflow_task::speculative::due_at,
 };
+
+mod activities;
 
 impl Change<'_> {
     /// Ends an accepted request.
@@ -97,7 +99,7 @@ fn write(key: &crate::ids::WorkflowKey, execution: &mut Execution, draft: Draft,
         let references = references(&execution.core);
         transition.rows.extend(references.map(|(branch, by)| RowChange::PutReference { branch, by }));
     }
-    parts(execution, transition);
+    parts(execution, before, transition);
     let core = &execution.core;
     if draft.adopted {
         transition.rows.push(RowChange::KeepBranch(core.branch.id.clone()));
@@ -117,16 +119,10 @@ fn references(core: &Core) -> impl Iterator<Item = (BranchId, BranchId)> {
 }
 
 /// The rows that stand beside the core.
-fn parts(execution: &mut Execution, transition: &mut Transition) {
+fn parts(execution: &mut Execution, before: Option<&Core>, transition: &mut Transition) {
     let run = execution.core.run.clone();
+    activities::write(execution, before, transition);
     let rows = &mut transition.rows;
-    for (old, changed) in execution.activities.commit() {
-        activity_task(&run, old.as_deref(), &changed, rows, &mut transition.effects);
-        rows.push(match changed {
-            Changed::Put(_, activity) => RowChange::PutActivity { run: run.clone(), activity },
-            Changed::Removed(scheduled_event_id) => RowChange::RemoveActivity { run: run.clone(), scheduled_event_id },
-        });
-    }
     rows.extend(execution.timers.commit().into_iter().map(|(_, changed)| match changed {
         Changed::Put(id, timer) => RowChange::PutTimer { run: run.clone(), id, timer },
         Changed::Removed(id) => RowChange::RemoveTimer { run: run.clone(), id },
@@ -238,51 +234,6 @@ fn workflow_task_offer(core: &Core, task: &WorkflowTask, on: &ScheduledOn) -> Wo
     }
 }
 
-/// The row and the offer of one activity's task.
-fn activity_task(
-    run: &RunId,
-    old: Option<&Activity>,
-    changed: &Changed<EventId, Activity>,
-    rows: &mut Vec<RowChange>,
-    effects: &mut Vec<Effect>,
-) {
-    let row = |activity: &Activity| match &activity.stage {
-        ActivityStage::Scheduled { .. } if activity.is_held() => None,
-        ActivityStage::Scheduled { at } => Some(TaskRow {
-            kind: TaskRowKind::Activity,
-            queue: activity.queue.clone(),
-            urgency: Urgency::of(activity.priority.as_ref()),
-            fairness: Fairness::of(activity.priority.as_ref()),
-            scheduled_at: *at,
-            run: run.clone(),
-            scheduled_event_id: activity.scheduled_event_id,
-            attempt: activity.attempt,
-        }),
-        ActivityStage::Backoff { .. } | ActivityStage::Started { .. } => None,
-    };
-    let new = match changed {
-        Changed::Put(_, activity) => Some(Arc::as_ref(activity)),
-        Changed::Removed(_) => None,
-    };
-    let (old_row, new_row) = (old.and_then(row), new.and_then(row));
-    if old_row == new_row {
-        return;
-    }
-    rows.extend(old_row.map(RowChange::RemoveTask));
-    if let (Some(row), Some(activity)) = (new_row, new) {
-        effects.push(Effect::OfferActivityTask(ActivityOffer {
-            run: run.clone(),
-            scheduled_event_id: activity.scheduled_event_id,
-            attempt: activity.attempt,
-            queue: activity.queue.clone(),
-            scheduled_at: row.scheduled_at,
-            urgency: row.urgency,
-            fairness: row.fairness.clone(),
-        }));
-        rows.push(RowChange::PutTask(row));
-    }
-}
-
 /// The row in the wake index. One that fired while more was due than one wake does is told of again.
 fn wake(core: &Core, before: Option<&Core>, woke: bool, transition: &mut Transition) {
     let old = before.and_then(|before| before.wake_at);
@@ -312,7 +263,7 @@ fn remove(execution: &mut Execution, draft: &Draft, transition: &mut Transition)
     execution.updates.clear();
     task(&execution.core, Some(before), None, transition);
     wake(&execution.core, Some(before), false, transition);
-    parts(execution, transition);
+    parts(execution, Some(before), transition);
     let run = before.run.clone();
     let last_event_id = EventId(before.next_event_id.0 - 1);
     transition.rows.extend(references(before).map(|(branch, by)| RowChange::RemoveReference { branch, by }));

@@ -53,6 +53,7 @@ mod owed;
 mod pause;
 mod pause_info;
 mod payload;
+mod priority;
 mod query;
 mod replied;
 mod reset;

@@ -26,7 +26,8 @@ from harness.raw import (
     start_child,
     start_timer,
 )
-from harness.scenario import Scenario
+from harness.scenario import Order, Scenario
+from test_operating_workflows import options
 
 
 async def test_a_full_buffer_does_not_make_the_next_attempt_a_first_one(s: Scenario):
@@ -233,6 +234,46 @@ async def test_urgent_tasks_come_first(s: Scenario):
     too_long = schedule_activity("f", s.queue, priority=Priority(fairness_key="k" * 65))
     await s.signal_raw("go on")
     await s.refused(raw.complete(await raw.poll(), too_long), "INVALID_ARGUMENT")
+
+
+async def test_an_activity_is_as_urgent_as_its_workflow(s: Scenario):
+    """What it does not say of itself; the event says only what it said."""
+    raw = s.raw()
+    await s.start_raw(priority=Priority(priority_key=2, fairness_key="tenant", fairness_weight=3))
+    plain, own = schedule_activity("plain", s.queue), schedule_activity("own", s.queue, priority=Priority(priority_key=5))
+    await raw.step(plain, own)
+    tasks = {task.activity_id: task for task in [await raw.poll_activity(), await raw.poll_activity()]}
+    s.same("priorities", {name: s.plain(task.priority) for name, task in sorted(tasks.items())})
+    for task in tasks.values():
+        await raw.fail_activity(task.task_token, failure(non_retryable=True))
+    await raw.step(complete_workflow())
+    events = await s.assert_history(
+        s.id(),
+        f"WorkflowExecutionStarted, {TASK}, ActivityTaskScheduled*2, ActivityTaskStarted, ActivityTaskFailed,"
+        f" WorkflowTaskScheduled, ActivityTaskStarted, ActivityTaskFailed, WorkflowTaskStarted, WorkflowTaskCompleted,"
+        " WorkflowExecutionCompleted",
+        order=Order.CHANCE,
+    )
+    said = [event.activity_task_scheduled_event_attributes.priority.priority_key for event in events[4:6]]
+    assert said == [0, 5]
+    await s.refused(s.signal_raw("late"), "NOT_FOUND")
+
+
+async def test_an_activity_that_waits_becomes_as_urgent_as_its_workflow(s: Scenario):
+    """The workflow's priority changes while its activities wait."""
+    raw = s.raw()
+    for name, key in (("calm", 4), ("urgent", 5)):
+        await s.start_raw(s.id(name), priority=Priority(priority_key=key))
+        await raw.step(schedule_activity(name, s.queue))
+    await options(s, "priority", id=s.id("urgent"), priority=Priority(priority_key=1))
+    tasks = [await raw.poll_activity() for _ in range(2)]
+    # In Temporal what waits in a queue may stay where it is.
+    order = [task.activity_id for task in tasks]
+    assert (sorted(order, reverse=True) if s.launch.is_oracle else order) == ["urgent", "calm"]
+    assert sorted(task.priority.priority_key for task in tasks) == [1, 4]
+    updated = "WorkflowExecutionOptionsUpdated"
+    await s.assert_history(s.id("urgent"), f"WorkflowExecutionStarted, {TASK}, ActivityTaskScheduled, {updated}")
+    await s.refused(options(s, "priority", id=s.id("urgent"), priority=Priority(priority_key=-1)), "INVALID_ARGUMENT")
 
 
 @pytest.mark.crash(server=True)

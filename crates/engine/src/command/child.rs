@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use weft_protocol::api::{
     command::StartChildWorkflowExecutionCommandAttributes,
-    common::{Priority, WorkflowExecution},
+    common::WorkflowExecution,
     enums::{ParentClosePolicy, WorkflowIdReusePolicy, WorkflowTaskFailedCause as Cause},
     history::StartChildWorkflowExecutionInitiatedEventAttributes,
     sdk::UserMetadata,
@@ -21,7 +21,7 @@ use crate::{
     limits::{Limits, Settings},
     message::{Message, MessageBody, StartChild, Step},
     outbox::message_id,
-    payload,
+    payload, priority,
     retry::{check_policy, is_negative},
     state::RetryPolicy,
     time::{not_above, span_from_wire, wire_span},
@@ -68,7 +68,7 @@ pub(crate) fn start_of(
         user_metadata,
         parent_namespace: Arc::clone(&run.at.namespace.name),
         root: root(run),
-        priority: merged(run.core.priority(), attributes.priority.as_ref()),
+        priority: priority::merged(run.core.priority(), attributes.priority.as_ref()),
         attributes: attributes.clone(),
     }
 }
@@ -208,22 +208,6 @@ fn root(run: &Run<'_>) -> WorkflowExecution {
         workflow_id: run.key.workflow.as_str().into(),
         run_id: run.core.run.as_str().into(),
     })
-}
-
-/// The parent's priority, with what the command says over it.
-fn merged(parent: Option<&Priority>, own: Option<&Priority>) -> Option<Priority> {
-    let (Some(parent), Some(own)) = (parent, own) else { return own.or(parent).cloned() };
-    let mut merged = parent.clone();
-    if own.priority_key != 0 {
-        merged.priority_key = own.priority_key;
-    }
-    if !own.fairness_key.is_empty() {
-        merged.fairness_key.clone_from(&own.fairness_key);
-    }
-    if own.fairness_weight != 0.0 {
-        merged.fairness_weight = own.fairness_weight;
-    }
-    Some(merged)
 }
 
 fn task_timeout(given: Duration, run_timeout: Duration, settings: &Settings) -> Duration {

@@ -14,7 +14,7 @@ use weft_engine::{
         schedule::{ActionStage, Plan, Progress, Schedule, Scheduled},
     },
 };
-use weft_protocol::api::history::HistoryEvent;
+use weft_protocol::api::{common::Priority, history::HistoryEvent};
 
 #[derive(Default)]
 pub(crate) struct Table {
@@ -225,11 +225,12 @@ impl Table {
             if let ActivityStage::Scheduled { at } = &activity.stage
                 && !activity.is_held()
             {
+                let priority = priority_of(&self.executions[run], activity);
                 tasks.insert(TaskRow {
                     kind: TaskRowKind::Activity,
                     queue: activity.queue.clone(),
-                    urgency: Urgency::of(activity.priority.as_ref()),
-                    fairness: Fairness::of(activity.priority.as_ref()),
+                    urgency: Urgency::of(Some(&priority)),
+                    fairness: Fairness::of(Some(&priority)),
                     scheduled_at: *at,
                     run: run.clone(),
                     scheduled_event_id: activity.scheduled_event_id,
@@ -267,6 +268,17 @@ impl Table {
             waiting.extend(asked.map(|action| (plan.incarnation.clone(), action.number)));
         }
         assert_eq!(asking, waiting, "messages that ask and those who wait are the same");
+    }
+}
+
+/// What an activity does not say of itself its workflow says for it.
+fn priority_of(core: &Core, activity: &Activity) -> Priority {
+    let (own, owner) = (activity.priority.clone(), core.priority().cloned().unwrap_or_default());
+    let own = own.unwrap_or_default();
+    Priority {
+        priority_key: if own.priority_key == 0 { owner.priority_key } else { own.priority_key },
+        fairness_key: if own.fairness_key.is_empty() { owner.fairness_key } else { own.fairness_key },
+        fairness_weight: if own.fairness_weight == 0.0 { owner.fairness_weight } else { own.fairness_weight },
     }
 }
 

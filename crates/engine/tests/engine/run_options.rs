@@ -93,3 +93,47 @@ fn options_that_are_set_once_do_not_undo_what_was_set_since() {
         "#,
     );
 }
+
+/// Where their tasks stand is held against the executions after every line.
+#[test]
+fn activities_are_as_urgent_as_their_workflow() {
+    check(
+        "start
+        options urgency=2
+        poll
+        complete activity=a activity=b
+        options urgency=1
+        take a
+        set id=b urgency=4
+        options urgency=5
+        take b",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > options urgency=2
+            3 WorkflowExecutionOptionsUpdated urgency=2
+            = options urgency=2 fairness=
+            > poll
+            4 WorkflowTaskStarted scheduled=2
+            = task events 1..5
+            > complete activity=a activity=b
+            5 WorkflowTaskCompleted scheduled=2 started=4
+            6 ActivityTaskScheduled id=a start-to-close=10s
+            7 ActivityTaskScheduled id=b start-to-close=10s
+            > options urgency=1
+            8 WorkflowExecutionOptionsUpdated urgency=1
+            = options urgency=1 fairness=
+            > take a
+            = activity task a attempt=1
+            > set id=b urgency=4
+            = options queue=queue start-to-close=10s retry=1s/0 urgency=4
+            > options urgency=5
+            9 WorkflowExecutionOptionsUpdated urgency=5
+            = options urgency=5 fairness=
+            > take b
+            = activity task b attempt=1
+        "#,
+    );
+}

@@ -102,7 +102,7 @@ pub(crate) async fn activity_task(
         start_to_close_timeout: Some(wire_span(activity.start_to_close)),
         heartbeat_timeout: Some(wire_span(activity.heartbeat_timeout)),
         retry_policy: Some(activity.retry.wire()),
-        priority: activity.priority.clone(),
+        priority: task.priority.clone(),
         ..PollActivityTaskQueueResponse::default()
     })
 }
