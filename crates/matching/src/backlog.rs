@@ -24,7 +24,7 @@ pub(crate) struct Held<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kept {
     Held,
-    /// It was held already.
+    /// It was held already, and stands now where it was offered last.
     Duplicate,
     /// No room. The shard has more.
     Dropped,
@@ -177,6 +177,7 @@ impl<T: Identified> Backlog<T> {
         let mut pushed_out = 0;
         let kept = self.with_line(id, |line| {
             if line.ids.contains(&position.id) {
+                line.move_to(position, offer);
                 return Kept::Duplicate;
             }
             let at = Start::At(position.clone());
@@ -416,6 +417,19 @@ impl<T: Identified> Line<T> {
     fn insert(&mut self, position: Position<T::Id>, held: Held<T>) {
         self.ids.insert(position.id.clone());
         self.held.insert(position, held);
+    }
+
+    /// A task that is held has become more or less urgent. One that would leave for what is in the shard only stays where
+    /// it is: what a pull brings may be older than what is known here.
+    fn move_to(&mut self, position: Position<T::Id>, offer: Offer<T>) {
+        let known = self.held.contains_key(&position);
+        if known || self.beyond.edge().is_some_and(|edge| Start::At(position.clone()) >= *edge) {
+            return;
+        }
+        let was = self.held.keys().find(|held| held.id == position.id).cloned();
+        if let Some(held) = was.and_then(|was| self.held.remove(&was)) {
+            self.held.insert(position, Held { offer, since: held.since });
+        }
     }
 
     fn take_first(&mut self) -> Option<Held<T>> {

@@ -47,6 +47,19 @@ fn asking() -> (Backlog<Job>, Ask<u64>) {
 }
 
 #[test]
+fn a_task_that_becomes_more_urgent_overtakes_the_others() {
+    let urgent = |id| Offer { rank: Rank { priority: 0, order: id }, ..job(id) };
+    let mut backlog = full([1, 2, 3]);
+    assert_eq!(backlog.hold(urgent(3), NOW), Kept::Duplicate);
+    assert_eq!(backlog.len(), 3);
+    assert_eq!(popped(&mut backlog), [3, 1, 2]);
+    // What a pull brought may be older than what is known: nothing leaves for what is in the shard only.
+    let mut backlog = full(1..=5);
+    assert_eq!(backlog.hold(Offer { rank: Rank { priority: 9, order: 1 }, ..job(1) }, NOW), Kept::Duplicate);
+    assert_eq!(pop(&mut backlog).map(|held| held.offer.task.0), Some(1));
+}
+
+#[test]
 fn tasks_leave_by_priority_then_order_over_all_shards() {
     let mut backlog = Backlog::new(10);
     for (origin, priority, order) in [(0, 3, 5), (1, 3, 4), (2, 5, 1), (0, 1, 9), (1, 3, 6)] {
