@@ -96,3 +96,39 @@ fn changes_of_options_may_stay_behind_and_attached_requests_do_not() {
         "#,
     );
 }
+
+#[test]
+fn a_signal_that_is_repeated_after_a_reset_is_the_same_signal() {
+    check(
+        "start
+        poll
+        complete
+        signal a request=x
+        reset first
+        signal a request=x",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete
+            4 WorkflowTaskCompleted scheduled=2 started=3
+            > signal a request=x
+            5 WorkflowExecutionSignaled name=a
+            6 WorkflowTaskScheduled timeout=10s
+            = signaled run-1
+            > reset first
+            7 WorkflowExecutionTerminated reason="again"
+            run-2/4 WorkflowTaskFailed cause=ResetWorkflow failure="again"
+            run-2/5 WorkflowExecutionSignaled name=a
+            run-2/6 WorkflowTaskScheduled timeout=10s
+            ~ listed Running
+            = reset to run-2
+            > signal a request=x
+            = signaled run-2
+        "#,
+    );
+}
