@@ -115,7 +115,7 @@ impl Context {
     }
 
     pub fn close_scope(&self, scope: ScopeId) {
-        self.0.borrow_mut().scopes.close(scope);
+        self.0.borrow_mut().close_scope(scope);
     }
 
     pub fn cancel_scope(&self, scope: ScopeId, reason: &str) {
@@ -271,10 +271,7 @@ impl Context {
     }
 
     fn issue(&self, attributes: Attributes, at: Source) {
-        let mut state = self.0.borrow_mut();
-        if !state.is_closed() {
-            state.issue(attributes, at);
-        }
+        self.0.borrow_mut().issue(attributes, at);
     }
 
     fn wait(&self, id: OperationId) -> Wait {
@@ -314,9 +311,9 @@ impl Future for Wait {
         });
         let Some(resolution) = ready else { return Poll::Pending };
         self.done = true;
-        if self.which == Which::Ended {
-            state.release(self.id);
-        }
+        let released = if self.which == Which::Ended { state.release(self.id) } else { None };
+        drop(state);
+        drop(released);
         Poll::Ready(resolution)
     }
 }
@@ -331,7 +328,9 @@ impl Drop for Wait {
         if self.cancels {
             state.cancel(self.id);
         }
-        state.release(self.id);
+        let released = state.release(self.id);
+        drop(state);
+        drop(released);
     }
 }
 

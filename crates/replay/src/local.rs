@@ -37,6 +37,9 @@ pub struct LocalActivity {
 impl State {
     /// The operation of a local activity that has not ended.
     fn local_operation(&self, id: &str) -> Option<OperationId> {
+        if self.is_closed() {
+            return None;
+        }
         let mut open = self.operations.iter().filter(|(_, operation)| !operation.ended.reached);
         open.find(|(_, operation)| match &operation.kind {
             Kind::LocalActivity { id: known, .. } => known == id,

@@ -4,7 +4,7 @@
 //! `LocalActivity` (what an activity within the worker gave). Each is a marker event whose details name it.
 
 use alloc::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     format,
     string::{String, ToString},
     vec::Vec,
@@ -46,8 +46,8 @@ const CHANGES_MAX: usize = 64;
 /// What the markers of one answer, and of those before it, hold for the program.
 #[derive(Debug, Default)]
 pub(crate) struct Markers {
-    /// Changes that history has entered.
-    entered: BTreeSet<String>,
+    /// Changes that history has entered, and whether they were past by then.
+    entered: BTreeMap<String, bool>,
     /// What was answered for each change: an answer is never taken back within a run.
     answered: BTreeMap<String, bool>,
     effects: BTreeMap<String, Vec<Payload>>,
@@ -69,7 +69,7 @@ impl Markers {
             let id = text(&marker.details, ID);
             match marker.marker_name.as_str() {
                 VERSION => {
-                    self.entered.insert(id);
+                    self.entered.insert(id, marker.details.contains_key(DEPRECATED));
                 }
                 SIDE_EFFECT => {
                     let value = marker.details.get(DATA).map(|data| data.payloads.clone());
@@ -113,13 +113,16 @@ impl State {
         if let Some(answer) = self.markers.answered.get(change) {
             return *answer;
         }
-        let entered = !self.is_replaying() || self.markers.entered.contains(&escaped(change));
+        // What history has is done again, even where the code calls the change past that was new then, or the reverse.
+        let recorded = self.markers.entered.get(&escaped(change)).copied().filter(|_| self.is_replaying());
+        let entered = !self.is_replaying() || recorded.is_some();
         self.markers.answered.insert(change.to_string(), entered);
         if entered && !self.is_closed() {
-            let past = deprecated.then(|| (DEPRECATED, string("true")));
+            let is_past = recorded.unwrap_or(deprecated);
+            let past = is_past.then(|| (DEPRECATED, string("true")));
             let marker = marker(VERSION, [(ID, string(change))].into_iter().chain(past));
             self.issue(Attributes::RecordMarkerCommandAttributes(marker), at);
-            if !deprecated {
+            if !is_past {
                 self.note_changes(at);
             }
         }

@@ -85,6 +85,14 @@ pub trait Program {
 
     fn update(&mut self, update: UpdateRequest) -> Reaction;
 
+    /// Looks whether a condition of the program's own holds.
+    ///
+    /// # Errors
+    /// When it cannot be looked at: a defect of the code, which fails the workflow task.
+    fn holds(&self, condition: &dyn Fn() -> bool) -> Result<bool, Box<Failure>> {
+        Ok(condition())
+    }
+
     /// # Errors
     /// Why there is no answer, as the one who asked is told.
     fn query(&mut self, query: &Query) -> Result<Option<Payloads>, Box<Failure>>;

@@ -316,13 +316,14 @@ impl Run {
     /// Polls until everything waits. When the workflow has ended, what still runs of it is dropped.
     fn poll(&mut self) -> Result<(), Fault> {
         loop {
-            let round = self.tasks.run(&self.context.0);
+            let round = self.tasks.run(&self.context.0, self.program.as_deref());
             if let Some(parted) = self.context.0.borrow_mut().parted.take() {
                 return Err(Fault::Diverged(Box::new(parted)));
             }
             match round {
                 Round::AtRest => break,
                 Round::Ended(role, end) => self.ended(role, end)?,
+                Round::Failed(failure) => return Err(Fault::TaskFailed(failure)),
                 Round::Busy => return Err(Fault::TaskFailed(busy())),
             }
         }
@@ -364,10 +365,13 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         self.context.0.borrow_mut().close();
+        // A future that is dropped may wake another, as a channel does its other end: that is nobody from outside.
+        self.tasks.begin_turn();
         self.tasks.clear();
         self.program = None;
         let held = self.context.0.borrow_mut().let_go();
         drop(held);
+        self.tasks.end_turn();
     }
 }
 

@@ -63,13 +63,13 @@ impl Scopes {
         newly
     }
 
-    /// Forgets a scope that nobody holds; what is below it belongs to its parent from now on.
-    pub(crate) fn close(&mut self, id: ScopeId) {
-        if let Some(scope) = self.known.remove(&id) {
-            for below in self.known.values_mut().filter(|below| below.parent == Some(id)) {
-                below.parent = scope.parent;
-            }
+    /// Forgets a scope that nobody holds; what is below it belongs to its parent from now on, which is returned.
+    pub(crate) fn close(&mut self, id: ScopeId) -> Option<ScopeId> {
+        let parent = self.known.remove(&id)?.parent;
+        for below in self.known.values_mut().filter(|below| below.parent == Some(id)) {
+            below.parent = parent;
         }
+        parent
     }
 }
 

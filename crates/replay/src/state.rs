@@ -2,7 +2,13 @@
 //!
 //! Invariant: nothing here is polled or called; programs are polled while it is not borrowed.
 
-use alloc::{collections::BTreeMap, format, rc::Rc, string::String, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    rc::Rc,
+    string::String,
+    vec::Vec,
+};
 use core::task::Waker;
 
 use weft_protocol::api::{
@@ -94,6 +100,8 @@ pub(crate) struct State {
     pub(crate) scopes: Scopes,
     pub(crate) operations: BTreeMap<OperationId, Operation>,
     by_event: BTreeMap<(Family, i64), OperationId>,
+    /// Conditions that have not come true: looked at each time the program comes to rest.
+    unmet: BTreeSet<OperationId>,
     next_operation: u64,
     counters: BTreeMap<&'static str, u64>,
     pub(crate) commands: Vec<Issued>,
@@ -120,6 +128,7 @@ impl State {
     /// The program has ended: what its futures do while they are dropped concerns nobody.
     pub(crate) fn close(&mut self) {
         self.closed = true;
+        self.local.clear();
     }
 
     /// All that may hold the state itself, to be dropped while it is not in use.
@@ -135,6 +144,9 @@ impl State {
     }
 
     pub(crate) fn issue(&mut self, attributes: Attributes, at: Source) {
+        if self.closed {
+            return;
+        }
         self.commands.push(Issued { attributes, metadata: None, begins: None, at: Some(at) });
     }
 
@@ -157,6 +169,9 @@ impl State {
             ended: Stage::default(),
             abandoned: false,
         };
+        if matches!(operation.kind, Kind::Condition { .. }) {
+            self.unmet.insert(id);
+        }
         self.operations.insert(id, operation);
         if self.closed || self.scopes.reason(scope).is_some() {
             self.resolve_canceled(id);
@@ -190,17 +205,27 @@ impl State {
             started.reach(Err(failure.clone()));
         }
         operation.ended.reach(resolution);
+        self.unmet.remove(&id);
         if operation.abandoned {
             self.operations.remove(&id);
         }
     }
 
     /// The one who waited has its answer, or waits no more.
-    pub(crate) fn release(&mut self, id: OperationId) {
-        let Some(operation) = self.operations.get_mut(&id) else { return };
+    ///
+    /// What is returned may hold values of the program's: it is dropped while the state is not in use.
+    #[must_use]
+    pub(crate) fn release(&mut self, id: OperationId) -> Option<Operation> {
+        let operation = self.operations.get_mut(&id)?;
         operation.abandoned = true;
-        if operation.ended.reached {
-            self.operations.remove(&id);
+        if operation.ended.reached { self.operations.remove(&id) } else { None }
+    }
+
+    /// Forgets a scope that nobody holds: what still runs in it belongs to the scope above.
+    pub(crate) fn close_scope(&mut self, id: ScopeId) {
+        let Some(parent) = self.scopes.close(id) else { return };
+        for operation in self.operations.values_mut().filter(|operation| operation.scope == id) {
+            operation.scope = parent;
         }
     }
 
@@ -219,6 +244,8 @@ impl State {
         let (command, waits) = match &operation.kind {
             Kind::Timer { id } => {
                 let cancel = CancelTimerCommandAttributes { timer_id: id.clone() };
+                // No event will speak of it again by its first one.
+                self.by_event.remove(&(Family::Timer, event_id));
                 (Some(Attributes::CancelTimerCommandAttributes(cancel)), false)
             }
             Kind::Activity { cancellation, .. } => {
@@ -253,8 +280,9 @@ impl State {
             // What was sent to another workflow cannot be called back: its answer is waited for.
             Kind::External => (None, true),
         };
+        let at = Some(operation.at);
         if let Some(attributes) = command {
-            self.commands.push(Issued { attributes, metadata: None, begins: None, at: None });
+            self.commands.push(Issued { attributes, metadata: None, begins: None, at });
         }
         if !waits {
             self.resolve_canceled(id);
@@ -274,7 +302,11 @@ impl State {
     }
 
     pub(crate) fn wait_for_cancel(&mut self, scope: ScopeId, waker: Waker) {
-        self.cancel_waiters.push((scope, waker));
+        // Whoever waits beside other things asks again each time it is polled.
+        let known = self.cancel_waiters.iter().any(|(of, known)| *of == scope && known.will_wake(&waker));
+        if !known {
+            self.cancel_waiters.push((scope, waker));
+        }
     }
 
     pub(crate) fn wake_cancelled(&mut self, scopes: &[ScopeId]) {
@@ -295,16 +327,17 @@ impl State {
 
     /// Conditions that may have come true.
     pub(crate) fn conditions(&self) -> Vec<(OperationId, Rc<dyn Fn() -> bool>)> {
-        let open = self.operations.iter().filter(|(_, operation)| !operation.ended.reached);
-        open.filter_map(|(id, operation)| match &operation.kind {
-            Kind::Condition { holds } => Some((*id, Rc::clone(holds))),
-            Kind::Timer { .. }
-            | Kind::Activity { .. }
-            | Kind::LocalActivity { .. }
-            | Kind::Child { .. }
-            | Kind::External => None,
-        })
-        .collect()
+        let unmet = self.unmet.iter().filter_map(|id| Some((*id, self.operations.get(id)?)));
+        unmet
+            .filter_map(|(id, operation)| match &operation.kind {
+                Kind::Condition { holds } => Some((id, Rc::clone(holds))),
+                Kind::Timer { .. }
+                | Kind::Activity { .. }
+                | Kind::LocalActivity { .. }
+                | Kind::Child { .. }
+                | Kind::External => None,
+            })
+            .collect()
     }
 
     pub(crate) fn random(&mut self) -> u64 {

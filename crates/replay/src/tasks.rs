@@ -3,16 +3,16 @@
 //! Invariants: the order of polls follows from history alone; a waker that is used from outside a turn is a sign that the
 //! program awaits something that history does not know, and is reported as such.
 
-use alloc::{sync::Arc, task::Wake, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, task::Wake, vec::Vec};
 use core::{
     sync::atomic::{AtomicBool, Ordering},
     task::{Context as Polled, Poll, Waker},
 };
 
-use weft_protocol::api::update::Meta;
+use weft_protocol::api::{failure::Failure, update::Meta};
 
 use crate::{
-    program::{End, Task},
+    program::{End, Program, Task},
     state::Shared,
 };
 
@@ -40,6 +40,8 @@ pub(crate) enum Role {
 #[derive(Default)]
 pub(crate) struct Tasks {
     slots: Vec<Slot>,
+    /// Within this turn.
+    polls: u32,
     turn: Arc<Turn>,
     home: Option<Arc<dyn Foreign>>,
 }
@@ -87,6 +89,8 @@ pub(crate) enum Round {
     AtRest,
     /// These tasks ended, and nothing else was polled since.
     Ended(Role, End),
+    /// A condition could not be looked at.
+    Failed(Box<Failure>),
     /// The program keeps itself awake.
     Busy,
 }
@@ -97,7 +101,8 @@ impl Tasks {
     }
 
     /// Wakers may be used from now on.
-    pub(crate) fn begin_turn(&self) {
+    pub(crate) fn begin_turn(&mut self) {
+        self.polls = 0;
         self.turn.runs.store(true, Ordering::Release);
     }
 
@@ -126,8 +131,7 @@ impl Tasks {
     }
 
     /// Polls until everything waits or a task ends.
-    pub(crate) fn run(&mut self, state: &Shared) -> Round {
-        let mut polls = 0;
+    pub(crate) fn run(&mut self, state: &Shared, program: Option<&dyn Program>) -> Round {
         loop {
             self.adopt(state);
             let mut polled = false;
@@ -139,8 +143,8 @@ impl Tasks {
                     continue;
                 }
                 polled = true;
-                polls += 1;
-                if polls > POLLS_MAX {
+                self.polls += 1;
+                if self.polls > POLLS_MAX {
                     return Round::Busy;
                 }
                 if let Poll::Ready(end) = slot.task.as_mut().poll(&mut Polled::from_waker(&slot.waker)) {
@@ -148,23 +152,28 @@ impl Tasks {
                     return Round::Ended(ended.role, end);
                 }
             }
-            if !polled && !self.hold_conditions(state) {
-                return Round::AtRest;
+            if polled {
+                continue;
+            }
+            match hold_condition(state, program) {
+                Ok(true) => {}
+                Ok(false) => return Round::AtRest,
+                Err(failure) => return Round::Failed(failure),
             }
         }
     }
+}
 
-    /// Wakes those whose conditions have come true; `false` where there is none.
-    fn hold_conditions(&self, state: &Shared) -> bool {
-        // The conditions are the program's own code: nothing is borrowed while they are asked.
-        let conditions = state.borrow().conditions();
-        let mut any = false;
-        for (id, holds) in conditions {
-            if holds() {
-                state.borrow_mut().resolve(id, Ok(None));
-                any = true;
-            }
+/// Wakes the first whose condition has come true, and only that: what it waited for must still hold when it goes on,
+/// whatever those that go on before it do. `false` where nobody's has.
+fn hold_condition(state: &Shared, program: Option<&dyn Program>) -> Result<bool, Box<Failure>> {
+    // The conditions are the program's own code: nothing is borrowed while they are asked.
+    let conditions = state.borrow().conditions();
+    for (id, holds) in conditions {
+        if program.map_or(Ok(false), |program| program.holds(&*holds))? {
+            state.borrow_mut().resolve(id, Ok(None));
+            return Ok(true);
         }
-        any || !state.borrow().begun.is_empty()
     }
+    Ok(!state.borrow().begun.is_empty())
 }

@@ -157,13 +157,15 @@ impl<S: 'static> Ctx<S> {
     #[track_caller]
     pub fn wait_until_for(&self, longest: Duration, holds: impl Fn(&S) -> bool + 'static) -> LocalFuture<Result<bool>> {
         let state = Rc::clone(&self.shared.state);
-        let met = self.core.condition(self.scope_id(), move || holds(&state.borrow()), here());
+        let holds = Rc::new(move || holds(&state.borrow()));
+        let (met, late) = (Rc::clone(&holds), holds);
+        let met = self.core.condition(self.scope_id(), move || met(), here());
         let over = self.core.timer(self.scope_id(), longest, None, here());
         Box::pin(async move {
-            // The condition is looked at first: one that holds is not late.
             match futures_util::future::select(met, over).await {
                 futures_util::future::Either::Left((met, _)) => met.map(|_| true),
-                futures_util::future::Either::Right((over, _)) => over.map(|_| false),
+                // What came with the task that rang was not late.
+                futures_util::future::Either::Right((over, _)) => over.map(|_| late()),
             }
             .map_err(Error::of_wire)
         })

@@ -130,6 +130,10 @@ impl<W: Workflow> Program for Typed<W> {
         }
     }
 
+    fn holds(&self, condition: &dyn Fn() -> bool) -> std::result::Result<bool, Box<failure::Failure>> {
+        quietly(self.ctx.core(), condition)
+    }
+
     fn query(&mut self, query: &Query) -> std::result::Result<Option<Payloads>, Box<failure::Failure>> {
         let answer = match query.name.as_str() {
             STACK => written(&self.stack()),
