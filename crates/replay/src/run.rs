@@ -192,7 +192,8 @@ impl Run {
         }
     }
 
-    /// The server took the last answer, and nothing of it, nor of its task, is in history.
+    /// The server took the last answer, and nothing of it, nor of its task, is in history. It tells again what came after
+    /// this event: the workflow task before, with what its answer left.
     pub fn forget_after(&mut self, event_id: i64) {
         self.splitter.forget_after(event_id);
         self.sent.clear();

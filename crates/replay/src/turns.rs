@@ -30,8 +30,12 @@ pub(crate) struct Splitter {
     inputs: Vec<HistoryEvent>,
     /// The last event that was seen.
     last: i64,
+    /// The last workflow task that was scheduled.
+    scheduled: i64,
     /// A turn was handed out whose answer was not in history.
     open: bool,
+    /// The next part begins with events that were seen.
+    repeats: bool,
 }
 
 /// What one part of a history was cut into.
@@ -54,10 +58,13 @@ pub(crate) enum Misfit {
 }
 
 impl Splitter {
-    /// The answer to the open turn left no trace: the events after this one were taken back.
+    /// The open turn left no trace. The next part begins after this event, and so with some that stayed.
     pub(crate) fn forget_after(&mut self, event_id: i64) {
-        self.last = event_id;
-        self.open = false;
+        if self.open {
+            self.last = self.scheduled - 1;
+            self.open = false;
+            self.repeats = event_id < self.last;
+        }
     }
 
     pub(crate) fn last_event_id(&self) -> i64 {
@@ -68,14 +75,18 @@ impl Splitter {
     pub(crate) fn cut(&mut self, events: Vec<HistoryEvent>) -> Result<Cut, Misfit> {
         let mut cut = Cut::default();
         let mut started: Option<Moment> = None;
+        let repeats = core::mem::take(&mut self.repeats);
         for event in events {
             let id = event.event_id;
+            if repeats && id <= self.last {
+                continue;
+            }
             if id != self.last + 1 {
                 return Err(Misfit::Gap { expected: self.last + 1, found: id });
             }
             self.last = id;
             match event.event_type() {
-                EventType::WorkflowTaskScheduled => {}
+                EventType::WorkflowTaskScheduled => self.scheduled = id,
                 EventType::WorkflowTaskStarted => started = Some(moment(&event)),
                 EventType::WorkflowTaskCompleted => match started.take() {
                     Some(moment) => {
@@ -213,8 +224,9 @@ mod tests {
         let mut splitter = Splitter::default();
         splitter.cut(events(1, &[Began, Scheduled, Started, Completed])).expect("a first part");
         splitter.cut(events(5, &[Scheduled, Started])).expect("a speculative task");
-        splitter.forget_after(4);
-        let cut = splitter.cut(events(5, &[Signaled, Scheduled, Started])).expect("the same ids once more");
+        splitter.forget_after(3);
+        // What the last answer left stays, and is told again.
+        let cut = splitter.cut(events(4, &[Completed, Signaled, Scheduled, Started])).expect("the same ids once more");
         assert_eq!(ids(&cut.turns[0].inputs), [5]);
     }
 }

@@ -28,11 +28,6 @@ pub(crate) fn history(text: &str) -> Vec<HistoryEvent> {
     history.events
 }
 
-/// The events of a description after those of its beginning.
-pub(crate) fn rest(whole: &str, beginning: &str) -> Vec<HistoryEvent> {
-    history(whole).split_off(history(beginning).len())
-}
-
 #[derive(Default)]
 struct History {
     events: Vec<HistoryEvent>,

@@ -16,7 +16,8 @@ use crate::code::{It, answer, check, ended, run, run_watched, told};
 
 async fn timed(it: It) -> Outcome {
     let _ = it.timer(1).await;
-    ended(format!("{} {}", it.heard.borrow().join(" "), told(it.activity("a").await)))
+    let done = told(it.activity("a").await);
+    ended(format!("{} {done}", it.heard.borrow().join(" ")))
 }
 
 #[test]
