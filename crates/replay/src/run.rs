@@ -19,6 +19,7 @@ use weft_protocol::api::{
         FailWorkflowExecutionCommandAttributes, command::Attributes,
     },
     common::Payloads,
+    enums::EventType,
     failure::Failure,
     history::{HistoryEvent, history_event},
     protocol::Message,
@@ -226,7 +227,11 @@ impl Run {
             state.replaying = closing.is_some();
             state.markers.learn(closing.as_deref().unwrap_or_default());
         }
-        for event in turn.inputs {
+        // A request to cancel comes last: what has ended by now, wherever in the turn, has not to be cancelled any more,
+        // and the server would refuse an answer that does.
+        let is_cancel = |event: &HistoryEvent| event.event_type() == EventType::WorkflowExecutionCancelRequested;
+        let (cancels, others) = turn.inputs.into_iter().partition::<Vec<_>, _>(is_cancel);
+        for event in others.into_iter().chain(cancels) {
             self.learn(event)?;
         }
         let asked: Vec<Asked> = match &closing {

@@ -24,6 +24,14 @@ fn an_activity_that_is_waited_for_says_itself_how_it_ended() {
     check(code, &format!("{ASKED} task; cancel-asked 1; canceled 1; task?"), "end: activity canceled: canceled");
 }
 
+/// The server refuses to cancel what has ended.
+#[test]
+fn what_ended_in_the_same_turn_is_not_cancelled() {
+    let code = async |it: It| cancelled_with(Cancellation::Try)(it).await;
+    check(code, &format!("{ASKED} done 1 just; task?"), "end: just");
+    check(async |it| ended(told(it.timer(1).await)), "start; task; timer 1; cancel; fired 1; task?", "end: ");
+}
+
 #[test]
 fn an_abandoned_activity_is_not_told() {
     let code = async |it: It| cancelled_with(Cancellation::Abandon)(it).await;
