@@ -33,6 +33,8 @@ pub(crate) struct World {
     /// What run ids begin with.
     prefix: String,
     runs: u32,
+    /// The id of a run, from that and its number.
+    pub(crate) name_run: fn(&str, u32) -> String,
 }
 
 /// The time of a request; a run that it makes has this id.
@@ -72,6 +74,7 @@ impl World {
             reminders: BTreeSet::new(),
             prefix: prefix.to_owned(),
             runs: 0,
+            name_run: |prefix, number| format!("{prefix}-{number}"),
         }
     }
 
@@ -114,7 +117,7 @@ impl World {
         if let Request::Wake(run) = &request {
             self.reminders.retain(|(at, of)| of != run || *at > self.now);
         }
-        let new_run = RunId::from(format!("{}-{}", self.prefix, self.runs + 1));
+        let new_run = RunId::from((self.name_run)(&self.prefix, self.runs + 1));
         let moment = moment(self.now, new_run, &self.namespace, &self.settings);
         let outcome = handle(&mut self.workflow, request, &moment);
         match &outcome {
