@@ -64,9 +64,35 @@ struct Inner {
     info: ActivityInfo,
     client: Client,
     cancelled: CancellationToken,
-    reason: Mutex<Option<String>>,
+    why: Mutex<Option<Unwanted>>,
     beats: Beats,
     before: Vec<Payload>,
+}
+
+/// Why nobody waits for an activity's result.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Unwanted {
+    /// The workflow cancelled it.
+    Cancelled,
+    /// Operators paused it.
+    Paused,
+    /// Operators have it begin anew.
+    Reset,
+    /// The server knows it no more.
+    Unknown,
+}
+
+impl Unwanted {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Cancelled => "the workflow cancelled the activity",
+            Self::Paused => "the activity was paused",
+            Self::Reset => "the activity was reset",
+            Self::Unknown => {
+                "the server no longer wants the result: the activity's time is over, or its workflow has ended"
+            }
+        }
+    }
 }
 
 /// The last heartbeat that was not sent yet.
@@ -78,7 +104,7 @@ pub(crate) struct Beats {
 
 impl ActivityCtx {
     pub(crate) fn new(info: ActivityInfo, client: Client, cancelled: CancellationToken, before: Vec<Payload>) -> Self {
-        let inner = Inner { info, client, cancelled, reason: Mutex::new(None), beats: Beats::default(), before };
+        let inner = Inner { info, client, cancelled, why: Mutex::new(None), beats: Beats::default(), before };
         Self(Arc::new(inner))
     }
 
@@ -129,13 +155,18 @@ impl ActivityCtx {
     /// What to end with when it was cancelled.
     #[must_use]
     pub fn cancellation(&self) -> Error {
-        let reason = self.0.reason.lock().clone();
-        Failure::canceled(reason.unwrap_or_else(|| "activity canceled".to_owned())).into()
+        let reason = self.unwanted().map_or("the worker stops", Unwanted::reason);
+        Failure::canceled(reason).into()
     }
 
-    pub(crate) fn cancel(&self, reason: &str) {
-        self.0.reason.lock().get_or_insert_with(|| reason.to_owned());
+    pub(crate) fn cancel(&self, why: Unwanted) {
+        self.0.why.lock().get_or_insert(why);
         self.0.cancelled.cancel();
+    }
+
+    /// `None` while somebody wants the result, also where the worker that runs it stops.
+    pub(crate) fn unwanted(&self) -> Option<Unwanted> {
+        *self.0.why.lock()
     }
 
     pub(crate) fn beats(&self) -> &Beats {

@@ -74,19 +74,26 @@ pub enum WorkerError {
     Thread(#[from] std::io::Error),
 }
 
+/// How long a server may take to end the polls of a worker that stops. Not all of them do.
+const POLLS_END: Duration = Duration::from_secs(1);
+
 /// What all parts of a running worker share.
 pub(crate) struct Shared {
     client: Client,
     queue: String,
     sticky_queue: String,
+    /// By which the server knows this worker among those of the same identity.
+    instance_key: String,
     registry: Registry,
     settings: Settings,
     clock: Arc<dyn Clock>,
     threads: Threads,
     workflow_slots: Arc<Semaphore>,
     activity_slots: Arc<Semaphore>,
-    /// No more tasks are taken.
+    /// No more tasks are asked for.
     stopping: CancellationToken,
+    /// Polls are given up, whatever they would have brought.
+    leaving: CancellationToken,
     /// Activities are told to stop.
     cancelling: CancellationToken,
     tasks: TaskTracker,
@@ -215,6 +222,7 @@ impl Worker {
         let threads = Threads::start(settings.workflow_threads, settings.cached_workflows_max)?;
         let shared = Arc::new(Shared {
             sticky_queue: format!("{}:{}", self.queue, self.client.new_id()),
+            instance_key: self.client.new_id(),
             client: self.client,
             queue: self.queue,
             clock: Arc::new(RealClock::new()),
@@ -224,6 +232,7 @@ impl Worker {
             registry: self.registry,
             settings,
             stopping: CancellationToken::new(),
+            leaving: CancellationToken::new(),
             cancelling: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
@@ -252,13 +261,23 @@ impl Running {
     pub async fn shutdown(mut self) -> Result<(), WorkerError> {
         let shared = Arc::clone(&self.shared);
         shared.stopping.cancel();
-        report::goodbye(&shared).await;
+        // A server that was told ends the polls itself, and no task is on its way to a poll that nobody hears.
+        let grace = if report::goodbye(&shared).await { POLLS_END } else { Duration::ZERO };
+        let leave = {
+            let shared = Arc::clone(&shared);
+            let over = shared.clock.sleep_until(shared.clock.monotonic() + grace);
+            tokio::spawn(async move {
+                over.await;
+                shared.leaving.cancel();
+            })
+        };
         let mut result = Ok(());
         while let Some(ended) = self.polls.join_next().await {
             if let Ok(Err(error)) = ended {
                 result = Err(error);
             }
         }
+        leave.abort();
         shared.tasks.close();
         let over = shared.clock.monotonic() + shared.settings.drain;
         tokio::select! {
@@ -275,6 +294,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.shared.stopping.cancel();
+        self.shared.leaving.cancel();
         self.shared.cancelling.cancel();
     }
 }

@@ -9,7 +9,7 @@ use tracing::{debug, warn};
 use weft_client::{Failure, WorkflowService};
 use weft_protocol::{
     api::{
-        common::Payloads,
+        common::{Payload, Payloads},
         workflowservice::{
             PollActivityTaskQueueResponse, RecordActivityTaskHeartbeatRequest, RespondActivityTaskCanceledRequest,
             RespondActivityTaskCompletedRequest, RespondActivityTaskFailedRequest,
@@ -19,17 +19,27 @@ use weft_protocol::{
 };
 
 use super::{Shared, report};
-use crate::{ActivityCtx, ActivityInfo, Error, Result};
+use crate::{ActivityCtx, ActivityInfo, Error, Result, activity::Unwanted};
 
 /// Heartbeats are not sent more often than the shorter of this and most of their timeout.
 const BEAT_LONGEST: Duration = Duration::from_secs(30);
 
-pub(crate) async fn work(shared: Arc<Shared>, task: PollActivityTaskQueueResponse, _slot: OwnedSemaphorePermit) {
-    work_without_slot(shared, task).await;
+/// Runs a task that was polled.
+pub(crate) async fn polled(shared: Arc<Shared>, task: PollActivityTaskQueueResponse, slot: OwnedSemaphorePermit) {
+    let token = task.task_token.clone();
+    match report::decoded(&shared, task).await {
+        Ok(task) => run(shared, task, slot).await,
+        Err(status) => {
+            let info = ActivityInfo { task_token: token, ..ActivityInfo::default() };
+            let message = format!("the activity's input cannot be decoded: {}", status.message());
+            let failure = Failure::application(message).kind("Codec");
+            report::told("activity", failed(&shared, &info, None, failure.into()).await);
+        }
+    }
 }
 
-/// For a task that was handed over although nobody asked for it.
-pub(crate) async fn work_without_slot(shared: Arc<Shared>, task: PollActivityTaskQueueResponse) {
+/// Runs a task whose payloads are decoded.
+pub(crate) async fn run(shared: Arc<Shared>, task: PollActivityTaskQueueResponse, _slot: OwnedSemaphorePermit) {
     let ctx = context(&shared, &task);
     let input = task.input.unwrap_or_default().payloads;
     let result = match shared.registry.find_activity(&ctx.info().activity_type) {
@@ -92,21 +102,28 @@ async fn beat(shared: &Shared, ctx: &ActivityCtx) -> std::convert::Infallible {
             details: Some(Payloads { payloads: details }),
             ..RecordActivityTaskHeartbeatRequest::default()
         };
+        let request = match shared.client.options().codec.encode(request).await {
+            Ok(request) => request,
+            Err(error) => {
+                warn!(%error, activity = ctx.info().activity_type, "a heartbeat cannot be encoded, and is not sent");
+                continue;
+            }
+        };
         let mut message = Request::new(request);
         message.set_timeout(pause);
         match shared.client.workflow_service().record_activity_task_heartbeat(message).await {
             Ok(answer) => {
                 let answer = answer.into_inner();
                 if answer.cancel_requested {
-                    ctx.cancel("the workflow cancelled the activity");
+                    ctx.cancel(Unwanted::Cancelled);
                 } else if answer.activity_paused {
-                    ctx.cancel("the activity was paused");
+                    ctx.cancel(Unwanted::Paused);
                 } else if answer.activity_reset {
-                    ctx.cancel("the activity was reset");
+                    ctx.cancel(Unwanted::Reset);
                 }
             }
             Err(status) if status.code() == Code::NotFound => {
-                ctx.cancel("the server no longer wants the result: its time is over, or its workflow has ended");
+                ctx.cancel(Unwanted::Unknown);
             }
             Err(status) => debug!(%status, "a heartbeat was lost"),
         }
@@ -119,6 +136,7 @@ async fn answer(shared: &Shared, ctx: &ActivityCtx, result: Result<Option<Payloa
     let namespace = shared.client.namespace().to_owned();
     let identity = shared.client.identity().to_owned();
     let task_token = info.task_token.clone();
+    let beat = ctx.beats().latest.lock().take();
     let told: std::result::Result<(), Status> = match result {
         Ok(result) => {
             let request =
@@ -128,7 +146,8 @@ async fn answer(shared: &Shared, ctx: &ActivityCtx, result: Result<Option<Payloa
             };
             report::insist(shared, request, send).await.map(drop)
         }
-        Err(error) if error.is_canceled() && ctx.is_cancelled() => {
+        // One that ends because it is paused, or because this worker stops, has failed: it is tried again.
+        Err(error) if error.is_canceled() && ctx.unwanted() == Some(Unwanted::Cancelled) => {
             let details = error.detail_payloads();
             let details = (!details.is_empty()).then(|| Payloads { payloads: details.to_vec() });
             let request =
@@ -138,18 +157,37 @@ async fn answer(shared: &Shared, ctx: &ActivityCtx, result: Result<Option<Payloa
             };
             report::insist(shared, request, send).await.map(drop)
         }
-        Err(error) => failed(shared, info, error).await,
+        Err(error) if error.is_canceled() => {
+            let failure =
+                Failure::application("the attempt was given up").kind("GivenUp").caused_by(error.into_failure());
+            failed(shared, info, beat, failure.into()).await
+        }
+        Err(error) => failed(shared, info, beat, error).await,
+    };
+    let told = match told {
+        Err(status) if report::is_codecs(&status) => {
+            let message = format!("the activity's result cannot be encoded: {}", status.message());
+            failed(shared, info, None, Failure::application(message).kind("Codec").into()).await
+        }
+        told => told,
     };
     report::told("activity", told);
 }
 
-async fn failed(shared: &Shared, info: &ActivityInfo, error: Error) -> std::result::Result<(), Status> {
+/// Says that an activity failed, with the heartbeat that waited to be sent: the next attempt wants to know it.
+async fn failed(
+    shared: &Shared,
+    info: &ActivityInfo,
+    beat: Option<Vec<Payload>>,
+    error: Error,
+) -> std::result::Result<(), Status> {
     warn!(activity = info.activity_type, id = info.activity_id, attempt = info.attempt, why = ?error, "activity failed");
     let request = RespondActivityTaskFailedRequest {
         namespace: shared.client.namespace().to_owned(),
         identity: shared.client.identity().to_owned(),
         task_token: info.task_token.clone(),
         failure: Some(*error.into_wire()),
+        last_heartbeat_details: beat.map(|payloads| Payloads { payloads }),
         ..RespondActivityTaskFailedRequest::default()
     };
     let send = |mut stub: WorkflowService, request: Request<_>| async move {

@@ -10,7 +10,10 @@ use weft_protocol::api::{
 use weft_replay::LocalActivity;
 
 use super::Shared;
-use crate::{ActivityCtx, ActivityInfo, Error, activity::BoxFuture};
+use crate::{
+    ActivityCtx, ActivityInfo, Error,
+    activity::{BoxFuture, Unwanted},
+};
 
 /// How a local activity ended.
 pub(crate) struct Ended {
@@ -78,7 +81,7 @@ async fn once(shared: &Shared, info: ActivityInfo, local: &LocalActivity) -> Res
     tokio::select! {
         done = super::activity_task::caught(run(ctx.clone(), input)) => done,
         () = over => {
-            ctx.cancel("its time is over");
+            ctx.cancel(Unwanted::Unknown);
             let timeout = weft_client::failure::TimeoutType::StartToClose;
             Err(weft_client::Failure::timeout("local activity timed out", timeout).into())
         }

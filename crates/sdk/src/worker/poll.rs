@@ -53,6 +53,7 @@ async fn workflows(shared: Arc<Shared>, sticky: bool) -> Result<(), WorkerError>
         namespace: shared.client.namespace().to_owned(),
         task_queue: Some(task_queue),
         identity: shared.client.identity().to_owned(),
+        worker_instance_key: shared.instance_key.clone(),
         ..PollWorkflowTaskQueueRequest::default()
     };
     let mut pause = report::first_pause();
@@ -60,11 +61,11 @@ async fn workflows(shared: Arc<Shared>, sticky: bool) -> Result<(), WorkerError>
         let mut stub = shared.client.workflow_service();
         let answer = tokio::select! {
             answer = stub.poll_workflow_task_queue(limited(poll.clone())) => answer,
-            () = shared.stopping.cancelled() => break,
+            () = shared.leaving.cancelled() => break,
         };
         let Some(task) = polled(&shared, answer.map(tonic::Response::into_inner), &mut pause).await? else { continue };
         if !task.task_token.is_empty() {
-            shared.tasks.spawn(workflow_task::work(Arc::clone(&shared), task, slot));
+            shared.tasks.spawn(workflow_task::polled(Arc::clone(&shared), task, slot));
         }
     }
     Ok(())
@@ -77,6 +78,7 @@ async fn activities(shared: Arc<Shared>) -> Result<(), WorkerError> {
         namespace: shared.client.namespace().to_owned(),
         task_queue: Some(task_queue),
         identity: shared.client.identity().to_owned(),
+        worker_instance_key: shared.instance_key.clone(),
         ..PollActivityTaskQueueRequest::default()
     };
     let mut pause = report::first_pause();
@@ -84,11 +86,11 @@ async fn activities(shared: Arc<Shared>) -> Result<(), WorkerError> {
         let mut stub = shared.client.workflow_service();
         let answer = tokio::select! {
             answer = stub.poll_activity_task_queue(limited(poll.clone())) => answer,
-            () = shared.stopping.cancelled() => break,
+            () = shared.leaving.cancelled() => break,
         };
         let Some(task) = polled(&shared, answer.map(tonic::Response::into_inner), &mut pause).await? else { continue };
         if !task.task_token.is_empty() {
-            shared.tasks.spawn(activity_task::work(Arc::clone(&shared), task, slot));
+            shared.tasks.spawn(activity_task::polled(Arc::clone(&shared), task, slot));
         }
     }
     Ok(())
@@ -97,8 +99,9 @@ async fn activities(shared: Arc<Shared>) -> Result<(), WorkerError> {
 /// Room for a task; `None` when the worker stops.
 async fn slot(shared: &Shared, slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
     tokio::select! {
-        slot = Arc::clone(slots).acquire_owned() => slot.ok(),
+        biased;
         () = shared.stopping.cancelled() => None,
+        slot = Arc::clone(slots).acquire_owned() => slot.ok(),
     }
 }
 

@@ -1,11 +1,14 @@
 //! Calls of a worker that are made until the server has them.
 
-use std::time::Duration;
+use std::{error::Error as _, time::Duration};
 
 use tonic::{Code, Request, Response, Status};
 use tracing::{debug, warn};
-use weft_client::WorkflowService;
-use weft_protocol::api::workflowservice::ShutdownWorkerRequest;
+use weft_client::{CodecError, WorkflowService};
+use weft_protocol::{
+    api::{enums::TaskQueueType, workflowservice::ShutdownWorkerRequest},
+    prost::{Message, Name},
+};
 
 use super::Shared;
 
@@ -16,25 +19,30 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Nobody waits longer for the answer to a task: the server has handed it out again long since.
 const INSIST_FOR: Duration = Duration::from_secs(120);
 
-/// Sends a request until the server has answered it. What it refuses, it refuses.
+/// Sends a request until the server has answered it. What it refuses, it refuses. Payloads are encoded on their way and
+/// decoded on their way back.
 ///
 /// # Errors
-/// The server's refusal, or that it was away for too long.
-pub(crate) async fn insist<Q: Clone, A, F>(
+/// The server's refusal, that it was away for too long, or that the codec failed ([`is_codecs`]).
+pub(crate) async fn insist<Q, A, F>(
     shared: &Shared,
     request: Q,
     send: impl Fn(WorkflowService, Request<Q>) -> F,
 ) -> Result<A, Status>
 where
+    Q: Message + Name + Default + Clone,
+    A: Message + Name + Default,
     F: Future<Output = Result<Response<A>, Status>>,
 {
+    let codec = &shared.client.options().codec;
+    let request = codec.encode(request).await.map_err(of_codec)?;
     let over = shared.clock.monotonic() + INSIST_FOR;
     let mut pause = PAUSE_MIN;
     loop {
         let mut message = Request::new(request.clone());
         message.set_timeout(CALL_LIMIT);
         match send(shared.client.workflow_service(), message).await {
-            Ok(answer) => return Ok(answer.into_inner()),
+            Ok(answer) => return codec.decode(answer.into_inner()).await.map_err(of_codec),
             Err(status) if passes(&status) && shared.clock.monotonic() < over => {
                 debug!(%status, "a call is repeated");
                 rest(shared, &mut pause).await;
@@ -42,6 +50,23 @@ where
             Err(status) => return Err(status),
         }
     }
+}
+
+/// A task that was polled, with its payloads decoded.
+///
+/// # Errors
+/// When the codec cannot ([`is_codecs`]).
+pub(crate) async fn decoded<M: Message + Name + Default>(shared: &Shared, task: M) -> Result<M, Status> {
+    shared.client.options().codec.decode(task).await.map_err(of_codec)
+}
+
+fn of_codec(error: CodecError) -> Status {
+    Status::from_error(Box::new(error))
+}
+
+/// Whether it is the codec that failed, not a call.
+pub(crate) fn is_codecs(status: &Status) -> bool {
+    status.source().is_some_and(<dyn std::error::Error>::is::<CodecError>)
 }
 
 /// Waits, each time longer.
@@ -82,18 +107,25 @@ pub(crate) fn told(what: &'static str, result: Result<(), Status>) {
     }
 }
 
-/// Tells the server that the sticky queue is no longer polled, so that nothing waits for it there.
-pub(crate) async fn goodbye(shared: &Shared) {
+/// Tells the server that the worker stops: nothing is to wait at its sticky queue any more, and its polls are to end.
+/// `false` when the server did not hear it.
+pub(crate) async fn goodbye(shared: &Shared) -> bool {
+    let kinds = [TaskQueueType::Workflow, TaskQueueType::Activity];
     let request = ShutdownWorkerRequest {
         namespace: shared.client.namespace().to_owned(),
         sticky_task_queue: shared.sticky_queue.clone(),
         identity: shared.client.identity().to_owned(),
         reason: "shutdown".to_owned(),
+        worker_instance_key: shared.instance_key.clone(),
+        task_queue: shared.queue.clone(),
+        task_queue_types: kinds.into_iter().map(i32::from).collect(),
         ..ShutdownWorkerRequest::default()
     };
     let mut message = Request::new(request);
     message.set_timeout(Duration::from_secs(2));
-    if let Err(status) = shared.client.workflow_service().shutdown_worker(message).await {
+    let told = shared.client.workflow_service().shutdown_worker(message).await;
+    if let Err(status) = &told {
         debug!(%status, "the server was not told that the worker stops");
     }
+    told.is_ok()
 }

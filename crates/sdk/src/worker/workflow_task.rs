@@ -9,6 +9,7 @@ use tracing::{error, warn};
 use weft_client::WorkflowService;
 use weft_protocol::{
     api::{
+        command::{Command, command::Attributes},
         common::{Payloads, WorkflowExecution},
         enums::{QueryResultType, TaskQueueKind, WorkflowTaskFailedCause as Cause},
         failure::Failure,
@@ -52,8 +53,21 @@ enum Trouble {
     Passing(Option<Status>),
 }
 
+/// Works on a task that was polled.
+pub(crate) async fn polled(shared: Arc<Shared>, task: PollWorkflowTaskQueueResponse, _slot: OwnedSemaphorePermit) {
+    let asked = Asked {
+        run: task.workflow_execution.clone().unwrap_or_default(),
+        token: task.task_token.clone(),
+        kind: String::new(),
+    };
+    match report::decoded(&shared, task).await {
+        Ok(task) => work(shared, task).await,
+        Err(status) => failed(&shared, &asked, passing(status)).await,
+    }
+}
+
 /// Works on a task, and on those that come with the answers.
-pub(crate) async fn work(shared: Arc<Shared>, task: PollWorkflowTaskQueueResponse, _slot: OwnedSemaphorePermit) {
+async fn work(shared: Arc<Shared>, task: PollWorkflowTaskQueueResponse) {
     let mut next = Some(task);
     let mut locals = FuturesUnordered::new();
     while let Some(task) = next.take() {
@@ -91,7 +105,7 @@ async fn one(
         Trouble::Code(Cause::WorkflowWorkerUnhandledFailure, application(message, "UnknownWorkflow", false))
     })?;
     let began = shared.clock.monotonic();
-    let events = history::rest(shared, &mut task).await.map_err(|status| Trouble::Passing(Some(status)))?;
+    let events = history::rest(shared, &mut task).await.map_err(passing)?;
     let messages = std::mem::take(&mut task.messages);
     let progress = advance(shared, asked, make, events, messages).await?;
     if let Some(query) = task.query {
@@ -139,7 +153,7 @@ async fn advance(
         events
     } else {
         let whole = history::whole(shared, Some(asked.run.clone()), events).await;
-        whole.map_err(|status| Trouble::Passing(Some(status)))?
+        whole.map_err(passing)?
     };
     let (namespace, task_queue) = (shared.client.namespace().to_owned(), shared.queue.clone());
     let WorkflowExecution { workflow_id, run_id } = asked.run.clone();
@@ -220,13 +234,15 @@ async fn respond(
     answers: Vec<(String, Answered)>,
     unfinished: bool,
 ) -> Result<Option<Box<PollWorkflowTaskQueueResponse>>, Trouble> {
+    let mut commands = completion.commands;
+    let mut slots = eager(shared, &mut commands);
     let query_results: HashMap<String, WorkflowQueryResult> =
         answers.into_iter().map(|(id, answer)| (id, query_result(answer))).collect();
     let request = RespondWorkflowTaskCompletedRequest {
         namespace: shared.client.namespace().to_owned(),
         identity: shared.client.identity().to_owned(),
         task_token: asked.token.clone(),
-        commands: completion.commands,
+        commands,
         messages: completion.messages,
         query_results,
         sticky_attributes: sticky(shared),
@@ -242,8 +258,7 @@ async fn respond(
     let send = |mut stub: WorkflowService, request: Request<_>| async move {
         stub.respond_workflow_task_completed(request).await
     };
-    let answer: RespondWorkflowTaskCompletedResponse =
-        report::insist(shared, request, send).await.map_err(|status| Trouble::Passing(Some(status)))?;
+    let answer: RespondWorkflowTaskCompletedResponse = report::insist(shared, request, send).await.map_err(passing)?;
     if answer.reset_history_event_id > 0 {
         let (run_id, event_id) = (asked.run.run_id.clone(), answer.reset_history_event_id);
         let told = shared.threads.call(&asked.run.run_id, move |runs| {
@@ -255,14 +270,35 @@ async fn respond(
         told.await;
     }
     for task in answer.activity_tasks {
-        match Arc::clone(&shared.activity_slots).try_acquire_owned() {
-            Ok(slot) => drop(shared.tasks.spawn(activity_task::work(Arc::clone(shared), task, slot))),
-            // It was handed over all the same, so it is done; the next poll waits longer for its slot.
-            Err(_) => drop(shared.tasks.spawn(activity_task::work_without_slot(Arc::clone(shared), task))),
-        }
+        // A server hands over no more than it was asked for.
+        let Some(slot) = slots.pop() else { break };
+        shared.tasks.spawn(activity_task::run(Arc::clone(shared), task, slot));
     }
     Ok(answer.workflow_task.filter(|task| !task.task_token.is_empty()).map(Box::new))
 }
+
+/// Asks for activities at once, without a poll, where there is room for them now; the others go through the queue.
+fn eager(shared: &Shared, commands: &mut [Command]) -> Vec<OwnedSemaphorePermit> {
+    let mut slots = Vec::new();
+    for command in commands {
+        let Some(Attributes::ScheduleActivityTaskCommandAttributes(schedule)) = &mut command.attributes else {
+            continue;
+        };
+        if !schedule.request_eager_execution {
+            continue;
+        }
+        let name = schedule.activity_type.as_ref().map(|kind| kind.name.as_str()).unwrap_or_default();
+        let here = slots.len() < EAGER_MAX && shared.registry.find_activity(name).is_ok();
+        match here.then(|| Arc::clone(&shared.activity_slots).try_acquire_owned().ok()).flatten() {
+            Some(slot) => slots.push(slot),
+            None => schedule.request_eager_execution = false,
+        }
+    }
+    slots
+}
+
+/// Activities that one workflow task may begin here at once. More are for other workers as well.
+const EAGER_MAX: usize = 3;
 
 fn sticky(shared: &Shared) -> Option<StickyExecutionAttributes> {
     (shared.settings.cached_workflows_max > 0).then(|| StickyExecutionAttributes {
@@ -304,6 +340,15 @@ async fn respond_query(shared: &Shared, asked: &Asked, answer: Answered) -> Resu
         stub.respond_query_task_completed(request).await
     };
     report::insist(shared, request, send).await.map(drop)
+}
+
+/// What a call ended with. The codec is the user's code, and its failure is said where the workflow is looked at.
+fn passing(status: Status) -> Trouble {
+    if report::is_codecs(&status) {
+        let failure = application(status.message().to_owned(), "Codec", false);
+        return Trouble::Code(Cause::WorkflowWorkerUnhandledFailure, failure);
+    }
+    Trouble::Passing(Some(status))
 }
 
 fn trouble(fault: Fault) -> Trouble {

@@ -1,7 +1,11 @@
 //! Workflows of this SDK against the server in the process.
 
 mod hello;
+mod many;
 mod order;
+mod process;
 mod replays;
+mod restart;
+mod sealed;
 mod time;
 mod world;

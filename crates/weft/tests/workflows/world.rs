@@ -5,9 +5,9 @@ use weft::{Client, Running, Worker, embedded::Server};
 pub(crate) const QUEUE: &str = "tests";
 
 pub(crate) struct World {
-    server: Server,
+    pub(crate) server: Server,
     pub(crate) client: Client,
-    worker: Running,
+    pub(crate) worker: Running,
 }
 
 impl World {
