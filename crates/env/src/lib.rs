@@ -1,4 +1,4 @@
-//! The world outside: clocks, entropy, threads for blocking work and the disk, each real and simulated.
+//! The world outside: clocks, entropy, threads for blocking work, the machine's load and the disk, each real and simulated.
 //!
 //! Invariant: nothing else in the workspace reads a clock or entropy (`clippy.toml` fences it), so whoever swaps
 //! these few traits has swapped the whole world and a run depends on its seed alone.
@@ -8,9 +8,11 @@ mod clock;
 pub mod disk;
 mod ids;
 mod lane;
+mod resources;
 
 pub use clock::{
     Clock, Hold, Party, RealClock, SkippingClock, Sleep, Standing, TokioClock, Unbalanced, UnixNanos, VirtualClock,
 };
 pub use ids::{Ids, RealIds, SeededIds};
 pub use lane::{Lane, Panicked, Pool};
+pub use resources::{Load, RealResources, Resources};

@@ -4,24 +4,40 @@
 //! taken it or says that it no longer wants it; a server that is away is waited for, and the user sees no error.
 
 mod activity_task;
+mod heartbeat;
 mod history;
 mod local;
+mod metrics;
 mod poll;
 pub(crate) mod registry;
 mod report;
+mod scale;
+mod settings;
+mod slots;
 pub(crate) mod thread;
 mod workflow_task;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weft_client::{Client, NamesWorkflow};
-use weft_env::{Clock, RealClock};
+use weft_env::{Clock, RealClock, RealResources, Resources};
 
 use crate::{Activity, ActivitySet, Workflow};
+use metrics::Counts;
 use registry::Registry;
+use scale::Scale;
+use settings::Settings;
+use slots::{Rate, Room};
 use thread::Threads;
+
+pub use metrics::{TaskMetrics, WorkerMetrics};
+pub use scale::Polls;
+pub use slots::{Slots, SlotsByLoad};
+
+/// As histories and lists of workers show it.
+const SDK_NAME: &str = "weft-rust";
 
 /// A worker that is being put together.
 #[must_use = "a worker does nothing until it runs"]
@@ -30,34 +46,6 @@ pub struct Worker {
     queue: String,
     registry: Registry,
     settings: Settings,
-}
-
-/// How much a worker does at once.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    workflow_tasks_max: usize,
-    activities_max: usize,
-    workflow_polls: usize,
-    activity_polls: usize,
-    cached_workflows_max: usize,
-    workflow_threads: usize,
-    sticky_for: Duration,
-    drain: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            workflow_tasks_max: 100,
-            activities_max: 100,
-            workflow_polls: 4,
-            activity_polls: 4,
-            cached_workflows_max: 1000,
-            workflow_threads: 1,
-            sticky_for: Duration::from_secs(10),
-            drain: Duration::from_secs(10),
-        }
-    }
 }
 
 /// Why a worker cannot go on.
@@ -88,8 +76,17 @@ pub(crate) struct Shared {
     settings: Settings,
     clock: Arc<dyn Clock>,
     threads: Threads,
-    workflow_slots: Arc<Semaphore>,
-    activity_slots: Arc<Semaphore>,
+    workflow_slots: Arc<Room>,
+    activity_slots: Arc<Room>,
+    local_slots: Arc<Room>,
+    scales: Scales,
+    /// Of activities, where they are limited here.
+    rate: Option<Rate>,
+    counts: Counts,
+    resources: Arc<dyn Resources>,
+    /// Wall time, in nanoseconds.
+    started_at: i64,
+    last_heartbeat: heartbeat::Last,
     /// No more tasks are asked for.
     stopping: CancellationToken,
     /// Polls are given up, whatever they would have brought.
@@ -97,6 +94,13 @@ pub(crate) struct Shared {
     /// Activities are told to stop.
     cancelling: CancellationToken,
     tasks: TaskTracker,
+}
+
+/// How many polls there are.
+pub(crate) struct Scales {
+    workflow: Scale,
+    sticky: Scale,
+    activity: Scale,
 }
 
 /// A worker that runs. Dropping it stops it at once; see [`Running::shutdown`].
@@ -153,43 +157,6 @@ impl Worker {
         self
     }
 
-    /// At most this many activities at once.
-    pub fn activities_max(mut self, count: usize) -> Self {
-        self.settings.activities_max = count.max(1);
-        self
-    }
-
-    /// At most this many workflow tasks at once.
-    pub fn workflow_tasks_max(mut self, count: usize) -> Self {
-        self.settings.workflow_tasks_max = count.max(1);
-        self
-    }
-
-    /// At most this many workflows are kept in memory; zero replays each from its beginning at each task.
-    pub fn cached_workflows_max(mut self, count: usize) -> Self {
-        self.settings.cached_workflows_max = count;
-        self
-    }
-
-    /// Polls at once, for workflow tasks and for activities.
-    pub fn polls(mut self, workflows: usize, activities: usize) -> Self {
-        self.settings.workflow_polls = workflows.max(1);
-        self.settings.activity_polls = activities.max(1);
-        self
-    }
-
-    /// Threads that run workflows' code.
-    pub fn workflow_threads(mut self, count: usize) -> Self {
-        self.settings.workflow_threads = count.max(1);
-        self
-    }
-
-    /// At shutdown, how long activities may take to end before they are cancelled.
-    pub fn drain(mut self, longest: Duration) -> Self {
-        self.settings.drain = longest;
-        self
-    }
-
     /// Runs until the future is ready, then shuts down gracefully.
     ///
     /// # Errors
@@ -218,17 +185,25 @@ impl Worker {
         if self.registry.is_empty() {
             return Err(WorkerError::Empty { queue: self.queue });
         }
-        let settings = self.settings;
+        let settings = self.settings.reconciled();
         let threads = Threads::start(settings.workflow_threads, settings.cached_workflows_max)?;
+        let clock = RealClock::new();
         let shared = Arc::new(Shared {
             sticky_queue: format!("{}:{}", self.queue, self.client.new_id()),
             instance_key: self.client.new_id(),
             client: self.client,
             queue: self.queue,
-            clock: Arc::new(RealClock::new()),
             threads,
-            workflow_slots: Arc::new(Semaphore::new(settings.workflow_tasks_max)),
-            activity_slots: Arc::new(Semaphore::new(settings.activities_max)),
+            workflow_slots: Room::new(settings.workflow_slots.clone()),
+            activity_slots: Room::new(settings.activity_slots.clone()),
+            local_slots: Room::new(settings.local_slots.clone()),
+            scales: settings.scales(),
+            rate: Rate::of(settings.activities_per_second),
+            counts: Counts::default(),
+            resources: Arc::new(RealResources::new(RealClock::new())),
+            started_at: clock.now().0,
+            last_heartbeat: heartbeat::Last::default(),
+            clock: Arc::new(clock),
             registry: self.registry,
             settings,
             stopping: CancellationToken::new(),
@@ -237,11 +212,21 @@ impl Worker {
             tasks: TaskTracker::new(),
         });
         let polls = poll::start(&shared);
+        if let Some(every) = shared.settings.heartbeat {
+            let shared = Arc::clone(&shared);
+            tokio::spawn(async move { heartbeat::run(&shared, every).await });
+        }
         Ok(Running { shared, polls })
     }
 }
 
 impl Running {
+    /// What it does now, and has done.
+    #[must_use]
+    pub fn metrics(&self) -> WorkerMetrics {
+        metrics::snapshot(&self.shared)
+    }
+
     /// Waits until the server refuses the worker for good.
     pub async fn failed(&mut self) -> WorkerError {
         loop {

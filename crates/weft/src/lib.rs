@@ -14,8 +14,9 @@ pub use weft_client::{
 };
 pub use weft_sdk::{
     Activity, ActivityCall, ActivityCtx, ActivityInfo, ActivitySet, Cancellation, ChildCall, ChildCancellation,
-    ChildHandle, Ctx, Error, External, LocalActivityCall, Options, ReplayError, Replayed, Replayer, Result, Running,
-    Saga, TimerCall, Undo, Worker, WorkerError, Workflow, WorkflowInfo, activities, activity, workflow,
+    ChildHandle, Ctx, Error, External, LocalActivityCall, Options, Polls, ReplayError, Replayed, Replayer, Result,
+    Running, Saga, Slots, SlotsByLoad, TaskMetrics, TimerCall, Undo, Worker, WorkerError, WorkerMetrics, Workflow,
+    WorkflowInfo, activities, activity, workflow,
 };
 
 /// The client, whole.

@@ -3,7 +3,6 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use tokio::sync::OwnedSemaphorePermit;
 use tonic::{Code, Request, Status};
 use tracing::{debug, warn};
 use weft_client::{Failure, WorkflowService};
@@ -18,14 +17,14 @@ use weft_protocol::{
     time::duration,
 };
 
-use super::{Shared, report};
+use super::{Shared, report, slots::Slot};
 use crate::{ActivityCtx, ActivityInfo, Error, Result, activity::Unwanted};
 
 /// Heartbeats are not sent more often than the shorter of this and most of their timeout.
 const BEAT_LONGEST: Duration = Duration::from_secs(30);
 
 /// Runs a task that was polled.
-pub(crate) async fn polled(shared: Arc<Shared>, task: PollActivityTaskQueueResponse, slot: OwnedSemaphorePermit) {
+pub(crate) async fn polled(shared: Arc<Shared>, task: PollActivityTaskQueueResponse, slot: Slot) {
     let token = task.task_token.clone();
     match report::decoded(&shared, task).await {
         Ok(task) => run(shared, task, slot).await,
@@ -39,7 +38,8 @@ pub(crate) async fn polled(shared: Arc<Shared>, task: PollActivityTaskQueueRespo
 }
 
 /// Runs a task whose payloads are decoded.
-pub(crate) async fn run(shared: Arc<Shared>, task: PollActivityTaskQueueResponse, _slot: OwnedSemaphorePermit) {
+pub(crate) async fn run(shared: Arc<Shared>, task: PollActivityTaskQueueResponse, _slot: Slot) {
+    let began = shared.clock.monotonic();
     let ctx = context(&shared, &task);
     let input = task.input.unwrap_or_default().payloads;
     let result = match shared.registry.find_activity(&ctx.info().activity_type) {
@@ -52,7 +52,9 @@ pub(crate) async fn run(shared: Arc<Shared>, task: PollActivityTaskQueueResponse
         }
         Err(message) => Err(Failure::application(message).kind("UnknownActivity").into()),
     };
+    let failed = result.is_err();
     answer(&shared, &ctx, result).await;
+    shared.counts.activities.count(shared.clock.monotonic() - began, failed);
 }
 
 fn context(shared: &Shared, task: &PollActivityTaskQueueResponse) -> ActivityCtx {

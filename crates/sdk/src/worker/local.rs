@@ -52,7 +52,12 @@ async fn attempts(shared: Arc<Shared>, info: ActivityInfo, local: LocalActivity)
     let mut attempt = 1;
     loop {
         let info = ActivityInfo { attempt, ..info.clone() };
-        let error = match once(&shared, info, &local).await {
+        let slot = shared.local_slots.take().await;
+        let began = shared.clock.monotonic();
+        let done = once(&shared, info, &local).await;
+        shared.counts.local_activities.count(shared.clock.monotonic() - began, done.is_err());
+        drop(slot);
+        let error = match done {
             Ok(result) => return Ended { id: local.id, attempt, result: Ok(result) },
             Err(error) => error,
         };

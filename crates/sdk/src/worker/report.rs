@@ -6,11 +6,14 @@ use tonic::{Code, Request, Response, Status};
 use tracing::{debug, warn};
 use weft_client::{CodecError, WorkflowService};
 use weft_protocol::{
-    api::{enums::TaskQueueType, workflowservice::ShutdownWorkerRequest},
+    api::{
+        enums::{TaskQueueType, WorkerStatus},
+        workflowservice::ShutdownWorkerRequest,
+    },
     prost::{Message, Name},
 };
 
-use super::Shared;
+use super::{Shared, heartbeat};
 
 /// One try.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
@@ -70,14 +73,9 @@ pub(crate) fn is_codecs(status: &Status) -> bool {
 }
 
 /// Waits, each time longer.
-pub(crate) async fn rest(shared: &Shared, pause: &mut Duration) {
+async fn rest(shared: &Shared, pause: &mut Duration) {
     shared.clock.sleep_until(shared.clock.monotonic() + *pause).await;
     *pause = (*pause * 2).min(PAUSE_MAX);
-}
-
-/// The wait with which [`rest`] begins.
-pub(crate) fn first_pause() -> Duration {
-    PAUSE_MIN
 }
 
 /// What a dying, absent or busy server looks like from here.
@@ -118,8 +116,8 @@ pub(crate) async fn goodbye(shared: &Shared) -> bool {
         reason: "shutdown".to_owned(),
         worker_instance_key: shared.instance_key.clone(),
         task_queue: shared.queue.clone(),
+        worker_heartbeat: shared.settings.heartbeat.map(|_| heartbeat::now(shared, WorkerStatus::ShuttingDown)),
         task_queue_types: kinds.into_iter().map(i32::from).collect(),
-        ..ShutdownWorkerRequest::default()
     };
     let mut message = Request::new(request);
     message.set_timeout(Duration::from_secs(2));

@@ -7,7 +7,10 @@ use std::{
     collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
     io,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::{self, ThreadId},
 };
 
@@ -20,21 +23,35 @@ type Job = Box<dyn FnOnce(&mut Runs) + Send>;
 /// Jobs that wait for a thread: tasks are bounded by slots, so this only smooths.
 const JOBS_MAX: usize = 64;
 
-pub(crate) struct Threads(Vec<mpsc::Sender<Job>>);
+pub(crate) struct Threads {
+    jobs: Vec<mpsc::Sender<Job>>,
+    cached: Arc<AtomicUsize>,
+}
 
 impl Threads {
     pub(crate) fn start(count: usize, cached_max: usize) -> io::Result<Self> {
+        let cached = Arc::<AtomicUsize>::default();
         let start = |index: usize| {
+            let cached = Arc::clone(&cached);
             let (jobs, mut next) = mpsc::channel::<Job>(JOBS_MAX);
             thread::Builder::new().name(format!("workflows-{index}")).spawn(move || {
-                let mut runs = Runs::new(cached_max / count.max(1));
+                let mut runs = Runs::new(cached_max.div_ceil(count.max(1)));
                 while let Some(job) = next.blocking_recv() {
+                    let before = runs.kept.len();
                     job(&mut runs);
+                    // Wraps where there are fewer, and is right in the sum.
+                    cached.fetch_add(runs.kept.len().wrapping_sub(before), Ordering::Relaxed);
                 }
             })?;
             Ok(jobs)
         };
-        (0..count).map(start).collect::<io::Result<_>>().map(Self)
+        let jobs = (0..count).map(start).collect::<io::Result<_>>()?;
+        Ok(Self { jobs, cached })
+    }
+
+    /// Runs that are kept between their tasks, on all threads.
+    pub(crate) fn cached(&self) -> usize {
+        self.cached.load(Ordering::Relaxed)
     }
 
     /// Does something with the runs of the thread that has this run. `None` when the worker has stopped meanwhile.
@@ -45,13 +62,13 @@ impl Threads {
     ) -> Option<T> {
         let mut hasher = DefaultHasher::new();
         run_id.hash(&mut hasher);
-        let index = usize::try_from(hasher.finish() % self.0.len() as u64).unwrap_or_default();
+        let index = usize::try_from(hasher.finish() % self.jobs.len() as u64).unwrap_or_default();
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |runs| {
             // Whoever asked may have gone.
             let _ = answer.send(work(runs));
         });
-        self.0.get(index)?.send(job).await.ok()?;
+        self.jobs.get(index)?.send(job).await.ok()?;
         answered.await.ok()
     }
 }

@@ -1,9 +1,12 @@
 //! One workflow task: history in, an answer out.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::sync::OwnedSemaphorePermit;
 use tonic::{Request, Status};
 use tracing::{error, warn};
 use weft_client::WorkflowService;
@@ -28,10 +31,11 @@ use weft_protocol::{
 use weft_replay::{Completion, Config, Fault, Info, Progress, Query, Run, application};
 
 use super::{
-    Shared, activity_task, history,
+    SDK_NAME, Shared, activity_task, history,
     local::{self, Ended},
     registry::MakeProgram,
     report,
+    slots::Slot,
     thread::{Home, Runs},
 };
 
@@ -54,7 +58,7 @@ enum Trouble {
 }
 
 /// Works on a task that was polled.
-pub(crate) async fn polled(shared: Arc<Shared>, task: PollWorkflowTaskQueueResponse, _slot: OwnedSemaphorePermit) {
+pub(crate) async fn polled(shared: Arc<Shared>, task: PollWorkflowTaskQueueResponse, _slot: Slot) {
     let asked = Asked {
         run: task.workflow_execution.clone().unwrap_or_default(),
         token: task.task_token.clone(),
@@ -76,7 +80,10 @@ async fn work(shared: Arc<Shared>, task: PollWorkflowTaskQueueResponse) {
             kind: task.workflow_type.clone().unwrap_or_default().name,
             token: task.task_token.clone(),
         };
-        match one(&shared, task, &asked, &mut locals).await {
+        let began = shared.clock.monotonic();
+        let done = one(&shared, task, &asked, &mut locals).await;
+        shared.counts.workflow_tasks.count(shared.clock.monotonic() - began, done.is_err());
+        match done {
             Ok(following) => next = following.map(|task| *task),
             Err(trouble) => {
                 let run_id = asked.run.run_id.clone();
@@ -145,8 +152,14 @@ async fn advance(
             None => Err(Fault::Stale),
         });
         match resumed.await.ok_or(Trouble::Passing(None))? {
-            Err(Fault::Stale) => {}
-            other => return other.map_err(trouble),
+            Ok(progress) => {
+                shared.counts.sticky_hits.fetch_add(1, Relaxed);
+                return Ok(progress);
+            }
+            Err(Fault::Stale) => {
+                shared.counts.sticky_misses.fetch_add(1, Relaxed);
+            }
+            Err(fault) => return Err(trouble(fault)),
         }
     }
     let events = if is_whole && !events.is_empty() {
@@ -155,6 +168,9 @@ async fn advance(
         let whole = history::whole(shared, Some(asked.run.clone()), events).await;
         whole.map_err(passing)?
     };
+    if events.len() > NEW_RUN_EVENTS {
+        shared.counts.replays.fetch_add(1, Relaxed);
+    }
     let (namespace, task_queue) = (shared.client.namespace().to_owned(), shared.queue.clone());
     let WorkflowExecution { workflow_id, run_id } = asked.run.clone();
     let built = shared.threads.call(&asked.run.run_id, move |runs: &mut Runs| {
@@ -166,6 +182,9 @@ async fn advance(
     });
     built.await.ok_or(Trouble::Passing(None))?.map_err(trouble)
 }
+
+/// A run that begins has its start, its task's schedule and its task's start.
+const NEW_RUN_EVENTS: usize = 3;
 
 /// Runs local activities until none is left or the task's time is nearly over; `true` in the latter case.
 async fn run_locals(
@@ -246,10 +265,11 @@ async fn respond(
         messages: completion.messages,
         query_results,
         sticky_attributes: sticky(shared),
+        deployment_options: shared.deployment_options(),
         return_new_workflow_task: true,
         force_create_new_workflow_task: unfinished,
         sdk_metadata: Some(WorkflowTaskCompletedMetadata {
-            sdk_name: "weft-rust".to_owned(),
+            sdk_name: SDK_NAME.to_owned(),
             sdk_version: env!("CARGO_PKG_VERSION").to_owned(),
             ..WorkflowTaskCompletedMetadata::default()
         }),
@@ -278,7 +298,7 @@ async fn respond(
 }
 
 /// Asks for activities at once, without a poll, where there is room for them now; the others go through the queue.
-fn eager(shared: &Shared, commands: &mut [Command]) -> Vec<OwnedSemaphorePermit> {
+fn eager(shared: &Shared, commands: &mut [Command]) -> Vec<Slot> {
     let mut slots = Vec::new();
     for command in commands {
         let Some(Attributes::ScheduleActivityTaskCommandAttributes(schedule)) = &mut command.attributes else {
@@ -288,8 +308,11 @@ fn eager(shared: &Shared, commands: &mut [Command]) -> Vec<OwnedSemaphorePermit>
             continue;
         }
         let name = schedule.activity_type.as_ref().map(|kind| kind.name.as_str()).unwrap_or_default();
-        let here = slots.len() < EAGER_MAX && shared.registry.find_activity(name).is_ok();
-        match here.then(|| Arc::clone(&shared.activity_slots).try_acquire_owned().ok()).flatten() {
+        let here = slots.len() < EAGER_MAX
+            && shared.rate.is_none()
+            && shared.settings.queue_activities_per_second.is_none()
+            && shared.registry.find_activity(name).is_ok();
+        match here.then(|| shared.activity_slots.try_take()).flatten() {
             Some(slot) => slots.push(slot),
             None => schedule.request_eager_execution = false,
         }

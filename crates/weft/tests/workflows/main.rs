@@ -1,6 +1,7 @@
 //! Workflows of this SDK against the server in the process.
 
 mod hello;
+mod limits;
 mod many;
 mod order;
 mod process;
