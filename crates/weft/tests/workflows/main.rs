@@ -1,5 +1,6 @@
 //! Workflows of this SDK against the server in the process.
 
+mod golden;
 mod hello;
 mod limits;
 mod many;
