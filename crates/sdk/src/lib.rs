@@ -11,21 +11,25 @@ mod activity;
 mod context;
 mod error;
 mod handlers;
+mod interceptor;
 mod program;
 mod replayer;
 mod saga;
 mod worker;
 mod workflow;
 
+#[cfg(feature = "otel")]
+pub mod otel;
 #[doc(hidden)]
 pub mod rt;
 
-pub use activity::{Activity, ActivityCtx, ActivityInfo, ActivitySet};
+pub use activity::{Activity, ActivityCtx, ActivityInfo, ActivitySet, BoxFuture};
 pub use context::{
     ActivityCall, ChildCall, ChildHandle, Ctx, External, LocalActivityCall, Options, TimerCall, WorkflowInfo,
 };
 pub use error::{Error, Result};
 pub use handlers::Handlers;
+pub use interceptor::{Caller, Inbound, InboundKind, Interceptor, NextActivity, Outbound, OutboundKind};
 pub use replayer::{ReplayError, Replayed, Replayer};
 pub use saga::{Saga, Undo};
 pub use weft_replay::{Cancellation, ChildCancellation, Divergence};

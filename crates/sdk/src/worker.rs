@@ -24,13 +24,18 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weft_client::{Client, NamesWorkflow};
 use weft_env::{Clock, RealClock, RealResources, Resources};
 
-use crate::{Activity, ActivitySet, Workflow};
+use crate::{
+    Activity, ActivitySet, Workflow,
+    interceptor::{Interceptor, Interceptors},
+};
 use metrics::Counts;
 use registry::Registry;
 use scale::Scale;
 use settings::Settings;
 use slots::{Rate, Room};
 use thread::Threads;
+
+pub(crate) use registry::RunActivity;
 
 pub use metrics::{TaskMetrics, WorkerMetrics};
 pub use scale::Polls;
@@ -46,6 +51,7 @@ pub struct Worker {
     queue: String,
     registry: Registry,
     settings: Settings,
+    interceptors: Vec<Arc<dyn Interceptor>>,
 }
 
 /// Why a worker cannot go on.
@@ -76,6 +82,7 @@ pub(crate) struct Shared {
     settings: Settings,
     clock: Arc<dyn Clock>,
     threads: Threads,
+    interceptors: Interceptors,
     workflow_slots: Arc<Room>,
     activity_slots: Arc<Room>,
     local_slots: Arc<Room>,
@@ -118,6 +125,7 @@ impl Worker {
             queue: queue.into(),
             registry: Registry::default(),
             settings: Settings::default(),
+            interceptors: Vec::new(),
         }
     }
 
@@ -154,6 +162,12 @@ impl Worker {
         T: Future<Output = crate::Result<A::Output>> + Send + 'static,
     {
         self.registry.replace::<A, F, T>(run);
+        self
+    }
+
+    /// Shows an interceptor what this worker does; the first of several is the outermost.
+    pub fn interceptor(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptors.push(Arc::new(interceptor));
         self
     }
 
@@ -194,6 +208,7 @@ impl Worker {
             client: self.client,
             queue: self.queue,
             threads,
+            interceptors: self.interceptors.into(),
             workflow_slots: Room::new(settings.workflow_slots.clone()),
             activity_slots: Room::new(settings.activity_slots.clone()),
             local_slots: Room::new(settings.local_slots.clone()),
@@ -225,6 +240,13 @@ impl Running {
     #[must_use]
     pub fn metrics(&self) -> WorkerMetrics {
         metrics::snapshot(&self.shared)
+    }
+
+    /// The same for whoever looks later: `None` once the worker is gone.
+    #[cfg(feature = "otel")]
+    pub(crate) fn reader(&self) -> impl Fn() -> Option<WorkerMetrics> + Send + Sync + use<> {
+        let shared = Arc::downgrade(&self.shared);
+        move || shared.upgrade().map(|shared| metrics::snapshot(&shared))
     }
 
     /// Waits until the server refuses the worker for good.

@@ -13,11 +13,16 @@ pub use weft_client::{
     SearchAttributes, Value, ValueError,
 };
 pub use weft_sdk::{
-    Activity, ActivityCall, ActivityCtx, ActivityInfo, ActivitySet, Cancellation, ChildCall, ChildCancellation,
-    ChildHandle, Ctx, Error, External, LocalActivityCall, Options, Polls, ReplayError, Replayed, Replayer, Result,
-    Running, Saga, Slots, SlotsByLoad, TaskMetrics, TimerCall, Undo, Worker, WorkerError, WorkerMetrics, Workflow,
-    WorkflowInfo, activities, activity, workflow,
+    Activity, ActivityCall, ActivityCtx, ActivityInfo, ActivitySet, BoxFuture, Caller, Cancellation, ChildCall,
+    ChildCancellation, ChildHandle, Ctx, Error, External, Inbound, InboundKind, Interceptor, LocalActivityCall,
+    NextActivity, Options, Outbound, OutboundKind, Polls, ReplayError, Replayed, Replayer, Result, Running, Saga,
+    Slots, SlotsByLoad, TaskMetrics, TimerCall, Undo, Worker, WorkerError, WorkerMetrics, Workflow, WorkflowInfo,
+    activities, activity, workflow,
 };
+
+/// OpenTelemetry.
+#[cfg(feature = "otel")]
+pub use weft_sdk::otel;
 
 /// The client, whole.
 pub use weft_client as client;

@@ -18,7 +18,7 @@ use weft_protocol::{
 };
 
 use super::{Shared, report, slots::Slot};
-use crate::{ActivityCtx, ActivityInfo, Error, Result, activity::Unwanted};
+use crate::{ActivityCtx, ActivityInfo, Error, Result, activity::Unwanted, interceptor::NextActivity};
 
 /// Heartbeats are not sent more often than the shorter of this and most of their timeout.
 const BEAT_LONGEST: Duration = Duration::from_secs(30);
@@ -44,7 +44,7 @@ pub(crate) async fn run(shared: Arc<Shared>, task: PollActivityTaskQueueResponse
     let input = task.input.unwrap_or_default().payloads;
     let result = match shared.registry.find_activity(&ctx.info().activity_type) {
         Ok(run) => {
-            let running = caught(run(ctx.clone(), input));
+            let running = caught(NextActivity::new(&shared.interceptors, run).run(ctx.clone(), input));
             tokio::select! {
                 done = running => done,
                 never = beat(&shared, &ctx) => match never {},
@@ -96,7 +96,8 @@ async fn beat(shared: &Shared, ctx: &ActivityCtx) -> std::convert::Infallible {
     let pause = timeout.mul_f64(0.8).min(BEAT_LONGEST);
     loop {
         ctx.beats().beaten.notified().await;
-        let Some(details) = ctx.beats().latest.lock().take() else { continue };
+        let Some(mut details) = ctx.beats().latest.lock().take() else { continue };
+        shared.interceptors.iter().for_each(|interceptor| interceptor.heartbeat(ctx.info(), &mut details));
         let request = RecordActivityTaskHeartbeatRequest {
             namespace: shared.client.namespace().to_owned(),
             identity: shared.client.identity().to_owned(),

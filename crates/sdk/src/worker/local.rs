@@ -3,16 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use weft_client::RetryPolicy;
-use weft_protocol::api::{
-    common::{Payloads, WorkflowExecution},
-    failure::Failure,
-};
+use weft_protocol::api::{common::Payloads, failure::Failure};
 use weft_replay::LocalActivity;
 
 use super::Shared;
 use crate::{
     ActivityCtx, ActivityInfo, Error,
     activity::{BoxFuture, Unwanted},
+    interceptor::{self, Caller, NextActivity},
 };
 
 /// How a local activity ended.
@@ -23,18 +21,14 @@ pub(crate) struct Ended {
 }
 
 /// Runs one to its end.
-pub(crate) fn run(
-    shared: &Arc<Shared>,
-    workflow: &WorkflowExecution,
-    workflow_type: &str,
-    local: LocalActivity,
-) -> BoxFuture<Ended> {
+pub(crate) fn run(shared: &Arc<Shared>, caller: &Caller, mut local: LocalActivity) -> BoxFuture<Ended> {
+    interceptor::local(&shared.interceptors, caller, &mut local);
     let shared = Arc::clone(shared);
     let info = ActivityInfo {
         activity_id: local.id.clone(),
         activity_type: local.kind.clone(),
-        workflow: workflow.clone(),
-        workflow_type: workflow_type.to_owned(),
+        workflow: caller.workflow.clone(),
+        workflow_type: caller.workflow_type.clone(),
         namespace: shared.client.namespace().to_owned(),
         task_queue: shared.queue.clone(),
         is_local: true,
@@ -84,7 +78,7 @@ async fn once(shared: &Shared, info: ActivityInfo, local: &LocalActivity) -> Res
     let input = local.input.clone().unwrap_or_default().payloads;
     let over = shared.clock.sleep_until(shared.clock.monotonic() + longest);
     tokio::select! {
-        done = super::activity_task::caught(run(ctx.clone(), input)) => done,
+        done = super::activity_task::caught(NextActivity::new(&shared.interceptors, run).run(ctx.clone(), input)) => done,
         () = over => {
             ctx.cancel(Unwanted::Unknown);
             let timeout = weft_client::failure::TimeoutType::StartToClose;

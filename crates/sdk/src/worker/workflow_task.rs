@@ -30,6 +30,8 @@ use weft_protocol::{
 };
 use weft_replay::{Completion, Config, Fault, Info, Progress, Query, Run, application};
 
+use crate::interceptor::{self, Caller, Intercepted};
+
 use super::{
     SDK_NAME, Shared, activity_task, history,
     local::{self, Ended},
@@ -131,9 +133,23 @@ async fn one(
         .into_iter()
         .map(|(id, it)| (id, Query { name: it.query_type, input: it.query_args, header: it.header }));
     let queries: Vec<(String, Query)> = queries.collect();
-    let unfinished = run_locals(shared, asked, progress.local, locals, began).await?;
-    let (completion, answers) = finish(shared, asked, queries, true).await?;
+    let caller = caller(shared, asked).await;
+    let unfinished = run_locals(shared, &caller, progress.local, locals, began).await?;
+    let (mut completion, answers) = finish(shared, asked, queries, true).await?;
+    interceptor::outbound(&shared.interceptors, &caller, &mut completion.commands);
     respond(shared, asked, completion, answers, unfinished).await
+}
+
+/// The workflow as interceptors know it; its headers only where there are interceptors.
+async fn caller(shared: &Shared, asked: &Asked) -> Caller {
+    let headers = if shared.interceptors.is_empty() {
+        None
+    } else {
+        let run_id = asked.run.run_id.clone();
+        let header = |run: &mut Run| run.info().started.header.clone();
+        shared.threads.call(&asked.run.run_id, move |runs| runs.busy(&run_id).and_then(header)).await.flatten()
+    };
+    Caller::new(asked.run.clone(), asked.kind.clone(), headers.unwrap_or_default().fields)
 }
 
 /// Feeds a run; one that is not known, or is known wrongly, is built anew from the whole history.
@@ -172,12 +188,14 @@ async fn advance(
         shared.counts.replays.fetch_add(1, Relaxed);
     }
     let (namespace, task_queue) = (shared.client.namespace().to_owned(), shared.queue.clone());
+    let interceptors = Arc::clone(&shared.interceptors);
     let WorkflowExecution { workflow_id, run_id } = asked.run.clone();
     let built = shared.threads.call(&asked.run.run_id, move |runs: &mut Runs| {
         let info = Info { namespace, workflow_id, run_id, task_queue, ..Info::default() };
         let foreign = Some(Home::here(info.workflow_id.clone()) as Arc<dyn weft_replay::Foreign>);
         let run_id = info.run_id.clone();
-        let run = Run::new(Config { info, foreign, program: Box::new(make) });
+        let program = Box::new(move |context| Intercepted::program(&interceptors, context, make));
+        let run = Run::new(Config { info, foreign, program });
         runs.begin(&run_id, run).advance(events, messages)
     });
     built.await.ok_or(Trouble::Passing(None))?.map_err(trouble)
@@ -189,16 +207,16 @@ const NEW_RUN_EVENTS: usize = 3;
 /// Runs local activities until none is left or the task's time is nearly over; `true` in the latter case.
 async fn run_locals(
     shared: &Arc<Shared>,
-    asked: &Asked,
+    caller: &Caller,
     wanted: Vec<weft_replay::LocalActivity>,
     locals: &mut Locals,
     began: Duration,
 ) -> Result<bool, Trouble> {
-    locals.extend(wanted.into_iter().map(|it| local::run(shared, &asked.run, &asked.kind, it)));
+    locals.extend(wanted.into_iter().map(|it| local::run(shared, caller, it)));
     if locals.is_empty() {
         return Ok(false);
     }
-    let run_id = asked.run.run_id.clone();
+    let run_id = caller.workflow.run_id.clone();
     let limit = shared.threads.call(&run_id.clone(), move |runs| runs.busy(&run_id).map(task_limit)).await.flatten();
     let mut over = shared.clock.sleep_until(began + limit.unwrap_or(TASK_LIMIT).mul_f64(0.8));
     loop {
@@ -207,13 +225,13 @@ async fn run_locals(
             () = &mut over => return Ok(true),
         };
         let Some(ended) = ended else { return Ok(false) };
-        let run_id = asked.run.run_id.clone();
-        let told = shared.threads.call(&asked.run.run_id, move |runs| match runs.busy(&run_id) {
+        let run_id = caller.workflow.run_id.clone();
+        let told = shared.threads.call(&caller.workflow.run_id, move |runs| match runs.busy(&run_id) {
             Some(run) => run.end_local(&ended.id, ended.attempt, ended.result),
             None => Err(Fault::Stale),
         });
         let progress = told.await.ok_or(Trouble::Passing(None))?.map_err(trouble)?;
-        locals.extend(progress.local.into_iter().map(|it| local::run(shared, &asked.run, &asked.kind, it)));
+        locals.extend(progress.local.into_iter().map(|it| local::run(shared, caller, it)));
     }
 }
 

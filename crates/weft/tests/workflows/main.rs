@@ -2,6 +2,7 @@
 
 mod golden;
 mod hello;
+mod intercepted;
 mod limits;
 mod many;
 mod order;
@@ -10,4 +11,6 @@ mod replays;
 mod restart;
 mod sealed;
 mod time;
+#[cfg(feature = "otel")]
+mod traces;
 mod world;
