@@ -1,5 +1,6 @@
 //! Workflows of this SDK against the server in the process.
 
+mod examples;
 mod golden;
 mod hello;
 mod intercepted;
@@ -14,3 +15,7 @@ mod time;
 #[cfg(feature = "otel")]
 mod traces;
 mod world;
+
+// The example's routes name it from the crate's root.
+#[path = "../../examples/service/orders.rs"]
+mod orders;
