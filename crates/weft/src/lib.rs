@@ -1,5 +1,29 @@
 //! Durable workflows in Rust: write a workflow as an async function, and it survives crashes, restarts and deployments.
 //!
+//! ```no_run
+//! use weft::{Client, ConnectOptions, Ctx, Result, Worker, activity, workflow};
+//!
+//! #[workflow]
+//! async fn hello(ctx: Ctx, name: String) -> Result<String> {
+//!     ctx.activity(greet, name).await
+//! }
+//!
+//! #[activity]
+//! async fn greet(name: String) -> String {
+//!     format!("Hello, {name}!")
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<()> {
+//!     let client = Client::connect(ConnectOptions::default()).await?;
+//!     let worker = Worker::new(&client, "greetings").workflow(hello).activity(greet).start()?;
+//!     let greeting = client.start_workflow(hello, "Weft").id("hello-1").task_queue("greetings").await?;
+//!     println!("{}", greeting.result().await?);
+//!     worker.shutdown().await?;
+//!     Ok(())
+//! }
+//! ```
+//!
 //! This crate is the SDK and the client under one name. Feature `embedded` brings the server into the process; feature
 //! `testing` brings time that skips.
 

@@ -30,7 +30,7 @@ impl Cart {
     }
 
     /// What is refused here leaves no trace in the history.
-    fn may_add(&self, item: &String, count: &u32) -> Result<()> {
+    fn may_add(&self, item: &str, count: &u32) -> Result<()> {
         match (self.is_paying, count) {
             (true, _) => Err(Error::new("the cart is being paid for")),
             (_, 0) => Err(Error::new(format!("how many of {item}?"))),
@@ -55,7 +55,7 @@ impl Cart {
         Ok(receipt)
     }
 
-    fn may_check_out(&self, _card: &String) -> Result<()> {
+    fn may_check_out(&self, _card: &str) -> Result<()> {
         if self.is_paying || self.items.is_empty() { Err(Error::new("there is nothing to pay")) } else { Ok(()) }
     }
 

@@ -7,6 +7,8 @@ mod intercepted;
 mod limits;
 mod many;
 mod order;
+mod page;
+mod pages;
 mod process;
 mod replays;
 mod restart;

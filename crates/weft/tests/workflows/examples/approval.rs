@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::Stage;
-use approval::{Approval, Outcome, QUEUE, Request};
+use example::{Approval, Outcome, QUEUE, Request};
 use weft::client::WorkflowHandle;
 
 #[path = "../../../examples/approval/approval.rs"]
-mod approval;
+mod example;
 
 async fn ask(stage: &Stage, id: &str, remind_after: Duration, give_up_after: Duration) -> WorkflowHandle<Approval> {
     let request = Request { what: id.to_owned(), approver: "Ada".to_owned(), remind_after, give_up_after };
@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_approved_reminds_nobody() {
-    let stage = Stage::with(approval::worker).await;
+    let stage = Stage::with(example::worker).await;
     let chair = ask(&stage, "chair", DAY, 3 * DAY).await;
     assert_eq!(chair.query(Approval::reminders, ()).await.expect("it waits and answers"), 0);
     chair.signal(Approval::approve, ()).await.expect("it is taken");
@@ -38,7 +38,7 @@ async fn a_request_that_is_approved_reminds_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_reminds_and_waits_on_and_is_given_up_when_nobody_answers() {
-    let stage = Stage::with(approval::worker).await;
+    let stage = Stage::with(example::worker).await;
     let door = ask(&stage, "door", DAY, 3 * DAY).await;
     assert_eq!(stage.env.skip(door.result()).await.expect("it ends"), Outcome::NobodyAnswered);
     assert_eq!(door.query(Approval::reminders, ()).await.expect("it answers"), 1);

@@ -1,15 +1,15 @@
 //! The example `cart`.
 
 use super::Stage;
-use cart::{Cart, QUEUE};
+use example::{Cart, QUEUE};
 use weft::client::UpdateError;
 
 #[path = "../../../examples/cart/cart.rs"]
-mod cart;
+mod example;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cart_answers_each_update_and_ends_when_it_is_paid() {
-    let stage = Stage::with(cart::worker).await;
+    let stage = Stage::with(example::worker).await;
     let cart = stage.client().start_workflow(Cart::run, ()).id("cart").task_queue(QUEUE).await.expect("it starts");
     let add = async |item: &str, count: u32| cart.update(Cart::add, (item.to_owned(), count)).await;
 

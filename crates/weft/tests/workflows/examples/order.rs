@@ -1,11 +1,11 @@
 //! The example `order`.
 
 use super::Stage;
-use order::{QUEUE, lamp_for, place_order};
+use example::{QUEUE, lamp_for, place_order};
 use weft::client::{WorkflowError, api::history::history_event::Attributes};
 
 #[path = "../../../examples/order/order.rs"]
-mod order;
+mod example;
 
 async fn place(stage: &Stage, country: &str) -> Result<String, WorkflowError> {
     let start = stage.client().start_workflow(place_order, lamp_for(country)).id(country).task_queue(QUEUE);
@@ -27,7 +27,7 @@ async fn steps(stage: &Stage, workflow_id: &str) -> Vec<(String, Option<String>)
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_is_shipped_or_leaves_nothing_behind() {
-    let stage = Stage::with(|client| order::worker(client, 1)).await;
+    let stage = Stage::with(|client| example::worker(client, 1)).await;
 
     let failed = place(&stage, "Atlantis").await.expect_err("no carrier goes there");
     assert_eq!(failed.failure().and_then(|failure| failure.root().application_kind()), Some("NoCarrier"));

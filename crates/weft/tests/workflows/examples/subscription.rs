@@ -3,19 +3,20 @@
 use std::time::Duration;
 
 use super::Stage;
-use subscription::{QUEUE, Subscription};
+use example::{QUEUE, Subscription};
 use weft::client::WorkflowError;
 
 #[path = "../../../examples/subscription/subscription.rs"]
-mod subscription;
+mod example;
 
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_goes_on_as_a_new_run_after_a_year_and_keeps_what_it_was_told() {
-    let stage = Stage::with(subscription::worker).await;
-    let ada = subscription::of("Ada", MONTH);
-    let ada = stage.client().start_workflow(Subscription::run, ada).id("ada").task_queue(QUEUE).await.expect("it starts");
+    let stage = Stage::with(example::worker).await;
+    let ada = example::of("Ada", MONTH);
+    let ada =
+        stage.client().start_workflow(Subscription::run, ada).id("ada").task_queue(QUEUE).await.expect("it starts");
     assert_eq!(ada.update(Subscription::change_price, 1_000_u64).await.expect("it is taken"), 900);
     let refused = ada.update(Subscription::change_price, 9_000_u64).await.expect_err("that is too much");
     assert!(refused.to_string().contains("twice as much"), "{refused}");
