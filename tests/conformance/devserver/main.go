@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/server/common/authorization"
 	"go.temporal.io/server/common/cluster"
 	"go.temporal.io/server/common/config"
@@ -78,21 +79,37 @@ func (p pairs) Set(text string) error {
 	return nil
 }
 
+// list collects what is given any number of times.
+type list []string
+
+func (l *list) String() string { return "" }
+
+func (l *list) Set(text string) error {
+	*l = append(*l, text)
+	return nil
+}
+
 type options struct {
-	port     int
-	database string
-	level    string
-	pragmas  pairs
-	dynamic  pairs
+	port       int
+	namespaces list
+	attributes pairs
+	database   string
+	level      string
+	pragmas    pairs
+	dynamic    pairs
 }
 
 func parse(args []string) (*options, error) {
 	if len(args) < 2 || args[0] != "server" || args[1] != "start-dev" {
 		return nil, errors.New("usage: devserver server start-dev [--port N] [--db-filename FILE] …")
 	}
-	parsed := &options{pragmas: pairs{}, dynamic: pairs{}}
+	parsed := &options{namespaces: list{"default"}, attributes: pairs{}, pragmas: pairs{}, dynamic: pairs{}}
 	flags := flag.NewFlagSet("start-dev", flag.ContinueOnError)
 	flags.Bool("headless", true, "there is no web page; taken for the CLI's sake")
+	flags.String("ip", loopback, "taken for the CLI's sake")
+	flags.String("log-format", "", "taken for the CLI's sake")
+	flags.Var(&parsed.namespaces, "namespace", "registered beside the default one")
+	flags.Var(parsed.attributes, "search-attribute", "NAME=TYPE, of each namespace")
 	flags.IntVar(&parsed.port, "port", 7233, "where clients are served")
 	flags.StringVar(&parsed.database, "db-filename", "", "the database; in memory if not given")
 	flags.StringVar(&parsed.level, "log-level", "warn", "of the log on standard error")
@@ -165,11 +182,24 @@ func (o *options) sql() (*config.SQL, error) {
 			}
 		}
 	}
-	namespace, err := sqlite.NewNamespaceConfig(clusterName, "default", false, nil)
-	if err != nil {
-		return nil, fmt.Errorf("the default namespace: %w", err)
+	attributes := map[string]enums.IndexedValueType{}
+	for name, kind := range o.attributes {
+		value, err := enums.IndexedValueTypeFromString(kind)
+		if err != nil {
+			return nil, fmt.Errorf("search attribute %q: %w", name, err)
+		}
+		attributes[name] = value
 	}
-	return database, sqlite.CreateNamespaces(database, namespace)
+	for _, name := range o.namespaces {
+		namespace, err := sqlite.NewNamespaceConfig(clusterName, name, false, attributes)
+		if err != nil {
+			return nil, fmt.Errorf("namespace %q: %w", name, err)
+		}
+		if err := sqlite.CreateNamespaces(database, namespace); err != nil {
+			return nil, fmt.Errorf("namespace %q: %w", name, err)
+		}
+	}
+	return database, nil
 }
 
 func build(o *options, c *config.Config) (temporal.Server, error) {

@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from harness.history import ACTIVITY, TASK
-from harness.scenario import Scenario
+from harness.scenario import Order, Scenario
 
 CUSTOMER = SearchAttributeKey.for_keyword("Customer")
 TIMER = "TimerStarted, TimerFired"
@@ -111,6 +111,7 @@ async def skipping(s: Scenario) -> AsyncIterator[WorkflowEnvironment]:
 
 
 def seconds(s: Scenario, **span: int) -> float:
+    """Short where nothing skips time: so what is written of spans differs, and only the events are compared."""
     return 0.2 if s.launch.is_oracle else timedelta(**span).total_seconds()
 
 
@@ -162,7 +163,7 @@ async def test_months_of_sleep_take_no_time(s: Scenario):
         assert 14 * month <= (await env.get_current_time() - began).total_seconds()
         # What has closed long ago is there as on the first day.
         nap = f"{TIMER}, {TASK}"
-        await s.assert_history(handle, f"WorkflowExecutionStarted, {TASK}, {nap}{f', {nap}' * 11}, WorkflowExecutionCompleted")
+        await s.assert_history(handle, f"WorkflowExecutionStarted, {TASK}, {nap}{f', {nap}' * 11}, WorkflowExecutionCompleted", order=Order.TIMING)
         await s.refused(handle.signal(Sleeper.hello), "NOT_FOUND", LATE)
 
 
@@ -190,7 +191,7 @@ async def test_an_environment_sleeps_and_time_moves_with_it(s: Scenario):
             assert 0.2 <= passed < 60
         assert await handle.result() >= 3 * hour
         nap = f"{TIMER}, {TASK}"
-        await s.assert_history(handle, f"WorkflowExecutionStarted, {TASK}, {nap}, {nap}, {nap}, WorkflowExecutionCompleted")
+        await s.assert_history(handle, f"WorkflowExecutionStarted, {TASK}, {nap}, {nap}, {nap}, WorkflowExecutionCompleted", order=Order.TIMING)
         await s.refused(handle.signal(Sleeper.hello), "NOT_FOUND", LATE)
 
 
@@ -217,8 +218,9 @@ async def test_time_stands_by_while_an_activity_runs(s: Scenario):
                 handle,
                 f"WorkflowExecutionStarted, {TASK}, ActivityTaskScheduled, TimerStarted, ActivityTaskStarted,"
                 f" ActivityTaskCompleted, {TASK}, WorkflowExecutionCompleted",
+                order=Order.TIMING,
             )
-            await s.assert_history(stubborn, f"WorkflowExecutionStarted, {TASK}, {ACTIVITY}, {TASK}, WorkflowExecutionCompleted")
+            await s.assert_history(stubborn, f"WorkflowExecutionStarted, {TASK}, {ACTIVITY}, {TASK}, WorkflowExecutionCompleted", order=Order.TIMING)
         await s.refused(handle.signal("hello"), "NOT_FOUND", LATE)
 
 
@@ -237,7 +239,7 @@ async def test_an_activity_may_sleep_in_the_time_of_its_environment(s: Scenario)
             await s.until_event("WorkflowExecutionCompleted")
         await s.refused(handle.signal("hello"), "NOT_FOUND", LATE)
         events = f"WorkflowExecutionStarted, {TASK}, ActivityTaskScheduled, TimerStarted, TimerFired, {TASK}"
-        await s.assert_history(handle, f"{events}, WorkflowExecutionCompleted")
+        await s.assert_history(handle, f"{events}, WorkflowExecutionCompleted", order=Order.TIMING)
 
 
 async def test_locks_of_time_are_counted(s: Scenario):
@@ -257,5 +259,5 @@ async def test_locks_of_time_are_counted(s: Scenario):
             await service.lock_time_skipping(testservice.LockTimeSkippingRequest())
         handle = await s.start(Sleeper.run, seconds(s, days=1), 1)
         await handle.result()
-        await s.assert_history(handle, f"WorkflowExecutionStarted, {TASK}, {TIMER}, {TASK}, WorkflowExecutionCompleted")
+        await s.assert_history(handle, f"WorkflowExecutionStarted, {TASK}, {TIMER}, {TASK}, WorkflowExecutionCompleted", order=Order.TIMING)
         await s.refused(handle.signal(Sleeper.hello), "NOT_FOUND", LATE)
