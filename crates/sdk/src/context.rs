@@ -187,7 +187,7 @@ impl<S: 'static> Ctx<S> {
     /// When this context is cancelled before.
     #[track_caller]
     pub fn sleep(&self, span: Duration) -> TimerCall {
-        TimerCall::new(&self.core, self.scope_id(), span, here())
+        TimerCall::new(&self.core, Rc::clone(&self.scope), span, here())
     }
 
     /// A random number, the same at each replay.

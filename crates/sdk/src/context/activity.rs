@@ -4,6 +4,7 @@ use std::{
     future::{Future, IntoFuture},
     marker::PhantomData,
     pin::Pin,
+    rc::Rc,
     time::Duration,
 };
 
@@ -17,16 +18,16 @@ use weft_protocol::{
     },
     time::proto_duration,
 };
-use weft_replay::{Cancellation, Context, ScopeId, Source};
+use weft_replay::{Cancellation, Context, Source};
 
-use super::{Ctx, here, input, metadata, proto};
+use super::{Ctx, Scope, here, input, metadata, proto};
 use crate::{Error, Result};
 
 /// A call of an activity that has not begun: await it.
 #[must_use = "an activity is scheduled when its call is awaited"]
 pub struct ActivityCall<A> {
     core: Context,
-    scope: ScopeId,
+    scope: Rc<Scope>,
     at: Source,
     input: Result<Option<Payloads>>,
     schedule: ScheduleActivityTaskCommandAttributes,
@@ -47,7 +48,7 @@ impl<S: 'static> Ctx<S> {
         let queue = options.task_queue.clone().unwrap_or_else(|| self.core.info().task_queue.clone());
         ActivityCall {
             core: self.core.clone(),
-            scope: self.scope_id(),
+            scope: Rc::clone(&self.scope),
             at: here(),
             input: input(args.into_args()),
             schedule: ScheduleActivityTaskCommandAttributes {
@@ -139,7 +140,7 @@ impl<A: ActivityDefinition> ActivityCall<A> {
     pub fn start(self) -> impl Future<Output = Result<A::Output>> + use<A> {
         let wait = self.input.map(|input| {
             let schedule = ScheduleActivityTaskCommandAttributes { input, ..self.schedule };
-            self.core.activity(self.scope, schedule, self.cancellation, metadata(self.summary.as_deref()), self.at)
+            self.core.activity(self.scope.id, schedule, self.cancellation, metadata(self.summary.as_deref()), self.at)
         });
         async move {
             let result = wait?.await.map_err(Error::of_wire)?.unwrap_or_default();

@@ -4,6 +4,7 @@ use std::{
     future::{Future, IntoFuture},
     marker::PhantomData,
     pin::Pin,
+    rc::Rc,
     time::Duration,
 };
 
@@ -16,16 +17,16 @@ use weft_protocol::api::{
     enums::{ParentClosePolicy, TaskQueueKind, WorkflowIdReusePolicy},
     taskqueue::TaskQueue,
 };
-use weft_replay::{ChildCancellation, Context, ScopeId, Source, Wait};
+use weft_replay::{ChildCancellation, Context, Source, Wait};
 
-use super::{Ctx, External, here, input, metadata, proto};
+use super::{Ctx, External, Scope, here, input, metadata, proto};
 use crate::{Error, Result, workflow::LocalFuture};
 
 /// A call of a child workflow that has not begun: await it for its result, or start it for a handle.
 #[must_use = "a child is started when its call is awaited"]
 pub struct ChildCall<W> {
     core: Context,
-    scope: ScopeId,
+    scope: Rc<Scope>,
     at: Source,
     input: Result<Option<Payloads>>,
     start: StartChildWorkflowExecutionCommandAttributes,
@@ -56,7 +57,7 @@ impl<S: 'static> Ctx<S> {
         let queue = self.options.task_queue.clone().unwrap_or_else(|| info.task_queue.clone());
         ChildCall {
             core: self.core.clone(),
-            scope: self.scope_id(),
+            scope: Rc::clone(&self.scope),
             at: here(),
             input: input(args.into_args()),
             start: StartChildWorkflowExecutionCommandAttributes {
@@ -149,7 +150,7 @@ impl<W: WorkflowDefinition> ChildCall<W> {
 
     fn begin(self) -> Result<weft_replay::Child> {
         let start = StartChildWorkflowExecutionCommandAttributes { input: self.input?, ..self.start };
-        Ok(self.core.child(self.scope, start, self.cancellation, metadata(self.summary.as_deref()), self.at))
+        Ok(self.core.child(self.scope.id, start, self.cancellation, metadata(self.summary.as_deref()), self.at))
     }
 
     /// Starts the child and waits until it runs.
@@ -157,7 +158,7 @@ impl<W: WorkflowDefinition> ChildCall<W> {
     /// # Errors
     /// When it could not be started, for example because its id is taken.
     pub fn start(self) -> LocalFuture<Result<ChildHandle<W>>> {
-        let (core, scope) = (self.core.clone(), self.scope);
+        let (core, scope) = (self.core.clone(), Rc::clone(&self.scope));
         let child = self.begin();
         Box::pin(async move {
             let mut child = child?;

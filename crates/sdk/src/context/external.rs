@@ -1,6 +1,6 @@
 //! Workflows elsewhere: signalled and cancelled from within a workflow.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, rc::Rc};
 
 use weft_client::{Args, IntoArgs, SignalDefinition, WorkflowDefinition};
 use weft_protocol::api::{
@@ -9,15 +9,15 @@ use weft_protocol::api::{
     },
     common::{Payloads, WorkflowExecution},
 };
-use weft_replay::{Context, ScopeId, Source};
+use weft_replay::{Context, Source};
 
-use super::{Ctx, here};
+use super::{Ctx, Scope, here};
 use crate::{Error, Result, workflow::LocalFuture};
 
 /// A workflow elsewhere, by its id.
 pub struct External<W> {
     core: Context,
-    scope: ScopeId,
+    scope: Rc<Scope>,
     target: WorkflowExecution,
     child_only: bool,
     workflow: PhantomData<fn() -> W>,
@@ -29,7 +29,7 @@ impl<S: 'static> Ctx<S> {
     pub fn external<W: WorkflowDefinition>(&self, id: impl Into<String>) -> External<W> {
         External {
             core: self.core.clone(),
-            scope: self.scope_id(),
+            scope: Rc::clone(&self.scope),
             target: WorkflowExecution { workflow_id: id.into(), run_id: String::new() },
             child_only: false,
             workflow: PhantomData,
@@ -38,7 +38,7 @@ impl<S: 'static> Ctx<S> {
 }
 
 impl<W: WorkflowDefinition> External<W> {
-    pub(super) fn of_child(core: Context, scope: ScopeId, target: WorkflowExecution) -> Self {
+    pub(super) fn of_child(core: Context, scope: Rc<Scope>, target: WorkflowExecution) -> Self {
         Self { core, scope, target, child_only: true, workflow: PhantomData }
     }
 
@@ -80,7 +80,7 @@ impl<W: WorkflowDefinition> External<W> {
                 child_workflow_only: self.child_only,
                 ..SignalExternalWorkflowExecutionCommandAttributes::default()
             };
-            self.core.signal_external(self.scope, signal, at)
+            self.core.signal_external(self.scope.id, signal, at)
         });
         Box::pin(async move { wait?.await.map(drop).map_err(Error::of_wire) })
     }
@@ -98,7 +98,7 @@ impl<W: WorkflowDefinition> External<W> {
             reason: reason.into(),
             ..RequestCancelExternalWorkflowExecutionCommandAttributes::default()
         };
-        let wait = self.core.cancel_external(self.scope, cancel, here());
+        let wait = self.core.cancel_external(self.scope.id, cancel, here());
         Box::pin(async move { wait.await.map(drop).map_err(Error::of_wire) })
     }
 }

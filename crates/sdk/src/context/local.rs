@@ -4,21 +4,22 @@ use std::{
     future::{Future, IntoFuture},
     marker::PhantomData,
     pin::Pin,
+    rc::Rc,
     time::Duration,
 };
 
 use weft_client::{ActivityDefinition, IntoArgs, RetryPolicy, result_from_payloads};
 use weft_protocol::api::common::Payloads;
-use weft_replay::{Context, LocalActivity, ScopeId, Source};
+use weft_replay::{Context, LocalActivity, Source};
 
-use super::{Ctx, here, input};
+use super::{Ctx, Scope, here, input};
 use crate::{Error, Result};
 
 /// A call of a local activity that has not begun: await it.
 #[must_use = "a local activity begins when its call is awaited"]
 pub struct LocalActivityCall<A> {
     core: Context,
-    scope: ScopeId,
+    scope: Rc<Scope>,
     at: Source,
     input: Result<Option<Payloads>>,
     local: LocalActivity,
@@ -39,7 +40,7 @@ impl<S: 'static> Ctx<S> {
     ) -> LocalActivityCall<A> {
         LocalActivityCall {
             core: self.core.clone(),
-            scope: self.scope_id(),
+            scope: Rc::clone(&self.scope),
             at: here(),
             input: input(args.into_args()),
             local: LocalActivity {
@@ -75,7 +76,7 @@ impl<A: ActivityDefinition> LocalActivityCall<A> {
     pub fn start(self) -> impl Future<Output = Result<A::Output>> + use<A> {
         let wait = self
             .input
-            .map(|input| self.core.local_activity(self.scope, LocalActivity { input, ..self.local }, self.at));
+            .map(|input| self.core.local_activity(self.scope.id, LocalActivity { input, ..self.local }, self.at));
         async move {
             let result = wait?.await.map_err(Error::of_wire)?.unwrap_or_default();
             Ok(result_from_payloads(&result.payloads)?)

@@ -3,26 +3,27 @@
 use std::{
     future::{Future, IntoFuture},
     pin::Pin,
+    rc::Rc,
     time::Duration,
 };
 
-use weft_replay::{Context, ScopeId, Source};
+use weft_replay::{Context, Source};
 
-use super::metadata;
+use super::{Scope, metadata};
 use crate::{Error, Result};
 
 /// A timer that has not begun: await it.
 #[must_use = "a timer begins when it is awaited"]
 pub struct TimerCall {
     core: Context,
-    scope: ScopeId,
+    scope: Rc<Scope>,
     span: Duration,
     summary: Option<String>,
     at: Source,
 }
 
 impl TimerCall {
-    pub(super) fn new(core: &Context, scope: ScopeId, span: Duration, at: Source) -> Self {
+    pub(super) fn new(core: &Context, scope: Rc<Scope>, span: Duration, at: Source) -> Self {
         Self { core: core.clone(), scope, span, summary: None, at }
     }
 
@@ -34,7 +35,7 @@ impl TimerCall {
 
     /// Starts the timer now, to be awaited later. Dropping it cancels the timer.
     pub fn start(self) -> impl Future<Output = Result<()>> + use<> {
-        let wait = self.core.timer(self.scope, self.span, metadata(self.summary.as_deref()), self.at);
+        let wait = self.core.timer(self.scope.id, self.span, metadata(self.summary.as_deref()), self.at);
         async move { wait.await.map(drop).map_err(Error::of_wire) }
     }
 }

@@ -53,3 +53,23 @@ async fn time_passes_as_the_test_says() {
     worker.shutdown().await.expect("no poll was refused");
     env.shutdown().await;
 }
+
+/// The context that can be cancelled is gone before its timer begins; the timer is cancelled with the workflow.
+#[workflow]
+async fn sleeper_in_a_passing_context(ctx: Ctx) -> Result<()> {
+    let nap = ctx.cancellable().sleep(MONTH);
+    nap.await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_of_a_context_that_is_gone_is_cancelled_with_the_workflow() {
+    let env = TestEnv::start().await.expect("a server starts in memory");
+    let worker = env.worker(QUEUE).workflow(sleeper_in_a_passing_context).start().expect("the worker starts");
+    let start = env.client().start_workflow(sleeper_in_a_passing_context, ()).id("sleeper").task_queue(QUEUE);
+    let sleeper = start.await.expect("it starts");
+    sleeper.cancel().await.expect("it is taken");
+    let ended = sleeper.result().await.expect_err("it was cancelled");
+    assert!(ended.to_string().contains("cancel"), "{ended}");
+    worker.shutdown().await.expect("no poll was refused");
+    env.shutdown().await;
+}
