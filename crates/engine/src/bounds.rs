@@ -13,6 +13,7 @@ use weft_protocol::payload;
 
 use crate::{
     change::{Run, stored_bytes},
+    ids::RunId,
     refusal::Refusal,
     request::Request,
     state::{Activity, Execution},
@@ -27,10 +28,11 @@ const STATE_TOO_LARGE: &str = "Workflow mutable state size exceeds limit.";
 const TRANSACTION_TOO_LARGE: &str = "Transaction size exceeds limit.";
 
 /// What becomes of a request that writes too much at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TooLarge {
     Refuse,
-    EndRun,
+    /// A run that it would make is not there to be ended: then this one is, whose worker asks for it.
+    EndRun(RunId),
     /// It must get done.
     Pass,
 }
@@ -38,7 +40,7 @@ pub(crate) enum TooLarge {
 impl TooLarge {
     pub(crate) fn of(request: &Request) -> Self {
         match request {
-            Request::CompleteWorkflowTask(_) => Self::EndRun,
+            Request::CompleteWorkflowTask(body) => Self::EndRun(body.token.run.clone()),
             Request::Start(_)
             | Request::SignalWithStart(..)
             | Request::Fork(_)
@@ -101,7 +103,7 @@ impl Outgrown {
 ///
 /// # Errors
 /// When that is a matter of this request alone.
-pub(crate) fn outgrown(run: &Run<'_>, too_large: TooLarge) -> Result<Option<Outgrown>, Refusal> {
+pub(crate) fn outgrown(run: &Run<'_>, too_large: &TooLarge) -> Result<Option<Outgrown>, Refusal> {
     if let Some(reason) = terminate::too_long(run) {
         return Ok(Some(Outgrown::of(reason)));
     }
@@ -110,7 +112,7 @@ pub(crate) fn outgrown(run: &Run<'_>, too_large: TooLarge) -> Result<Option<Outg
     }
     match (transaction_is_too_large(run), too_large) {
         (Some(why), TooLarge::Refuse) => Err(Refusal::InvalidArgument(why)),
-        (Some(why), TooLarge::EndRun) => Ok(Some(Outgrown { reason: TRANSACTION_TOO_LARGE, why })),
+        (Some(why), TooLarge::EndRun(_)) => Ok(Some(Outgrown { reason: TRANSACTION_TOO_LARGE, why })),
         (Some(_), TooLarge::Pass) | (None, _) => Ok(None),
     }
 }

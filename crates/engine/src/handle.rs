@@ -17,7 +17,7 @@ pub fn handle(workflow: &mut Workflow, request: Request, at: &Moment<'_>) -> Res
     let too_large = TooLarge::of(&request);
     let mut change = Change::begin(workflow, at);
     let outcome = dispatch(&mut change, request).and_then(|answer| {
-        let outgrown = settle::settle(&mut change, too_large)?;
+        let outgrown = settle::settle(&mut change, &too_large)?;
         Ok(outgrown.map_or(answer, |why| Answer::Outgrown { why }))
     });
     match outcome {

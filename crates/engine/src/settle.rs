@@ -17,13 +17,21 @@ use crate::{
 
 /// Brings every run that the request touched to rest. If one of them has outgrown its limits the request does nothing but
 /// end that run, and the reason is given.
-pub(crate) fn settle(change: &mut Change<'_>, too_large: TooLarge) -> Result<Option<Cow<'static, str>>, Refusal> {
+///
+/// # Errors
+/// A run that the request itself would make has outgrown them, and there is none to end instead. Or something is broken.
+pub(crate) fn settle(change: &mut Change<'_>, too_large: &TooLarge) -> Result<Option<Cow<'static, str>>, Refusal> {
     let touched: Vec<RunId> = change.drafts.keys().cloned().collect();
     let Some((id, outgrown)) = outgrown(change, &touched, too_large)? else {
         bring_to_rest(change, touched)?;
         return Ok(None);
     };
     change.undo();
+    let id = match too_large {
+        _ if change.workflow.runs.contains_key(&id) => id,
+        TooLarge::EndRun(asked) => asked.clone(),
+        TooLarge::Refuse | TooLarge::Pass => return Err(Refusal::InvalidArgument(outgrown.why)),
+    };
     if let Some(mut run) = change.run(&id) {
         outgrown.end(&mut run);
     }
@@ -35,7 +43,7 @@ pub(crate) fn settle(change: &mut Change<'_>, too_large: TooLarge) -> Result<Opt
 fn outgrown(
     change: &mut Change<'_>,
     touched: &[RunId],
-    too_large: TooLarge,
+    too_large: &TooLarge,
 ) -> Result<Option<(RunId, Outgrown)>, Refusal> {
     for id in touched {
         let Some(run) = change.run(id) else { continue };

@@ -282,3 +282,47 @@ fn a_workflow_task_that_would_write_too_much_ends_the_run() {
         "#,
     );
 }
+
+/// The run that it would go on as was never there to be ended: the one whose worker asks is.
+#[test]
+fn a_run_that_would_continue_as_one_that_is_too_large_is_ended() {
+    let settings = changed(|settings| settings.limits.transaction_bytes = 300);
+    let complete = format!("complete can={}", "x".repeat(300));
+    check_with(
+        settings,
+        &format!("start\npoll\n{complete}\nsignal late"),
+        &format!(
+            r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > {complete}
+            4 WorkflowTaskFailed cause=ForceCloseCommand
+            5 WorkflowExecutionTerminated reason="Transaction size exceeds limit." details="transaction size of 411 bytes exceeds limit of 300 bytes"
+            = outgrown: transaction size of 411 bytes exceeds limit of 300 bytes
+            > signal late
+            ! WorkflowClosed
+        "#
+        ),
+    );
+}
+
+#[test]
+fn a_start_that_is_over_a_limit_at_once_is_refused() {
+    let settings = changed(|settings| settings.limits.history_events_error = 1);
+    check_with(
+        settings,
+        "start
+        signal late",
+        r#"
+            > start
+            ! invalid argument: Workflow history count exceeds limit.
+            > signal late
+            ! WorkflowNotFound
+        "#,
+    );
+}
