@@ -5,6 +5,7 @@ use core::{fmt, panic::Location};
 
 use weft_protocol::api::{
     command::{Command, command::Attributes},
+    common::Payloads,
     enums::CommandType,
     sdk::UserMetadata,
 };
@@ -43,13 +44,24 @@ pub(crate) struct Issued {
 }
 
 impl Issued {
-    pub(crate) fn into_command(self) -> Command {
-        Command {
+    /// The command as it leaves, and what stays here until its event is read back: without what only the server needs.
+    pub(crate) fn send(mut self) -> (Command, Self) {
+        let payloads = payloads_of(&mut self.attributes).and_then(Option::take);
+        let attributes = match &self.attributes {
+            Attributes::RecordMarkerCommandAttributes(it) => markers::name_only(it),
+            other => other.clone(),
+        };
+        let kept = Self { attributes, metadata: None, begins: self.begins, at: self.at };
+        if let Some(slot) = payloads_of(&mut self.attributes) {
+            *slot = payloads;
+        }
+        let command = Command {
             command_type: kind(&self.attributes).into(),
             user_metadata: self.metadata,
             attributes: Some(self.attributes),
             ..Command::default()
-        }
+        };
+        (command, kept)
     }
 
     /// The command in a few words.
@@ -88,6 +100,19 @@ impl Issued {
     }
 }
 
+/// Where a command carries values of the program's.
+fn payloads_of(attributes: &mut Attributes) -> Option<&mut Option<Payloads>> {
+    match attributes {
+        Attributes::ScheduleActivityTaskCommandAttributes(it) => Some(&mut it.input),
+        Attributes::StartChildWorkflowExecutionCommandAttributes(it) => Some(&mut it.input),
+        Attributes::SignalExternalWorkflowExecutionCommandAttributes(it) => Some(&mut it.input),
+        Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(it) => Some(&mut it.input),
+        Attributes::CompleteWorkflowExecutionCommandAttributes(it) => Some(&mut it.result),
+        Attributes::CancelWorkflowExecutionCommandAttributes(it) => Some(&mut it.details),
+        _ => None,
+    }
+}
+
 fn kind(attributes: &Attributes) -> CommandType {
     match attributes {
         Attributes::ScheduleActivityTaskCommandAttributes(_) => CommandType::ScheduleActivityTask,
@@ -109,5 +134,27 @@ fn kind(attributes: &Attributes) -> CommandType {
         Attributes::ModifyWorkflowPropertiesCommandAttributes(_) => CommandType::ModifyWorkflowProperties,
         Attributes::ScheduleNexusOperationCommandAttributes(_) => CommandType::ScheduleNexusOperation,
         Attributes::RequestCancelNexusOperationCommandAttributes(_) => CommandType::RequestCancelNexusOperation,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_protocol::{api::command::ScheduleActivityTaskCommandAttributes, payload};
+
+    use super::*;
+
+    #[test]
+    fn what_is_sent_has_the_values_and_what_is_kept_has_the_names() {
+        let schedule = ScheduleActivityTaskCommandAttributes {
+            activity_id: String::from("1"),
+            input: Some(payload::list(payload::json_string("long"))),
+            ..ScheduleActivityTaskCommandAttributes::default()
+        };
+        let attributes = Attributes::ScheduleActivityTaskCommandAttributes(schedule.clone());
+        let issued = Issued { attributes: attributes.clone(), metadata: None, begins: None, at: None };
+        let (command, kept) = issued.send();
+        assert_eq!(command.attributes, Some(attributes));
+        let bare = ScheduleActivityTaskCommandAttributes { input: None, ..schedule };
+        assert_eq!(kept.attributes, Attributes::ScheduleActivityTaskCommandAttributes(bare));
     }
 }

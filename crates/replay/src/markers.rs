@@ -174,6 +174,13 @@ pub(crate) fn is_reminder(attributes: &Attributes) -> bool {
         if it.marker_name == VERSION && it.details.contains_key(DEPRECATED))
 }
 
+/// What of a marker is held against its event.
+pub(crate) fn name_only(command: &RecordMarkerCommandAttributes) -> Attributes {
+    let details = command.details.iter().filter(|(key, _)| matches!(key.as_str(), ID | DEPRECATED));
+    let details = details.map(|(key, value)| (key.as_str(), value.clone()));
+    Attributes::RecordMarkerCommandAttributes(marker(&command.marker_name, details))
+}
+
 /// Whether a command and an event speak of the same marker.
 pub(crate) fn is_same(command: &RecordMarkerCommandAttributes, event: &MarkerRecordedEventAttributes) -> bool {
     command.marker_name == event.marker_name && text(&command.details, ID) == text(&event.details, ID)

@@ -134,6 +134,12 @@ impl Run {
         self.outcome.as_ref()
     }
 
+    /// Whether a part of the history is what comes next. One that is not needs a run that is built anew.
+    #[must_use]
+    pub fn continues_with(&self, events: &[HistoryEvent]) -> bool {
+        self.splitter.continues_with(events)
+    }
+
     /// Feeds the next part of the history, and the messages that came with it. All turns that history has answered are
     /// run and compared; the last, if it is not, is run and waits for [`Run::complete`].
     ///
@@ -184,13 +190,10 @@ impl Run {
     /// The answer to the workflow task that waits for one.
     pub fn complete(&mut self) -> Completion {
         self.live = false;
-        self.sent = self.take_issued();
+        let commands;
+        (commands, self.sent) = self.take_issued().into_iter().map(Issued::send).unzip();
         let messages = core::mem::take(&mut self.context.0.borrow_mut().messages);
-        Completion {
-            commands: self.sent.iter().cloned().map(Issued::into_command).collect(),
-            messages,
-            ends: self.outcome.is_some(),
-        }
+        Completion { commands, messages, ends: self.outcome.is_some() }
     }
 
     /// The server took the last answer, and nothing of it, nor of its task, is in history. It tells again what came after
@@ -258,7 +261,7 @@ impl Run {
 
     fn learn(&mut self, event: HistoryEvent) -> Result<(), Fault> {
         if let Some(history_event::Attributes::WorkflowExecutionStartedEventAttributes(started)) = event.attributes {
-            return self.begin(*Box::new(started));
+            return self.begin(started);
         }
         let news = self.context.0.borrow_mut().apply(event);
         match news {

@@ -71,6 +71,14 @@ impl Splitter {
         self.last
     }
 
+    /// Whether a part begins where the last one ended, with the answer to the open turn if there is one.
+    pub(crate) fn continues_with(&self, events: &[HistoryEvent]) -> bool {
+        let is_next = |event: &HistoryEvent| event.event_id == self.last + 1;
+        let is_known = |event: &HistoryEvent| self.repeats && event.event_id <= self.last;
+        let is_answer = |event: &HistoryEvent| event.event_type() == EventType::WorkflowTaskCompleted;
+        events.first().is_none_or(|first| is_known(first) || (is_next(first) && (!self.open || is_answer(first))))
+    }
+
     /// Cuts the next part.
     pub(crate) fn cut(&mut self, events: Vec<HistoryEvent>) -> Result<Cut, Misfit> {
         let mut cut = Cut::default();
@@ -212,6 +220,11 @@ mod tests {
     fn what_does_not_follow_is_refused() {
         let mut splitter = Splitter::default();
         splitter.cut(events(1, &[Began, Scheduled, Started])).expect("a first part");
+        for (part, continues) in
+            [(events(4, &[Completed]), true), (events(4, &[Failed]), false), (events(5, &[Completed]), false)]
+        {
+            assert_eq!(splitter.continues_with(&part), continues, "{part:?}");
+        }
         assert_eq!(splitter.cut(events(4, &[Failed])).expect_err("not recorded"), Misfit::Unrecorded);
         let gap = Splitter::default().cut(events(4, &[Completed])).expect_err("a gap");
         assert_eq!(gap, Misfit::Gap { expected: 1, found: 4 });
@@ -226,6 +239,7 @@ mod tests {
         splitter.cut(events(5, &[Scheduled, Started])).expect("a speculative task");
         splitter.forget_after(3);
         // What the last answer left stays, and is told again.
+        assert!(splitter.continues_with(&events(4, &[Completed])));
         let cut = splitter.cut(events(4, &[Completed, Signaled, Scheduled, Started])).expect("the same ids once more");
         assert_eq!(ids(&cut.turns[0].inputs), [5]);
     }

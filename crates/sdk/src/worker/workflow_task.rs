@@ -160,29 +160,26 @@ async fn advance(
     events: Vec<HistoryEvent>,
     messages: Vec<Message>,
 ) -> Result<Progress, Trouble> {
-    let is_whole = events.first().is_none_or(|event| event.event_id == 1);
-    if !is_whole {
-        let (run_id, part, said) = (asked.run.run_id.clone(), events.clone(), messages.clone());
+    let is_whole = events.first().is_some_and(|event| event.event_id == 1);
+    let (events, messages) = if is_whole {
+        (events, messages)
+    } else {
+        let run_id = asked.run.run_id.clone();
         let resumed = shared.threads.call(&asked.run.run_id, move |runs| match runs.resume(&run_id) {
-            Some(run) => run.advance(part, said),
-            None => Err(Fault::Stale),
+            Some(run) if run.continues_with(&events) => Ok(run.advance(events, messages)),
+            Some(_) | None => Err((events, messages)),
         });
         match resumed.await.ok_or(Trouble::Passing(None))? {
-            Ok(progress) => {
+            Ok(advanced) => {
                 shared.counts.sticky_hits.fetch_add(1, Relaxed);
-                return Ok(progress);
+                return advanced.map_err(trouble);
             }
-            Err(Fault::Stale) => {
+            Err((end, messages)) => {
                 shared.counts.sticky_misses.fetch_add(1, Relaxed);
+                let whole = history::whole(shared, Some(asked.run.clone()), end).await.map_err(passing)?;
+                (whole, messages)
             }
-            Err(fault) => return Err(trouble(fault)),
         }
-    }
-    let events = if is_whole && !events.is_empty() {
-        events
-    } else {
-        let whole = history::whole(shared, Some(asked.run.clone()), events).await;
-        whole.map_err(passing)?
     };
     if events.len() > NEW_RUN_EVENTS {
         shared.counts.replays.fetch_add(1, Relaxed);
