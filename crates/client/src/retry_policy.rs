@@ -72,6 +72,15 @@ impl RetryPolicy {
         self
     }
 
+    /// How long to wait after an attempt, counted from 1.
+    #[must_use]
+    pub fn wait_after(&self, attempt: u32) -> Duration {
+        let longest = self.maximum_interval.unwrap_or(self.initial_interval.saturating_mul(100));
+        let factor = self.backoff_coefficient.powi(i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX));
+        // What does not fit a duration is longer than the longest.
+        Duration::try_from_secs_f64(self.initial_interval.as_secs_f64() * factor).unwrap_or(longest).min(longest)
+    }
+
     /// Does not try again after application failures of this kind.
     #[must_use]
     pub fn non_retryable(mut self, kind: impl Into<String>) -> Self {
@@ -111,6 +120,15 @@ impl From<common::RetryPolicy> for RetryPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn waits_grow_up_to_the_longest_whatever_the_numbers() {
+        let policy = RetryPolicy::default().initial_interval(Duration::from_millis(10));
+        let waits = [1, 2, 3, 8, u32::MAX].map(|attempt| policy.wait_after(attempt).as_millis());
+        assert_eq!(waits, [10, 20, 40, 1000, 1000]);
+        let endless = RetryPolicy::default().initial_interval(Duration::MAX).backoff_coefficient(f64::MAX);
+        assert_eq!(endless.wait_after(2), Duration::MAX);
+    }
 
     #[test]
     fn a_policy_survives_the_wire() {

@@ -11,7 +11,7 @@ pub struct Divergence {
     pub parting: Parting,
 }
 
-/// The three ways to part. Events and commands are named as people name them.
+/// The ways to part. Events and commands are named as people name them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parting {
     /// History has one thing, the code issued another.

@@ -6,6 +6,7 @@
 use alloc::{
     boxed::Box,
     string::{String, ToString},
+    vec::Vec,
 };
 use core::time::Duration;
 
@@ -14,7 +15,6 @@ use weft_protocol::api::common::{Header, Payloads, RetryPolicy};
 use crate::{
     command::Issued,
     markers::{self, LocalEnd},
-    operation::{Kind, OperationId},
     state::State,
 };
 
@@ -35,39 +35,15 @@ pub struct LocalActivity {
 }
 
 impl State {
-    /// The operation of a local activity that has not ended.
-    fn local_operation(&self, id: &str) -> Option<OperationId> {
-        if self.is_closed() {
-            return None;
-        }
-        let mut open = self.operations.iter().filter(|(_, operation)| !operation.ended.reached);
-        open.find(|(_, operation)| match &operation.kind {
-            Kind::LocalActivity { id: known, .. } => known == id,
-            Kind::Timer { .. }
-            | Kind::Activity { .. }
-            | Kind::Child { .. }
-            | Kind::External
-            | Kind::Condition { .. } => false,
-        })
-        .map(|(id, _)| *id)
-    }
-
-    pub(crate) fn wants_local(&self, id: &str) -> bool {
-        self.local_operation(id).is_some()
+    /// Those that the program waits for, begun or not.
+    pub(crate) fn wanted_locals(&self) -> Vec<String> {
+        self.open_locals.keys().cloned().collect()
     }
 
     /// Records an end and tells the program; `false` where nobody waits for it any more.
     pub(crate) fn end_local(&mut self, end: LocalEnd) -> bool {
-        let Some(id) = self.local_operation(&end.id) else { return false };
+        let Some((id, kind)) = self.open_locals.remove(&end.id) else { return false };
         self.local.retain(|local| local.id != end.id);
-        let kind = match &self.operations[&id].kind {
-            Kind::LocalActivity { kind, .. } => kind.clone(),
-            Kind::Timer { .. }
-            | Kind::Activity { .. }
-            | Kind::Child { .. }
-            | Kind::External
-            | Kind::Condition { .. } => String::new(),
-        };
         let resolution = match &end.result {
             Ok(result) => Ok(result.clone()),
             Err(failure) => Err(wrapped(&end.id, &kind, failure.clone())),

@@ -74,6 +74,8 @@ pub struct Progress {
     pub is_live: bool,
     /// Local activities that the worker is to begin now.
     pub local: Vec<LocalActivity>,
+    /// The ids of those that are waited for, begun now or before: the worker stops all others.
+    pub wanted: Vec<String>,
 }
 
 /// The answer to a workflow task.
@@ -181,12 +183,6 @@ impl Run {
         Ok(self.progress())
     }
 
-    /// Whether the worker runs this local activity for nobody.
-    #[must_use]
-    pub fn wants_local(&self, id: &str) -> bool {
-        self.context.0.borrow().wants_local(id)
-    }
-
     /// The answer to the workflow task that waits for one.
     pub fn complete(&mut self) -> Completion {
         self.live = false;
@@ -215,8 +211,11 @@ impl Run {
     }
 
     fn progress(&mut self) -> Progress {
-        let local = if self.live { core::mem::take(&mut self.context.0.borrow_mut().local) } else { Vec::new() };
-        Progress { is_live: self.live, local }
+        if !self.live {
+            return Progress::default();
+        }
+        let mut state = self.context.0.borrow_mut();
+        Progress { is_live: true, local: core::mem::take(&mut state.local), wanted: state.wanted_locals() }
     }
 
     fn turn(&mut self, turn: Turn, messages: Vec<Message>) -> Result<(), Fault> {
@@ -232,13 +231,19 @@ impl Run {
         }
         // A request to cancel comes last: what has ended by now, wherever in the turn, has not to be cancelled any more,
         // and the server would refuse an answer that does.
-        let is_cancel = |event: &HistoryEvent| event.event_type() == EventType::WorkflowExecutionCancelRequested;
-        let (cancels, others) = turn.inputs.into_iter().partition::<Vec<_>, _>(is_cancel);
-        for event in others.into_iter().chain(cancels) {
+        let mut cancels = Vec::new();
+        for event in turn.inputs {
+            if event.event_type() == EventType::WorkflowExecutionCancelRequested {
+                cancels.push(event);
+            } else {
+                self.learn(event)?;
+            }
+        }
+        for event in cancels {
             self.learn(event)?;
         }
         let asked: Vec<Asked> = match &closing {
-            Some(closing) => closing.iter().filter_map(|event| Asked::of_event(event, &self.admitted)).collect(),
+            Some(closing) => closing.iter().filter_map(|event| Asked::of_event(event, &mut self.admitted)).collect(),
             None => messages.into_iter().filter_map(Asked::of_message).collect(),
         };
         for asked in asked {
@@ -255,7 +260,6 @@ impl Run {
         }
         let issued = self.take_issued();
         let mut state = self.context.0.borrow_mut();
-        state.messages.clear();
         state.settle(issued, &closing).map_err(|it| Fault::Diverged(Box::new(it)))
     }
 

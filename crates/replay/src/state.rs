@@ -108,7 +108,10 @@ pub(crate) struct State {
     pub(crate) messages: Vec<Message>,
     pub(crate) markers: Markers,
     pub(crate) random: Option<Random>,
+    /// Local activities that the worker was not yet asked to run.
     pub(crate) local: Vec<LocalActivity>,
+    /// Local activities that the program waits for, with their types, by their ids.
+    pub(crate) open_locals: BTreeMap<String, (OperationId, String)>,
     /// Tasks that began and have not been polled.
     pub(crate) begun: Vec<(Role, Task)>,
     cancel_waiters: Vec<(ScopeId, Waker)>,
@@ -129,6 +132,7 @@ impl State {
     pub(crate) fn close(&mut self) {
         self.closed = true;
         self.local.clear();
+        self.open_locals.clear();
     }
 
     /// All that may hold the state itself, to be dropped while it is not in use.
@@ -169,8 +173,12 @@ impl State {
             ended: Stage::default(),
             abandoned: false,
         };
-        if matches!(operation.kind, Kind::Condition { .. }) {
-            self.unmet.insert(id);
+        match &operation.kind {
+            Kind::Condition { .. } => drop(self.unmet.insert(id)),
+            Kind::LocalActivity { id: name, kind } => {
+                self.open_locals.insert(name.clone(), (id, kind.clone()));
+            }
+            Kind::Timer { .. } | Kind::Activity { .. } | Kind::Child { .. } | Kind::External => {}
         }
         self.operations.insert(id, operation);
         if self.closed || self.scopes.reason(scope).is_some() {
@@ -236,7 +244,11 @@ impl State {
             return;
         }
         operation.cancel_asked = true;
-        if let Some(unsent) = self.commands.iter().position(|command| command.begins == Some(id)) {
+        // What was begun last is mostly dropped first.
+        let unsent = |commands: &[Issued]| commands.iter().rposition(|command| command.begins == Some(id));
+        if operation.event_id.is_none()
+            && let Some(unsent) = unsent(&self.commands)
+        {
             self.commands.remove(unsent);
             return self.resolve_canceled(id);
         }
@@ -274,6 +286,7 @@ impl State {
             }
             Kind::LocalActivity { id, .. } => {
                 self.local.retain(|local| local.id != *id);
+                self.open_locals.remove(id);
                 (None, false)
             }
             Kind::Condition { .. } => (None, false),

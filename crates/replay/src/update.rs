@@ -64,12 +64,12 @@ impl Asked {
     }
 
     /// The update that an event accepted. After a reset the request stands in an earlier event, that admitted it.
-    pub(crate) fn of_event(event: &HistoryEvent, admitted: &BTreeMap<String, Request>) -> Option<Self> {
+    pub(crate) fn of_event(event: &HistoryEvent, admitted: &mut BTreeMap<String, Request>) -> Option<Self> {
         let Some(history_event::Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(it)) = &event.attributes
         else {
             return None;
         };
-        let request = it.accepted_request.clone().or_else(|| admitted.get(&it.protocol_instance_id).cloned())?;
+        let request = it.accepted_request.clone().or_else(|| admitted.remove(&it.protocol_instance_id))?;
         Some(Self {
             request,
             instance: it.protocol_instance_id.clone(),
@@ -93,13 +93,12 @@ impl Asked {
 
 impl State {
     pub(crate) fn accept(&mut self, asked: &Asked) {
-        let acceptance = Acceptance {
+        let acceptance = || Acceptance {
             accepted_request_message_id: asked.message_id.clone(),
             accepted_request_sequencing_event_id: asked.sequencing_event_id,
             accepted_request: Some(asked.request.clone()),
         };
-        let id = acceptance_id(&asked.instance);
-        self.say(id, &asked.instance, "Acceptance", acceptance.encode_to_vec());
+        self.say(acceptance_id(&asked.instance), &asked.instance, "Acceptance", acceptance);
     }
 
     /// A refused update leaves no command, and so no trace in history.
@@ -121,16 +120,18 @@ impl State {
         };
         let id = response_id(&meta.update_id);
         let instance = meta.update_id.clone();
-        let response = Response { meta: Some(meta), outcome: Some(Outcome { value: Some(value) }) };
-        self.say(id, &instance, "Response", response.encode_to_vec());
+        let response = || Response { meta: Some(meta), outcome: Some(Outcome { value: Some(value) }) };
+        self.say(id, &instance, "Response", response);
     }
 
-    /// A message whose place among the commands is part of history.
-    fn say(&mut self, id: String, instance: &str, name: &str, body: Vec<u8>) {
+    /// A message whose place among the commands is part of history. At replay only the place counts.
+    fn say<M: prost::Message>(&mut self, id: String, instance: &str, name: &str, body: impl FnOnce() -> M) {
         let point = ProtocolMessageCommandAttributes { message_id: id.clone() };
         let attributes = Attributes::ProtocolMessageCommandAttributes(point);
         self.commands.push(Issued { attributes, metadata: None, begins: None, at: None });
-        self.messages.push(message(id, instance, name, body));
+        if !self.is_replaying() {
+            self.messages.push(message(id, instance, name, body().encode_to_vec()));
+        }
     }
 }
 

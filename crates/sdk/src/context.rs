@@ -26,7 +26,7 @@ use weft_protocol::{
             ContinueAsNewWorkflowExecutionCommandAttributes, ModifyWorkflowPropertiesCommandAttributes,
             UpsertWorkflowSearchAttributesCommandAttributes,
         },
-        common::{Memo, Payload, Payloads, WorkflowExecution, WorkflowType},
+        common::{Memo, Payload, Payloads, SearchAttributes, WorkflowExecution, WorkflowType},
         sdk::UserMetadata,
         taskqueue::TaskQueue,
     },
@@ -59,6 +59,21 @@ struct Shared<S> {
     state: Rc<RefCell<S>>,
     handlers_running: Cell<usize>,
     details: RefCell<String>,
+    /// What this run has set since it started, which its first event cannot know.
+    set: RefCell<Set>,
+}
+
+#[derive(Default)]
+struct Set {
+    memo: HashMap<String, Payload>,
+    search_attributes: HashMap<String, Payload>,
+}
+
+/// Values as a run started with them, and those that it has set since; a null takes away.
+fn as_set(mut values: HashMap<String, Payload>, set: &HashMap<String, Payload>) -> HashMap<String, Payload> {
+    values.extend(set.clone());
+    values.retain(|_, value| !payload::is_null(value));
+    values
 }
 
 /// A cancellation scope, forgotten with the last context in it.
@@ -109,8 +124,17 @@ pub struct WorkflowInfo {
 impl<S: 'static> Ctx<S> {
     pub(crate) fn new(core: Context, state: Rc<RefCell<S>>) -> Self {
         let scope = Rc::new(Scope { core: core.clone(), id: ScopeId::ROOT });
-        let shared = Shared { state, handlers_running: Cell::new(0), details: RefCell::new(String::new()) };
+        let shared = Shared {
+            state,
+            handlers_running: Cell::new(0),
+            details: RefCell::new(String::new()),
+            set: RefCell::default(),
+        };
         Self { core, shared: Rc::new(shared), scope, options: Rc::default() }
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
     }
 
     pub(crate) fn core(&self) -> &Context {
@@ -305,7 +329,7 @@ impl<S: 'static> Ctx<S> {
             continued_from_run_id: Some(started.continued_execution_run_id.clone()).filter(|id| !id.is_empty()),
             first_run_id: started.first_execution_run_id.clone(),
             identity: started.identity.clone(),
-            memo: started.memo.clone().unwrap_or_default().fields,
+            memo: self.memo(),
             headers: started.header.clone().unwrap_or_default().fields,
         }
     }
@@ -345,9 +369,9 @@ impl<S: 'static> Ctx<S> {
             workflow_run_timeout: started.workflow_run_timeout,
             workflow_task_timeout: started.workflow_task_timeout,
             retry_policy: started.retry_policy.clone(),
-            memo: started.memo.clone(),
+            memo: Some(Memo { fields: self.memo() }).filter(|memo| !memo.fields.is_empty()),
             header: started.header.clone(),
-            search_attributes: started.search_attributes.clone(),
+            search_attributes: self.search_attributes(),
             ..ContinueAsNewWorkflowExecutionCommandAttributes::default()
         })
     }
@@ -362,6 +386,7 @@ impl<S: 'static> Ctx<S> {
             Some(value) => value.to_payload()?,
             None => payload::null(),
         };
+        self.shared.set.borrow_mut().memo.insert(key.to_owned(), value.clone());
         let memo = Memo { fields: [(key.to_owned(), value)].into() };
         let modify = ModifyWorkflowPropertiesCommandAttributes { upserted_memo: Some(memo) };
         self.core.modify_properties(modify, here());
@@ -371,9 +396,22 @@ impl<S: 'static> Ctx<S> {
     /// Sets search attributes.
     #[track_caller]
     pub fn set_search_attributes(&self, attributes: weft_client::SearchAttributes) {
-        let search_attributes = Some(attributes.into());
+        let attributes: SearchAttributes = attributes.into();
+        self.shared.set.borrow_mut().search_attributes.extend(attributes.indexed_fields.clone());
+        let search_attributes = Some(attributes);
         let upsert = UpsertWorkflowSearchAttributesCommandAttributes { search_attributes };
         self.core.upsert_search_attributes(upsert, here());
+    }
+
+    fn memo(&self) -> HashMap<String, Payload> {
+        let started = self.core.info().started.memo.clone().unwrap_or_default();
+        as_set(started.fields, &self.shared.set.borrow().memo)
+    }
+
+    fn search_attributes(&self) -> Option<SearchAttributes> {
+        let started = self.core.info().started.search_attributes.clone().unwrap_or_default();
+        let indexed_fields = as_set(started.indexed_fields, &self.shared.set.borrow().search_attributes);
+        (!indexed_fields.is_empty()).then_some(SearchAttributes { indexed_fields })
     }
 
     /// Says in a few words, for people who look at it, how the workflow stands.

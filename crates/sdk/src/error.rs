@@ -3,7 +3,7 @@
 //! Any error of Rust becomes one by `?`: an application failure of its type's name, with its causes, and it is retried
 //! as Temporal retries failures that say nothing else. A [`Failure`] stays what it is.
 
-use std::{error::Error as StdError, fmt, ops::Deref};
+use std::{any::Any, error::Error as StdError, fmt, ops::Deref};
 
 use weft_client::Failure;
 use weft_protocol::api::{command::ContinueAsNewWorkflowExecutionCommandAttributes, failure};
@@ -100,6 +100,12 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self.deref(), f)
     }
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("no message")
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use weft_protocol::api::{
 };
 use weft_replay::{Context, End, LocalActivity, Program, Query, Reaction, Signal, Task, UpdateRequest};
 
-use crate::{ActivityCtx, ActivityInfo, Error, Result, activity::BoxFuture, worker::RunActivity};
+use crate::{ActivityCtx, ActivityInfo, Error, Result, activity::BoxFuture, program::quietly, worker::RunActivity};
 
 /// Looks at what a worker does. Each method has a default that lets everything pass as it is.
 pub trait Interceptor: Send + Sync + 'static {
@@ -231,7 +231,10 @@ fn seen(
         // Queries and checks leave nothing in history, so they are never done again.
         is_replaying: context.is_replaying() && !matches!(kind, InboundKind::Query | InboundKind::Check),
     };
-    interceptors.iter().try_for_each(|interceptor| interceptor.workflow_inbound(&call))
+    // A user's code too: a panic of it refuses, and does not end the thread.
+    let asked =
+        quietly(context, || interceptors.iter().try_for_each(|interceptor| interceptor.workflow_inbound(&call)));
+    asked.unwrap_or_else(|panicked| Err(Error::of_wire(panicked)))
 }
 
 impl Program for Intercepted {

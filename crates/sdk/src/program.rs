@@ -22,6 +22,7 @@ use weft_replay::{Context, End, Outcome, Program, Query, Reaction, Signal, Task,
 
 use crate::{
     Ctx, Error, Handlers, Result, Workflow,
+    error::panic_text,
     handlers::{Handling, written},
     workflow::LocalFuture,
 };
@@ -240,7 +241,7 @@ impl Future for Guarded {
 }
 
 /// Runs the user's code: without log lines where it does again what it has done, and with its panics caught.
-fn quietly<T>(core: &Context, run: impl FnOnce() -> T) -> std::result::Result<T, Box<failure::Failure>> {
+pub(crate) fn quietly<T>(core: &Context, run: impl FnOnce() -> T) -> std::result::Result<T, Box<failure::Failure>> {
     let caught = if core.is_replaying() {
         tracing::subscriber::with_default(NoSubscriber::default(), || catch_unwind(AssertUnwindSafe(run)))
     } else {
@@ -250,8 +251,7 @@ fn quietly<T>(core: &Context, run: impl FnOnce() -> T) -> std::result::Result<T,
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Box<failure::Failure> {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    let text = text.unwrap_or("no message");
+    let text = panic_text(panic);
     // What tokio says where its timers, sockets or tasks are used without its runtime: workflows have none.
     let failure = if text.contains("there is no reactor running") || text.contains("no runtime") {
         let message = "the workflow uses an async runtime's timer, socket or task, which history does not record: use \

@@ -1,6 +1,6 @@
 //! What the macros' code names. No part of the API.
 
-use std::{future::Future, sync::Arc};
+use std::sync::Arc;
 
 use weft_client::Failure;
 
@@ -21,16 +21,12 @@ pub use crate::{
 pub async fn blocking<T: Send + 'static>(run: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(run).await {
         Ok(done) => done,
-        Err(died) => Err(Failure::application(format!("the activity panicked: {died}")).kind("Panic").into()),
+        Err(died) => match died.try_into_panic() {
+            // Told of as any other panic of an activity.
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(stopped) => Err(Failure::canceled(stopped.to_string()).into()),
+        },
     }
-}
-
-/// Waits for a handler that returns no error.
-///
-/// # Errors
-/// Never.
-pub async fn infallible<T>(running: impl Future<Output = T>) -> Result<T> {
-    Ok(running.await)
 }
 
 /// Registers one activity of an impl.

@@ -156,10 +156,11 @@ impl<S: 'static> Saga<S> {
     pub async fn compensate(&self) -> Vec<Undo> {
         let steps: Vec<Step<S>> = self.steps.borrow_mut().drain(..).rev().collect();
         let undo = |step: Step<S>| {
+            let usual = self.ctx.options().clone();
             let options = Options {
                 summary: Some(format!("undo: {}", step.name)),
-                retry: self.retry.clone(),
-                ..Options::default()
+                retry: self.retry.clone().or(usual.retry),
+                ..usual
             };
             let undoing = (step.undo)(self.ctx.shielded().with_options(options));
             async move { Undo { step: step.name, result: undoing.await } }

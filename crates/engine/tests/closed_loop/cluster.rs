@@ -52,6 +52,8 @@ struct Held {
     run: Run,
     /// Local activities that have not ended.
     locals: Vec<LocalActivity>,
+    /// Those that the program waits for, begun with this task or before.
+    wanted: Vec<String>,
 }
 
 /// What happened, so that a loop in which nothing did is not taken for a proof.

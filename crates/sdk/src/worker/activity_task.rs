@@ -18,7 +18,9 @@ use weft_protocol::{
 };
 
 use super::{Shared, report, slots::Slot};
-use crate::{ActivityCtx, ActivityInfo, Error, Result, activity::Unwanted, interceptor::NextActivity};
+use crate::{
+    ActivityCtx, ActivityInfo, Error, Result, activity::Unwanted, error::panic_text, interceptor::NextActivity,
+};
 
 /// Heartbeats are not sent more often than the shorter of this and most of their timeout.
 const BEAT_LONGEST: Duration = Duration::from_secs(30);
@@ -38,13 +40,14 @@ pub(crate) async fn polled(shared: Arc<Shared>, task: PollActivityTaskQueueRespo
 }
 
 /// Runs a task whose payloads are decoded.
-pub(crate) async fn run(shared: Arc<Shared>, task: PollActivityTaskQueueResponse, _slot: Slot) {
+pub(crate) async fn run(shared: Arc<Shared>, mut task: PollActivityTaskQueueResponse, _slot: Slot) {
     let began = shared.clock.monotonic();
-    let ctx = context(&shared, &task);
+    let ctx = context(&shared, &mut task);
     let input = task.input.unwrap_or_default().payloads;
     let result = match shared.registry.find_activity(&ctx.info().activity_type) {
         Ok(run) => {
-            let running = caught(NextActivity::new(&shared.interceptors, run).run(ctx.clone(), input));
+            let (next, own) = (NextActivity::new(&shared.interceptors, run), ctx.clone());
+            let running = caught(async move { next.run(own, input).await });
             tokio::select! {
                 done = running => done,
                 never = beat(&shared, &ctx) => match never {},
@@ -57,34 +60,32 @@ pub(crate) async fn run(shared: Arc<Shared>, task: PollActivityTaskQueueResponse
     shared.counts.activities.count(shared.clock.monotonic() - began, failed);
 }
 
-fn context(shared: &Shared, task: &PollActivityTaskQueueResponse) -> ActivityCtx {
+fn context(shared: &Shared, task: &mut PollActivityTaskQueueResponse) -> ActivityCtx {
     let span = |it: Option<weft_protocol::Duration>| it.and_then(|it| duration(&it).ok()).filter(|it| !it.is_zero());
     let info = ActivityInfo {
-        activity_id: task.activity_id.clone(),
-        activity_type: task.activity_type.clone().unwrap_or_default().name,
+        activity_id: std::mem::take(&mut task.activity_id),
+        activity_type: task.activity_type.take().unwrap_or_default().name,
         attempt: task.attempt.unsigned_abs(),
-        workflow: task.workflow_execution.clone().unwrap_or_default(),
-        workflow_type: task.workflow_type.clone().unwrap_or_default().name,
-        namespace: task.workflow_namespace.clone(),
+        workflow: task.workflow_execution.take().unwrap_or_default(),
+        workflow_type: task.workflow_type.take().unwrap_or_default().name,
+        namespace: std::mem::take(&mut task.workflow_namespace),
         task_queue: shared.queue.clone(),
         is_local: false,
         start_to_close: span(task.start_to_close_timeout),
         heartbeat_timeout: span(task.heartbeat_timeout),
-        task_token: task.task_token.clone(),
-        headers: task.header.clone().unwrap_or_default().fields,
+        task_token: std::mem::take(&mut task.task_token),
+        headers: task.header.take().unwrap_or_default().fields,
     };
-    let before = task.heartbeat_details.clone().unwrap_or_default().payloads;
+    let before = task.heartbeat_details.take().unwrap_or_default().payloads;
     ActivityCtx::new(info, shared.client.clone(), shared.cancelling.child_token(), before)
 }
 
-/// A panic is a failure of the activity, not the end of the worker.
+/// A panic is a failure of the activity, not the end of the worker; also one before it awaits anything.
 pub(crate) async fn caught(running: impl Future<Output = Result<Option<Payloads>>>) -> Result<Option<Payloads>> {
     match AssertUnwindSafe(running).catch_unwind().await {
         Ok(done) => done,
         Err(panic) => {
-            let text =
-                panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-            let message = format!("the activity panicked: {}", text.unwrap_or("no message"));
+            let message = format!("the activity panicked: {}", panic_text(panic.as_ref()));
             Err(Failure::application(message).kind("Panic").into())
         }
     }

@@ -67,6 +67,10 @@ impl Registry {
         self.workflows.get(name).copied().ok_or_else(|| unknown("workflow", name, self.workflows.keys()))
     }
 
+    pub(crate) fn has_activity(&self, name: &str) -> bool {
+        self.activities.contains_key(name)
+    }
+
     /// # Errors
     /// When there is none: what there is.
     pub(crate) fn find_activity(&self, name: &str) -> std::result::Result<RunActivity, String> {

@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -17,6 +18,8 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 use weft_replay::{Foreign, Run};
+
+use crate::error::panic_text;
 
 type Job = Box<dyn FnOnce(&mut Runs) + Send>;
 
@@ -38,7 +41,13 @@ impl Threads {
                 let mut runs = Runs::new(cached_max.div_ceil(count.max(1)));
                 while let Some(job) = next.blocking_recv() {
                     let before = runs.kept.len();
-                    job(&mut runs);
+                    // What is dropped with a run is the user's; the runs of others go on.
+                    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| job(&mut runs))) {
+                        error!(
+                            why = panic_text(panic.as_ref()),
+                            "a workflow's code panicked where it should do nothing"
+                        );
+                    }
                     // Wraps where there are fewer, and is right in the sum.
                     cached.fetch_add(runs.kept.len().wrapping_sub(before), Ordering::Relaxed);
                 }
@@ -94,6 +103,15 @@ impl Runs {
         self.busy.get_mut(run_id)
     }
 
+    /// A run, whatever is done with it.
+    pub(crate) fn known(&self, run_id: &str) -> Option<&Run> {
+        self.busy.get(run_id).or_else(|| self.kept.get(run_id).map(|(_, run)| run))
+    }
+
+    pub(crate) fn is_busy(&self, run_id: &str) -> bool {
+        self.busy.contains_key(run_id)
+    }
+
     /// A run that was kept is worked on again.
     pub(crate) fn resume(&mut self, run_id: &str) -> Option<&mut Run> {
         if let Some((used, run)) = self.kept.remove(run_id) {
@@ -118,6 +136,15 @@ impl Runs {
         while self.kept.len() > self.max {
             let Some((_, oldest)) = self.by_use.pop_first() else { return };
             self.kept.remove(&oldest);
+        }
+    }
+
+    /// Ends the work on a run, which is good for more or is not.
+    pub(crate) fn give_back(&mut self, run_id: &str, is_good: bool) {
+        if is_good {
+            self.keep(run_id);
+        } else {
+            self.forget(run_id);
         }
     }
 

@@ -6,14 +6,13 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
 use tonic::{Request, Status};
 use tracing::{error, warn};
 use weft_client::WorkflowService;
 use weft_protocol::{
     api::{
         command::{Command, command::Attributes},
-        common::{Payloads, WorkflowExecution},
+        common::{Header, Payloads, WorkflowExecution},
         enums::{QueryResultType, TaskQueueKind, WorkflowTaskFailedCause as Cause},
         failure::Failure,
         history::HistoryEvent,
@@ -34,8 +33,7 @@ use crate::interceptor::{self, Caller, Intercepted};
 
 use super::{
     SDK_NAME, Shared, activity_task, history,
-    local::{self, Ended},
-    registry::MakeProgram,
+    local::Locals,
     report,
     slots::Slot,
     thread::{Home, Runs},
@@ -47,6 +45,19 @@ struct Asked {
     run: WorkflowExecution,
     kind: String,
     token: Vec<u8>,
+    /// Nothing but a question, which leaves no trace.
+    is_query: bool,
+}
+
+impl Asked {
+    fn of(task: &PollWorkflowTaskQueueResponse) -> Self {
+        Self {
+            run: task.workflow_execution.clone().unwrap_or_default(),
+            kind: task.workflow_type.clone().unwrap_or_default().name,
+            token: task.task_token.clone(),
+            is_query: task.query.is_some(),
+        }
+    }
 }
 
 type Answered = Result<Option<Payloads>, Box<Failure>>;
@@ -61,11 +72,7 @@ enum Trouble {
 
 /// Works on a task that was polled.
 pub(crate) async fn polled(shared: Arc<Shared>, task: PollWorkflowTaskQueueResponse, _slot: Slot) {
-    let asked = Asked {
-        run: task.workflow_execution.clone().unwrap_or_default(),
-        token: task.task_token.clone(),
-        kind: String::new(),
-    };
+    let asked = Asked::of(&task);
     match report::decoded(&shared, task).await {
         Ok(task) => work(shared, task).await,
         Err(status) => failed(&shared, &asked, passing(status)).await,
@@ -75,56 +82,55 @@ pub(crate) async fn polled(shared: Arc<Shared>, task: PollWorkflowTaskQueueRespo
 /// Works on a task, and on those that come with the answers.
 async fn work(shared: Arc<Shared>, task: PollWorkflowTaskQueueResponse) {
     let mut next = Some(task);
-    let mut locals = FuturesUnordered::new();
+    let mut locals = Locals::default();
     while let Some(task) = next.take() {
-        let asked = Asked {
-            run: task.workflow_execution.clone().unwrap_or_default(),
-            kind: task.workflow_type.clone().unwrap_or_default().name,
-            token: task.task_token.clone(),
-        };
+        let asked = Asked::of(&task);
         let began = shared.clock.monotonic();
-        let done = one(&shared, task, &asked, &mut locals).await;
+        let done = if asked.is_query {
+            query(&shared, task, &asked).await.map(|()| None)
+        } else {
+            one(&shared, task, &asked, &mut locals, began).await
+        };
         shared.counts.workflow_tasks.count(shared.clock.monotonic() - began, done.is_err());
         match done {
             Ok(following) => next = following.map(|task| *task),
             Err(trouble) => {
-                let run_id = asked.run.run_id.clone();
-                shared.threads.call(&run_id.clone(), move |runs| runs.forget(&run_id)).await;
+                if !asked.is_query {
+                    forget(&shared, &asked).await;
+                }
                 failed(&shared, &asked, trouble).await;
             }
         }
         if next.is_none() && !locals.is_empty() {
             // Nobody is left to hear of them: the next worker does them again.
-            let run_id = asked.run.run_id.clone();
-            shared.threads.call(&run_id.clone(), move |runs| runs.forget(&run_id)).await;
+            forget(&shared, &asked).await;
         }
     }
 }
 
-type Locals = FuturesUnordered<crate::activity::BoxFuture<Ended>>;
+async fn forget(shared: &Shared, asked: &Asked) {
+    let run_id = asked.run.run_id.clone();
+    shared.threads.call(&asked.run.run_id, move |runs| runs.forget(&run_id)).await;
+}
+
+/// Answers a question that came as a task of its own.
+async fn query(shared: &Arc<Shared>, mut task: PollWorkflowTaskQueueResponse, asked: &Asked) -> Result<(), Trouble> {
+    let Some(query) = task.query.take() else { return Ok(()) };
+    let query = Query { name: query.query_type, input: query.query_args, header: query.header };
+    let fed = advance(shared, asked, &mut task, Some(query)).await?;
+    let answer = fed.answer.unwrap_or(Ok(None));
+    respond_query(shared, asked, answer).await.map_err(passing)
+}
 
 async fn one(
     shared: &Arc<Shared>,
     mut task: PollWorkflowTaskQueueResponse,
     asked: &Asked,
     locals: &mut Locals,
+    began: Duration,
 ) -> Result<Option<Box<PollWorkflowTaskQueueResponse>>, Trouble> {
-    let make = shared.registry.find_workflow(&asked.kind).map_err(|message| {
-        // Another worker may have it: the task is not failed for good.
-        Trouble::Code(Cause::WorkflowWorkerUnhandledFailure, application(message, "UnknownWorkflow", false))
-    })?;
-    let began = shared.clock.monotonic();
-    let events = history::rest(shared, &mut task).await.map_err(passing)?;
-    let messages = std::mem::take(&mut task.messages);
-    let progress = advance(shared, asked, make, events, messages).await?;
-    if let Some(query) = task.query {
-        let query = Query { name: query.query_type, input: query.query_args, header: query.header };
-        let mut answers = finish(shared, asked, vec![(String::new(), query)], false).await?.1;
-        let answer = answers.pop().map_or_else(|| Ok(None), |(_, answer)| answer);
-        report::told("query", respond_query(shared, asked, answer).await);
-        return Ok(None);
-    }
-    if !progress.is_live {
+    let fed = advance(shared, asked, &mut task, None).await?;
+    if !fed.progress.is_live {
         // Nothing was asked: the history ends before the task that this is.
         return Err(Trouble::Passing(None));
     }
@@ -133,55 +139,78 @@ async fn one(
         .into_iter()
         .map(|(id, it)| (id, Query { name: it.query_type, input: it.query_args, header: it.header }));
     let queries: Vec<(String, Query)> = queries.collect();
-    let caller = caller(shared, asked).await;
-    let unfinished = run_locals(shared, &caller, progress.local, locals, began).await?;
-    let (mut completion, answers) = finish(shared, asked, queries, true).await?;
+    let caller = Caller::new(asked.run.clone(), asked.kind.clone(), fed.header.unwrap_or_default().fields);
+    let over = began.saturating_add(fed.limit.mul_f64(0.8));
+    let unfinished = run_locals(shared, &caller, fed.progress, locals, over).await?;
+    let (mut completion, answers) = finish(shared, asked, queries).await?;
     interceptor::outbound(&shared.interceptors, &caller, &mut completion.commands);
     respond(shared, asked, completion, answers, unfinished).await
 }
 
-/// The workflow as interceptors know it; its headers only where there are interceptors.
-async fn caller(shared: &Shared, asked: &Asked) -> Caller {
-    let headers = if shared.interceptors.is_empty() {
-        None
-    } else {
-        let run_id = asked.run.run_id.clone();
-        let header = |run: &mut Run| run.info().started.header.clone();
-        shared.threads.call(&asked.run.run_id, move |runs| runs.busy(&run_id).and_then(header)).await.flatten()
-    };
-    Caller::new(asked.run.clone(), asked.kind.clone(), headers.unwrap_or_default().fields)
+/// What became of a run that was fed with a task.
+struct Fed {
+    progress: Progress,
+    /// How long the task may take.
+    limit: Duration,
+    /// The workflow's, only where there are interceptors to see it.
+    header: Option<Header>,
+    /// To a question that is a task of its own.
+    answer: Option<Answered>,
 }
 
+/// What feeds a run, on its thread.
+struct Feed {
+    events: Vec<HistoryEvent>,
+    messages: Vec<Message>,
+    query: Option<Query>,
+    wants_header: bool,
+}
+
+impl Feed {
+    fn into(self, run: &mut Run) -> Result<Fed, Fault> {
+        let progress = run.advance(self.events, self.messages)?;
+        let started = &run.info().started;
+        let given = started.workflow_task_timeout.and_then(|it| duration(&it).ok()).filter(|it| !it.is_zero());
+        let header = if self.wants_header { started.header.clone() } else { None };
+        let answer = self.query.map(|query| run.query(&query));
+        Ok(Fed { progress, limit: given.unwrap_or(TASK_LIMIT), header, answer })
+    }
+}
+
+const TASK_LIMIT: Duration = Duration::from_secs(10);
+
 /// Feeds a run; one that is not known, or is known wrongly, is built anew from the whole history.
+///
+/// A question never takes a run from a task that is being worked on.
 async fn advance(
     shared: &Arc<Shared>,
     asked: &Asked,
-    make: MakeProgram,
-    events: Vec<HistoryEvent>,
-    messages: Vec<Message>,
-) -> Result<Progress, Trouble> {
+    task: &mut PollWorkflowTaskQueueResponse,
+    query: Option<Query>,
+) -> Result<Fed, Trouble> {
+    let make = shared.registry.find_workflow(&asked.kind).map_err(|message| {
+        // Another worker may have it: the task is not failed for good.
+        Trouble::Code(Cause::WorkflowWorkerUnhandledFailure, application(message, "UnknownWorkflow", false))
+    })?;
+    let events = history::rest(shared, task).await.map_err(passing)?;
+    let messages = std::mem::take(&mut task.messages);
     let is_whole = events.first().is_some_and(|event| event.event_id == 1);
-    let (events, messages) = if is_whole {
-        (events, messages)
-    } else {
+    let mut feed = Feed { events, messages, query, wants_header: !shared.interceptors.is_empty() };
+    if !is_whole {
         let run_id = asked.run.run_id.clone();
-        let resumed = shared.threads.call(&asked.run.run_id, move |runs| match runs.resume(&run_id) {
-            Some(run) if run.continues_with(&events) => Ok(run.advance(events, messages)),
-            Some(_) | None => Err((events, messages)),
-        });
+        let resumed = shared.threads.call(&asked.run.run_id, move |runs| resume(runs, &run_id, feed));
         match resumed.await.ok_or(Trouble::Passing(None))? {
-            Ok(advanced) => {
+            Ok(fed) => {
                 shared.counts.sticky_hits.fetch_add(1, Relaxed);
-                return advanced.map_err(trouble);
+                return fed.map_err(trouble);
             }
-            Err((end, messages)) => {
-                shared.counts.sticky_misses.fetch_add(1, Relaxed);
-                let whole = history::whole(shared, Some(asked.run.clone()), end).await.map_err(passing)?;
-                (whole, messages)
-            }
+            Err(unfit) => feed = *unfit,
         }
-    };
-    if events.len() > NEW_RUN_EVENTS {
+        shared.counts.sticky_misses.fetch_add(1, Relaxed);
+        let end = std::mem::take(&mut feed.events);
+        feed.events = history::whole(shared, Some(asked.run.clone()), end).await.map_err(passing)?;
+    }
+    if feed.events.len() > NEW_RUN_EVENTS {
         shared.counts.replays.fetch_add(1, Relaxed);
     }
     let (namespace, task_queue) = (shared.client.namespace().to_owned(), shared.queue.clone());
@@ -192,30 +221,51 @@ async fn advance(
         let foreign = Some(Home::here(info.workflow_id.clone()) as Arc<dyn weft_replay::Foreign>);
         let run_id = info.run_id.clone();
         let program = Box::new(move |context| Intercepted::program(&interceptors, context, make));
-        let run = Run::new(Config { info, foreign, program });
-        runs.begin(&run_id, run).advance(events, messages)
+        let mut run = Run::new(Config { info, foreign, program });
+        match (feed.query.is_some(), runs.is_busy(&run_id)) {
+            (true, true) => feed.into(&mut run),
+            (true, false) => {
+                let fed = feed.into(runs.begin(&run_id, run));
+                runs.give_back(&run_id, fed.is_ok());
+                fed
+            }
+            (false, _) => feed.into(runs.begin(&run_id, run)),
+        }
     });
     built.await.ok_or(Trouble::Passing(None))?.map_err(trouble)
+}
+
+/// Feeds a run that is known; gives back what does not continue it.
+fn resume(runs: &mut Runs, run_id: &str, feed: Feed) -> Result<Result<Fed, Fault>, Box<Feed>> {
+    if !runs.known(run_id).is_some_and(|run| run.continues_with(&feed.events)) {
+        return Err(Box::new(feed));
+    }
+    let goes_back = feed.query.is_some() && !runs.is_busy(run_id);
+    let Some(run) = runs.resume(run_id) else { return Err(Box::new(feed)) };
+    let fed = feed.into(run);
+    if goes_back {
+        runs.give_back(run_id, fed.is_ok());
+    }
+    Ok(fed)
 }
 
 /// A run that begins has its start, its task's schedule and its task's start.
 const NEW_RUN_EVENTS: usize = 3;
 
-/// Runs local activities until none is left or the task's time is nearly over; `true` in the latter case.
+/// Runs local activities until none is left that the workflow waits for, or the task's time is nearly over; `true` in the
+/// latter case.
 async fn run_locals(
     shared: &Arc<Shared>,
     caller: &Caller,
-    wanted: Vec<weft_replay::LocalActivity>,
+    progress: Progress,
     locals: &mut Locals,
-    began: Duration,
+    over: Duration,
 ) -> Result<bool, Trouble> {
-    locals.extend(wanted.into_iter().map(|it| local::run(shared, caller, it)));
+    locals.follow(shared, caller, progress);
     if locals.is_empty() {
         return Ok(false);
     }
-    let run_id = caller.workflow.run_id.clone();
-    let limit = shared.threads.call(&run_id.clone(), move |runs| runs.busy(&run_id).map(task_limit)).await.flatten();
-    let mut over = shared.clock.sleep_until(began + limit.unwrap_or(TASK_LIMIT).mul_f64(0.8));
+    let mut over = shared.clock.sleep_until(over);
     loop {
         let ended = tokio::select! {
             ended = locals.next() => ended,
@@ -228,15 +278,11 @@ async fn run_locals(
             None => Err(Fault::Stale),
         });
         let progress = told.await.ok_or(Trouble::Passing(None))?.map_err(trouble)?;
-        locals.extend(progress.local.into_iter().map(|it| local::run(shared, caller, it)));
+        locals.follow(shared, caller, progress);
+        if locals.is_empty() {
+            return Ok(false);
+        }
     }
-}
-
-const TASK_LIMIT: Duration = Duration::from_secs(10);
-
-fn task_limit(run: &mut Run) -> Duration {
-    let given = run.info().started.workflow_task_timeout;
-    given.and_then(|it| duration(&it).ok()).filter(|it| !it.is_zero()).unwrap_or(TASK_LIMIT)
 }
 
 /// Takes the answer out of a run, with those to queries, and keeps the run.
@@ -244,18 +290,13 @@ async fn finish(
     shared: &Shared,
     asked: &Asked,
     queries: Vec<(String, Query)>,
-    is_live: bool,
 ) -> Result<(Completion, Vec<(String, Answered)>), Trouble> {
     let run_id = asked.run.run_id.clone();
     let finished = shared.threads.call(&asked.run.run_id, move |runs| {
         let run = runs.busy(&run_id)?;
-        let completion = if is_live { run.complete() } else { Completion::default() };
+        let completion = run.complete();
         let answers = queries.into_iter().map(|(id, query)| (id, run.query(&query))).collect();
-        if completion.ends {
-            runs.forget(&run_id);
-        } else {
-            runs.keep(&run_id);
-        }
+        runs.give_back(&run_id, !completion.ends);
         Some((completion, answers))
     });
     finished.await.flatten().ok_or(Trouble::Passing(None))
@@ -324,9 +365,9 @@ fn eager(shared: &Shared, commands: &mut [Command]) -> Vec<Slot> {
         }
         let name = schedule.activity_type.as_ref().map(|kind| kind.name.as_str()).unwrap_or_default();
         let here = slots.len() < EAGER_MAX
+            && shared.registry.has_activity(name)
             && shared.rate.is_none()
-            && shared.settings.queue_activities_per_second.is_none()
-            && shared.registry.find_activity(name).is_ok();
+            && shared.settings.queue_activities_per_second.is_none();
         match here.then(|| shared.activity_slots.try_take()).flatten() {
             Some(slot) => slots.push(slot),
             None => schedule.request_eager_execution = false,
@@ -411,6 +452,10 @@ async fn failed(shared: &Shared, asked: &Asked, trouble: Trouble) {
         }
     };
     error!(workflow = asked.run.workflow_id, run = asked.run.run_id, why = failure.message, "workflow task failed");
+    if asked.is_query {
+        // Whoever asked hears why there is no answer.
+        return report::told("query", respond_query(shared, asked, Err(failure)).await);
+    }
     let request = RespondWorkflowTaskFailedRequest {
         namespace: shared.client.namespace().to_owned(),
         identity: shared.client.identity().to_owned(),

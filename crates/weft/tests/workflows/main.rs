@@ -16,6 +16,7 @@ mod sealed;
 mod time;
 #[cfg(feature = "otel")]
 mod traces;
+mod worker;
 mod world;
 
 // The example's routes name it from the crate's root.

@@ -77,7 +77,7 @@ impl Cluster {
         if !progress.is_live {
             return Err(format!("{run_id}: a task that asks for nothing"));
         }
-        self.held.insert(workflow.to_owned(), Held { task, run, locals: progress.local });
+        self.held.insert(workflow.to_owned(), Held { task, run, locals: progress.local, wanted: progress.wanted });
         Ok(())
     }
 
@@ -109,8 +109,7 @@ impl Cluster {
             };
             let progress = held.run.end_local(&local.id, 1, result).map_err(|fault| said(&fault))?;
             held.locals.extend(progress.local);
-            let run = &held.run;
-            held.locals.retain(|local| run.wants_local(&local.id));
+            held.locals.retain(|local| progress.wanted.contains(&local.id));
             self.held.insert(workflow.to_owned(), held);
             return Ok(());
         }
@@ -119,7 +118,7 @@ impl Cluster {
     }
 
     fn answer(&mut self, workflow: &str, held: Held) -> Result<(), String> {
-        let Held { task, mut run, locals } = held;
+        let Held { task, mut run, locals, wanted: _ } = held;
         let completion = run.complete();
         let run_id = task.token.run.clone();
         let return_new = self.random.once_in(2).then(|| self.poller().request);
@@ -167,8 +166,7 @@ impl Cluster {
                 self.take(workflow, *task)?;
                 // The worker still runs what it ran: those local activities are not handed out again.
                 if let Some(held) = self.held.get_mut(workflow) {
-                    let run = &held.run;
-                    let again = locals.into_iter().filter(|local| run.wants_local(&local.id));
+                    let again = locals.into_iter().filter(|local| held.wanted.contains(&local.id));
                     let known: Vec<String> = held.locals.iter().map(|local| local.id.clone()).collect();
                     held.locals.extend(again.filter(|local| !known.contains(&local.id)));
                 }
