@@ -8,6 +8,12 @@ use core::time::Duration;
 /// Places to go back to that a run keeps.
 pub const RESET_POINTS_MAX: usize = 20;
 
+/// Events that a reset looks at, of the runs that followed the one that is reset.
+pub const RESET_EVENTS_MAX: u64 = 200_000;
+
+/// Bytes of those of them that a reset holds in memory. What the new run writes of them is one transaction.
+pub const RESET_BYTES_MAX: usize = 64 << 20;
+
 /// Bytes of the key by which tasks of a queue share it fairly.
 pub const FAIRNESS_KEY_BYTES_MAX: usize = 64;
 

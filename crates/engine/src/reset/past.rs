@@ -14,6 +14,7 @@ use super::reapply::is_from_outside;
 use crate::{
     change::Change,
     ids::RunId,
+    limits::{RESET_BYTES_MAX, RESET_EVENTS_MAX},
     refusal::Refusal,
     state::{Hash, Workflow},
 };
@@ -29,7 +30,8 @@ pub struct Past {
     pub later: Vec<(RunId, Vec<HistoryEvent>)>,
 }
 
-/// How much of the runs that followed may still be read. What is kept of them becomes one entry of the log.
+/// How much of the runs that followed may still be read. This bounds the memory of a reset; what it writes is bounded as
+/// every transaction is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
     /// Events to look at.
@@ -40,7 +42,7 @@ pub struct Room {
 
 impl Room {
     /// What every reset has.
-    pub const ALL: Self = Self { events: 200_000, bytes: 64 << 20 };
+    pub const ALL: Self = Self { events: RESET_EVENTS_MAX, bytes: RESET_BYTES_MAX };
 
     /// Whether an event of so many bytes is kept; the last of a run always is.
     ///
@@ -55,8 +57,8 @@ impl Room {
 }
 
 fn too_much() -> Refusal {
-    let Room { events, bytes } = Room::ALL;
-    let limits = format!("{events} events, or {} MiB of signals and updates", bytes >> 20);
+    let (events, mib) = (RESET_EVENTS_MAX, RESET_BYTES_MAX >> 20);
+    let limits = format!("{events} events, or {mib} MiB of signals, updates and last events");
     Refusal::Precondition(format!("The runs that followed have more than {limits}: reset a later run.").into())
 }
 
@@ -137,8 +139,8 @@ mod tests {
     fn more_events_than_there_is_room_for_are_refused_with_the_limit_and_what_to_do() {
         let mut room = Room { events: 1, bytes: 10 };
         assert_eq!(room.keep(&timer(), 1, false), Ok(false));
-        let why =
-            "The runs that followed have more than 200000 events, or 64 MiB of signals and updates: reset a later run.";
+        let why = "The runs that followed have more than 200000 events, or 64 MiB of signals, updates and last events: \
+            reset a later run.";
         assert_eq!(room.keep(&timer(), 1, false), Err(Refusal::Precondition(why.into())));
     }
 }

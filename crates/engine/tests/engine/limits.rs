@@ -326,3 +326,39 @@ fn a_start_that_is_over_a_limit_at_once_is_refused() {
         "#,
     );
 }
+
+/// Each signal fits, but a reset writes both at once.
+#[test]
+fn a_reset_that_would_take_along_too_much_is_refused_and_changes_nothing() {
+    let settings = changed(|settings| settings.limits.transaction_bytes = 500);
+    let [a, b] = ["a", "b"].map(|name| format!("signal {name} input={}", "x".repeat(250)));
+    check_with(
+        settings,
+        &format!("start\npoll\ncomplete\n{a}\n{b}\nreset first\nsignal c"),
+        &format!(
+            r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete
+            4 WorkflowTaskCompleted scheduled=2 started=3
+            > {a}
+            5 WorkflowExecutionSignaled name=a
+            6 WorkflowTaskScheduled timeout=10s
+            = signaled run-1
+            > {b}
+            7 WorkflowExecutionSignaled name=b
+            = signaled run-1
+            > reset first
+            ! invalid argument: transaction size of 661 bytes exceeds limit of 500 bytes
+            > signal c
+            8 WorkflowExecutionSignaled name=c
+            = signaled run-1
+        "#
+        ),
+    );
+}
