@@ -16,17 +16,21 @@ use crate::{
 
 /// The activities that differ, and the tasks of all if their workflow is of another priority now.
 pub(super) fn write(execution: &mut Execution, before: Option<&Core>, transition: &mut Transition) {
-    let (run, priority) = (execution.core.run.clone(), execution.core.priority().cloned());
     let was = before.and_then(Core::priority);
+    let moves = before.is_some() && !execution.activities.is_empty() && was != execution.core.priority();
+    if !moves && !execution.activities.is_dirty() {
+        return;
+    }
     let differences = execution.activities.commit();
-    if before.is_some() && was != priority.as_ref() {
+    let (run, priority) = (execution.core.run.clone(), execution.core.priority());
+    if moves {
         let differs = |id: &EventId| {
             differences.iter().any(|(_, changed)| match changed {
                 Changed::Put(changed, _) | Changed::Removed(changed) => changed == id,
             })
         };
         for (_, activity) in execution.activities.iter().filter(|(id, _)| !differs(id)) {
-            let (old, new) = (task_of(&run, activity, was), task_of(&run, activity, priority.as_ref()));
+            let (old, new) = (task_of(&run, activity, was), task_of(&run, activity, priority));
             offer(old, new, Some(activity), transition);
         }
     }
@@ -36,7 +40,7 @@ pub(super) fn write(execution: &mut Execution, before: Option<&Core>, transition
             Changed::Put(_, activity) => Some(activity),
             Changed::Removed(_) => None,
         };
-        let new_row = new.and_then(|activity| task_of(&run, activity, priority.as_ref()));
+        let new_row = new.and_then(|activity| task_of(&run, activity, priority));
         offer(old_row, new_row, new.map(Arc::as_ref), transition);
         transition.rows.push(match changed {
             Changed::Put(_, activity) => RowChange::PutActivity { run: run.clone(), activity },
