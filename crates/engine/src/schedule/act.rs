@@ -108,11 +108,13 @@ impl<'a> Acting<'a> {
         self.progress.buffer.push(planned);
     }
 
-    /// Everything that may happen now, and when to look again.
-    pub(super) fn go_on(&mut self) {
+    /// Everything that may happen now, and when to look again. Says what the next time is.
+    pub(super) fn go_on(&mut self) -> Found {
         self.backfill();
         self.begin_what_may();
-        self.progress.wake_at = self.next_wake();
+        let next = self.next();
+        self.progress.wake_at = self.next_wake(next);
+        next
     }
 
     fn backfill(&mut self) {
@@ -176,12 +178,12 @@ impl<'a> Acting<'a> {
         self.outbox.push((MessageId::new(&self.plan.incarnation, number, Step::Ask), None));
     }
 
-    fn next_wake(&self) -> Option<Timestamp> {
+    fn next_wake(&self, found: Found) -> Option<Timestamp> {
         let (now, progress) = (self.at.now, &self.progress);
         if self.more {
             return Some(now.after(AT_ONCE));
         }
-        let next = match self.next() {
+        let next = match found {
             Found::Time(time) => Some(time.actual),
             // Then is soon enough to go on with the search.
             Found::NoneUntil(until) => Some(until),
@@ -190,16 +192,16 @@ impl<'a> Acting<'a> {
         let next = next.map(|time| time.max(now.after(AT_ONCE)));
         let lot = (!progress.backfills.is_empty() && progress.buffer.len() < BUFFER_MAX / 2)
             .then(|| now.after(BACKFILL_PAUSE));
-        [next, lot, self.idle_until()].into_iter().flatten().min()
+        [next, lot, self.idle_until(found)].into_iter().flatten().min()
     }
 
-    /// When the schedule goes, if nothing happens to it any more.
-    pub(super) fn idle_until(&self) -> Option<Timestamp> {
+    /// When the schedule goes, if nothing happens to it any more. `next` is what [`Self::next`] has found.
+    pub(super) fn idle_until(&self, next: Found) -> Option<Timestamp> {
         let Progress { buffer, backfills, actions, recent, updated_at, .. } = &self.progress;
         let busy = self.progress.paused || !buffer.is_empty() || !backfills.is_empty() || !actions.is_empty();
         let last = [recent.last().map(|recent| recent.began_at), *updated_at].into_iter().flatten();
         let last = last.max().unwrap_or(self.plan.created_at).max(self.plan.created_at);
-        (!busy && self.next() == Found::Nothing).then(|| last.after(IDLE_MAX))
+        (!busy && next == Found::Nothing).then(|| last.after(IDLE_MAX))
     }
 }
 

@@ -194,8 +194,8 @@ fn wake(change: &mut Change<'_>) {
     let mut idle = false;
     super::carry_out(change, |acting| {
         acting.pass_time();
-        acting.go_on();
-        idle = acting.idle_until().is_some_and(|until| until <= acting.at.now);
+        let next = acting.go_on();
+        idle = acting.idle_until(next).is_some_and(|until| until <= acting.at.now);
     });
     if idle {
         change.workflow.schedule = Scheduled::Absent;
