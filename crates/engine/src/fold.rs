@@ -3,8 +3,9 @@
 //! An event is folded in two steps, because some wait in a buffer: [`apply`] when it happens, [`place`] when it has its
 //! number. What no event tells is set by the handlers, and a rebuilt run lacks it: the queue and stage of a scheduled
 //! workflow task (sticky or not), attempts above 1 and their count of problems, sticky queues, started activities with
-//! their attempts, heartbeats and failures, request ids of starts and cancels, answered tasks, `closing`, `wake_at`,
-//! `remove_at`, `made_by_reset`, `reset_run`, updates from a reset run that were rejected, `head`, `state_transitions` and everything volatile.
+//! their attempts, heartbeats and failures, request ids of starts, of cancels and of operations that are done once, answered
+//! tasks, `closing`, `wake_at`, `remove_at`, `made_by_reset`, `reset_run`, `forked_from`, updates from a reset run that were
+//! rejected, `head`, `state_transitions` and everything volatile.
 
 mod activity;
 pub(crate) mod build;
