@@ -183,7 +183,7 @@ impl Leader {
     /// Takes a call: decides it now if its workflow is in memory and nobody is before it, else after loading.
     pub(crate) fn take(&mut self, call: Call) {
         if let Some(waiting) = self.waiting.get_mut(&call.key) {
-            if waiting.len() >= self.shared.limits.waiting_per_workflow {
+            if waiting.len() >= self.shared.limits.waiting_per_workflow && !matches!(call.ask, Ask::DropBranch(_)) {
                 return call.ask.fail(Failure::Overloaded);
             }
             return waiting.push_back(call);
@@ -242,7 +242,7 @@ impl Leader {
             Err(error) => {
                 tracing::error!(workflow = %key.workflow, %error, "reading a workflow failed");
                 let why: Arc<str> = error.to_string().into();
-                return calls.into_iter().for_each(|call| call.ask.fail(Failure::Storage(Arc::clone(&why))));
+                return calls.into_iter().for_each(|call| self.refuse(call.ask, Failure::Storage(Arc::clone(&why))));
             }
         };
         self.admit(key, needs, loaded);

@@ -6,7 +6,13 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{
+        mpsc::{self, error::TrySendError},
+        oneshot,
+    },
+};
 use weft_engine::{Answer, Namespace, Request, WorkflowKey, state::BranchId};
 use weft_rows::{Ops, garbage};
 
@@ -93,9 +99,11 @@ impl StagedBranch {
     /// See [`Failure`].
     pub async fn take(mut self, namespace: Arc<Namespace>, request: Request) -> Result<Answer, Failure> {
         let (reply, answer) = oneshot::channel();
-        self.taken = true;
         self.send(Ask::TakeBranch { namespace, branch: self.branch.clone(), request, reply }).await?;
-        answer.await.unwrap_or(Err(STOPPED))
+        let answer = answer.await.unwrap_or(Err(STOPPED));
+        // Where it failed, the leader may not have come to let go of the branch; to be told twice does it no harm.
+        self.taken = answer.is_ok();
+        answer
     }
 
     async fn send(&self, ask: Ask) -> Result<(), Failure> {
@@ -108,15 +116,63 @@ impl Drop for StagedBranch {
     fn drop(&mut self) {
         if self.begun && !self.taken {
             let call = Call { key: self.key.clone(), ask: Ask::DropBranch(self.branch.clone()) };
-            // In a full mailbox there is no room: then the branch stays until the shard has another leader.
-            let _ = self.mail.try_send(Mail::Call(Box::new(call)));
+            if let Err(TrySendError::Full(call)) = self.mail.try_send(Mail::Call(Box::new(call)))
+                && let Ok(runtime) = Handle::try_current()
+            {
+                // Whoever copied does not wait for room. A shard that stops meanwhile has forgotten the branch anyway.
+                let mail = self.mail.clone();
+                runtime.spawn(async move { drop(mail.send(call).await) });
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{pin::pin, time::Duration};
+
+    use futures::poll;
+
     use super::*;
+
+    /// A branch of which a piece was sent, and a mailbox that has no more room.
+    async fn begun() -> (StagedBranch, mpsc::Receiver<Mail>) {
+        let (mail, mut inbox) = mpsc::channel(1);
+        let key = WorkflowKey { namespace: "n".into(), workflow: "w".into() };
+        let mut staged = StagedBranch::new(mail, key, "b".into());
+        assert!(poll!(pin!(staged.put(Ops::default()))).is_pending());
+        assert!(matches!(next(&mut inbox).await, Ask::Stage { begins: true, .. }));
+        assert!(poll!(pin!(staged.put(Ops::default()))).is_pending());
+        (staged, inbox)
+    }
+
+    async fn next(inbox: &mut mpsc::Receiver<Mail>) -> Ask {
+        match inbox.recv().await {
+            Some(Mail::Call(call)) => call.ask,
+            Some(Mail::ClearQuarantine(..)) | None => panic!("a call is expected"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_branch_that_is_let_go_of_while_the_mailbox_is_full_is_dropped_once_there_is_room() {
+        let (staged, mut inbox) = begun().await;
+        drop(staged);
+        assert!(matches!(next(&mut inbox).await, Ask::Stage { begins: false, .. }));
+        assert!(matches!(next(&mut inbox).await, Ask::DropBranch(branch) if branch == "b".into()));
+    }
+
+    #[tokio::test]
+    async fn a_branch_whose_taking_is_cancelled_before_it_was_asked_for_is_dropped() {
+        let (staged, mut inbox) = begun().await;
+        let (id, name, retention) = ("n".into(), "n".into(), Duration::ZERO);
+        let namespace = Arc::new(Namespace { id, name, retention, search_attributes: Arc::default() });
+        {
+            let taking = pin!(staged.take(namespace, Request::Wake("r".into())));
+            assert!(poll!(taking).is_pending());
+        }
+        assert!(matches!(next(&mut inbox).await, Ask::Stage { begins: false, .. }));
+        assert!(matches!(next(&mut inbox).await, Ask::DropBranch(_)));
+    }
 
     #[test]
     fn a_sweep_leaves_out_what_is_staged_at_any_time_while_it_reads() {

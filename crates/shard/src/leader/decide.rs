@@ -29,7 +29,7 @@ impl Leader {
         self.shared.stats.calls.fetch_add(1, Ordering::Relaxed);
         let Call { key, ask } = call;
         if let Some(why) = self.shared.quarantine.reason(&key) {
-            return ask.fail(Failure::Quarantined(why));
+            return self.refuse(ask, Failure::Quarantined(why));
         }
         if ask.writes() && !(self.shared.room)() {
             return self.postpone(&key, ask);

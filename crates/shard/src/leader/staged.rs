@@ -9,7 +9,7 @@ use weft_rows::Ops;
 
 use super::Leader;
 use crate::{
-    call::{Failure, Reply},
+    call::{Ask, Failure, Reply},
     parcel::{LOST, Parcel},
 };
 
@@ -40,6 +40,15 @@ impl Leader {
         };
         self.building.parcels.push(Parcel::Answer(reply, answer));
         self.drop_branch(branch);
+    }
+
+    /// Fails a call. A branch that is let go of is let go of even so.
+    pub(super) fn refuse(&mut self, ask: Ask, failure: Failure) {
+        if let Ask::DropBranch(branch) = ask {
+            self.drop_branch(branch);
+        } else {
+            ask.fail(failure);
+        }
     }
 
     /// No more pieces come. The sweeper spares the branch until all that was decided before this is applied; if no run
