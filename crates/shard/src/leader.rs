@@ -17,7 +17,7 @@ use std::{
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::sync::oneshot;
 use weft_engine::{
-    QueryOutcome, Refusal, Request, Timestamp, Workflow, WorkflowKey,
+    QueryOutcome, Refusal, Request, RunId, Timestamp, Workflow, WorkflowKey,
     state::{QueryId, schedule::Scheduled},
 };
 use weft_rows::Slot;
@@ -418,15 +418,19 @@ impl Leader {
 
     fn refusal(&self, key: &WorkflowKey, refusal: Refusal) -> Failure {
         match refusal {
-            Refusal::Broken { run, what } => {
-                tracing::error!(workflow = %key.workflow, %run, what, "an execution broke an invariant: quarantined");
-                let why = self.shared.quarantine.add(key, Some(run), what);
-                if let Some(skips) = &self.shared.skips {
-                    skips.forget(key);
-                }
-                Failure::Quarantined(why)
-            }
+            Refusal::Broken { run, what } => self.quarantine(key, Some(run), what),
             other => Failure::Refused(other),
         }
+    }
+
+    /// Sets an execution aside. What is in memory of it may be half changed; it is read again once this is lifted.
+    fn quarantine(&self, key: &WorkflowKey, run: Option<RunId>, what: String) -> Failure {
+        let shown = run.as_ref().map_or("", RunId::as_str);
+        tracing::error!(workflow = %key.workflow, run = shown, what, "an execution broke an invariant: quarantined");
+        let why = self.shared.quarantine.add(key, run, what);
+        if let Some(skips) = &self.shared.skips {
+            skips.forget(key);
+        }
+        Failure::Quarantined(why)
     }
 }

@@ -180,11 +180,7 @@ impl Leader {
             }
             Err(_) => {
                 let run = cached.workflow.current.as_ref().map(|current| current.run.clone());
-                tracing::error!(workflow = %key.workflow, "the engine panicked: the execution is quarantined");
-                // What is in memory may be half changed; it is read again once the quarantine is lifted.
-                let why = self.shared.quarantine.add(key, run, "the engine panicked on a request".to_owned());
-                self.note_for_skips(key);
-                Err(Failure::Quarantined(why))
+                Err(self.quarantine(key, run, "the engine panicked on a request".to_owned()))
             }
         }
     }
