@@ -114,7 +114,7 @@ pub(crate) struct State {
     pub(crate) open_locals: BTreeMap<String, (OperationId, String)>,
     /// Tasks that began and have not been polled.
     pub(crate) begun: Vec<(Role, Task)>,
-    cancel_waiters: Vec<(ScopeId, Waker)>,
+    cancel_waiters: BTreeMap<ScopeId, Vec<Waker>>,
     /// The code asked for something that history should have and has not.
     pub(crate) parted: Option<Divergence>,
 }
@@ -231,6 +231,8 @@ impl State {
 
     /// Forgets a scope that nobody holds: what still runs in it belongs to the scope above.
     pub(crate) fn close_scope(&mut self, id: ScopeId) {
+        // Whoever waits for its cancellation holds it, so those that are left have ended.
+        self.cancel_waiters.remove(&id);
         let Some(parent) = self.scopes.close(id) else { return };
         for operation in self.operations.values_mut().filter(|operation| operation.scope == id) {
             operation.scope = parent;
@@ -316,18 +318,14 @@ impl State {
 
     pub(crate) fn wait_for_cancel(&mut self, scope: ScopeId, waker: Waker) {
         // Whoever waits beside other things asks again each time it is polled.
-        let known = self.cancel_waiters.iter().any(|(of, known)| *of == scope && known.will_wake(&waker));
-        if !known {
-            self.cancel_waiters.push((scope, waker));
+        let waiters = self.cancel_waiters.entry(scope).or_default();
+        if !waiters.iter().any(|known| known.will_wake(&waker)) {
+            waiters.push(waker);
         }
     }
 
     pub(crate) fn wake_cancelled(&mut self, scopes: &[ScopeId]) {
-        let (woken, rest) = core::mem::take(&mut self.cancel_waiters)
-            .into_iter()
-            .partition::<Vec<_>, _>(|(scope, _)| scopes.contains(scope));
-        self.cancel_waiters = rest;
-        for (_, waker) in woken {
+        for waker in scopes.iter().filter_map(|scope| self.cancel_waiters.remove(scope)).flatten() {
             waker.wake();
         }
     }

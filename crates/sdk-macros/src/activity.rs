@@ -23,7 +23,7 @@ pub(crate) fn function(named: Named, function: ItemFn) -> Result<TokenStream> {
     let mut inner = function.clone();
     inner.attrs.clear();
     inner.vis = syn::Visibility::Inherited;
-    inner.sig.ident = format_ident!("__weft_{ident}");
+    inner.sig.ident = kept(ident);
     let called = &inner.sig.ident;
     let execute = execute(&shape, &quote!(#called), function.sig.asyncness.is_some(), false);
     let rt = quote!(::weft::__rt);
@@ -78,6 +78,9 @@ fn execute(shape: &Shape<'_>, called: &TokenStream, is_async: bool, has_state: b
 pub(crate) fn block(mut block: ItemImpl) -> Result<TokenStream> {
     let owner = (*block.self_ty).clone();
     let owner_name = type_name(&owner)?;
+    if let Some((_, path, _)) = &block.trait_ {
+        return Err(Error::new_spanned(path, "`#[activities]` marks an impl of the type itself, not of a trait"));
+    }
     if let Some(parameter) = block.generics.params.first() {
         return Err(Error::new_spanned(parameter, "activities are called by their names, so they cannot be generic"));
     }

@@ -66,7 +66,8 @@ pub fn activity(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Marks an impl block whose methods marked `#[activity]` are activities that share a state: they take `&self`.
 #[proc_macro_attribute]
-pub fn activities(_: TokenStream, item: TokenStream) -> TokenStream {
+pub fn activities(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    parse_macro_input!(arguments as syn::parse::Nothing);
     let expanded = match parse_macro_input!(item as Item) {
         Item::Impl(block) => activity::block(block),
         other => Err(syn::Error::new_spanned(other, "`#[activities]` marks an impl block")),

@@ -126,7 +126,7 @@ impl<'a> Shape<'a> {
 }
 
 impl<'a> Output<'a> {
-    fn of(output: &'a ReturnType) -> Self {
+    pub(crate) fn of(output: &'a ReturnType) -> Self {
         let ReturnType::Type(_, value) = output else { return Self { value: None, is_result: false } };
         let Type::Path(path) = &**value else { return Self { value: Some(value), is_result: false } };
         let Some(last) = path.path.segments.last().filter(|last| last.ident == "Result") else {

@@ -1,12 +1,12 @@
 //! Workflows: functions, and impl blocks with a run method.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::quote;
 use syn::{Error, Ident, ImplItem, ImplItemFn, ItemFn, ItemImpl, Result, Type};
 
 use crate::{
     handler::{self, Handler, Kind},
-    signature::{Named, Shape, take_marker},
+    signature::{Named, Output, Shape, take_marker},
 };
 
 const MARKERS: &[&str] = &["run", "init", "signal", "query", "update"];
@@ -24,7 +24,7 @@ pub(crate) fn function(named: Named, function: ItemFn) -> Result<TokenStream> {
     let mut inner = function.clone();
     inner.attrs.clear();
     inner.vis = syn::Visibility::Inherited;
-    inner.sig.ident = format_ident!("__weft_{ident}");
+    inner.sig.ident = handler::kept(ident);
     let kept = &inner.sig.ident;
     let run = run(&shape, &quote!(#kept));
     let rt = quote!(::weft::__rt);
@@ -87,7 +87,7 @@ pub(crate) fn block(named: Named, mut block: ItemImpl) -> Result<TokenStream> {
         let named = Named::of(&attribute)?;
         match marker.as_str() {
             "run" => parts.run(&owner, &named.without_check()?, method)?,
-            "init" => parts.init = Some(init(&owner, method)?),
+            "init" => parts.init(&owner, &named.without_check()?, method)?,
             "signal" => parts.handler(handler::of(Kind::Signal, &owner, &owner_name, &named.without_check()?, method)?),
             "query" => parts.handler(handler::of(Kind::Query, &owner, &owner_name, &named.without_check()?, method)?),
             _ => parts.handler(handler::of(Kind::Update, &owner, &owner_name, &named, method)?),
@@ -148,6 +148,17 @@ impl Parts {
         self.registrations.push(handler.registration);
     }
 
+    fn init(&mut self, owner: &Type, named: &Named, method: &ImplItemFn) -> Result<()> {
+        if let Some(name) = &named.name {
+            return Err(Error::new_spanned(name, "nobody calls `#[init]` by a name"));
+        }
+        if self.init.is_some() {
+            return Err(Error::new_spanned(&method.sig.ident, "a workflow has at most one method marked `#[init]`"));
+        }
+        self.init = Some(init(owner, method)?);
+        Ok(())
+    }
+
     fn run(&mut self, owner: &Type, named: &Named, method: &mut ImplItemFn) -> Result<()> {
         if let Some(name) = &named.name {
             return Err(Error::new_spanned(name, "the workflow's name stands in `#[workflow(name = \"…\")]`"));
@@ -198,9 +209,7 @@ fn init(owner: &Type, method: &ImplItemFn) -> Result<TokenStream> {
         let index = syn::Index::from(index);
         quote!(&args.#index)
     });
-    let is_result = matches!(&method.sig.output, syn::ReturnType::Type(_, value)
-        if matches!(&**value, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Result")));
-    let question = is_result.then(|| quote!(?));
+    let question = Output::of(&method.sig.output).is_result.then(|| quote!(?));
     Ok(quote!(<#owner>::#ident(#(#arguments),*)#question))
 }
 

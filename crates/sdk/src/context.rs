@@ -27,13 +27,14 @@ use weft_protocol::{
             UpsertWorkflowSearchAttributesCommandAttributes,
         },
         common::{Memo, Payload, Payloads, SearchAttributes, WorkflowExecution, WorkflowType},
+        enums::TaskQueueKind,
         sdk::UserMetadata,
         taskqueue::TaskQueue,
     },
     payload,
     time::proto_duration,
 };
-use weft_replay::{Context, End, ScopeId, Source};
+use weft_replay::{Context, End, ScopeId, Source, Wait};
 
 pub use activity::ActivityCall;
 pub use child::{ChildCall, ChildHandle};
@@ -171,7 +172,7 @@ impl<S: 'static> Ctx<S> {
     pub fn wait_until(&self, holds: impl Fn(&S) -> bool + 'static) -> LocalFuture<Result<()>> {
         let state = Rc::clone(&self.shared.state);
         let wait = self.core.condition(self.scope_id(), move || holds(&state.borrow()), here());
-        Box::pin(async move { wait.await.map(drop).map_err(Error::of_wire) })
+        Box::pin(done(wait))
     }
 
     /// Waits until the state is as it should be, but no longer than this; `false` when the time is over.
@@ -364,7 +365,7 @@ impl<S: 'static> Ctx<S> {
         let started = &info.started;
         Error::continue_as_new(ContinueAsNewWorkflowExecutionCommandAttributes {
             workflow_type: Some(WorkflowType { name: W::Workflow::NAME.to_owned() }),
-            task_queue: Some(TaskQueue { name: info.task_queue.clone(), ..TaskQueue::default() }),
+            task_queue: Some(task_queue(info.task_queue.clone())),
             input: Some(Payloads { payloads }),
             workflow_run_timeout: started.workflow_run_timeout,
             workflow_task_timeout: started.workflow_task_timeout,
@@ -439,7 +440,7 @@ impl<S: 'static> Ctx<S> {
     pub fn handlers_finished(&self) -> LocalFuture<Result<()>> {
         let shared = Rc::clone(&self.shared);
         let wait = self.core.condition(self.scope_id(), move || shared.handlers_running.get() == 0, here());
-        Box::pin(async move { wait.await.map(drop).map_err(Error::of_wire) })
+        Box::pin(done(wait))
     }
 
     pub(crate) fn handlers_running(&self) -> usize {
@@ -483,4 +484,20 @@ fn proto(span: Option<Duration>) -> Option<weft_protocol::Duration> {
 /// The arguments, or why they cannot be written: told when the call is awaited.
 fn input<A: Args>(args: A) -> Result<Option<Payloads>> {
     Ok(Some(Payloads { payloads: args.to_payloads()? }))
+}
+
+/// A queue that anybody may poll.
+fn task_queue(name: String) -> TaskQueue {
+    TaskQueue { name, kind: TaskQueueKind::Normal.into(), ..TaskQueue::default() }
+}
+
+/// Waits for what gives nothing.
+async fn done(wait: Wait) -> Result<()> {
+    wait.await.map(drop).map_err(Error::of_wire)
+}
+
+/// Waits for a value.
+async fn value<T: Value>(wait: Wait) -> Result<T> {
+    let result = wait.await.map_err(Error::of_wire)?.unwrap_or_default();
+    Ok(weft_client::result_from_payloads(&result.payloads)?)
 }

@@ -11,14 +11,17 @@ use std::{panic, thread};
 
 use weft_client::{Client, Failure, NamesWorkflow, Run as Named};
 use weft_protocol::{
-    api::history::{History, HistoryEvent, WorkflowExecutionStartedEventAttributes, history_event::Attributes},
+    api::{
+        common::WorkflowExecution,
+        history::{History, HistoryEvent, WorkflowExecutionStartedEventAttributes, history_event::Attributes},
+    },
     json,
 };
-use weft_replay::{Config, Divergence, Fault, Info, Outcome, Run};
+use weft_replay::{Divergence, Fault, Outcome};
 
 use crate::{
     Workflow,
-    worker::{registry::Registry, thread::Home},
+    worker::{registry::Registry, thread::make_run},
 };
 
 /// Knows workflows, and replays histories of them. Activities are not run: their results are in the histories.
@@ -88,12 +91,7 @@ impl Replayer {
     /// # Errors
     /// See [`ReplayError`].
     pub async fn replay_from(&self, client: &Client, workflow_id: &str) -> Result<Replayed, ReplayError> {
-        let mut pages = client.history(&Named::latest(workflow_id), false);
-        let mut events = Vec::new();
-        while let Some(page) = pages.next().await? {
-            events.extend(page);
-        }
-        self.replay(events)
+        self.replay(client.history(&Named::latest(workflow_id), false).all().await?)
     }
 
     /// Replays a whole history.
@@ -104,25 +102,17 @@ impl Replayer {
         let started = started(&events)?;
         let kind = started.workflow_type.clone().unwrap_or_default().name;
         let make = self.registry.find_workflow(&kind).map_err(ReplayError::UnknownWorkflow)?;
-        let info = Names {
+        let names = WorkflowExecution {
             workflow_id: started.workflow_id.clone(),
             run_id: started.original_execution_run_id.clone(),
-            task_queue: started.task_queue.clone().unwrap_or_default().name,
         };
+        let task_queue = started.task_queue.clone().unwrap_or_default().name;
         let count = events.len();
         // On a thread of its own: a workflow has no async runtime here, as it has none in a worker.
         let replayed = thread::scope(|scope| {
             scope
                 .spawn(|| {
-                    let info = Info {
-                        workflow_id: info.workflow_id,
-                        run_id: info.run_id,
-                        task_queue: info.task_queue,
-                        ..Info::default()
-                    };
-                    let foreign: Option<std::sync::Arc<dyn weft_replay::Foreign>> =
-                        Some(Home::here(info.workflow_id.clone()));
-                    let mut run = Run::new(Config { info, foreign, program: Box::new(make) });
+                    let mut run = make_run(String::new(), names, task_queue, Box::new(make));
                     run.advance(events, Vec::new()).map(|_| run.outcome().cloned())
                 })
                 .join()
@@ -133,12 +123,6 @@ impl Replayer {
             Err(panic) => panic::resume_unwind(panic),
         }
     }
-}
-
-struct Names {
-    workflow_id: String,
-    run_id: String,
-    task_queue: String,
 }
 
 fn started(events: &[HistoryEvent]) -> Result<&WorkflowExecutionStartedEventAttributes, ReplayError> {

@@ -229,7 +229,7 @@ impl Worker {
         let polls = poll::start(&shared);
         if let Some(every) = shared.settings.heartbeat {
             let shared = Arc::clone(&shared);
-            tokio::spawn(async move { heartbeat::run(&shared, every).await });
+            shared.tasks.clone().spawn(async move { heartbeat::run(&shared, every).await });
         }
         Ok(Running { shared, polls })
     }
@@ -272,7 +272,7 @@ impl Running {
         let grace = if report::goodbye(&shared).await { POLLS_END } else { Duration::ZERO };
         let leave = {
             let shared = Arc::clone(&shared);
-            let over = shared.clock.sleep_until(shared.clock.monotonic() + grace);
+            let over = shared.clock.sleep_until(shared.clock.monotonic().saturating_add(grace));
             tokio::spawn(async move {
                 over.await;
                 shared.leaving.cancel();
@@ -286,7 +286,7 @@ impl Running {
         }
         leave.abort();
         shared.tasks.close();
-        let over = shared.clock.monotonic() + shared.settings.drain;
+        let over = shared.clock.monotonic().saturating_add(shared.settings.drain);
         tokio::select! {
             () = shared.tasks.wait() => {}
             () = shared.clock.sleep_until(over) => {

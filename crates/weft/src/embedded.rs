@@ -13,7 +13,7 @@
 
 use std::path::Path;
 
-use weft_server::{Embedded, Server as Core, StartError, node::Place};
+use weft_server::{Builder, Embedded, Server as Core, StartError, node::Place};
 
 use crate::{Client, ConnectOptions};
 
@@ -39,7 +39,7 @@ impl Server {
     /// When the directory cannot be used, for example because another process has it.
     pub async fn open(directory: impl AsRef<Path>) -> Result<Self, Error> {
         let place = Place::Directory(directory.as_ref().to_path_buf());
-        Ok(Self { embedded: Core::builder(place).embed().await? })
+        Self::of(Core::builder(place)).await
     }
 
     /// A server that forgets everything with its end.
@@ -47,7 +47,11 @@ impl Server {
     /// # Errors
     /// When the process has no memory or no threads for it.
     pub async fn in_memory() -> Result<Self, Error> {
-        Ok(Self { embedded: Core::builder(Place::Memory).embed().await? })
+        Self::of(Core::builder(Place::Memory)).await
+    }
+
+    pub(crate) async fn of(builder: Builder) -> Result<Self, Error> {
+        Ok(Self { embedded: builder.embed().await? })
     }
 
     /// A client of the namespace `default`.

@@ -30,18 +30,21 @@ use std::{
 
 use weft_env::{Clock, SkippingClock};
 use weft_server::{
-    Embedded, Server,
+    Server as Core,
     node::{Options as NodeOptions, Place},
 };
 
-use crate::{Client, ConnectOptions, Worker, embedded::Error};
+use crate::{
+    Client, ConnectOptions, Worker,
+    embedded::{Error, Server},
+};
 
 /// A test has few workflows: fewer shards start faster.
 const SHARDS: u16 = 2;
 
 /// A server in memory whose time skips when it is told to.
 pub struct TestEnv {
-    server: Embedded,
+    server: Server,
     clock: SkippingClock,
     client: Client,
 }
@@ -62,8 +65,8 @@ impl TestEnv {
     pub async fn with_options(options: ConnectOptions) -> Result<Self, Error> {
         let clock = SkippingClock::locked();
         let node = NodeOptions { shards: SHARDS, ..NodeOptions::new(Place::Memory) };
-        let server = Server::builder(Place::Memory).options(node).skip_time(&clock).embed().await?;
-        let client = Client::over(server.connector().channel(), options)?;
+        let server = Server::of(Core::builder(Place::Memory).options(node).skip_time(&clock)).await?;
+        let client = server.client_with(options)?;
         Ok(Self { server, clock, client })
     }
 

@@ -8,20 +8,18 @@ use std::{
     time::Duration,
 };
 
-use weft_client::{ActivityDefinition, IntoArgs, RetryPolicy, result_from_payloads};
+use weft_client::{ActivityDefinition, IntoArgs, RetryPolicy};
 use weft_protocol::{
     api::{
         command::ScheduleActivityTaskCommandAttributes,
         common::{ActivityType, Header, Payload, Payloads, Priority},
-        enums::TaskQueueKind,
-        taskqueue::TaskQueue,
     },
     time::proto_duration,
 };
 use weft_replay::{Cancellation, Context, Source};
 
-use super::{Ctx, Scope, here, input, metadata, proto};
-use crate::{Error, Result};
+use super::{Ctx, Scope, here, input, metadata, proto, task_queue, value};
+use crate::Result;
 
 /// A call of an activity that has not begun: await it.
 #[must_use = "an activity is scheduled when its call is awaited"]
@@ -64,10 +62,6 @@ impl<S: 'static> Ctx<S> {
             activity: PhantomData,
         }
     }
-}
-
-fn task_queue(name: String) -> TaskQueue {
-    TaskQueue { name, kind: TaskQueueKind::Normal.into(), ..TaskQueue::default() }
 }
 
 impl<A: ActivityDefinition> ActivityCall<A> {
@@ -142,10 +136,7 @@ impl<A: ActivityDefinition> ActivityCall<A> {
             let schedule = ScheduleActivityTaskCommandAttributes { input, ..self.schedule };
             self.core.activity(self.scope.id, schedule, self.cancellation, metadata(self.summary.as_deref()), self.at)
         });
-        async move {
-            let result = wait?.await.map_err(Error::of_wire)?.unwrap_or_default();
-            Ok(result_from_payloads(&result.payloads)?)
-        }
+        async move { value(wait?).await }
     }
 }
 

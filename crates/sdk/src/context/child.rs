@@ -8,18 +8,15 @@ use std::{
     time::Duration,
 };
 
-use weft_client::{
-    IntoArgs, NamesWorkflow, RetryPolicy, SignalDefinition, Value, WorkflowDefinition, result_from_payloads,
-};
+use weft_client::{IntoArgs, NamesWorkflow, RetryPolicy, SignalDefinition, Value, WorkflowDefinition};
 use weft_protocol::api::{
     command::StartChildWorkflowExecutionCommandAttributes,
     common::{Memo, Payloads, WorkflowExecution, WorkflowType},
-    enums::{ParentClosePolicy, TaskQueueKind, WorkflowIdReusePolicy},
-    taskqueue::TaskQueue,
+    enums::{ParentClosePolicy, WorkflowIdReusePolicy},
 };
 use weft_replay::{ChildCancellation, Context, Source, Wait};
 
-use super::{Ctx, External, Scope, here, input, metadata, proto};
+use super::{Ctx, External, Scope, here, input, metadata, proto, task_queue, value};
 use crate::{Error, Result, workflow::LocalFuture};
 
 /// A call of a child workflow that has not begun: await it for its result, or start it for a handle.
@@ -72,10 +69,6 @@ impl<S: 'static> Ctx<S> {
             workflow: PhantomData,
         }
     }
-}
-
-fn task_queue(name: String) -> TaskQueue {
-    TaskQueue { name, kind: TaskQueueKind::Normal.into(), ..TaskQueue::default() }
 }
 
 impl<W: WorkflowDefinition> ChildCall<W> {
@@ -176,10 +169,7 @@ impl<W: WorkflowDefinition> IntoFuture for ChildCall<W> {
 
     fn into_future(self) -> Self::IntoFuture {
         let child = self.begin();
-        Box::pin(async move {
-            let result = child?.ended.await.map_err(Error::of_wire)?.unwrap_or_default();
-            Ok(result_from_payloads(&result.payloads)?)
-        })
+        Box::pin(async move { value(child?.ended).await })
     }
 }
 
@@ -223,7 +213,6 @@ impl<W: WorkflowDefinition> ChildHandle<W> {
     /// # Errors
     /// What it ended with.
     pub async fn result(self) -> Result<W::Output> {
-        let result = self.ended.await.map_err(Error::of_wire)?.unwrap_or_default();
-        Ok(result_from_payloads(&result.payloads)?)
+        value(self.ended).await
     }
 }

@@ -11,8 +11,8 @@ use weft_protocol::api::{
 };
 use weft_replay::{Context, Source};
 
-use super::{Ctx, Scope, here};
-use crate::{Error, Result, workflow::LocalFuture};
+use super::{Ctx, Scope, done, here};
+use crate::{Result, workflow::LocalFuture};
 
 /// A workflow elsewhere, by its id.
 pub struct External<W> {
@@ -82,7 +82,7 @@ impl<W: WorkflowDefinition> External<W> {
             };
             self.core.signal_external(self.scope.id, signal, at)
         });
-        Box::pin(async move { wait?.await.map(drop).map_err(Error::of_wire) })
+        Box::pin(async move { done(wait?).await })
     }
 
     /// Asks it to cancel itself. Ready when the request is in its history.
@@ -99,6 +99,6 @@ impl<W: WorkflowDefinition> External<W> {
             ..RequestCancelExternalWorkflowExecutionCommandAttributes::default()
         };
         let wait = self.core.cancel_external(self.scope.id, cancel, here());
-        Box::pin(async move { wait.await.map(drop).map_err(Error::of_wire) })
+        Box::pin(done(wait))
     }
 }

@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use weft_client::{ActivityDefinition, IntoArgs, RetryPolicy, result_from_payloads};
+use weft_client::{ActivityDefinition, IntoArgs, RetryPolicy};
 use weft_protocol::api::common::Payloads;
 use weft_replay::{Context, LocalActivity, Source};
 
-use super::{Ctx, Scope, here, input};
-use crate::{Error, Result};
+use super::{Ctx, Scope, here, input, value};
+use crate::Result;
 
 /// A call of a local activity that has not begun: await it.
 #[must_use = "a local activity begins when its call is awaited"]
@@ -27,7 +27,8 @@ pub struct LocalActivityCall<A> {
 }
 
 impl<S: 'static> Ctx<S> {
-    /// Calls an activity in the worker itself: no task queue, no event until it has ended, and at most a few seconds.
+    /// Calls an activity in the worker itself: no task queue, no event until it has ended. For what takes
+    /// a few seconds: it holds a workflow task of the server's.
     /// When the worker dies meanwhile it is done again, so it must be idempotent.
     ///
     /// # Errors
@@ -77,10 +78,7 @@ impl<A: ActivityDefinition> LocalActivityCall<A> {
         let wait = self
             .input
             .map(|input| self.core.local_activity(self.scope.id, LocalActivity { input, ..self.local }, self.at));
-        async move {
-            let result = wait?.await.map_err(Error::of_wire)?.unwrap_or_default();
-            Ok(result_from_payloads(&result.payloads)?)
-        }
+        async move { value(wait?).await }
     }
 }
 

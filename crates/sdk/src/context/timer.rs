@@ -9,8 +9,8 @@ use std::{
 
 use weft_replay::{Context, Source};
 
-use super::{Scope, metadata};
-use crate::{Error, Result};
+use super::{Scope, done, metadata};
+use crate::Result;
 
 /// A timer that has not begun: await it.
 #[must_use = "a timer begins when it is awaited"]
@@ -36,7 +36,7 @@ impl TimerCall {
     /// Starts the timer now, to be awaited later. Dropping it cancels the timer.
     pub fn start(self) -> impl Future<Output = Result<()>> + use<> {
         let wait = self.core.timer(self.scope.id, self.span, metadata(self.summary.as_deref()), self.at);
-        async move { wait.await.map(drop).map_err(Error::of_wire) }
+        done(wait)
     }
 }
 

@@ -131,7 +131,7 @@ async fn beat(shared: &Shared, ctx: &ActivityCtx) -> std::convert::Infallible {
             }
             Err(status) => debug!(%status, "a heartbeat was lost"),
         }
-        shared.clock.sleep_until(shared.clock.monotonic() + pause).await;
+        shared.clock.sleep_until(shared.clock.monotonic().saturating_add(pause)).await;
     }
 }
 

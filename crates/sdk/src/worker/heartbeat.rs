@@ -40,14 +40,20 @@ pub(crate) async fn run(shared: &Shared, every: Duration) {
         };
         let mut message = Request::new(request);
         message.set_timeout(LIMIT);
-        match shared.client.workflow_service().record_worker_heartbeat(message).await {
+        let mut stub = shared.client.workflow_service();
+        let answer = tokio::select! {
+            // The last word is the one that says that the worker stops.
+            () = shared.stopping.cancelled() => return,
+            answer = stub.record_worker_heartbeat(message) => answer,
+        };
+        match answer {
             Ok(_) => {}
             Err(status) if matches!(status.code(), Code::Unimplemented | Code::PermissionDenied) => return,
             Err(status) => debug!(%status, "the worker's heartbeat was lost"),
         }
         tokio::select! {
             () = shared.stopping.cancelled() => return,
-            () = shared.clock.sleep_until(shared.clock.monotonic() + every) => {}
+            () = shared.clock.sleep_until(shared.clock.monotonic().saturating_add(every)) => {}
         }
     }
 }
@@ -58,7 +64,6 @@ pub(crate) fn now(shared: &Shared, status: WorkerStatus) -> WorkerHeartbeat {
     let at = shared.clock.monotonic();
     let before = shared.last_heartbeat.0.lock().replace((at, metrics.clone()));
     let (since, before) = before.map_or((None, WorkerMetrics::default()), |(last, it)| (Some(at - last), it));
-    let slots = |room: &Room, now: TaskMetrics, before: TaskMetrics| slots(room, now, before);
     let deployment_version = shared.settings.deployment.as_ref().map(|deployment| WorkerDeploymentVersion {
         deployment_name: deployment.name.clone(),
         build_id: deployment.build_id.clone(),

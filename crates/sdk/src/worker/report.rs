@@ -39,7 +39,7 @@ where
 {
     let codec = &shared.client.options().codec;
     let request = codec.encode(request).await.map_err(of_codec)?;
-    let over = shared.clock.monotonic() + INSIST_FOR;
+    let over = shared.clock.monotonic().saturating_add(INSIST_FOR);
     let mut pause = PAUSE_MIN;
     loop {
         let mut message = Request::new(request.clone());
@@ -74,7 +74,7 @@ pub(crate) fn is_codecs(status: &Status) -> bool {
 
 /// Waits, each time longer.
 async fn rest(shared: &Shared, pause: &mut Duration) {
-    shared.clock.sleep_until(shared.clock.monotonic() + *pause).await;
+    shared.clock.sleep_until(shared.clock.monotonic().saturating_add(*pause)).await;
     *pause = (*pause * 2).min(PAUSE_MAX);
 }
 

@@ -147,7 +147,7 @@ impl Room {
                 Slots::Fixed(_) => freed.await,
                 // A machine does not say when its load falls.
                 Slots::ByLoad(it) => {
-                    let look_again = self.clock.sleep_until(self.clock.monotonic() + it.pace);
+                    let look_again = self.clock.sleep_until(self.clock.monotonic().saturating_add(it.pace));
                     tokio::select! {
                         () = freed => {}
                         () = look_again => {}
@@ -175,14 +175,17 @@ impl Rate {
     /// `None` where the rate limits nothing.
     pub(crate) fn of(per_second: f64) -> Option<Self> {
         let limits = per_second > 0.0 && per_second.is_finite();
-        limits.then(|| Self { between: Duration::from_secs_f64(1.0 / per_second), next: Mutex::default() })
+        limits.then(|| Self {
+            between: Duration::try_from_secs_f64(1.0 / per_second).unwrap_or(Duration::MAX),
+            next: Mutex::default(),
+        })
     }
 
     /// When the next may begin; it counts as begun then.
     pub(crate) fn next(&self, now: Duration) -> Duration {
         let mut next = self.next.lock();
         let at = (*next).max(now);
-        *next = at + self.between;
+        *next = at.saturating_add(self.between);
         at
     }
 }

@@ -17,7 +17,8 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
-use weft_replay::{Foreign, Run};
+use weft_protocol::api::common::WorkflowExecution;
+use weft_replay::{Config, Factory, Foreign, Info, Run};
 
 use crate::error::panic_text;
 
@@ -157,14 +158,22 @@ impl Runs {
     }
 }
 
+/// A run that is polled on this thread.
+pub(crate) fn make_run(namespace: String, names: WorkflowExecution, task_queue: String, program: Factory) -> Run {
+    let WorkflowExecution { workflow_id, run_id } = names;
+    let home: Arc<dyn Foreign> = Home::here(workflow_id.clone());
+    let info = Info { namespace, workflow_id, run_id, task_queue, ..Info::default() };
+    Run::new(Config { info, foreign: Some(home), program })
+}
+
 /// Knows a workflow's thread, and says so when the workflow awaits what is not its own.
-pub(crate) struct Home {
+struct Home {
     thread: ThreadId,
     workflow: String,
 }
 
 impl Home {
-    pub(crate) fn here(workflow: String) -> Arc<Self> {
+    fn here(workflow: String) -> Arc<Self> {
         Arc::new(Self { thread: thread::current().id(), workflow })
     }
 }

@@ -27,7 +27,7 @@ use weft_protocol::{
     },
     time::{duration, proto_duration},
 };
-use weft_replay::{Completion, Config, Fault, Info, Progress, Query, Run, application};
+use weft_replay::{Completion, Fault, Progress, Query, Run, application};
 
 use crate::interceptor::{self, Caller, Intercepted};
 
@@ -36,7 +36,7 @@ use super::{
     local::Locals,
     report,
     slots::Slot,
-    thread::{Home, Runs},
+    thread::{Runs, make_run},
 };
 
 /// What a task is told of its workflow, apart from its history.
@@ -215,13 +215,11 @@ async fn advance(
     }
     let (namespace, task_queue) = (shared.client.namespace().to_owned(), shared.queue.clone());
     let interceptors = Arc::clone(&shared.interceptors);
-    let WorkflowExecution { workflow_id, run_id } = asked.run.clone();
+    let names = asked.run.clone();
     let built = shared.threads.call(&asked.run.run_id, move |runs: &mut Runs| {
-        let info = Info { namespace, workflow_id, run_id, task_queue, ..Info::default() };
-        let foreign = Some(Home::here(info.workflow_id.clone()) as Arc<dyn weft_replay::Foreign>);
-        let run_id = info.run_id.clone();
+        let run_id = names.run_id.clone();
         let program = Box::new(move |context| Intercepted::program(&interceptors, context, make));
-        let mut run = Run::new(Config { info, foreign, program });
+        let mut run = make_run(namespace, names, task_queue, program);
         match (feed.query.is_some(), runs.is_busy(&run_id)) {
             (true, true) => feed.into(&mut run),
             (true, false) => {
