@@ -15,11 +15,12 @@ use weft_protocol::{
             pause_activity_request, reset_activity_request, unpause_activity_request, update_activity_options_request,
         },
     },
+    payload::list_of,
     prost_wkt_types::FieldMask,
     time::proto_duration,
 };
 
-use crate::{Client, Error, Run, WorkflowService, retry::Repeat, start::payloads};
+use crate::{Client, Error, Run, WorkflowService, retry::Repeat};
 
 /// Which pending activities of a run are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,7 +158,7 @@ impl Client {
             workflow_id: run.workflow_id.clone(),
             run_id: run.run_id.clone(),
             activity_id: id.to_owned(),
-            result: payloads(result),
+            result: list_of(result),
             identity: self.identity().to_owned(),
             ..RespondActivityTaskCompletedByIdRequest::default()
         };

@@ -2,7 +2,6 @@
 
 use weft_protocol::{
     api::{
-        common::Payloads,
         enums::ResetReapplyExcludeType,
         workflow::{
             PostResetOperation,
@@ -10,6 +9,7 @@ use weft_protocol::{
         },
         workflowservice::ResetWorkflowExecutionRequest,
     },
+    payload::list_of,
     weft::{ResetChildren, ResetToEventRequest, ResetToEventResponse},
 };
 
@@ -97,7 +97,7 @@ impl Client {
 
 pub(crate) fn operations(signals: Vec<Signal>) -> Vec<PostResetOperation> {
     let operation = |signal: Signal| {
-        let input = (!signal.input.is_empty()).then_some(Payloads { payloads: signal.input });
+        let input = list_of(signal.input);
         let header = header(signal.header);
         let signal = SignalWorkflow { signal_name: signal.name, input, header, ..SignalWorkflow::default() };
         PostResetOperation { variant: Some(Variant::SignalWorkflow(signal)) }

@@ -4,12 +4,13 @@ use std::{collections::HashMap, time::Duration};
 
 use weft_protocol::{
     api::{
-        common::{Header, Memo, Payload, Payloads, Priority, RetryPolicy, SearchAttributes, WorkflowType},
+        common::{Header, Memo, Payload, Priority, RetryPolicy, SearchAttributes, WorkflowType},
         enums::{TaskQueueKind, WorkflowIdConflictPolicy, WorkflowIdReusePolicy},
         sdk::UserMetadata,
         taskqueue::TaskQueue,
         workflowservice::{StartWorkflowExecutionRequest, StartWorkflowExecutionResponse},
     },
+    payload::list_of,
     time::proto_duration,
 };
 
@@ -70,7 +71,7 @@ impl Start {
             workflow_id: self.workflow_id,
             workflow_type: Some(WorkflowType { name: self.workflow_type }),
             task_queue: Some(queue),
-            input: payloads(self.input),
+            input: list_of(self.input),
             workflow_execution_timeout: self.execution_timeout.map(proto_duration),
             workflow_run_timeout: self.run_timeout.map(proto_duration),
             workflow_task_timeout: self.task_timeout.map(proto_duration),
@@ -90,11 +91,6 @@ impl Start {
             ..StartWorkflowExecutionRequest::default()
         }
     }
-}
-
-/// No arguments are no message, as the SDKs send it.
-pub(crate) fn payloads(payloads: Vec<Payload>) -> Option<Payloads> {
-    (!payloads.is_empty()).then_some(Payloads { payloads })
 }
 
 pub(crate) fn header(fields: HashMap<String, Payload>) -> Option<Header> {

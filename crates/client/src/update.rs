@@ -2,19 +2,18 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use weft_protocol::api::{
-    common::{Payload, WorkflowExecution},
-    enums::UpdateWorkflowExecutionLifecycleStage as Stage,
-    failure::Failure,
-    update::{Input, Meta, Outcome, Request, UpdateRef, WaitPolicy, outcome::Value},
-    workflowservice::{PollWorkflowExecutionUpdateRequest, UpdateWorkflowExecutionRequest},
+use weft_protocol::{
+    api::{
+        common::{Payload, WorkflowExecution},
+        enums::UpdateWorkflowExecutionLifecycleStage as Stage,
+        failure::Failure,
+        update::{Input, Meta, Outcome, Request, UpdateRef, WaitPolicy, outcome::Value},
+        workflowservice::{PollWorkflowExecutionUpdateRequest, UpdateWorkflowExecutionRequest},
+    },
+    payload::list_of,
 };
 
-use crate::{
-    Client, Error, Run, WorkflowService,
-    retry::Repeat,
-    start::{header, payloads},
-};
+use crate::{Client, Error, Run, WorkflowService, retry::Repeat, start::header};
 
 /// The server answers earlier, to be asked again.
 pub(crate) const WAIT: Duration = Duration::from_secs(60);
@@ -57,7 +56,7 @@ impl Update {
             wait_policy: Some(policy(wait)),
             request: Some(Request {
                 meta: Some(Meta { update_id: self.id, identity: client.identity().to_owned() }),
-                input: Some(Input { header: header(self.header), name: self.name, args: payloads(self.input) }),
+                input: Some(Input { header: header(self.header), name: self.name, args: list_of(self.input) }),
                 ..Request::default()
             }),
         }

@@ -8,11 +8,8 @@
 use serde::{Serialize, de::DeserializeOwned};
 use weft_protocol::{
     api::common::Payload,
-    payload::{self, BINARY_NULL, BINARY_PLAIN, JSON_PLAIN},
+    payload::{self, BINARY_NULL, BINARY_PLAIN, JSON_PLAIN, JSON_PROTOBUF},
 };
-
-/// What Temporal's SDKs write for protobuf messages as JSON.
-const JSON_PROTOBUF: &[u8] = b"json/protobuf";
 
 /// A value that travels as one payload: whatever `serde` can write and read.
 #[diagnostic::on_unimplemented(

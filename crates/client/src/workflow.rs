@@ -2,22 +2,21 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use weft_protocol::api::{
-    common::{Payload, Payloads, WorkflowExecution},
-    enums::QueryRejectCondition,
-    query::{QueryRejected, WorkflowQuery},
-    workflowservice::{
-        DeleteWorkflowExecutionRequest, DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse,
-        QueryWorkflowRequest, RequestCancelWorkflowExecutionRequest, SignalWorkflowExecutionRequest,
-        TerminateWorkflowExecutionRequest,
+use weft_protocol::{
+    api::{
+        common::{Payload, WorkflowExecution},
+        enums::QueryRejectCondition,
+        query::{QueryRejected, WorkflowQuery},
+        workflowservice::{
+            DeleteWorkflowExecutionRequest, DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse,
+            QueryWorkflowRequest, RequestCancelWorkflowExecutionRequest, SignalWorkflowExecutionRequest,
+            TerminateWorkflowExecutionRequest,
+        },
     },
+    payload::list_of,
 };
 
-use crate::{
-    Client, Error, WorkflowService,
-    retry::Repeat,
-    start::{header, payloads},
-};
+use crate::{Client, Error, WorkflowService, retry::Repeat, start::header};
 
 /// A worker must answer within this time.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -72,7 +71,7 @@ impl Client {
             namespace: self.namespace().to_owned(),
             workflow_execution: run.wire(),
             signal_name: signal.name,
-            input: payloads(signal.input),
+            input: list_of(signal.input),
             header: header(signal.header),
             identity: self.identity().to_owned(),
             request_id: self.new_id(),
@@ -92,7 +91,7 @@ impl Client {
             execution: run.wire(),
             query: Some(WorkflowQuery {
                 query_type: query.kind,
-                query_args: payloads(query.input),
+                query_args: list_of(query.input),
                 header: header(query.header),
             }),
             query_reject_condition: query.reject.into(),
@@ -150,7 +149,7 @@ impl Client {
             namespace: self.namespace().to_owned(),
             workflow_execution: run.wire(),
             reason: reason.to_owned(),
-            details: (!details.is_empty()).then_some(Payloads { payloads: details }),
+            details: list_of(details),
             identity: self.identity().to_owned(),
             first_execution_run_id: first_run_id.to_owned(),
             ..TerminateWorkflowExecutionRequest::default()

@@ -13,6 +13,8 @@ pub const ENCODING: &str = "encoding";
 pub const TYPE: &str = "type";
 
 pub const JSON_PLAIN: &[u8] = b"json/plain";
+/// What Temporal's SDKs write for protobuf messages as JSON.
+pub const JSON_PROTOBUF: &[u8] = b"json/protobuf";
 pub const BINARY_PLAIN: &[u8] = b"binary/plain";
 pub const BINARY_NULL: &[u8] = b"binary/null";
 
@@ -74,6 +76,11 @@ pub fn is_null(payload: &Payload) -> bool {
 /// Wraps one payload as the list that most fields take.
 pub fn list(payload: Payload) -> Payloads {
     Payloads { payloads: vec![payload] }
+}
+
+/// No values are no message, as the SDKs send it.
+pub fn list_of(payloads: Vec<Payload>) -> Option<Payloads> {
+    (!payloads.is_empty()).then_some(Payloads { payloads })
 }
 
 /// The bytes that count against size limits: those on the wire.

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, future::Future, rc::Rc};
 
 use weft_client::{Args, QueryDefinition, SignalDefinition, UpdateDefinition, Value};
-use weft_protocol::api::common::{Payload, Payloads};
+use weft_protocol::{
+    api::common::{Payload, Payloads},
+    payload,
+};
 
 use crate::{Ctx, Error, Result, workflow::LocalFuture};
 
@@ -115,5 +118,5 @@ fn checked<D: UpdateDefinition, S: 'static>(check: fn(&S, &D::Args) -> Result<()
 
 pub(crate) fn written<T: Value>(value: &T) -> Result<Option<Payloads>> {
     let payload = value.to_payload().map_err(Error::from)?;
-    Ok(Some(Payloads { payloads: vec![payload] }))
+    Ok(Some(payload::list(payload)))
 }

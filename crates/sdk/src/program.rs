@@ -13,10 +13,13 @@ use std::{
 
 use tracing::{subscriber::NoSubscriber, warn};
 use weft_client::{Args, Failure, Value};
-use weft_protocol::api::{
-    common::{Payload, Payloads},
-    failure,
-    sdk::{WorkflowDefinition as Described, WorkflowInteractionDefinition, WorkflowMetadata},
+use weft_protocol::{
+    api::{
+        common::{Payload, Payloads},
+        failure,
+        sdk::{WorkflowDefinition as Described, WorkflowInteractionDefinition, WorkflowMetadata},
+    },
+    payload,
 };
 use weft_replay::{Context, End, Outcome, Program, Query, Reaction, Signal, Task, UpdateRequest};
 
@@ -181,10 +184,10 @@ impl<W: Workflow> Typed<W> {
         };
         let json = weft_protocol::json::to_json(&metadata)
             .map_err(|error| Error::new(format!("cannot write the workflow's metadata: {error}")))?;
-        let mut payload = weft_protocol::payload::json_plain(json.to_string());
-        payload.metadata.insert("encoding".to_owned(), b"json/protobuf".to_vec());
+        let mut payload = payload::json_plain(json.to_string());
+        payload.metadata.insert(payload::ENCODING.to_owned(), payload::JSON_PROTOBUF.to_vec());
         payload.metadata.insert("messageType".to_owned(), b"temporal.api.sdk.v1.WorkflowMetadata".to_vec());
-        Ok(Some(Payloads { payloads: vec![payload] }))
+        Ok(Some(payload::list(payload)))
     }
 }
 
@@ -204,14 +207,10 @@ fn outcome<S: 'static, T: Value>(ctx: &Ctx<S>, result: Result<T>) -> Outcome {
         Ok(next) => Outcome::ContinuedAsNew(next),
         // A workflow that was asked to cancel, and ends by that, is canceled rather than failed.
         Err(error) if error.is_canceled() && ctx.is_workflow_cancelled() => {
-            Outcome::Canceled(details(error.into_failure().detail_payloads()))
+            Outcome::Canceled(payload::list_of(error.into_failure().detail_payloads().to_vec()))
         }
         Err(error) => Outcome::Failed(error.into_wire()),
     }
-}
-
-fn details(payloads: &[Payload]) -> Option<Payloads> {
-    (!payloads.is_empty()).then(|| Payloads { payloads: payloads.to_vec() })
 }
 
 fn payloads(input: Option<&Payloads>) -> &[Payload] {

@@ -16,14 +16,12 @@ use weft_protocol::{
         workflow::WorkflowExecutionOptions,
         workflowservice::start_batch_operation_request::Operation,
     },
+    payload::list_of,
     prost_wkt_types::FieldMask,
     time::proto_duration,
 };
 
-use crate::{
-    Reset, ResetActivities, Signal, Unpause, reset,
-    start::{header, payloads},
-};
+use crate::{Reset, ResetActivities, Signal, Unpause, reset, start::header};
 
 /// What a batch operation does to each execution.
 #[derive(Clone, Debug)]
@@ -66,7 +64,7 @@ impl BatchOperation {
             Self::Delete => Operation::DeletionOperation(BatchOperationDeletion { identity }),
             Self::Signal(signal) => Operation::SignalOperation(BatchOperationSignal {
                 signal: signal.name,
-                input: payloads(signal.input),
+                input: list_of(signal.input),
                 header: header(signal.header),
                 identity,
             }),

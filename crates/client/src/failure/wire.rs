@@ -7,6 +7,7 @@ use weft_protocol::{
         failure::{self as api, failure::FailureInfo as Info},
     },
     payload::as_json,
+    payload::list_of,
     time::{duration, proto_duration},
 };
 
@@ -115,21 +116,21 @@ fn write(info: FailureInfo) -> Option<Info> {
         FailureInfo::Application(it) => Info::ApplicationFailureInfo(api::ApplicationFailureInfo {
             r#type: it.kind,
             non_retryable: it.non_retryable,
-            details: payloads(it.details),
+            details: list_of(it.details),
             next_retry_delay: it.next_retry_delay.map(proto_duration),
             category: it.category.into(),
         }),
         FailureInfo::Timeout(it) => Info::TimeoutFailureInfo(api::TimeoutFailureInfo {
             timeout_type: it.timeout.into(),
-            last_heartbeat_details: payloads(it.last_heartbeat_details),
+            last_heartbeat_details: list_of(it.last_heartbeat_details),
         }),
         FailureInfo::Canceled(it) => {
-            Info::CanceledFailureInfo(api::CanceledFailureInfo { details: payloads(it.details), identity: it.identity })
+            Info::CanceledFailureInfo(api::CanceledFailureInfo { details: list_of(it.details), identity: it.identity })
         }
         FailureInfo::Terminated { identity } => Info::TerminatedFailureInfo(api::TerminatedFailureInfo { identity }),
         FailureInfo::Server { non_retryable } => Info::ServerFailureInfo(api::ServerFailureInfo { non_retryable }),
         FailureInfo::ResetWorkflow { last_heartbeat_details } => {
-            let last_heartbeat_details = payloads(last_heartbeat_details);
+            let last_heartbeat_details = list_of(last_heartbeat_details);
             Info::ResetWorkflowFailureInfo(api::ResetWorkflowFailureInfo { last_heartbeat_details })
         }
         FailureInfo::Activity(it) => Info::ActivityFailureInfo(write_activity(*it)),
@@ -164,9 +165,4 @@ fn write_child(it: ChildWorkflowFailure) -> api::ChildWorkflowExecutionFailureIn
 
 fn list(payloads: Option<Payloads>) -> Vec<Payload> {
     payloads.unwrap_or_default().payloads
-}
-
-/// No details are no message, as the SDKs send it.
-fn payloads(payloads: Vec<Payload>) -> Option<Payloads> {
-    (!payloads.is_empty()).then_some(Payloads { payloads })
 }

@@ -2,22 +2,24 @@
 
 use std::{future::IntoFuture, marker::PhantomData, pin::Pin};
 
-use weft_protocol::api::{
-    common::Payload,
-    enums::{UpdateWorkflowExecutionLifecycleStage as Stage, WorkflowIdConflictPolicy},
-    workflowservice::{
-        ExecuteMultiOperationRequest, ExecuteMultiOperationResponse, SignalWithStartWorkflowExecutionRequest,
-        StartWorkflowExecutionRequest, StartWorkflowExecutionResponse, UpdateWorkflowExecutionResponse,
-        execute_multi_operation_request::{Operation, operation},
-        execute_multi_operation_response::response::Response,
+use weft_protocol::{
+    api::{
+        common::Payload,
+        enums::{UpdateWorkflowExecutionLifecycleStage as Stage, WorkflowIdConflictPolicy},
+        workflowservice::{
+            ExecuteMultiOperationRequest, ExecuteMultiOperationResponse, SignalWithStartWorkflowExecutionRequest,
+            StartWorkflowExecutionRequest, StartWorkflowExecutionResponse, UpdateWorkflowExecutionResponse,
+            execute_multi_operation_request::{Operation, operation},
+            execute_multi_operation_response::response::Response,
+        },
     },
+    payload::list_of,
 };
 
 use super::{StartWorkflow, UpdateHandle, WorkflowHandle, update};
 use crate::{
     Client, Error, Run, Started, Update, UpdateDefinition, UpdateWait, ValueError, WorkflowDefinition, WorkflowService,
     retry::Repeat,
-    start::payloads,
     update::{WAIT, updated},
 };
 
@@ -99,7 +101,7 @@ fn signal_request(
         workflow_id_reuse_policy: start.workflow_id_reuse_policy,
         workflow_id_conflict_policy: start.workflow_id_conflict_policy,
         signal_name: name.to_owned(),
-        signal_input: payloads(input),
+        signal_input: list_of(input),
         retry_policy: start.retry_policy,
         cron_schedule: start.cron_schedule,
         memo: start.memo,

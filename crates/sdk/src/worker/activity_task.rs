@@ -14,6 +14,7 @@ use weft_protocol::{
             RespondActivityTaskCompletedRequest, RespondActivityTaskFailedRequest,
         },
     },
+    payload,
     time::duration,
 };
 
@@ -152,8 +153,7 @@ async fn answer(shared: &Shared, ctx: &ActivityCtx, result: Result<Option<Payloa
         }
         // One that ends because it is paused, or because this worker stops, has failed: it is tried again.
         Err(error) if error.is_canceled() && ctx.unwanted() == Some(Unwanted::Cancelled) => {
-            let details = error.detail_payloads();
-            let details = (!details.is_empty()).then(|| Payloads { payloads: details.to_vec() });
+            let details = payload::list_of(error.detail_payloads().to_vec());
             let request =
                 RespondActivityTaskCanceledRequest { task_token, details, identity, namespace, ..Default::default() };
             let send = |mut stub: WorkflowService, request: Request<_>| async move {
