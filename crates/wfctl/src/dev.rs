@@ -55,9 +55,14 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> anyhow::Resu
 
 /// Runs a server until it is told to stop.
 pub(crate) fn block_on_server(config: Config, port: u16, output: &Output) -> anyhow::Result<()> {
+    block_on(serve(config, port, output))
+}
+
+/// Runs the work of a server on as many threads as there are processors.
+pub(crate) fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting threads failed")?;
-    runtime.block_on(serve(config, port, output))
+    runtime.block_on(work)
 }
 
 fn config(args: &Args, global: &Global) -> Result<Config, Failure> {

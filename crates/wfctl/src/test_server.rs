@@ -4,7 +4,6 @@
 
 use std::{ffi::OsString, net::SocketAddr, os::unix::process::parent_id, time::Duration};
 
-use anyhow::Context;
 use clap::Parser;
 use weft_env::{Clock, RealClock, SkippingClock};
 use weft_server::{
@@ -48,6 +47,8 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> anyhow::Result<()> {
+    // First of all: whoever started this may be gone before the server is there.
+    let parent = parent_id();
     let mut file = File::default();
     file.server.in_memory = true;
     file.server.listen = SocketAddr::from(([127, 0, 0, 1], args.port)).to_string();
@@ -55,12 +56,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> anyhow::Result<()> {
     // A test has few workflows, and wants its server at once.
     file.storage.shards = 2;
     let config = Config::check(&file).map_err(|error| Failure::usage(error.to_string()))?;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting threads failed")?;
-    runtime.block_on(serve(config, args, output))
+    dev::block_on(serve(config, args, parent, output))
 }
 
-async fn serve(config: Config, args: &Args, output: &Output) -> anyhow::Result<()> {
+async fn serve(config: Config, args: &Args, parent: u32, output: &Output) -> anyhow::Result<()> {
     let telemetry = telemetry::start(&config)?;
     let mut signals = Signals::listen()?;
     let clock = SkippingClock::locked();
@@ -77,7 +76,7 @@ async fn serve(config: Config, args: &Args, output: &Output) -> anyhow::Result<(
     output.line(format_args!("Weft {} skips time on {}", env!("CARGO_PKG_VERSION"), server.address()))?;
     tokio::select! {
         () = signals.next() => {}
-        () = orphaned() => {}
+        () = orphaned(parent) => {}
         fault = server.failed() => return Err(Failure::refused(format!("the server cannot go on: {fault}")).into()),
     }
     // Nothing is kept, so there is nothing to put in order.
@@ -85,9 +84,9 @@ async fn serve(config: Config, args: &Args, output: &Output) -> anyhow::Result<(
     Ok(())
 }
 
-/// Ends when whoever started this process has.
-async fn orphaned() {
-    let (clock, parent) = (RealClock::new(), parent_id());
+/// Ends when the parent that started this process has.
+async fn orphaned(parent: u32) {
+    let clock = RealClock::new();
     while parent_id() == parent {
         clock.sleep_until(clock.monotonic() + LOOK).await;
     }
