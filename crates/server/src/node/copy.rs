@@ -84,9 +84,10 @@ impl Source {
             copying,
             head: Hash::default(),
             waiting: Vec::new(),
+            waiting_bytes: 0,
             next: EventId::FIRST,
         };
-        pieces.waiting.push(encode_canonical(&first).into());
+        pieces.wait(encode_canonical(&first).into());
         self.copy_rest(node, &mut pieces, point).await?;
         let (staged, execution) = pieces.finish().await?;
         let fork = ForkWorkflow { request, origin, copy: Box::new(execution) };
@@ -120,21 +121,28 @@ struct Pieces<'a> {
     head: Hash,
     /// Events that are not staged yet, and the number of the first of them.
     waiting: Vec<Bytes>,
+    waiting_bytes: usize,
     next: EventId,
 }
 
 impl Pieces<'_> {
     async fn add(&mut self, event: &HistoryEvent, bytes: Bytes) -> Result<(), Failure> {
         self.copying.push(event);
-        self.waiting.push(bytes);
-        if self.waiting.iter().map(Bytes::len).sum::<usize>() >= PIECE_BYTES {
+        self.wait(bytes);
+        if self.waiting_bytes >= PIECE_BYTES {
             self.stage().await?;
         }
         Ok(())
     }
 
+    fn wait(&mut self, bytes: Bytes) {
+        self.waiting_bytes += bytes.len();
+        self.waiting.push(bytes);
+    }
+
     async fn stage(&mut self) -> Result<(), Failure> {
         let events = std::mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
         let mut ops = Ops::default();
         self.head = history::copy(&mut ops, self.key, self.run, (self.head, self.next), &events);
         self.next = EventId(self.next.0 + events.len() as i64);
