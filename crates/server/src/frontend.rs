@@ -56,7 +56,7 @@ pub(crate) mod single {
     };
 }
 
-pub(crate) use list::parse as filter;
+pub(crate) use list::{is as condition, parse as filter};
 
 /// The services of one node. Clones are handles to the same one.
 #[derive(Clone)]

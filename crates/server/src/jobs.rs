@@ -30,7 +30,7 @@ use weft_shard::{Directory, Failure};
 use weft_visibility::Walk;
 
 use crate::{
-    frontend::single,
+    frontend::{condition, single},
     node::{ListError, Node},
 };
 use operation::{Course, Done, Operation};
@@ -106,8 +106,7 @@ fn paused_type(operation: &Kind) -> String {
     else {
         return String::new();
     };
-    let name = name.replace('\\', r"\\").replace('\'', r"\'");
-    format!(" AND {PAUSE_INFO} = 'property:activityType={name}'")
+    format!(" AND {}", condition(PAUSE_INFO, &format!("property:activityType={name}")))
 }
 
 /// Why there is no next step now.

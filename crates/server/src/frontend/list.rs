@@ -193,7 +193,7 @@ fn execution_is(workflow: &str, run: &str) -> String {
 }
 
 /// A condition on a text, whatever the text holds.
-fn is(field: &str, value: &str) -> String {
+pub(crate) fn is(field: &str, value: &str) -> String {
     format!("{field} = '{}'", value.replace('\\', "\\\\").replace('\'', "''"))
 }
 
