@@ -64,7 +64,15 @@ impl NodeInner {
 fn without_namespace(body: &MessageBody) -> Reply {
     match body {
         MessageBody::FindChild { .. } => Reply::Found(FoundChild::Gone),
-        asks if asks.wants_reply() => Reply::NamespaceNotFound,
-        _ => Reply::Done,
+        MessageBody::StartChild(_) | MessageBody::Signal(_) | MessageBody::Cancel(_) | MessageBody::StartAction(_) => {
+            Reply::NamespaceNotFound
+        }
+        MessageBody::FirstTask { .. }
+        | MessageBody::Acknowledge
+        | MessageBody::Recall
+        | MessageBody::ParentClosed { .. }
+        | MessageBody::ChildClosed(_)
+        | MessageBody::EndAction(_)
+        | MessageBody::ActionEnded(_) => Reply::Done,
     }
 }
