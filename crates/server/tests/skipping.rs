@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tonic::{Code, Request, transport::Channel};
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 use weft_env::{Clock, SkippingClock, UnixNanos};
 use weft_protocol::{
     api::{
@@ -21,7 +22,7 @@ use weft_protocol::{
         workflowservice::*,
     },
     services::workflow_service_client::WorkflowServiceClient,
-    test_service::test_service_client::TestServiceClient,
+    test_service::{self, test_service_client::TestServiceClient},
 };
 use weft_server::{
     Embedded, Server, StartError,
@@ -299,6 +300,7 @@ async fn a_run_timeout_a_delay_and_a_schedule_are_moments_to_skip_to() {
 #[tokio::test]
 async fn the_test_service_steers_time() {
     let mut bench = Bench::new().await;
+    assert_eq!(health(bench.server.connector().channel()).await, Ok(ServingStatus::Serving));
     let time = |answer: tonic::Response<GetCurrentTimeResponse>| {
         UnixNanos(weft_engine::Timestamp::from_wire(&answer.into_inner().time.expect("it is told")).0)
     };
@@ -319,11 +321,19 @@ async fn the_test_service_steers_time() {
     bench.server.shutdown().await;
 }
 
+/// What a health check says of the test service.
+async fn health(channel: Channel) -> Result<ServingStatus, Code> {
+    let request = HealthCheckRequest { service: test_service::NAME.to_owned() };
+    let answer = HealthClient::new(channel).check(request).await;
+    answer.map(|answer| answer.into_inner().status()).map_err(|status| status.code())
+}
+
 #[tokio::test]
 async fn a_server_that_does_not_skip_time_has_no_test_service() {
     let server = Server::builder(Place::Memory).embed().await.expect("it starts");
     let refused = TestServiceClient::new(server.connector().channel()).get_current_time(()).await;
     assert_eq!(refused.expect_err("it is not served").code(), Code::Unimplemented);
+    assert_eq!(health(server.connector().channel()).await, Err(Code::NotFound));
     server.shutdown().await;
 }
 

@@ -25,7 +25,7 @@ use weft_protocol::{
         FILE_DESCRIPTOR_SET, operator_service_server::OperatorServiceServer,
         workflow_service_server::WorkflowServiceServer,
     },
-    test_service::test_service_server::TestServiceServer,
+    test_service::{NAME as TEST_SERVICE, test_service_server::TestServiceServer},
     weft::{HISTORY_SERVICE, history_service_server::HistoryServiceServer},
 };
 
@@ -94,7 +94,8 @@ impl Frontend {
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let (reporter, health) = tonic_health::server::health_reporter();
         let services = [Service::WorkflowService.full_name(), Service::OperatorService.full_name(), HISTORY_SERVICE];
-        for name in iter::once("").chain(services) {
+        let tests = test.as_ref().map(|_| TEST_SERVICE);
+        for name in iter::once("").chain(services).chain(tests) {
             reporter.set_service_status(name, tonic_health::ServingStatus::Serving).await;
         }
         let health = health.accept_compressed(CompressionEncoding::Gzip);
