@@ -167,6 +167,12 @@ pub(crate) fn lint() -> Vec<Step> {
             "lints of the sled backend",
             &["clippy", "-p", "weft-store", "-p", "weft-server", "--features", "sled", "--", "-D", "warnings"],
         ),
+        // As users take it: in the workspace, features of its tests are on.
+        Step::cargo("lints of the SDK as it is", &["clippy", "-p", "weft", "--lib", "--", "-D", "warnings"]),
+        Step::cargo(
+            "lints of the SDK with telemetry",
+            &["clippy", "-p", "weft", "--lib", "--features", "otel", "--", "-D", "warnings"],
+        ),
     ]
 }
 
@@ -198,10 +204,18 @@ pub(crate) fn sim(seeds: &str) -> Step {
     Step::cargo("simulated disk", &["test", "-p", "weft-sim", "--", "--nocapture"]).env("WEFT_SIM_SEEDS", seeds)
 }
 
-/// The engine's laws over so many random sequences of requests.
+/// The engine's laws over so many random sequences of requests, and so many random lives that are forked, which no
+/// sequence does.
 pub(crate) fn laws(cases: &str) -> Step {
-    let laws = ["test", "-p", "weft-engine", "--test", "engine", "--", "--nocapture", "laws::"];
+    let forks = "forks::any_life_can_be_forked_anywhere";
+    let laws = ["test", "-p", "weft-engine", "--test", "engine", "--", "--nocapture", "laws::", forks];
     Step::cargo("the laws of the engine", &laws).env("PROPTEST_CASES", cases)
+}
+
+/// Random workflows on workers that crash and forget, over so many seeds.
+fn closed_loop(seeds: &str) -> Step {
+    let test = ["test", "-p", "weft-engine", "--test", "closed_loop", "--", "--nocapture"];
+    Step::cargo("the engine and replay face to face", &test).env("CLOSED_LOOP_SEEDS", seeds)
 }
 
 /// The decoders over mutations, so many times as many as in every test run.
@@ -290,6 +304,7 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
         Tier::Full => {}
         Tier::Long => {
             steps.push(laws("100000"));
+            steps.push(closed_loop("3000"));
             // The Python suite is a part of what is compared.
             steps.extend(oracle(&["rust", "go", "typescript"].map(|sdk| format!("--only={sdk}"))));
             steps.extend(side_by_side(&[]));

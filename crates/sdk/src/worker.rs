@@ -201,7 +201,9 @@ impl Worker {
         }
         let settings = self.settings.reconciled();
         let threads = Threads::start(settings.workflow_threads, settings.cached_workflows_max)?;
-        let clock = RealClock::new();
+        let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
+        let resources: Arc<dyn Resources> = Arc::new(RealResources::new(RealClock::new()));
+        let room = |slots: &Slots| Room::new(slots.clone(), Arc::clone(&clock), Arc::clone(&resources));
         let shared = Arc::new(Shared {
             sticky_queue: format!("{}:{}", self.queue, self.client.new_id()),
             instance_key: self.client.new_id(),
@@ -209,16 +211,16 @@ impl Worker {
             queue: self.queue,
             threads,
             interceptors: self.interceptors.into(),
-            workflow_slots: Room::new(settings.workflow_slots.clone()),
-            activity_slots: Room::new(settings.activity_slots.clone()),
-            local_slots: Room::new(settings.local_slots.clone()),
+            workflow_slots: room(&settings.workflow_slots),
+            activity_slots: room(&settings.activity_slots),
+            local_slots: room(&settings.local_slots),
             scales: settings.scales(),
             rate: Rate::of(settings.activities_per_second),
             counts: Counts::default(),
-            resources: Arc::new(RealResources::new(RealClock::new())),
+            resources: Arc::clone(&resources),
             started_at: clock.now().0,
             last_heartbeat: heartbeat::Last::default(),
-            clock: Arc::new(clock),
+            clock: Arc::clone(&clock),
             registry: self.registry,
             settings,
             stopping: CancellationToken::new(),

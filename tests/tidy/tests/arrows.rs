@@ -41,15 +41,22 @@ const ARROWS: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &str)] =
     &[("openraft", "weft-raft"), ("fjall", "weft-store"), ("sled", "weft-store"), ("rusqlite", "weft-visibility")];
 
-fn normal_dependencies() -> BTreeMap<String, Vec<String>> {
+fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
         .current_dir(weft_tidy::root())
         .output()
         .expect("cargo runs");
     assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON")
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn normal_dependencies() -> BTreeMap<String, Vec<String>> {
+    let metadata = metadata();
     let packages = metadata["packages"].as_array().expect("it lists packages");
     packages
         .iter()
@@ -98,8 +105,77 @@ fn openraft_and_the_databases_have_one_home_each() {
 #[test]
 fn the_pure_crates_have_no_std() {
     for name in ["engine", "replay", "rows"] {
-        let path = weft_tidy::root().join("crates").join(name).join("src/lib.rs");
-        let text = std::fs::read_to_string(&path).expect("the crate has a lib.rs");
-        assert!(text.contains("#![no_std]"), "{name} must be no_std: no clock, socket or file may be within reach");
+        let sources = weft_tidy::sources();
+        let folder = format!("crates/{name}/src/");
+        let ours: Vec<_> = sources.iter().filter(|source| source.path.starts_with(&folder)).collect();
+        let lib = ours.iter().find(|source| source.path == format!("{folder}lib.rs")).expect("the crate has a lib.rs");
+        assert!(
+            lib.text.lines().any(|line| line == "#![no_std]"),
+            "{name} must be no_std: no clock, socket or file may be within reach"
+        );
+        for source in ours.iter().filter(|source| !is_of_tests(&source.path)) {
+            let found = names_std(&source.text);
+            assert!(found.is_none(), "{}: {} names std", source.path, found.unwrap_or_default());
+        }
+    }
+}
+
+/// Modules that are there for tests alone.
+fn is_of_tests(path: &str) -> bool {
+    path.split('/').any(|part| ["tests", "tests.rs", "testing", "testing.rs"].contains(&part))
+}
+
+/// The first line before the tests of a file, and outside comments, that names std.
+fn names_std(text: &str) -> Option<&str> {
+    let mut for_tests = false;
+    for line in text.lines().map(str::trim_start).filter(|line| !line.starts_with("//")) {
+        if line.starts_with("#[") {
+            for_tests |= line == "#[cfg(test)]";
+            continue;
+        }
+        if for_tests && line.starts_with("mod ") && line.ends_with('{') {
+            return None;
+        }
+        let path = line
+            .match_indices("std::")
+            .any(|(place, _)| !line[..place].ends_with(|before: char| before.is_alphanumeric() || before == '_'));
+        if !for_tests && (path || line.starts_with("extern crate std")) {
+            return Some(line);
+        }
+        for_tests = false;
+    }
+    None
+}
+
+#[test]
+fn std_is_found_where_it_is_named() {
+    assert_eq!(
+        names_std("use core::fmt;\n    let now = std::time::Instant::now();"),
+        Some("let now = std::time::Instant::now();")
+    );
+    assert_eq!(names_std("extern crate std;"), Some("extern crate std;"));
+    let tests = "#[cfg(test)]\nextern crate std;\n/// Not `std::fs`.\n#[cfg(test)]\nmod tests {\n    use std::vec;\n}";
+    assert_eq!(names_std(tests), None);
+}
+
+/// A test whose features are not asked for is left out by cargo without a word.
+#[test]
+fn every_feature_that_a_test_requires_is_asked_for() {
+    let path = weft_tidy::root().join("xtask/src/steps.rs");
+    let steps = std::fs::read_to_string(&path).expect("xtask has its steps");
+    let line = steps.lines().find_map(|line| line.strip_prefix("const TESTING: &str = \"")).expect("it has TESTING");
+    let asked: Vec<&str> = line.trim_end_matches("\";").split(',').collect();
+    let unit =
+        steps.split("fn unit()").nth(1).and_then(|rest| rest.split("\n}").next()).expect("it has the step `unit`");
+    assert!(unit.contains("\"--features\", TESTING"), "the step `unit` asks for no TESTING: {unit}");
+    let metadata = metadata();
+    for package in metadata["packages"].as_array().expect("it lists packages") {
+        let targets = package["targets"].as_array().expect("a package lists targets");
+        for target in targets.iter().filter(|target| target["kind"][0].as_str() == Some("test")) {
+            for feature in target["required-features"].as_array().into_iter().flatten() {
+                let feature = format!("{}/{}", text(&package["name"]), text(feature));
+                assert!(asked.contains(&feature.as_str()), "{} is left out: name {feature} in TESTING", target["name"]);
+            }
+        }
     }
 }

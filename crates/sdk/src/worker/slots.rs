@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use weft_env::{Clock, Load, RealClock, RealResources, Resources};
+use weft_env::{Clock, Load, Resources};
 
 /// How many tasks of a kind a worker takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,7 +90,7 @@ impl Slots {
 /// The slots of one kind of task.
 pub(crate) struct Room {
     slots: Slots,
-    clock: RealClock,
+    clock: Arc<dyn Clock>,
     resources: Arc<dyn Resources>,
     taken: Mutex<Taken>,
     freed: Notify,
@@ -106,13 +106,8 @@ struct Taken {
 pub(crate) struct Slot(Arc<Room>);
 
 impl Room {
-    pub(crate) fn new(slots: Slots) -> Arc<Self> {
-        Self::on(slots, Arc::new(RealResources::new(RealClock::new())))
-    }
-
-    fn on(slots: Slots, resources: Arc<dyn Resources>) -> Arc<Self> {
-        let taken = Mutex::default();
-        Arc::new(Self { slots, clock: RealClock::new(), resources, taken, freed: Notify::new() })
+    pub(crate) fn new(slots: Slots, clock: Arc<dyn Clock>, resources: Arc<dyn Resources>) -> Arc<Self> {
+        Arc::new(Self { slots, clock, resources, taken: Mutex::default(), freed: Notify::new() })
     }
 
     pub(crate) fn slots(&self) -> &Slots {
@@ -192,9 +187,15 @@ impl Rate {
 
 #[cfg(test)]
 mod tests {
+    use weft_env::RealClock;
+
     use super::*;
 
     struct Busy(Mutex<Load>);
+
+    fn room(slots: Slots, load: Load) -> Arc<Room> {
+        Room::new(slots, Arc::new(RealClock::new()), Arc::new(Busy(Mutex::new(load))))
+    }
 
     impl Resources for Busy {
         fn load(&self) -> Load {
@@ -204,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_fixed_number_is_taken_and_given_back() {
-        let room = Room::new(Slots::Fixed(2));
+        let room = room(Slots::Fixed(2), Load::default());
         let first = room.try_take().expect("there is room");
         let second = room.try_take().expect("there is room");
         assert!(room.try_take().is_none());
@@ -218,7 +219,7 @@ mod tests {
     fn a_busy_machine_takes_no_more_than_the_least() {
         let busy = Arc::new(Busy(Mutex::new(Load { cpu: 0.95, memory: 0.1 })));
         let by_load = SlotsByLoad { min: 1, max: 3, pace: Duration::ZERO, ..SlotsByLoad::default() };
-        let room = Room::on(by_load.into(), Arc::clone(&busy) as Arc<dyn Resources>);
+        let room = Room::new(by_load.into(), Arc::new(RealClock::new()), Arc::clone(&busy) as Arc<dyn Resources>);
         let _least = room.try_take().expect("the least is always taken");
         assert!(room.try_take().is_none(), "no CPU");
         *busy.0.lock() = Load { cpu: 0.1, memory: 0.9 };
@@ -238,7 +239,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_gets_the_slot_that_is_freed() {
-        let room = Room::new(Slots::Fixed(1));
+        let room = room(Slots::Fixed(1), Load::default());
         let slot = room.try_take().expect("there is room");
         let (waited, ()) = tokio::join!(room.take(), async { drop(slot) });
         assert_eq!(room.used(), 1);
