@@ -34,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("weft-sdk-macros", &[]),
     ("weft-sdk", &["weft-replay", "weft-client", "weft-sdk-macros", "weft-protocol", "weft-env"]),
     ("weft", &["weft-sdk", "weft-client", "weft-server", "weft-env"]),
+    ("weft-worker", &["weft", "weft-env"]),
     ("wfctl", &["weft-client", "weft-server", "weft-protocol", "weft-env"]),
 ];
 
