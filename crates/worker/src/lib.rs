@@ -1,6 +1,11 @@
 //! The software-engineering worker: it plans, patches, diagnoses, migrates and checks real git repositories, as
 //! workflows that survive crashes.
 //!
-//! [`model`] is what its parts say to each other; everything else depends on it and it on nothing.
+//! [`model`] is what its parts say to each other; everything else depends on it and it on nothing. Parts of all
+//! workflows, pure and on their own: [`budget`], [`approval`], [`progress`], [`routing`].
 
+pub mod approval;
+pub mod budget;
 pub mod model;
+pub mod progress;
+pub mod routing;
