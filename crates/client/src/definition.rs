@@ -47,6 +47,16 @@ pub trait NamesWorkflow {
     type Workflow: WorkflowDefinition;
 }
 
+/// A marked function: its name stays a function, so that a variable may have the same name.
+#[diagnostic::do_not_recommend]
+impl<F, N> NamesWorkflow for F
+where
+    F: Fn() -> N,
+    N: NamesWorkflow,
+{
+    type Workflow = N::Workflow;
+}
+
 /// Stands for the workflow `W`. Both are nothing at run time.
 pub struct WorkflowRef<W>(PhantomData<fn() -> W>);
 
@@ -109,13 +119,28 @@ pub trait UpdateDefinition {
 }
 
 /// A kind of activity.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no activity",
-    note = "give a function marked `#[activity]`, or a method marked so within an impl marked `#[activities]`"
-)]
-pub trait ActivityDefinition {
+pub trait ActivityDefinition: 'static {
     type Args: Args;
     type Output: Value;
     /// The activity type, as histories have it.
     const NAME: &'static str;
+}
+
+/// A value that stands for a kind of activity where one is called: an activity function's name, or `Shop::price`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no activity",
+    note = "give a function marked `#[activity]`, or a method marked so within an impl marked `#[activities]`"
+)]
+pub trait NamesActivity {
+    type Activity: ActivityDefinition;
+}
+
+/// A marked function: its name stays a function, so that a variable may have the same name.
+#[diagnostic::do_not_recommend]
+impl<F, N> NamesActivity for F
+where
+    F: Fn() -> N,
+    N: NamesActivity,
+{
+    type Activity = N::Activity;
 }

@@ -48,8 +48,8 @@ pub use codec::{CodecError, DataCodec, PayloadCodec};
 pub use config::{ConnectOptions, Explicit};
 pub use connect::{Client, HistoryService, OperatorService, Service, WorkflowService};
 pub use definition::{
-    ActivityDefinition, NamesWorkflow, QueryDefinition, SignalDefinition, UpdateDefinition, WorkflowDefinition,
-    WorkflowRef,
+    ActivityDefinition, NamesActivity, NamesWorkflow, QueryDefinition, SignalDefinition, UpdateDefinition,
+    WorkflowDefinition, WorkflowRef,
 };
 pub use error::Error;
 pub use failure::{BoxError, Failure, FailureInfo};

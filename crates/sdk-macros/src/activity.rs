@@ -6,7 +6,7 @@ use syn::{Error, ImplItem, ItemFn, ItemImpl, Result};
 
 use crate::{
     handler::kept,
-    signature::{Named, Shape, take_marker},
+    signature::{Named, Shape, declared, take_marker},
     workflow::type_name,
 };
 
@@ -17,21 +17,18 @@ pub(crate) fn function(named: Named, function: ItemFn) -> Result<TokenStream> {
     if let Some(receiver) = shape.receiver {
         return Err(Error::new_spanned(receiver, "mark the impl block with `#[activities]` and this method in it"));
     }
-    let (vis, ident, attributes) = (&function.vis, &function.sig.ident, &function.attrs);
+    let ident = &function.sig.ident;
     let name = named.or(ident);
     let (tuple, output) = (shape.tuple(), shape.output.value());
-    let mut inner = function.clone();
-    inner.attrs.clear();
-    inner.vis = syn::Visibility::Inherited;
-    inner.sig.ident = kept(ident);
+    let (declared, inner) = declared(&function, "it names the activity: give it to `ctx.activity`");
     let called = &inner.sig.ident;
     let execute = execute(&shape, &quote!(#called), function.sig.asyncness.is_some(), false);
     let rt = quote!(::weft::__rt);
     Ok(quote! {
-        #(#attributes)*
-        #[derive(Clone, Copy, Debug)]
-        #[expect(non_camel_case_types, reason = "it stands for the function of this name")]
-        #vis struct #ident;
+        #declared
+        impl #rt::NamesActivity for #ident {
+            type Activity = Self;
+        }
         impl #rt::ActivityDefinition for #ident {
             type Args = #tuple;
             type Output = #output;
@@ -114,6 +111,9 @@ pub(crate) fn block(mut block: ItemImpl) -> Result<TokenStream> {
             #[derive(Clone, Copy, Debug)]
             #[expect(non_camel_case_types, reason = "named for a type and its method")]
             #vis struct #marker;
+            impl #rt::NamesActivity for #marker {
+                type Activity = Self;
+            }
             impl #rt::ActivityDefinition for #marker {
                 type Args = #tuple;
                 type Output = #output;

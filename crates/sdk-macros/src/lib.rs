@@ -2,7 +2,8 @@
 //! and something to run to the worker.
 //!
 //! Each marked function is kept as it is under another name, and its own name becomes a value that stands for it, so that
-//! it can be given where it is started, signalled, asked or called. What is wrong is told at the word that is wrong.
+//! it can be given where it is started, signalled, asked or called. Where it is no method that value is a function too, so
+//! that variables may be called like it. What is wrong is told at the word that is wrong.
 
 mod activity;
 mod handler;

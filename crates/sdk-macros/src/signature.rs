@@ -3,10 +3,12 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, Ident, LitStr, Meta, PatType, PathArguments, Receiver, Result,
+    Attribute, Error, FnArg, GenericArgument, Ident, ItemFn, LitStr, Meta, PatType, PathArguments, Receiver, Result,
     ReturnType, Signature, Token, Type,
     parse::{Parse, ParseStream},
 };
+
+use crate::handler::kept;
 
 /// `name = "…"`, or nothing.
 #[derive(Default)]
@@ -178,4 +180,33 @@ pub(crate) fn take_marker(attributes: &mut Vec<Attribute>, names: &[&str]) -> Re
     }
     let name = marker.path().get_ident().map(ToString::to_string).unwrap_or_default();
     Ok(Some((name, marker)))
+}
+
+/// What a marked function becomes: a function of its name that gives what stands for it, a type of that name, and the
+/// function itself under another name.
+///
+/// The name stays that of a function: a unit struct of the name would forbid `let charge = ctx.activity(charge, …)`, as
+/// it is a pattern. The type has braces for the same reason.
+pub(crate) fn declared(function: &ItemFn, unused: &str) -> (TokenStream, ItemFn) {
+    let (vis, ident) = (&function.vis, &function.sig.ident);
+    // What a caller is told stands at the name; all else (lints, spans) is about the code.
+    let is_told =
+        |attribute: &&Attribute| ["doc", "deprecated", "cfg"].iter().any(|name| attribute.path().is_ident(name));
+    let told: Vec<&Attribute> = function.attrs.iter().filter(is_told).collect();
+    let declared = quote! {
+        #[doc(hidden)]
+        #[derive(Clone, Copy, Debug)]
+        #[expect(non_camel_case_types, reason = "it stands for the function of this name")]
+        #vis struct #ident {}
+        #(#told)*
+        #[must_use = #unused]
+        #vis const fn #ident() -> #ident {
+            #ident {}
+        }
+    };
+    let mut inner = function.clone();
+    inner.attrs.retain(|attribute| !is_told(&attribute));
+    inner.vis = syn::Visibility::Inherited;
+    inner.sig.ident = kept(ident);
+    (declared, inner)
 }

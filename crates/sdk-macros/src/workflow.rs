@@ -6,7 +6,7 @@ use syn::{Error, Ident, ImplItem, ImplItemFn, ItemFn, ItemImpl, Result, Type};
 
 use crate::{
     handler::{self, Handler, Kind},
-    signature::{Named, Output, Shape, take_marker},
+    signature::{Named, Output, Shape, declared, take_marker},
 };
 
 const MARKERS: &[&str] = &["run", "init", "signal", "query", "update"];
@@ -18,21 +18,15 @@ pub(crate) fn function(named: Named, function: ItemFn) -> Result<TokenStream> {
     if function.sig.asyncness.is_none() {
         return Err(Error::new_spanned(function.sig.fn_token, "a workflow is an `async fn`"));
     }
-    let (vis, ident, attributes) = (&function.vis, &function.sig.ident, &function.attrs);
+    let ident = &function.sig.ident;
     let name = named.or(ident);
     let (tuple, output) = (shape.tuple(), shape.output.value());
-    let mut inner = function.clone();
-    inner.attrs.clear();
-    inner.vis = syn::Visibility::Inherited;
-    inner.sig.ident = handler::kept(ident);
+    let (declared, inner) = declared(&function, "it names the workflow: give it to `client.start_workflow`");
     let kept = &inner.sig.ident;
     let run = run(&shape, &quote!(#kept));
     let rt = quote!(::weft::__rt);
     Ok(quote! {
-        #(#attributes)*
-        #[derive(Clone, Copy, Debug)]
-        #[expect(non_camel_case_types, reason = "it stands for the function of this name")]
-        #vis struct #ident;
+        #declared
         impl #rt::WorkflowDefinition for #ident {
             type Args = #tuple;
             type Output = #output;

@@ -18,7 +18,7 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
     message = "`{Self}` is no activity that can be run here",
     note = "mark the function with `#[activity]`"
 )]
-pub trait Activity: ActivityDefinition + 'static {
+pub trait Activity: ActivityDefinition {
     /// What it shares with other activities of the same impl; `()` for a plain function.
     type State: Send + Sync + 'static;
 

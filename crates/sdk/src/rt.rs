@@ -5,8 +5,8 @@ use std::sync::Arc;
 use weft_client::Failure;
 
 pub use weft_client::{
-    ActivityDefinition, NamesWorkflow, QueryDefinition, SignalDefinition, UpdateDefinition, WorkflowDefinition,
-    WorkflowRef,
+    ActivityDefinition, NamesActivity, NamesWorkflow, QueryDefinition, SignalDefinition, UpdateDefinition,
+    WorkflowDefinition, WorkflowRef,
 };
 
 pub use crate::{

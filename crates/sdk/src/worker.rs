@@ -21,7 +21,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use weft_client::{Client, NamesWorkflow};
+use weft_client::{ActivityDefinition, Client, NamesActivity, NamesWorkflow};
 use weft_env::{Clock, RealClock, RealResources, Resources};
 
 use crate::{
@@ -140,8 +140,12 @@ impl Worker {
     }
 
     /// Runs an activity: give the function itself.
-    pub fn activity<A: Activity<State = ()>>(self, _activity: A) -> Self {
-        self.activity_with::<A>(Arc::new(()))
+    pub fn activity<N>(self, _activity: N) -> Self
+    where
+        N: NamesActivity,
+        N::Activity: Activity<State = ()>,
+    {
+        self.activity_with::<N::Activity>(Arc::new(()))
     }
 
     /// Runs all activities of an impl, with the state that they share.
@@ -155,13 +159,13 @@ impl Worker {
     }
 
     /// Runs a function in the place of an activity of this type: for tests.
-    pub fn replace<A, F, T>(mut self, _activity: A, run: F) -> Self
+    pub fn replace<N, F, T>(mut self, _activity: N, run: F) -> Self
     where
-        A: weft_client::ActivityDefinition,
-        F: Fn(A::Args) -> T + Send + Sync + 'static,
-        T: Future<Output = crate::Result<A::Output>> + Send + 'static,
+        N: NamesActivity,
+        F: Fn(<N::Activity as ActivityDefinition>::Args) -> T + Send + Sync + 'static,
+        T: Future<Output = crate::Result<<N::Activity as ActivityDefinition>::Output>> + Send + 'static,
     {
-        self.registry.replace::<A, F, T>(run);
+        self.registry.replace::<N::Activity, F, T>(run);
         self
     }
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use weft_client::{ActivityDefinition, IntoArgs, RetryPolicy};
+use weft_client::{ActivityDefinition, IntoArgs, NamesActivity, RetryPolicy};
 use weft_protocol::{
     api::{
         command::ScheduleActivityTaskCommandAttributes,
@@ -41,7 +41,11 @@ impl<S: 'static> Ctx<S> {
     /// When awaited: what the activity failed with, as the cause of an activity failure; its timeout; or that this
     /// context was cancelled.
     #[track_caller]
-    pub fn activity<A: ActivityDefinition>(&self, _activity: A, args: impl IntoArgs<A::Args>) -> ActivityCall<A> {
+    pub fn activity<N: NamesActivity>(
+        &self,
+        _activity: N,
+        args: impl IntoArgs<<N::Activity as ActivityDefinition>::Args>,
+    ) -> ActivityCall<N::Activity> {
         let options = &self.options;
         let queue = options.task_queue.clone().unwrap_or_else(|| self.core.info().task_queue.clone());
         ActivityCall {
@@ -50,7 +54,7 @@ impl<S: 'static> Ctx<S> {
             at: here(),
             input: input(args.into_args()),
             schedule: ScheduleActivityTaskCommandAttributes {
-                activity_type: Some(ActivityType { name: A::NAME.to_owned() }),
+                activity_type: Some(ActivityType { name: N::Activity::NAME.to_owned() }),
                 task_queue: Some(task_queue(queue)),
                 start_to_close_timeout: Some(proto_duration(options.start_to_close)),
                 retry_policy: options.retry.clone().map(Into::into),
@@ -140,7 +144,7 @@ impl<A: ActivityDefinition> ActivityCall<A> {
     }
 }
 
-impl<A: ActivityDefinition + 'static> IntoFuture for ActivityCall<A> {
+impl<A: ActivityDefinition> IntoFuture for ActivityCall<A> {
     type Output = Result<A::Output>;
     type IntoFuture = Pin<Box<dyn Future<Output = Result<A::Output>>>>;
 

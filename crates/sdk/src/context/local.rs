@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use weft_client::{ActivityDefinition, IntoArgs, RetryPolicy};
+use weft_client::{ActivityDefinition, IntoArgs, NamesActivity, RetryPolicy};
 use weft_protocol::api::common::Payloads;
 use weft_replay::{Context, LocalActivity, Source};
 
@@ -34,18 +34,18 @@ impl<S: 'static> Ctx<S> {
     /// # Errors
     /// When awaited: what the activity failed with, or that this context was cancelled.
     #[track_caller]
-    pub fn local_activity<A: ActivityDefinition>(
+    pub fn local_activity<N: NamesActivity>(
         &self,
-        _activity: A,
-        args: impl IntoArgs<A::Args>,
-    ) -> LocalActivityCall<A> {
+        _activity: N,
+        args: impl IntoArgs<<N::Activity as ActivityDefinition>::Args>,
+    ) -> LocalActivityCall<N::Activity> {
         LocalActivityCall {
             core: self.core.clone(),
             scope: Rc::clone(&self.scope),
             at: here(),
             input: input(args.into_args()),
             local: LocalActivity {
-                kind: A::NAME.to_owned(),
+                kind: N::Activity::NAME.to_owned(),
                 start_to_close: Some(self.options.start_to_close),
                 retry: self.options.retry.clone().map(Into::into),
                 ..LocalActivity::default()
@@ -82,7 +82,7 @@ impl<A: ActivityDefinition> LocalActivityCall<A> {
     }
 }
 
-impl<A: ActivityDefinition + 'static> IntoFuture for LocalActivityCall<A> {
+impl<A: ActivityDefinition> IntoFuture for LocalActivityCall<A> {
     type Output = Result<A::Output>;
     type IntoFuture = Pin<Box<dyn Future<Output = Result<A::Output>>>>;
 
