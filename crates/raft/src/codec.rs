@@ -41,21 +41,29 @@ pub enum CodecError {
 }
 
 pub(crate) fn entry(entry: &Entry) -> Bytes {
-    let (kind, room) = match &entry.payload {
-        EntryPayload::Blank => (KIND_BLANK, 0),
-        EntryPayload::Normal(batch) => (KIND_BATCH, batch.0.len()),
-        EntryPayload::Membership(_) => (KIND_MEMBERSHIP, 64),
+    let room = match &entry.payload {
+        EntryPayload::Blank => 0,
+        EntryPayload::Normal(batch) => batch.0.len(),
+        EntryPayload::Membership(_) => 64,
     };
     let mut out = BytesMut::with_capacity(ENTRY_HEADER + room);
+    put_entry(&mut out, entry);
+    out.freeze()
+}
+
+fn put_entry(out: &mut BytesMut, entry: &Entry) {
     out.put_u8(VERSION);
-    out.put_u8(kind);
+    out.put_u8(match &entry.payload {
+        EntryPayload::Blank => KIND_BLANK,
+        EntryPayload::Normal(_) => KIND_BATCH,
+        EntryPayload::Membership(_) => KIND_MEMBERSHIP,
+    });
     out.put_u64(entry.log_id.leader_id.term);
     match &entry.payload {
         EntryPayload::Blank => {}
         EntryPayload::Normal(batch) => out.put_slice(&batch.0),
-        EntryPayload::Membership(membership) => put_membership(&mut out, membership),
+        EntryPayload::Membership(membership) => put_membership(out, membership),
     }
-    out.freeze()
 }
 
 /// The entry that the log keeps at `raft_index`. A batch shares the memory of `bytes`.
@@ -83,16 +91,19 @@ pub(crate) fn read_term(bytes: &Bytes) -> Result<u64, CodecError> {
 pub(crate) fn vote(vote: &Vote) -> Bytes {
     let mut out = BytesMut::with_capacity(18);
     out.put_u8(VERSION);
+    put_vote(&mut out, vote);
+    out.freeze()
+}
+
+fn put_vote(out: &mut BytesMut, vote: &Vote) {
     out.put_u64(vote.leader_id.term);
     out.put_u64(vote.leader_id.voted_for.0);
     out.put_u8(vote.committed.into());
-    out.freeze()
 }
 
 pub(crate) fn read_vote(bytes: Bytes) -> Result<Vote, CodecError> {
     let mut input = Input::new("vote", bytes)?;
-    let (term, node) = (input.u64()?, NodeId(input.u64()?));
-    let vote = if input.flag()? { Vote::new_committed(term, node) } else { Vote::new(term, node) };
+    let vote = input.vote()?;
     input.end()?;
     Ok(vote)
 }
@@ -154,6 +165,11 @@ fn put_place(out: &mut BytesMut, id: &LogId) {
     out.put_u64(types::index(id.index));
 }
 
+/// openraft's index of the entry that follows this one.
+fn place_after(id: Option<&LogId>) -> u64 {
+    id.map_or(0, |id| id.index + 1)
+}
+
 fn put_membership(out: &mut BytesMut, membership: &Membership) {
     let sets = membership.get_joint_config();
     put_count(out, sets.len());
@@ -201,8 +217,23 @@ impl Input {
         self.bytes.try_get_u16().map_err(|_| self.length())
     }
 
+    fn u32(&mut self) -> Result<u32, CodecError> {
+        self.bytes.try_get_u32().map_err(|_| self.length())
+    }
+
     fn u64(&mut self) -> Result<u64, CodecError> {
         self.bytes.try_get_u64().map_err(|_| self.length())
+    }
+
+    /// The next bytes, in the memory of the whole.
+    fn slice(&mut self, size: u32) -> Result<Bytes, CodecError> {
+        let size = size as usize;
+        if size > self.bytes.len() { Err(self.length()) } else { Ok(self.bytes.split_to(size)) }
+    }
+
+    fn vote(&mut self) -> Result<Vote, CodecError> {
+        let (term, node) = (self.u64()?, NodeId(self.u64()?));
+        Ok(if self.flag()? { Vote::new_committed(term, node) } else { Vote::new(term, node) })
     }
 
     fn flag(&mut self) -> Result<bool, CodecError> {
@@ -245,5 +276,6 @@ impl Input {
     }
 }
 
+pub(crate) mod message;
 #[cfg(test)]
 mod tests;

@@ -7,9 +7,10 @@
 //!
 //! It deliberately does not know what a batch means, nor when to make a checkpoint.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -20,15 +21,17 @@ use openraft::{Config, ReadPolicy, ServerState, SnapshotPolicy};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use weft_store::wal::GroupLog;
+use weft_store::wal::{GroupId, GroupLog};
 
+use crate::codec::message::{Request, Response};
 use crate::codec::{self, CodecError, Mark};
-use crate::log::LogStore;
+use crate::log::{self, LogStore};
 use crate::machine::{Adapter, Machine, MachineError, Shared};
-use crate::network::Alone;
-use crate::proposal::{self, Health, ProposeError, Raft, ReadError};
+use crate::network::Network;
+use crate::proposal::{self, Health, ProposeError, Raft, ReadError, TransferError};
 use crate::responder::Answer;
 use crate::runtime;
+use crate::transport::Transport;
 use crate::types::{self, Batch, NodeId, Types};
 
 /// Proposals that may wait for openraft before [`ProposeError::Full`].
@@ -38,12 +41,17 @@ const PROPOSALS_WAITING_MAX: u64 = 4096;
 const APPEND_ENTRIES_MAX: u64 = 1024;
 
 /// How a group behaves.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct GroupConfig {
+    pub group: GroupId,
     pub node: NodeId,
     /// All randomness of the group (election timeouts, phases of ticks) comes from it.
     pub seed: u64,
     pub timing: Timing,
+    /// The way to the group's other replicas.
+    pub transport: Arc<dyn Transport>,
+    /// Who votes in the group if it does not exist yet; see [`crate::NodeConfig::founders`].
+    pub founders: BTreeSet<NodeId>,
 }
 
 /// How soon a lost leader is missed. Without effect while a group has one voter.
@@ -106,6 +114,7 @@ pub struct Group {
 
 struct Inner {
     raft: Raft,
+    network: Network,
     log: GroupLog,
     shared: Arc<Shared>,
     leadership: watch::Receiver<Leadership>,
@@ -113,7 +122,7 @@ struct Inner {
 }
 
 impl Group {
-    /// Starts the group from its log and its machine, and creates it if the log has nothing of it. When this returns,
+    /// Starts the group from its log and its machine, and founds it if the log has nothing of it. When this returns,
     /// everything that was known to be committed is applied again; leadership follows on its own.
     pub async fn start(config: &GroupConfig, log: GroupLog, machine: Arc<dyn Machine>) -> Result<Self, StartError> {
         let recovered = machine.recover().await?;
@@ -123,12 +132,15 @@ impl Group {
         let adapter = Adapter::new(machine, log.clone(), applied, checkpoint);
         let shared = adapter.shared();
         let settings = Arc::new(settings(&config.timing)?);
-        let raft = Raft::new(config.node, settings, Alone, LogStore::new(log.clone()), adapter);
+        log::found(&log, &config.founders).await.map_err(refused)?;
+        let transport = Arc::clone(&config.transport);
+        let network = Network { group: config.group, transport, timing: config.timing };
+        let raft = Raft::new(config.node, settings, network.clone(), LogStore::new(log.clone()), adapter);
         let raft = runtime::seeded(config.seed, raft).await.map_err(refused)?;
         stand_for_election(&raft, config.node).await?;
 
         let (sender, leadership) = watch::channel(Leadership::default());
-        let inner = Arc::new(Inner { raft, log, shared, leadership, watcher: Mutex::new(None) });
+        let inner = Arc::new(Inner { raft, network, log, shared, leadership, watcher: Mutex::new(None) });
         let watcher = tokio::spawn(follow(Arc::downgrade(&inner), inner.raft.server_metrics(), config.node, sender));
         *inner.watcher.lock() = Some(watcher);
         Ok(Self { inner })
@@ -150,14 +162,35 @@ impl Group {
         }
     }
 
-    /// The index that must be applied before a read that arrived before this call may be answered. Leadership is
-    /// confirmed after the call, by asking a majority; leases are not used.
+    /// The index that must be applied here before a read that arrived before this call may be answered. Leadership is
+    /// confirmed after the call, by asking a majority; leases are not used. On a follower the leader is asked, so that
+    /// a follower may answer reads too, once it has [`Group::wait_applied`].
     pub fn read_index(&self) -> impl Future<Output = Result<u64, ReadError>> + Send + use<> {
-        let inner = Arc::clone(&self.inner);
+        let group = self.clone();
         async move {
-            let read = inner.raft.get_read_linearizer(ReadPolicy::ReadIndex).await.map_err(proposal::read_error)?;
-            Ok(types::index(read.read_log_id().index()))
+            let leader = match group.confirmed_index().await {
+                Err(ReadError::NotLeader { leader: Some(leader) }) => leader,
+                known => return known,
+            };
+            let patience = Duration::from_millis(2 * group.inner.network.timing.election_max_ms);
+            match group.inner.network.peer(leader).ask(&Request::ReadIndex, patience).await {
+                Ok(Response::ReadIndex(Ok(index))) => Ok(index),
+                // That the leader stopped says nothing of this node.
+                Ok(Response::ReadIndex(Err(ReadError::Stopped))) | Err(_) => {
+                    Err(ReadError::NotLeader { leader: Some(leader) })
+                }
+                Ok(Response::ReadIndex(Err(moved))) => Err(moved),
+                Ok(Response::Appended(_) | Response::Voted(_) | Response::Transferred(_)) => {
+                    Err(ReadError::NotLeader { leader: None })
+                }
+            }
         }
+    }
+
+    /// The same, if this node leads.
+    pub(crate) async fn confirmed_index(&self) -> Result<u64, ReadError> {
+        let read = self.inner.raft.get_read_linearizer(ReadPolicy::ReadIndex).await;
+        read.map(|read| types::index(read.read_log_id().index())).map_err(proposal::read_error)
     }
 
     /// Waits until the machine has applied the entry at `index`.
@@ -165,6 +198,49 @@ impl Group {
         let mut applied = self.applied();
         let reached = applied.wait_for(|applied| *applied >= index);
         reached.await.map(|_| ()).map_err(|_| ReadError::Stopped)
+    }
+
+    /// Hands leadership to another voter, and waits until it has taken it or has plainly not: no proposals are taken
+    /// meanwhile. Elections decide who leads, so another node may lead in the end.
+    pub async fn transfer_leader(&self, to: NodeId) -> Result<(), TransferError> {
+        let mut leadership = self.leadership();
+        let known = *leadership.borrow();
+        if !known.mine {
+            return Err(TransferError::NotLeader { leader: known.leader });
+        }
+        if !self.voters().contains(&to) {
+            return Err(TransferError::NoVoter(to));
+        }
+        if known.leader == Some(to) {
+            return Ok(());
+        }
+        self.inner.raft.trigger().transfer_leader(to).await.map_err(|_| TransferError::Stopped)?;
+        let patience = Duration::from_millis(2 * self.inner.network.timing.election_max_ms);
+        let moved = leadership.wait_for(|now| now.term > known.term && now.leader.is_some());
+        match tokio::time::timeout(patience, moved).await {
+            Ok(Ok(now)) if now.leader == Some(to) => Ok(()),
+            Ok(Ok(now)) => Err(TransferError::NotLeader { leader: now.leader }),
+            Ok(Err(_)) => Err(TransferError::Stopped),
+            Err(_) => Err(TransferError::TimedOut(to)),
+        }
+    }
+
+    /// Who votes in the group, as far as this node's log says; of two sets of voters while one replaces the other, both.
+    pub fn voters(&self) -> BTreeSet<NodeId> {
+        self.membership().voter_ids().collect()
+    }
+
+    /// Who gets the group's log: voters and learners.
+    pub fn members(&self) -> BTreeSet<NodeId> {
+        self.membership().nodes().map(|(node, ())| *node).collect()
+    }
+
+    fn membership(&self) -> Arc<types::StoredMembership> {
+        Arc::clone(&self.inner.raft.server_metrics().borrow_watched().membership_config)
+    }
+
+    pub(crate) fn raft(&self) -> &Raft {
+        &self.inner.raft
     }
 
     pub fn leadership(&self) -> watch::Receiver<Leadership> {
@@ -263,11 +339,8 @@ fn refused(error: impl std::fmt::Display) -> StartError {
     StartError::Raft(error.to_string())
 }
 
-/// Creates the group if its log is empty, and elects this node at once if nobody else has a vote.
+/// Elects this node at once if nobody else has a vote.
 async fn stand_for_election(raft: &Raft, node: NodeId) -> Result<(), StartError> {
-    if !raft.is_initialized().await.map_err(refused)? {
-        return raft.initialize(BTreeMap::from([(node, ())])).await.map_err(refused);
-    }
     let alone = raft.with_raft_state(move |state| votes_alone(state.membership_state.effective(), node)).await;
     if alone.map_err(refused)? {
         raft.trigger().elect(false).await.map_err(refused)?;

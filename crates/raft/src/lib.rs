@@ -2,7 +2,8 @@
 //! it; it knows no workflow: batches, replies and marks are bytes to it.
 //!
 //! A [`Node`] runs the groups of a node. A [`Group`] takes proposals and reads. A [`Machine`] is what a group's owner
-//! implements: the replicated state. Entries count from 1, so that 0 means "nothing".
+//! implements: the replicated state. A [`Transport`] brings messages to the same groups of other nodes, which hand them
+//! to [`Node::receive`]. Entries count from 1, so that 0 means "nothing".
 
 mod codec;
 mod group;
@@ -13,16 +14,20 @@ mod node;
 #[cfg(feature = "testing")]
 pub mod probe;
 mod proposal;
+mod receive;
 mod responder;
 mod runtime;
 #[cfg(test)]
 mod testing;
+mod transport;
 mod types;
 
 pub use codec::CodecError;
 pub use group::{CheckpointError, Group, GroupConfig, Leadership, StartError, Timing};
 pub use machine::{Committed, Machine, MachineError, Payload, Recovered};
 pub use node::{Node, NodeConfig};
-pub use proposal::{ProposeError, ReadError};
+pub use proposal::{ProposeError, ReadError, TransferError};
+pub use receive::ReceiveError;
+pub use transport::{Alone, Transport, Unreachable};
 pub use types::NodeId;
 pub use weft_store::wal::GroupId;

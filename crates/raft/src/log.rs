@@ -6,6 +6,7 @@
 //!
 //! It deliberately keeps nothing in memory: the log has its own cache, bounded in bytes.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, Range, RangeBounds};
@@ -19,7 +20,7 @@ use weft_store::wal;
 use weft_store::wal::{GroupLog, LogEntry};
 
 use crate::codec;
-use crate::types::{self, Entry, LogId, Types, Vote};
+use crate::types::{self, Entry, EntryPayload, LogId, Membership, NodeId, Types, Vote};
 
 /// How many entries an apply reads at once: enough to be cheap, few enough to bound memory when a group is far behind.
 const READ_ENTRIES_MAX: u64 = 64;
@@ -98,6 +99,22 @@ fn completion() -> (wal::Done, impl Future<Output = io::Result<()>>) {
         result.map_err(io::Error::other)
     };
     (done, wait)
+}
+
+/// Founds a group that the log knows nothing of: writes who votes in it as its first entry, the same on every founder, of
+/// term 0, in which nobody is elected. Without founders it stays empty until a leader fills it.
+pub(crate) async fn found(log: &GroupLog, founders: &BTreeSet<NodeId>) -> io::Result<()> {
+    let state = log.state();
+    // A vote alone means that a candidate was here first, whose log will come.
+    let new = state.last.is_none() && state.purged.is_none() && state.vote.is_none();
+    if founders.is_empty() || !new {
+        return Ok(());
+    }
+    let membership = Membership::new_with_defaults(vec![founders.clone()], []);
+    let first = Entry { log_id: types::log_id(0, 0), payload: EntryPayload::Membership(membership) };
+    let (done, wait) = completion();
+    log.append(vec![LogEntry { index: 1, bytes: codec::entry(&first) }], done);
+    wait.await
 }
 
 /// Waits until this node has the entry at `index`, which was appended before, on its own disk.

@@ -1,71 +1,118 @@
-//! What openraft is told when it wants to reach a group's replica on another node: there is no way yet.
+//! How a group reaches its replicas on other nodes: openraft's calls as messages over the [`Transport`].
 //!
-//! Invariant: a peer that cannot be reached never counts as one that agreed. openraft's own default would count a
-//! missing pre-vote as granted.
+//! Invariants: every call ends in bounded time, whatever the transport does; a peer that cannot be reached or answers
+//! nonsense never counts as one that agreed (openraft's own default would count a missing pre-vote as granted).
 //!
-//! It deliberately carries no message: with one voter per group openraft has nobody to send to.
+//! It deliberately sends one append at a time to each peer and retries nothing: openraft does, and waits in between.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
-use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Unreachable};
-use openraft::network::RPCOption;
+use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
+use openraft::network::{Backoff, RPCOption};
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest, TransferLeaderResponse,
     VoteRequest, VoteResponse,
 };
 use openraft::{OptionalSend, RaftNetworkFactory, RaftNetworkV2, Snapshot};
+use weft_store::wal::GroupId;
 
+use crate::codec::message::{self, Request, Response};
+use crate::group::Timing;
+use crate::transport::Transport;
 use crate::types::{Leader, NodeId, Types, Vote};
 
-/// A node without others.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Alone;
+/// How long a peer that could not be reached is left alone, the first time and at most.
+const BACKOFF_MIN: Duration = Duration::from_millis(20);
+const BACKOFF_MAX: Duration = Duration::from_millis(320);
 
-/// The way to one other node, which does not exist.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NoWay {
+/// The ways of one group to all others.
+#[derive(Clone)]
+pub(crate) struct Network {
+    pub(crate) group: GroupId,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) timing: Timing,
+}
+
+/// The way of one group to one other node.
+#[derive(Clone)]
+pub(crate) struct Peer {
     to: NodeId,
+    network: Network,
 }
 
-impl NoWay {
-    fn error(self) -> Unreachable<Types> {
-        Unreachable::from_string(format!("no way to node {}: every group has one voter", self.to))
+impl Network {
+    pub(crate) fn peer(&self, to: NodeId) -> Peer {
+        Peer { to, network: self.clone() }
     }
 }
 
-impl RaftNetworkFactory<Types> for Alone {
-    type Network = NoWay;
+impl RaftNetworkFactory<Types> for Network {
+    type Network = Peer;
 
-    async fn new_client(&mut self, target: NodeId, (): &()) -> NoWay {
-        NoWay { to: target }
+    async fn new_client(&mut self, target: NodeId, (): &()) -> Peer {
+        self.peer(target)
     }
 }
 
-impl RaftNetworkV2<Types> for NoWay {
+impl Peer {
+    /// Asks the peer and gives up after `patience`.
+    pub(crate) async fn ask(&self, request: &Request, patience: Duration) -> Result<Response, Unreachable<Types>> {
+        let Self { to, network } = self;
+        let sent = network.transport.send(*to, network.group, message::request(request));
+        let unreachable = |why: String| Unreachable::from_string(format!("node {to}: {why}"));
+        let answered = tokio::time::timeout(patience, sent).await;
+        let answer = answered.map_err(|_| unreachable(format!("no answer within {patience:?}")))?;
+        let answer = answer.map_err(|error| unreachable(error.to_string()))?;
+        message::read_response(answer).map_err(|error| unreachable(error.to_string()))
+    }
+
+    /// An append ends on the disk of the peer, which may be slow; whoever waits for less has a timeout of its own.
+    fn append_patience(&self) -> Duration {
+        Duration::from_millis(self.network.timing.election_max_ms)
+    }
+}
+
+/// What a peer answered that was asked something else.
+fn nonsense(response: &Response) -> RPCError<Types> {
+    RPCError::Network(NetworkError::from_string(format!("an answer to another question: {response:?}")))
+}
+
+impl RaftNetworkV2<Types> for Peer {
     type SnapshotData = ();
 
     async fn append_entries(
         &mut self,
-        _request: AppendEntriesRequest<Types>,
+        request: AppendEntriesRequest<Types>,
         _option: RPCOption,
     ) -> Result<AppendEntriesResponse<Types>, RPCError<Types>> {
-        Err(self.error().into())
+        match self.ask(&Request::Append(request), self.append_patience()).await? {
+            Response::Appended(appended) => Ok(appended),
+            other => Err(nonsense(&other)),
+        }
     }
 
     async fn vote(
         &mut self,
-        _request: VoteRequest<Types>,
-        _option: RPCOption,
+        request: VoteRequest<Types>,
+        option: RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
-        Err(self.error().into())
+        match self.ask(&Request::Vote(request), option.soft_ttl()).await? {
+            Response::Voted(voted) => Ok(voted),
+            other => Err(nonsense(&other)),
+        }
     }
 
     async fn pre_vote(
         &mut self,
-        _request: VoteRequest<Types>,
-        _option: RPCOption,
+        request: VoteRequest<Types>,
+        option: RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
-        Err(self.error().into())
+        match self.ask(&Request::PreVote(request), option.soft_ttl()).await? {
+            Response::Voted(voted) => Ok(voted),
+            other => Err(nonsense(&other)),
+        }
     }
 
     async fn full_snapshot(
@@ -75,14 +122,23 @@ impl RaftNetworkV2<Types> for NoWay {
         _cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         _option: RPCOption,
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
-        Err(self.error().into())
+        let error = format!("node {} needs a snapshot, and this build sends none", self.to);
+        Err(Unreachable::<Types>::from_string(error).into())
     }
 
     async fn transfer_leader(
         &mut self,
-        _request: TransferLeaderRequest<Types>,
-        _option: RPCOption,
+        request: TransferLeaderRequest<Types>,
+        option: RPCOption,
     ) -> Result<TransferLeaderResponse<Types>, RPCError<Types>> {
-        Err(self.error().into())
+        match self.ask(&Request::Transfer(request), option.soft_ttl()).await? {
+            Response::Transferred(transferred) => Ok(transferred),
+            other => Err(nonsense(&other)),
+        }
+    }
+
+    fn backoff(&self) -> Option<Backoff> {
+        let waits = std::iter::successors(Some(BACKOFF_MIN), |wait| Some((*wait * 2).min(BACKOFF_MAX)));
+        Some(Backoff::new(waits))
     }
 }

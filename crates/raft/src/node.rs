@@ -3,25 +3,51 @@
 //! Invariant: every group's randomness comes from the node's seed and the group's id, whatever the order in which the
 //! groups start.
 //!
-//! It deliberately does not choose which groups a node has; the metadata group will.
+//! It deliberately does not choose which groups a node has, nor who votes in them; the metadata group will.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::future::{join_all, try_join_all};
 use weft_store::wal::{GroupId, Wal};
 
 use crate::group::{Group, GroupConfig, StartError, Timing};
 use crate::machine::Machine;
 use crate::proposal::ReadError;
+use crate::receive::ReceiveError;
+use crate::transport::{Alone, Transport};
 use crate::types::NodeId;
 
 /// How the groups of a node behave.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NodeConfig {
     pub node: NodeId,
     pub seed: u64,
     pub timing: Timing,
+    /// The way to the other nodes.
+    pub transport: Arc<dyn Transport>,
+    /// The voters of groups that do not exist yet, the same on each of them: this node alone for one node. Empty: this
+    /// node waits until others add it.
+    pub founders: BTreeSet<NodeId>,
+}
+
+impl NodeConfig {
+    /// For a node without others.
+    #[must_use]
+    pub fn alone(node: NodeId, seed: u64) -> Self {
+        Self { node, seed, timing: Timing::default(), transport: Arc::new(Alone), founders: BTreeSet::from([node]) }
+    }
+}
+
+impl fmt::Debug for NodeConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { node, seed, timing, transport: _, founders } = self;
+        let mut out = f.debug_struct("NodeConfig");
+        out.field("node", node).field("seed", seed).field("timing", timing).field("founders", founders);
+        out.finish_non_exhaustive()
+    }
 }
 
 /// The running groups of a node. Clones are handles to the same groups.
@@ -53,7 +79,13 @@ impl Node {
         self.groups.iter().map(|(&id, group)| (id, group))
     }
 
-    /// Waits until every group has a leader, and until those led here have applied all that was committed before.
+    /// A message of another node's group came in: what its [`Transport`] sent here.
+    pub async fn receive(&self, group: GroupId, message: Bytes) -> Result<Bytes, ReceiveError> {
+        self.group(group).ok_or(ReceiveError::NoGroup(group))?.receive(message).await
+    }
+
+    /// Waits until every group knows a leader, and until those led here have applied all that was committed before. With
+    /// other voters this can take an election, and needs a majority.
     pub async fn ready(&self) -> Result<(), ReadError> {
         try_join_all(self.groups.values().map(group_ready)).await.map(|_| ())
     }
@@ -73,19 +105,32 @@ impl NodeConfig {
     fn group(&self, id: GroupId) -> GroupConfig {
         // Any mixing that keeps the groups' elections from falling on the same moments does.
         let seed = self.seed.wrapping_add(u64::from(id.0).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        GroupConfig { node: self.node, seed, timing: self.timing }
+        GroupConfig {
+            group: id,
+            node: self.node,
+            seed,
+            timing: self.timing,
+            transport: Arc::clone(&self.transport),
+            founders: self.founders.clone(),
+        }
     }
 }
 
 async fn group_ready(group: &Group) -> Result<(), ReadError> {
     let mut leadership = group.leadership();
-    let known = leadership.wait_for(|known| known.leader.is_some()).await.map_err(|_| ReadError::Stopped)?;
-    if !known.mine {
-        return Ok(());
+    loop {
+        let known = leadership.wait_for(|known| known.leader.is_some()).await.map_err(|_| ReadError::Stopped)?;
+        if !known.mine {
+            return Ok(());
+        }
+        drop(known);
+        match group.confirmed_index().await {
+            Ok(index) => return group.wait_applied(index).await,
+            Err(ReadError::Stopped) => return Err(ReadError::Stopped),
+            // Leadership was lost meanwhile, and the news of it is on its way.
+            Err(ReadError::NotLeader { .. }) => tokio::task::yield_now().await,
+        }
     }
-    drop(known);
-    let index = group.read_index().await?;
-    group.wait_applied(index).await
 }
 
 #[cfg(test)]

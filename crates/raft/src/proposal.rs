@@ -46,6 +46,19 @@ pub enum ReadError {
     Stopped,
 }
 
+/// Why leadership is not handed over. It may have moved elsewhere meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransferError {
+    #[error("this node does not lead the group")]
+    NotLeader { leader: Option<NodeId> },
+    #[error("node {0} has no vote in the group")]
+    NoVoter(NodeId),
+    #[error("node {0} did not take over in time")]
+    TimedOut(NodeId),
+    #[error("the group has stopped")]
+    Stopped,
+}
+
 pub(crate) async fn outcome(
     raft: &Raft,
     shared: &Shared,

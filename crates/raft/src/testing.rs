@@ -3,6 +3,7 @@
 //! The machine panics when an entry comes twice, out of order, or before this node's log has it on disk: every test
 //! that uses it checks that.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +15,9 @@ use weft_env::Lane;
 use weft_env::disk::SimDisk;
 use weft_store::wal::{GroupId, GroupLog, Options, Wal};
 
-use crate::{Committed, Group, GroupConfig, Machine, MachineError, NodeId, Payload, Recovered, StartError, Timing};
+use crate::{
+    Alone, Committed, Group, GroupConfig, Machine, MachineError, NodeId, Payload, Recovered, StartError, Timing,
+};
 
 pub(crate) const GROUP: GroupId = GroupId(3);
 
@@ -137,7 +140,9 @@ pub(crate) fn open(disk: &SimDisk, lane: Lane) -> Wal {
 }
 
 pub(crate) fn config() -> GroupConfig {
-    GroupConfig { node: NodeId(1), seed: 42, timing: Timing::default() }
+    let node = NodeId(1);
+    let founders = BTreeSet::from([node]);
+    GroupConfig { group: GROUP, node, seed: 42, timing: Timing::default(), transport: Arc::new(Alone), founders }
 }
 
 /// One group of a node, its log and its machine.

@@ -12,7 +12,7 @@ use crate::testing::{Recorder, open};
 const GROUPS: u32 = 17;
 
 async fn start(wal: &Wal, machines: &[Recorder]) -> Node {
-    let config = NodeConfig { node: NodeId(1), seed: 7, timing: Timing::default() };
+    let config = NodeConfig::alone(NodeId(1), 7);
     let machines = (0..).map(GroupId).zip(machines).map(|(id, machine)| {
         let machine: Arc<dyn Machine> = Arc::new(machine.over(wal.group(id)));
         (id, machine)
@@ -65,7 +65,7 @@ async fn a_group_that_cannot_start_keeps_the_node_from_starting() {
     node.shutdown().await;
 
     let other = open(&SimDisk::new(2), Lane::inline());
-    let config = NodeConfig { node: NodeId(1), seed: 7, timing: Timing::default() };
+    let config = NodeConfig::alone(NodeId(1), 7);
     let machine: Arc<dyn Machine> = Arc::new(recorders[0].over(other.group(GroupId(0))));
     let refused = Node::start(&config, &other, [(GroupId(0), machine)]).await.err();
     assert!(matches!(refused, Some(StartError::MachineAhead { .. })), "{refused:?}");

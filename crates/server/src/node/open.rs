@@ -13,7 +13,7 @@ use weft_env::{
     disk::{Disk, RealDisk, SimDisk},
 };
 use weft_matching::{Service, Workers};
-use weft_raft::{self as raft, GroupId, Machine, MachineError, StartError, Timing};
+use weft_raft::{self as raft, GroupId, Machine, MachineError, StartError};
 use weft_rows::{
     namespace::{NamespaceRow, NamespaceState},
     ranges, table,
@@ -322,11 +322,7 @@ async fn start_groups(
     wal: &Wal,
     replicas: &[(u32, Arc<Replica>)],
 ) -> Result<raft::Node, OpenError> {
-    let config = raft::NodeConfig {
-        node: raft::NodeId(u64::from(options.node)),
-        seed: world.ids.next_u64(),
-        timing: Timing::default(),
-    };
+    let config = raft::NodeConfig::alone(raft::NodeId(u64::from(options.node)), world.ids.next_u64());
     let machines = replicas.iter().map(|(group, replica)| {
         let machine: Arc<dyn Machine> = Arc::<Replica>::clone(replica);
         (GroupId(*group), machine)

@@ -1,0 +1,55 @@
+//! What a group does with a message of one of its replicas on another node.
+//!
+//! Invariant: an answer that promises something (a vote, an append) leaves when this node's own log has it on disk;
+//! openraft keeps that. A message that nobody wrote changes nothing and is an error that says what is wrong with it.
+
+use bytes::Bytes;
+use openraft::errors::{Fatal, RaftError};
+use weft_store::wal::GroupId;
+
+use crate::codec::CodecError;
+use crate::codec::message::{self, Request, Response};
+use crate::group::Group;
+use crate::types::Types;
+
+/// Why a message has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiveError {
+    #[error("this node has no group {}", .0.0)]
+    NoGroup(GroupId),
+    #[error("the message cannot be read: {0}")]
+    Message(#[from] CodecError),
+    #[error("the group has stopped")]
+    Stopped,
+}
+
+impl From<Fatal<Types>> for ReceiveError {
+    fn from(_: Fatal<Types>) -> Self {
+        Self::Stopped
+    }
+}
+
+impl From<RaftError<Types>> for ReceiveError {
+    fn from(error: RaftError<Types>) -> Self {
+        match error {
+            RaftError::Fatal(fatal) => fatal.into(),
+            RaftError::APIError(never) => match never {},
+        }
+    }
+}
+
+impl Group {
+    /// Does what a replica of this group on another node asks for.
+    pub async fn receive(&self, message: Bytes) -> Result<Bytes, ReceiveError> {
+        let raft = self.raft();
+        let response = match message::read_request(message)? {
+            Request::Append(append) => Response::Appended(raft.append_entries(append).await?),
+            Request::Vote(vote) => Response::Voted(raft.vote(vote).await?),
+            Request::PreVote(vote) => Response::Voted(raft.pre_vote(vote).await?),
+            Request::Transfer(transfer) => Response::Transferred(raft.handle_transfer_leader(transfer).await?),
+            // Only from the leader itself: who asked will ask again, and messages do not go in circles.
+            Request::ReadIndex => Response::ReadIndex(self.confirmed_index().await),
+        };
+        Ok(message::response(&response))
+    }
+}
