@@ -13,7 +13,7 @@ pub use file::{File, LogFormat, Namespace};
 pub use flags::Flags;
 pub use span::Span;
 
-use crate::node::Options;
+use crate::{access, node::Options};
 
 /// What the server is started with, read and checked.
 #[derive(Clone, Debug)]
@@ -23,6 +23,7 @@ pub struct Config {
     pub ready_file: Option<PathBuf>,
     pub log: file::Log,
     pub otlp_endpoint: Option<String>,
+    pub access: access::Options,
     pub node: Options,
 }
 
@@ -36,10 +37,17 @@ pub enum Error {
     #[error("{key} = {value:?}: {why}")]
     Value { key: &'static str, value: String, why: String },
     #[error(
-        "{key} = {address} would be reached from other machines, and this server has no TLS yet: \
-         use a loopback address, or say --insecure-bind if the network is trusted"
+        "server.listen = {address} would be reached from other machines without TLS: give --tls-certificate and \
+         --tls-key, use a loopback address, or say --insecure-bind if the network is trusted"
     )]
-    Exposed { key: &'static str, address: SocketAddr },
+    Exposed { address: SocketAddr },
+    #[error(
+        "server.metrics_listen = {address} would be reached from other machines, and metrics and administration have \
+         neither TLS nor keys: use a loopback address, or say --insecure-bind if the network is trusted"
+    )]
+    OperationsExposed { address: SocketAddr },
+    #[error("{key} is given without {without}: {why}")]
+    Half { key: &'static str, without: &'static str, why: &'static str },
     #[error("no place for the data: give --data-dir DIR, or --in-memory to lose everything at exit")]
     NoPlace,
     #[error("--data-dir and --in-memory exclude each other")]
@@ -62,9 +70,14 @@ impl Config {
     pub fn check(file: &File) -> Result<Self, Error> {
         let listen = apply::address("server.listen", &file.server.listen)?;
         let metrics_listen = apply::address("server.metrics_listen", &file.server.metrics_listen)?;
+        let access = apply::access(file)?;
         if !file.server.insecure_bind {
-            apply::loopback_only("server.listen", listen)?;
-            apply::loopback_only("server.metrics_listen", metrics_listen)?;
+            if access.tls.is_none() && !listen.ip().is_loopback() {
+                return Err(Error::Exposed { address: listen });
+            }
+            if !metrics_listen.ip().is_loopback() {
+                return Err(Error::OperationsExposed { address: metrics_listen });
+            }
         }
         Ok(Self {
             listen,
@@ -72,6 +85,7 @@ impl Config {
             ready_file: file.server.ready_file.clone(),
             log: file.log.clone(),
             otlp_endpoint: Some(file.telemetry.otlp_endpoint.clone()).filter(|endpoint| !endpoint.is_empty()),
+            access,
             node: apply::options(file)?,
         })
     }

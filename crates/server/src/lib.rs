@@ -4,6 +4,7 @@
 //! Invariant: every part runs the same code embedded, as one node, and in a simulation; only clock, entropy, disk and
 //! threads differ ([`node::World`]).
 
+pub mod access;
 pub mod config;
 mod connector;
 mod frontend;

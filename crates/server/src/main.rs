@@ -43,6 +43,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         .options(config.node.clone())
         .listen(config.listen)
         .operations(config.metrics_listen)
+        .access(config.access.clone())
         .start()
         .await?;
     tracing::info!(address = %server.address(), operations = ?server.operations(), "weft-server takes calls");

@@ -19,6 +19,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use weft_env::SkippingClock;
 
 use crate::{
+    access::{self, Admission},
     connector::Connector,
     frontend::Frontend,
     node::{Node, OpenError, Options, Place, World},
@@ -34,6 +35,7 @@ pub struct Builder {
     world: World,
     listen: SocketAddr,
     operations: Option<SocketAddr>,
+    access: access::Options,
 }
 
 /// A running server. Dropping it does not stop it in order: call [`Server::shutdown`].
@@ -68,6 +70,8 @@ pub enum StartError {
     #[error("cannot listen on {address}: {error}")]
     Listen { address: SocketAddr, error: io::Error },
     #[error(transparent)]
+    Access(#[from] access::Error),
+    #[error(transparent)]
     Open(#[from] OpenError),
 }
 
@@ -93,6 +97,13 @@ impl Builder {
         self
     }
 
+    /// TLS and API keys of the public API; neither by default. The way in for this process needs none.
+    #[must_use]
+    pub fn access(mut self, access: access::Options) -> Self {
+        self.access = access;
+        self
+    }
+
     /// Wall time is what `clock` says, and skips; closed workflows are kept for a century of it. In memory only.
     #[must_use]
     pub fn skip_time(self, clock: &SkippingClock) -> Self {
@@ -111,7 +122,8 @@ impl Builder {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub async fn start(self) -> Result<Server, StartError> {
-        // The ports first: a taken one is found before the data is touched.
+        // Certificates and ports first: what is wrong with them is found before the data is touched.
+        let admission = Admission::open(&self.access)?;
         let api = listen(self.listen).await?;
         let operations = match self.operations {
             Some(address) => Some(listen(address).await?),
@@ -121,7 +133,9 @@ impl Builder {
         let operations_address = operations.as_ref().map(|listener| local(listener, self.listen)).transpose()?;
         let mut running = Running::start(self.options, self.world).await?;
         let stopping = running.stop.subscribe();
-        running.tasks.push(tokio::spawn(Frontend::new(running.node.clone()).serve(api, stopping.clone())));
+        let frontend = Frontend::new(running.node.clone());
+        running.tasks.push(tokio::spawn(frontend.serve(api, admission.clone(), stopping.clone())));
+        running.tasks.push(tokio::spawn(admission.keep(Arc::clone(running.node.clock()), stopping.clone())));
         if let Some(listener) = operations {
             running.tasks.push(tokio::spawn(operations::serve(running.node.clone(), listener, stopping)));
         }
@@ -146,6 +160,7 @@ impl Server {
             world: World::real(),
             listen: SocketAddr::from(([127, 0, 0, 1], 7233)),
             operations: None,
+            access: access::Options::default(),
         }
     }
 

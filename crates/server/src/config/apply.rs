@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use weft_engine::Settings;
 
 use super::{Error, file::File};
+use crate::access::{self, TlsFiles};
 use crate::node::{Backend, JobOptions, NamespaceSeed, Options, Place};
 
 pub(super) fn address(key: &'static str, value: &str) -> Result<SocketAddr, Error> {
@@ -15,8 +16,22 @@ pub(super) fn address(key: &'static str, value: &str) -> Result<SocketAddr, Erro
     })
 }
 
-pub(super) fn loopback_only(key: &'static str, address: SocketAddr) -> Result<(), Error> {
-    if address.ip().is_loopback() { Ok(()) } else { Err(Error::Exposed { key, address }) }
+pub(super) fn access(file: &File) -> Result<access::Options, Error> {
+    let half = |key, without, why| Error::Half { key, without, why };
+    let pair = "a certificate and its key belong together";
+    let tls = match (&file.tls.certificate, &file.tls.key) {
+        (Some(certificate), Some(key)) => {
+            Some(TlsFiles { certificate: certificate.clone(), key: key.clone(), client_ca: file.tls.client_ca.clone() })
+        }
+        (Some(_), None) => return Err(half("tls.certificate", "tls.key", pair)),
+        (None, Some(_)) => return Err(half("tls.key", "tls.certificate", pair)),
+        (None, None) if file.tls.client_ca.is_some() => {
+            return Err(half("tls.client_ca", "tls.certificate", "clients show certificates over TLS only"));
+        }
+        (None, None) => None,
+    };
+    let reload_interval = positive("server.reload_interval", file.server.reload_interval.0)?;
+    Ok(access::Options { tls, api_keys: file.server.api_keys.clone(), reload_interval })
 }
 
 pub(super) fn options(file: &File) -> Result<Options, Error> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use weft_engine::{Settings, limits::Limits as EngineLimits};
 
 use super::{Error, Flags, span::Span};
+use crate::access;
 use crate::node::{JobOptions, Options, Place};
 
 /// The whole file.
@@ -16,6 +17,7 @@ use crate::node::{JobOptions, Options, Place};
 #[serde(deny_unknown_fields, default)]
 pub struct File {
     pub server: Server,
+    pub tls: Tls,
     pub log: Log,
     pub telemetry: Telemetry,
     pub storage: Storage,
@@ -36,8 +38,26 @@ pub struct Server {
     pub listen: String,
     pub metrics_listen: String,
     pub insecure_bind: bool,
+    /// A file of API keys, one a line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_keys: Option<PathBuf>,
+    /// How often files of certificates, keys and API keys are looked at.
+    pub reload_interval: Span,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready_file: Option<PathBuf>,
+}
+
+/// TLS of the public port: files of PEM.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+    /// Who vouches for clients; they must show a certificate then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_ca: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -193,6 +213,8 @@ impl Default for Server {
             listen: "127.0.0.1:7233".to_owned(),
             metrics_listen: "127.0.0.1:7280".to_owned(),
             insecure_bind: false,
+            api_keys: None,
+            reload_interval: Span(access::RELOAD_INTERVAL),
             ready_file: None,
         }
     }

@@ -33,9 +33,21 @@ pub struct Flags {
     /// Address of /metrics, /healthz and administration.
     #[arg(long, value_name = "ADDRESS", env = "WEFT_METRICS_LISTEN")]
     pub metrics_listen: Option<String>,
-    /// Listen on addresses that other machines reach, without TLS.
+    /// Listen without TLS on addresses that other machines reach.
     #[arg(long, env = "WEFT_INSECURE_BIND")]
     pub insecure_bind: bool,
+    /// Certificate of the public API, followed by those that vouch for it (PEM); read again when it changes.
+    #[arg(long, value_name = "FILE", env = "WEFT_TLS_CERTIFICATE")]
+    pub tls_certificate: Option<PathBuf>,
+    /// Private key of that certificate (PEM).
+    #[arg(long, value_name = "FILE", env = "WEFT_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+    /// Let in only clients with a certificate of these authorities (PEM).
+    #[arg(long, value_name = "FILE", env = "WEFT_TLS_CLIENT_CA")]
+    pub tls_client_ca: Option<PathBuf>,
+    /// Let in only callers with one of the API keys in this file, one a line.
+    #[arg(long, value_name = "FILE", env = "WEFT_API_KEYS")]
+    pub api_keys: Option<PathBuf>,
     /// Write the addresses in use to this file, as JSON, once calls are taken.
     #[arg(long, value_name = "FILE", env = "WEFT_READY_FILE")]
     pub ready_file: Option<PathBuf>,
@@ -70,14 +82,22 @@ impl Flags {
         if let Some(format) = self.log_format {
             file.log.format = format;
         }
-        if self.ready_file.is_some() {
-            file.server.ready_file.clone_from(&self.ready_file);
-        }
+        replace_path(&mut file.server.ready_file, self.ready_file.as_ref());
+        replace_path(&mut file.server.api_keys, self.api_keys.as_ref());
+        replace_path(&mut file.tls.certificate, self.tls_certificate.as_ref());
+        replace_path(&mut file.tls.key, self.tls_key.as_ref());
+        replace_path(&mut file.tls.client_ca, self.tls_client_ca.as_ref());
     }
 }
 
 fn replace(value: &mut String, flag: Option<&String>) {
     if let Some(flag) = flag {
         value.clone_from(flag);
+    }
+}
+
+fn replace_path(value: &mut Option<PathBuf>, flag: Option<&PathBuf>) {
+    if let Some(flag) = flag {
+        *value = Some(flag.clone());
     }
 }

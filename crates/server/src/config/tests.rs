@@ -37,7 +37,22 @@ fn an_unknown_key_is_refused_by_name() {
 fn a_public_address_needs_the_word_insecure() {
     let error = check("", &["--in-memory", "--listen", "0.0.0.0:7233"]).unwrap_err();
     assert!(error.contains("--insecure-bind"), "{error}");
+    assert!(error.contains("--tls-certificate"), "{error}");
     assert!(check("", &["--in-memory", "--listen", "0.0.0.0:7233", "--insecure-bind"]).is_ok());
+    let tls = ["--in-memory", "--listen", "0.0.0.0:7233", "--tls-certificate", "c", "--tls-key", "k"];
+    assert!(check("", &tls).unwrap().access.tls.is_some());
+    let error = check("", &[&tls[..], &["--metrics-listen", "0.0.0.0:7280"]].concat()).unwrap_err();
+    assert!(error.contains("server.metrics_listen") && error.contains("--insecure-bind"), "{error}");
+}
+
+#[test]
+fn half_of_what_tls_needs_is_refused() {
+    let error = |file: &str| check(&format!("server.in_memory = true\n[tls]\n{file}"), &[]).unwrap_err();
+    assert!(error("certificate = \"c\"").starts_with("tls.certificate is given without tls.key"));
+    assert!(error("key = \"k\"").starts_with("tls.key is given without tls.certificate"));
+    assert!(error("client_ca = \"ca\"").starts_with("tls.client_ca is given without tls.certificate"));
+    let error = check("server.reload_interval = \"0s\"", &["--in-memory"]).unwrap_err();
+    assert!(error.contains("server.reload_interval"), "{error}");
 }
 
 #[test]

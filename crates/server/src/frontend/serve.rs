@@ -3,7 +3,7 @@
 //! Invariant: a stopping server takes no new connection, tells its clients to go elsewhere, and ends when the calls
 //! that are under way have ended; whoever stops it ends the long polls first.
 
-use std::{io, iter, time::Duration};
+use std::{io, iter, sync::Arc, time::Duration};
 
 use futures::Stream;
 use tokio::{
@@ -19,6 +19,7 @@ use tonic::{
         server::{Connected, Router, TcpIncoming},
     },
 };
+use tower::layer::util::{Identity, Stack};
 use weft_protocol::{
     rpc::Service,
     services::{
@@ -30,7 +31,10 @@ use weft_protocol::{
 };
 
 use super::{Frontend, test_service::Steering, trace};
-use crate::connector::Incoming;
+use crate::{
+    access::{self, Admission, KeyCheck},
+    connector::Incoming,
+};
 
 /// As much as SDKs take; requests of the same size come from SDKs that are configured so.
 const MESSAGE_BYTES_MAX: usize = 128 << 20;
@@ -53,28 +57,37 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Frontend {
     /// Serves a port until the node stops.
-    pub(crate) async fn serve(self, listener: TcpListener, stopping: watch::Receiver<bool>) {
-        self.serve_all(TcpIncoming::from(listener).with_nodelay(Some(true)), stopping).await;
+    pub(crate) async fn serve(self, listener: TcpListener, admission: Admission, stopping: watch::Receiver<bool>) {
+        let clock = Arc::clone(self.node.clock());
+        let check = admission.key_check(Arc::clone(&clock));
+        match admission.tls() {
+            Some(tls) => self.serve_all(access::incoming(listener, tls, clock), check, stopping).await,
+            None => {
+                let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+                self.serve_all(incoming, check, stopping).await;
+            }
+        }
     }
 
     /// Serves this process until the node stops.
     pub(crate) async fn serve_here(self, incoming: Incoming, stopping: watch::Receiver<bool>) {
-        self.serve_all(ReceiverStream::new(incoming).map(Ok), stopping).await;
+        let check = KeyCheck::nobody(Arc::clone(self.node.clock()));
+        self.serve_all(ReceiverStream::new(incoming).map(Ok), check, stopping).await;
     }
 
-    async fn serve_all<S, I>(self, incoming: S, mut stopping: watch::Receiver<bool>)
+    async fn serve_all<S, I>(self, incoming: S, check: KeyCheck, mut stopping: watch::Receiver<bool>)
     where
         S: Stream<Item = io::Result<I>>,
         I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
     {
         // A sender that is gone means the same as one that says so.
         let stop = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
-        if let Err(error) = self.router().await.serve_with_incoming_shutdown(incoming, stop).await {
+        if let Err(error) = self.router(check).await.serve_with_incoming_shutdown(incoming, stop).await {
             tracing::error!(%error, "serving the public API failed");
         }
     }
 
-    async fn router(self) -> Router {
+    async fn router(self, check: KeyCheck) -> Router<Stack<KeyCheck, Identity>> {
         let workflow = WorkflowServiceServer::new(self.clone())
             .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
@@ -107,6 +120,7 @@ impl Frontend {
         let reflection = reflect().build_v1().expect("the descriptors were made by the build");
         let reflection_alpha = reflect().build_v1alpha().expect("the descriptors were made by the build");
         transport()
+            .layer(check)
             .add_service(workflow)
             .add_service(operator)
             .add_service(history)

@@ -1,0 +1,98 @@
+//! Who gets in by the public port: certificates, what clients must show, and API keys. All of it is read from files.
+//!
+//! Invariant: what is broken stops a start, and never a server that runs: that one keeps what it had, and says so in
+//! its log. Files that change are read again; connections that exist are left alone. Private keys and API keys are
+//! neither printed nor kept in memory longer than they are needed; of API keys only hashes are kept.
+
+mod accept;
+mod files;
+mod keys;
+mod layer;
+mod throttle;
+mod tls;
+
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+use weft_env::Clock;
+
+pub(crate) use accept::incoming;
+use files::{Changing, FromFiles};
+use keys::Keys;
+pub(crate) use layer::KeyCheck;
+
+/// How often files are looked at, where nobody says otherwise.
+pub const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Who gets in. By default everybody who reaches the port, without TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The public port speaks TLS, and nothing else.
+    pub tls: Option<TlsFiles>,
+    /// A file of API keys, one a line; every call but those of health checks must bring one.
+    pub api_keys: Option<PathBuf>,
+    /// How often these files are looked at.
+    pub reload_interval: Duration,
+}
+
+/// Files of PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The server's certificate, followed by those that vouch for it.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Clients must show a certificate that one of these authorities vouches for (mTLS).
+    pub client_ca: Option<PathBuf>,
+}
+
+/// What is wrong with a file.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot read {what} from {path}: {error}")]
+    Read { what: &'static str, path: PathBuf, error: io::Error },
+    #[error("{what} ({path}) {why}")]
+    Content { what: &'static str, path: PathBuf, why: String },
+    #[error("the key ({key}) is not that of the certificate ({certificate})")]
+    Pair { certificate: PathBuf, key: PathBuf },
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { tls: None, api_keys: None, reload_interval: RELOAD_INTERVAL }
+    }
+}
+
+/// What these options come to. Clones share what is read again.
+#[derive(Clone)]
+pub(crate) struct Admission {
+    tls: Option<Arc<FromFiles<rustls::ServerConfig>>>,
+    keys: Option<Arc<FromFiles<Keys>>>,
+    reload_interval: Duration,
+}
+
+impl Admission {
+    /// Reads the files.
+    pub(crate) fn open(options: &Options) -> Result<Self, Error> {
+        let tls = options.tls.as_ref().map(tls::server).transpose()?;
+        let keys = options.api_keys.as_ref().map(|path| keys::from_file(path)).transpose()?;
+        Ok(Self { tls: tls.map(Arc::new), keys: keys.map(Arc::new), reload_interval: options.reload_interval })
+    }
+
+    /// What the port speaks; `None` is plain HTTP/2.
+    pub(crate) fn tls(&self) -> Option<Arc<FromFiles<rustls::ServerConfig>>> {
+        self.tls.clone()
+    }
+
+    /// What asks each call for its key.
+    pub(crate) fn key_check(&self, clock: Arc<dyn Clock>) -> KeyCheck {
+        KeyCheck::new(self.keys.clone(), clock)
+    }
+
+    /// Reads files again when they change, until the server stops.
+    pub(crate) async fn keep(self, clock: Arc<dyn Clock>, stopping: watch::Receiver<bool>) {
+        let tls = self.tls.map(|it| it as Arc<dyn Changing>);
+        let keys = self.keys.map(|it| it as Arc<dyn Changing>);
+        files::keep(tls.into_iter().chain(keys).collect(), self.reload_interval, clock, stopping).await;
+    }
+}
