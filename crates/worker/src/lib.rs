@@ -2,10 +2,14 @@
 //! workflows that survive crashes.
 //!
 //! [`model`] is what its parts say to each other; everything else depends on it and it on nothing. Parts of all
-//! workflows, pure and on their own: [`budget`], [`approval`], [`progress`], [`routing`].
+//! workflows, pure and on their own: [`budget`], [`approval`], [`progress`], [`routing`]. What touches the machine:
+//! [`process`] runs commands, confined by [`sandbox`].
 
 pub mod approval;
+pub mod blame;
 pub mod budget;
 pub mod model;
+pub mod process;
 pub mod progress;
 pub mod routing;
+pub mod sandbox;
