@@ -17,7 +17,7 @@ use futures::FutureExt;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::metrics::RaftServerMetrics;
 use openraft::type_config::alias::WatchReceiverOf;
-use openraft::{Config, ReadPolicy, ServerState, SnapshotPolicy};
+use openraft::{Config, Instant as _, ReadPolicy, ServerState, SnapshotPolicy};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -32,7 +32,7 @@ use crate::proposal::{self, Health, ProposeError, Raft, ReadError, TransferError
 use crate::responder::Answer;
 use crate::runtime;
 use crate::transport::Transport;
-use crate::types::{self, Batch, NodeId, Types};
+use crate::types::{self, Batch, LogId, NodeId, Types};
 
 /// Proposals that may wait for openraft before [`ProposeError::Full`].
 const PROPOSALS_WAITING_MAX: u64 = 4096;
@@ -64,7 +64,9 @@ pub struct Timing {
 
 impl Default for Timing {
     fn default() -> Self {
-        Self { heartbeat_ms: 100, election_min_ms: 500, election_max_ms: 1000 }
+        // A follower gives its leader `election_max_ms` before it votes for another one, and waits for `election_min_ms`
+        // at least before it stands itself: a crash is over within a second, a disk that stalls for half of one is none.
+        Self { heartbeat_ms: 100, election_min_ms: 250, election_max_ms: 500 }
     }
 }
 
@@ -74,7 +76,8 @@ pub struct Leadership {
     pub term: u64,
     /// This node itself only while it leads: what it led before it was started again does not count.
     pub leader: Option<NodeId>,
-    /// This node leads, and its vote for itself is on disk. Proposals may still find out that it no longer does.
+    /// This node leads, its vote for itself is on disk, and a majority has been heard lately. Proposals may still find
+    /// out that it no longer does.
     pub mine: bool,
 }
 
@@ -187,10 +190,30 @@ impl Group {
         }
     }
 
+    /// The same, if this node leads and was elected in `term`: for answers that stand on what a leader of that term holds
+    /// in memory, which the confirmation of anybody else says nothing about.
+    pub fn confirm(&self, term: u64) -> impl Future<Output = Result<u64, ReadError>> + Send + use<> {
+        let group = self.clone();
+        async move {
+            let read = group.confirmed_place().await?;
+            if read.leader_id.term == term {
+                Ok(types::index(read.index))
+            } else {
+                Err(ReadError::NotLeader { leader: None })
+            }
+        }
+    }
+
     /// The same, if this node leads.
     pub(crate) async fn confirmed_index(&self) -> Result<u64, ReadError> {
-        let read = self.inner.raft.get_read_linearizer(ReadPolicy::ReadIndex).await;
-        read.map(|read| types::index(read.read_log_id().index())).map_err(proposal::read_error)
+        self.confirmed_place().await.map(|place| types::index(place.index))
+    }
+
+    /// The last place that is known to be committed, never before the leader's first entry: so its term is the leader's.
+    async fn confirmed_place(&self) -> Result<LogId, ReadError> {
+        let read = self.inner.raft.get_read_linearizer(ReadPolicy::ReadIndex).await.map_err(proposal::read_error)?;
+        let read = read.read_log_id();
+        Ok(types::log_id(read.committed_leader_id().term, read.index()))
     }
 
     /// Waits until the machine has applied the entry at `index`.
@@ -357,18 +380,40 @@ type Metrics = WatchReceiverOf<Types, RaftServerMetrics<Types>>;
 /// Publishes who leads, and lets openraft tick while there are other voters, until openraft stops.
 async fn follow(inner: Weak<Inner>, mut metrics: Metrics, node: NodeId, leadership: watch::Sender<Leadership>) {
     loop {
-        let (now, alone) = {
+        let (mut now, alone) = {
             let metrics = metrics.borrow_watched();
             (leadership_of(&metrics, node), metrics.membership_config.voter_ids().eq([node]))
         };
+        let mut look_again = None;
         if let Some(inner) = inner.upgrade() {
             inner.raft.runtime_config().tick(!alone);
+            if now.mine && !alone {
+                let patience = Duration::from_millis(inner.network.timing.election_max_ms);
+                look_again = Some(patience / 2);
+                now =
+                    if inner.is_cut_off(2 * patience) { Leadership { leader: None, mine: false, ..now } } else { now };
+            }
         }
         publish(&leadership, now);
-        if metrics.changed().await.is_err() {
+        let changed = match look_again {
+            // Whoever leads hears of a majority all the time, so it has to be asked what is not heard any more.
+            Some(soon) => tokio::time::timeout(soon, metrics.changed()).await.unwrap_or(Ok(())),
+            None => metrics.changed().await,
+        };
+        if changed.is_err() {
             let term = leadership.borrow().term;
             return publish(&leadership, Leadership { term, leader: None, mine: false });
         }
+    }
+}
+
+impl Inner {
+    /// A leader that no majority has answered for so long may have a successor already: nothing that it takes now will
+    /// be committed soon, if ever.
+    fn is_cut_off(&self, patience: Duration) -> bool {
+        let metrics = self.raft.metrics();
+        let acked = metrics.borrow_watched().last_quorum_acked;
+        acked.is_some_and(|acked| acked.elapsed() > patience)
     }
 }
 

@@ -5,6 +5,7 @@
 //! implements: the replicated state. A [`Transport`] brings messages to the same groups of other nodes, which hand them
 //! to [`Node::receive`]. Entries count from 1, so that 0 means "nothing".
 
+pub mod balance;
 mod codec;
 mod group;
 mod log;
@@ -19,6 +20,8 @@ mod responder;
 mod runtime;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod types;
 

@@ -123,8 +123,9 @@ async fn group_ready(group: &Group) -> Result<(), ReadError> {
         if !known.mine {
             return Ok(());
         }
+        let term = known.term;
         drop(known);
-        match group.confirmed_index().await {
+        match group.confirm(term).await {
             Ok(index) => return group.wait_applied(index).await,
             Err(ReadError::Stopped) => return Err(ReadError::Stopped),
             // Leadership was lost meanwhile, and the news of it is on its way.

@@ -3,6 +3,9 @@
 //! The machine panics when an entry comes twice, out of order, or before this node's log has it on disk: every test
 //! that uses it checks that.
 
+pub(crate) mod cluster;
+pub(crate) mod net;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -77,6 +80,14 @@ impl Recorder {
         let mut held = self.held.lock();
         let durable = held.checkpoint;
         held.entries.truncate(durable);
+    }
+
+    /// What is left of the state after a power loss, apart from this one.
+    pub(crate) fn durable(&self) -> Self {
+        let held = self.held.lock();
+        let entries = held.entries[..held.checkpoint].to_vec();
+        let left = Held { entries, checkpoint: held.checkpoint, ..Held::default() };
+        Self { held: Arc::new(Mutex::new(left)), log: self.log.clone() }
     }
 
     /// How many entries each call had.

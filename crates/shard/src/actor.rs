@@ -204,7 +204,7 @@ async fn open(shared: Arc<Shared>, term: u64, pause: Duration) -> Result<Opened,
     if !pause.is_zero() {
         shared.clock.sleep_until(shared.clock.monotonic() + pause).await;
     }
-    confirm(shared.group.clone()).await?;
+    confirm(shared.group.clone(), term).await?;
     let row = shared.replica.applied();
     let epoch = Epoch { leader: shared.node, term, epoch: row.epoch + 1 };
     let header = batch::BatchHeader {

@@ -136,7 +136,11 @@ impl Metadata {
     pub async fn confirmed(&self) -> Result<(), ChangeError<core::convert::Infallible>> {
         let mut leader = self.leader.lock().await;
         self.lead(&mut leader).await?;
-        confirm(self.config.group.clone()).await.map_err(|Lost| ChangeError::Unavailable)
+        let term = leader.as_ref().map_or(0, |open| open.epoch.term);
+        confirm(self.config.group.clone(), term).await.map_err(|Lost| {
+            *leader = None;
+            ChangeError::Unavailable
+        })
     }
 
     /// Makes a change that `decide` checks against all namespaces: the rows it gives are put.
@@ -182,11 +186,11 @@ impl Metadata {
 
     /// Opens the next epoch and reads all rows.
     async fn open(&self) -> Result<Open, Lost> {
-        confirm(self.config.group.clone()).await?;
         let leadership = *self.config.group.leadership().borrow();
         if !leadership.mine {
             return Err(Lost);
         }
+        confirm(self.config.group.clone(), leadership.term).await?;
         let epoch =
             Epoch { leader: self.config.node, term: leadership.term, epoch: self.config.replica.applied().epoch + 1 };
         let header = self.header(epoch, 0, batch::BatchKind::Open);

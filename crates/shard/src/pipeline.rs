@@ -95,7 +95,7 @@ impl<P> Pipeline<P> {
     pub(crate) fn propose(&mut self, building: Building<P>, stamp: i64) {
         let Building { ops, visibility, parcels } = building;
         let gate = if ops.is_empty() && visibility.is_empty() {
-            confirm(self.group.clone()).map(|result| (false, result)).boxed()
+            confirm(self.group.clone(), self.epoch.term).map(|result| (false, result)).boxed()
         } else {
             self.sequence += 1;
             self.batches_in_flight += 1;
@@ -145,9 +145,9 @@ pub(crate) fn commit(group: &Group, bytes: Bytes) -> impl Future<Output = Result
     }
 }
 
-/// Leadership was confirmed after the call, and all that was committed before is applied.
-pub(crate) async fn confirm(group: Group) -> Result<(), Lost> {
-    let index = group.read_index().await.map_err(|_| Lost)?;
+/// Leadership of this term was confirmed after the call, and all that was committed before is applied.
+pub(crate) async fn confirm(group: Group, term: u64) -> Result<(), Lost> {
+    let index = group.confirm(term).await.map_err(|_| Lost)?;
     let mut applied = group.applied();
     applied.wait_for(|applied| *applied >= index).await.map(drop).map_err(|_| Lost)
 }

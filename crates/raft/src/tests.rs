@@ -1,0 +1,5 @@
+//! Groups with several voters, over a network that a test controls.
+
+mod election;
+mod faults;
+mod replication;
