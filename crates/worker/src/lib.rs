@@ -3,7 +3,7 @@
 //!
 //! [`model`] is what its parts say to each other; everything else depends on it and it on nothing. Parts of all
 //! workflows, pure and on their own: [`budget`], [`approval`], [`progress`], [`routing`]. What touches the machine:
-//! [`process`] runs commands, confined by [`sandbox`].
+//! [`process`] runs commands, confined by [`sandbox`]; [`repository`] is git.
 
 pub mod approval;
 pub mod blame;
@@ -11,5 +11,6 @@ pub mod budget;
 pub mod model;
 pub mod process;
 pub mod progress;
+pub mod repository;
 pub mod routing;
 pub mod sandbox;

@@ -62,3 +62,69 @@ pub(crate) fn processes_with(mark: &str) -> Vec<String> {
         .filter(|line| line.contains(mark))
         .collect()
 }
+
+/// A repository on branch `main` with one commit.
+pub(crate) struct Fixture {
+    root: tempfile::TempDir,
+}
+
+impl Fixture {
+    pub(crate) fn new(files: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let fixture = Self { root: tempfile::tempdir()? };
+        std::fs::create_dir(fixture.path())?;
+        fixture.git(&["init", "--quiet", "--initial-branch=main"])?;
+        fixture.commit(files)?;
+        Ok(fixture)
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.root.path().join("repository")
+    }
+
+    /// A folder beside it.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    pub(crate) fn write(&self, files: &[(&str, &str)]) -> anyhow::Result<()> {
+        write(&self.path(), files)
+    }
+
+    pub(crate) fn commit(&self, files: &[(&str, &str)]) -> anyhow::Result<String> {
+        self.write(files)?;
+        self.git(&["add", "--all"])?;
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", "change"])?;
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// As a person would call it.
+    pub(crate) fn git(&self, args: &[&str]) -> anyhow::Result<String> {
+        let output = std::process::Command::new("git")
+            .args(["-c", "user.name=Someone", "-c", "user.email=someone@example.com"])
+            .args(args)
+            .current_dir(self.path())
+            .output()?;
+        anyhow::ensure!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    /// Branches beside `main`, and worktrees beside the checkout.
+    pub(crate) fn strays(&self) -> anyhow::Result<Vec<String>> {
+        let branches = self.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads"])?;
+        let worktrees = self.git(&["worktree", "list", "--porcelain"])?;
+        let worktrees = worktrees.lines().filter(|line| line.starts_with("worktree ")).skip(1);
+        Ok(branches.lines().filter(|name| *name != "main").chain(worktrees).map(str::to_owned).collect())
+    }
+}
+
+/// Writes files below a folder.
+pub(crate) fn write(folder: &std::path::Path, files: &[(&str, &str)]) -> anyhow::Result<()> {
+    for (name, text) in files {
+        let path = folder.join(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(path, text)?;
+    }
+    Ok(())
+}
