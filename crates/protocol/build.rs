@@ -35,10 +35,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("canonical_schema.rs"), schema::generate(&descriptors))?;
     #[cfg(feature = "services")]
     {
-        let ours = weft::read(&descriptors)?;
+        let ours = weft::read(&descriptors, weft::PUBLIC)?;
+        let internal = weft::read(&descriptors, weft::INTERNAL)?;
         services::generate(&descriptors, &ours, &out)?;
         raw::generate(&descriptors, &out)?;
-        weft::generate(&descriptors, &ours, &out)?;
+        weft::generate(&descriptors, &ours, &internal, &out)?;
         services::generate_test_service(&descriptors::test_service(&source)?, &out)?;
     }
     Ok(())

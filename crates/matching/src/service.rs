@@ -201,6 +201,14 @@ impl<P: Payloads> Service<P> {
         self.0.with_existing(key, config, |_, queue, config, now| queue.configure(config, now), drop);
     }
 
+    /// Sets what an operator wants of all queues: those that are not named are as nobody set them.
+    pub fn configure_all(&self, configs: BTreeMap<QueueKey, QueueConfig>) {
+        let gone: Vec<QueueKey> =
+            self.0.configs.lock().keys().filter(|key| !configs.contains_key(*key)).cloned().collect();
+        let gone = gone.into_iter().map(|key| (key, QueueConfig::default()));
+        gone.chain(configs).for_each(|(key, config)| self.configure(&key, config));
+    }
+
     /// What is known of a queue; empty for one that nobody uses.
     pub fn describe(&self, key: &QueueKey) -> QueueStats {
         let wall = self.0.clock.now();

@@ -29,7 +29,7 @@ pub(crate) fn generate(
     stubs(&file, out.join("client"), Side::Client)?;
     let raw: Vec<_> = file.iter().map(with_raw_answers).collect();
     stubs(&raw, out.join("server"), Side::Server)?;
-    file.iter().try_for_each(|file| name_stubs(file, &out.join("server")))
+    file.chunks(1).try_for_each(|file| name_stubs(file, &out.join("server")))
 }
 
 /// The test service: neither in the table of RPCs nor in the descriptors that every server shows.
@@ -37,7 +37,7 @@ pub(crate) fn generate_test_service(file: &FileDescriptorProto, out: &Path) -> R
     let (file, root) = ([file.clone()], out.join("test_service"));
     stubs(&file, root.join("client"), Side::Client)?;
     stubs(&file, root.join("server"), Side::Server)?;
-    name_stubs(&file[0], &root.join("server"))
+    name_stubs(&file, &root.join("server"))
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -93,14 +93,15 @@ fn rpcs(files: &[FileDescriptorProto]) -> impl Iterator<Item = (String, &str, &s
     })
 }
 
-/// Lets every default stub name itself. The stubs stand in the order of the methods.
-pub(crate) fn name_stubs(file: &FileDescriptorProto, out: &Path) -> Result<(), Box<dyn Error>> {
-    let target = out.join(format!("{}.rs", file.package()));
+/// Lets every default stub name itself. The stubs of a package stand in the order of its files and their methods.
+pub(crate) fn name_stubs(files: &[FileDescriptorProto], out: &Path) -> Result<(), Box<dyn Error>> {
+    let Some(package) = files.first().map(FileDescriptorProto::package) else { return Ok(()) };
+    let target = out.join(format!("{package}.rs"));
     let generated = fs::read_to_string(&target)?;
     let pieces: Vec<&str> = generated.split(DEFAULT_STUB).collect();
-    let paths: Vec<String> = rpcs(std::slice::from_ref(file)).map(|(path, ..)| path).collect();
+    let paths: Vec<String> = rpcs(files).map(|(path, ..)| path).collect();
     if pieces.len() != paths.len() + 1 {
-        return Err(format!("{}: {} default stubs for {} RPCs", file.package(), pieces.len() - 1, paths.len()).into());
+        return Err(format!("{package}: {} default stubs for {} RPCs", pieces.len() - 1, paths.len()).into());
     }
     let names = paths.iter().map(|path| format!("crate::rpc::unimplemented(\"{path}\")"));
     let named: String = pieces

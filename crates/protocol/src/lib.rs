@@ -11,6 +11,8 @@ pub mod canonical;
 #[cfg(feature = "services")]
 pub mod error;
 #[cfg(feature = "services")]
+pub mod internal;
+#[cfg(feature = "services")]
 pub mod json;
 pub mod payload;
 #[cfg(feature = "services")]

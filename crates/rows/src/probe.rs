@@ -132,7 +132,7 @@ pub fn value(table: u8, value: &[u8]) -> Result<(), Corrupt> {
         table::UPDATE => update::decode(value).map(drop),
         table::CHILD => child::decode(value).map(drop),
         table::EXTERNAL => external::decode(value).map(drop),
-        table::OUTBOX => outbox::decode_value(value).map(drop),
+        table::OUTBOX => outbox::decode_message(value).map(drop),
         table::RECEIPT => receipt::decode(value).map(drop),
         table::JOB => job::probe(value),
         table::BUFFERED => buffered::decode(value).map(drop),

@@ -72,6 +72,14 @@ struct Row {
 }
 
 impl Task {
+    /// The workflow whose task it is.
+    #[must_use]
+    pub fn key(&self) -> &WorkflowKey {
+        match self {
+            Self::Workflow(key, _) | Self::Activity(key, _) | Self::Query(key, _) => key,
+        }
+    }
+
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let (kind, key, row) = match self {

@@ -13,7 +13,7 @@ pub use file::{File, LogFormat, Namespace};
 pub use flags::Flags;
 pub use span::Span;
 
-use crate::{access, node::Options};
+use crate::{access, cluster::ClusterError, node::Options};
 
 /// What the server is started with, read and checked.
 #[derive(Clone, Debug)]
@@ -50,6 +50,13 @@ pub enum Error {
     Half { key: &'static str, without: &'static str, why: &'static str },
     #[error("no place for the data: give --data-dir DIR, or --in-memory to lose everything at exit")]
     NoPlace,
+    #[error(
+        "cluster.listen = {address} would be reached from other machines, and nodes speak to each other without TLS: use \
+         a loopback address, or say --insecure-bind if the network is trusted"
+    )]
+    InternalExposed { address: SocketAddr },
+    #[error("[cluster]: {0}")]
+    Cluster(#[from] ClusterError),
     #[error("--data-dir and --in-memory exclude each other")]
     TwoPlaces,
 }

@@ -56,7 +56,9 @@ pub(crate) mod single {
     };
 }
 
+pub(crate) use errors::NOT_LEADER;
 pub(crate) use list::{is as condition, parse as filter};
+pub(crate) use validate::ids::grpc_timeout;
 
 /// The services of one node. Clones are handles to the same one.
 #[derive(Clone)]

@@ -5,17 +5,20 @@
 //! threads differ ([`node::World`]).
 
 pub mod access;
+mod cluster;
 pub mod config;
 mod connector;
 mod frontend;
 mod jobs;
 pub mod node;
 mod operations;
+mod routing;
 mod server;
 pub mod telemetry;
 
 use weft_protocol::{services::workflow_service_server::WorkflowService, weft::history_service_server::HistoryService};
 
+pub use cluster::{ClusterError, ClusterOptions};
 pub use connector::Connector;
 pub use server::{Builder, Embedded, Server, StartError};
 

@@ -6,7 +6,9 @@
 mod checkpoint;
 pub(crate) mod copy;
 mod dispatch;
+mod feed;
 mod jobs;
+pub(crate) mod leader;
 mod lists;
 mod mend;
 mod open;
@@ -37,6 +39,8 @@ pub use options::{JobOptions, NamespaceSeed, Options, Place};
 pub use queries::Queries;
 pub use weft_store::datadir::Backend;
 
+use crate::cluster::Peers;
+
 pub(crate) use dispatch::poller_of;
 pub(crate) use lists::wire_type;
 pub(crate) use removal::DELETER;
@@ -64,6 +68,7 @@ pub(crate) struct NodeInner {
     pub(crate) queries: Queries,
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) raft: raft::Node,
+    pub(crate) peers: Peers,
     pub(crate) wal: Wal,
     pub(crate) store: Arc<dyn StateStore>,
     pub(crate) pool: Pool,
@@ -145,6 +150,10 @@ impl Node {
     #[must_use]
     pub fn cluster(&self) -> Uuid {
         self.0.cluster
+    }
+
+    pub(crate) fn peers(&self) -> &Peers {
+        &self.0.peers
     }
 
     #[must_use]

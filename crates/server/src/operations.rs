@@ -74,7 +74,7 @@ fn health(node: &Node) -> Answer {
     if let Some(fault) = node.fault() {
         reasons.push(format!("the node cannot go on: {fault}"));
     }
-    let waiting: Vec<_> = node.shards().iter().filter(|shard| !shard.is_ready()).map(|shard| shard.id().0).collect();
+    let waiting: Vec<_> = node.shards().iter().filter(|shard| !shard.is_settled()).map(|shard| shard.id().0).collect();
     if !waiting.is_empty() {
         reasons.push(format!("shards without a ready leader: {waiting:?}"));
     }

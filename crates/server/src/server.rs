@@ -20,6 +20,7 @@ use weft_env::SkippingClock;
 
 use crate::{
     access::{self, Admission},
+    cluster::{self, ClusterError, Gate, Links},
     connector::Connector,
     frontend::Frontend,
     node::{Node, OpenError, Options, Place, World},
@@ -36,6 +37,7 @@ pub struct Builder {
     listen: SocketAddr,
     operations: Option<SocketAddr>,
     access: access::Options,
+    internal: Option<TcpListener>,
 }
 
 /// A running server. Dropping it does not stop it in order: call [`Server::shutdown`].
@@ -57,6 +59,9 @@ struct Running {
     connector: Connector,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
+    /// Closes the internal port, once the replicas have stopped.
+    close: watch::Sender<bool>,
+    door: Option<JoinHandle<()>>,
 }
 
 /// Why a server does not start.
@@ -73,6 +78,8 @@ pub enum StartError {
     Access(#[from] access::Error),
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
 }
 
 impl Builder {
@@ -110,6 +117,14 @@ impl Builder {
         self.world(World::skipping(clock.clone()))
     }
 
+    /// The port for the other nodes of the cluster, bound already: whoever starts several in one process knows its
+    /// address before the others are started. By default the address of the options is bound.
+    #[must_use]
+    pub fn internal(mut self, listener: TcpListener) -> Self {
+        self.internal = Some(listener);
+        self
+    }
+
     /// Another clock, disk or source of chance, for tests.
     #[must_use]
     pub fn world(mut self, world: World) -> Self {
@@ -131,7 +146,7 @@ impl Builder {
         };
         let address = local(&api, self.listen)?;
         let operations_address = operations.as_ref().map(|listener| local(listener, self.listen)).transpose()?;
-        let mut running = Running::start(self.options, self.world).await?;
+        let mut running = Running::start(self.options, self.world, self.internal).await?;
         let stopping = running.stop.subscribe();
         let frontend = Frontend::new(running.node.clone());
         running.tasks.push(tokio::spawn(frontend.serve(api, admission.clone(), stopping.clone())));
@@ -147,7 +162,7 @@ impl Builder {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub async fn embed(self) -> Result<Embedded, StartError> {
-        Ok(Embedded { running: Running::start(self.options, self.world).await? })
+        Ok(Embedded { running: Running::start(self.options, self.world, self.internal).await? })
     }
 }
 
@@ -161,6 +176,7 @@ impl Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 7233)),
             operations: None,
             access: access::Options::default(),
+            internal: None,
         }
     }
 
@@ -222,13 +238,25 @@ impl Embedded {
 }
 
 impl Running {
-    async fn start(options: Options, world: World) -> Result<Self, StartError> {
-        // Boxed: the future of all that a node opens would stand in that of every caller.
-        let node = Box::pin(Node::open(options, world)).await?;
+    async fn start(options: Options, world: World, internal: Option<TcpListener>) -> Result<Self, StartError> {
+        let links = Links::of(&options)?;
+        let gate = Gate::new(&links.peers, links.inbox.clone());
+        let (close, closing) = watch::channel(false);
+        // Before the node: its replicas speak to the others while it is put together.
+        let door = match (options.cluster.is_alone(), internal) {
+            (true, _) => None,
+            (false, Some(listener)) => Some(listener),
+            (false, None) => Some(listen(options.cluster.listen).await?),
+        };
+        let door = door.map(|listener| tokio::spawn(cluster::listen(gate.clone(), listener, closing)));
+        // Boxed: the future of all that a node opens would stand in that of every caller. An error drops `close`, which
+        // closes the door.
+        let node = Box::pin(Node::open_among(options, world, links)).await?;
+        gate.open(Frontend::new(node.clone()).routes().await);
         let (connector, incoming) = Connector::new();
         let (stop, stopping) = watch::channel(false);
         let tasks = vec![tokio::spawn(Frontend::new(node.clone()).serve_here(incoming, stopping))];
-        Ok(Self { node, connector, stop, tasks })
+        Ok(Self { node, connector, stop, tasks, close, door })
     }
 
     async fn failed(&self) -> Arc<str> {
@@ -253,6 +281,11 @@ impl Running {
             }
         }
         self.node.shutdown().await;
+        self.close.send_replace(true);
+        if let Some(door) = self.door {
+            // The others keep their connections open; there is nobody left behind the door.
+            door.abort();
+        }
     }
 }
 

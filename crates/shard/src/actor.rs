@@ -117,7 +117,7 @@ impl Actor {
         match (mail, &mut self.role) {
             (Mail::Call(call), Role::Leading { leader, .. }) => leader.take(*call),
             (Mail::Call(call), Role::Follower | Role::Opening { .. }) => {
-                call.ask.fail(Failure::Unavailable("this node does not lead the shard"));
+                call.ask.fail(Failure::NotLeader);
             }
             // The caller may have gone.
             (Mail::ClearQuarantine(key, reply), Role::Leading { leader, .. }) => drop(reply.send(leader.release(&key))),

@@ -220,7 +220,10 @@ pub struct View {
 pub enum Failure {
     #[error("refused: {0:?}")]
     Refused(Refusal),
-    /// Not leader, leadership lost, or stopping: try again, here or elsewhere. The outcome may be unknown (rule 2).
+    /// Nothing was done: whoever leads the shard is to be asked.
+    #[error("this node does not lead the shard")]
+    NotLeader,
+    /// Leadership lost, or stopping: try again, here or elsewhere. The outcome may be unknown (rule 2).
     #[error("{0}")]
     Unavailable(&'static str),
     #[error("the shard has too many requests waiting")]

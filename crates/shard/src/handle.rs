@@ -10,6 +10,7 @@ use weft_engine::{
     state::{BranchId, QueryId},
 };
 use weft_env::{Hold, SkippingClock};
+use weft_raft::Leadership;
 use weft_rows::{SlotRange, task};
 
 use crate::{
@@ -96,6 +97,34 @@ impl Shard {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         *self.ready.borrow()
+    }
+
+    /// Who leads the shard, as far as this node knows, and news of it.
+    #[must_use]
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.shared.group.leadership()
+    }
+
+    /// Another node leads the shard, or this one does and takes calls.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let known = *self.shared.group.leadership().borrow();
+        known.leader.is_some() && (!known.mine || self.is_ready())
+    }
+
+    /// Waits until the shard is settled.
+    pub async fn settled(&self) {
+        let (mut ready, mut leadership) = (self.ready.clone(), self.leadership());
+        while !self.is_settled() {
+            // An error means that the shard has ended; then nobody needs to wait any longer.
+            let ended = tokio::select! {
+                changed = ready.changed() => changed.is_err(),
+                changed = leadership.changed() => changed.is_err(),
+            };
+            if ended {
+                return;
+            }
+        }
     }
 
     /// Asks the engine.

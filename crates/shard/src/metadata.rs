@@ -1,8 +1,8 @@
 //! The metadata group: namespaces and what is set for task queues, which every node follows and which owns no slots.
 //!
-//! Invariants: a change is checked against all that is applied and proposed under an epoch like any batch (rule 3); the
-//! view is changed only when the batch is applied; one change is under way at a time. A miss in the view asks the
-//! group's leader before it is "not found" ([`Metadata::confirmed`]).
+//! Invariants: a change is checked against all that is applied and proposed under an epoch like any batch (rule 3), by the
+//! group's leader; the view of each node is read anew when something was applied, and never goes back; one change is under
+//! way at a time. A miss in the view asks the group's leader before it is "not found" ([`Metadata::confirmed`]).
 
 mod queue_configs;
 
@@ -12,10 +12,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use weft_engine::NamespaceId;
-use weft_env::Pool;
-use weft_raft::Group;
+use weft_raft::{Group, Leadership};
 use weft_rows::{
     Ops, batch,
     namespace::{self, NamespaceRow},
@@ -35,7 +34,6 @@ pub struct MetadataConfig {
     pub group: Group,
     pub replica: Arc<Replica>,
     pub store: Arc<dyn StateStore>,
-    pub pool: Pool,
     /// Search attributes that every namespace has: name to `IndexedValueType`.
     pub predefined: BTreeMap<String, i32>,
 }
@@ -45,6 +43,10 @@ pub struct Metadata {
     config: MetadataConfig,
     view: RwLock<Namespaces>,
     queues: RwLock<queue_configs::QueueConfigs>,
+    /// The index of the last entry that the view has.
+    viewed: watch::Sender<u64>,
+    /// Held from reading the rows until the view has them, so that it never goes back.
+    reading: parking_lot::Mutex<()>,
     leader: Mutex<Option<Open>>,
 }
 
@@ -110,10 +112,59 @@ impl Namespaces {
 }
 
 impl Metadata {
-    /// Follows the group; the view is empty until [`Metadata::confirmed`] or a change has opened an epoch.
+    /// Nothing is known yet: first whoever applies is to be told of [`Metadata::applied`], then what was applied before
+    /// is to be read by [`Metadata::look`].
     #[must_use]
     pub fn new(config: MetadataConfig) -> Self {
-        Self { config, view: RwLock::default(), queues: RwLock::default(), leader: Mutex::new(None) }
+        Self {
+            config,
+            view: RwLock::default(),
+            queues: RwLock::default(),
+            viewed: watch::Sender::new(0),
+            reading: parking_lot::Mutex::default(),
+            leader: Mutex::new(None),
+        }
+    }
+
+    /// Reads what was applied so far. Blocking.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn look(&self) -> Result<(), String> {
+        let _in_turn = self.reading.lock();
+        self.read(self.config.replica.applied().index)
+    }
+
+    /// The entries up to `index` were applied to the store. Blocking.
+    pub fn applied(&self, index: u64) {
+        let _in_turn = self.reading.lock();
+        if let Err(error) = self.read(index) {
+            tracing::error!(index, error, "reading the namespaces failed");
+        }
+    }
+
+    /// Reads all rows: there are few, and they seldom change.
+    fn read(&self, index: u64) -> Result<(), String> {
+        let store = self.config.store.as_ref();
+        let (rows, queues) = (read_all(store)?, queue_configs::read_all(store)?);
+        let mut namespaces = Namespaces::default();
+        rows.into_iter().for_each(|row| namespaces.put(row, &self.config.predefined));
+        *self.view.write().unwrap_or_else(std::sync::PoisonError::into_inner) = namespaces;
+        *self.queues.write().unwrap_or_else(std::sync::PoisonError::into_inner) = queues;
+        self.viewed.send_replace(index);
+        Ok(())
+    }
+
+    /// News of the view: the index of the last entry that it has.
+    #[must_use]
+    pub fn viewed(&self) -> watch::Receiver<u64> {
+        self.viewed.subscribe()
+    }
+
+    /// Who leads the group, as far as this node knows, and news of it.
+    #[must_use]
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.config.group.leadership()
     }
 
     /// What is known here without asking anyone.
@@ -132,15 +183,11 @@ impl Metadata {
     /// Confirms that the view holds all that was committed before the call.
     ///
     /// # Errors
-    /// `Lost` when this node does not lead the group.
+    /// `Unavailable` when the group's leader does not answer.
     pub async fn confirmed(&self) -> Result<(), ChangeError<core::convert::Infallible>> {
-        let mut leader = self.leader.lock().await;
-        self.lead(&mut leader).await?;
-        let term = leader.as_ref().map_or(0, |open| open.epoch.term);
-        confirm(self.config.group.clone(), term).await.map_err(|Lost| {
-            *leader = None;
-            ChangeError::Unavailable
-        })
+        let index = self.config.group.read_index().await.map_err(|_| ChangeError::Unavailable)?;
+        let mut viewed = self.viewed();
+        viewed.wait_for(|viewed| *viewed >= index).await.map(drop).map_err(|_| ChangeError::Unavailable)
     }
 
     /// Makes a change that `decide` checks against all namespaces: the rows it gives are put.
@@ -159,13 +206,13 @@ impl Metadata {
             ops.put(table::NAMESPACE, &namespace::key(&row.id), &namespace::encode(row));
         }
         self.commit_ops(&mut leader, &ops).await?;
-        let mut view = self.view.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        rows.into_iter().for_each(|row| view.put(row, &self.config.predefined));
         Ok(answer)
     }
 
-    /// Opens an epoch if there is none.
+    /// Opens an epoch if there is none, or only one of a term that is over.
     async fn lead<E>(&self, leader: &mut Option<Open>) -> Result<(), ChangeError<E>> {
+        let known = *self.config.group.leadership().borrow();
+        leader.take_if(|open| !known.mine || open.epoch.term != known.term);
         if leader.is_none() {
             *leader = Some(self.open().await.map_err(|Lost| ChangeError::Unavailable)?);
         }
@@ -184,7 +231,7 @@ impl Metadata {
         })
     }
 
-    /// Opens the next epoch and reads all rows.
+    /// Opens the next epoch. What was applied before it is in the view.
     async fn open(&self) -> Result<Open, Lost> {
         let leadership = *self.config.group.leadership().borrow();
         if !leadership.mine {
@@ -195,21 +242,6 @@ impl Metadata {
             Epoch { leader: self.config.node, term: leadership.term, epoch: self.config.replica.applied().epoch + 1 };
         let header = self.header(epoch, 0, batch::BatchKind::Open);
         commit(&self.config.group, Bytes::from(batch::encode(&header, &Ops::default(), &[]))).await?;
-        let store = Arc::clone(&self.config.store);
-        let read = move || Ok((read_all(store.as_ref())?, queue_configs::read_all(store.as_ref())?));
-        let (rows, queues) = match self.config.pool.call(read).await {
-            Ok(Ok(read)) => read,
-            Ok(Err(error)) => {
-                let error: String = error;
-                tracing::error!(error, "reading the namespaces failed");
-                return Err(Lost);
-            }
-            Err(_) => return Err(Lost),
-        };
-        let mut namespaces = Namespaces::default();
-        rows.into_iter().for_each(|row| namespaces.put(row, &self.config.predefined));
-        *self.view.write().unwrap_or_else(std::sync::PoisonError::into_inner) = namespaces;
-        *self.queues.write().unwrap_or_else(std::sync::PoisonError::into_inner) = queues;
         Ok(Open { epoch, sequence: 0 })
     }
 

@@ -123,7 +123,7 @@ pub(crate) fn scoped_key(scope: &Scope, id: &MessageId) -> Vec<u8> {
 /// When nobody wrote such a row.
 pub fn decode(key: &[u8], value: &[u8]) -> Result<(WorkflowKey, MessageId, Message), Corrupt> {
     let (sender, id) = decode_key(key)?;
-    Ok((sender, id, decode_value(value)?))
+    Ok((sender, id, decode_message(value)?))
 }
 
 pub(crate) fn decode_key(key: &[u8]) -> Result<(WorkflowKey, MessageId), Corrupt> {
@@ -153,7 +153,9 @@ pub fn run_prefix(sender: &WorkflowKey, run: &RunId) -> Vec<u8> {
     Scope::of(sender).run(run)
 }
 
-pub(crate) fn encode(message: &Message) -> Vec<u8> {
+/// The value of a message's row: also what one node brings to another.
+#[must_use]
+pub fn encode(message: &Message) -> Vec<u8> {
     let Message { target, body, known_as } = message;
     let mut row = Row {
         target_namespace: target.namespace.as_str().into(),
@@ -202,7 +204,9 @@ fn closed_row(closed: &ChildClosed) -> ChildClosedRow {
     }
 }
 
-pub(crate) fn decode_value(bytes: &[u8]) -> Result<Message, Corrupt> {
+/// # Errors
+/// When nobody wrote such a value.
+pub fn decode_message(bytes: &[u8]) -> Result<Message, Corrupt> {
     let row: Row = value::decode(OUTBOX, bytes)?;
     let target =
         WorkflowKey { namespace: row.target_namespace.as_str().into(), workflow: row.target_workflow.as_str().into() };
@@ -311,8 +315,8 @@ mod tests {
     #[test]
     fn a_row_with_two_messages_is_corrupt() {
         let row = Row { recall: Some(EmptyRow {}), first_task: Some("run".into()), ..Row::default() };
-        assert!(decode_value(&value::encode(&row)).is_err());
-        assert!(decode_value(&value::encode(&Row::default())).is_err());
+        assert!(decode_message(&value::encode(&row)).is_err());
+        assert!(decode_message(&value::encode(&Row::default())).is_err());
     }
 
     proptest! {
@@ -343,7 +347,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read_or_refused(key: Vec<u8>, value: Vec<u8>) {
-            let _ = (decode(&key, &value), decode_value(&value));
+            let _ = (decode(&key, &value), decode_message(&value));
         }
     }
 }

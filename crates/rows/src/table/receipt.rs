@@ -57,7 +57,9 @@ pub(crate) fn scoped_key(scope: &Scope, origin: &Origin) -> Vec<u8> {
     key
 }
 
-pub(crate) fn encode(reply: &Reply) -> Vec<u8> {
+/// The value of a receipt's row: also what one node answers to another.
+#[must_use]
+pub fn encode(reply: &Reply) -> Vec<u8> {
     let plain = |kind| Row { kind, ..Row::default() };
     let row = match reply {
         Reply::Done => plain(DONE),

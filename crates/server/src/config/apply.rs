@@ -1,11 +1,12 @@
 //! From what the file says to what the node is started with.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use weft_engine::Settings;
 
 use super::{Error, file::File};
 use crate::access::{self, TlsFiles};
+use crate::cluster::ClusterOptions;
 use crate::node::{Backend, JobOptions, NamespaceSeed, Options, Place};
 
 pub(super) fn address(key: &'static str, value: &str) -> Result<SocketAddr, Error> {
@@ -43,6 +44,7 @@ pub(super) fn options(file: &File) -> Result<Options, Error> {
     };
     let mut options = Options::new(place);
     options.backend = backend(&file.storage.backend)?;
+    cluster(file, &mut options)?;
     storage(file, &mut options)?;
     options.settings = settings(file);
     options.poll_timeout = file.polls.task_poll.0;
@@ -67,6 +69,45 @@ pub(super) fn options(file: &File) -> Result<Options, Error> {
         });
     }
     Ok(options)
+}
+
+fn cluster(file: &File, options: &mut Options) -> Result<(), Error> {
+    let cluster = &file.cluster;
+    options.node = if cluster.node == 0 { ordinal(&host_name()?)? } else { cluster.node };
+    let number = |(node, address): (&String, &String)| {
+        let number = node.parse().map_err(|_| Error::Value {
+            key: "cluster.members",
+            value: node.clone(),
+            why: "nodes are named by number: write 1 = \"HOST:PORT\"".to_owned(),
+        });
+        Ok((number?, address.clone()))
+    };
+    options.cluster = ClusterOptions {
+        name: cluster.name.clone(),
+        members: cluster.members.iter().map(number).collect::<Result<_, Error>>()?,
+        listen: address("cluster.listen", &cluster.listen)?,
+    };
+    options.cluster.check(options.node)?;
+    let ClusterOptions { listen, .. } = options.cluster;
+    if !options.cluster.is_alone() && !listen.ip().is_loopback() && !file.server.insecure_bind {
+        return Err(Error::InternalExposed { address: listen });
+    }
+    Ok(())
+}
+
+fn host_name() -> Result<String, Error> {
+    let path = PathBuf::from("/proc/sys/kernel/hostname");
+    std::fs::read_to_string(&path).map_err(|error| Error::Read { path, error })
+}
+
+/// The number of a node by its host name, as a StatefulSet gives it: that of `weft-0` is 1.
+fn ordinal(host: &str) -> Result<u32, Error> {
+    let ordinal = host.trim().rsplit_once('-').and_then(|(_, ordinal)| ordinal.parse::<u32>().ok());
+    ordinal.and_then(|ordinal| ordinal.checked_add(1)).ok_or_else(|| Error::Value {
+        key: "cluster.node",
+        value: "0".to_owned(),
+        why: format!("the host name {:?} does not end in a number, such as weft-0: give --node N", host.trim()),
+    })
 }
 
 fn backend(name: &str) -> Result<Backend, Error> {
@@ -170,4 +211,18 @@ fn search_attributes(
         Ok((name.clone(), i32::from(crate::node::wire_type(found))))
     };
     types.iter().map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ordinal;
+
+    #[test]
+    fn the_first_pod_of_a_stateful_set_is_node_1() {
+        assert_eq!(ordinal("weft-0\n").ok(), Some(1));
+        assert_eq!(ordinal("weft-prod-12").ok(), Some(13));
+        for host in ["weft", "weft-", "weft-a", "weft-4294967295"] {
+            assert!(ordinal(host).is_err(), "{host}");
+        }
+    }
 }

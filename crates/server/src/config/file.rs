@@ -18,6 +18,7 @@ use crate::node::{JobOptions, Options, Place};
 pub struct File {
     pub server: Server,
     pub tls: Tls,
+    pub cluster: Cluster,
     pub log: Log,
     pub telemetry: Telemetry,
     pub storage: Storage,
@@ -58,6 +59,18 @@ pub struct Tls {
     /// Who vouches for clients; they must show a certificate then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_ca: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cluster {
+    /// The same on all nodes, and another one for every other cluster.
+    pub name: String,
+    /// This node's number, from 1; 0 takes it from the end of the host name, where it counts from 0.
+    pub node: u32,
+    pub listen: String,
+    /// Where the nodes listen for each other, by number; empty for a node of its own.
+    pub members: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -216,6 +229,18 @@ impl Default for Server {
             api_keys: None,
             reload_interval: Span(access::RELOAD_INTERVAL),
             ready_file: None,
+        }
+    }
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        let node = Options::new(Place::Memory);
+        Self {
+            name: node.cluster.name,
+            node: node.node,
+            listen: node.cluster.listen.to_string(),
+            members: BTreeMap::new(),
         }
     }
 }

@@ -33,6 +33,18 @@ pub struct Flags {
     /// Address of /metrics, /healthz and administration.
     #[arg(long, value_name = "ADDRESS", env = "WEFT_METRICS_LISTEN")]
     pub metrics_listen: Option<String>,
+    /// Name of the cluster, the same on all its nodes.
+    #[arg(long, value_name = "NAME", env = "WEFT_CLUSTER_NAME")]
+    pub cluster_name: Option<String>,
+    /// A node of the cluster and where it listens for the others; once for each node, this one among them.
+    #[arg(long = "member", value_name = "N=HOST:PORT", env = "WEFT_MEMBERS", value_delimiter = ',', value_parser = member)]
+    pub members: Vec<(String, String)>,
+    /// This node's number among the members, from 1; 0 takes it from the host name: weft-0 is node 1.
+    #[arg(long, value_name = "N", env = "WEFT_NODE")]
+    pub node: Option<u32>,
+    /// Address where this node listens for the others.
+    #[arg(long, value_name = "ADDRESS", env = "WEFT_CLUSTER_LISTEN")]
+    pub cluster_listen: Option<String>,
     /// Listen without TLS on addresses that other machines reach.
     #[arg(long, env = "WEFT_INSECURE_BIND")]
     pub insecure_bind: bool,
@@ -77,6 +89,14 @@ impl Flags {
         file.server.insecure_bind |= self.insecure_bind;
         replace(&mut file.server.listen, self.listen.as_ref());
         replace(&mut file.server.metrics_listen, self.metrics_listen.as_ref());
+        replace(&mut file.cluster.name, self.cluster_name.as_ref());
+        replace(&mut file.cluster.listen, self.cluster_listen.as_ref());
+        if let Some(node) = self.node {
+            file.cluster.node = node;
+        }
+        if !self.members.is_empty() {
+            file.cluster.members = self.members.iter().cloned().collect();
+        }
         replace(&mut file.log.level, self.log_level.as_ref());
         replace(&mut file.telemetry.otlp_endpoint, self.otlp_endpoint.as_ref());
         if let Some(format) = self.log_format {
@@ -88,6 +108,12 @@ impl Flags {
         replace_path(&mut file.tls.key, self.tls_key.as_ref());
         replace_path(&mut file.tls.client_ca, self.tls_client_ca.as_ref());
     }
+}
+
+/// `N=HOST:PORT`. What is wrong with the parts is found where the file's are.
+fn member(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').map(|(node, address)| (node.trim().to_owned(), address.trim().to_owned()));
+    parts.ok_or_else(|| "write N=HOST:PORT, such as 1=weft-0.weft:7235".to_owned())
 }
 
 fn replace(value: &mut String, flag: Option<&String>) {

@@ -56,6 +56,21 @@ fn half_of_what_tls_needs_is_refused() {
 }
 
 #[test]
+fn a_cluster_is_said_in_the_file_or_by_flags() {
+    let file = "[cluster]\nname = \"c\"\nnode = 2\n[cluster.members]\n1 = \"a:7235\"\n2 = \"b:7235\"";
+    let flags = ["--in-memory", "--cluster-name", "c", "--node", "2", "--member", "1=a:7235", "--member", "2=b:7235"];
+    let (by_file, by_flags) = (check(file, &["--in-memory"]).unwrap(), check("", &flags).unwrap());
+    assert_eq!(by_file.node.cluster.members.len(), 2);
+    assert_eq!((by_file.node.node, by_file.node.cluster), (by_flags.node.node, by_flags.node.cluster));
+    let error = check("[cluster.members]\na = \"a:7235\"", &["--in-memory"]).unwrap_err();
+    assert!(error.contains("nodes are named by number"), "{error}");
+    let error = check(file, &["--in-memory", "--node", "3"]).unwrap_err();
+    assert!(error.contains("node 3 is not among the members [1, 2]"), "{error}");
+    let error = check(file, &["--in-memory", "--cluster-listen", "0.0.0.0:7235"]).unwrap_err();
+    assert!(error.contains("--insecure-bind"), "{error}");
+}
+
+#[test]
 fn a_place_must_be_named() {
     assert!(check("", &[]).unwrap_err().contains("--data-dir DIR"));
 }

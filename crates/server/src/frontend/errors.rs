@@ -14,6 +14,7 @@ use crate::node::ListError;
 pub(crate) fn of_failure(failure: Failure, key: &WorkflowKey) -> Status {
     match failure {
         Failure::Refused(refusal) => of_refusal(refusal, key),
+        Failure::NotLeader => not_leader(),
         Failure::Unavailable(why) => Error::unavailable(why).into(),
         Failure::Overloaded => Error::resource_exhausted(
             Exhausted::SYSTEM_OVERLOADED,
@@ -37,6 +38,16 @@ pub(crate) fn of_failure(failure: Failure, key: &WorkflowKey) -> Status {
             Error::internal("the stored state of this workflow cannot be read: see the server's log").into()
         }
     }
+}
+
+/// Says of an answer that nothing was done, and that another node is to be asked.
+pub(crate) const NOT_LEADER: &str = "weft-not-leader";
+
+/// Nothing was done: the leader is to be asked, which routing does for clients.
+pub(crate) fn not_leader() -> Status {
+    let mut status: Status = Error::unavailable("this node does not lead the shard: try again").into();
+    status.metadata_mut().insert(NOT_LEADER, tonic::metadata::MetadataValue::from_static("1"));
+    status
 }
 
 /// Why rows that belong to no one workflow cannot be read.

@@ -153,7 +153,11 @@ async fn ask_until_answered(
             Ok(Answer::ActivityTask(task)) => Delivered::Activity(task),
             Ok(_) => return None,
             Err(
-                Failure::Refused(Refusal::Busy(_)) | Failure::Unavailable(_) | Failure::Overloaded | Failure::DiskFull,
+                Failure::Refused(Refusal::Busy(_))
+                | Failure::NotLeader
+                | Failure::Unavailable(_)
+                | Failure::Overloaded
+                | Failure::DiskFull,
             ) if node.clock().monotonic() < deadline => {
                 node.clock().sleep_until(node.clock().monotonic() + RETRY).await;
                 continue;
@@ -162,7 +166,7 @@ async fn ask_until_answered(
                 return None;
             }
             // Nobody waits any more; the row stands, so the task is offered again.
-            Err(Failure::Unavailable(_) | Failure::Overloaded | Failure::DiskFull) => {
+            Err(Failure::NotLeader | Failure::Unavailable(_) | Failure::Overloaded | Failure::DiskFull) => {
                 node.offer_again(&key, &task);
                 return None;
             }

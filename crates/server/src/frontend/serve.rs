@@ -14,12 +14,12 @@ use tokio::{
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tonic::{
     codec::CompressionEncoding,
+    service::Routes,
     transport::{
         Server,
-        server::{Connected, Router, TcpIncoming},
+        server::{Connected, TcpIncoming},
     },
 };
-use tower::layer::util::{Identity, Stack};
 use weft_protocol::{
     rpc::Service,
     services::{
@@ -34,6 +34,7 @@ use super::{Frontend, test_service::Steering, trace};
 use crate::{
     access::{self, Admission, KeyCheck},
     connector::Incoming,
+    routing::Routed,
 };
 
 /// As much as SDKs take; requests of the same size come from SDKs that are configured so.
@@ -82,12 +83,14 @@ impl Frontend {
     {
         // A sender that is gone means the same as one that says so.
         let stop = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
-        if let Err(error) = self.router(check).await.serve_with_incoming_shutdown(incoming, stop).await {
+        let routed = Routed::new(self.node.clone(), self.routes().await);
+        if let Err(error) = transport().layer(check).serve_with_incoming_shutdown(routed, incoming, stop).await {
             tracing::error!(%error, "serving the public API failed");
         }
     }
 
-    async fn router(self, check: KeyCheck) -> Router<Stack<KeyCheck, Identity>> {
+    /// The services, for calls that are answered here.
+    pub(crate) async fn routes(self) -> Routes {
         let workflow = WorkflowServiceServer::new(self.clone())
             .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
@@ -119,15 +122,16 @@ impl Frontend {
         };
         let reflection = reflect().build_v1().expect("the descriptors were made by the build");
         let reflection_alpha = reflect().build_v1alpha().expect("the descriptors were made by the build");
-        transport()
-            .layer(check)
-            .add_service(workflow)
+        let routes = Routes::new(workflow)
             .add_service(operator)
             .add_service(history)
-            .add_optional_service(test)
             .add_service(health)
             .add_service(reflection.accept_compressed(CompressionEncoding::Gzip))
-            .add_service(reflection_alpha.accept_compressed(CompressionEncoding::Gzip))
+            .add_service(reflection_alpha.accept_compressed(CompressionEncoding::Gzip));
+        match test {
+            Some(test) => routes.add_service(test),
+            None => routes,
+        }
     }
 }
 

@@ -183,7 +183,9 @@ impl NodeInner {
             Delivered::Workflow(task) => Request::GiveBackWorkflowTask(task.token, request),
             Delivered::Activity(task) => Request::GiveBackActivityTask(ActivityToken::clone(&task.token), request),
         };
-        while let Err(weft_shard::Failure::Unavailable(_)) = self.ask(key.clone(), request.clone()).await {
+        while let Err(weft_shard::Failure::Unavailable(_) | weft_shard::Failure::NotLeader) =
+            self.ask(key.clone(), request.clone()).await
+        {
             if *self.stopping.borrow() {
                 return;
             }

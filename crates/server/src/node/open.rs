@@ -1,12 +1,11 @@
 //! Putting a node together, from the disk up.
 //!
-//! Invariant (rule 4): nothing reads a shard before its log is replayed; the node is given out only when every shard
-//! that it leads takes calls. With one voter per shard that is all of them.
+//! Invariant (rule 4): nothing reads a shard before its log is replayed; the node is given out only when every shard has a
+//! leader, and those that this node leads take calls.
 
 use std::{collections::BTreeMap, convert::Infallible, io, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
-use uuid::Uuid;
 use weft_engine::{NamespaceId, Timestamp, cron::WallCalendar};
 use weft_env::{
     Clock, Ids, Lane, Pool, RealClock, RealIds, SkippingClock,
@@ -26,10 +25,13 @@ use weft_store::{
 };
 use weft_visibility::{Index, Visibility};
 
+use crate::cluster::{ClusterError, Links};
+
 use super::{
     NamespaceSeed, Node, NodeInner, Options, Place,
     checkpoint::Checkpointer,
     dispatch::{FromShards, ToPollers},
+    feed::Feeds,
     lists::{Lists, ToIndex},
     mend::{self, Mender},
     post::ToShards,
@@ -98,6 +100,8 @@ pub enum OpenError {
     NoLeader(String),
     #[error("the metadata group does not answer: {0}")]
     Metadata(String),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
 }
 
 impl From<mend::Error> for OpenError {
@@ -133,12 +137,18 @@ impl Node {
     ///
     /// # Errors
     /// See [`OpenError`]; nothing is left running.
-    pub async fn open(mut options: Options, world: World) -> Result<Self, OpenError> {
+    pub async fn open(options: Options, world: World) -> Result<Self, OpenError> {
+        let links = Links::of(&options)?;
+        Self::open_among(options, world, links).await
+    }
+
+    pub(crate) async fn open_among(mut options: Options, world: World, links: Links) -> Result<Self, OpenError> {
         if options.place != Place::Memory && world.clock.skipping().is_some() {
             return Err(OpenError::Skips);
         }
         let threads = Threads::start(&options, world.inline)?;
         let ground = Ground::prepare(&options, &world)?;
+        ground.check(&options)?;
         // The data directory knows how many shards its cluster was made with.
         options.shards = ground.shards;
         let (wal, report) = Wal::open(Arc::clone(&ground.disk), &ground.log, options.wal, threads.log.clone())?;
@@ -148,18 +158,21 @@ impl Node {
         let visibility = Visibility::new(ground.index, threads.index.clone())?;
         mend::before_replay(&visibility, &ground.store, options.shards).await?;
         let groups = METADATA_GROUP..=u32::from(options.shards);
-        let feed = Arc::new(ToIndex::new(visibility.clone(), groups.clone()));
+        let feeds = Arc::new(Feeds::new(ToIndex::new(visibility.clone(), groups.clone())));
         let mut replicas = Vec::new();
         for group in groups {
             let (store, apply) = (Arc::clone(&ground.store), threads.apply.clone());
-            replicas.push((group, Replica::open(group, store, apply, Arc::<ToIndex>::clone(&feed))?));
+            replicas.push((group, Replica::open(group, store, apply, Arc::<Feeds>::clone(&feeds))?));
         }
-        let raft = start_groups(&options, &world, &wal, &replicas).await?;
-        let metadata = start_metadata(&options, &raft, &replicas, &ground.store, &threads.readers)?;
-        metadata.confirmed().await.map_err(|error| OpenError::Metadata(error.to_string()))?;
-        seed_namespaces(&options, &world, &metadata).await?;
+        let raft = start_groups(&options, &world, &wal, &replicas, &links).await?;
+        let metadata = start_metadata(&options, &raft, &replicas, &ground.store)?;
+        feeds.attach(&metadata);
+        let reader = Arc::clone(&metadata);
+        let looked = threads.readers.call(move || reader.look()).await.map_err(|panic| panic.to_string());
+        looked.and_then(|looked| looked).map_err(OpenError::Metadata)?;
+        seed_namespaces(&options, &world, &metadata).await;
         let lists = Lists { visibility, raft: raft.clone(), pool: threads.readers.clone() };
-        let base = Base { options, world, threads, wal, store: ground.store, raft, metadata, lists, replicas };
+        let base = Base { options, world, links, threads, wal, store: ground.store, raft, metadata, lists, replicas };
         Ok(base.assemble(ground.directory).await)
     }
 }
@@ -168,6 +181,7 @@ impl Node {
 struct Base {
     options: Options,
     world: World,
+    links: Links,
     threads: Threads,
     wal: Wal,
     store: Arc<dyn StateStore>,
@@ -190,6 +204,7 @@ impl Base {
         let shards = self.start_shards(&matching, &post, &jobs);
         let (stop, stopping) = watch::channel(false);
         let workers = Workers::new(&self.options.matching, Arc::clone(&self.world.clock));
+        let cluster = self.links.peers.cluster;
         let inner = Arc::new(NodeInner {
             options: self.options,
             clock: self.world.clock,
@@ -203,6 +218,7 @@ impl Base {
             queries: super::Queries::default(),
             jobs: Arc::clone(&jobs),
             raft: self.raft,
+            peers: self.links.peers,
             wal: self.wal,
             store: self.store,
             pool: self.threads.readers,
@@ -211,7 +227,7 @@ impl Base {
             mender: Mender::new(self.replicas.clone()),
             checkpointer: Checkpointer::new(self.replicas),
             removal: super::Removal::default(),
-            cluster: directory.as_ref().map_or_else(Uuid::nil, |directory| directory.identity().cluster),
+            cluster: directory.as_ref().map_or(cluster, |directory| directory.identity().cluster),
             directory,
         });
         from_shards.attach(&inner);
@@ -220,9 +236,11 @@ impl Base {
         jobs.attach(&inner);
         tokio::spawn(async move { matching.run().await });
         tokio::spawn(housekeeping(Arc::downgrade(&inner)));
+        tokio::spawn(follow_queue_configs(Arc::downgrade(&inner)));
         for shard in &inner.shards {
-            shard.ready().await;
+            shard.settled().await;
         }
+        self.links.inbox.attach(&inner);
         Node(inner)
     }
 
@@ -301,13 +319,31 @@ impl Ground {
                 })
             }
             Place::Directory(path) => {
-                let directory = DataDir::open(path, &options.founding(world.ids.uuid()))?;
+                let directory =
+                    DataDir::open(path, &options.founding(options.cluster.id().unwrap_or_else(|| world.ids.uuid())))?;
                 let store = state::open(options.backend, &directory.state(), &tables(), options.store_cache_bytes)?;
                 let index = Index::open(&directory.visibility())?;
                 let disk = world.disk.clone().unwrap_or_else(|| Arc::new(RealDisk));
                 let shards = directory.identity().shards;
                 Ok(Self { disk, log: directory.log(), store, index, directory: Some(directory), shards })
             }
+        }
+    }
+}
+
+impl Ground {
+    /// Whether the data is that of this node and its cluster.
+    fn check(&self, options: &Options) -> Result<(), ClusterError> {
+        let Some(directory) = &self.directory else { return Ok(()) };
+        let identity = directory.identity();
+        if identity.node != options.node {
+            return Err(ClusterError::OtherNode { found: identity.node, wanted: options.node });
+        }
+        match options.cluster.id() {
+            Some(wanted) if wanted != identity.cluster => {
+                Err(ClusterError::OtherCluster { found: identity.cluster, wanted })
+            }
+            Some(_) | None => Ok(()),
         }
     }
 }
@@ -321,13 +357,21 @@ async fn start_groups(
     world: &World,
     wal: &Wal,
     replicas: &[(u32, Arc<Replica>)],
+    links: &Links,
 ) -> Result<raft::Node, OpenError> {
-    let config = raft::NodeConfig::alone(raft::NodeId(u64::from(options.node)), world.ids.next_u64());
+    let config = raft::NodeConfig {
+        node: raft::NodeId(u64::from(options.node)),
+        seed: world.ids.next_u64(),
+        timing: raft::Timing::default(),
+        transport: Arc::new(links.peers.clone()),
+        founders: links.peers.members().map(|node| raft::NodeId(u64::from(node))).collect(),
+    };
     let machines = replicas.iter().map(|(group, replica)| {
         let machine: Arc<dyn Machine> = Arc::<Replica>::clone(replica);
         (GroupId(*group), machine)
     });
     let node = raft::Node::start(&config, wal, machines).await?;
+    links.inbox.attach_raft(&node);
     // Every group has a leader, and those led here have replayed their log (rule 4).
     node.ready().await.map_err(|error| OpenError::NoLeader(error.to_string()))?;
     Ok(node)
@@ -338,7 +382,6 @@ fn start_metadata(
     raft: &raft::Node,
     replicas: &[(u32, Arc<Replica>)],
     store: &Arc<dyn StateStore>,
-    pool: &Pool,
 ) -> Result<Arc<Metadata>, OpenError> {
     let group = raft.group(GroupId(METADATA_GROUP));
     let replica = replicas.iter().find(|(group, _)| *group == METADATA_GROUP);
@@ -350,13 +393,42 @@ fn start_metadata(
         group: group.clone(),
         replica: Arc::clone(replica),
         store: Arc::clone(store),
-        pool: pool.clone(),
         predefined: super::lists::predefined(),
     })))
 }
 
-/// Registers the configured namespaces that are not there yet.
-async fn seed_namespaces(options: &Options, world: &World, metadata: &Metadata) -> Result<(), OpenError> {
+/// Registers the configured namespaces that are not there yet, or waits until the node that leads the metadata has done
+/// so.
+async fn seed_namespaces(options: &Options, world: &World, metadata: &Metadata) {
+    let (mut viewed, mut leadership) = (metadata.viewed(), metadata.leadership());
+    loop {
+        // First, so that nothing is missed that comes after the look.
+        viewed.mark_unchanged();
+        let leads = leadership.borrow_and_update().mine;
+        let missing = missing_namespaces(options, world, metadata);
+        if missing.is_empty() {
+            return;
+        }
+        if leads {
+            // Lost leadership is news of which the next round hears.
+            let seeded = metadata.change(|_| Ok::<_, Infallible>((missing, ()))).await;
+            tracing::debug!(seeded = seeded.is_ok(), "registering the configured namespaces");
+            if seeded.is_ok() {
+                continue;
+            }
+        }
+        // An error means that the group has ended: whoever looks at it next will say so.
+        let ended = tokio::select! {
+            changed = viewed.changed() => changed.is_err(),
+            changed = leadership.changed() => changed.is_err(),
+        };
+        if ended {
+            return;
+        }
+    }
+}
+
+fn missing_namespaces(options: &Options, world: &World, metadata: &Metadata) -> Vec<NamespaceRow> {
     let now = Timestamp(world.clock.now().0);
     let row = |seed: &NamespaceSeed| NamespaceRow {
         id: NamespaceId::from(world.ids.uuid().hyphenated().to_string()),
@@ -369,15 +441,17 @@ async fn seed_namespaces(options: &Options, world: &World, metadata: &Metadata) 
         search_attributes: seed.search_attributes.clone(),
         created_at: now,
     };
-    let missing: Vec<_> = {
-        let view = metadata.view();
-        options.namespaces.iter().filter(|seed| view.by_name(&seed.name).is_none()).map(row).collect()
-    };
-    if missing.is_empty() {
-        return Ok(());
+    let view = metadata.view();
+    options.namespaces.iter().filter(|seed| view.by_name(&seed.name).is_none()).map(row).collect()
+}
+
+/// Brings to matching what is set for task queues, whichever node it was set on. Ends with the node.
+async fn follow_queue_configs(node: std::sync::Weak<NodeInner>) {
+    let Some(mut viewed) = node.upgrade().map(|inner| inner.metadata.viewed()) else { return };
+    while viewed.changed().await.is_ok() {
+        let Some(inner) = node.upgrade() else { return };
+        inner.configure_queues();
     }
-    let change = metadata.change(|_| Ok::<_, Infallible>((missing, ()))).await;
-    change.map_err(|error| OpenError::Metadata(error.to_string()))
 }
 
 /// What a node does by itself: indexes lists, mends their index, makes checkpoints, empties deleted namespaces. Ends with

@@ -9,6 +9,8 @@ use weft_store::{
     wal,
 };
 
+use crate::cluster::ClusterOptions;
+
 /// Where a node keeps its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -34,6 +36,8 @@ pub struct Options {
     pub backend: Backend,
     /// This node's id within its cluster.
     pub node: u32,
+    /// The other nodes; none by default.
+    pub cluster: ClusterOptions,
     /// Fixed when the data directory is made.
     pub shards: u16,
     pub settings: Settings,
@@ -98,6 +102,7 @@ impl Options {
             place,
             backend: Backend::Fjall,
             node: 1,
+            cluster: ClusterOptions::default(),
             shards: 16,
             settings: Settings::default(),
             shard_limits: weft_shard::Limits::default(),

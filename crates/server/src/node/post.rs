@@ -7,11 +7,12 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use futures::{FutureExt, future::BoxFuture};
-use weft_engine::{Delivery, FoundChild, MessageBody, Namespace, NamespaceId, Reply};
-use weft_rows::namespace::NamespaceState;
+use weft_engine::{Delivery, FoundChild, MessageBody, Namespace, NamespaceId, Origin, Reply};
+use weft_protocol::internal::DeliverRequest;
+use weft_rows::{namespace::NamespaceState, outbox, receipt};
 use weft_shard::{Failure, Post};
 
-use super::NodeInner;
+use super::{NodeInner, leader::Leader};
 
 /// The shards, as each of them sees the others. Set once the node is put together.
 #[derive(Default)]
@@ -40,7 +41,32 @@ impl Post for ToShards {
 }
 
 impl NodeInner {
+    /// Brings a message to the node that leads its target's shard.
     async fn deliver(&self, delivery: Delivery) -> Result<Reply, Failure> {
+        match self.leader_of(&delivery.message.target) {
+            Leader::Here => self.deliver_here(delivery).await,
+            Leader::Node(node) => self.deliver_to(node, delivery).await,
+            Leader::Nobody => Err(Failure::Unavailable("the target's shard has no leader now")),
+        }
+    }
+
+    async fn deliver_to(&self, node: u32, delivery: Delivery) -> Result<Reply, Failure> {
+        let lost = Failure::Unavailable("the node that leads the target's shard did not answer");
+        let Some(mut peer) = self.peers.cluster_service(node) else { return Err(lost) };
+        let Origin { sender, run, event_id } = &delivery.origin;
+        let request = DeliverRequest {
+            sender_namespace_id: sender.namespace.as_str().to_owned(),
+            sender_workflow_id: sender.workflow.as_str().to_owned(),
+            sender_run_id: run.as_str().to_owned(),
+            event_id: event_id.0,
+            message: outbox::encode(&delivery.message).into(),
+        };
+        let Ok(answer) = peer.deliver(request).await else { return Err(lost) };
+        receipt::decode(&answer.into_inner().reply).map_err(|_| lost)
+    }
+
+    /// Brings a message to its target, whose shard this node leads.
+    pub(crate) async fn deliver_here(&self, delivery: Delivery) -> Result<Reply, Failure> {
         let key = delivery.message.target.clone();
         let Some(namespace) = self.living(&key.namespace).await? else {
             return Ok(without_namespace(&delivery.message.body));

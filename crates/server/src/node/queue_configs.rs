@@ -29,11 +29,11 @@ impl Node {
 }
 
 impl NodeInner {
-    /// Tells matching all that is set.
+    /// Tells matching all that is set, and nothing of the queues for which nothing is set any more.
     pub(super) fn configure_queues(&self) {
-        for (queue, config) in self.metadata.queue_configs() {
-            self.matching.configure(&key_of(&queue), config_of(&config));
-        }
+        let _told_in_turn = self.telling.lock();
+        let configs = self.metadata.queue_configs();
+        self.matching.configure_all(configs.iter().map(|(queue, config)| (key_of(queue), config_of(config))).collect());
     }
 
     /// Forgets what was set for the queues of a namespace that is no more.

@@ -48,12 +48,6 @@ impl Metadata {
             ops.put(table::QUEUE_CONFIG, &queue_config::key(&queue), &queue_config::encode(&config));
         }
         self.commit_ops(&mut leader, &ops).await?;
-        let mut view = self.queues.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if *config == TaskQueueConfig::default() {
-            view.remove(&queue);
-        } else {
-            view.insert(queue, Arc::clone(&config));
-        }
         Ok(config)
     }
 
@@ -74,8 +68,6 @@ impl Metadata {
         let mut ops = Ops::default();
         queues.iter().for_each(|queue| ops.delete(table::QUEUE_CONFIG, &queue_config::key(queue)));
         self.commit_ops(&mut leader, &ops).await?;
-        let mut view = self.queues.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        view.retain(|queue, _| queue.namespace != *namespace);
         Ok(queues)
     }
 

@@ -1,0 +1,34 @@
+//! The nodes of a cluster, as one of them sees the others: who they are, how they are reached, and what they say to each
+//! other on the internal port.
+//!
+//! Invariant: a message names its cluster and its sender, and a node takes none of another cluster or of a stranger; so
+//! two clusters cannot mix, whatever addresses are given to them.
+
+mod inbox;
+mod options;
+mod peers;
+mod serve;
+
+pub(crate) use inbox::Inbox;
+pub use options::{ClusterError, ClusterOptions};
+pub(crate) use peers::Peers;
+pub(crate) use serve::{Gate, listen};
+
+use uuid::Uuid;
+
+use crate::node::Options;
+
+/// What a node needs to be one of several: the ways to the others, and what is behind its own internal port.
+pub(crate) struct Links {
+    pub(crate) peers: Peers,
+    pub(crate) inbox: Inbox,
+}
+
+impl Links {
+    /// To be called within a tokio runtime.
+    pub(crate) fn of(options: &Options) -> Result<Self, ClusterError> {
+        options.cluster.check(options.node)?;
+        let cluster = options.cluster.id().unwrap_or(Uuid::nil());
+        Ok(Self { peers: Peers::new(options.node, cluster, &options.cluster), inbox: Inbox::default() })
+    }
+}

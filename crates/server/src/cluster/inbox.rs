@@ -1,0 +1,73 @@
+//! What the other nodes ask of this one.
+//!
+//! Invariant: a replica answers from the moment it is started; all else waits, as `UNAVAILABLE`, until the node is put
+//! together.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use tonic::{Request, Response, Status};
+use weft_engine::{Delivery, EventId, Origin, WorkflowKey};
+use weft_protocol::internal::{
+    DeliverRequest, DeliverResponse, RaftRequest, RaftResponse, cluster_service_server::ClusterService,
+};
+use weft_raft::{self as raft, GroupId};
+use weft_rows::{outbox, receipt};
+use weft_shard::Failure;
+
+use crate::node::NodeInner;
+
+/// What is behind the internal port. Clones are the same one.
+#[derive(Clone, Default)]
+pub(crate) struct Inbox(Arc<Behind>);
+
+#[derive(Default)]
+struct Behind {
+    raft: OnceLock<raft::Node>,
+    node: OnceLock<Weak<NodeInner>>,
+}
+
+impl Inbox {
+    /// The replicas run.
+    pub(crate) fn attach_raft(&self, raft: &raft::Node) {
+        // A node is put together once.
+        let _ = self.0.raft.set(raft.clone());
+    }
+
+    /// The node is put together.
+    pub(crate) fn attach(&self, node: &Arc<NodeInner>) {
+        // A node is put together once.
+        let _ = self.0.node.set(Arc::downgrade(node));
+    }
+
+    pub(crate) fn node(&self) -> Result<Arc<NodeInner>, Status> {
+        let node = self.0.node.get().and_then(Weak::upgrade);
+        node.ok_or_else(|| Status::unavailable("this node is starting or stopping"))
+    }
+}
+
+#[tonic::async_trait]
+impl ClusterService for Inbox {
+    async fn raft(&self, request: Request<RaftRequest>) -> Result<Response<RaftResponse>, Status> {
+        let RaftRequest { group, message } = request.into_inner();
+        let Some(raft) = self.0.raft.get() else { return Err(Status::unavailable("this node is starting")) };
+        let answer = raft.receive(GroupId(group), message).await;
+        let message = answer.map_err(|error| Status::unavailable(error.to_string()))?;
+        Ok(Response::new(RaftResponse { message }))
+    }
+
+    async fn deliver(&self, request: Request<DeliverRequest>) -> Result<Response<DeliverResponse>, Status> {
+        let DeliverRequest { sender_namespace_id, sender_workflow_id, sender_run_id, event_id, message } =
+            request.into_inner();
+        let sender = WorkflowKey { namespace: sender_namespace_id.into(), workflow: sender_workflow_id.into() };
+        let origin = Origin { sender, run: sender_run_id.into(), event_id: EventId(event_id) };
+        let message = outbox::decode_message(&message).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let delivery = Delivery { origin, message: Arc::new(message) };
+        let reply = self.node()?.deliver_here(delivery).await.map_err(of_failure)?;
+        Ok(Response::new(DeliverResponse { reply: receipt::encode(&reply).into() }))
+    }
+}
+
+/// What another node is told of a shard's failure: all of it is tried again.
+fn of_failure(failure: Failure) -> Status {
+    Status::unavailable(failure.to_string())
+}

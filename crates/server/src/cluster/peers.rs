@@ -1,0 +1,169 @@
+//! The ways to the other nodes: one pooled connection to each, made when it is first needed and again when it broke.
+//!
+//! Invariant: a call to a node that cannot be reached ends by itself, soon, and is never taken as an answer.
+
+use std::{
+    collections::BTreeMap,
+    future::{self, Future},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::{FutureExt, future::BoxFuture};
+use tonic::{
+    Request, Status,
+    body::Body,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
+use tower::Service;
+use uuid::Uuid;
+use weft_protocol::internal::{RaftRequest, cluster_service_client::ClusterServiceClient};
+use weft_raft::{GroupId, NodeId, Transport, Unreachable};
+
+use super::ClusterOptions;
+
+/// The cluster that a message is of.
+pub(crate) const CLUSTER: &str = "weft-cluster";
+/// The node that sent a message.
+pub(crate) const NODE: &str = "weft-node";
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// A peer that does not answer to pings for so long is gone, though its connection is not closed.
+const PING_INTERVAL: Duration = Duration::from_secs(2);
+const PING_TIMEOUT: Duration = Duration::from_secs(3);
+/// Large entries of the log come in one piece.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 128 << 20;
+/// As much as a replica may lag behind in one message without waiting for its reader.
+const STREAM_WINDOW_BYTES: u32 = 4 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+
+/// The other nodes. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Peers {
+    pub(crate) node: u32,
+    pub(crate) cluster: Uuid,
+    introduction: Introduction,
+    ways: BTreeMap<u32, Ways>,
+}
+
+/// The ways to one node. What replicas say has a connection of its own: a large answer would hold it up.
+#[derive(Clone, Debug)]
+struct Ways {
+    replicas: Channel,
+    calls: Channel,
+}
+
+/// The way to one node: says to it who calls.
+pub(crate) type Way = InterceptedService<Channel, Introduction>;
+
+/// Says of each call which cluster and node it comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Introduction {
+    cluster: MetadataValue<Ascii>,
+    node: MetadataValue<Ascii>,
+}
+
+impl Interceptor for Introduction {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert(CLUSTER, self.cluster.clone());
+        request.metadata_mut().insert(NODE, self.node.clone());
+        Ok(request)
+    }
+}
+
+impl Peers {
+    /// Nobody is called yet. To be called within a tokio runtime.
+    pub(crate) fn new(node: u32, cluster: Uuid, options: &ClusterOptions) -> Self {
+        let introduction =
+            Introduction { cluster: cluster.to_string().parse().expect("a UUID is ASCII"), node: node.into() };
+        let others = options.members.iter().filter(|(member, _)| **member != node);
+        let ways = others
+            .filter_map(|(member, address)| {
+                // What `ClusterOptions::check` took is an address.
+                let endpoint = Endpoint::from_shared(format!("http://{address}")).ok()?;
+                Some((*member, Ways { replicas: channel(endpoint.clone()), calls: channel(endpoint) }))
+            })
+            .collect();
+        Self { node, cluster, introduction, ways }
+    }
+
+    /// This node is all there is.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.ways.is_empty()
+    }
+
+    /// The way for calls to another node; none to one that is not a member.
+    pub(crate) fn way(&self, node: u32) -> Option<Way> {
+        Some(self.introduced(self.ways.get(&node)?.calls.clone()))
+    }
+
+    fn introduced(&self, channel: Channel) -> Way {
+        InterceptedService::new(channel, self.introduction.clone())
+    }
+
+    /// Brings a call of the public API to another node, as it is.
+    ///
+    /// # Errors
+    /// When no answer came. None for a node that is not a member.
+    pub(crate) fn forward(
+        &self,
+        node: u32,
+        mut call: http::Request<Body>,
+    ) -> Option<impl Future<Output = Result<http::Response<Body>, tonic::transport::Error>> + Send + use<>> {
+        let mut channel = self.ways.get(&node)?.calls.clone();
+        let Introduction { cluster, node } = &self.introduction;
+        for (name, value) in [(CLUSTER, cluster), (NODE, node)] {
+            let value = http::HeaderValue::from_bytes(value.as_encoded_bytes()).ok()?;
+            call.headers_mut().insert(name, value);
+        }
+        Some(async move {
+            future::poll_fn(|context| channel.poll_ready(context)).await?;
+            channel.call(call).await
+        })
+    }
+
+    /// The members, this node among them.
+    pub(crate) fn members(&self) -> impl Iterator<Item = u32> {
+        let mut members: Vec<u32> = self.ways.keys().copied().chain([self.node]).collect();
+        members.sort_unstable();
+        members.into_iter()
+    }
+
+    /// What is asked of another node of the cluster.
+    pub(crate) fn cluster_service(&self, node: u32) -> Option<ClusterServiceClient<Way>> {
+        let client = ClusterServiceClient::new(self.way(node)?);
+        Some(client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
+    }
+}
+
+fn channel(endpoint: Endpoint) -> Channel {
+    endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .connect_lazy()
+}
+
+impl Transport for Peers {
+    fn send(&self, to: NodeId, group: GroupId, message: Bytes) -> BoxFuture<'static, Result<Bytes, Unreachable>> {
+        let ways = u32::try_from(to.0).ok().and_then(|node| self.ways.get(&node));
+        let client = ways.map(|ways| {
+            ClusterServiceClient::new(self.introduced(ways.replicas.clone()))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(MESSAGE_BYTES_MAX)
+        });
+        async move {
+            let Some(mut client) = client else { return Err(Unreachable(format!("node {to} is not a member"))) };
+            let sent = client.raft(RaftRequest { group: group.0, message }).await;
+            let answer = sent.map_err(|status| Unreachable(format!("node {to}: {}", status.message())))?;
+            Ok(answer.into_inner().message)
+        }
+        .boxed()
+    }
+}

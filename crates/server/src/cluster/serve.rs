@@ -1,0 +1,117 @@
+//! The internal port: who may come in, and where it goes from there.
+//!
+//! Invariant: what comes in is of this cluster and from one of its members, or it is refused before it is looked at. What
+//! was forwarded here is answered here: it is not forwarded again.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+};
+
+use http::HeaderMap;
+use tokio::{net::TcpListener, sync::watch};
+use tonic::{
+    Status,
+    body::Body,
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
+use tower::Service;
+use uuid::Uuid;
+use weft_protocol::internal::cluster_service_server::ClusterServiceServer;
+
+use super::{
+    Inbox, Peers,
+    peers::{CLUSTER, MESSAGE_BYTES_MAX, NODE},
+};
+
+/// Calls of the internal API begin so; all others are forwarded calls of the public one.
+const INTERNAL: &str = "/weft.internal.";
+/// Each waiting poll that was forwarded is a stream.
+const STREAMS_PER_CONNECTION_MAX: u32 = 100_000;
+
+/// The door of the internal port.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    cluster: Uuid,
+    members: Arc<[u32]>,
+    internal: Routes,
+    /// The public API, once the node is put together.
+    public: Arc<OnceLock<Routes>>,
+}
+
+impl Gate {
+    pub(crate) fn new(peers: &Peers, inbox: Inbox) -> Self {
+        let cluster = ClusterServiceServer::new(inbox)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        Self {
+            cluster: peers.cluster,
+            members: peers.members().collect(),
+            internal: Routes::new(cluster).prepare(),
+            public: Arc::default(),
+        }
+    }
+
+    /// From now on forwarded calls are answered.
+    pub(crate) fn open(&self, public: Routes) {
+        // A node is put together once.
+        let _ = self.public.set(public.prepare());
+    }
+
+    fn admit(&self, headers: &HeaderMap) -> Result<(), Status> {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let (cluster, node) = (text(CLUSTER), text(NODE));
+        if cluster.parse() != Ok(self.cluster) {
+            return Err(Status::permission_denied(format!(
+                "this is the internal port of cluster {}, and the call is of cluster {cluster:?}: \
+                 look at the addresses of the members, and at the cluster's name, on both sides",
+                self.cluster
+            )));
+        }
+        if node.parse().is_ok_and(|node| self.members.contains(&node)) {
+            return Ok(());
+        }
+        Err(Status::permission_denied(format!("node {node:?} is not a member: they are {:?}", self.members)))
+    }
+}
+
+type Answer = Result<http::Response<Body>, Infallible>;
+
+impl Service<http::Request<Body>> for Gate {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        if let Err(refusal) = self.admit(request.headers()) {
+            tracing::warn!(%refusal, "a call on the internal port was refused");
+            return Box::pin(std::future::ready(Ok(refusal.into_http())));
+        }
+        if request.uri().path().starts_with(INTERNAL) {
+            return Box::pin(self.internal.call(request));
+        }
+        match self.public.get() {
+            Some(public) => Box::pin(public.clone().call(request)),
+            None => Box::pin(std::future::ready(Ok(Status::unavailable("this node is starting").into_http()))),
+        }
+    }
+}
+
+/// Serves the internal port until the node stops.
+pub(crate) async fn listen(gate: Gate, listener: TcpListener, mut stopping: watch::Receiver<bool>) {
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    // A sender that is gone means the same as one that says so.
+    let stop = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
+    let server = Server::builder().max_concurrent_streams(STREAMS_PER_CONNECTION_MAX);
+    if let Err(error) = server.serve_with_incoming_shutdown(gate, incoming, stop).await {
+        tracing::error!(%error, "serving the internal port failed");
+    }
+}

@@ -1,0 +1,34 @@
+//! What was applied, on its way to those who show it: lists, and the view of the metadata.
+
+use std::sync::{Arc, OnceLock};
+
+use weft_shard::{Feed, Metadata};
+
+use super::{lists::ToIndex, open::METADATA_GROUP};
+
+/// Both of them, behind every replica of the node.
+pub(crate) struct Feeds {
+    lists: ToIndex,
+    metadata: OnceLock<Arc<Metadata>>,
+}
+
+impl Feeds {
+    pub(crate) fn new(lists: ToIndex) -> Self {
+        Self { lists, metadata: OnceLock::new() }
+    }
+
+    /// To be called before the groups are started.
+    pub(crate) fn attach(&self, metadata: &Arc<Metadata>) {
+        // A node is put together once.
+        let _ = self.metadata.set(Arc::clone(metadata));
+    }
+}
+
+impl Feed for Feeds {
+    fn feed(&self, group: u32, index: u64, changes: Vec<Vec<u8>>) {
+        if let (METADATA_GROUP, Some(metadata)) = (group, self.metadata.get()) {
+            metadata.applied(index);
+        }
+        self.lists.feed(group, index, changes);
+    }
+}

@@ -1,0 +1,52 @@
+//! Who leads what, as this node knows it.
+//!
+//! Invariant: this is a hint that says whom to ask. Whoever is asked finds out by itself whether it leads.
+
+use tokio::sync::watch;
+use weft_engine::{NamespaceId, WorkflowId, WorkflowKey};
+use weft_raft::Leadership;
+
+use super::{Node, NodeInner};
+
+/// The leader of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leader {
+    Here,
+    Node(u32),
+    Nobody,
+}
+
+impl Leader {
+    pub(crate) fn of(known: &Leadership) -> Self {
+        match known.leader {
+            _ if known.mine => Self::Here,
+            Some(node) => u32::try_from(node.0).map_or(Self::Nobody, Self::Node),
+            None => Self::Nobody,
+        }
+    }
+}
+
+impl NodeInner {
+    /// The leader of the shard that a workflow id belongs to.
+    pub(crate) fn leader_of(&self, key: &WorkflowKey) -> Leader {
+        Leader::of(&self.leadership_of(key).borrow())
+    }
+
+    /// Who owns a task queue: whoever leads the shard that a workflow of the queue's name would belong to. So owners move
+    /// with leaders, and all nodes agree on them as they agree on leaders.
+    pub(crate) fn owner_of(&self, namespace: &NamespaceId, queue: &str) -> watch::Receiver<Leadership> {
+        self.leadership_of(&WorkflowKey { namespace: namespace.clone(), workflow: WorkflowId::from(queue) })
+    }
+
+    /// Who leads the shard of a workflow id, and news of it.
+    pub(crate) fn leadership_of(&self, key: &WorkflowKey) -> watch::Receiver<Leadership> {
+        self.shard(key).leadership()
+    }
+}
+
+impl Node {
+    /// Who owns a task queue, and news of it: whoever leads the shard that a workflow of the queue's name would belong to.
+    pub(crate) fn owner(&self, namespace: &NamespaceId, queue: &str) -> watch::Receiver<Leadership> {
+        self.0.owner_of(namespace, queue)
+    }
+}

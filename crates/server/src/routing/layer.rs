@@ -1,0 +1,223 @@
+//! In front of the public API's services: looks whom a call is for, and brings it there.
+
+use std::{
+    convert::Infallible,
+    error::Error as _,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::request::Parts;
+use tokio::sync::watch;
+use tonic::{Code, Status, body::Body, service::Routes};
+use tower::Service;
+use weft_engine::{NamespaceId, WorkflowId, WorkflowKey};
+use weft_raft::Leadership;
+use weft_rows::token::Task;
+
+use super::{
+    body, scan,
+    table::{self, Route, Way},
+};
+use crate::{
+    frontend::{NOT_LEADER, grpc_timeout},
+    node::{Node, leader::Leader},
+};
+
+/// How long a call that gives no deadline waits for a leader.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two tries where nothing has changed since the last one.
+const RETRY: Duration = Duration::from_millis(25);
+/// A caller whose call is over so soon is answered now.
+const ANSWER_TAIL: Duration = Duration::from_millis(50);
+
+const TIMEOUT: &str = "grpc-timeout";
+/// gRPC has room for eight digits.
+const TIMEOUT_MAX_MS: u128 = 99_999_999;
+const STATUS: &str = "grpc-status";
+
+type Answer = http::Response<Body>;
+
+/// The services of the public API as clients reach them.
+#[derive(Clone)]
+pub(crate) struct Routed {
+    node: Node,
+    here: Routes,
+}
+
+impl Routed {
+    pub(crate) fn new(node: Node, here: Routes) -> Self {
+        Self { node, here: here.prepare() }
+    }
+}
+
+impl Service<http::Request<Body>> for Routed {
+    type Response = Answer;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let way = if self.node.peers().is_alone() { None } else { table::way(request.uri().path()) };
+        let Some(way) = way else { return Box::pin(self.here.call(request)) };
+        let (node, here) = (self.node.clone(), self.here.clone());
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let answered = match body::take(body).await {
+                Ok(body) => Call::new(node, here, way, parts, body).answer().await,
+                Err(status) => status.into_http(),
+            };
+            Ok(answered)
+        })
+    }
+}
+
+/// One call on its way.
+struct Call {
+    node: Node,
+    here: Routes,
+    way: &'static Way,
+    parts: Parts,
+    body: Bytes,
+    /// Monotonic: until when the caller waits.
+    deadline: Option<Duration>,
+}
+
+/// What came of one try.
+enum Outcome {
+    Answered(Answer),
+    /// Nothing was done.
+    Again,
+    /// Nobody knows what was done.
+    Lost(Status),
+}
+
+impl Call {
+    fn new(node: Node, here: Routes, way: &'static Way, parts: Parts, body: Bytes) -> Self {
+        let timeout = parts.headers.get(TIMEOUT).and_then(|value| grpc_timeout(value.to_str().ok()?));
+        let deadline = timeout.map(|timeout| node.clock().monotonic() + timeout);
+        Self { node, here, way, parts, body, deadline }
+    }
+
+    async fn answer(mut self) -> Answer {
+        let begun = self.node.clock().monotonic();
+        let give_up = self.deadline.map_or(begun + PATIENCE, |deadline| deadline.saturating_sub(ANSWER_TAIL));
+        loop {
+            // A namespace that is not known here yet is looked for by whoever answers.
+            let Some(mut leadership) = self.leadership() else { return self.here().await };
+            let leader = Leader::of(&leadership.borrow_and_update());
+            match self.once(leader).await {
+                Outcome::Answered(answer) => return answer,
+                Outcome::Lost(_) if self.way.repeatable && !self.is_over(give_up) => {}
+                Outcome::Lost(status) => return status.into_http(),
+                Outcome::Again if self.is_over(give_up) => {
+                    return Status::unavailable("the shard of this call has no leader now: try again").into_http();
+                }
+                Outcome::Again => {}
+            }
+            self.pause(&mut leadership, leader, give_up).await;
+        }
+    }
+
+    async fn once(&mut self, leader: Leader) -> Outcome {
+        match leader {
+            Leader::Nobody => Outcome::Again,
+            Leader::Here => {
+                let answer = self.here().await;
+                if is_not_leader(&answer) { Outcome::Again } else { Outcome::Answered(answer) }
+            }
+            Leader::Node(node) => match self.node.peers().forward(node, self.request()) {
+                None => Outcome::Again,
+                Some(forwarded) => match forwarded.await {
+                    Ok(answer) if is_not_leader(&answer) => Outcome::Again,
+                    Ok(answer) => Outcome::Answered(answer),
+                    Err(error) if never_left(&error) => Outcome::Again,
+                    Err(error) => Outcome::Lost(Status::unavailable(format!(
+                        "node {node}, which leads the shard of this call, did not answer: {error}"
+                    ))),
+                },
+            },
+        }
+    }
+
+    async fn here(&mut self) -> Answer {
+        let request = self.request();
+        match self.here.call(request).await {
+            Ok(answer) => answer,
+            Err(never) => match never {},
+        }
+    }
+
+    /// The call as it came, but for the time that its caller has left.
+    fn request(&self) -> http::Request<Body> {
+        let mut request = http::Request::from_parts(self.parts.clone(), body::give(self.body.clone()));
+        if let Some(deadline) = self.deadline {
+            let left = deadline.saturating_sub(self.node.clock().monotonic());
+            if let Ok(value) = http::HeaderValue::from_str(&format!("{}m", left.as_millis().min(TIMEOUT_MAX_MS))) {
+                request.headers_mut().insert(TIMEOUT, value);
+            }
+        }
+        request
+    }
+
+    fn is_over(&self, give_up: Duration) -> bool {
+        self.node.clock().monotonic() >= give_up
+    }
+
+    /// Waits for news of who leads, or a little where the leader is known.
+    async fn pause(&self, leadership: &mut watch::Receiver<Leadership>, leader: Leader, give_up: Duration) {
+        let clock = self.node.clock();
+        let until = if leader == Leader::Nobody { give_up } else { (clock.monotonic() + RETRY).min(give_up) };
+        tokio::select! {
+            // A group that has ended has no news: the wait is the pause.
+            changed = leadership.changed() => if changed.is_err() { clock.sleep_until(until).await },
+            () = clock.sleep_until(until) => {}
+        }
+    }
+
+    /// Who leads what this call is for; none if it cannot be told, and is answered here.
+    fn leadership(&self) -> Option<watch::Receiver<Leadership>> {
+        let message = body::message(&self.body)?;
+        let key = match &self.way.route {
+            Route::Metadata => return Some(self.node.metadata().leadership()),
+            Route::Token(path) => Task::decode(scan::find(&message, path)?).ok()?.key().clone(),
+            Route::Workflow(path) => WorkflowKey {
+                namespace: self.namespace(&message)?,
+                workflow: WorkflowId::from(scan::text(&message, path)?),
+            },
+            Route::Queue(path) => {
+                return Some(self.node.owner(&self.namespace(&message)?, scan::text(&message, path)?));
+            }
+        };
+        Some(self.node.shard(&key).leadership())
+    }
+
+    fn namespace(&self, message: &[u8]) -> Option<NamespaceId> {
+        let name = scan::text(message, &self.way.namespace)?;
+        Some(self.node.metadata().facts(name)?.id.clone())
+    }
+}
+
+/// Says whoever was asked that nothing was done, and that it does not lead?
+fn is_not_leader(answer: &Answer) -> bool {
+    let status = answer.headers().get(STATUS).map(|status| Code::from_bytes(status.as_bytes()));
+    status == Some(Code::Unavailable) && answer.headers().contains_key(NOT_LEADER)
+}
+
+/// There was no connection to send it on.
+fn never_left(error: &tonic::transport::Error) -> bool {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if cause.is::<tonic::ConnectError>() {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
+}

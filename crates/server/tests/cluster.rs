@@ -1,0 +1,181 @@
+//! Three servers in one process, on real sockets: any of them answers any client, and two of them go on without the third.
+
+mod trio;
+
+use std::collections::BTreeSet;
+
+use tonic::{Code, Request};
+use weft_protocol::{
+    api::{
+        common::{WorkflowExecution, WorkflowType},
+        enums::{EventType, WorkflowExecutionStatus},
+        history::HistoryEvent,
+        taskqueue::TaskQueue,
+        workflowservice::*,
+    },
+    internal::{RaftRequest, cluster_service_client::ClusterServiceClient},
+};
+
+use trio::{Client, Trio};
+
+/// As many as make it next to certain that each node leads some of their shards.
+const WORKFLOWS: usize = 24;
+
+async fn start(client: &mut Client, id: &str) -> Result<String, tonic::Status> {
+    let request = StartWorkflowExecutionRequest {
+        namespace: "default".to_owned(),
+        workflow_id: id.to_owned(),
+        workflow_type: Some(WorkflowType { name: "Order".to_owned() }),
+        task_queue: Some(TaskQueue { name: "orders".to_owned(), ..Default::default() }),
+        request_id: format!("start-{id}"),
+        ..Default::default()
+    };
+    Ok(client.start_workflow_execution(request).await?.into_inner().run_id)
+}
+
+fn execution(id: &str) -> Option<WorkflowExecution> {
+    Some(WorkflowExecution { workflow_id: id.to_owned(), run_id: String::new() })
+}
+
+async fn run_of(client: &mut Client, id: &str) -> Result<String, tonic::Status> {
+    let request = DescribeWorkflowExecutionRequest { namespace: "default".to_owned(), execution: execution(id) };
+    let info = client.describe_workflow_execution(request).await?.into_inner().workflow_execution_info;
+    Ok(info.and_then(|info| info.execution).map(|execution| execution.run_id).unwrap_or_default())
+}
+
+async fn listed(client: &mut Client) -> BTreeSet<String> {
+    let request = ListWorkflowExecutionsRequest { namespace: "default".to_owned(), ..Default::default() };
+    let answer = client.list_workflow_executions(request).await.expect("it is listed").into_inner();
+    answer.executions.into_iter().filter_map(|info| info.execution).map(|execution| execution.workflow_id).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_node_answers_for_all() {
+    let trio = Trio::start().await;
+    let mut clients = trio.clients();
+    let mut ids = BTreeSet::new();
+    for number in 0..WORKFLOWS {
+        let id = format!("order-{number}");
+        let run = start(&mut clients[number % 3], &id).await.expect("it starts");
+        for client in &mut clients {
+            assert_eq!(run_of(client, &id).await.expect("it is there"), run);
+        }
+        ids.insert(id);
+        // Whoever started it, all lists have it at once.
+        assert_eq!(listed(&mut clients[(number + 1) % 3]).await, ids);
+    }
+    let leaders: BTreeSet<_> = trio.leaders();
+    assert!(leaders.len() > 1, "all shards have one leader, so nothing was brought anywhere: {leaders:?}");
+    trio.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_node_refuses_all_refuse() {
+    let trio = Trio::start().await;
+    let mut clients = trio.clients();
+    start(&mut clients[0], "order").await.expect("it starts");
+    for client in &mut clients {
+        let absent = run_of(client, "nobody").await.expect_err("there is no such workflow");
+        assert_eq!((absent.code(), absent.message()), (Code::NotFound, "workflow not found for ID: nobody"));
+        let request = SignalWorkflowExecutionRequest {
+            namespace: "default".to_owned(),
+            workflow_execution: execution("order"),
+            ..Default::default()
+        };
+        let refused = client.signal_workflow_execution(request).await.expect_err("it has no name");
+        assert_eq!((refused.code(), refused.message()), (Code::InvalidArgument, "SignalName is not set on request."));
+    }
+    trio.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_that_grows_is_followed_through_any_node() {
+    let trio = Trio::start().await;
+    let mut clients = trio.clients();
+    start(&mut clients[0], "order").await.expect("it starts");
+    let followers = trio.clients().into_iter().map(|mut client| async move {
+        let request = GetWorkflowExecutionHistoryRequest {
+            namespace: "default".to_owned(),
+            execution: execution("order"),
+            wait_new_event: true,
+            history_event_filter_type: weft_protocol::api::enums::HistoryEventFilterType::CloseEvent.into(),
+            ..Default::default()
+        };
+        let answer = client.get_workflow_execution_history(request).await.expect("it ends").into_inner();
+        answer.history.and_then(|history| history.events.last().map(HistoryEvent::event_type))
+    });
+    let terminate = async {
+        let request = TerminateWorkflowExecutionRequest {
+            namespace: "default".to_owned(),
+            workflow_execution: execution("order"),
+            ..Default::default()
+        };
+        clients[1].terminate_workflow_execution(request).await.expect("it is there");
+    };
+    let (ends, ()) = tokio::join!(futures::future::join_all(followers), terminate);
+    assert_eq!(ends, [Some(EventType::WorkflowExecutionTerminated); 3]);
+    trio.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_is_known_everywhere_once_it_is_registered_anywhere() {
+    let trio = Trio::start().await;
+    let mut clients = trio.clients();
+    for registering in 0..3 {
+        let name = format!("team-{registering}");
+        let request = RegisterNamespaceRequest {
+            namespace: name.clone(),
+            workflow_execution_retention_period: Some(weft_protocol::Duration { seconds: 86_400, nanos: 0 }),
+            ..Default::default()
+        };
+        clients[registering].register_namespace(request).await.expect("it is new");
+        for client in &mut clients {
+            let request = DescribeNamespaceRequest { namespace: name.clone(), ..Default::default() };
+            client.describe_namespace(request).await.expect("it is registered");
+        }
+    }
+    trio.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_go_on_without_the_third_and_have_all_it_acknowledged() {
+    let mut trio = Trio::start().await;
+    let mut clients = trio.clients();
+    let mut runs = Vec::new();
+    for number in 0..WORKFLOWS {
+        let id = format!("order-{number}");
+        runs.push((id.clone(), start(&mut clients[number % 3], &id).await.expect("it starts")));
+    }
+    trio.lose(0).await;
+    for client in &mut clients[1..] {
+        for (id, run) in &runs {
+            assert_eq!(run_of(client, id).await.expect("it is still there"), *run);
+        }
+    }
+    let request = TerminateWorkflowExecutionRequest {
+        namespace: "default".to_owned(),
+        workflow_execution: execution("order-0"),
+        ..Default::default()
+    };
+    clients[1].terminate_workflow_execution(request).await.expect("it goes on");
+    let request = DescribeWorkflowExecutionRequest { namespace: "default".to_owned(), execution: execution("order-0") };
+    let info = clients[2].describe_workflow_execution(request).await.expect("it is there").into_inner();
+    let status = info.workflow_execution_info.map(|info| info.status());
+    assert_eq!(status, Some(WorkflowExecutionStatus::Terminated));
+    trio.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_is_refused_at_the_internal_port() {
+    let trio = Trio::start().await;
+    let mut stranger = ClusterServiceClient::connect(format!("http://{}", trio.internal(0))).await.expect("it listens");
+    let refused = stranger.raft(RaftRequest::default()).await.expect_err("it says of no cluster");
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let mut request = Request::new(RaftRequest::default());
+    request.metadata_mut().insert("weft-cluster", "52f2a603-f647-55a6-9795-288613a03f63".parse().expect("it is ASCII"));
+    request.metadata_mut().insert("weft-node", "2".parse().expect("it is ASCII"));
+    let refused = stranger.raft(request).await.expect_err("it is of another cluster");
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    assert!(refused.message().contains("look at the addresses of the members"), "{refused}");
+    trio.shutdown().await;
+}

@@ -1,0 +1,76 @@
+//! Three servers of one cluster in this process, in memory, each with real ports for clients and for the others.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
+
+use tokio::net::TcpListener;
+use tonic::transport::{Channel, Endpoint};
+use weft_protocol::services::workflow_service_client::WorkflowServiceClient;
+use weft_server::{
+    ClusterOptions, Server,
+    node::{Options, Place},
+};
+
+pub(crate) type Client = WorkflowServiceClient<Channel>;
+
+/// The servers that run, by their places.
+pub(crate) struct Trio {
+    servers: BTreeMap<usize, Server>,
+    addresses: Vec<SocketAddr>,
+    internal: Vec<SocketAddr>,
+}
+
+impl Trio {
+    /// All three have started and know who leads what.
+    pub(crate) async fn start() -> Self {
+        let mut doors = Vec::new();
+        for _ in 0..3 {
+            doors.push(TcpListener::bind("127.0.0.1:0").await.expect("there is a free port"));
+        }
+        let internal: Vec<SocketAddr> = doors.iter().map(|door| door.local_addr().expect("it is bound")).collect();
+        let members: BTreeMap<u32, String> = (1_u32..).zip(internal.iter().map(ToString::to_string)).collect();
+        let starting = (1_u32..).zip(doors).map(|(node, door)| {
+            let mut options = Options::new(Place::Memory);
+            options.node = node;
+            options.shards = 6;
+            options.cluster =
+                ClusterOptions { name: "trio".to_owned(), members: members.clone(), ..ClusterOptions::default() };
+            let address = "127.0.0.1:0".parse().expect("an address");
+            Server::builder(Place::Memory).options(options).listen(address).internal(door).start()
+        });
+        let servers = futures::future::try_join_all(starting).await.expect("they start");
+        let addresses = servers.iter().map(Server::address).collect();
+        Self { servers: servers.into_iter().enumerate().collect(), addresses, internal }
+    }
+
+    /// A client of each, in order. To be called within a tokio runtime.
+    pub(crate) fn clients(&self) -> Vec<Client> {
+        let channel = |address: &SocketAddr| {
+            Endpoint::from_shared(format!("http://{address}")).expect("an address").connect_lazy()
+        };
+        self.addresses.iter().map(|address| WorkflowServiceClient::new(channel(address))).collect()
+    }
+
+    /// Where a server listens for the others.
+    pub(crate) fn internal(&self, place: usize) -> SocketAddr {
+        self.internal[place]
+    }
+
+    /// The nodes that lead any shard, as the first server that runs knows it.
+    pub(crate) fn leaders(&self) -> BTreeSet<u64> {
+        let (_, server) = self.servers.first_key_value().expect("one runs");
+        let leader = |shard: &weft_shard::Shard| shard.leadership().borrow().leader.map(|node| node.0);
+        server.node().shards().iter().filter_map(leader).collect()
+    }
+
+    /// One of them goes, and does not come back.
+    pub(crate) async fn lose(&mut self, place: usize) {
+        self.servers.remove(&place).expect("it runs").shutdown().await;
+    }
+
+    pub(crate) async fn shutdown(self) {
+        futures::future::join_all(self.servers.into_values().map(Server::shutdown)).await;
+    }
+}
