@@ -119,7 +119,7 @@ pub(crate) fn explain(error: StartError, port: u16) -> anyhow::Error {
         StartError::InUse { address } => {
             format!("port {} for operations is taken: choose another with --operations-port", address.port())
         }
-        StartError::Listen { .. } | StartError::Access(_) | StartError::Open(_) => {
+        StartError::Listen { .. } | StartError::Access(_) | StartError::Cluster(_) | StartError::Open(_) => {
             let error: anyhow::Error = error.into();
             format!("{error:#}")
         }
