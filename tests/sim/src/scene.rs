@@ -77,7 +77,11 @@ impl Scene {
             Failure::Quarantined(_) | Failure::Storage(_) | Failure::Outgrown(_) => {
                 self.ledger.violate(format!("{}: {failure}", key.workflow));
             }
-            Failure::Refused(_) | Failure::Unavailable(_) | Failure::Overloaded | Failure::DiskFull => {}
+            Failure::Refused(_)
+            | Failure::NotLeader
+            | Failure::Unavailable(_)
+            | Failure::Overloaded
+            | Failure::DiskFull => {}
         }
         Tried::Unheard
     }
