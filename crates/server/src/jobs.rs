@@ -33,6 +33,7 @@ use crate::{
     frontend::{condition, single},
     node::{ListError, Node},
 };
+pub(crate) use operation::Single;
 use operation::{Course, Done, Operation};
 use pace::Pace;
 pub(crate) use stop::{StopOrder, Stopped, Stops};
@@ -307,7 +308,7 @@ impl<'w> Work<'w> {
             (false, true) => Course::Settle,
             (false, false) => Course::GoOn,
         };
-        let operation = Operation { node: self.node, namespace: &self.namespace.name, job };
+        let operation = Operation { node: self.node, namespace: &self.namespace, job };
         let turn = async |(execution, place)| {
             let turn = pace.turn(self.node.clock().as_ref());
             if inherited {

@@ -9,6 +9,7 @@ mod dispatch;
 mod feed;
 mod jobs;
 pub(crate) mod leader;
+mod leadership;
 mod lists;
 mod mend;
 mod open;
@@ -43,7 +44,7 @@ use crate::cluster::Peers;
 
 pub(crate) use dispatch::poller_of;
 pub(crate) use lists::wire_type;
-pub(crate) use removal::DELETER;
+pub(crate) use removal::{DELETER, remove_here};
 
 use checkpoint::Checkpointer;
 use mend::Mender;
@@ -69,6 +70,7 @@ pub(crate) struct NodeInner {
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) raft: raft::Node,
     pub(crate) peers: Peers,
+    heard: leadership::Heard,
     pub(crate) wal: Wal,
     pub(crate) store: Arc<dyn StateStore>,
     pub(crate) pool: Pool,
@@ -224,11 +226,18 @@ impl Node {
     /// Stops: long polls end, what is under way is written, a checkpoint is made, and the log is closed.
     pub async fn shutdown(&self) {
         self.stop_polls();
+        self.0.hand_over().await;
         self.0.checkpointer.run_once(&self.0).await;
         self.0.raft.shutdown().await;
         let wal = self.0.wal.clone();
         // A panic while closing has been reported by the pool already.
         let _ = self.0.pool.call(move || wal.close()).await;
+    }
+}
+
+impl From<Arc<NodeInner>> for Node {
+    fn from(inner: Arc<NodeInner>) -> Self {
+        Self(inner)
     }
 }
 

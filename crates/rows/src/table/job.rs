@@ -142,7 +142,9 @@ pub fn range(slots: SlotRange) -> (Vec<u8>, Vec<u8>) {
     slots.bounds()
 }
 
-fn encode_order(order: &JobOrder) -> Vec<u8> {
+/// What a job was asked to do: also what one node tells another of it.
+#[must_use]
+pub fn encode_order(order: &JobOrder) -> Vec<u8> {
     let JobOrder { reason, identity, aim, operation, pace } = order;
     let (visibility_query, executions) = match aim {
         Aim::Query(query) => (query.clone(), Vec::new()),
@@ -163,7 +165,9 @@ fn encode_order(order: &JobOrder) -> Vec<u8> {
     })
 }
 
-fn decode_order(bytes: &[u8]) -> Result<JobOrder, Corrupt> {
+/// # Errors
+/// When nobody wrote such an order.
+pub fn decode_order(bytes: &[u8]) -> Result<JobOrder, Corrupt> {
     let Order { request, identity, pace } = value::decode(JOB, bytes)?;
     let request: StartBatchOperationRequest = value::message(JOB, &request)?;
     #[expect(deprecated, reason = "the list of executions that every client knows")]

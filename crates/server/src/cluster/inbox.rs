@@ -6,15 +6,19 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use tonic::{Request, Response, Status};
-use weft_engine::{Delivery, EventId, Origin, WorkflowKey};
-use weft_protocol::internal::{
-    DeliverRequest, DeliverResponse, RaftRequest, RaftResponse, cluster_service_server::ClusterService,
+use weft_engine::{Delivery, EventId, Origin, RunId, WorkflowKey};
+use weft_protocol::{
+    api::common::WorkflowExecution,
+    internal::{cluster_service_server::ClusterService, *},
 };
 use weft_raft::{self as raft, GroupId};
-use weft_rows::{outbox, receipt};
+use weft_rows::{job, outbox, receipt};
 use weft_shard::Failure;
 
-use crate::node::NodeInner;
+use crate::{
+    jobs::Single,
+    node::{Node, NodeInner, remove_here},
+};
 
 /// What is behind the internal port. Clones are the same one.
 #[derive(Clone, Default)]
@@ -64,6 +68,27 @@ impl ClusterService for Inbox {
         let delivery = Delivery { origin, message: Arc::new(message) };
         let reply = self.node()?.deliver_here(delivery).await.map_err(of_failure)?;
         Ok(Response::new(DeliverResponse { reply: receipt::encode(&reply).into() }))
+    }
+
+    async fn operate(&self, request: Request<OperateRequest>) -> Result<Response<OperateResponse>, Status> {
+        let OperateRequest { namespace, order, workflow_id, run_id, request_id, names_no_run } = request.into_inner();
+        let order = job::decode_order(&order).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let node = Node::from(self.node()?);
+        let single = Single { node: &node, namespace: &namespace, order: &order, request_id, names_no_run };
+        single.run(WorkflowExecution { workflow_id, run_id }).await?;
+        Ok(Response::new(OperateResponse {}))
+    }
+
+    async fn remove(&self, request: Request<RemoveRequest>) -> Result<Response<RemoveResponse>, Status> {
+        let RemoveRequest { namespace_id, workflow_id, run_id, workflow_type } = request.into_inner();
+        let key = WorkflowKey { namespace: namespace_id.into(), workflow: workflow_id.into() };
+        let removed = remove_here(self.node()?.as_ref(), key, RunId::from(run_id), &workflow_type).await;
+        removed.map_err(of_failure)?;
+        Ok(Response::new(RemoveResponse {}))
+    }
+
+    async fn ping(&self, _: Request<PingRequest>) -> Result<Response<PingResponse>, Status> {
+        Ok(Response::new(PingResponse { unix_nanos: self.node()?.clock.now().0 }))
     }
 }
 

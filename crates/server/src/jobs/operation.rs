@@ -9,15 +9,20 @@ use std::time::Duration;
 
 use tonic::{Code, Status};
 use weft_engine::{
-    RequestId,
-    state::{Aim, Job},
+    Namespace, RequestId, WorkflowId, WorkflowKey,
+    state::{Aim, Job, JobOrder},
 };
 use weft_protocol::api::{
     common::WorkflowExecution, workflowservice::start_batch_operation_request::Operation as Kind,
 };
+use weft_protocol::internal::OperateRequest;
+use weft_rows::job;
 
 use super::ask::{Ask, reset_build, reset_place};
-use crate::{frontend::single, node::Node};
+use crate::{
+    frontend::single,
+    node::{Node, leader::Leader},
+};
 
 /// An operation that may succeed later is tried so often.
 const ATTEMPTS: u32 = 50;
@@ -46,8 +51,19 @@ pub(super) enum Course {
 
 pub(super) struct Operation<'o> {
     pub(super) node: &'o Node,
-    pub(super) namespace: &'o str,
+    pub(super) namespace: &'o Namespace,
     pub(super) job: &'o Job,
+}
+
+/// What is done to one execution, by the node that leads its shard.
+pub(crate) struct Single<'o> {
+    pub(crate) node: &'o Node,
+    pub(crate) namespace: &'o str,
+    pub(crate) order: &'o JobOrder,
+    /// The same for the same execution of the same job, whoever does it and however often.
+    pub(crate) request_id: String,
+    /// The list leaves it open which run is meant.
+    pub(crate) names_no_run: bool,
 }
 
 impl Operation<'_> {
@@ -89,24 +105,30 @@ impl Operation<'_> {
         }
     }
 
-    async fn once(&self, mut target: WorkflowExecution, place: u64) -> Result<(), Status> {
-        if target.run_id.is_empty() {
-            // It had no run when it was found. A run that was started since is not meant.
-            return single::current_run(self.node, self.namespace, &target.workflow_id).await.map(drop);
-        }
-        if !self.names_no_run(place) {
-            return self.to_run(target, place).await;
-        }
-        // To cancel what has ended is no mistake, so that is looked at first.
-        let looks_first = matches!(self.job.order.operation, Kind::CancellationOperation(_));
-        loop {
-            let outcome = if looks_first { Ok(()) } else { self.to_run(target.clone(), place).await };
-            let is_over = looks_first || outcome.as_ref().is_err_and(|status| status.code() == Code::NotFound);
-            let next = if is_over { single::next_run(self.node, self.namespace, &target).await? } else { None };
-            match next {
-                Some(run) => target.run_id = run.to_string(),
-                None if looks_first => return self.to_run(target, place).await,
-                None => return outcome,
+    /// Does it where the execution's shard is led.
+    async fn once(&self, target: WorkflowExecution, place: u64) -> Result<(), Status> {
+        let (request_id, names_no_run) = (self.request_id(&target, place), self.names_no_run(place));
+        let (namespace, workflow) = (self.namespace.id.clone(), WorkflowId::from(target.workflow_id.as_str()));
+        match self.node.leader_of(&WorkflowKey { namespace, workflow }) {
+            Leader::Here => {
+                let (node, namespace, order) = (self.node, &*self.namespace.name, &*self.job.order);
+                Single { node, namespace, order, request_id, names_no_run }.run(target).await
+            }
+            Leader::Nobody => Err(Status::unavailable("the execution's shard has no leader now")),
+            Leader::Node(node) => {
+                let peer = self.node.peers().cluster_service(node);
+                let mut peer = peer.ok_or_else(|| Status::unavailable("the execution's node is not a member"))?;
+                // The executions may be many, and this is about one.
+                let order = JobOrder { aim: Aim::Query(String::new()), ..JobOrder::clone(&self.job.order) };
+                let request = OperateRequest {
+                    namespace: self.namespace.name.to_string(),
+                    order: job::encode_order(&order).into(),
+                    workflow_id: target.workflow_id,
+                    run_id: target.run_id,
+                    request_id,
+                    names_no_run,
+                };
+                peer.operate(request).await.map(drop)
             }
         }
     }
@@ -117,10 +139,38 @@ impl Operation<'_> {
         let at = usize::try_from(place).ok().and_then(|place| executions.get(place));
         at.is_some_and(|execution| execution.run_id.is_empty())
     }
+}
 
-    async fn to_run(&self, target: WorkflowExecution, place: u64) -> Result<(), Status> {
-        let (node, namespace, order) = (self.node, self.namespace.to_owned(), &self.job.order);
-        let request_id = self.request_id(&target, place);
+impl Single<'_> {
+    /// Does it once.
+    ///
+    /// # Errors
+    /// As the call has that a client would make for it.
+    pub(crate) async fn run(&self, mut target: WorkflowExecution) -> Result<(), Status> {
+        if target.run_id.is_empty() {
+            // It had no run when it was found. A run that was started since is not meant.
+            return single::current_run(self.node, self.namespace, &target.workflow_id).await.map(drop);
+        }
+        if !self.names_no_run {
+            return self.to_run(target).await;
+        }
+        // To cancel what has ended is no mistake, so that is looked at first.
+        let looks_first = matches!(self.order.operation, Kind::CancellationOperation(_));
+        loop {
+            let outcome = if looks_first { Ok(()) } else { self.to_run(target.clone()).await };
+            let is_over = looks_first || outcome.as_ref().is_err_and(|status| status.code() == Code::NotFound);
+            let next = if is_over { single::next_run(self.node, self.namespace, &target).await? } else { None };
+            match next {
+                Some(run) => target.run_id = run.to_string(),
+                None if looks_first => return self.to_run(target).await,
+                None => return outcome,
+            }
+        }
+    }
+
+    async fn to_run(&self, target: WorkflowExecution) -> Result<(), Status> {
+        let (node, namespace, order) = (self.node, self.namespace.to_owned(), self.order);
+        let request_id = self.request_id.clone();
         let once = Some(RequestId::from(request_id.as_str()));
         let ask = Ask { namespace, target, order, request_id };
         match &order.operation {

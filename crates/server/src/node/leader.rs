@@ -45,6 +45,11 @@ impl NodeInner {
 }
 
 impl Node {
+    /// The leader of the shard that a workflow id belongs to.
+    pub(crate) fn leader_of(&self, key: &WorkflowKey) -> Leader {
+        self.0.leader_of(key)
+    }
+
     /// Who owns a task queue, and news of it: whoever leads the shard that a workflow of the queue's name would belong to.
     pub(crate) fn owner(&self, namespace: &NamespaceId, queue: &str) -> watch::Receiver<Leadership> {
         self.0.owner_of(namespace, queue)

@@ -219,6 +219,7 @@ impl Base {
             jobs: Arc::clone(&jobs),
             raft: self.raft,
             peers: self.links.peers,
+            heard: super::leadership::Heard::default(),
             wal: self.wal,
             store: self.store,
             pool: self.threads.readers,
@@ -241,6 +242,9 @@ impl Base {
             shard.settled().await;
         }
         self.links.inbox.attach(&inner);
+        if !inner.peers.is_alone() {
+            tokio::spawn(super::leadership::watch(Arc::downgrade(&inner)));
+        }
         Node(inner)
     }
 

@@ -19,11 +19,12 @@ use weft_engine::{
     job::JOB_TYPE,
     schedule::{ScheduleRequest, WORKFLOW_TYPE},
 };
+use weft_protocol::internal::RemoveRequest;
 use weft_rows::namespace::NamespaceState;
 use weft_shard::Failure;
 use weft_visibility::{PageRequest, Record, Schema, parse};
 
-use super::NodeInner;
+use super::{NodeInner, leader::Leader};
 
 /// Runs that are removed together.
 const PAGE: usize = 100;
@@ -53,7 +54,11 @@ impl Removal {
         });
     }
 
+    /// Only where the metadata is led: one node is enough.
     fn next(&self, node: &NodeInner) -> Option<NamespaceId> {
+        if !node.metadata.leadership().borrow().mine {
+            return None;
+        }
         let view = node.metadata.view();
         let mut deleted = view.iter().filter(|row| row.state == NamespaceState::Deleted);
         let empty = self.empty.lock();
@@ -91,16 +96,37 @@ async fn empty(node: &Weak<NodeInner>, id: &NamespaceId) {
     }
 }
 
+/// Removes something where its shard is led.
 async fn remove(node: &NodeInner, namespace: &NamespaceId, record: Record) -> Result<(), Failure> {
-    let key = WorkflowKey { namespace: namespace.clone(), workflow: WorkflowId::from(record.workflow_id) };
-    if record.workflow_type == WORKFLOW_TYPE {
+    let Record { workflow_id, run_id, workflow_type, .. } = record;
+    let key = WorkflowKey { namespace: namespace.clone(), workflow: WorkflowId::from(workflow_id.as_str()) };
+    let lost = Failure::Unavailable("the node that leads its shard did not answer");
+    match node.leader_of(&key) {
+        Leader::Here => remove_here(node, key, RunId::from(run_id), &workflow_type).await,
+        Leader::Nobody => Err(lost),
+        Leader::Node(peer) => {
+            let Some(mut peer) = node.peers.cluster_service(peer) else { return Err(lost) };
+            let request = RemoveRequest { namespace_id: namespace.to_string(), workflow_id, run_id, workflow_type };
+            peer.remove(request).await.map(drop).map_err(|_| lost)
+        }
+    }
+}
+
+/// Removes what this record of a list is of.
+pub(crate) async fn remove_here(
+    node: &NodeInner,
+    key: WorkflowKey,
+    run: RunId,
+    workflow_type: &str,
+) -> Result<(), Failure> {
+    if workflow_type == WORKFLOW_TYPE {
         match node.ask(key.clone(), Request::Schedule(Box::new(ScheduleRequest::Delete))).await {
             Ok(_) | Err(Failure::Refused(Refusal::ScheduleNotFound)) => {}
             Err(failure) => return Err(failure),
         }
     }
-    let target = Target { run: Some(RunId::from(record.run_id)), first_run: None };
-    let is_job = record.workflow_type == JOB_TYPE;
+    let target = Target { run: Some(run), first_run: None };
+    let is_job = workflow_type == JOB_TYPE;
     let request = Request::Delete(target, Identity::from(DELETER));
     match node.ask(key.clone(), request).await {
         // What has the type of a job may be a workflow that somebody called so.

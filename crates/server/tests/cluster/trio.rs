@@ -53,6 +53,11 @@ impl Trio {
         self.addresses.iter().map(|address| WorkflowServiceClient::new(channel(address))).collect()
     }
 
+    /// Where a server listens for clients.
+    pub(crate) fn url(&self, place: usize) -> String {
+        format!("http://{}", self.addresses[place])
+    }
+
     /// Where a server listens for the others.
     pub(crate) fn internal(&self, place: usize) -> SocketAddr {
         self.internal[place]
@@ -63,6 +68,25 @@ impl Trio {
         let (_, server) = self.servers.first_key_value().expect("one runs");
         let leader = |shard: &weft_shard::Shard| shard.leadership().borrow().leader.map(|node| node.0);
         server.node().shards().iter().filter_map(leader).collect()
+    }
+
+    /// Waits until each server that runs knows that those that run lead as many groups each, or one more.
+    pub(crate) async fn evenly_led(&self) {
+        for server in self.servers.values() {
+            let shards = server.node().shards();
+            let mut news: Vec<_> = shards.iter().map(weft_shard::Shard::leadership).collect();
+            loop {
+                let leads = self.servers.values().map(|server| u64::from(server.node().options().node));
+                let led = |node| news.iter().filter(|of| of.borrow().leader.map(|it| it.0) == Some(node)).count();
+                let counts: Vec<usize> = leads.map(led).collect();
+                let (least, most) = (counts.iter().min().copied(), counts.iter().max().copied());
+                if counts.iter().sum::<usize>() == shards.len() && most <= least.map(|least| least + 2) {
+                    break;
+                }
+                let changes = news.iter_mut().map(|of| Box::pin(of.changed()));
+                futures::future::select_all(changes).await.0.expect("the server runs");
+            }
+        }
     }
 
     /// One of them goes, and does not come back.

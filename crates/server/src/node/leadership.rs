@@ -1,0 +1,185 @@
+//! Who of the cluster lives, whose clock is right, and which leaderships should be elsewhere.
+//!
+//! Invariants: a node gives away only what it leads itself, to one that answered lately; a node whose clock is far from
+//! those of the others leads nothing, if there is anybody else (rule 17); a node that stops gives away what it leads before
+//! it goes, so that nobody waits for an election.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use futures::future::join_all;
+use parking_lot::Mutex;
+use tonic::Request;
+use weft_protocol::internal::PingRequest;
+use weft_raft::{
+    Group, NodeId,
+    balance::{Move, Placement, moves},
+};
+
+use super::NodeInner;
+
+/// Between two pings of every other node.
+const PING: Duration = Duration::from_millis(500);
+const PING_TIMEOUT: Duration = Duration::from_millis(400);
+/// A node that has not answered for so long is not given anything.
+const GONE: Duration = Duration::from_secs(2);
+/// Between two looks at who leads what; long enough that what the last one moved has arrived.
+const BALANCE: Duration = Duration::from_secs(5);
+/// How far from the median a clock may be.
+const SKEW_MAX_NANOS: i64 = 500_000_000;
+
+/// What this node heard from the others.
+#[derive(Default)]
+pub(crate) struct Heard(Mutex<BTreeMap<u32, Answered>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Answered {
+    /// Monotonic.
+    at: Duration,
+    /// How far its clock is ahead of ours.
+    ahead_nanos: i64,
+}
+
+impl Heard {
+    /// Who may lead, this node among them if its own clock is right: those that answered lately, but for those whose clock
+    /// is far from the median of all.
+    fn fit(&self, own: u32, now: Duration) -> BTreeSet<NodeId> {
+        let heard = self.0.lock();
+        let lately = heard.iter().filter(|(_, answered)| now.saturating_sub(answered.at) < GONE);
+        let clocks: BTreeMap<u32, i64> =
+            lately.map(|(node, answered)| (*node, answered.ahead_nanos)).chain([(own, 0)]).collect();
+        right(&clocks).into_iter().map(|node| NodeId(u64::from(node))).collect()
+    }
+}
+
+/// The nodes whose clocks are near the median; all of them where there is no majority to tell.
+fn right(clocks: &BTreeMap<u32, i64>) -> BTreeSet<u32> {
+    let mut sorted: Vec<i64> = clocks.values().copied().collect();
+    sorted.sort_unstable();
+    let median = sorted.get(sorted.len() / 2).copied().unwrap_or(0);
+    let near = |ahead: i64| clocks.len() < 3 || ahead.abs_diff(median) <= SKEW_MAX_NANOS.unsigned_abs();
+    clocks.iter().filter(|(_, ahead)| near(**ahead)).map(|(node, _)| *node).collect()
+}
+
+/// Asks the others again and again whether they live, and evens out who leads what. Ends with the node.
+pub(crate) async fn watch(node: Weak<NodeInner>) {
+    let mut balanced_at = Duration::ZERO;
+    loop {
+        let Some(inner) = node.upgrade() else { return };
+        if *inner.stopping.borrow() {
+            return;
+        }
+        inner.hear().await;
+        let now = inner.clock.monotonic();
+        if now.saturating_sub(balanced_at) >= BALANCE {
+            balanced_at = now;
+            inner.balance().await;
+        }
+        let clock = Arc::clone(&inner.clock);
+        drop(inner);
+        clock.sleep_until(now + PING).await;
+    }
+}
+
+impl NodeInner {
+    async fn hear(&self) {
+        let others = self.peers.members().filter(|node| *node != self.peers.node);
+        let answers = join_all(others.map(|node| async move { (node, self.ping(node).await) })).await;
+        let mut heard = self.heard.0.lock();
+        heard.extend(answers.into_iter().filter_map(|(node, answered)| Some((node, answered?))));
+    }
+
+    async fn ping(&self, node: u32) -> Option<Answered> {
+        let mut peer = self.peers.cluster_service(node)?;
+        let mut request = Request::new(PingRequest {});
+        request.set_timeout(PING_TIMEOUT);
+        let (asked, began) = (self.clock.now().0, self.clock.monotonic());
+        let theirs = peer.ping(request).await.ok()?.into_inner().unix_nanos;
+        let at = self.clock.monotonic();
+        let half = i64::try_from((at.saturating_sub(began) / 2).as_nanos()).unwrap_or(i64::MAX);
+        Some(Answered { at, ahead_nanos: theirs.saturating_sub(asked.saturating_add(half)) })
+    }
+
+    /// Gives away what others should lead.
+    async fn balance(&self) {
+        let fit = self.heard.fit(self.peers.node, self.clock.monotonic());
+        let own = NodeId(u64::from(self.peers.node));
+        if !fit.contains(&own) {
+            tracing::warn!("this node's clock is far from those of the others: it leads nothing until it is set right");
+            return self.give_all_away(&fit).await;
+        }
+        let wanted = moves(&self.placements(), &fit);
+        self.give_away(wanted.into_iter().filter(|wanted| wanted.from == own)).await;
+    }
+
+    fn placements(&self) -> Vec<Placement> {
+        let placement = |(group, it): (_, &Group)| Placement {
+            group,
+            leader: it.leadership().borrow().leader,
+            voters: it.voters(),
+        };
+        self.raft.groups().map(placement).collect()
+    }
+
+    /// Before this node stops: nobody is to wait for an election.
+    pub(crate) async fn hand_over(&self) {
+        if !self.peers.is_alone() {
+            let mut fit = self.heard.fit(self.peers.node, self.clock.monotonic());
+            fit.remove(&NodeId(u64::from(self.peers.node)));
+            self.give_all_away(&fit).await;
+        }
+    }
+
+    async fn give_all_away(&self, to: &BTreeSet<NodeId>) {
+        let own = NodeId(u64::from(self.peers.node));
+        let mut next = to.iter().copied().filter(|node| *node != own).cycle();
+        let led = self.placements().into_iter().filter(|placement| placement.leader == Some(own));
+        let moves: Vec<Move> =
+            led.filter_map(|Placement { group, .. }| Some(Move { group, from: own, to: next.next()? })).collect();
+        self.give_away(moves).await;
+    }
+
+    async fn give_away(&self, moves: impl IntoIterator<Item = Move>) {
+        let given = moves.into_iter().filter_map(|Move { group, to, .. }| {
+            let it = self.raft.group(group)?;
+            Some(async move {
+                if let Err(error) = it.transfer_leader(to).await {
+                    tracing::debug!(group = group.0, %to, %error, "leadership was not handed over");
+                }
+            })
+        });
+        join_all(given).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clocks(ahead_ms: &[i64]) -> BTreeMap<u32, i64> {
+        (1..).zip(ahead_ms.iter().map(|ms| ms * 1_000_000)).collect()
+    }
+
+    #[test]
+    fn a_clock_that_is_far_from_the_others_is_wrong() {
+        assert_eq!(right(&clocks(&[0, 20, -30])), [1, 2, 3].into());
+        assert_eq!(right(&clocks(&[0, 2_000, 2_010])), [2, 3].into(), "its own, too");
+        assert_eq!(right(&clocks(&[0, -501, 0])), [1, 3].into());
+    }
+
+    #[test]
+    fn two_clocks_do_not_tell_which_of_them_is_wrong() {
+        assert_eq!(right(&clocks(&[0, 60_000])), [1, 2].into());
+    }
+
+    #[test]
+    fn who_has_not_answered_lately_is_given_nothing() {
+        let heard = Heard::default();
+        let answered = |at| Answered { at: Duration::from_secs(at), ahead_nanos: 0 };
+        heard.0.lock().extend([(2, answered(10)), (3, answered(7))]);
+        assert_eq!(heard.fit(1, Duration::from_secs(11)), [NodeId(1), NodeId(2)].into());
+    }
+}
