@@ -15,6 +15,7 @@
 //! stubs ([`Client::workflow_service`],
 //! [`Client::operator_service`]) are there for whatever has no method.
 
+mod activity;
 mod attribute;
 mod batch;
 mod codec;
@@ -42,6 +43,7 @@ mod update;
 mod value;
 mod workflow;
 
+pub use activity::{ActivityHandle, StillWanted};
 pub use attribute::{SearchAttributeKey, SearchAttributeValue, SearchAttributes};
 pub use batch::{Batch, BatchActivities, BatchOperation, BatchResetTo};
 pub use codec::{CodecError, DataCodec, PayloadCodec};
@@ -65,7 +67,7 @@ pub use operations::PollersOf;
 pub use reset::{Reset, ResetPlace};
 pub use retry::Retry;
 pub use retry_policy::RetryPolicy;
-pub use schedule::SchedulePages;
+pub use schedule::{NewSchedule, ScheduleDescription, ScheduleHandle, SchedulePages};
 pub use start::{Start, Started};
 pub use stream::Items;
 pub use tls::{ClientCertificate, Pem, Tls, TlsError};
@@ -75,6 +77,9 @@ pub use workflow::{Query, Run, Signal};
 
 /// The messages of the API, as the calls take and give them.
 pub use weft_protocol::api;
+
+/// What a server tells of a refusal.
+pub use weft_protocol::error::ErrorDetails;
 
 /// The messages of Weft's own API.
 pub use weft_protocol::weft as own;

@@ -1,4 +1,12 @@
 //! Schedules: created, described, changed, deleted, listed.
+//!
+//! [`Client::new_schedule`] and [`ScheduleHandle`] are the typed way; beneath them are the calls as the API has them.
+
+mod handle;
+mod new;
+
+pub use handle::{ScheduleDescription, ScheduleHandle};
+pub use new::NewSchedule;
 
 use weft_protocol::{
     Timestamp,

@@ -372,7 +372,7 @@ impl<S: 'static> Ctx<S> {
             retry_policy: started.retry_policy.clone(),
             memo: Some(Memo { fields: self.memo() }).filter(|memo| !memo.fields.is_empty()),
             header: started.header.clone(),
-            search_attributes: self.search_attributes(),
+            search_attributes: self.attributes(),
             ..ContinueAsNewWorkflowExecutionCommandAttributes::default()
         })
     }
@@ -404,12 +404,18 @@ impl<S: 'static> Ctx<S> {
         self.core.upsert_search_attributes(upsert, here());
     }
 
+    /// The search attributes as this run has them now.
+    #[must_use]
+    pub fn search_attributes(&self) -> weft_client::SearchAttributes {
+        self.attributes().map(Into::into).unwrap_or_default()
+    }
+
     fn memo(&self) -> HashMap<String, Payload> {
         let started = self.core.info().started.memo.clone().unwrap_or_default();
         as_set(started.fields, &self.shared.set.borrow().memo)
     }
 
-    fn search_attributes(&self) -> Option<SearchAttributes> {
+    fn attributes(&self) -> Option<SearchAttributes> {
         let started = self.core.info().started.search_attributes.clone().unwrap_or_default();
         let indexed_fields = as_set(started.indexed_fields, &self.shared.set.borrow().search_attributes);
         (!indexed_fields.is_empty()).then_some(SearchAttributes { indexed_fields })

@@ -18,12 +18,26 @@ enum Inner {
     Failure(Box<Failure>),
     /// With the failure that it is to those who do not understand it.
     ContinueAsNew(Box<ContinueAsNewWorkflowExecutionCommandAttributes>, Box<Failure>),
+    /// Somebody else ends the activity. With the failure that it is where nobody else can.
+    Elsewhere(Box<Failure>),
 }
 
 impl Error {
     /// A failure with this message, retried unless it says otherwise; see [`Failure::application`] for more.
     pub fn new(message: impl Into<String>) -> Self {
         Failure::application(message).into()
+    }
+
+    /// What an activity returns that somebody else will end, by the task token in its `ActivityCtx`, or by its id:
+    /// `client.activity_by_token(token).complete(&result)`.
+    #[must_use]
+    pub fn completed_elsewhere() -> Self {
+        let failure = Failure::application("only an activity with a task queue can be completed elsewhere");
+        Self(Inner::Elsewhere(Box::new(failure.kind("CompletedElsewhere").non_retryable())))
+    }
+
+    pub(crate) fn is_completed_elsewhere(&self) -> bool {
+        matches!(self.0, Inner::Elsewhere(_))
     }
 
     pub(crate) fn continue_as_new(attributes: ContinueAsNewWorkflowExecutionCommandAttributes) -> Self {
@@ -39,7 +53,7 @@ impl Error {
     #[must_use]
     pub fn into_failure(self) -> Failure {
         match self.0 {
-            Inner::Failure(failure) | Inner::ContinueAsNew(_, failure) => *failure,
+            Inner::Failure(failure) | Inner::ContinueAsNew(_, failure) | Inner::Elsewhere(failure) => *failure,
         }
     }
 
@@ -52,7 +66,7 @@ impl Error {
     ) -> std::result::Result<Box<ContinueAsNewWorkflowExecutionCommandAttributes>, Self> {
         match self.0 {
             Inner::ContinueAsNew(attributes, _) => Ok(attributes),
-            Inner::Failure(_) => Err(self),
+            Inner::Failure(_) | Inner::Elsewhere(_) => Err(self),
         }
     }
 
@@ -64,7 +78,7 @@ impl Error {
                 failure.message = format!("{said}: {failure}");
                 Self(Inner::Failure(failure))
             }
-            Inner::ContinueAsNew(..) => self,
+            Inner::ContinueAsNew(..) | Inner::Elsewhere(_) => self,
         }
     }
 }
@@ -74,7 +88,7 @@ impl Deref for Error {
 
     fn deref(&self) -> &Failure {
         match &self.0 {
-            Inner::Failure(failure) | Inner::ContinueAsNew(_, failure) => failure,
+            Inner::Failure(failure) | Inner::ContinueAsNew(_, failure) | Inner::Elsewhere(failure) => failure,
         }
     }
 }

@@ -6,6 +6,7 @@ use weft_protocol::{
     api::{
         common::{Payload, Priority},
         enums::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy},
+        workflowservice::StartWorkflowExecutionRequest,
     },
     payload::json_string,
 };
@@ -135,6 +136,11 @@ impl<W: WorkflowDefinition> StartWorkflow<W> {
             priority.fairness_key = key.into();
             priority.fairness_weight = weight;
         })
+    }
+
+    /// The request that starts it, and the first value that could not be written.
+    pub(crate) fn into_request(self) -> (StartWorkflowExecutionRequest, Option<ValueError>) {
+        (self.start.into_request(&self.client), self.wrong)
     }
 
     /// Starts it, or finds it running, and signals it, in one step.

@@ -56,8 +56,12 @@ pub(crate) async fn run(shared: Arc<Shared>, mut task: PollActivityTaskQueueResp
         }
         Err(message) => Err(Failure::application(message).kind("UnknownActivity").into()),
     };
-    let failed = result.is_err();
-    answer(&shared, &ctx, result).await;
+    let is_left = result.as_ref().is_err_and(Error::is_completed_elsewhere);
+    let failed = result.is_err() && !is_left;
+    // Whoever ends it answers the server, and heartbeats until then.
+    if !is_left {
+        answer(&shared, &ctx, result).await;
+    }
     shared.counts.activities.count(shared.clock.monotonic() - began, failed);
 }
 
