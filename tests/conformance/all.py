@@ -30,11 +30,14 @@ HERE = Path(__file__).resolve().parent
 SCENARIOS = HERE / "scenarios.toml"
 STATUS = HERE / "status.toml"
 
+# What the suite of our own SDK says of scenarios that it cannot play.
+ABSENT = "not in this SDK: "
+
 SCENARIOS_MIN = 60
 CRASHES_MIN = 12
 
 HEAD = """\
-# What the official SDKs say of this server: one line a scenario, one column an SDK, `pass` or the reason why not.
+# What the official SDKs, and our own, say of this server: one line a scenario, one column an SDK, `pass` or the reason why not.
 # Written by `cargo xtask conformance --write`; CI fails when a run says anything else.
 # All of it runs in CI (tier `full` of docs/testing.md); a scenario that did not fit there would say `tier = "long"`.
 """
@@ -73,8 +76,13 @@ def typescript(against: Against, wfctl: Path, results: Path) -> list[str]:
     return ["node", str(HERE / "typescript" / "run.mjs"), *against.options(wfctl, results)]
 
 
+def weft(against: Against, wfctl: Path, results: Path) -> list[str]:
+    # Built with the server and wfctl, beside them.
+    return [str(wfctl.with_name("weft-conformance")), *against.options(wfctl, results)]
+
+
 SUITES: dict[str, Callable[[Against, Path, Path], list[str]]] = {
-    "python": python, "rust": rust, "go": go, "typescript": typescript,
+    "python": python, "rust": rust, "go": go, "typescript": typescript, "weft": weft,
 }  # fmt: skip
 
 # Where each SDK's version is pinned.
@@ -83,6 +91,7 @@ PINS = {
     "rust": (HERE / "rust" / "Cargo.toml", r'^temporalio-sdk = \{ version = "=([\d.]+)"'),
     "go": (HERE / "go" / "go.mod", r"^\s+go\.temporal\.io/sdk v([\d.]+)"),
     "typescript": (HERE / "typescript" / "package.json", r'^\s+"@temporalio/worker": "([\d.]+)"'),
+    "weft": (HERE.parents[1] / "Cargo.toml", r'^version = "([\d.]+)"'),
 }
 
 
@@ -137,7 +146,7 @@ def not_temporals(said: dict[str, dict[str, str]]) -> list[str]:
     for name, scenario in tomllib.loads(SCENARIOS.read_text()).items():
         for sdk in said:
             reason = outcome(sdk, name, scenario, said[sdk])
-            if reason == "pass":
+            if reason == "pass" or reason.startswith(ABSENT):
                 continue
             if "crash" in scenario:
                 print(f"{sdk}: {name} did not survive Temporal's dev server: {reason}")

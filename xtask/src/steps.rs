@@ -259,7 +259,9 @@ pub(crate) fn side_by_side(rest: &[String]) -> Vec<Step> {
 }
 
 fn binaries() -> Step {
-    let build = ["build", "-p", "weft-server", "-p", "wfctl", "--bin", "weft-server", "--bin", "wfctl"];
+    let binaries = ["weft-server", "wfctl", "weft-conformance"];
+    let build: Vec<&str> =
+        iter::once("build").chain(binaries.iter().flat_map(|name| ["-p", name, "--bin", name])).collect();
     Step::cargo("the binaries for conformance", &build)
 }
 

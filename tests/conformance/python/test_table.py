@@ -28,7 +28,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
 
 def all_passed() -> dict[str, dict[str, str]]:
     common = tomllib.loads((HERE / "scenarios.toml").read_text())
-    said = {sdk: dict.fromkeys(common, "pass") for sdk in ("rust", "go", "typescript")}
+    said = {sdk: dict.fromkeys(common, "pass") for sdk in ("rust", "go", "typescript", "weft")}
     return {"python": dict.fromkeys((test for it in common.values() for test in it["python"]), "pass"), **said}
 
 
@@ -74,6 +74,16 @@ def test_only_what_temporal_does_is_a_scenario(runner: ModuleType, capsys: pytes
     said["typescript"]["a_timer_survives_the_server"] = "it did not"
     assert runner.not_temporals(said) == ["go: a_timer_fires is not what Temporal does: there is no a_timer_fires"]
     assert "typescript: a_timer_survives_the_server did not survive" in capsys.readouterr().out
+
+
+def test_what_our_sdk_cannot_play_is_told_in_the_table_and_no_fault_of_a_server(runner: ModuleType):
+    said = all_passed()
+    said["weft"]["a_timer_fires"] = f"{runner.ABSENT}no timers"
+    assert runner.not_temporals(said) == []
+    runner.compare(said, write=True)
+    assert tomllib.loads(runner.STATUS.read_text())["scenarios"]["a_timer_fires"]["weft"] == "not in this SDK: no timers"
+    said["go"]["a_timer_fires"] = "not done"
+    assert len(runner.not_temporals(said)) == 1
 
 
 def test_each_suite_is_told_which_server_it_runs_against(runner: ModuleType):

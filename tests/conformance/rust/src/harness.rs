@@ -2,6 +2,10 @@
 //!
 //! Nothing here knows a scenario, and nothing here decides what a server should do.
 
+/// The API's messages, under the names by which the parts know them that other suites share.
+pub(crate) mod api {
+    pub(crate) use temporalio_protos::temporal::api::{enums::v1 as enums, history::v1 as history};
+}
 pub(crate) mod history;
 pub(crate) mod json;
 pub(crate) mod options;

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let ended = runtime.block_on(pool::run(options, scenarios::all()));
+    let ended = runtime.block_on(pool::run(options, scenarios::all(), &[]));
     // A worker of a scenario that failed may hang in what it does: nobody waits for it.
     runtime.shutdown_background();
     match ended {

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use temporalio_protos::temporal::api::{
-    enums::v1::EventType,
-    history::v1::{HistoryEvent, history_event::Attributes},
+use super::api::{
+    enums::EventType,
+    history::{HistoryEvent, history_event::Attributes},
 };
 
 /// The three events of a workflow task that went well: most sequences are made of these.

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use super::server::{Launch, Which};
 
-pub(crate) const HELP: &str = "\
-weft-conformance-rust (--server-bin PATH | --oracle-bin PATH | --address HOST:PORT) --wfctl-bin PATH [options]
+pub(crate) const HELP: &str = concat!(
+    env!("CARGO_PKG_NAME"),
+    " (--server-bin PATH | --oracle-bin PATH | --address HOST:PORT) --wfctl-bin PATH [options]
 
   --server-bin PATH   a weft-server binary; the suite starts and kills servers of its own
   --oracle-bin PATH   a `temporal` CLI binary: Temporal's own dev server
@@ -15,7 +16,8 @@ weft-conformance-rust (--server-bin PATH | --oracle-bin PATH | --address HOST:PO
   --results FILE      where to write the outcome of each scenario
   --record            keep the oracle's answers in recorded.json
   -k WORD             only scenarios whose name contains WORD; may be given more than once
-  --list              the names of the scenarios";
+  --list              the names of the scenarios"
+);
 
 pub(crate) struct Options {
     pub(crate) launch: Launch,

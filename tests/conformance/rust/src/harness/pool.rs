@@ -13,7 +13,6 @@ use std::{
 
 use anyhow::{Result, anyhow, bail};
 use serde_json::Value;
-use temporalio_sdk::{Runtime, runtime::RuntimeOptions};
 use tokio::{runtime::Handle, sync::Semaphore, task::JoinSet};
 
 use super::{
@@ -21,6 +20,7 @@ use super::{
     recording::Recording,
     scenario::Scenario,
     server::{Launch, Which},
+    worker::{self, Common},
 };
 
 const SCENARIO: Duration = Duration::from_secs(90);
@@ -48,12 +48,12 @@ pub(crate) struct Entry {
 struct Suite {
     launch: Launch,
     recording: Recording,
-    runtime: Runtime,
+    common: Common,
     shared: String,
 }
 
-/// True if every selected scenario passed.
-pub(crate) async fn run(options: Options, entries: Vec<Entry>) -> Result<bool> {
+/// True if every selected scenario passed. Those that cannot be played with this SDK are told of, with the reason.
+pub(crate) async fn run(options: Options, entries: Vec<Entry>, absent: &[(&str, &str)]) -> Result<bool> {
     let wanted = |entry: &Entry| options.words.is_empty() || options.words.iter().any(|word| entry.name.contains(word));
     let entries: Vec<Entry> = entries.into_iter().filter(wanted).collect();
     if options.list {
@@ -74,9 +74,9 @@ pub(crate) async fn run(options: Options, entries: Vec<Entry>) -> Result<bool> {
             address
         }
     };
-    let runtime = Runtime::from_current_tokio(RuntimeOptions::default())?;
+    let common = worker::common()?;
     let recording = Recording::open(options.record)?;
-    let suite = Arc::new(Suite { launch: options.launch, recording, runtime, shared });
+    let suite = Arc::new(Suite { launch: options.launch, recording, common, shared });
     let outcomes = run_all(&suite, entries).await;
     drop(server);
 
@@ -84,7 +84,7 @@ pub(crate) async fn run(options: Options, entries: Vec<Entry>) -> Result<bool> {
     suite.recording.save(&passed)?;
     report(&outcomes);
     if let Some(file) = options.results {
-        fs::write(file, results(&outcomes).to_string())?;
+        fs::write(file, results(&outcomes, absent).to_string())?;
     }
     Ok(passed.len() == outcomes.len())
 }
@@ -134,7 +134,7 @@ async fn run_one(suite: Arc<Suite>, entry: Entry, slots: Arc<Semaphore>) -> Outc
 
 async fn play(suite: &Suite, entry: &Entry) -> Result<()> {
     let own_server = entry.needs == Needs::OwnServer;
-    let parts = (&suite.launch, &suite.recording, &suite.runtime);
+    let parts = (&suite.launch, &suite.recording, &suite.common);
     let scenario = Scenario::open(entry.name, parts, &suite.shared, own_server).await?;
     (entry.body)(&scenario).await?;
     scenario.assert_complete()
@@ -147,13 +147,14 @@ fn said(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 /// What is said of each scenario to whoever compares SDKs.
-fn results(outcomes: &[Outcome]) -> Value {
+fn results(outcomes: &[Outcome], absent: &[(&str, &str)]) -> Value {
     let said = outcomes.iter().map(|outcome| {
         let reason = outcome.failure.as_ref().map(|failure| format!("{failure:#}"));
         let said = reason.as_deref().map_or("pass", |reason| reason.lines().next().unwrap_or("failed"));
         (outcome.name.to_owned(), said.into())
     });
-    Value::Object(said.collect())
+    let absent = absent.iter().map(|(name, why)| ((*name).to_owned(), format!("not in this SDK: {why}").into()));
+    Value::Object(said.chain(absent).collect())
 }
 
 fn report(outcomes: &[Outcome]) {

@@ -13,11 +13,9 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
-use temporalio_client::{Client, UntypedWorkflow, WorkflowStartOptions, WorkflowTerminateOptions};
-use temporalio_common::data_converters::RawValue;
 use tokio::time::{sleep, timeout};
 
-use super::worker::connect;
+use super::worker::probe;
 
 const READY: Duration = Duration::from_secs(60);
 
@@ -168,12 +166,4 @@ impl Drop for Server {
 fn said_port(file: &PathBuf) -> Option<u16> {
     let said: serde_json::Value = serde_json::from_reader(File::open(file).ok()?).ok()?;
     said.get("address")?.as_str()?.rsplit_once(':')?.1.parse().ok()
-}
-
-async fn probe(address: &str) -> Result<()> {
-    let client: Client = connect(address, "default").await?;
-    let options = WorkflowStartOptions::new("probe", format!("probe-{}", uuid::Uuid::new_v4())).build();
-    let handle = client.start_workflow(UntypedWorkflow::new("Probe"), RawValue::empty(), options).await?;
-    handle.terminate(WorkflowTerminateOptions::default()).await?;
-    Ok(())
 }

@@ -3,7 +3,11 @@
 use std::{future::pending, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
-use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions, Url};
+use temporalio_client::{
+    Client, ClientOptions, Connection, ConnectionOptions, UntypedWorkflow, Url, WorkflowStartOptions,
+    WorkflowTerminateOptions,
+};
+use temporalio_common::data_converters::RawValue;
 use temporalio_sdk::{Runtime, Worker, WorkerOptions, runtime::RuntimeOptions};
 use tokio::task::JoinHandle;
 
@@ -18,6 +22,22 @@ pub(crate) async fn connect(address: &str, namespace: &str) -> Result<Client> {
     let options = ConnectionOptions::new(target).identity("conformance-rust".to_owned()).build();
     let connection = Connection::connect(options).await?;
     Ok(Client::new(connection, ClientOptions::new(namespace).build())?)
+}
+
+/// What all workers of this process have in common.
+pub(crate) type Common = Runtime;
+
+pub(crate) fn common() -> Result<Common> {
+    Ok(Runtime::from_current_tokio(RuntimeOptions::default())?)
+}
+
+/// Starts and ends a workflow: all parts of a server must be there for it.
+pub(crate) async fn probe(address: &str) -> Result<()> {
+    let client: Client = connect(address, "default").await?;
+    let options = WorkflowStartOptions::new("probe", format!("probe-{}", uuid::Uuid::new_v4())).build();
+    let handle = client.start_workflow(UntypedWorkflow::new("Probe"), RawValue::empty(), options).await?;
+    handle.terminate(WorkflowTerminateOptions::default()).await?;
+    Ok(())
 }
 
 /// Options of a worker that knows every workflow and every activity of the suite.
