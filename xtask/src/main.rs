@@ -27,6 +27,7 @@ cargo xtask <verb>
   conformance --oracle    the same scenarios against Temporal's own server, where they must pass too
   side-by-side  the same scenarios against Temporal's own server, and the histories of both compared; arguments go to it
   bench         the load generator against a release build; arguments go to it
+  chaos         three real server processes, killed, frozen and cut apart; arguments go to it
   sim [SEEDS]   the simulated disk over so many seeds (1000)
   laws [CASES]  the engine's laws over so many random sequences of requests (256)
   deny          licences, bans and sources of all dependencies, by cargo-deny
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         },
         "side-by-side" => steps::side_by_side(rest),
         "bench" => steps::bench(rest),
+        "chaos" => steps::chaos(&rest.iter().map(String::as_str).collect::<Vec<_>>()),
         "sim" => vec![steps::sim(rest.first().map_or("1000", String::as_str))],
         "laws" => vec![steps::laws(rest.first().map_or("256", String::as_str))],
         "deny" => steps::deny(),

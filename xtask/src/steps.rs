@@ -295,6 +295,14 @@ pub(crate) fn bench(rest: &[String]) -> Vec<Step> {
     ]
 }
 
+/// Three real processes, broken for as long as the arguments say.
+pub(crate) fn chaos(rest: &[&str]) -> Vec<Step> {
+    let server = target_dir().join("debug/weft-server").to_string_lossy().into_owned();
+    let mut args = vec!["run", "-p", "weft-chaos", "--", "--server", &server];
+    args.extend(rest);
+    vec![binaries(), Step::cargo("chaos", &args)]
+}
+
 /// Everything of the tier, in the order in which a mistake is found soonest.
 pub(crate) fn test(tier: Tier) -> Vec<Step> {
     let mut steps = lint();
