@@ -19,7 +19,7 @@ const TOLD_EVERY: u64 = 100_000;
 
 /// Adds so many completed workflows.
 pub(crate) async fn fill(server: &Server, count: u64) -> anyhow::Result<()> {
-    let services = load::connect(&server.address).await?;
+    let services = load::connect(std::slice::from_ref(server)).await?;
     let numbers = Arc::new(AtomicU64::new(0));
     let callers: Vec<_> = (0..CALLERS)
         .map(|caller| {

@@ -50,10 +50,10 @@ pub(crate) struct Line {
 }
 
 /// Starts workflows for so many seconds and waits for the last of them. `name` keeps the ids of two lines apart.
-pub(crate) async fn run(server: &Server, name: &str, load: &Load, seconds: u64) -> anyhow::Result<Line> {
+pub(crate) async fn run(servers: &[Server], name: &str, load: &Load, seconds: u64) -> anyhow::Result<Line> {
     let Load { shape, callers, .. } = *load;
     let clock = RealClock::new();
-    let services = connect(&server.address).await?;
+    let services = connect(servers).await?;
     let name = format!("bench-{name}-{shape:?}-{callers}");
     let waiting = Waiting::default();
     let pollers = callers.clamp(2, POLLERS_MAX);
@@ -66,7 +66,7 @@ pub(crate) async fn run(server: &Server, name: &str, load: &Load, seconds: u64) 
     }
     let until = clock.monotonic() + Duration::from_secs(seconds);
     let numbers = Arc::new(AtomicU64::new(0));
-    let before = server.counts().await?;
+    let before = counts(servers).await?;
     let started = clock.monotonic();
     let mut tasks = JoinSet::new();
     for number in 0..callers {
@@ -84,17 +84,27 @@ pub(crate) async fn run(server: &Server, name: &str, load: &Load, seconds: u64) 
         latencies.extend(task.context("a caller panicked")??);
     }
     let elapsed = (clock.monotonic() - started).as_secs_f64();
-    let after = server.counts().await?;
+    let after = counts(servers).await?;
     latencies.sort_unstable();
     Ok(Line { latencies, seconds: elapsed, before, after })
 }
 
-pub(crate) async fn connect(address: &str) -> anyhow::Result<Vec<Service>> {
+/// Connections to all servers in turn.
+pub(crate) async fn connect(servers: &[Server]) -> anyhow::Result<Vec<Service>> {
     let mut services = Vec::new();
-    for _ in 0..CONNECTIONS {
-        services.push(wire::connect(address).await?);
+    for server in servers.iter().cycle().take(CONNECTIONS.max(servers.len())) {
+        services.push(wire::connect(&server.address).await?);
     }
     Ok(services)
+}
+
+/// What all servers together have used.
+async fn counts(servers: &[Server]) -> anyhow::Result<Counts> {
+    let mut sum = Counts::default();
+    for server in servers {
+        sum = sum + server.counts().await?;
+    }
+    Ok(sum)
 }
 
 struct Caller {

@@ -5,6 +5,7 @@
 //! the worker's last answer was acknowledged. A one-activity workflow is seven calls: start, two workflow tasks polled
 //! and answered, one activity polled and answered.
 
+mod cluster;
 mod fill;
 mod load;
 mod probe;
@@ -13,6 +14,7 @@ mod worker;
 
 use std::{
     path::{Path, PathBuf},
+    slice,
     time::Duration,
 };
 
@@ -49,6 +51,9 @@ struct Args {
     /// Instead: measure with no closed workflow and with so many, and say how much slower it has become.
     #[arg(long, value_name = "N")]
     closed: Option<u64>,
+    /// Instead: measure one node, and then a cluster of three on the same machine.
+    #[arg(long, conflicts_with_all = ["closed", "in_memory"])]
+    cluster: bool,
 }
 
 const LINES: [Load; 5] = [
@@ -71,6 +76,9 @@ async fn main() -> anyhow::Result<()> {
     let binary = args.server_bin.clone().map_or_else(beside, Ok)?;
     let scratch = tempfile::tempdir().context("no temporary directory")?;
     let data = args.data.clone().unwrap_or_else(|| scratch.path().join("data"));
+    if args.cluster {
+        return cluster::compare(&binary, scratch.path(), &args).await;
+    }
     if !args.in_memory {
         println!("{}", probe::fdatasync(data.parent().unwrap_or(&data))?);
     }
@@ -88,7 +96,7 @@ async fn main() -> anyhow::Result<()> {
     let server = match args.closed {
         Some(count) => compare(server, &args, count).await?,
         None => {
-            measure(&server, "", &args.only, args.seconds).await?;
+            measure(slice::from_ref(&server), "", &args.only, args.seconds).await?;
             println!("{} MiB resident at the end", server.resident_mib()?);
             server
         }
@@ -100,11 +108,16 @@ async fn main() -> anyhow::Result<()> {
 }
 
 /// Prints a line for each load whose name contains `only`, and gives back their rates.
-async fn measure(server: &Server, round: &str, only: &str, seconds: u64) -> anyhow::Result<Vec<(&'static str, f64)>> {
+async fn measure(
+    servers: &[Server],
+    round: &str,
+    only: &str,
+    seconds: u64,
+) -> anyhow::Result<Vec<(&'static str, f64)>> {
     println!("{:<38} {}", "", Line::head());
     let mut rates = Vec::new();
     for load in LINES.iter().filter(|load| load.name.contains(only)) {
-        let line = load::run(server, round, load, seconds).await?;
+        let line = load::run(servers, round, load, seconds).await?;
         println!("{:<38} {line}", load.name);
         rates.push((load.name, line.rate()));
     }
@@ -115,13 +128,13 @@ async fn measure(server: &Server, round: &str, only: &str, seconds: u64) -> anyh
 async fn compare(server: Server, args: &Args, count: u64) -> anyhow::Result<Server> {
     let only = if args.only.is_empty() { COMPARED } else { &args.only };
     println!("\nwith no closed workflows but its own");
-    let before = measure(&server, "before", only, args.seconds).await?;
+    let before = measure(slice::from_ref(&server), "before", only, args.seconds).await?;
     println!("\nclosing {count} workflows");
     fill::fill(&server, count).await?;
     let settled = server.settle().await?;
     println!("idle {:.0} s later, {} MiB resident", settled.as_secs_f64(), server.resident_mib()?);
     println!("\nwith {count} closed workflows");
-    let after = measure(&server, "after", only, args.seconds).await?;
+    let after = measure(slice::from_ref(&server), "after", only, args.seconds).await?;
     for ((name, before), (_, after)) in before.iter().zip(after) {
         println!("{name}: {:.2} of the rate without them", after / before);
     }
@@ -135,7 +148,7 @@ async fn restarts(server: Server, binary: &Path, data: &Path) -> anyhow::Result<
     println!("\nready after {:.0} ms on the directory, closed in order", server.ready_ms());
     let clock = RealClock::new();
     tokio::select! {
-        ended = load::run(&server, "killed", &KILLED_UNDER, u64::from(u16::MAX)) => {
+        ended = load::run(slice::from_ref(&server), "killed", &KILLED_UNDER, u64::from(u16::MAX)) => {
             ended.context("the load ended before the server was killed")?;
         }
         () = clock.sleep_until(KILLED_AFTER) => {}

@@ -1,6 +1,6 @@
 //! The server under load, as a process of its own, and what the operating system and its own counters say of it.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{ops::Add, path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context, bail};
 use tokio::{
@@ -36,14 +36,37 @@ pub(crate) struct Counts {
     pub(crate) store_bytes: f64,
 }
 
+impl Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            cpu_seconds: self.cpu_seconds + other.cpu_seconds,
+            syncs: self.syncs + other.syncs,
+            log_bytes: self.log_bytes + other.log_bytes,
+            entries: self.entries + other.entries,
+            store_bytes: self.store_bytes + other.store_bytes,
+        }
+    }
+}
+
 impl Server {
     pub(crate) async fn start(binary: &Path, data: &Path, in_memory: bool) -> anyhow::Result<Self> {
+        Self::start_with(binary, data, in_memory, &[]).await
+    }
+
+    pub(crate) async fn start_with(
+        binary: &Path,
+        data: &Path,
+        in_memory: bool,
+        flags: &[String],
+    ) -> anyhow::Result<Self> {
         let clock = RealClock::new();
         let ready_file = tempfile::NamedTempFile::new()?.into_temp_path();
         std::fs::remove_file(&ready_file)?;
         let mut command = Command::new(binary);
         command.args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-level", "warn"]);
-        command.arg("--ready-file").arg(&ready_file);
+        command.arg("--ready-file").arg(&ready_file).args(flags);
         if in_memory {
             command.arg("--in-memory");
         } else {

@@ -109,8 +109,14 @@ impl Call {
         let begun = self.node.clock().monotonic();
         let give_up = self.deadline.map_or(begun + PATIENCE, |deadline| deadline.saturating_sub(ANSWER_TAIL));
         loop {
-            // A namespace that is not known here yet is looked for by whoever answers.
-            let Some(mut leadership) = self.leadership() else { return self.here().await };
+            let Some(mut leadership) = self.leadership() else {
+                // A namespace that is not known here yet is looked for by whoever answers, and is known then.
+                let answer = self.here().await;
+                if !is_not_leader(&answer) || self.is_over(give_up) {
+                    return answer;
+                }
+                continue;
+            };
             let leader = Leader::of(&leadership.borrow_and_update());
             match self.once(leader).await {
                 Outcome::Answered(answer) => return answer,
