@@ -9,7 +9,8 @@ use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot, watch};
 use weft_engine::{Timestamp, WorkflowKey};
-use weft_raft::Leadership;
+use weft_env::Clock;
+use weft_raft::{Leadership, NodeId};
 use weft_rows::{Ops, batch};
 
 use crate::{
@@ -23,9 +24,14 @@ use crate::{
 /// Between two tries to open an epoch, so that a store that cannot be read is not asked in a tight loop.
 const REOPEN_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long what is under way may keep a shard from being handed over.
+const QUIET_MAX: Duration = Duration::from_secs(1);
+
 /// What a handle sends to its shard.
 pub(crate) enum Mail {
     Call(Box<Call>),
+    /// Another node is to lead, once what is under way is done; the sender goes when that was tried.
+    HandOver(NodeId, oneshot::Sender<()>),
     /// Lifts the quarantine of an execution; answers whether there was one.
     ClearQuarantine(WorkflowKey, oneshot::Sender<bool>),
 }
@@ -35,7 +41,17 @@ pub(crate) struct Actor {
     mail: mpsc::Receiver<Mail>,
     leadership: watch::Receiver<Leadership>,
     role: Role,
+    leaving: Option<Leaving>,
     ready: watch::Sender<bool>,
+}
+
+/// Leadership that is on its way to another node. No calls are taken meanwhile, so that none is caught between the two.
+struct Leaving {
+    to: NodeId,
+    /// Monotonic: then it moves, whatever is under way.
+    until: Duration,
+    moving: Option<BoxFuture<'static, ()>>,
+    _asked: oneshot::Sender<()>,
 }
 
 enum Role {
@@ -56,6 +72,8 @@ enum Event {
     Opened(Result<Box<Opened>, Lost>),
     Happening(Happening),
     Mail(Mail),
+    /// What leaves has moved or has not, or has waited long enough.
+    Leaving,
     /// All handles are gone or the group is: the shard ends.
     End,
 }
@@ -63,7 +81,7 @@ enum Event {
 impl Actor {
     pub(crate) fn new(shared: Arc<Shared>, mail: mpsc::Receiver<Mail>, ready: watch::Sender<bool>) -> Self {
         let leadership = shared.group.leadership();
-        Self { shared, mail, leadership, role: Role::Follower, ready }
+        Self { shared, mail, leadership, role: Role::Follower, leaving: None, ready }
     }
 
     pub(crate) async fn run(mut self) {
@@ -76,6 +94,7 @@ impl Actor {
             self.on(event);
             self.take_what_waits();
             self.flush();
+            self.leave_when_quiet();
         }
         self.step_down();
     }
@@ -84,12 +103,13 @@ impl Actor {
         let takes_mail = match &self.role {
             Role::Follower => true,
             Role::Opening { .. } => false,
-            Role::Leading { leader, .. } => leader.has_room(),
+            Role::Leading { leader, .. } => leader.has_room() && self.leaving.is_none(),
         };
         tokio::select! {
             biased;
             changed = self.leadership.changed() => if changed.is_ok() { Event::Leadership } else { Event::End },
             event = self.role.next() => event,
+            () = left(self.leaving.as_mut(), self.shared.clock.as_ref()) => Event::Leaving,
             mail = self.mail.recv(), if takes_mail => mail.map_or(Event::End, Event::Mail),
         }
     }
@@ -109,6 +129,10 @@ impl Actor {
                 }
             }
             Event::Mail(mail) => self.receive(mail),
+            Event::Leaving => match self.leaving.take() {
+                Some(leaving) if leaving.moving.is_none() => self.leaving = Some(self.moved(leaving)),
+                Some(_) | None => {}
+            },
             Event::End => {}
         }
     }
@@ -119,6 +143,12 @@ impl Actor {
             (Mail::Call(call), Role::Follower | Role::Opening { .. }) => {
                 call.ask.fail(Failure::NotLeader);
             }
+            (Mail::HandOver(to, asked), Role::Leading { .. }) => {
+                let until = self.shared.clock.monotonic() + QUIET_MAX;
+                self.leaving = Some(Leaving { to, until, moving: None, _asked: asked });
+            }
+            // There is nothing to hand over; that the sender is dropped says so.
+            (Mail::HandOver(..), Role::Follower | Role::Opening { .. }) => {}
             // The caller may have gone.
             (Mail::ClearQuarantine(key, reply), Role::Leading { leader, .. }) => drop(reply.send(leader.release(&key))),
             (Mail::ClearQuarantine(_, reply), Role::Follower | Role::Opening { .. }) => drop(reply.send(false)),
@@ -128,7 +158,7 @@ impl Actor {
     /// Takes what is in the mailbox without waiting, up to a batch's worth.
     fn take_what_waits(&mut self) {
         while let Role::Leading { leader, .. } = &self.role {
-            if !leader.has_room() {
+            if !leader.has_room() || self.leaving.is_some() {
                 return;
             }
             let Ok(mail) = self.mail.try_recv() else { return };
@@ -140,6 +170,25 @@ impl Actor {
         if let Role::Leading { leader, .. } = &mut self.role {
             leader.flush();
         }
+    }
+
+    /// Hands leadership over as soon as nothing is under way.
+    fn leave_when_quiet(&mut self) {
+        let Role::Leading { leader, .. } = &self.role else { return };
+        let is_quiet = leader.is_quiet();
+        if let Some(leaving) = self.leaving.take_if(|leaving| is_quiet && leaving.moving.is_none()) {
+            self.leaving = Some(self.moved(leaving));
+        }
+    }
+
+    fn moved(&self, leaving: Leaving) -> Leaving {
+        let (group, to, shard) = (self.shared.group.clone(), leaving.to, self.shared.id.0);
+        let moving = async move {
+            if let Err(error) = group.transfer_leader(to).await {
+                tracing::debug!(shard, %to, %error, "leadership was not handed over");
+            }
+        };
+        Leaving { moving: Some(moving.boxed()), ..leaving }
     }
 
     /// Does what the group says of leadership.
@@ -171,6 +220,7 @@ impl Actor {
     }
 
     fn step_down(&mut self) {
+        self.leaving = None;
         self.ready.send_replace(false);
         if let Role::Leading { leader, .. } = std::mem::replace(&mut self.role, Role::Follower) {
             leader.fail();
@@ -185,6 +235,15 @@ impl Actor {
             tracing::warn!(shard = self.shared.id.0, term = now.term, "a proposal was lost: opening a new epoch");
             self.open(now.term, REOPEN_PAUSE);
         }
+    }
+}
+
+/// Waits until what leaves has moved or has not, or has waited long enough. Cancel safe.
+async fn left(leaving: Option<&mut Leaving>, clock: &dyn Clock) {
+    match leaving {
+        None => futures::future::pending().await,
+        Some(Leaving { moving: Some(moving), .. }) => moving.await,
+        Some(Leaving { until, .. }) => clock.sleep_until(*until).await,
     }
 }
 

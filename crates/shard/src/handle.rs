@@ -10,7 +10,7 @@ use weft_engine::{
     state::{BranchId, QueryId},
 };
 use weft_env::{Hold, SkippingClock};
-use weft_raft::Leadership;
+use weft_raft::{Leadership, NodeId};
 use weft_rows::{SlotRange, task};
 
 use crate::{
@@ -103,6 +103,16 @@ impl Shard {
     #[must_use]
     pub fn leadership(&self) -> watch::Receiver<Leadership> {
         self.shared.group.leadership()
+    }
+
+    /// Lets another node lead, once what is under way is done; waits until that has happened or has plainly not. Nothing
+    /// happens where this node does not lead.
+    pub async fn hand_over(&self, to: NodeId) {
+        let (asked, tried) = oneshot::channel();
+        if self.mail.send(Mail::HandOver(to, asked)).await.is_ok() {
+            // Its sender goes without a word.
+            let _ = tried.await;
+        }
     }
 
     /// Another node leads the shard, or this one does and takes calls.

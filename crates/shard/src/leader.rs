@@ -114,6 +114,11 @@ impl Leader {
         self.decided < self.shared.limits.batch_calls && self.building.ops.len_bytes() < self.shared.limits.batch_bytes
     }
 
+    /// No caller waits for anything that was decided or is to be.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.pipeline.is_idle() && self.building.is_empty() && self.waiting.is_empty() && self.wanted.is_empty()
+    }
+
     /// Something was begun here that ends by itself.
     fn is_at_work(&self) -> bool {
         !(self.pipeline.is_idle()

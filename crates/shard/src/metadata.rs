@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::{Mutex, watch};
 use weft_engine::NamespaceId;
-use weft_raft::{Group, Leadership};
+use weft_raft::{Group, Leadership, NodeId};
 use weft_rows::{
     Ops, batch,
     namespace::{self, NamespaceRow},
@@ -207,6 +207,14 @@ impl Metadata {
         }
         self.commit_ops(&mut leader, &ops).await?;
         Ok(answer)
+    }
+
+    /// Lets another node lead, between two changes.
+    pub async fn hand_over(&self, to: NodeId) {
+        let _between_changes = self.leader.lock().await;
+        if let Err(error) = self.config.group.transfer_leader(to).await {
+            tracing::debug!(%to, %error, "leadership of the metadata was not handed over");
+        }
     }
 
     /// Opens an epoch if there is none, or only one of a term that is over.

@@ -149,7 +149,7 @@ mod tests {
     async fn next(inbox: &mut mpsc::Receiver<Mail>) -> Ask {
         match inbox.recv().await {
             Some(Mail::Call(call)) => call.ask,
-            Some(Mail::ClearQuarantine(..)) | None => panic!("a call is expected"),
+            Some(Mail::ClearQuarantine(..) | Mail::HandOver(..)) | None => panic!("a call is expected"),
         }
     }
 

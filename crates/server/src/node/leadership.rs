@@ -143,13 +143,11 @@ impl NodeInner {
     }
 
     async fn give_away(&self, moves: impl IntoIterator<Item = Move>) {
-        let given = moves.into_iter().filter_map(|Move { group, to, .. }| {
-            let it = self.raft.group(group)?;
-            Some(async move {
-                if let Err(error) = it.transfer_leader(to).await {
-                    tracing::debug!(group = group.0, %to, %error, "leadership was not handed over");
-                }
-            })
+        let given = moves.into_iter().map(|Move { group, to, .. }| async move {
+            match self.shards.iter().find(|shard| shard.id().0 == group.0) {
+                Some(shard) => shard.hand_over(to).await,
+                None => self.metadata.hand_over(to).await,
+            }
         });
         join_all(given).await;
     }

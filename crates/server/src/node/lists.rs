@@ -4,13 +4,18 @@
 //! part of the index has a hole ([`super::mend`] closes it). An entry that the index has already is not fed again after
 //! a restart, so the index never shows an older state than it did.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use weft_engine::{VisibilityChange, WorkflowKey};
+use weft_env::Clock;
 use weft_protocol::api::{common::WorkflowExecution, enums::IndexedValueType, workflow::WorkflowExecutionInfo};
 use weft_protocol::prost::Message;
 use weft_shard::Feed;
 use weft_visibility::{Change, Record, RunRef, Status, Visibility};
+
+/// How long a list waits for a group that has no leader, and between two looks.
+const LEADER_MAX: Duration = Duration::from_secs(5);
+const LEADER_RETRY: Duration = Duration::from_millis(25);
 
 /// Feeds the index with what replicas apply.
 pub(crate) struct ToIndex {
@@ -107,6 +112,7 @@ pub struct Lists {
     pub(crate) visibility: Visibility,
     pub(crate) raft: weft_raft::Node,
     pub(crate) pool: weft_env::Pool,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// Why a list cannot be given now.
@@ -179,11 +185,23 @@ impl Lists {
         if !self.visibility.is_whole() {
             return Err(ListError::Rebuilding);
         }
-        let reads = self.raft.groups().map(|(id, group)| {
-            let read = group.read_index();
-            async move { read.await.map(|index| (id.0, index)) }
-        });
-        let targets = futures::future::try_join_all(reads).await.map_err(|_| ListError::NoLeader)?;
+        let give_up = self.clock.monotonic() + LEADER_MAX;
+        let reads = self
+            .raft
+            .groups()
+            .map(|(id, group)| async move { self.committed(group, give_up).await.map(|index| (id.0, index)) });
+        let targets = futures::future::try_join_all(reads).await?;
         self.visibility.wait_indexed(targets).await.map_err(ListError::Writer)
+    }
+
+    /// What a group has committed; while it has no leader that is asked again.
+    async fn committed(&self, group: &weft_raft::Group, give_up: Duration) -> Result<u64, ListError> {
+        loop {
+            match group.read_index().await {
+                Ok(index) => return Ok(index),
+                Err(_) if self.clock.monotonic() >= give_up => return Err(ListError::NoLeader),
+                Err(_) => self.clock.sleep_until(self.clock.monotonic() + LEADER_RETRY).await,
+            }
+        }
     }
 }

@@ -171,7 +171,8 @@ impl Node {
         let looked = threads.readers.call(move || reader.look()).await.map_err(|panic| panic.to_string());
         looked.and_then(|looked| looked).map_err(OpenError::Metadata)?;
         seed_namespaces(&options, &world, &metadata).await;
-        let lists = Lists { visibility, raft: raft.clone(), pool: threads.readers.clone() };
+        let clock = Arc::clone(&world.clock);
+        let lists = Lists { visibility, raft: raft.clone(), pool: threads.readers.clone(), clock };
         let base = Base { options, world, links, threads, wal, store: ground.store, raft, metadata, lists, replicas };
         Ok(base.assemble(ground.directory).await)
     }

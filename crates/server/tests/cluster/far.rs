@@ -1,7 +1,5 @@
 //! What one node does on behalf of all reaches workflows that others lead.
 
-use std::time::Duration;
-
 use tonic::transport::{Channel, Endpoint};
 use weft_protocol::{
     api::{
@@ -14,12 +12,9 @@ use weft_protocol::{
 };
 
 use crate::{
-    WORKFLOWS, listed, start,
+    PATIENCE, WORKFLOWS, listed, start, told,
     trio::{Client, Trio},
 };
-
-/// More than any of this takes on the slowest machine.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Looks again until it is so. Each look is a call, so this is no tight loop.
 async fn until(mut look: impl AsyncFnMut() -> bool) {
@@ -48,11 +43,12 @@ async fn a_batch_job_deals_with_all_that_it_found() {
         operation: Some(operation),
         ..Default::default()
     };
-    clients[1].start_batch_operation(request).await.expect("it starts");
+    told(async || clients[1].start_batch_operation(request.clone()).await).await.expect("it starts");
     let mut counts = Vec::new();
     until(async || {
         let request = DescribeBatchOperationRequest { namespace: "default".to_owned(), job_id: "cleanup".to_owned() };
-        let job = clients[2].describe_batch_operation(request).await.expect("it is there").into_inner();
+        let describing = told(async || clients[2].describe_batch_operation(request.clone()).await);
+        let job = describing.await.expect("it is there");
         counts = vec![job.total_operation_count, job.complete_operation_count, job.failure_operation_count];
         job.state() == BatchOperationState::Completed
     })
@@ -67,14 +63,16 @@ async fn a_namespace_is_emptied_wherever_its_workflows_are_led() {
     let mut clients = started(&trio).await;
     let channel: Channel = Endpoint::from_shared(trio.url(2)).expect("an address").connect_lazy();
     let request = DeleteNamespaceRequest { namespace: "default".to_owned(), ..Default::default() };
-    let answer = OperatorServiceClient::new(channel).delete_namespace(request).await.expect("it is there").into_inner();
+    let mut operator = OperatorServiceClient::new(channel);
+    let answer = told(async || operator.delete_namespace(request.clone()).await).await.expect("it is there");
     for client in &mut clients {
         until(async || {
             let request = CountWorkflowExecutionsRequest {
                 namespace: answer.deleted_namespace.clone(),
                 ..CountWorkflowExecutionsRequest::default()
             };
-            client.count_workflow_executions(request).await.expect("it is counted").into_inner().count == 0
+            let counting = told(async || client.count_workflow_executions(request.clone()).await);
+            counting.await.expect("it is counted").count == 0
         })
         .await;
     }
@@ -84,7 +82,6 @@ async fn a_namespace_is_emptied_wherever_its_workflows_are_led() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_stops_hands_over_and_the_others_lead_as_many_each() {
     let mut trio = Trio::start().await;
-    trio.evenly_led().await;
     assert_eq!(trio.leaders().len(), 3);
     let mut clients = started(&trio).await;
     trio.lose(2).await;

@@ -3,9 +3,9 @@
 mod far;
 mod trio;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use tonic::{Code, Request};
+use tonic::{Code, Request, Response, Status};
 use weft_protocol::{
     api::{
         common::{WorkflowExecution, WorkflowType},
@@ -22,7 +22,23 @@ use trio::{Client, Trio};
 /// As many as make it next to certain that each node leads some of their shards.
 const WORKFLOWS: usize = 24;
 
-async fn start(client: &mut Client, id: &str) -> Result<String, tonic::Status> {
+/// More than any of this takes on the slowest machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Asks again while a leader is missing, as SDKs do. A call that is repeated has the same request id.
+async fn told<T>(mut call: impl AsyncFnMut() -> Result<Response<T>, Status>) -> Result<T, Status> {
+    let asking = async {
+        loop {
+            match call().await {
+                Err(status) if status.code() == Code::Unavailable => tokio::task::yield_now().await,
+                outcome => return outcome.map(Response::into_inner),
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.expect("there is a leader in the end")
+}
+
+async fn start(client: &mut Client, id: &str) -> Result<String, Status> {
     let request = StartWorkflowExecutionRequest {
         namespace: "default".to_owned(),
         workflow_id: id.to_owned(),
@@ -31,22 +47,23 @@ async fn start(client: &mut Client, id: &str) -> Result<String, tonic::Status> {
         request_id: format!("start-{id}"),
         ..Default::default()
     };
-    Ok(client.start_workflow_execution(request).await?.into_inner().run_id)
+    Ok(told(async || client.start_workflow_execution(request.clone()).await).await?.run_id)
 }
 
 fn execution(id: &str) -> Option<WorkflowExecution> {
     Some(WorkflowExecution { workflow_id: id.to_owned(), run_id: String::new() })
 }
 
-async fn run_of(client: &mut Client, id: &str) -> Result<String, tonic::Status> {
+async fn run_of(client: &mut Client, id: &str) -> Result<String, Status> {
     let request = DescribeWorkflowExecutionRequest { namespace: "default".to_owned(), execution: execution(id) };
-    let info = client.describe_workflow_execution(request).await?.into_inner().workflow_execution_info;
+    let info = told(async || client.describe_workflow_execution(request.clone()).await).await?.workflow_execution_info;
     Ok(info.and_then(|info| info.execution).map(|execution| execution.run_id).unwrap_or_default())
 }
 
 async fn listed(client: &mut Client) -> BTreeSet<String> {
     let request = ListWorkflowExecutionsRequest { namespace: "default".to_owned(), ..Default::default() };
-    let answer = client.list_workflow_executions(request).await.expect("it is listed").into_inner();
+    let listing = told(async || client.list_workflow_executions(request.clone()).await);
+    let answer = listing.await.expect("it is listed");
     answer.executions.into_iter().filter_map(|info| info.execution).map(|execution| execution.workflow_id).collect()
 }
 
@@ -83,7 +100,8 @@ async fn what_one_node_refuses_all_refuse() {
             workflow_execution: execution("order"),
             ..Default::default()
         };
-        let refused = client.signal_workflow_execution(request).await.expect_err("it has no name");
+        let signalling = told(async || client.signal_workflow_execution(request.clone()).await);
+        let refused = signalling.await.expect_err("it has no name");
         assert_eq!((refused.code(), refused.message()), (Code::InvalidArgument, "SignalName is not set on request."));
     }
     trio.shutdown().await;
@@ -102,7 +120,8 @@ async fn a_history_that_grows_is_followed_through_any_node() {
             history_event_filter_type: weft_protocol::api::enums::HistoryEventFilterType::CloseEvent.into(),
             ..Default::default()
         };
-        let answer = client.get_workflow_execution_history(request).await.expect("it ends").into_inner();
+        let following = told(async || client.get_workflow_execution_history(request.clone()).await);
+        let answer = following.await.expect("it ends");
         answer.history.and_then(|history| history.events.last().map(HistoryEvent::event_type))
     });
     let terminate = async {
@@ -111,7 +130,8 @@ async fn a_history_that_grows_is_followed_through_any_node() {
             workflow_execution: execution("order"),
             ..Default::default()
         };
-        clients[1].terminate_workflow_execution(request).await.expect("it is there");
+        let terminating = told(async || clients[1].terminate_workflow_execution(request.clone()).await);
+        terminating.await.expect("it is there");
     };
     let (ends, ()) = tokio::join!(futures::future::join_all(followers), terminate);
     assert_eq!(ends, [Some(EventType::WorkflowExecutionTerminated); 3]);
@@ -129,10 +149,12 @@ async fn a_namespace_is_known_everywhere_once_it_is_registered_anywhere() {
             workflow_execution_retention_period: Some(weft_protocol::Duration { seconds: 86_400, nanos: 0 }),
             ..Default::default()
         };
-        clients[registering].register_namespace(request).await.expect("it is new");
+        let registering = told(async || clients[registering].register_namespace(request.clone()).await);
+        registering.await.expect("it is new");
         for client in &mut clients {
             let request = DescribeNamespaceRequest { namespace: name.clone(), ..Default::default() };
-            client.describe_namespace(request).await.expect("it is registered");
+            let describing = told(async || client.describe_namespace(request.clone()).await);
+            describing.await.expect("it is registered");
         }
     }
     trio.shutdown().await;
@@ -158,9 +180,10 @@ async fn two_nodes_go_on_without_the_third_and_have_all_it_acknowledged() {
         workflow_execution: execution("order-0"),
         ..Default::default()
     };
-    clients[1].terminate_workflow_execution(request).await.expect("it goes on");
+    let terminating = told(async || clients[1].terminate_workflow_execution(request.clone()).await);
+    terminating.await.expect("it goes on");
     let request = DescribeWorkflowExecutionRequest { namespace: "default".to_owned(), execution: execution("order-0") };
-    let info = clients[2].describe_workflow_execution(request).await.expect("it is there").into_inner();
+    let info = told(async || clients[2].describe_workflow_execution(request.clone()).await).await.expect("it is there");
     let status = info.workflow_execution_info.map(|info| info.status());
     assert_eq!(status, Some(WorkflowExecutionStatus::Terminated));
     trio.shutdown().await;

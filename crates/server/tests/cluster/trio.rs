@@ -23,7 +23,7 @@ pub(crate) struct Trio {
 }
 
 impl Trio {
-    /// All three have started and know who leads what.
+    /// All three have started and lead as many shards each.
     pub(crate) async fn start() -> Self {
         let mut doors = Vec::new();
         for _ in 0..3 {
@@ -42,7 +42,9 @@ impl Trio {
         });
         let servers = futures::future::try_join_all(starting).await.expect("they start");
         let addresses = servers.iter().map(Server::address).collect();
-        Self { servers: servers.into_iter().enumerate().collect(), addresses, internal }
+        let trio = Self { servers: servers.into_iter().enumerate().collect(), addresses, internal };
+        trio.evenly_led().await;
+        trio
     }
 
     /// A client of each, in order. To be called within a tokio runtime.
