@@ -3,11 +3,12 @@
 //!
 //! [`model`] is what its parts say to each other; everything else depends on it and it on nothing. Parts of all
 //! workflows, pure and on their own: [`budget`], [`approval`], [`progress`], [`routing`]. What touches the machine:
-//! [`process`] runs commands, confined by [`sandbox`]; [`repository`] is git.
+//! [`process`] runs commands, confined by [`sandbox`]; [`repository`] is git; [`checks`] look at a tree.
 
 pub mod approval;
 pub mod blame;
 pub mod budget;
+pub mod checks;
 pub mod model;
 pub mod process;
 pub mod progress;

@@ -1,5 +1,6 @@
 //! Real commands on real git repositories in temporary folders, confined by this machine's kernel.
 
+mod checks;
 mod process;
 mod repository;
 mod sandbox;

@@ -98,6 +98,16 @@ async fn a_command_that_is_asked_to_end_may_clean_up() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn a_command_that_was_cancelled_before_it_began_ends_at_once() -> anyhow::Result<()> {
+    let place = Place::new()?;
+    let cancel = CancellationToken::new();
+    cancel.cancel();
+    let report = supervisor().run(&place.shell("sleep 61005"), &place.sandbox(), Watch::new(&cancel)).await?;
+    assert_eq!(report.end, End::Stopped(Stop::Cancelled));
+    Ok(())
+}
+
+#[tokio::test]
 async fn nothing_is_left_of_a_command_that_leaves_a_daemon() -> anyhow::Result<()> {
     let place = Place::new()?;
     let report = place.run("(setsid sleep 61002 </dev/null >/dev/null 2>&1 &) ; sleep 0.1; exit 0").await?;

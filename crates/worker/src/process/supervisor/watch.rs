@@ -92,6 +92,11 @@ impl Watch<'_> {
 
     /// Until the command has ended, or the worker says something, or the time is over.
     fn wait(&mut self, at_most: Duration) -> Heard {
+        // It may have come together with the order.
+        let heard = self.line.buffered();
+        if !matches!(heard, Heard::Nothing) {
+            return heard;
+        }
         let timeout = Timespec::try_from(at_most).unwrap_or_default();
         let mut fds = [
             PollFd::from_borrowed_fd(self.line.socket.as_fd(), PollFlags::IN),
