@@ -3,7 +3,8 @@
 //!
 //! [`model`] is what its parts say to each other; everything else depends on it and it on nothing. Parts of all
 //! workflows, pure and on their own: [`budget`], [`approval`], [`progress`], [`routing`]. What touches the machine:
-//! [`process`] runs commands, confined by [`sandbox`]; [`repository`] is git; [`checks`] look at a tree.
+//! [`process`] runs commands, confined by [`sandbox`]; [`repository`] is git; [`checks`] look at a tree;
+//! [`transcript`] keeps what was said.
 
 pub mod approval;
 pub mod blame;
@@ -15,3 +16,4 @@ pub mod progress;
 pub mod repository;
 pub mod routing;
 pub mod sandbox;
+pub mod transcript;
