@@ -38,6 +38,8 @@ pub enum CodecError {
     Version { record: &'static str, found: u8 },
     #[error("a raft {record} holds {found} where only a few values make sense")]
     Value { record: &'static str, found: u64 },
+    #[error("a raft {record} does not have the checksum that came with it")]
+    Checksum { record: &'static str },
 }
 
 pub(crate) fn entry(entry: &Entry) -> Bytes {

@@ -9,13 +9,14 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
 use openraft::async_runtime::watch::WatchReceiver;
-use openraft::metrics::RaftServerMetrics;
+use openraft::metrics::{RaftMetrics, RaftServerMetrics};
 use openraft::type_config::alias::WatchReceiverOf;
 use openraft::{Config, Instant as _, ReadPolicy, ServerState, SnapshotPolicy};
 use parking_lot::Mutex;
@@ -31,6 +32,7 @@ use crate::network::Network;
 use crate::proposal::{self, Health, ProposeError, Raft, ReadError, TransferError};
 use crate::responder::Answer;
 use crate::runtime;
+use crate::snapshot::Incoming;
 use crate::transport::Transport;
 use crate::types::{self, Batch, LogId, NodeId, Types};
 
@@ -39,6 +41,11 @@ const PROPOSALS_WAITING_MAX: u64 = 4096;
 
 /// Entries that openraft hands to the log in one append.
 const APPEND_ENTRIES_MAX: u64 = 1024;
+
+/// Entries that a leader keeps for replicas that are behind, and that a follower keeps in case that it leads next. They
+/// are in the log, not in memory; but a log that goes round copies what a quiet group keeps.
+pub(crate) const KEPT_FOR_FOLLOWERS: u64 = 10_000;
+const KEPT_BY_FOLLOWERS: u64 = 100;
 
 /// How a group behaves.
 #[derive(Clone)]
@@ -119,8 +126,11 @@ struct Inner {
     raft: Raft,
     network: Network,
     log: GroupLog,
+    machine: Arc<dyn Machine>,
     shared: Arc<Shared>,
     leadership: watch::Receiver<Leadership>,
+    /// A picture of the leader's state that is coming in.
+    incoming: tokio::sync::Mutex<Option<Incoming>>,
     watcher: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -131,8 +141,12 @@ impl Group {
         let recovered = machine.recover().await?;
         let applied = recovered.applied.map(codec::read_mark).transpose()?;
         let checkpoint = recovered.checkpoint.map(codec::read_mark).transpose()?;
+        let installed = recovered.installed.map(codec::read_mark).transpose()?;
+        if installed.as_ref().is_some_and(|installed| index_of(Some(installed)) > last_index(&log)) {
+            log::begin_behind(&log, installed.as_ref().map(|installed| installed.applied)).await.map_err(refused)?;
+        }
         check_order(index_of(checkpoint.as_ref()), index_of(applied.as_ref()), last_index(&log))?;
-        let adapter = Adapter::new(machine, log.clone(), applied, checkpoint);
+        let adapter = Adapter::new(Arc::clone(&machine), log.clone(), applied, checkpoint);
         let shared = adapter.shared();
         let settings = Arc::new(settings(&config.timing)?);
         log::found(&log, &config.founders).await.map_err(refused)?;
@@ -140,10 +154,12 @@ impl Group {
         let network = Network { group: config.group, transport, timing: config.timing };
         let raft = Raft::new(config.node, settings, network.clone(), LogStore::new(log.clone()), adapter);
         let raft = runtime::seeded(config.seed, raft).await.map_err(refused)?;
+        shared.started.store(true, Ordering::Release);
         stand_for_election(&raft, config.node).await?;
 
         let (sender, leadership) = watch::channel(Leadership::default());
-        let inner = Arc::new(Inner { raft, network, log, shared, leadership, watcher: Mutex::new(None) });
+        let (incoming, watcher) = (tokio::sync::Mutex::new(None), Mutex::new(None));
+        let inner = Arc::new(Inner { raft, network, log, machine, shared, leadership, incoming, watcher });
         let watcher = tokio::spawn(follow(Arc::downgrade(&inner), inner.raft.server_metrics(), config.node, sender));
         *inner.watcher.lock() = Some(watcher);
         Ok(Self { inner })
@@ -183,7 +199,7 @@ impl Group {
                     Err(ReadError::NotLeader { leader: Some(leader) })
                 }
                 Ok(Response::ReadIndex(Err(moved))) => Err(moved),
-                Ok(Response::Appended(_) | Response::Voted(_) | Response::Transferred(_)) => {
+                Ok(Response::Appended(_) | Response::Voted(_) | Response::Transferred(_) | Response::Piece(_)) => {
                     Err(ReadError::NotLeader { leader: None })
                 }
             }
@@ -262,6 +278,18 @@ impl Group {
         Arc::clone(&self.inner.raft.server_metrics().borrow_watched().membership_config)
     }
 
+    pub(crate) fn machine(&self) -> &dyn Machine {
+        self.inner.machine.as_ref()
+    }
+
+    pub(crate) fn incoming(&self) -> &tokio::sync::Mutex<Option<Incoming>> {
+        &self.inner.incoming
+    }
+
+    pub(crate) fn vote(&self) -> types::Vote {
+        self.inner.raft.server_metrics().borrow_watched().vote
+    }
+
     pub(crate) fn raft(&self) -> &Raft {
         &self.inner.raft
     }
@@ -302,7 +330,39 @@ impl Group {
             }
             *checkpoint = Some(mark);
         }
-        self.inner.raft.trigger().snapshot().await.map_err(|_| CheckpointError::Stopped)
+        self.inner.raft.trigger().snapshot().await.map_err(|_| CheckpointError::Stopped)?;
+        self.purge(index).await
+    }
+
+    /// Purges what the checkpoint at `index` covers and no other replica needs, as soon as openraft knows of it.
+    async fn purge(&self, index: u64) -> Result<(), CheckpointError> {
+        let mut metrics = self.inner.raft.metrics();
+        let known = |metrics: &RaftMetrics<Types>| metrics.snapshot.map_or(0, |id| types::index(id.index));
+        while known(&metrics.borrow_watched()) < index {
+            metrics.changed().await.map_err(|_| CheckpointError::Stopped)?;
+        }
+        let upto = self.needed(&metrics.borrow_watched()).min(self.inner.shared.holds.limit()).min(index);
+        match types::raft_index(upto) {
+            Some(upto) => self.inner.raft.trigger().purge_log(upto).await.map_err(|_| CheckpointError::Stopped),
+            None => Ok(()),
+        }
+    }
+
+    /// Up to where no other replica needs the log, or has fallen so far behind that it gets a picture instead.
+    fn needed(&self, metrics: &RaftMetrics<Types>) -> u64 {
+        let last = self.last_log_index();
+        let others = metrics.membership_config.nodes().filter(|(node, ())| **node != metrics.id);
+        match &metrics.replication {
+            Some(replication) => {
+                let matched =
+                    |id: &NodeId| replication.get(id).copied().flatten().map_or(0, |id| types::index(id.index));
+                let slowest = others.map(|(id, ())| matched(id)).min().unwrap_or(u64::MAX);
+                slowest.max(last.saturating_sub(KEPT_FOR_FOLLOWERS))
+            }
+            // Whoever leads next may have one to bring up to date.
+            None if others.count() > 0 => last.saturating_sub(KEPT_BY_FOLLOWERS),
+            None => u64::MAX,
+        }
     }
 
     /// Stops the group. What is not answered yet is answered `Unknown`. The log and the machine stay as they are.
@@ -345,9 +405,9 @@ fn settings(timing: &Timing) -> Result<Config, StartError> {
         election_timeout_max: timing.election_max_ms,
         max_append_entries: Some(APPEND_ENTRIES_MAX),
         api_channel_size: Some(PROPOSALS_WAITING_MAX),
-        // Checkpoints say when the log may be purged, and then all of it.
+        // Checkpoints say when the log may be purged, and how far; see `purge`.
         snapshot_policy: SnapshotPolicy::Never,
-        max_in_snapshot_log_to_keep: 0,
+        max_in_snapshot_log_to_keep: u64::MAX,
         // Ticks begin when a group has a second voter; see `follow`.
         enable_tick: false,
         enable_pre_vote: Some(true),

@@ -18,6 +18,7 @@ mod proposal;
 mod receive;
 mod responder;
 mod runtime;
+mod snapshot;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use machine::{Committed, Machine, MachineError, Payload, Recovered};
 pub use node::{Node, NodeConfig};
 pub use proposal::{ProposeError, ReadError, TransferError};
 pub use receive::ReceiveError;
+pub use snapshot::{Picture, PictureOf};
 pub use transport::{Alone, Transport, Unreachable};
 pub use types::NodeId;
 pub use weft_store::wal::GroupId;

@@ -25,6 +25,11 @@ use crate::types::{self, Entry, EntryPayload, LogId, Membership, NodeId, Types, 
 /// How many entries an apply reads at once: enough to be cheap, few enough to bound memory when a group is far behind.
 const READ_ENTRIES_MAX: u64 = 64;
 
+/// A read ends when it has this much, so that a message of large batches stays within bounds; it is looked at after each
+/// step of so many entries.
+const READ_BYTES_MAX: usize = 1 << 20;
+const READ_ENTRIES_STEP: u64 = 4;
+
 /// Both the storage and the reader of a group's log. Clones are handles to the same log.
 #[derive(Clone)]
 pub(crate) struct LogStore {
@@ -87,6 +92,13 @@ fn decode(entry: LogEntry) -> io::Result<Entry> {
     codec::read_entry(raft_index(entry.index)?, entry.bytes).map_err(io::Error::other)
 }
 
+fn batch_bytes(entry: &Entry) -> usize {
+    match &entry.payload {
+        EntryPayload::Normal(batch) => batch.0.len(),
+        EntryPayload::Blank | EntryPayload::Membership(_) => 0,
+    }
+}
+
 /// A completion that the log calls, and the future that waits for it.
 fn completion() -> (wal::Done, impl Future<Output = io::Result<()>>) {
     let (sender, receiver) = oneshot::channel::<Result<(), Arc<wal::Fault>>>();
@@ -117,6 +129,15 @@ pub(crate) async fn found(log: &GroupLog, founders: &BTreeSet<NodeId>) -> io::Re
     wait.await
 }
 
+/// Lets the log begin behind a picture that was installed when a crash came before the log knew of it. What it has is
+/// older.
+pub(crate) async fn begin_behind(log: &GroupLog, installed: Option<LogId>) -> io::Result<()> {
+    let Some(id) = installed else { return Ok(()) };
+    let (done, wait) = completion();
+    log.purge(types::index(id.index), codec::place(&id), done);
+    wait.await
+}
+
 /// Waits until this node has the entry at `index`, which was appended before, on its own disk.
 pub(crate) async fn wait_durable(log: &GroupLog, index: u64) -> io::Result<()> {
     if log.durable() >= index {
@@ -136,7 +157,15 @@ impl RaftLogReader<Types> for LogStore {
     }
 
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {
-        self.read(self.present(&(start..end.min(start.saturating_add(READ_ENTRIES_MAX)))))
+        let present = self.present(&(start..end.min(start.saturating_add(READ_ENTRIES_MAX))));
+        let (mut found, mut bytes, mut at) = (Vec::new(), 0, present.start);
+        while at < present.end && bytes < READ_BYTES_MAX {
+            let step = self.read(at..present.end.min(at + READ_ENTRIES_STEP))?;
+            at += step.len() as u64;
+            bytes += step.iter().map(batch_bytes).sum::<usize>();
+            found.extend(step);
+        }
+        Ok(found)
     }
 
     async fn entries_stream<RB>(&mut self, range: RB) -> impl Stream<Item = io::Result<Entry>> + OptionalSend

@@ -3,12 +3,11 @@
 //!
 //! Invariants: entries are applied in order, each once per run; none is applied before this node's own log has it on
 //! disk, so the machine's state is never ahead of the log; every proposer gets its answer only after its entry was
-//! applied. A snapshot is only a claim: "up to here my state is durable", which is what lets openraft purge the log.
-//!
-//! It deliberately cannot receive a snapshot from another node: with one voter per group nobody sends one, and an
-//! install that half works would lose data.
+//! applied. A snapshot that openraft "builds" is only a claim: "up to here my state is durable", which is what lets it
+//! purge the log; a picture of the state is taken when a replica needs one, and only then (see `snapshot`).
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -22,6 +21,7 @@ use weft_store::wal::GroupLog;
 
 use crate::codec::{self, Mark};
 use crate::log;
+use crate::snapshot::{Data, Held, Holds, Picture};
 use crate::types::{self, Entry, EntryPayload, Leader, LogId, NodeId, Reply, StoredMembership, Types};
 
 /// Bounds of what one call of [`Machine::apply`] gets.
@@ -36,6 +36,18 @@ pub trait Machine: Send + Sync + 'static {
     /// Applies the entries in order and gives one reply for each. The mark of the last one must be stored in the same
     /// atomic write as what it does: after a crash the machine is fed from the entry behind the mark that it recovers.
     fn apply(&self, entries: Vec<Committed>) -> BoxFuture<'_, Result<Vec<Bytes>, MachineError>>;
+
+    /// A picture of the state after the last entry that was applied.
+    fn picture(&self) -> BoxFuture<'_, Result<Arc<dyn Picture>, MachineError>>;
+
+    /// Keeps a piece of another replica's picture, apart from the state. Pieces come in order, from 0; one that came
+    /// before is replaced. May be called while [`Machine::apply`] runs, but not while [`Machine::install`] does.
+    fn stage(&self, number: u64, piece: Bytes) -> BoxFuture<'_, Result<(), MachineError>>;
+
+    /// Replaces the state by the picture of so many staged pieces, whose mark this is, durably. A crash at any moment
+    /// leaves the old state or the new one, or what [`Machine::recover`] makes the new one of before it answers; until
+    /// then the state is neither read nor written.
+    fn install(&self, pieces: u64, mark: Bytes) -> BoxFuture<'_, Result<(), MachineError>>;
 }
 
 /// Marks that a machine was given with its entries, as it found them again.
@@ -45,6 +57,8 @@ pub struct Recovered {
     pub applied: Option<Bytes>,
     /// Of the last entry that survives a power loss, by the published checkpoint.
     pub checkpoint: Option<Bytes>,
+    /// Of the last picture that was installed: the log may not know of it yet.
+    pub installed: Option<Bytes>,
 }
 
 /// An entry that a majority has and that will never change.
@@ -88,6 +102,10 @@ pub(crate) struct Shared {
     pub(crate) checkpoint: Mutex<Option<Mark>>,
     /// Why the machine cannot go on.
     pub(crate) fault: OnceLock<Arc<str>>,
+    /// The group has started: whoever asks for a snapshot now wants to send it.
+    pub(crate) started: AtomicBool,
+    /// The pictures that are being sent.
+    pub(crate) holds: Arc<Holds>,
 }
 
 /// openraft's state machine over a [`Machine`].
@@ -112,8 +130,13 @@ impl Adapter {
         let (applied, membership) = applied.map(|mark| (mark.applied, mark.membership)).unzip();
         let membership: StoredMembership = membership.unwrap_or_default();
         let membership_bytes = codec::stored_membership(&membership);
-        let shared =
-            Shared { applied: watch::Sender::new(index), checkpoint: Mutex::new(checkpoint), fault: OnceLock::new() };
+        let shared = Shared {
+            applied: watch::Sender::new(index),
+            checkpoint: Mutex::new(checkpoint),
+            fault: OnceLock::new(),
+            started: AtomicBool::new(false),
+            holds: Arc::default(),
+        };
         Self { machine, log, shared: Arc::new(shared), applied, membership, membership_bytes }
     }
 
@@ -194,7 +217,7 @@ impl Gathered {
 }
 
 impl RaftStateMachine<Types> for Adapter {
-    type SnapshotData = ();
+    type SnapshotData = Data;
     type SnapshotBuilder = Claim;
 
     async fn applied_state(&mut self) -> io::Result<(Option<LogId>, StoredMembership)> {
@@ -228,23 +251,50 @@ impl RaftStateMachine<Types> for Adapter {
         Claim { shared: self.shared() }
     }
 
-    async fn install_snapshot(&mut self, meta: &Meta, (): ()) -> io::Result<()> {
-        let error = format!("this build installs no snapshots, and one up to {:?} was offered", meta.last_log_id);
-        Err(io::Error::new(io::ErrorKind::Unsupported, error))
+    async fn install_snapshot(&mut self, meta: &Meta, data: Data) -> io::Result<()> {
+        let installed = self.install(meta, data).await;
+        if let Err(error) = &installed {
+            let _ = self.shared.fault.set(error.to_string().into());
+        }
+        installed
     }
 
-    async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot<Leader, NodeId, (), ()>>> {
-        Ok(self.shared.claim())
+    async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot<Leader, NodeId, (), Data>>> {
+        if !self.shared.started.load(Ordering::Acquire) {
+            return Ok(self.shared.claim());
+        }
+        // Nothing is applied meanwhile: this is called in turn with it.
+        let Some(applied) = self.applied else { return Ok(None) };
+        let picture = self.machine.picture().await.map_err(io::Error::other)?;
+        let held = Held::new(picture, Arc::clone(&self.shared.holds), types::index(applied.index));
+        let meta = SnapshotMeta { last_log_id: Some(applied), last_membership: self.membership.clone() };
+        Ok(Some(Snapshot { meta, snapshot: Data::Picture(Arc::new(held)) }))
+    }
+}
+
+impl Adapter {
+    async fn install(&mut self, meta: &Meta, data: Data) -> io::Result<()> {
+        let (Some(applied), Data::Staged { pieces }) = (meta.last_log_id, data) else {
+            return Err(io::Error::other("openraft installs a snapshot that nobody sent"));
+        };
+        let membership_bytes = codec::stored_membership(&meta.last_membership);
+        let mark = codec::mark(&applied, &membership_bytes);
+        self.machine.install(pieces, mark).await.map_err(io::Error::other)?;
+        (self.applied, self.membership, self.membership_bytes) =
+            (Some(applied), meta.last_membership.clone(), membership_bytes);
+        *self.shared.checkpoint.lock() = Some(Mark { applied, membership: self.membership.clone() });
+        self.shared.applied.send_replace(types::index(applied.index));
+        Ok(())
     }
 }
 
 type Meta = SnapshotMeta<Leader, NodeId, ()>;
 
 impl Shared {
-    fn claim(&self) -> Option<Snapshot<Leader, NodeId, (), ()>> {
+    fn claim(&self) -> Option<Snapshot<Leader, NodeId, (), Data>> {
         let mark = self.checkpoint.lock().clone()?;
         let meta = SnapshotMeta { last_log_id: Some(mark.applied), last_membership: mark.membership };
-        Some(Snapshot { meta, snapshot: () })
+        Some(Snapshot { meta, snapshot: Data::Claim })
     }
 }
 
@@ -254,9 +304,9 @@ pub(crate) struct Claim {
 }
 
 impl RaftSnapshotBuilder<Types> for Claim {
-    type SnapshotData = ();
+    type SnapshotData = Data;
 
-    async fn build_snapshot(&mut self) -> io::Result<Snapshot<Leader, NodeId, (), ()>> {
+    async fn build_snapshot(&mut self) -> io::Result<Snapshot<Leader, NodeId, (), Data>> {
         self.shared.claim().ok_or_else(|| io::Error::other("a snapshot was asked for before the first checkpoint"))
     }
 }

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::Either;
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::{Backoff, RPCOption};
 use openraft::raft::{
@@ -20,6 +21,7 @@ use weft_store::wal::GroupId;
 
 use crate::codec::message::{self, Request, Response};
 use crate::group::Timing;
+use crate::snapshot::{self, Data};
 use crate::transport::Transport;
 use crate::types::{Leader, NodeId, Types, Vote};
 
@@ -80,7 +82,7 @@ fn nonsense(response: &Response) -> RPCError<Types> {
 }
 
 impl RaftNetworkV2<Types> for Peer {
-    type SnapshotData = ();
+    type SnapshotData = Data;
 
     async fn append_entries(
         &mut self,
@@ -117,13 +119,19 @@ impl RaftNetworkV2<Types> for Peer {
 
     async fn full_snapshot(
         &mut self,
-        _vote: Vote,
-        _snapshot: Snapshot<Leader, NodeId, (), ()>,
-        _cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
+        vote: Vote,
+        snapshot: Snapshot<Leader, NodeId, (), Data>,
+        cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         _option: RPCOption,
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
-        let error = format!("node {} needs a snapshot, and this build sends none", self.to);
-        Err(Unreachable::<Types>::from_string(error).into())
+        let Data::Picture(held) = snapshot.snapshot else {
+            return Err(Unreachable::<Types>::from_string("there is no picture of the state to send").into());
+        };
+        let (cancelled, sent) = (std::pin::pin!(cancel), std::pin::pin!(snapshot::send(self, vote, &held)));
+        match futures::future::select(cancelled, sent).await {
+            Either::Left((closed, _)) => Err(closed.into()),
+            Either::Right((sent, _)) => Ok(sent?),
+        }
     }
 
     async fn transfer_leader(
@@ -138,7 +146,11 @@ impl RaftNetworkV2<Types> for Peer {
     }
 
     fn backoff(&self) -> Option<Backoff> {
-        let waits = std::iter::successors(Some(BACKOFF_MIN), |wait| Some((*wait * 2).min(BACKOFF_MAX)));
-        Some(Backoff::new(waits))
+        Some(Backoff::new(backoff()))
     }
+}
+
+/// The waits between tries to reach a peer, without end.
+pub(crate) fn backoff() -> impl Iterator<Item = Duration> {
+    std::iter::successors(Some(BACKOFF_MIN), |wait| Some((*wait * 2).min(BACKOFF_MAX)))
 }

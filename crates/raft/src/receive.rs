@@ -10,15 +10,18 @@ use weft_store::wal::GroupId;
 use crate::codec::CodecError;
 use crate::codec::message::{self, Request, Response};
 use crate::group::Group;
+use crate::machine::MachineError;
 use crate::types::Types;
 
 /// Why a message has no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum ReceiveError {
     #[error("this node has no group {}", .0.0)]
     NoGroup(GroupId),
     #[error("the message cannot be read: {0}")]
     Message(#[from] CodecError),
+    #[error("the state machine cannot take it: {0}")]
+    Machine(#[from] MachineError),
     #[error("the group has stopped")]
     Stopped,
 }
@@ -49,6 +52,13 @@ impl Group {
             Request::Transfer(transfer) => Response::Transferred(raft.handle_transfer_leader(transfer).await?),
             // Only from the leader itself: who asked will ask again, and messages do not go in circles.
             Request::ReadIndex => Response::ReadIndex(self.confirmed_index().await),
+            Request::Piece(piece) => {
+                let group = self.clone();
+                // On a task of its own: whoever sent the last piece may lose patience, and the installation must not
+                // be left alone half way.
+                let taken = tokio::spawn(async move { group.take_piece(piece).await }).await;
+                Response::Piece(taken.map_err(|_panicked| ReceiveError::Stopped)??)
+            }
         };
         Ok(message::response(&response))
     }

@@ -19,7 +19,8 @@ use weft_env::disk::SimDisk;
 use weft_store::wal::{GroupId, GroupLog, Options, Wal};
 
 use crate::{
-    Alone, Committed, Group, GroupConfig, Machine, MachineError, NodeId, Payload, Recovered, StartError, Timing,
+    Alone, Committed, Group, GroupConfig, Machine, MachineError, NodeId, Payload, Picture, PictureOf, Recovered,
+    StartError, Timing,
 };
 
 pub(crate) const GROUP: GroupId = GroupId(3);
@@ -32,6 +33,9 @@ struct Held {
     first: u64,
     calls: Vec<usize>,
     failing: bool,
+    staged: Vec<Bytes>,
+    installed: Option<Bytes>,
+    installs: usize,
 }
 
 /// A machine whose state is the list of its entries. Clones are the same machine.
@@ -86,8 +90,24 @@ impl Recorder {
     pub(crate) fn durable(&self) -> Self {
         let held = self.held.lock();
         let entries = held.entries[..held.checkpoint].to_vec();
-        let left = Held { entries, checkpoint: held.checkpoint, ..Held::default() };
+        let installed = held.installed.clone();
+        let left = Held { entries, checkpoint: held.checkpoint, installed, ..Held::default() };
         Self { held: Arc::new(Mutex::new(left)), log: self.log.clone() }
+    }
+
+    /// What is durable of the state, as if it had just been installed.
+    pub(crate) fn as_installed(&self) -> Self {
+        let machine = self.durable();
+        {
+            let mut held = machine.held.lock();
+            held.installed = held.entries.last().map(|entry| entry.mark.clone());
+        }
+        machine
+    }
+
+    /// How many pictures were installed since the last start from what was durable.
+    pub(crate) fn installs(&self) -> usize {
+        self.held.lock().installs
     }
 
     /// How many entries each call had.
@@ -134,12 +154,93 @@ impl Machine for Recorder {
         let held = self.held.lock();
         let mark = |entry: Option<&Committed>| entry.map(|entry| entry.mark.clone());
         let checkpoint = held.checkpoint.checked_sub(1).and_then(|last| held.entries.get(last));
-        let recovered = Recovered { applied: mark(held.entries.last()), checkpoint: mark(checkpoint) };
+        let recovered = Recovered {
+            applied: mark(held.entries.last()),
+            checkpoint: mark(checkpoint),
+            installed: held.installed.clone(),
+        };
         std::future::ready(Ok(recovered)).boxed()
     }
 
     fn apply(&self, entries: Vec<Committed>) -> BoxFuture<'_, Result<Vec<Bytes>, MachineError>> {
         std::future::ready(self.take(entries)).boxed()
+    }
+
+    fn picture(&self) -> BoxFuture<'_, Result<Arc<dyn Picture>, MachineError>> {
+        let picture: Arc<dyn Picture> = Arc::new(Photo { entries: self.entries() });
+        std::future::ready(Ok(picture)).boxed()
+    }
+
+    fn stage(&self, number: u64, piece: Bytes) -> BoxFuture<'_, Result<(), MachineError>> {
+        let mut held = self.held.lock();
+        held.staged.truncate(usize::try_from(number).expect("few"));
+        assert_eq!(held.staged.len() as u64, number, "pieces come in order");
+        held.staged.push(piece);
+        std::future::ready(Ok(())).boxed()
+    }
+
+    fn install(&self, pieces: u64, mark: Bytes) -> BoxFuture<'_, Result<(), MachineError>> {
+        let mut held = self.held.lock();
+        assert_eq!(held.staged.len() as u64, pieces, "all pieces are there");
+        held.entries = std::mem::take(&mut held.staged).into_iter().map(photo::read).collect();
+        assert_eq!(held.entries.last().map(|entry| &entry.mark), Some(&mark), "the picture ends where it says");
+        held.checkpoint = held.entries.len();
+        held.installed = Some(mark);
+        held.installs += 1;
+        std::future::ready(Ok(())).boxed()
+    }
+}
+
+/// A picture of a [`Recorder`]: a piece for each entry.
+struct Photo {
+    entries: Vec<Committed>,
+}
+
+impl Picture for Photo {
+    fn mark(&self) -> Bytes {
+        self.entries.last().expect("something was applied").mark.clone()
+    }
+
+    fn piece(&self, cursor: Bytes) -> BoxFuture<'_, Result<PictureOf, MachineError>> {
+        let at = cursor.as_ref().try_into().map_or(0, u64::from_be_bytes);
+        let entry = &self.entries[usize::try_from(at).expect("few")];
+        let next = (at + 1 < self.entries.len() as u64).then(|| Bytes::copy_from_slice(&(at + 1).to_be_bytes()));
+        std::future::ready(Ok(PictureOf { bytes: photo::write(entry), next })).boxed()
+    }
+}
+
+/// An entry as bytes.
+mod photo {
+    use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+    use crate::{Committed, Payload};
+
+    pub(super) fn write(entry: &Committed) -> Bytes {
+        let mut out = BytesMut::new();
+        out.put_u64(entry.index);
+        out.put_u64(entry.term);
+        out.put_u32(u32::try_from(entry.mark.len()).expect("short"));
+        out.put_slice(&entry.mark);
+        match &entry.payload {
+            Payload::Blank => out.put_u8(0),
+            Payload::Membership => out.put_u8(1),
+            Payload::Batch(batch) => {
+                out.put_u8(2);
+                out.put_slice(batch);
+            }
+        }
+        out.freeze()
+    }
+
+    pub(super) fn read(mut bytes: Bytes) -> Committed {
+        let (index, term, size) = (bytes.get_u64(), bytes.get_u64(), bytes.get_u32());
+        let mark = bytes.split_to(usize::try_from(size).expect("short"));
+        let payload = match bytes.get_u8() {
+            0 => Payload::Blank,
+            1 => Payload::Membership,
+            _ => Payload::Batch(bytes),
+        };
+        Committed { index, term, mark, payload }
     }
 }
 

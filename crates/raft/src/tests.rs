@@ -3,3 +3,4 @@
 mod election;
 mod faults;
 mod replication;
+mod snapshot;

@@ -7,7 +7,7 @@ use weft_engine::{EventId, RequestId, RunId, TimerId, UpdateId, WorkflowKey};
 use crate::{
     Corrupt, applied, garbage, history,
     key::{Reader, Scope},
-    load, namespace,
+    load, namespace, picture,
     table::{
         self, activity, buffered, child, current, execution, external, job, outbox, queue_config, receipt, reference,
         request_id, schedule, task, timer, update, wake,
@@ -72,7 +72,7 @@ pub fn key(table: u8, key: &[u8]) -> Result<(), Corrupt> {
         | table::HISTORY => of_run(table, key)?,
         table::QUEUE_CONFIG => queue_config::key(&queue_config::decode_key(key)?),
         // Nobody reads these keys: they are made from what is asked for.
-        table::APPLIED | table::NAMESPACE | table::RECEIPT => return Ok(()),
+        table::APPLIED | table::NAMESPACE | table::RECEIPT | table::PICTURE => return Ok(()),
         _ => return Err(Corrupt::row(table, "no such table")),
     };
     assert_eq!(again, key, "{}: a key is written in two ways", table::name(table));
@@ -141,6 +141,7 @@ pub fn value(table: u8, value: &[u8]) -> Result<(), Corrupt> {
         table::GARBAGE => garbage::decode(value).map(drop),
         table::HISTORY => history::decode_batch(value).map(drop),
         table::APPLIED => applied::AppliedRow::decode(value).map(drop),
+        table::PICTURE => picture::Note::decode(value).map(drop).or(picture::rows(value).map(drop)),
         table::NAMESPACE => namespace::decode(value).map(drop),
         table::QUEUE_CONFIG => queue_config::decode_value(value).map(drop),
         table::SCHEDULE => schedule::decode_plan(value).map(drop).or(schedule::decode_progress(value).map(drop)),

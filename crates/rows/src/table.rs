@@ -15,6 +15,7 @@ pub mod history;
 pub mod job;
 pub mod namespace;
 pub mod outbox;
+pub mod picture;
 pub mod queue_config;
 pub mod receipt;
 pub mod reference;
@@ -46,6 +47,7 @@ pub const SCHEDULE: u8 = 18;
 pub const REFERENCE: u8 = 19;
 pub const JOB: u8 = 20;
 pub const QUEUE_CONFIG: u8 = 22;
+pub const PICTURE: u8 = 23;
 
 /// Every table there is: its number and its name.
 pub const TABLES: &[(u8, &str)] = &[
@@ -70,6 +72,7 @@ pub const TABLES: &[(u8, &str)] = &[
     (REFERENCE, "branch_reference"),
     (JOB, "batch_job"),
     (QUEUE_CONFIG, "task_queue_config"),
+    (PICTURE, "picture"),
 ];
 
 /// The name of a table, for people.
@@ -110,6 +113,7 @@ mod tests {
             (19, "branch_reference"),
             (20, "batch_job"),
             (22, "task_queue_config"),
+            (23, "picture"),
         ];
         assert_eq!(all, golden);
     }

@@ -83,6 +83,10 @@ pub trait Feed: Send + Sync + 'static {
     /// The changes of the entries up to `index` that were just applied, in log order; called after each apply, also
     /// when there are none. `index` counts as indexed when they are.
     fn feed(&self, group: u32, index: u64, changes: Vec<Vec<u8>>);
+
+    /// All rows of the group were replaced by those of another replica, as of the entry at `index`: what is known of
+    /// them has to be read again.
+    fn replaced(&self, group: u32, index: u64);
 }
 
 impl TaskRef {

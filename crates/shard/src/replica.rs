@@ -12,14 +12,20 @@ use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use parking_lot::Mutex;
 use weft_env::Lane;
-use weft_raft::{Committed, Machine, MachineError, Payload, Recovered};
+use weft_raft::{Committed, Machine, MachineError, Payload, Picture, Recovered};
 use weft_rows::{
     applied::{self, AppliedRow},
-    batch, table,
+    batch,
+    picture::{Note, Owns},
+    table,
 };
 use weft_store::state::{StateStore, StateView, StoreError, WriteBatch};
 
 use crate::dispatch::Feed;
+
+mod picture;
+
+use picture::{Installation, View};
 
 /// What became of a proposed batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +51,7 @@ impl Outcome {
 /// One group's replica on this node.
 pub struct Replica {
     group: u32,
+    owns: Owns,
     store: Arc<dyn StateStore>,
     /// Store writes run on a thread of their own (rule 5).
     lane: Lane,
@@ -53,18 +60,23 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// Reads where the group stands. Blocking.
+    /// Reads where the group stands, after ending the installation of a picture that a crash has interrupted. Blocking.
     ///
     /// # Errors
-    /// When the store cannot be read or its applied row is corrupt.
+    /// When the store cannot be read or written, or what it says of the group is corrupt.
     pub fn open(
         group: u32,
+        owns: Owns,
         store: Arc<dyn StateStore>,
         lane: Lane,
         feed: Arc<dyn Feed>,
     ) -> Result<Arc<Self>, MachineError> {
+        if let Some(installation) = Installation::interrupted(&store, group, owns)? {
+            tracing::warn!(group, "a picture of the group was being installed: going on with it");
+            installation.run()?;
+        }
         let row = stored_row(store.as_ref(), group)?;
-        Ok(Arc::new(Self { group, store, lane, feed, applied: Arc::new(Mutex::new(row)) }))
+        Ok(Arc::new(Self { group, owns, store, lane, feed, applied: Arc::new(Mutex::new(row)) }))
     }
 
     /// Where this replica stands. The store has it, though not durably.
@@ -108,8 +120,19 @@ impl Machine for Replica {
     fn recover(&self) -> BoxFuture<'_, Result<Recovered, MachineError>> {
         let row = self.applied();
         let mark = (!row.mark.is_empty()).then(|| Bytes::from(row.mark));
-        // The row was stored by a checkpoint.
-        async move { Ok(Recovered { applied: mark.clone(), checkpoint: mark }) }.boxed()
+        let (group, store) = (self.group, Arc::clone(&self.store));
+        async move {
+            let note =
+                self.lane.call(move || picture::note(store.as_ref(), group)).await.map_err(MachineError::new)??;
+            let installed = match note {
+                Some(Note::Installed { mark }) => Some(Bytes::from(mark)),
+                Some(Note::Installing { .. }) => return Err(MachineError::new("the group's rows are half replaced")),
+                None => None,
+            };
+            // The row was stored by a checkpoint.
+            Ok(Recovered { applied: mark.clone(), checkpoint: mark, installed })
+        }
+        .boxed()
     }
 
     fn apply(&self, entries: Vec<Committed>) -> BoxFuture<'_, Result<Vec<Bytes>, MachineError>> {
@@ -127,6 +150,55 @@ impl Machine for Replica {
             Ok(applying.replies)
         };
         async move { self.lane.call(work).await.map_err(MachineError::new)? }.boxed()
+    }
+
+    fn picture(&self) -> BoxFuture<'_, Result<Arc<dyn Picture>, MachineError>> {
+        let (group, owns, lane) = (self.group, self.owns, self.lane.clone());
+        let (store, applied) = (Arc::clone(&self.store), Arc::clone(&self.applied));
+        // On the lane: nothing is applied meanwhile, so the rows are as the applied row says.
+        let work = move || {
+            let row = applied.lock().clone();
+            let view = Arc::from(store.view().map_err(MachineError::new)?);
+            let picture: Arc<dyn Picture> = Arc::new(View { group, owns, row, view, lane });
+            Ok(picture)
+        };
+        async move { self.lane.call(work).await.map_err(MachineError::new)? }.boxed()
+    }
+
+    fn stage(&self, number: u64, piece: Bytes) -> BoxFuture<'_, Result<(), MachineError>> {
+        let (group, store) = (self.group, Arc::clone(&self.store));
+        let work = move || picture::stage(store.as_ref(), group, number, piece);
+        async move { self.lane.call(work).await.map_err(MachineError::new)? }.boxed()
+    }
+
+    fn install(&self, pieces: u64, mark: Bytes) -> BoxFuture<'_, Result<(), MachineError>> {
+        let (group, owns, store) = (self.group, self.owns, Arc::clone(&self.store));
+        let installation = Arc::new(Installation { group, owns, store, pieces, mark: mark.to_vec() });
+        async move {
+            self.step(&installation, Installation::begin).await?;
+            self.step(&installation, Installation::clear).await?;
+            // Piece by piece, so that other groups' writes pass in between.
+            for number in 0..pieces {
+                self.step(&installation, move |installation| installation.put(number)).await?;
+            }
+            let row = self.step(&installation, Installation::end).await?;
+            let index = row.index;
+            *self.applied.lock() = row;
+            let (feed, group) = (Arc::clone(&self.feed), self.group);
+            self.lane.call(move || feed.replaced(group, index)).await.map_err(MachineError::new)
+        }
+        .boxed()
+    }
+}
+
+impl Replica {
+    async fn step<T: Send + 'static>(
+        &self,
+        installation: &Arc<Installation>,
+        step: impl FnOnce(&Installation) -> Result<T, MachineError> + Send + 'static,
+    ) -> Result<T, MachineError> {
+        let installation = Arc::clone(installation);
+        self.lane.call(move || step(&installation)).await.map_err(MachineError::new)?
     }
 }
 

@@ -52,6 +52,7 @@ const NAMES: &[(u8, &str)] = &[
     (table::SCHEDULE, "schedule plan"),
     (table::SCHEDULE, "schedule progress"),
     (table::REFERENCE, "branch reference"),
+    (table::PICTURE, "picture"),
 ];
 
 /// The table's number and a key of it.

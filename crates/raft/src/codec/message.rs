@@ -7,11 +7,13 @@
 //!   3 pre-vote      the same
 //!   4 transfer      [vote] [to u64] [place?: last entry]
 //!   5 read index
+//!   6 piece         [vote] [bytes u32] [mark] [transfer u64] [number u64] [last u8] [crc32 u32] [bytes …]
 //! response    [1] [kind u8] …
 //!   1 appended      0, or 1 and [place?: up to here], or 2 for a conflict, or 3 and [vote]: a higher one
 //!   2 voted         [vote] [granted u8] [place?: last entry]
 //!   4 transferred   0, or 1 and [vote] [vote]: expected, found, or 2 and [place?] [place?]: expected, found
 //!   5 read index    0 and [index u64], or 1 and [leader u64, 0 for unknown], or 2: stopped
+//!   6 piece         0 and [next u64], or 1 and [vote]: a higher one, or 2 and [vote]: installed
 //!
 //! vote        [term u64] [node u64] [committed u8]
 //! place?      0, or 1 and [place]
@@ -30,13 +32,14 @@ use openraft::raft::{
 
 use super::{CodecError, Input, VERSION, place_after, put_entry, put_place, put_vote, read_entry};
 use crate::proposal::ReadError;
-use crate::types::{EntryPayload, LogId, NodeId, Types};
+use crate::types::{EntryPayload, LogId, NodeId, Types, Vote};
 
 const APPEND: u8 = 1;
 const VOTE: u8 = 2;
 const PRE_VOTE: u8 = 3;
 const TRANSFER: u8 = 4;
 const READ_INDEX: u8 = 5;
+const PIECE: u8 = 6;
 
 /// Room for everything of a message but batches.
 const ROOM: usize = 128;
@@ -50,6 +53,32 @@ pub(crate) enum Request {
     Transfer(TransferLeaderRequest<Types>),
     /// What a read here has to wait for.
     ReadIndex,
+    Piece(Piece),
+}
+
+/// A piece of a picture of the leader's state; see `snapshot`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) vote: Vote,
+    /// Of the last entry that the picture includes.
+    pub(crate) mark: Bytes,
+    /// Tells the transfers of one leader apart.
+    pub(crate) transfer: u64,
+    /// From 0.
+    pub(crate) number: u64,
+    pub(crate) last: bool,
+    pub(crate) bytes: Bytes,
+}
+
+/// What became of a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PieceTaken {
+    /// This piece is waited for now.
+    Next(u64),
+    /// The sender leads no more.
+    HigherVote(Vote),
+    /// It was the last one, and the state is replaced. By then the vote may be higher too.
+    Installed(Vote),
 }
 
 /// What it gets.
@@ -59,6 +88,7 @@ pub(crate) enum Response {
     Voted(VoteResponse<Types>),
     Transferred(TransferLeaderResponse<Types>),
     ReadIndex(Result<u64, ReadError>),
+    Piece(PieceTaken),
 }
 
 pub(crate) fn request(request: &Request) -> Bytes {
@@ -74,6 +104,7 @@ pub(crate) fn request(request: &Request) -> Bytes {
             out.freeze()
         }
         Request::ReadIndex => begin(READ_INDEX, 2).freeze(),
+        Request::Piece(piece) => put_piece(piece),
     }
 }
 
@@ -88,6 +119,7 @@ pub(crate) fn read_request(bytes: Bytes) -> Result<Request, CodecError> {
             Request::Transfer(TransferLeaderRequest::new(vote, to, input.optional_place()?))
         }
         READ_INDEX => Request::ReadIndex,
+        PIECE => Request::Piece(input.piece()?),
         unknown => return Err(input.value(unknown.into())),
     };
     input.end()?;
@@ -120,6 +152,24 @@ pub(crate) fn response(response: &Response) -> Bytes {
             }
             out.freeze()
         }
+        Response::Piece(taken) => {
+            let mut out = begin(PIECE, 32);
+            match taken {
+                PieceTaken::Next(next) => {
+                    out.put_u8(0);
+                    out.put_u64(*next);
+                }
+                PieceTaken::HigherVote(vote) => {
+                    out.put_u8(1);
+                    put_vote(&mut out, vote);
+                }
+                PieceTaken::Installed(vote) => {
+                    out.put_u8(2);
+                    put_vote(&mut out, vote);
+                }
+            }
+            out.freeze()
+        }
     }
 }
 
@@ -136,6 +186,12 @@ pub(crate) fn read_response(bytes: Bytes) -> Result<Response, CodecError> {
             0 => Ok(input.u64()?),
             1 => Err(ReadError::NotLeader { leader: Some(NodeId(input.u64()?)).filter(|leader| leader.0 != 0) }),
             2 => Err(ReadError::Stopped),
+            unknown => return Err(input.value(unknown.into())),
+        }),
+        PIECE => Response::Piece(match input.u8()? {
+            0 => PieceTaken::Next(input.u64()?),
+            1 => PieceTaken::HigherVote(input.vote()?),
+            2 => PieceTaken::Installed(input.vote()?),
             unknown => return Err(input.value(unknown.into())),
         }),
         unknown => return Err(input.value(unknown.into())),
@@ -173,8 +229,22 @@ fn put_append(append: &AppendEntriesRequest<Types>) -> Bytes {
     out.freeze()
 }
 
+fn put_piece(piece: &Piece) -> Bytes {
+    let Piece { vote, mark, transfer, number, last, bytes } = piece;
+    let mut out = begin(PIECE, ROOM + mark.len() + bytes.len());
+    put_vote(&mut out, vote);
+    put_u32(&mut out, mark.len());
+    out.put_slice(mark);
+    out.put_u64(*transfer);
+    out.put_u64(*number);
+    out.put_u8((*last).into());
+    out.put_u32(crc32fast::hash(bytes));
+    out.put_slice(bytes);
+    out.freeze()
+}
+
 fn put_u32(out: &mut BytesMut, count: usize) {
-    out.put_u32(u32::try_from(count).expect("openraft bounds the entries of a message"));
+    out.put_u32(u32::try_from(count).expect("counts and marks are far below 4 billion"));
 }
 
 fn put_vote_request(kind: u8, request: &VoteRequest<Types>) -> Bytes {
@@ -244,6 +314,17 @@ impl Input {
             entries.push(read_entry(at, self.slice(size)?)?);
         }
         Ok(AppendEntriesRequest { vote, prev_log_id, entries, leader_commit })
+    }
+
+    fn piece(&mut self) -> Result<Piece, CodecError> {
+        let (vote, size) = (self.vote()?, self.u32()?);
+        let mark = self.slice(size)?;
+        let (transfer, number, last, crc) = (self.u64()?, self.u64()?, self.flag()?, self.u32()?);
+        let bytes = self.rest();
+        if crc32fast::hash(&bytes) != crc {
+            return Err(CodecError::Checksum { record: "piece" });
+        }
+        Ok(Piece { vote, mark, transfer, number, last, bytes })
     }
 
     fn vote_request(&mut self) -> Result<VoteRequest<Types>, CodecError> {

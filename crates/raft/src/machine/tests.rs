@@ -81,10 +81,11 @@ async fn a_snapshot_is_the_published_checkpoint_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_snapshot_from_a_peer_is_refused() {
+async fn a_snapshot_that_nobody_sent_is_refused() {
     let wal = open(&SimDisk::new(1), Lane::inline());
     let log = wal.group(GROUP);
     let mut adapter = Adapter::new(Arc::new(Recorder::new(log.clone())), log, None, None);
-    let refused = adapter.install_snapshot(&Meta::default(), ()).await.expect_err("it is refused");
-    assert_eq!(refused.kind(), io::ErrorKind::Unsupported);
+    let refused = adapter.install_snapshot(&Meta::default(), Data::Claim).await.expect_err("it is refused");
+    assert!(refused.to_string().contains("nobody sent"), "{refused}");
+    assert!(adapter.shared.fault.get().is_some());
 }

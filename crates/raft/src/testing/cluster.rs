@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use weft_env::Lane;
 use weft_env::disk::SimDisk;
-use weft_store::wal::Wal;
+use weft_store::wal::{GroupLog, Wal};
 
 use super::net::Net;
 use super::{GROUP, Recorder, open};
@@ -23,8 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A running node.
 pub(crate) struct Member {
     pub(crate) disk: SimDisk,
-    /// Open as long as the node runs.
-    _wal: Wal,
+    wal: Wal,
     pub(crate) machine: Recorder,
     pub(crate) node: Node,
 }
@@ -32,6 +31,10 @@ pub(crate) struct Member {
 impl Member {
     pub(crate) fn group(&self) -> &Group {
         self.node.group(GROUP).expect("every node has the group")
+    }
+
+    pub(crate) fn log(&self) -> GroupLog {
+        self.wal.group(GROUP)
     }
 }
 
@@ -84,7 +87,7 @@ impl Cluster {
         let given: Arc<dyn Machine> = Arc::new(machine.clone());
         let node = Node::start(&config, &wal, [(GROUP, given)]).await.expect("the node starts");
         self.net.join(id, node.clone());
-        self.running.insert(id, Member { disk, _wal: wal, machine, node });
+        self.running.insert(id, Member { disk, wal, machine, node });
     }
 
     /// The power goes: the node keeps only what it made durable.
@@ -155,6 +158,14 @@ impl Cluster {
         }
     }
 
+    /// Makes a checkpoint on each running node.
+    pub(crate) async fn checkpoint(&self) {
+        for member in self.running.values() {
+            let mark = member.machine.checkpoint();
+            member.group().checkpointed(mark).await.expect("a checkpoint of what is applied");
+        }
+    }
+
     /// Proposes through whoever leads until somebody takes it; what was of unknown outcome may be there twice then.
     pub(crate) async fn commit(&mut self, text: &str) {
         let batch = Bytes::copy_from_slice(text.as_bytes());
@@ -170,6 +181,24 @@ impl Cluster {
         };
         tokio::time::timeout(PATIENCE, done).await.unwrap_or_else(|_| panic!("{text} is committed"));
         self.acknowledged.push(batch);
+    }
+
+    /// Proposes many, a thousand at a time, while nothing goes wrong.
+    pub(crate) async fn commit_many(&mut self, count: u64) {
+        let leader = self.leader().await;
+        for start in (0..count).step_by(1000) {
+            let batches: Vec<_> = (start..count.min(start + 1000)).map(|n| Bytes::from(format!("many {n}"))).collect();
+            let proposed = batches.iter().map(|batch| self.group(leader).propose(batch.clone()));
+            let replies = futures::future::join_all(proposed).await;
+            assert!(replies.iter().all(Result::is_ok), "the leader commits");
+            self.acknowledged.extend(batches);
+        }
+    }
+
+    /// A node that is down has the durable state of another machine, and its own log.
+    pub(crate) fn replace_state(&mut self, id: NodeId, machine: &Recorder) {
+        let rest = self.down.get_mut(&id).expect("the node is down");
+        rest.machine = machine.as_installed();
     }
 
     /// The same once, through whoever seems to lead now; it may well fail.

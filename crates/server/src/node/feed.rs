@@ -31,4 +31,11 @@ impl Feed for Feeds {
         }
         self.lists.feed(group, index, changes);
     }
+
+    fn replaced(&self, group: u32, index: u64) {
+        if let (METADATA_GROUP, Some(metadata)) = (group, self.metadata.get()) {
+            metadata.applied(index);
+        }
+        self.lists.replaced(group, index);
+    }
 }

@@ -48,6 +48,11 @@ impl Feed for ToIndex {
             tracing::error!(group, index, %error, "lists lack what this entry changed: they will be built again");
         }
     }
+
+    fn replaced(&self, group: u32, index: u64) {
+        tracing::info!(group, index, "the group's rows were replaced by another node's: its lists will be built again");
+        self.visibility.tear(group);
+    }
 }
 
 fn indexed(key: &WorkflowKey, change: VisibilityChange) -> Change {

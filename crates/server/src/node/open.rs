@@ -15,6 +15,7 @@ use weft_matching::{Service, Workers};
 use weft_raft::{self as raft, GroupId, Machine, MachineError, StartError};
 use weft_rows::{
     namespace::{NamespaceRow, NamespaceState},
+    picture::Owns,
     ranges, table,
 };
 use weft_shard::{Config, Metadata, MetadataConfig, Replica, Shard, ShardId};
@@ -160,9 +161,10 @@ impl Node {
         let groups = METADATA_GROUP..=u32::from(options.shards);
         let feeds = Arc::new(Feeds::new(ToIndex::new(visibility.clone(), groups.clone())));
         let mut replicas = Vec::new();
-        for group in groups {
+        let owners = std::iter::once(Owns::Metadata).chain(ranges(options.shards).into_iter().map(Owns::Slots));
+        for (group, owns) in groups.zip(owners) {
             let (store, apply) = (Arc::clone(&ground.store), threads.apply.clone());
-            replicas.push((group, Replica::open(group, store, apply, Arc::<Feeds>::clone(&feeds))?));
+            replicas.push((group, Replica::open(group, owns, store, apply, Arc::<Feeds>::clone(&feeds))?));
         }
         let raft = start_groups(&options, &world, &wal, &replicas, &links).await?;
         let metadata = start_metadata(&options, &raft, &replicas, &ground.store)?;

@@ -75,6 +75,29 @@ fn requests_keep_their_bytes() {
 }
 
 #[test]
+fn pieces_keep_their_bytes_and_carry_a_checksum() {
+    let mark = Bytes::from_static(&[9, 8]);
+    let vote = Vote::new_committed(7, NodeId(2));
+    let piece = Piece { vote, mark, transfer: 3, number: 4, last: true, bytes: Bytes::from_static(b"abc") };
+    let bytes = request(&Request::Piece(piece.clone()));
+    let golden = "0106000000000000000700000000000000020100000002090800000000000000030000000000000004";
+    assert_eq!(hex(&bytes), format!("{golden}01352441c2616263"));
+    let Ok(Request::Piece(read)) = read_request(bytes.clone()) else { panic!("it is a piece") };
+    assert_eq!(read, piece);
+    for at in 0..bytes.len() {
+        assert!(read_request(bytes.slice(..at)).is_err(), "cut at {at}");
+    }
+    let mut damaged = bytes.to_vec();
+    *damaged.last_mut().expect("it is not empty") ^= 1;
+    let refused = read_request(damaged.into()).map(|_| ());
+    assert_eq!(refused, Err(CodecError::Checksum { record: "piece" }));
+
+    check_response(&Response::Piece(PieceTaken::Next(5)), "0106000000000000000005");
+    check_response(&Response::Piece(PieceTaken::HigherVote(vote)), "0106010000000000000007000000000000000201");
+    check_response(&Response::Piece(PieceTaken::Installed(vote)), "0106020000000000000007000000000000000201");
+}
+
+#[test]
 fn responses_keep_their_bytes() {
     let vote = Vote::new(8, NodeId(3));
     let place = Some(types::log_id(7, 10));
