@@ -12,6 +12,7 @@ mod frontend;
 mod jobs;
 pub mod node;
 mod operations;
+pub mod process;
 mod routing;
 mod server;
 pub mod telemetry;

@@ -1,4 +1,8 @@
-//! `wfctl dev`: a server in this process, with everything on.
+//! `wfctl dev`: a server in this process, with everything on; or several as processes of their own.
+
+mod child;
+mod nodes;
+mod ports;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -30,11 +34,15 @@ pub(crate) const LOG: &str = "warn";
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Without --data everything is lost at exit. With --namespace that namespace is made at the \
-    first start.\n\nExamples:\n  wfctl dev\n  wfctl dev --data ./weft-data\n  wfctl dev --port 0 --output json")]
+    first start.\n\nExamples:\n  wfctl dev\n  wfctl dev --data ./weft-data\n  wfctl dev --port 0 --output json\n  \
+    wfctl dev --nodes 3 --data ./weft-data")]
 pub(crate) struct Args {
     /// Keep the data here
     #[arg(long, alias = "data-dir", value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Run 1 or 3 servers as processes of their own, one cluster; each has a folder below --data, and ports 100 apart
+    #[arg(long, value_name = "N", value_parser = one_or_three)]
+    nodes: Option<u32>,
     /// Port of the API; 0 lets the system choose
     #[arg(short, long, default_value_t = 7233)]
     port: u16,
@@ -44,13 +52,25 @@ pub(crate) struct Args {
     /// Address of both ports; any but a loopback address is reachable by others, without protection
     #[arg(long, default_value = "127.0.0.1")]
     ip: IpAddr,
-    /// What to log to standard error: off, error, warn, info, debug, or a filter
-    #[arg(long, default_value = LOG, value_name = "FILTER")]
-    log: String,
+    /// What to log to standard error: off, error, warn, info, debug, or a filter [default: warn; with --nodes, where it
+    /// goes to files, info]
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+}
+
+fn one_or_three(text: &str) -> Result<u32, String> {
+    match text {
+        "1" => Ok(1),
+        "3" => Ok(3),
+        _ => Err("1 or 3: of two nodes neither can be lost".to_owned()),
+    }
 }
 
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> anyhow::Result<()> {
-    block_on_server(config(args, global)?, args.port, output)
+    match args.nodes {
+        Some(count) => nodes::run(args, count, global, output),
+        None => block_on_server(config(args, global)?, args.port, output),
+    }
 }
 
 /// Runs a server until it is told to stop.
@@ -74,7 +94,7 @@ fn config(args: &Args, global: &Global) -> Result<Config, Failure> {
     let beside = if args.port == 0 { Some(0) } else { args.port.checked_add(PORTS_UP) };
     let operations = args.operations_port.or(beside).unwrap_or(0);
     file.server.metrics_listen = SocketAddr::new(args.ip, operations).to_string();
-    file.log.level.clone_from(&args.log);
+    file.log.level = args.log.clone().unwrap_or_else(|| LOG.to_owned());
     let mut config = Config::check(&file).map_err(|error| Failure::usage(error.to_string()))?;
     let seeds = &mut config.node.namespaces;
     if let Some(name) = global.namespace.as_ref().filter(|name| seeds.iter().all(|seed| seed.name != **name)) {

@@ -21,9 +21,11 @@ mod namespace;
 mod near;
 mod operations;
 mod output;
+mod parent;
 mod quarantine;
 mod query;
 mod render;
+mod run_server;
 mod schedule;
 mod search_attribute;
 mod session;
@@ -66,6 +68,7 @@ fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
     match cli.verb {
         Verb::Dev(args) => dev::run(&args, &cli.global, output),
         Verb::Server(start_dev::Verb::StartDev(args)) => start_dev::run(&args, output),
+        Verb::Server(start_dev::Verb::Run(args)) => run_server::run(&args),
         Verb::Demo(args) => demo::run(&args, output),
         Verb::Workflow(verb) => session()?.run(async |session| workflow::run(session, *verb).await),
         Verb::Schedule(verb) => session()?.run(async |session| schedule::run(session, verb).await),

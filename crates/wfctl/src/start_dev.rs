@@ -7,7 +7,7 @@ use std::{net::IpAddr, net::SocketAddr, path::PathBuf};
 use clap::{Subcommand, ValueEnum};
 use weft_server::config::{Config, File, LogFormat, Namespace, Span};
 
-use crate::{dev, exit::Failure, output::Output};
+use crate::{dev, exit::Failure, output::Output, run_server};
 
 /// Shown with every mistake, so it names what exists.
 const USAGE: &str = "wfctl server start-dev [--port PORT] [--ip IP] [--namespace NAME]... [--db-filename DIR]
@@ -23,11 +23,13 @@ const AS_IT_IS: [&str; 4] = [
     "system.forceSearchAttributesCacheRefreshOnRead",
 ];
 
-/// The verbs of Temporal's `server`.
+/// The verbs of Temporal's `server`, and our own.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Run a server here, with the flags of Temporal's command line
     StartDev(Box<Args>),
+    /// Run a server here as weft-server does, with its flags
+    Run(Box<run_server::Args>),
 }
 
 #[derive(clap::Args, Debug)]

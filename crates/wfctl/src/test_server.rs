@@ -2,10 +2,10 @@
 //!
 //! Invariant: everything is in memory, and it ends with whoever started it, who may be gone without a word.
 
-use std::{ffi::OsString, net::SocketAddr, os::unix::process::parent_id, time::Duration};
+use std::{ffi::OsString, net::SocketAddr};
 
 use clap::Parser;
-use weft_env::{Clock, RealClock, SkippingClock};
+use weft_env::SkippingClock;
 use weft_server::{
     Server,
     config::{Config, File},
@@ -16,10 +16,8 @@ use crate::{
     dev::{self, Signals},
     exit::Failure,
     output::Output,
+    parent::Parent,
 };
-
-/// Between looks at whether whoever started it is still there.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// A server for tests that skips time, as Temporal's test server does
 #[derive(Parser, Debug)]
@@ -48,7 +46,7 @@ impl Args {
 
 pub(crate) fn run(args: &Args, output: &Output) -> anyhow::Result<()> {
     // First of all: whoever started this may be gone before the server is there.
-    let parent = parent_id();
+    let parent = Parent::now();
     let mut file = File::default();
     file.server.in_memory = true;
     file.server.listen = SocketAddr::from(([127, 0, 0, 1], args.port)).to_string();
@@ -59,7 +57,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> anyhow::Result<()> {
     dev::block_on(serve(config, args, parent, output))
 }
 
-async fn serve(config: Config, args: &Args, parent: u32, output: &Output) -> anyhow::Result<()> {
+async fn serve(config: Config, args: &Args, parent: Parent, output: &Output) -> anyhow::Result<()> {
     let telemetry = telemetry::start(&config)?;
     let mut signals = Signals::listen()?;
     let clock = SkippingClock::locked();
@@ -76,20 +74,12 @@ async fn serve(config: Config, args: &Args, parent: u32, output: &Output) -> any
     output.line(format_args!("Weft {} skips time on {}", env!("CARGO_PKG_VERSION"), server.address()))?;
     tokio::select! {
         () = signals.next() => {}
-        () = orphaned(parent) => {}
+        () = parent.gone() => {}
         fault = server.failed() => return Err(Failure::refused(format!("the server cannot go on: {fault}")).into()),
     }
     // Nothing is kept, so there is nothing to put in order.
     telemetry.flush();
     Ok(())
-}
-
-/// Ends when the parent that started this process has.
-async fn orphaned(parent: u32) {
-    let clock = RealClock::new();
-    while parent_id() == parent {
-        clock.sleep_until(clock.monotonic() + LOOK).await;
-    }
 }
 
 #[cfg(test)]

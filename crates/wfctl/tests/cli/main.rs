@@ -9,6 +9,7 @@ mod dev;
 mod heads;
 mod mistakes;
 mod namespaces;
+mod nodes;
 mod operate;
 mod schedules;
 mod search_attributes;
