@@ -1,4 +1,5 @@
-//! Who gets in by the public port: certificates, what clients must show, and API keys. All of it is read from files.
+//! Who gets in by the public port: certificates, what clients must show, and API keys; and what the nodes of a cluster
+//! show each other. All of it is read from files.
 //!
 //! Invariant: what is broken stops a start, and never a server that runs: that one keeps what it had, and says so in
 //! its log. Files that change are read again; connections that exist are left alone. Private keys and API keys are
@@ -8,6 +9,7 @@ mod accept;
 mod files;
 mod keys;
 mod layer;
+mod nodes;
 mod throttle;
 mod tls;
 
@@ -16,10 +18,11 @@ use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use weft_env::Clock;
 
-pub(crate) use accept::incoming;
+pub(crate) use accept::{CLIENTS, NODES, incoming};
 use files::{Changing, FromFiles};
 use keys::Keys;
 pub(crate) use layer::KeyCheck;
+pub(crate) use nodes::{Mutual, NodeConnector};
 
 /// How often files are looked at, where nobody says otherwise.
 pub const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
@@ -31,6 +34,8 @@ pub struct Options {
     pub tls: Option<TlsFiles>,
     /// A file of API keys, one a line; every call but those of health checks must bring one.
     pub api_keys: Option<PathBuf>,
+    /// The nodes of a cluster show each other certificates, and take none that have none.
+    pub nodes: Option<NodeFiles>,
     /// How often these files are looked at.
     pub reload_interval: Duration,
 }
@@ -46,6 +51,19 @@ pub struct TlsFiles {
     pub client_ca: Option<PathBuf>,
 }
 
+/// Files of PEM that a node has for the others of its cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeFiles {
+    /// The node's certificate, for both sides of a connection, followed by those that vouch for it.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The authorities of the cluster's nodes, and of nobody else.
+    pub ca: PathBuf,
+    /// The name in the certificates of all nodes; without it each has the name that it is called by.
+    pub server_name: Option<String>,
+}
+
 /// What is wrong with a file.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -55,11 +73,13 @@ pub enum Error {
     Content { what: &'static str, path: PathBuf, why: String },
     #[error("the key ({key}) is not that of the certificate ({certificate})")]
     Pair { certificate: PathBuf, key: PathBuf },
+    #[error("cluster.tls.server_name = {name:?} cannot be the name of a node: {why}")]
+    Name { name: String, why: String },
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tls: None, api_keys: None, reload_interval: RELOAD_INTERVAL }
+        Self { tls: None, api_keys: None, nodes: None, reload_interval: RELOAD_INTERVAL }
     }
 }
 
@@ -80,8 +100,9 @@ impl Admission {
     }
 
     /// What the port speaks; `None` is plain HTTP/2.
-    pub(crate) fn tls(&self) -> Option<Arc<FromFiles<rustls::ServerConfig>>> {
-        self.tls.clone()
+    pub(crate) fn tls(&self) -> Option<impl Fn() -> Arc<rustls::ServerConfig> + Send + Sync + use<>> {
+        let files = self.tls.clone()?;
+        Some(move || files.current())
     }
 
     /// What asks each call for its key.

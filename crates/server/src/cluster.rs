@@ -16,7 +16,7 @@ pub(crate) use serve::{Gate, listen};
 
 use uuid::Uuid;
 
-use crate::node::Options;
+use crate::{access::NodeConnector, node::Options};
 
 /// What a node needs to be one of several: the ways to the others, and what is behind its own internal port.
 pub(crate) struct Links {
@@ -26,9 +26,9 @@ pub(crate) struct Links {
 
 impl Links {
     /// To be called within a tokio runtime.
-    pub(crate) fn of(options: &Options) -> Result<Self, ClusterError> {
+    pub(crate) fn of(options: &Options, tls: Option<&NodeConnector>) -> Result<Self, ClusterError> {
         options.cluster.check(options.node)?;
         let cluster = options.cluster.id().unwrap_or(Uuid::nil());
-        Ok(Self { peers: Peers::new(options.node, cluster, &options.cluster), inbox: Inbox::default() })
+        Ok(Self { peers: Peers::new(options.node, cluster, &options.cluster, tls), inbox: Inbox::default() })
     }
 }

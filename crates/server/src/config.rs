@@ -51,8 +51,8 @@ pub enum Error {
     #[error("no place for the data: give --data-dir DIR, or --in-memory to lose everything at exit")]
     NoPlace,
     #[error(
-        "cluster.listen = {address} would be reached from other machines, and nodes speak to each other without TLS: use \
-         a loopback address, or say --insecure-bind if the network is trusted"
+        "cluster.listen = {address} would be reached from other machines, and nodes speak to each other without TLS: \
+         give --cluster-tls-certificate, --cluster-tls-key and --cluster-tls-ca, use a loopback address, or say --insecure-bind if the network is trusted"
     )]
     InternalExposed { address: SocketAddr },
     #[error("[cluster]: {0}")]

@@ -19,7 +19,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use weft_env::SkippingClock;
 
 use crate::{
-    access::{self, Admission},
+    access::{self, Admission, Mutual},
     cluster::{self, ClusterError, Gate, Links},
     connector::Connector,
     frontend::Frontend,
@@ -146,7 +146,7 @@ impl Builder {
         };
         let address = local(&api, self.listen)?;
         let operations_address = operations.as_ref().map(|listener| local(listener, self.listen)).transpose()?;
-        let mut running = Running::start(self.options, self.world, self.internal).await?;
+        let mut running = Running::start(self.options, self.world, self.internal, &self.access).await?;
         let stopping = running.stop.subscribe();
         let frontend = Frontend::new(running.node.clone());
         running.tasks.push(tokio::spawn(frontend.serve(api, admission.clone(), stopping.clone())));
@@ -162,7 +162,7 @@ impl Builder {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub async fn embed(self) -> Result<Embedded, StartError> {
-        Ok(Embedded { running: Running::start(self.options, self.world, self.internal).await? })
+        Ok(Embedded { running: Running::start(self.options, self.world, self.internal, &self.access).await? })
     }
 }
 
@@ -238,8 +238,16 @@ impl Embedded {
 }
 
 impl Running {
-    async fn start(options: Options, world: World, internal: Option<TcpListener>) -> Result<Self, StartError> {
-        let links = Links::of(&options)?;
+    async fn start(
+        options: Options,
+        world: World,
+        internal: Option<TcpListener>,
+        access: &access::Options,
+    ) -> Result<Self, StartError> {
+        let clock = Arc::clone(&world.clock);
+        let mutual = access.nodes.as_ref().map(|files| Mutual::open(files, access.reload_interval)).transpose()?;
+        let connector = mutual.as_ref().map(|mutual| mutual.connector(Arc::clone(&clock)));
+        let links = Links::of(&options, connector.as_ref())?;
         let gate = Gate::new(&links.peers, links.inbox.clone());
         let (close, closing) = watch::channel(false);
         // Before the node: its replicas speak to the others while it is put together.
@@ -248,14 +256,17 @@ impl Running {
             (false, Some(listener)) => Some(listener),
             (false, None) => Some(listen(options.cluster.listen).await?),
         };
-        let door = door.map(|listener| tokio::spawn(cluster::listen(gate.clone(), listener, closing)));
+        let door = door.map(|listener| {
+            tokio::spawn(cluster::listen(gate.clone(), listener, mutual.clone(), Arc::clone(&clock), closing))
+        });
         // Boxed: the future of all that a node opens would stand in that of every caller. An error drops `close`, which
         // closes the door.
         let node = Box::pin(Node::open_among(options, world, links)).await?;
         gate.open(Frontend::new(node.clone()).routes().await);
         let (connector, incoming) = Connector::new();
         let (stop, stopping) = watch::channel(false);
-        let tasks = vec![tokio::spawn(Frontend::new(node.clone()).serve_here(incoming, stopping))];
+        let mut tasks = vec![tokio::spawn(Frontend::new(node.clone()).serve_here(incoming, stopping.clone()))];
+        tasks.extend(mutual.map(|mutual| tokio::spawn(mutual.keep(clock, stopping))));
         Ok(Self { node, connector, stop, tasks, close, door })
     }
 

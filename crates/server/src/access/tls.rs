@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use rustls::{
-    CertificateError, RootCertStore, ServerConfig,
+    CertificateError, ClientConfig, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
@@ -16,6 +16,7 @@ use rustls::{
 use super::{
     Error, TlsFiles,
     files::{Content, FromFiles, Source},
+    nodes::Both,
 };
 
 /// The only protocol that is spoken over it.
@@ -28,6 +29,18 @@ pub(super) fn server(files: &TlsFiles) -> Result<FromFiles<ServerConfig>, Error>
     ];
     sources.extend(files.client_ca.as_ref().map(|path| Source::open("the clients' CA certificate", path)));
     FromFiles::load(sources, server_config)
+}
+
+/// Both sides of a connection between nodes: certificate, key, authorities.
+pub(super) fn both(contents: &[Content]) -> Result<Both, Error> {
+    let provider = Arc::new(ring::default_provider());
+    let [certificate, key, authority] = contents else { unreachable!("there are three sources") };
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| certificate.wrong(format!("cannot be used: {error}")))?;
+    let shown = Arc::new(SingleCertAndKey::from(pair(certificate, key, &provider)?));
+    let mut client = builder.with_root_certificates(authorities(authority)?).with_client_cert_resolver(shown);
+    client.alpn_protocols.push(HTTP2.to_vec());
+    Ok(Both { server: Arc::new(server_config(contents)?), client: Arc::new(client) })
 }
 
 fn server_config(contents: &[Content]) -> Result<ServerConfig, Error> {

@@ -23,6 +23,7 @@ use weft_protocol::internal::{RaftRequest, cluster_service_client::ClusterServic
 use weft_raft::{GroupId, NodeId, Transport, Unreachable};
 
 use super::ClusterOptions;
+use crate::access::NodeConnector;
 
 /// The cluster that a message is of.
 pub(crate) const CLUSTER: &str = "weft-cluster";
@@ -75,7 +76,7 @@ impl Interceptor for Introduction {
 
 impl Peers {
     /// Nobody is called yet. To be called within a tokio runtime.
-    pub(crate) fn new(node: u32, cluster: Uuid, options: &ClusterOptions) -> Self {
+    pub(crate) fn new(node: u32, cluster: Uuid, options: &ClusterOptions, tls: Option<&NodeConnector>) -> Self {
         let introduction =
             Introduction { cluster: cluster.to_string().parse().expect("a UUID is ASCII"), node: node.into() };
         let others = options.members.iter().filter(|(member, _)| **member != node);
@@ -83,7 +84,7 @@ impl Peers {
             .filter_map(|(member, address)| {
                 // What `ClusterOptions::check` took is an address.
                 let endpoint = Endpoint::from_shared(format!("http://{address}")).ok()?;
-                Some((*member, Ways { replicas: channel(endpoint.clone()), calls: channel(endpoint) }))
+                Some((*member, Ways { replicas: channel(endpoint.clone(), tls), calls: channel(endpoint, tls) }))
             })
             .collect();
         Self { node, cluster, introduction, ways }
@@ -138,16 +139,19 @@ impl Peers {
     }
 }
 
-fn channel(endpoint: Endpoint) -> Channel {
-    endpoint
+fn channel(endpoint: Endpoint, tls: Option<&NodeConnector>) -> Channel {
+    let endpoint = endpoint
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT)
         .keep_alive_while_idle(true)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .connect_lazy()
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
+    match tls {
+        Some(connector) => endpoint.connect_with_connector_lazy(connector.clone()),
+        None => endpoint.connect_lazy(),
+    }
 }
 
 impl Transport for Peers {

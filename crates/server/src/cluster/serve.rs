@@ -6,22 +6,34 @@
 use std::{
     convert::Infallible,
     future::Future,
+    io,
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
 };
 
+use futures::Stream;
 use http::HeaderMap;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::watch,
+};
 use tonic::{
     Status,
     body::Body,
     service::Routes,
-    transport::{Server, server::TcpIncoming},
+    transport::{
+        Server,
+        server::{Connected, TcpIncoming},
+    },
 };
 use tower::Service;
 use uuid::Uuid;
+use weft_env::Clock;
 use weft_protocol::internal::cluster_service_server::ClusterServiceServer;
+
+use crate::access::{self, Mutual};
 
 use super::{
     Inbox, Peers,
@@ -105,9 +117,24 @@ impl Service<http::Request<Body>> for Gate {
     }
 }
 
-/// Serves the internal port until the node stops.
-pub(crate) async fn listen(gate: Gate, listener: TcpListener, mut stopping: watch::Receiver<bool>) {
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+/// Serves the internal port until the node stops; with certificates to those who have one.
+pub(crate) async fn listen(
+    gate: Gate,
+    listener: TcpListener,
+    tls: Option<Mutual>,
+    clock: Arc<dyn Clock>,
+    stopping: watch::Receiver<bool>,
+) {
+    match tls {
+        Some(tls) => serve(gate, access::incoming(listener, tls.server(), access::NODES, clock), stopping).await,
+        None => serve(gate, TcpIncoming::from(listener).with_nodelay(Some(true)), stopping).await,
+    }
+}
+
+async fn serve<I>(gate: Gate, incoming: impl Stream<Item = io::Result<I>>, mut stopping: watch::Receiver<bool>)
+where
+    I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
     // A sender that is gone means the same as one that says so.
     let stop = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
     let server = Server::builder().max_concurrent_streams(STREAMS_PER_CONNECTION_MAX);

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use weft_engine::Settings;
 
 use super::{Error, file::File};
-use crate::access::{self, TlsFiles};
+use crate::access::{self, NodeFiles, TlsFiles};
 use crate::cluster::ClusterOptions;
 use crate::node::{Backend, JobOptions, NamespaceSeed, Options, Place};
 
@@ -31,8 +31,27 @@ pub(super) fn access(file: &File) -> Result<access::Options, Error> {
         }
         (None, None) => None,
     };
+    let nodes = node_files(file)?;
     let reload_interval = positive("server.reload_interval", file.server.reload_interval.0)?;
-    Ok(access::Options { tls, api_keys: file.server.api_keys.clone(), reload_interval })
+    Ok(access::Options { tls, api_keys: file.server.api_keys.clone(), nodes, reload_interval })
+}
+
+fn node_files(file: &File) -> Result<Option<NodeFiles>, Error> {
+    let tls = &file.cluster.tls;
+    let all =
+        [("cluster.tls.certificate", &tls.certificate), ("cluster.tls.key", &tls.key), ("cluster.tls.ca", &tls.ca)];
+    if let [(_, Some(certificate)), (_, Some(key)), (_, Some(ca))] = all {
+        let (certificate, key, ca) = (certificate.clone(), key.clone(), ca.clone());
+        return Ok(Some(NodeFiles { certificate, key, ca, server_name: tls.server_name.clone() }));
+    }
+    let given = all.iter().find(|(_, path)| path.is_some()).map(|(key, _)| *key);
+    let given = given.or(tls.server_name.as_ref().map(|_| "cluster.tls.server_name"));
+    match (given, all.iter().find(|(_, path)| path.is_none())) {
+        (Some(key), Some((without, _))) => {
+            Err(Error::Half { key, without, why: "nodes show each other certificates of one authority" })
+        }
+        _ => Ok(None),
+    }
 }
 
 pub(super) fn options(file: &File) -> Result<Options, Error> {
@@ -89,7 +108,8 @@ fn cluster(file: &File, options: &mut Options) -> Result<(), Error> {
     };
     options.cluster.check(options.node)?;
     let ClusterOptions { listen, .. } = options.cluster;
-    if !options.cluster.is_alone() && !listen.ip().is_loopback() && !file.server.insecure_bind {
+    let has_tls = node_files(file)?.is_some();
+    if !options.cluster.is_alone() && !listen.ip().is_loopback() && !file.server.insecure_bind && !has_tls {
         return Err(Error::InternalExposed { address: listen });
     }
     Ok(())

@@ -71,6 +71,23 @@ pub struct Cluster {
     pub listen: String,
     /// Where the nodes listen for each other, by number; empty for a node of its own.
     pub members: BTreeMap<String, String>,
+    pub tls: NodeTls,
+}
+
+/// TLS between the nodes: files of PEM.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NodeTls {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+    /// Who vouches for the nodes of this cluster, and for nobody else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca: Option<PathBuf>,
+    /// The name in the certificates of all nodes, where they are not called by the names in them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -241,6 +258,7 @@ impl Default for Cluster {
             node: node.node,
             listen: node.cluster.listen.to_string(),
             members: BTreeMap::new(),
+            tls: NodeTls::default(),
         }
     }
 }

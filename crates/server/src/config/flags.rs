@@ -45,6 +45,15 @@ pub struct Flags {
     /// Address where this node listens for the others.
     #[arg(long, value_name = "ADDRESS", env = "WEFT_CLUSTER_LISTEN")]
     pub cluster_listen: Option<String>,
+    /// Certificate that this node shows to the others, and they must show one of the same authority (PEM).
+    #[arg(long, value_name = "FILE", env = "WEFT_CLUSTER_TLS_CERTIFICATE")]
+    pub cluster_tls_certificate: Option<PathBuf>,
+    /// Private key of that certificate (PEM).
+    #[arg(long, value_name = "FILE", env = "WEFT_CLUSTER_TLS_KEY")]
+    pub cluster_tls_key: Option<PathBuf>,
+    /// The authorities of the cluster's nodes, and of nobody else (PEM).
+    #[arg(long, value_name = "FILE", env = "WEFT_CLUSTER_TLS_CA")]
+    pub cluster_tls_ca: Option<PathBuf>,
     /// Listen without TLS on addresses that other machines reach.
     #[arg(long, env = "WEFT_INSECURE_BIND")]
     pub insecure_bind: bool,
@@ -104,6 +113,9 @@ impl Flags {
         }
         replace_path(&mut file.server.ready_file, self.ready_file.as_ref());
         replace_path(&mut file.server.api_keys, self.api_keys.as_ref());
+        replace_path(&mut file.cluster.tls.certificate, self.cluster_tls_certificate.as_ref());
+        replace_path(&mut file.cluster.tls.key, self.cluster_tls_key.as_ref());
+        replace_path(&mut file.cluster.tls.ca, self.cluster_tls_ca.as_ref());
         replace_path(&mut file.tls.certificate, self.tls_certificate.as_ref());
         replace_path(&mut file.tls.key, self.tls_key.as_ref());
         replace_path(&mut file.tls.client_ca, self.tls_client_ca.as_ref());

@@ -51,6 +51,15 @@ fn half_of_what_tls_needs_is_refused() {
     assert!(error("certificate = \"c\"").starts_with("tls.certificate is given without tls.key"));
     assert!(error("key = \"k\"").starts_with("tls.key is given without tls.certificate"));
     assert!(error("client_ca = \"ca\"").starts_with("tls.client_ca is given without tls.certificate"));
+    let nodes = |tls: &str| {
+        let members = "[cluster.members]\n1 = \"a:1\"\n2 = \"b:1\"\n";
+        let cluster = "[cluster]\nname = \"c\"\nlisten = \"0.0.0.0:1\"\n";
+        check(&format!("server.in_memory = true\n{cluster}{members}[cluster.tls]\n{tls}"), &[])
+    };
+    assert!(nodes("").unwrap_err().contains("--cluster-tls-certificate"));
+    let error = nodes("certificate = \"c\"\nkey = \"k\"").unwrap_err();
+    assert!(error.starts_with("cluster.tls.certificate is given without cluster.tls.ca"), "{error}");
+    assert!(nodes("certificate = \"c\"\nkey = \"k\"\nca = \"ca\"").unwrap().access.nodes.is_some());
     let error = check("server.reload_interval = \"0s\"", &["--in-memory"]).unwrap_err();
     assert!(error.contains("server.reload_interval"), "{error}");
 }

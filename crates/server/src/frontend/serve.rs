@@ -62,7 +62,7 @@ impl Frontend {
         let clock = Arc::clone(self.node.clock());
         let check = admission.key_check(Arc::clone(&clock));
         match admission.tls() {
-            Some(tls) => self.serve_all(access::incoming(listener, tls, clock), check, stopping).await,
+            Some(tls) => self.serve_all(access::incoming(listener, tls, access::CLIENTS, clock), check, stopping).await,
             None => {
                 let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
                 self.serve_all(incoming, check, stopping).await;

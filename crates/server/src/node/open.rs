@@ -139,7 +139,7 @@ impl Node {
     /// # Errors
     /// See [`OpenError`]; nothing is left running.
     pub async fn open(options: Options, world: World) -> Result<Self, OpenError> {
-        let links = Links::of(&options)?;
+        let links = Links::of(&options, None)?;
         Self::open_among(options, world, links).await
     }
 

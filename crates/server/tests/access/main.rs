@@ -4,5 +4,6 @@
 mod authority;
 mod keys;
 mod log;
+mod nodes;
 mod tls;
 mod world;

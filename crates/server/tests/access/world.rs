@@ -55,8 +55,12 @@ impl Folder {
 pub(crate) async fn start(tls: Option<TlsFiles>, api_keys: Option<&Path>) -> Result<Server, StartError> {
     let mut options = Options::new(Place::Memory);
     options.shards = 1;
-    let access =
-        access::Options { tls, api_keys: api_keys.map(Path::to_owned), reload_interval: Duration::from_millis(5) };
+    let access = access::Options {
+        tls,
+        api_keys: api_keys.map(Path::to_owned),
+        reload_interval: Duration::from_millis(5),
+        ..access::Options::default()
+    };
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     Server::builder(Place::Memory).options(options).listen(any).access(access).start().await
 }
