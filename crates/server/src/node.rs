@@ -5,6 +5,7 @@
 
 mod checkpoint;
 pub(crate) mod copy;
+mod current;
 mod dispatch;
 mod feed;
 mod jobs;

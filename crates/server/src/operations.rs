@@ -1,8 +1,9 @@
-//! The operations port: `/metrics` for Prometheus, `/healthz` with reasons, and what `wfctl` asks of one node.
+//! The operations port: `/metrics` for Prometheus, `/healthz`, `/livez` and `/readyz` with reasons, and what `wfctl` asks of one node.
 //!
 //! Invariant: nothing here changes a workflow; the one thing that changes anything lifts a quarantine.
 
 mod admin;
+mod health;
 mod metrics;
 
 use std::convert::Infallible;
@@ -53,7 +54,10 @@ pub(crate) async fn serve(node: Node, listener: TcpListener, mut stopping: watch
 async fn respond(node: &Node, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let answer = match (request.method(), request.uri().path()) {
         (&Method::GET, "/metrics") => Answer::new(StatusCode::OK, PROMETHEUS, metrics::text(node)),
-        (&Method::GET, "/healthz") => health(node),
+        (&Method::GET, "/healthz") => health::well(node),
+        (&Method::GET, "/livez") => health::alive(node),
+        (&Method::GET, "/readyz") => health::ready(node).await,
+        (&Method::GET, "/admin/cluster") => admin::cluster(node),
         (&Method::GET, "/admin/status") => admin::status(node),
         (&Method::GET, "/admin/queues") => admin::queues(node, request.uri().query().unwrap_or("")),
         (&Method::GET, "/admin/quarantine") => admin::quarantine(node),
@@ -62,33 +66,12 @@ async fn respond(node: &Node, request: Request<Incoming>) -> Response<Full<Bytes
             StatusCode::NOT_FOUND,
             TEXT,
             format!(
-                "nothing at {path}: try GET /metrics, /healthz, /admin/status, /admin/queues or /admin/quarantine\n"
+                "nothing at {path}: try GET /metrics, /healthz, /livez, /readyz, /admin/status, /admin/cluster, \
+                 /admin/queues or /admin/quarantine\n"
             ),
         ),
     };
     answer.into_response()
-}
-
-fn health(node: &Node) -> Answer {
-    let mut reasons = Vec::new();
-    if let Some(fault) = node.fault() {
-        reasons.push(format!("the node cannot go on: {fault}"));
-    }
-    let waiting: Vec<_> = node.shards().iter().filter(|shard| !shard.is_settled()).map(|shard| shard.id().0).collect();
-    if !waiting.is_empty() {
-        reasons.push(format!("shards without a ready leader: {waiting:?}"));
-    }
-    if !node.wal().room() {
-        reasons.push("the disk is nearly full: writes are refused".to_owned());
-    }
-    if *node.stopping().borrow() {
-        reasons.push("the server is stopping".to_owned());
-    }
-    if reasons.is_empty() {
-        Answer::new(StatusCode::OK, TEXT, "ok\n".to_owned())
-    } else {
-        Answer::new(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{}\n", reasons.join("\n")))
-    }
 }
 
 impl Answer {

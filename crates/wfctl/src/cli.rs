@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    activity, backup, batch, completion, demo, dev, doctor, namespace,
+    activity, backup, batch, cluster, completion, demo, dev, doctor, namespace,
     output::{ColorWhen, Format},
     quarantine, schedule, search_attribute, start_dev, task_queue,
     tls::TlsArgs,
@@ -112,6 +112,9 @@ pub(crate) enum Verb {
     /// See the workers that send heartbeats
     #[command(subcommand)]
     Worker(worker::Verb),
+    /// See the nodes of a cluster, and who leads what
+    #[command(subcommand)]
+    Cluster(cluster::Verb),
     /// See and release executions that were set aside because an invariant broke
     #[command(subcommand)]
     Quarantine(quarantine::Verb),

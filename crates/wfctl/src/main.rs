@@ -8,6 +8,7 @@ mod activity;
 mod backup;
 mod batch;
 mod cli;
+mod cluster;
 mod completion;
 mod data_dir;
 mod demo;
@@ -78,6 +79,7 @@ fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
         Verb::Batch(verb) => session()?.run(async |session| batch::run(session, *verb).await),
         Verb::TaskQueue(verb) => session()?.run(async |session| task_queue::run(session, verb).await),
         Verb::Worker(verb) => session()?.run(async |session| worker::run(session, verb).await),
+        Verb::Cluster(verb) => cluster::run(&session()?, &verb, output),
         Verb::Quarantine(verb) => quarantine::run(&session()?, &verb),
         Verb::Doctor(args) => doctor::run(session(), &args, output),
         Verb::Backup(args) => backup::backup(&args, output),

@@ -133,8 +133,12 @@ async fn health_says_that_the_disk_failed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn health_says_that_the_server_stops() {
     let server = on(&SimDisk::new(0)).await;
+    let address = server.operations().expect("it has one");
+    let asked = async |path| http::get(address, path).await.status;
+    assert_eq!((asked("/livez").await, asked("/readyz").await), (200, 200));
     server.node().stop_polls();
     assert_eq!(health(&server, 503).await, "the server is stopping\n");
+    assert_eq!((asked("/livez").await, asked("/readyz").await), (200, 503), "it lives, and takes nothing new");
     server.shutdown().await;
 }
 

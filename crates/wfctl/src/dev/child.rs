@@ -58,6 +58,8 @@ pub(super) struct Ready {
 pub(super) struct Node {
     pub(super) number: u32,
     pub(super) folder: Folder,
+    /// Where the other nodes reach it, if there are others.
+    pub(super) internal: Option<String>,
     child: Child,
 }
 
@@ -79,7 +81,8 @@ impl Node {
         let log = File::options().create(true).append(true).open(folder.log());
         let log = log.with_context(|| format!("cannot write to the folder {shown}"))?;
         let child = command(&folder.config(), log)?.spawn().context("cannot start a server")?;
-        Ok(Self { number, folder, child })
+        let internal = file.cluster.members.get(&number.to_string()).cloned();
+        Ok(Self { number, folder, internal, child })
     }
 
     /// Waits until it takes calls.

@@ -162,6 +162,7 @@ fn json_node(node: &Node, ready: &Ready) -> Value {
     json!({
         "node": node.number,
         "address": ready.address,
+        "internal": node.internal,
         "operations": ready.metrics,
         "pid": ready.pid,
         "data": node.folder.data(),

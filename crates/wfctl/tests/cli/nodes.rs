@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -61,6 +62,21 @@ fn is_alive(pid: &str) -> bool {
     stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
 }
 
+/// An answer of the operations port.
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").expect("it is taken");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it is text");
+    answer
+}
+
+/// Tries again until it is so; each try waits for a process or an answer.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    const TRIES: usize = 1000;
+    assert!((0..TRIES).any(|_| is_so()), "it never was so: {what}");
+}
+
 #[test]
 fn a_node_is_a_process_whose_data_outlives_it() {
     let folder = tempfile::tempdir().expect("there is room");
@@ -94,9 +110,22 @@ fn three_nodes_are_one_cluster_that_goes_on_without_one_of_them() {
     }
     kill("-KILL", &pids[0]);
     // Until its shard has another leader the call may be refused, to be tried again.
-    while nodes.run(1, &["workflow", "signal", "order-17", "--name", "go"]).code != 0 {}
+    until("it is signaled", || nodes.run(1, &["workflow", "signal", "order-17", "--name", "go"]).code == 0);
     assert!(nodes.run(2, &["workflow", "show", "order-17"]).ok().contains("go"));
+    let operations = nodes.node(2, "operations");
+    let shown = nodes.run(2, &["cluster", "status", "--operations", &operations]);
+    assert!(shown.ok().contains("node 3, which has") && shown.out.contains(&nodes.node(0, "internal")), "{shown:?}");
+    until("no group is led by the node that was killed", || {
+        let status = nodes.run(2, &["cluster", "status", "--operations", &operations, "--output", "json"]).json();
+        let groups = status["groups"].as_array().expect("there are groups").clone();
+        groups.len() > 1 && groups.iter().all(|group| group["leader"].is_u64() && group["leader"] != 1)
+    });
     assert!(is_alive(&pids[1]) && is_alive(&pids[2]));
+    // The last one lives, and has no majority.
+    until("the third node is up to date", || get(&operations, "/readyz").starts_with("HTTP/1.0 200"));
+    kill("-KILL", &pids[1]);
+    until("there is no majority", || get(&operations, "/readyz").contains("no majority answers"));
+    assert!(get(&operations, "/livez").starts_with("HTTP/1.0 200"));
     nodes.signal("-TERM");
     assert_eq!(nodes.ended().code, 0);
     assert!(pids.iter().all(|pid| !is_alive(pid)));

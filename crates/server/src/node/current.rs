@@ -1,0 +1,22 @@
+//! Whether a node is up to date.
+
+use weft_raft::ReadError;
+
+use super::Node;
+
+impl Node {
+    /// Waits until this node has applied all that was committed when the call came, as a majority confirms.
+    ///
+    /// # Errors
+    /// When a group has no leader, or its leader no majority.
+    pub(crate) async fn caught_up(&self) -> Result<(), ReadError> {
+        let groups = self.raft().groups().map(|(_, group)| {
+            let group = group.clone();
+            async move {
+                let index = group.read_index().await?;
+                group.wait_applied(index).await
+            }
+        });
+        futures::future::try_join_all(groups).await.map(drop)
+    }
+}
