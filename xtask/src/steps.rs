@@ -280,6 +280,11 @@ fn python_script(name: &str, script: &str) -> Step {
     Step::program(name, "python3", args).needs(check, "needs python3, 3.11 or newer, with venv: install it")
 }
 
+/// The files for deployment against the schemas of Kubernetes and the server's configuration.
+pub(crate) fn deploy() -> Vec<Step> {
+    vec![binaries(), python_script("files for deployment", "deploy/check.py")]
+}
+
 /// cargo-deny without its advisories, whose database is elsewhere.
 pub(crate) fn deny() -> Vec<Step> {
     let args = ["check", "bans", "licenses", "sources"];
@@ -309,6 +314,7 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
     steps.extend(deny());
     steps.push(unit());
     steps.push(sled());
+    steps.extend(deploy());
     steps.extend(conformance(false));
     match tier {
         Tier::Full => {}

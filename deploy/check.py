@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Holds what is in this folder against the schemas of Kubernetes, against itself, and against the server's configuration.
+
+Makes the venv that `requirements.txt` describes and runs itself in it. `--server-bin` is a weft-server binary, which reads
+each configuration as a node would.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+REQUIREMENTS = HERE / "requirements.txt"
+# The oldest that is promised, and the newest whose schemas are there.
+VERSIONS = ["1.30", "1.37"]
+PORTS = {"grpc": 7233, "nodes": 7235, "operations": 7280}
+
+
+def python() -> Path:
+    """The interpreter of a venv that holds exactly what the requirements say; made when it is not there yet."""
+    cache = Path(os.environ.get("WEFT_CACHE_DIR") or Path.home() / ".cache" / "weft")
+    key = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()[:12]
+    directory = cache / f"deploy-python-{key}"
+    interpreter, done = directory / "bin" / "python", directory / "complete"
+    if not done.exists():
+        venv.create(directory, clear=True, with_pip=True)
+        install = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*install, "--no-deps", "-r", REQUIREMENTS], check=True)
+        done.touch()
+    return interpreter
+
+
+class Check:
+    """What was looked at, and what was wrong."""
+
+    def __init__(self, server: Path | None) -> None:
+        self.server = server
+        self.passed = 0
+        self.failed: list[str] = []
+
+    def that(self, holds: bool, otherwise: str) -> None:
+        if holds:
+            self.passed += 1
+        else:
+            self.failed.append(otherwise)
+
+    def equal(self, what: str, found: object, expected: object) -> None:
+        self.that(found == expected, f"{what} is {found!r} and should be {expected!r}")
+
+    def accepted(self, what: str, args: list[str], environment: dict[str, str]) -> str:
+        """What the server makes of a configuration."""
+        if self.server is None:
+            return ""
+        command = [self.server, "--print-config", *args]
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True)
+        self.that(ran.returncode == 0, f"{what}: {ran.stderr.strip()}")
+        return ran.stdout
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Checks the files for deployment.")
+    parser.add_argument("--server-bin", type=Path, help="a weft-server binary")
+    parser.add_argument("--wfctl-bin", type=Path, help="not used")
+    parser.add_argument("--here", action="store_true", help="this interpreter has what is needed")
+    options = parser.parse_args()
+    if not options.here:
+        return subprocess.run([python(), __file__, *sys.argv[1:], "--here"]).returncode
+    check = Check(options.server_bin and options.server_bin.resolve(strict=True))
+    kubernetes(check)
+    compose(check)
+    image(check)
+    for complaint in check.failed:
+        print(f"deploy: {complaint}")
+    print(f"{check.passed} passed, {len(check.failed)} failed")
+    return 1 if check.failed else 0
+
+
+def kubernetes(check: Check) -> None:
+    import kubernetes_validate
+    import yaml
+
+    found: dict[tuple[str, str], dict] = {}
+    for path in sorted((HERE / "kubernetes").glob("*.yaml")):
+        for document in yaml.safe_load_all(path.read_text()):
+            what = f"{path.name}: {document['kind']} {document['metadata']['name']}"
+            check.that((document["kind"], document["metadata"]["name"]) not in found, f"{what} is there twice")
+            found[document["kind"], document["metadata"]["name"]] = document
+            for version in VERSIONS:
+                try:
+                    kubernetes_validate.validate(document, version, strict=True)
+                    check.passed += 1
+                except kubernetes_validate.ValidationError as error:
+                    check.failed.append(f"{what}, Kubernetes {version}: {error.message} at {list(error.path)}")
+    # What is not in order by itself is not held against the rest.
+    if not check.failed:
+        stateful_set(check, found)
+        configuration(check, found)
+
+
+def stateful_set(check: Check, found: dict[tuple[str, str], dict]) -> None:
+    """That the parts name each other rightly: no schema knows that."""
+    spec = found["StatefulSet", "weft"]["spec"]
+    pod, labels = spec["template"]["spec"], spec["template"]["metadata"]["labels"]
+    container = pod["containers"][0]
+    check.equal("the ports of the container", {port["name"]: port["containerPort"] for port in container["ports"]}, PORTS)
+    check.equal("the pods' selector", spec["selector"]["matchLabels"], labels)
+    headless = found["Service", spec["serviceName"]]["spec"]
+    check.equal("the headless service's address", headless["clusterIP"], "None")
+    check.that(headless.get("publishNotReadyAddresses") is True, "nodes that are not ready yet cannot find each other")
+    check.equal("the pods start", spec.get("podManagementPolicy"), "Parallel")
+    for name in ["weft", spec["serviceName"]]:
+        service = found["Service", name]["spec"]
+        check.equal(f"the selector of service {name}", service["selector"], labels)
+        for port in service["ports"]:
+            check.equal(f"port {port['name']} of service {name}", port["port"], PORTS[port["targetPort"]])
+    budget = found["PodDisruptionBudget", "weft"]["spec"]
+    check.equal("whom the disruption budget protects", budget["selector"]["matchLabels"], labels)
+    majority = spec["replicas"] // 2 + 1
+    check.that(spec["replicas"] - budget["maxUnavailable"] >= majority, "the disruption budget lets a majority go")
+    probes = {kind: container[f"{kind}Probe"]["httpGet"] for kind in ["startup", "liveness", "readiness"]}
+    check.equal("the probes", {kind: probe["path"] for kind, probe in probes.items()},
+                {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"})
+    check.equal("the probes' port", {probe["port"] for probe in probes.values()}, {"operations"})
+    check.that(pod["securityContext"]["runAsNonRoot"] is True, "the server runs as root")
+    volumes = {volume["name"] for volume in pod["volumes"]}
+    volumes |= {claim["metadata"]["name"] for claim in spec["volumeClaimTemplates"]}
+    check.equal("the volumes", {mount["name"] for mount in container["volumeMounts"]}, volumes)
+
+
+def configuration(check: Check, found: dict[tuple[str, str], dict]) -> None:
+    """That the server takes the configuration, and that it fits the StatefulSet."""
+    import tomllib
+
+    spec = found["StatefulSet", "weft"]["spec"]
+    text = found["ConfigMap", "weft"]["data"]["weft.toml"]
+    read = tomllib.loads(text)
+    service = spec["serviceName"]
+    members = {str(index + 1): f"weft-{index}.{service}:7235" for index in range(spec["replicas"])}
+    check.equal("the members", read["cluster"]["members"], members)
+    listening = {"grpc": read["server"]["listen"], "nodes": read["cluster"]["listen"],
+                 "operations": read["server"]["metrics_listen"]}
+    check.equal("what is listened on", listening, {name: f"0.0.0.0:{port}" for name, port in PORTS.items()})
+    mounts = {mount["name"]: mount["mountPath"] for mount in spec["template"]["spec"]["containers"][0]["volumeMounts"]}
+    check.that(read["server"]["data_dir"].startswith(mounts["data"] + "/"), "the data is not on the volume")
+    for section, mount in [(read["tls"], "tls"), (read["cluster"]["tls"], "nodes-tls")]:
+        for key, path in section.items():
+            check.that(path.startswith(mounts[mount] + "/"), f"{key} = {path} is not on the volume {mount}")
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+        file.write(text)
+        file.flush()
+        for node in members:
+            check.accepted(f"weft.toml of node {node}", ["--config", file.name, "--node", node], {})
+
+
+def compose(check: Check) -> None:
+    import yaml
+
+    read = yaml.safe_load((HERE / "compose.yaml").read_text())
+    services = read["services"]
+    members = ",".join(f"{index}={name}:7235" for index, name in enumerate(services, 1))
+    for index, (name, service) in enumerate(services.items(), 1):
+        environment = service["environment"]
+        check.equal(f"the number of {name}", environment["WEFT_NODE"], str(index))
+        check.equal(f"the members of {name}", environment["WEFT_MEMBERS"], members)
+        inside = {int(port.rsplit(":", 1)[1]) for port in service["ports"]}
+        check.equal(f"the ports of {name}", inside, {PORTS["grpc"], PORTS["operations"]})
+        check.that(all(port.startswith("127.0.0.1:") for port in service["ports"]), f"{name} is open to other machines")
+        volume = service["volumes"][0].split(":")[0]
+        check.that(volume in read["volumes"], f"{name} has the volume {volume}, which is not declared")
+        printed = check.accepted(f"compose: {name}", [], {**environment, "WEFT_DATA_DIR": "/var/lib/weft/data"})
+        # A variable that is not known would change nothing, unseen.
+        for key, value in environment.items():
+            known = check.server is None or key in ["WEFT_MEMBERS", "WEFT_INSECURE_BIND"] or value in printed
+            check.that(known, f"compose: {key}={value} changes nothing")
+        check.that(check.server is None or f"{index} = \"{name}:7235\"" in printed, f"{name} is not a member")
+
+
+def image(check: Check) -> None:
+    text = (HERE / "Containerfile").read_text()
+    check.equal("the ports of the image", re.findall(r"^EXPOSE (.*)$", text, re.M), ["7233 7235 7280"])
+    last = text.rsplit("\nFROM ", 1)[1]
+    check.that(last.startswith("scratch"), "the image has more than the binaries in it")
+    check.that(re.search(r"^USER (?!0)\d+:(?!0)\d+$", last, re.M) is not None, "the image runs as root")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
