@@ -7,6 +7,7 @@
 
 mod gone;
 mod housekeeping;
+mod moved;
 mod poll;
 mod reserved;
 
@@ -98,7 +99,8 @@ struct Inner<P: Payloads> {
     lots: Vec<Mutex<Lot<P>>>,
     queues: AtomicUsize,
     polls: AtomicUsize,
-    /// Shards that offered tasks when there was no room for their queue. New queues ask them for what they have.
+    /// Shards of which not every task was brought here, at least while a queue was not known. New queues ask them for
+    /// what they have.
     shards_unheard: Mutex<BTreeSet<u32>>,
     /// When queues are to be looked at because their rate allows the next task.
     alarms: Mutex<BTreeSet<(Duration, QueueKey)>>,
@@ -314,7 +316,9 @@ impl<P: Payloads> Inner<P> {
             if let Some(config) = self.configs.lock().get(key) {
                 queue.configure(Arc::clone(config), now);
             }
-            self.shards_unheard.lock().iter().for_each(|shard| queue.mark_all(*shard, now));
+            if !key.sticky {
+                self.shards_unheard.lock().iter().for_each(|shard| queue.mark_all(*shard, now));
+            }
             lot.insert(key.clone(), queue);
         }
         let queue = lot.get_mut(key).expect("it was there or was just put there, under this lock");

@@ -1,5 +1,6 @@
 //! The shell: polls as futures under a virtual clock, dropped at bad moments, and shards that record what they are told.
 
+mod moved;
 mod parallel;
 
 use super::{Dispatched, Offered, Overloaded, Polled, Service};

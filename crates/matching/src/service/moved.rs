@@ -1,0 +1,56 @@
+//! Queues and shards that move between nodes.
+//!
+//! Invariant: what a queue forgets, or was never told, is in the rows of the shards: its new owner asks them for it. So a
+//! queue that comes into being among several nodes begins by asking, and one that was somebody else's for a while asks
+//! again.
+
+use super::{Inner, Reply, Service};
+use crate::key::QueueKey;
+use crate::payload::Payloads;
+use crate::queue::Queue;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+impl<P: Payloads> Service<P> {
+    /// From now on a queue that comes into being asks these shards for what they have for it. A worker's own queue does
+    /// not: what it holds stands in the shards under the normal one.
+    pub fn ask_for_new_queues(&self, shards: impl IntoIterator<Item = u32>) {
+        self.0.shards_unheard.lock().extend(shards);
+    }
+
+    /// A shard has tasks of this queue that were not brought here. A queue that is not known here asks when it is.
+    pub fn shard_has_more(&self, key: &QueueKey, shard: u32) {
+        self.0.with_existing(key, (), |_, queue, (), now| queue.mark_all(shard, now), |()| ());
+    }
+
+    /// The shards may have tasks, of any of those of these queues that are known here, that were not brought here.
+    pub fn shards_have_more(&self, which: impl Fn(&QueueKey) -> bool, shards: &[u32]) {
+        for key in self.0.keys(|key| !key.sticky && which(key)) {
+            let mark = |_: &Inner<P>, queue: &mut Queue<P, Reply<P>>, (), now: Duration| {
+                shards.iter().for_each(|shard| queue.mark_all(*shard, now));
+            };
+            self.0.with_existing(&key, (), mark, |()| ());
+        }
+    }
+
+    /// Forgets queues that another node owns now: their polls end empty-handed, and their queries are dropped. What a
+    /// worker's own queue held is handed back; of the others the new owner asks the shards.
+    pub fn forget_queues(&self, which: impl Fn(&QueueKey) -> bool) {
+        let inner = &*self.0;
+        for key in inner.keys(which) {
+            let Some(mut queue) = inner.lot(&key).lock().remove(&key) else { continue };
+            inner.queues.fetch_sub(1, Ordering::Relaxed);
+            let orphans = queue.unload(inner.clock.monotonic());
+            if key.sticky {
+                inner.hand_back(&key, orphans);
+            }
+        }
+    }
+}
+
+impl<P: Payloads> Inner<P> {
+    fn keys(&self, which: impl Fn(&QueueKey) -> bool) -> Vec<QueueKey> {
+        let of = |lot: &super::Lot<P>| lot.keys().filter(|key| which(key)).cloned().collect::<Vec<_>>();
+        self.lots.iter().flat_map(|lot| of(&lot.lock())).collect()
+    }
+}
