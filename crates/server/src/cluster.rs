@@ -11,7 +11,7 @@ mod serve;
 
 pub(crate) use inbox::Inbox;
 pub use options::{ClusterError, ClusterOptions};
-pub(crate) use peers::Peers;
+pub(crate) use peers::{Peers, Way};
 pub(crate) use serve::{Gate, listen};
 
 use uuid::Uuid;

@@ -34,6 +34,7 @@ mod verify;
 mod worker;
 
 mod activity_task;
+pub(crate) mod for_others;
 mod poll;
 mod workflow_task;
 

@@ -8,6 +8,7 @@ pub mod access;
 mod cluster;
 pub mod config;
 mod connector;
+mod exchange;
 mod frontend;
 mod jobs;
 pub mod node;

@@ -26,12 +26,12 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use uuid::Uuid;
-use weft_engine::{Answer, DirectQuery, Request, Settings, WorkflowKey};
+use weft_engine::{Answer, Request, Settings, WorkflowKey};
 use weft_env::{Clock, Ids, Pool};
-use weft_matching::{Dispatched, QueueKey, QueueKind, Service, Workers};
+use weft_matching::{Service, Workers};
 use weft_raft as raft;
 use weft_rows::slot_of;
-use weft_shard::{Failure, Metadata, Shard, TaskRef, Waiting};
+use weft_shard::{Dispatch, Failure, Metadata, Shard, TaskRef, Waiting};
 use weft_store::{datadir::DataDir, state::StateStore, wal::Wal};
 
 pub use jobs::Jobs;
@@ -41,16 +41,17 @@ pub use options::{JobOptions, NamespaceSeed, Options, Place};
 pub use queries::Queries;
 pub use weft_store::datadir::Backend;
 
-use crate::cluster::Peers;
+use crate::{cluster::Peers, exchange::Returned};
 
 pub(crate) use dispatch::poller_of;
 pub(crate) use lists::wire_type;
 pub(crate) use removal::{DELETER, remove_here};
 
 use checkpoint::Checkpointer;
+use dispatch::ToPollers;
 use mend::Mender;
 use removal::Removal;
-use tasks::{QueryTask, StartedTask, Work, offer_of, queue_of};
+use tasks::{Started, StartedTask, Work};
 
 /// A running node. Clones are handles to the same one.
 #[derive(Clone)]
@@ -63,6 +64,8 @@ pub(crate) struct NodeInner {
     pub(crate) shards: Vec<Shard>,
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) matching: Service<Work>,
+    /// The way to matching, wherever a task's queue is owned.
+    pub(crate) dispatch: Arc<ToPollers>,
     /// Held from reading what is set for a queue until matching has it, so that of two changes the later one holds.
     telling: Mutex<()>,
     pub(crate) workers: Workers,
@@ -170,6 +173,11 @@ impl Node {
         self.0.stopping.clone()
     }
 
+    /// The node stops, and others of its cluster go on: what waits here is to wait there.
+    pub(crate) fn leaves(&self) -> bool {
+        !self.0.peers.is_alone() && *self.0.stopping.borrow()
+    }
+
     #[must_use]
     pub fn queries(&self) -> &Queries {
         &self.0.queries
@@ -182,34 +190,28 @@ impl Node {
     }
 
     /// Gives back a started task whose poller has gone.
-    pub fn give_back(&self, task: StartedTask) {
-        let node = Arc::clone(&self.0);
-        tokio::spawn(async move { node.give_back(task).await });
+    pub fn give_back(&self, task: &StartedTask) {
+        self.give_back_started(task.started());
     }
 
-    /// How many tasks of a queue wait for a worker, over all shards of this node.
+    /// The same, by its names.
+    pub(crate) fn give_back_started(&self, started: Started) {
+        let node = Arc::clone(&self.0);
+        tokio::spawn(async move { node.give_back(Returned::Undelivered(started)).await });
+    }
+
+    /// How many tasks of a queue wait for a worker, over all shards.
     ///
     /// # Errors
     /// `Storage` when the rows of a shard cannot be read.
     pub async fn waiting(&self, queue: weft_rows::task::Queue) -> Result<Waiting, Failure> {
-        let mut waiting = Waiting::default();
-        for found in futures::future::join_all(self.shards().iter().map(|shard| shard.waiting(queue.clone()))).await {
-            waiting.merge(found?);
-        }
-        Ok(waiting)
+        self.0.waiting(&queue).await
     }
 
     /// Offers a task again that was taken but not started.
     pub fn offer_again(&self, key: &WorkflowKey, task: &TaskRef) {
-        let queue = queue_of(&key.namespace, task);
-        let shard = self.shard(key).id();
         // A sticky queue whose poller has gone: the task's sticky timeout brings it to the normal queue.
-        let _ = self.0.matching.offer(&queue, offer_of(shard, key.clone(), task.clone()));
-    }
-
-    /// Offers a query to the workers of a run's normal queue.
-    pub fn normal_query(&self, query: QueryTask) {
-        self.0.normal_query(query);
+        let _ = self.0.dispatch.offer(self.shard(key).id(), key, task.clone());
     }
 
     /// Why the node cannot go on, if it cannot: it has to stop.
@@ -243,6 +245,11 @@ impl From<Arc<NodeInner>> for Node {
 }
 
 impl NodeInner {
+    /// The ways to the other nodes' matching, if there are others.
+    pub(crate) fn outgoing(&self) -> Option<&crate::exchange::Outgoing> {
+        self.dispatch.away.as_deref()
+    }
+
     pub(crate) fn shard(&self, key: &WorkflowKey) -> &Shard {
         let slot = slot_of(key);
         let place = self.shards.partition_point(|shard| shard.slots().last < slot);
@@ -256,17 +263,5 @@ impl NodeInner {
             return Err(Failure::Unavailable("the namespace is not known here yet"));
         };
         self.shard(&key).ask(key, namespace, request).await
-    }
-
-    pub(crate) fn normal_query(&self, mut query: QueryTask) {
-        query.sticky = false;
-        let DirectQuery { queue, .. } = query.direct.as_ref();
-        let key = QueueKey::normal(query.key.namespace.as_str(), queue.as_str(), QueueKind::Workflow);
-        let deadline = self.clock.monotonic() + self.options.query_timeout;
-        match self.matching.dispatch_query(&key, query, deadline) {
-            Dispatched::Matched | Dispatched::Queued => {}
-            // The caller sees its reply channel close.
-            Dispatched::NoStickyPoller(query) | Dispatched::TooMany(query) => drop(query),
-        }
     }
 }

@@ -59,7 +59,7 @@ async fn respond(node: &Node, request: Request<Incoming>) -> Response<Full<Bytes
         (&Method::GET, "/readyz") => health::ready(node).await,
         (&Method::GET, "/admin/cluster") => admin::cluster(node),
         (&Method::GET, "/admin/status") => admin::status(node),
-        (&Method::GET, "/admin/queues") => admin::queues(node, request.uri().query().unwrap_or("")),
+        (&Method::GET, "/admin/queues") => admin::queues(node, request.uri().query().unwrap_or("")).await,
         (&Method::GET, "/admin/quarantine") => admin::quarantine(node),
         (&Method::POST, "/admin/quarantine/clear") => admin::clear(node, request.uri().query().unwrap_or("")).await,
         (_, path) => Answer::new(

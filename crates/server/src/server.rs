@@ -281,6 +281,8 @@ impl Running {
     }
 
     async fn shutdown(self) {
+        // While calls are still taken: they go on at the others.
+        self.node.inner().hand_over().await;
         self.stop.send_replace(true);
         self.node.stop_polls();
         let clock = Arc::clone(self.node.clock());

@@ -33,7 +33,7 @@ pub(crate) async fn run(scene: Scene, number: u64) {
             scene.ledger.violate(format!("{}: {which:?} is paused, and a worker got it", key.workflow));
         }
         match Deed::draw(&scene.dice, scene.calm) {
-            Deed::GiveBack => give_back(&scene, started),
+            Deed::GiveBack => give_back(&scene, &started),
             deed => act(&scene, &key, &task, deed).await,
         }
     }

@@ -40,7 +40,7 @@ pub(crate) async fn run(scene: Scene, number: u64) {
         };
         scene.ledger.cover(|counts| counts.retries += u64::from(task.token.attempt > 1));
         if scene.one_in(12) {
-            give_back(&scene, started);
+            give_back(&scene, &started);
             continue;
         }
         // A worker that dies with its task.
@@ -51,7 +51,7 @@ pub(crate) async fn run(scene: Scene, number: u64) {
     }
 }
 
-pub(crate) fn give_back(scene: &Scene, task: StartedTask) {
+pub(crate) fn give_back(scene: &Scene, task: &StartedTask) {
     scene.note(&format!("{} gives a task back", task.key.workflow));
     scene.ledger.cover(|counts| counts.give_backs += 1);
     scene.node.give_back(task);

@@ -19,7 +19,9 @@ use tonic::{
 };
 use tower::Service;
 use uuid::Uuid;
-use weft_protocol::internal::{RaftRequest, cluster_service_client::ClusterServiceClient};
+use weft_protocol::internal::{
+    RaftRequest, cluster_service_client::ClusterServiceClient, matching_service_client::MatchingServiceClient,
+};
 use weft_raft::{GroupId, NodeId, Transport, Unreachable};
 
 use super::ClusterOptions;
@@ -130,6 +132,17 @@ impl Peers {
         let mut members: Vec<u32> = self.ways.keys().copied().chain([self.node]).collect();
         members.sort_unstable();
         members.into_iter()
+    }
+
+    /// What is asked of another node about task queues.
+    pub(crate) fn matching_service(&self, node: u32) -> Option<MatchingServiceClient<Way>> {
+        let client = MatchingServiceClient::new(self.way(node)?);
+        Some(client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
+    }
+
+    /// The other members.
+    pub(crate) fn others(&self) -> impl Iterator<Item = u32> {
+        self.ways.keys().copied()
     }
 
     /// What is asked of another node of the cluster.

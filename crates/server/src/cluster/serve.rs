@@ -31,7 +31,9 @@ use tonic::{
 use tower::Service;
 use uuid::Uuid;
 use weft_env::Clock;
-use weft_protocol::internal::cluster_service_server::ClusterServiceServer;
+use weft_protocol::internal::{
+    cluster_service_server::ClusterServiceServer, matching_service_server::MatchingServiceServer,
+};
 
 use crate::access::{self, Mutual};
 
@@ -57,13 +59,16 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(peers: &Peers, inbox: Inbox) -> Self {
+        let matching = MatchingServiceServer::new(inbox.clone())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let cluster = ClusterServiceServer::new(inbox)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         Self {
             cluster: peers.cluster,
             members: peers.members().collect(),
-            internal: Routes::new(cluster).prepare(),
+            internal: Routes::new(cluster).add_service(matching).prepare(),
             public: Arc::default(),
         }
     }

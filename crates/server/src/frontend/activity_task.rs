@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use prost::Message;
 use tonic::{Request, Response, Status};
 use weft_engine::{
     ActivityId, ActivityRef, Answer, FailActivity, Identity, Namespace, Refusal, Request as Ask, StartedActivityTask,
@@ -22,7 +23,7 @@ use weft_shard::{Delivered, Failure};
 
 use super::{
     context, errors,
-    poll::{self, Account, Taken},
+    poll::{self, Account, Handed, Taken},
     trace,
     validate::{causes, ids, tokens},
     workflow_task::execution_of,
@@ -52,26 +53,38 @@ pub(crate) async fn poll(
     let (info, began) = (poll::poller(node, account), node.clock().monotonic());
     let answer = match poll::take(node, &namespace, &queue, info, deadline).await? {
         // Queries are asked on workflow queues only.
-        Taken::Nothing | Taken::Query(_) => PollActivityTaskQueueResponse::default(),
+        Taken::Nothing | Taken::Query(_) | Taken::QueryElsewhere(_) => PollActivityTaskQueueResponse::default(),
         Taken::Task(undelivered) => {
-            let answer = match undelivered.task() {
-                Some(task) => match &task.delivered {
-                    Delivered::Activity(started) => {
-                        trace::task(&task.key, &started.token.run);
-                        let answer = activity_task(node, &namespace, &task.key, started).await?;
-                        let poller_scaling_decision = poll::scaling(node, &queue, began);
-                        PollActivityTaskQueueResponse { poller_scaling_decision, ..answer }
-                    }
-                    // An activity queue holds activity tasks only.
-                    Delivered::Workflow(_) => PollActivityTaskQueueResponse::default(),
-                },
-                None => PollActivityTaskQueueResponse::default(),
-            };
+            let answer = handed(node, &namespace, undelivered.handed()).await?;
             undelivered.delivered();
-            answer
+            let poller_scaling_decision = poll::scaling(node, &queue, began);
+            PollActivityTaskQueueResponse { poller_scaling_decision, ..answer }
         }
     };
     Ok(Response::new(answer))
+}
+
+/// The answer for a started activity, made here or by the node that leads its shard.
+async fn handed(
+    node: &Node,
+    namespace: &Namespace,
+    handed: Option<&Handed>,
+) -> Result<PollActivityTaskQueueResponse, Status> {
+    match handed {
+        Some(Handed::Here(task)) => match &task.delivered {
+            Delivered::Activity(started) => {
+                trace::task(&task.key, &started.token.run);
+                activity_task(node, namespace, &task.key, started).await
+            }
+            // An activity queue holds activity tasks only.
+            Delivered::Workflow(_) => Ok(PollActivityTaskQueueResponse::default()),
+        },
+        Some(Handed::Elsewhere(_, answer)) => PollActivityTaskQueueResponse::decode(answer.clone()).map_err(|error| {
+            tracing::error!(%error, "another node's answer to a poll cannot be read");
+            Error::internal("another node's answer to the poll cannot be read").into()
+        }),
+        None => Ok(PollActivityTaskQueueResponse::default()),
+    }
 }
 
 /// A started activity as the worker sees it; input and header come from its scheduled event.

@@ -5,52 +5,77 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
-use tonic::Status;
+use tonic::{Code, Status};
 use weft_engine::{Answer, Namespace, Poller, Refusal, RequestId};
 use weft_matching::{Offer, Polled, PollerInfo, QueueKey, WorkerVersion};
 use weft_protocol::{
     api::{common::WorkerVersionCapabilities, deployment::WorkerDeploymentOptions, taskqueue::PollerScalingDecision},
     error::{Error, Exhausted},
 };
-use weft_shard::{Delivered, Failure};
+use weft_shard::{Delivered, Failure, ShardId};
 
-use crate::node::{
-    Node,
-    tasks::{HeldTask, QueryTask, StartedTask},
+use super::{errors, for_others};
+use crate::{
+    exchange::{Owned, Parcel, StartedElsewhere},
+    node::{
+        Node,
+        leader::Leader,
+        tasks::{AskedQuery, HeldTask, QueryTask, Started, StartedTask},
+    },
 };
 
 /// Between tries to start a task while its shard changes leaders.
 const RETRY: Duration = Duration::from_millis(50);
 
+/// How long after its poll is over a task is still asked for of which nobody knows whether it was started.
+const UNKNOWN_GRACE: Duration = Duration::from_secs(10);
+
 /// What a poll brought, started.
 pub(crate) enum Taken {
     Task(Undelivered),
-    Query(QueryTask),
+    Query(Box<AskedQuery>),
+    /// A query that was asked at another node: the answer as that node made it.
+    QueryElsewhere(Bytes),
     Nothing,
+}
+
+/// A task that is recorded as started.
+pub(crate) enum Handed {
+    /// In a shard that this node leads: the answer is made here.
+    Here(StartedTask),
+    /// In a shard of another node, which made the answer.
+    Elsewhere(Started, Bytes),
 }
 
 /// A started task on its way to its poller; given back if it is dropped on the way.
 pub(crate) struct Undelivered {
     node: Node,
-    task: Option<StartedTask>,
+    handed: Option<Handed>,
 }
 
 impl Undelivered {
-    pub(crate) fn task(&self) -> Option<&StartedTask> {
-        self.task.as_ref()
+    fn new(node: &Node, handed: Handed) -> Self {
+        Self { node: node.clone(), handed: Some(handed) }
+    }
+
+    pub(crate) fn handed(&self) -> Option<&Handed> {
+        self.handed.as_ref()
     }
 
     /// The answer is complete and leaves now.
     pub(crate) fn delivered(mut self) {
-        self.task = None;
+        self.handed = None;
     }
 }
 
 impl Drop for Undelivered {
     fn drop(&mut self) {
-        if let Some(task) = self.task.take() {
-            self.node.give_back(task);
+        match self.handed.take() {
+            Some(Handed::Here(task)) => self.node.give_back(&task),
+            Some(Handed::Elsewhere(started, _)) => self.node.give_back_started(started),
+            None => {}
         }
     }
 }
@@ -98,15 +123,27 @@ pub(crate) async fn take(
     info: PollerInfo,
     deadline: Duration,
 ) -> Result<Taken, Status> {
+    let mut owned = Owned::claim(node, queue).ok_or_else(errors::not_leader)?;
     loop {
-        let polled = node.matching().poll(queue, info.clone(), deadline).await;
+        let polled = tokio::select! {
+            biased;
+            polled = node.matching().poll(queue, info.clone(), deadline) => polled,
+            // Nothing is lost: what came for this poll at the last moment goes back.
+            () = owned.lost() => return Err(errors::not_leader()),
+        };
         let polled = polled.map_err(|error| {
             Status::from(Error::resource_exhausted(Exhausted::SYSTEM_OVERLOADED, error.to_string()))
         })?;
         match polled {
+            Polled::Empty if owned.is_lost() || node.leaves() => return Err(errors::not_leader()),
             Polled::Empty => return Ok(Taken::Nothing),
-            Polled::Query(query) => return Ok(Taken::Query(query)),
-            Polled::Started(task) => return Ok(Taken::Task(Undelivered { node: node.clone(), task: Some(task) })),
+            Polled::Query(QueryTask::Here(asked)) => return Ok(Taken::Query(asked)),
+            Polled::Query(QueryTask::Elsewhere(query)) => {
+                if let Some(answer) = for_others::take_query_of(node, query).await {
+                    return Ok(Taken::QueryElsewhere(answer));
+                }
+            }
+            Polled::Started(task) => return Ok(Taken::Task(Undelivered::new(node, Handed::Here(task)))),
             Polled::Task(offer) => {
                 if let Some(task) = start(node, namespace, &info, offer, deadline).await {
                     return Ok(Taken::Task(task));
@@ -131,9 +168,19 @@ async fn start(
     tokio::spawn(async move {
         let started = ask_until_answered(&node, &namespace, poller, offer, deadline).await;
         // Dropping what could not be sent gives it back.
-        let _ = sender.send(started.map(|task| Undelivered { node, task: Some(task) }));
+        let _ = sender.send(started);
     });
     receiver.await.ok().flatten()
+}
+
+/// What came of one try to start a task.
+pub(crate) enum Tried {
+    Started(Undelivered),
+    Gone,
+    /// It was not started.
+    Again,
+    /// Nobody knows whether it was started: to be asked again by the same request id.
+    Unknown,
 }
 
 async fn ask_until_answered(
@@ -142,35 +189,64 @@ async fn ask_until_answered(
     poller: Poller,
     offer: Offer<HeldTask>,
     deadline: Duration,
-) -> Option<StartedTask> {
+) -> Option<Undelivered> {
     let HeldTask { key, task } = offer.task;
-    let request: RequestId = poller.request.clone();
-    let start = task.start_request(poller);
+    let parcel = Parcel { shard: ShardId(offer.origin), key, task };
+    let mut give_up = deadline;
     loop {
-        let shard = node.shard(&key);
-        let delivered = match shard.ask(key.clone(), Arc::clone(namespace), start.clone()).await {
-            Ok(Answer::WorkflowTask(task)) => Delivered::Workflow(task),
-            Ok(Answer::ActivityTask(task)) => Delivered::Activity(task),
-            Ok(_) => return None,
-            Err(
-                Failure::Refused(Refusal::Busy(_))
-                | Failure::NotLeader
-                | Failure::Unavailable(_)
-                | Failure::Overloaded
-                | Failure::DiskFull,
-            ) if node.clock().monotonic() < deadline => {
-                node.clock().sleep_until(node.clock().monotonic() + RETRY).await;
-                continue;
-            }
-            Err(Failure::Refused(_) | Failure::Quarantined(_) | Failure::Outgrown(_) | Failure::Storage(_)) => {
-                return None;
-            }
-            // Nobody waits any more; the row stands, so the task is offered again.
-            Err(Failure::NotLeader | Failure::Unavailable(_) | Failure::Overloaded | Failure::DiskFull) => {
-                node.offer_again(&key, &task);
-                return None;
-            }
+        let tried = match node.inner().leader(&parcel.key) {
+            Leader::Here => start_here(node, namespace, &parcel, poller.clone()).await,
+            Leader::Node(other) => start_at(node, other, &parcel, &poller).await,
+            Leader::Nobody => Tried::Again,
         };
-        return Some(StartedTask { shard: shard.id(), key, delivered, request });
+        match tried {
+            Tried::Started(undelivered) => return Some(undelivered),
+            Tried::Gone => return None,
+            Tried::Unknown => give_up = deadline.saturating_add(UNKNOWN_GRACE),
+            Tried::Again => {}
+        }
+        if node.clock().monotonic() >= give_up {
+            // Nobody waits any more; the row stands, so the task is offered again.
+            node.offer_again(&parcel.key, &parcel.task);
+            return None;
+        }
+        node.inner().pause(RETRY).await;
+    }
+}
+
+/// Starts a task of a shard that this node leads.
+pub(crate) async fn start_here(node: &Node, namespace: &Arc<Namespace>, parcel: &Parcel, poller: Poller) -> Tried {
+    let request: RequestId = poller.request.clone();
+    let start = parcel.task.start_request(poller);
+    let shard = node.shard(&parcel.key);
+    let delivered = match shard.ask(parcel.key.clone(), Arc::clone(namespace), start).await {
+        Ok(Answer::WorkflowTask(task)) => Delivered::Workflow(task),
+        Ok(Answer::ActivityTask(task)) => Delivered::Activity(task),
+        Ok(_) => return Tried::Gone,
+        Err(Failure::Unavailable(_)) => return Tried::Unknown,
+        Err(Failure::Refused(Refusal::Busy(_)) | Failure::NotLeader | Failure::Overloaded | Failure::DiskFull) => {
+            return Tried::Again;
+        }
+        Err(Failure::Refused(_) | Failure::Quarantined(_) | Failure::Outgrown(_) | Failure::Storage(_)) => {
+            return Tried::Gone;
+        }
+    };
+    let started = StartedTask { shard: shard.id(), key: parcel.key.clone(), delivered, request };
+    Tried::Started(Undelivered::new(node, Handed::Here(started)))
+}
+
+/// Has a task started by the node that leads its shard.
+async fn start_at(node: &Node, leader: u32, parcel: &Parcel, poller: &Poller) -> Tried {
+    match node.inner().start_at(leader, parcel, poller).await {
+        Ok(Some(StartedElsewhere { token, answer })) => {
+            let started = Started { token, request: poller.request.clone() };
+            Tried::Started(Undelivered::new(node, Handed::Elsewhere(started, answer)))
+        }
+        Ok(None) => Tried::Gone,
+        Err(status) if status.code() == Code::Unavailable => Tried::Unknown,
+        Err(status) => {
+            tracing::warn!(node = leader, %status, "a task could not be started at the leader of its shard");
+            Tried::Gone
+        }
     }
 }

@@ -3,6 +3,8 @@
 //! Invariant: a query changes nothing, so whatever is lost on the way (a leader, a worker, a sticky cache) is asked again
 //! within the caller's deadline.
 
+mod elsewhere;
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
@@ -32,7 +34,14 @@ use super::{
     context, errors,
     validate::{sizes, tokens},
 };
-use crate::node::{Node, tasks::QueryTask};
+use crate::node::{
+    Node,
+    leader::Leader,
+    tasks::{AskedQuery, QueryTask},
+};
+
+/// The way for a worker's answer.
+type Reply = oneshot::Receiver<RespondQueryTaskCompletedRequest>;
 
 /// One query on its way.
 struct Asked<'a> {
@@ -73,6 +82,9 @@ pub(crate) async fn query(
 impl Asked<'_> {
     async fn run(&self, target: Target, reject: QueryRejectCondition) -> Result<QueryWorkflowResponse, Status> {
         loop {
+            if self.node.leaves() {
+                return Err(errors::not_leader());
+            }
             match self.once(&target, reject).await {
                 Err(Failure::Unavailable(_)) => self.pause().await,
                 Err(failure) => return Err(errors::about(failure, &self.key, &target)),
@@ -148,24 +160,40 @@ impl Asked<'_> {
         let (reply, answer) = oneshot::channel();
         let id = self.node.ids().next_u64();
         let query = Arc::clone(&self.query);
-        let task = QueryTask { id, key: self.key.clone(), direct, query, sticky, reply };
-        match self.node.matching().dispatch_query(queue, task, self.deadline) {
+        let asked = AskedQuery { id, key: self.key.clone(), direct, query, sticky, reply };
+        let given = async {
+            match self.node.inner().owner(queue) {
+                Leader::Here => self.hand_over_here(queue, asked, answer).await,
+                Leader::Node(owner) => elsewhere::hand_over(self, owner, queue, asked, answer).await,
+                Leader::Nobody => {
+                    self.pause().await;
+                    Some(Outcome::Again)
+                }
+            }
+        };
+        tokio::select! {
+            outcome = given => outcome,
+            // Its worker answers to the new leader, which has not heard of it.
+            () = elsewhere::moved(self) => Some(Outcome::Again),
+        }
+    }
+
+    async fn hand_over_here(&self, queue: &QueueKey, asked: AskedQuery, answer: Reply) -> Option<Outcome> {
+        let id = asked.id;
+        match self.node.matching().dispatch_query(queue, QueryTask::Here(Box::new(asked)), self.deadline) {
             Dispatched::Matched | Dispatched::Queued => {}
             Dispatched::NoStickyPoller(_) => return None,
-            Dispatched::TooMany(_) => {
-                return Some(Outcome::Answer(Err(Error::resource_exhausted(
-                    Exhausted::BUSY_WORKFLOW,
-                    text::QUERY_BUFFER_FULL,
-                )
-                .into())));
-            }
+            Dispatched::TooMany(_) => return Some(too_many()),
         }
         let _held = Held { node: self.node, queue, id };
-        let answer = answer.await.ok()?;
-        Some(Outcome::Answer(match answer.completed_type() {
+        Some(self.outcome(answer.await.ok()?))
+    }
+
+    fn outcome(&self, answer: RespondQueryTaskCompletedRequest) -> Outcome {
+        Outcome::Answer(match answer.completed_type() {
             QueryResultType::Failed => failed(answer.error_message, answer.failure),
             QueryResultType::Answered | QueryResultType::Unspecified => self.answered(answer.query_result),
-        }))
+        })
     }
 
     async fn reset_sticky(&self, direct: &DirectQuery) {
@@ -197,6 +225,10 @@ fn failed(
     failure: Option<weft_protocol::api::failure::Failure>,
 ) -> Result<QueryWorkflowResponse, Status> {
     Err(Error::query_failed(message, failure).into())
+}
+
+fn too_many() -> Outcome {
+    Outcome::Answer(Err(Error::resource_exhausted(Exhausted::BUSY_WORKFLOW, text::QUERY_BUFFER_FULL).into()))
 }
 
 /// A query that waits at a queue; taken back when its caller goes.

@@ -71,7 +71,7 @@ pub(crate) async fn shutdown(
     context::within(node, &body.identity, text::IDENTITY_TOO_LONG)?;
     let id = namespace.id.as_str();
     if !body.worker_instance_key.is_empty() && !body.task_queue.is_empty() {
-        node.matching().worker_gone(id, &body.worker_instance_key, &queues_of(id, &body));
+        node.worker_gone(id, &body.worker_instance_key, &queues_of(id, &body)).await;
     }
     if !body.sticky_task_queue.is_empty() {
         node.matching().unload_sticky(&QueueKey::sticky(id, body.sticky_task_queue));

@@ -1,7 +1,9 @@
 //! Workflow tasks: poll, completed, failed.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use bytes::Bytes;
+use prost::Message;
 use tonic::{Request, Response, Status};
 use weft_engine::{
     Answer, EventId, Namespace, NamespaceId, Request as Ask, StartedWorkflowTask, TaskCompleted, WorkflowKey,
@@ -27,12 +29,12 @@ use weft_shard::{Delivered, Events};
 
 use super::{
     activity_task, context, errors, history,
-    poll::{self, Account, Taken},
+    poll::{self, Account, Handed, Taken},
     trace,
     validate::tokens,
     wire,
 };
-use crate::node::{Node, tasks::QueryTask};
+use crate::node::{Node, tasks::AskedQuery};
 
 pub(crate) async fn poll(
     node: &Node,
@@ -61,31 +63,49 @@ pub(crate) async fn poll(
     let (info, began) = (poll::poller(node, account), node.clock().monotonic());
     let answer = match poll::take(node, &namespace, &queue, info, deadline).await? {
         Taken::Nothing => PollWorkflowTaskQueueResponse::default(),
-        Taken::Query(query) => {
-            let poller_scaling_decision = poll::scaling(node, &queue, began);
-            PollWorkflowTaskQueueResponse { poller_scaling_decision, ..query_task(node, query).await? }
-        }
+        Taken::Query(asked) => with_scaling(node, &queue, began, query_task(node, *asked).await?),
+        Taken::QueryElsewhere(answer) => with_scaling(node, &queue, began, read(&answer)?),
         Taken::Task(undelivered) => {
-            let answer = match undelivered.task() {
-                Some(task) => match &task.delivered {
-                    Delivered::Workflow(started) => {
-                        trace::task(&task.key, &started.token.run);
-                        let answer = workflow_task(node, &task.key, started).await?;
-                        let backlog_count_hint =
-                            i64::try_from(node.matching().backlog_hint(&queue)).unwrap_or(i64::MAX);
-                        let poller_scaling_decision = poll::scaling(node, &queue, began);
-                        PollWorkflowTaskQueueResponse { backlog_count_hint, poller_scaling_decision, ..answer }
-                    }
-                    // A workflow queue holds workflow tasks only.
-                    Delivered::Activity(_) => PollWorkflowTaskQueueResponse::default(),
-                },
-                None => PollWorkflowTaskQueueResponse::default(),
-            };
+            let answer = handed(node, undelivered.handed()).await?;
             undelivered.delivered();
-            answer
+            let backlog_count_hint = i64::try_from(node.matching().backlog_hint(&queue)).unwrap_or(i64::MAX);
+            with_scaling(node, &queue, began, PollWorkflowTaskQueueResponse { backlog_count_hint, ..answer })
         }
     };
     Ok(Response::new(answer))
+}
+
+fn with_scaling(
+    node: &Node,
+    queue: &QueueKey,
+    began: Duration,
+    answer: PollWorkflowTaskQueueResponse,
+) -> PollWorkflowTaskQueueResponse {
+    PollWorkflowTaskQueueResponse { poller_scaling_decision: poll::scaling(node, queue, began), ..answer }
+}
+
+/// The answer for a started task, made here or by the node that leads its shard.
+async fn handed(node: &Node, handed: Option<&Handed>) -> Result<PollWorkflowTaskQueueResponse, Status> {
+    match handed {
+        Some(Handed::Here(task)) => match &task.delivered {
+            Delivered::Workflow(started) => {
+                trace::task(&task.key, &started.token.run);
+                workflow_task(node, &task.key, started).await
+            }
+            // A workflow queue holds workflow tasks only.
+            Delivered::Activity(_) => Ok(PollWorkflowTaskQueueResponse::default()),
+        },
+        Some(Handed::Elsewhere(_, answer)) => read(answer),
+        None => Ok(PollWorkflowTaskQueueResponse::default()),
+    }
+}
+
+/// The answer as another node made it. Its history stays what it is: bytes.
+fn read(answer: &Bytes) -> Result<PollWorkflowTaskQueueResponse, Status> {
+    PollWorkflowTaskQueueResponse::decode(answer.clone()).map_err(|error| {
+        tracing::error!(%error, "another node's answer to a poll cannot be read");
+        Error::internal("another node's answer to the poll cannot be read").into()
+    })
 }
 
 /// A started workflow task as the worker sees it, with the first page of its history.
@@ -148,7 +168,7 @@ async fn read_first(node: &Node, key: &WorkflowKey, whole: HistoryPage) -> Resul
 }
 
 /// A query that goes to a worker by itself: full history from the normal queue, none from the sticky one.
-async fn query_task(node: &Node, task: QueryTask) -> Result<PollWorkflowTaskQueueResponse, Status> {
+pub(super) async fn query_task(node: &Node, task: AskedQuery) -> Result<PollWorkflowTaskQueueResponse, Status> {
     let direct = &task.direct;
     let key = &task.key;
     trace::task(key, &direct.run);
@@ -181,7 +201,7 @@ async fn query_task(node: &Node, task: QueryTask) -> Result<PollWorkflowTaskQueu
         workflow_execution_task_queue: Some(wire::task_queue::normal(direct.queue.as_str())),
         ..PollWorkflowTaskQueueResponse::default()
     };
-    node.queries().wait_for_answer(task);
+    node.queries().wait_for_answer(task.id, task.reply);
     Ok(answer)
 }
 

@@ -3,39 +3,51 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use weft_engine::{ActivityToken, NamespaceId, Poller, Request, RequestId, WorkflowKey};
-use weft_matching::{
-    Identified, Offer, Orphans, PollerInfo, Position, Pull, QueueKey, QueueKind, Reserved, Service, Source, Start,
-};
+use weft_engine::{Poller, RequestId, WorkflowKey};
+use weft_matching::{Identified, Offer, Orphans, PollerInfo, Position, Pull, QueueKey, Reserved, Service, Source};
 use weft_protocol::api::common::WorkerVersionStamp;
-use weft_rows::task::{self, Lane};
-use weft_shard::{Delivered, Dispatch, Offered, Reservation, Shard, ShardId, TaskRef};
+use weft_shard::{Delivered, Dispatch, Offered, Reservation, ShardId, TaskRef};
 
 use super::{
     NodeInner,
-    tasks::{HeldTask, StartedTask, TaskId, Work, offer_of, place_of, queue_of, rank_of, share_of},
+    tasks::{HeldTask, StartedTask, TaskId, Work, offer_of, queue_of, rank_of, share_of},
 };
+use crate::exchange::{Outgoing, Parcel, Returned};
 
 /// Matching, as the shards see it.
 pub(crate) struct ToPollers {
     pub(crate) matching: Service<Work>,
+    /// The ways to the other nodes' matching, if there are others.
+    pub(crate) away: Option<Arc<Outgoing>>,
 }
 
 impl Dispatch for ToPollers {
     fn offer(&self, shard: ShardId, key: &WorkflowKey, task: TaskRef) -> Offered {
-        let queue = queue_of(&key.namespace, &task);
-        match self.matching.offer(&queue, offer_of(shard, key.clone(), task)) {
-            weft_matching::Offered::NoStickyPoller(_) => Offered::NoStickyPoller,
-            weft_matching::Offered::Matched | weft_matching::Offered::Queued | weft_matching::Offered::Dropped => {
-                Offered::Accepted
-            }
+        match &self.away {
+            Some(away) => away.offer(Parcel { shard, key: key.clone(), task }),
+            None => offered(&self.matching, shard, key.clone(), task),
         }
     }
 
     fn reserve(&self, key: &WorkflowKey, task: &TaskRef) -> Option<Box<dyn Reservation>> {
-        let reserved =
-            self.matching.reserve(&queue_of(&key.namespace, task), rank_of(task), share_of(task).as_ref())?;
+        let queue = queue_of(&key.namespace, task);
+        // To ask another node for a poller would cost more than the commit that is saved.
+        if self.away.as_ref().is_some_and(|away| !away.owns(&queue)) {
+            return None;
+        }
+        let reserved = self.matching.reserve(&queue, rank_of(task), share_of(task).as_ref())?;
         Some(Box::new(ReservedPoller { reserved, matching: self.matching.clone() }))
+    }
+}
+
+/// Offers a task to the matching of this node.
+fn offered(matching: &Service<Work>, shard: ShardId, key: WorkflowKey, task: TaskRef) -> Offered {
+    let queue = queue_of(&key.namespace, &task);
+    match matching.offer(&queue, offer_of(shard, key, task)) {
+        weft_matching::Offered::NoStickyPoller(_) => Offered::NoStickyPoller,
+        weft_matching::Offered::Matched | weft_matching::Offered::Queued | weft_matching::Offered::Dropped => {
+            Offered::Accepted
+        }
     }
 }
 
@@ -100,8 +112,7 @@ impl Source<Work> for FromShards {
     fn pull(&self, pull: Pull<TaskId>) {
         let Some(node) = self.node() else { return };
         tokio::spawn(async move {
-            let Some(shard) = node.shards.iter().find(|shard| shard.id().0 == pull.shard) else { return };
-            let Ok(mut offers) = pulled(shard, &pull).await else { return };
+            let Some(mut offers) = node.pulled(&pull).await else { return };
             let next = (offers.len() > pull.max).then(|| position(&offers[pull.max]));
             offers.truncate(pull.max);
             node.matching.pulled(pull, offers, next);
@@ -112,20 +123,18 @@ impl Source<Work> for FromShards {
         let Some(node) = self.node() else { return };
         let key = key.clone();
         tokio::spawn(async move {
-            let Some(of) = node.shards.iter().find(|of| of.id().0 == shard) else { return };
-            let Ok(lanes) = of.lanes(queue_of_rows(&key)).await else { return };
-            let lanes: Vec<u16> = lanes.into_iter().map(Lane::number).collect();
-            node.matching.discovered(&key, shard, &lanes);
+            if let Some(lanes) = node.lanes(&key, shard).await {
+                node.matching.discovered(&key, shard, &lanes);
+            }
         });
     }
 
     fn sticky_gone(&self, key: &QueueKey, orphans: Orphans<Work>) {
         let Some(node) = self.node() else { return };
-        for query in orphans.queries {
-            node.normal_query(query);
-        }
-        for offer in orphans.tasks {
-            give_to_normal_queue(&node, offer);
+        // Whoever asked them hears of it, and asks on the normal queue.
+        drop(orphans.queries);
+        for Offer { task: HeldTask { key, task }, .. } in orphans.tasks {
+            node.unpolled(key, task);
         }
         // What is only in the shards stands there under the normal queue, where the next pull finds it.
         if !orphans.shards_with_more.is_empty() {
@@ -135,40 +144,8 @@ impl Source<Work> for FromShards {
 
     fn undelivered(&self, _: &QueueKey, started: StartedTask) {
         let Some(node) = self.node() else { return };
-        tokio::spawn(async move { node.give_back(started).await });
+        tokio::spawn(async move { node.give_back(Returned::Undelivered(started.started())).await });
     }
-}
-
-fn give_to_normal_queue(node: &Arc<NodeInner>, offer: Offer<HeldTask>) {
-    let HeldTask { key, task } = offer.task;
-    let TaskRef::Workflow(task) = task else { return };
-    let node = Arc::clone(node);
-    tokio::spawn(async move {
-        let request = Request::StickyUnavailable(task.run, task.scheduled_event_id);
-        // A refusal means that the task is gone already.
-        let _ = node.ask(key, request).await;
-    });
-}
-
-/// The tasks that matching asks for, and one more, if there is one, to say where to go on.
-async fn pulled(shard: &Shard, pull: &Pull<TaskId>) -> Result<Vec<Offer<HeldTask>>, weft_shard::Failure> {
-    let queue = queue_of_rows(&pull.key);
-    let lane = Lane::from_number(pull.lane).unwrap_or_default();
-    let from = match &pull.from {
-        Start::Beginning => None,
-        Start::At(position) => Some(place_of(position, &queue, lane)),
-    };
-    let tasks = shard.pull(queue, lane, from, pull.max.saturating_add(1)).await?;
-    Ok(tasks.into_iter().map(|(key, task)| offer_of(shard.id(), key, task)).collect())
-}
-
-/// A queue as rows name it.
-fn queue_of_rows(key: &QueueKey) -> task::Queue {
-    let kind = match key.kind {
-        QueueKind::Workflow => weft_engine::TaskRowKind::Workflow,
-        QueueKind::Activity => weft_engine::TaskRowKind::Activity,
-    };
-    task::Queue { namespace: NamespaceId::from(&*key.namespace), name: (&*key.name).into(), kind }
 }
 
 fn position(offer: &Offer<HeldTask>) -> Position<TaskId> {
@@ -176,20 +153,8 @@ fn position(offer: &Offer<HeldTask>) -> Position<TaskId> {
 }
 
 impl NodeInner {
-    /// Gives back a task whose poller has gone, until it is answered one way or the other (rule 13).
-    pub(super) async fn give_back(&self, started: StartedTask) {
-        let StartedTask { key, delivered, request, .. } = started;
-        let request = match delivered {
-            Delivered::Workflow(task) => Request::GiveBackWorkflowTask(task.token, request),
-            Delivered::Activity(task) => Request::GiveBackActivityTask(ActivityToken::clone(&task.token), request),
-        };
-        while let Err(weft_shard::Failure::Unavailable(_) | weft_shard::Failure::NotLeader) =
-            self.ask(key.clone(), request.clone()).await
-        {
-            if *self.stopping.borrow() {
-                return;
-            }
-            self.clock.sleep_until(self.clock.monotonic() + self.options.give_back_retry).await;
-        }
+    /// Offers a task of any shard to this node's matching.
+    pub(crate) fn offer_here(&self, Parcel { shard, key, task }: Parcel) -> Offered {
+        offered(&self.matching, shard, key, task)
     }
 }

@@ -2,9 +2,13 @@
 //!
 //! Invariant: this is a hint that says whom to ask. Whoever is asked finds out by itself whether it leads.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 use weft_engine::{NamespaceId, WorkflowId, WorkflowKey};
+use weft_matching::QueueKey;
 use weft_raft::Leadership;
+use weft_shard::Shard;
 
 use super::{Node, NodeInner};
 
@@ -44,10 +48,34 @@ impl NodeInner {
     }
 }
 
+impl NodeInner {
+    /// The leader of a workflow id's shard, for whoever asks it now. A node without others is always asked.
+    pub(crate) fn leader(&self, key: &WorkflowKey) -> Leader {
+        if self.peers.is_alone() { Leader::Here } else { self.leader_of(key) }
+    }
+
+    /// The same of a shard.
+    pub(crate) fn leader_of_shard(&self, shard: &Shard) -> Leader {
+        if self.peers.is_alone() { Leader::Here } else { Leader::of(&shard.leadership().borrow()) }
+    }
+
+    /// The owner of a task queue, for whoever brings something to it now. A node without others owns all.
+    pub(crate) fn owner(&self, queue: &QueueKey) -> Leader {
+        if self.peers.is_alone() {
+            return Leader::Here;
+        }
+        Leader::of(&self.owner_of(&NamespaceId::from(&*queue.namespace), &queue.name).borrow())
+    }
+}
+
 impl Node {
     /// The leader of the shard that a workflow id belongs to.
     pub(crate) fn leader_of(&self, key: &WorkflowKey) -> Leader {
         self.0.leader_of(key)
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<NodeInner> {
+        &self.0
     }
 
     /// Who owns a task queue, and news of it: whoever leads the shard that a workflow of the queue's name would belong to.

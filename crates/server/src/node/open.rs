@@ -26,7 +26,10 @@ use weft_store::{
 };
 use weft_visibility::{Index, Visibility};
 
-use crate::cluster::{ClusterError, Links};
+use crate::{
+    cluster::{ClusterError, Links},
+    exchange::{self, Outgoing},
+};
 
 use super::{
     NamespaceSeed, Node, NodeInner, Options, Place,
@@ -204,7 +207,15 @@ impl Base {
         );
         let post = Arc::new(ToShards::default());
         let jobs = Arc::new(super::Jobs::default());
-        let shards = self.start_shards(&matching, &post, &jobs);
+        let (away, outlets) = match self.links.peers.is_alone() {
+            true => (None, None),
+            false => {
+                let (away, outlets) = Outgoing::new(self.links.peers.others());
+                (Some(away), Some(outlets))
+            }
+        };
+        let dispatch = Arc::new(ToPollers { matching: matching.clone(), away: away.clone() });
+        let shards = self.start_shards(&dispatch, &post, &jobs);
         let (stop, stopping) = watch::channel(false);
         let workers = Workers::new(&self.options.matching, Arc::clone(&self.world.clock));
         let cluster = self.links.peers.cluster;
@@ -215,6 +226,7 @@ impl Base {
             shards,
             metadata: self.metadata,
             matching: matching.clone(),
+            dispatch,
             telling: parking_lot::Mutex::default(),
             workers,
             lists: self.lists,
@@ -238,6 +250,10 @@ impl Base {
         post.attach(&inner);
         inner.configure_queues();
         jobs.attach(&inner);
+        if let (Some(away), Some(outlets)) = (away, outlets) {
+            away.attach(&inner, outlets);
+            exchange::follow(&inner);
+        }
         tokio::spawn(async move { matching.run().await });
         tokio::spawn(housekeeping(Arc::downgrade(&inner)));
         tokio::spawn(follow_queue_configs(Arc::downgrade(&inner)));
@@ -251,13 +267,7 @@ impl Base {
         Node(inner)
     }
 
-    fn start_shards(
-        &self,
-        matching: &Service<super::tasks::Work>,
-        post: &Arc<ToShards>,
-        jobs: &Arc<super::Jobs>,
-    ) -> Vec<Shard> {
-        let dispatch = Arc::new(ToPollers { matching: matching.clone() });
+    fn start_shards(&self, dispatch: &Arc<ToPollers>, post: &Arc<ToShards>, jobs: &Arc<super::Jobs>) -> Vec<Shard> {
         let wal = self.wal.clone();
         let room: weft_shard::Room = Arc::new(move || wal.room());
         let calendar = Arc::new(WallCalendar);
@@ -280,7 +290,7 @@ impl Base {
                 store: Arc::clone(&self.store),
                 replica: Arc::clone(replica),
                 group: group.clone(),
-                dispatch: Arc::<ToPollers>::clone(&dispatch),
+                dispatch: Arc::<ToPollers>::clone(dispatch),
                 directory: Arc::<Metadata>::clone(&self.metadata),
                 post: Arc::<ToShards>::clone(post),
                 jobs: Arc::<super::Jobs>::clone(jobs),

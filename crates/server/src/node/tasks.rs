@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use weft_engine::{DirectQuery, EventId, NamespaceId, RunId, TaskRow, Timestamp, Urgency, WorkflowKey};
+use weft_engine::{DirectQuery, EventId, NamespaceId, RequestId, RunId, TaskRow, Timestamp, Urgency, WorkflowKey};
 use weft_matching::{Identified, Offer, Payloads, Position, QueueKey, QueueKind, Rank, Share};
 use weft_protocol::{api::query::WorkflowQuery, api::workflowservice::RespondQueryTaskCompletedRequest};
-use weft_rows::task::{self, Lane};
+use weft_rows::{
+    task::{self, Lane},
+    token::Task,
+};
 use weft_shard::{Delivered, ShardId, TaskRef, TasksFrom};
 
 /// The payload types of this node's matching.
@@ -36,12 +39,40 @@ pub struct StartedTask {
     pub key: WorkflowKey,
     pub delivered: Delivered,
     /// The hand-over's id, by which it is given back.
-    pub request: weft_engine::RequestId,
+    pub request: RequestId,
+}
+
+impl StartedTask {
+    /// By what it is given back.
+    pub(crate) fn started(&self) -> Started {
+        let key = self.key.clone();
+        let token = match &self.delivered {
+            Delivered::Workflow(task) => Task::Workflow(key, task.token.clone()),
+            Delivered::Activity(task) => Task::Activity(key, task.token.clone()),
+        };
+        Started { token, request: self.request.clone() }
+    }
+}
+
+/// Names a started task and its hand-over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Started {
+    pub(crate) token: Task,
+    pub(crate) request: RequestId,
 }
 
 /// A query that goes to a worker by itself.
 #[derive(Debug)]
-pub struct QueryTask {
+pub enum QueryTask {
+    /// It was asked at this node.
+    Here(Box<AskedQuery>),
+    /// It was asked at another node, which tells its worker all of it.
+    Elsewhere(ElsewhereQuery),
+}
+
+/// A query that was asked at this node, and waits.
+#[derive(Debug)]
+pub struct AskedQuery {
     pub id: u64,
     pub key: WorkflowKey,
     pub direct: Box<DirectQuery>,
@@ -49,6 +80,15 @@ pub struct QueryTask {
     /// Handed out from the sticky queue: the worker has the history.
     pub sticky: bool,
     pub reply: oneshot::Sender<RespondQueryTaskCompletedRequest>,
+}
+
+/// A query of another node, at the owner of the queue that it is asked on.
+#[derive(Debug)]
+pub struct ElsewhereQuery {
+    pub id: u64,
+    pub node: u32,
+    /// Told once a worker has it. Dropped, nobody will.
+    pub taken: oneshot::Sender<()>,
 }
 
 impl Payloads for Work {
@@ -73,7 +113,10 @@ impl Identified for QueryTask {
     type Id = u64;
 
     fn id(&self) -> u64 {
-        self.id
+        match self {
+            Self::Here(asked) => asked.id,
+            Self::Elsewhere(query) => query.id,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 use weft_engine::{WorkflowId, WorkflowKey};
-use weft_matching::{QueueKind, QueueName};
+use weft_matching::{QueueKey, QueueKind};
 
 use super::Answer;
 use crate::node::{Node, Place};
@@ -92,21 +92,21 @@ fn namespace_name(node: &Node, key: &WorkflowKey) -> String {
     view.by_id(&key.namespace).map_or_else(|| key.namespace.to_string(), |row| row.name.clone())
 }
 
-/// The task queues that are known in a namespace, for hints: `namespace` as a URL's query.
-pub(super) fn queues(node: &Node, query: &str) -> Answer {
+/// The task queues that are known in a namespace, to any node, for hints: `namespace` as a URL's query.
+pub(super) async fn queues(node: &Node, query: &str) -> Answer {
     let Some(namespace) = value(query, "namespace") else { return wrong("namespace is wanted as ?namespace=…") };
     let Some(facts) = node.metadata().facts(&namespace) else {
         return wrong(&format!("namespace {namespace} is not known"));
     };
-    let queues = node.matching().queues(facts.id.as_str()).into_iter().filter(|queue| !queue.sticky);
-    let entry = |queue: QueueName| {
+    let queues = node.queues(facts.id.as_str()).await;
+    let entry = |(queue, polled): (QueueKey, bool)| {
         let kind = match queue.kind {
             QueueKind::Workflow => "workflow",
             QueueKind::Activity => "activity",
         };
-        json!({ "name": &*queue.name, "kind": kind, "polled": queue.polled })
+        json!({ "name": &*queue.name, "kind": kind, "polled": polled })
     };
-    Answer::json(StatusCode::OK, &queues.map(entry).collect())
+    Answer::json(StatusCode::OK, &queues.into_iter().filter(|(queue, _)| !queue.sticky).map(entry).collect())
 }
 
 /// A value of a URL's query.

@@ -1,7 +1,9 @@
 //! Three servers in one process, on real sockets: any of them answers any client, and two of them go on without the third.
 
 mod far;
+mod tasks;
 mod trio;
+mod worker;
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -7,6 +7,8 @@ use std::{
 
 use tokio::net::TcpListener;
 use tonic::transport::{Channel, Endpoint};
+use weft_engine::{NamespaceId, WorkflowKey};
+use weft_matching::{QueueKey, QueueKind};
 use weft_protocol::services::workflow_service_client::WorkflowServiceClient;
 use weft_server::{
     ClusterOptions, Server,
@@ -43,6 +45,13 @@ impl Trio {
         let servers = futures::future::try_join_all(starting).await.expect("they start");
         let addresses = servers.iter().map(Server::address).collect();
         let trio = Self { servers: servers.into_iter().enumerate().collect(), addresses, internal };
+        trio.evenly_led().await;
+        trio
+    }
+
+    /// All three have started, and lead as many shards each.
+    pub(crate) async fn start_even() -> Self {
+        let trio = Self::start().await;
         trio.evenly_led().await;
         trio
     }
@@ -89,6 +98,47 @@ impl Trio {
                 futures::future::select_all(changes).await.0.expect("the server runs");
             }
         }
+    }
+
+    /// A name that begins so, of a workflow or a task queue, whose shard this server leads. All are to run.
+    pub(crate) fn name_led_by(&self, place: usize, prefix: &str) -> String {
+        let node = self.servers[&place].node();
+        let namespace = self.namespace();
+        let is_led = |name: &String| {
+            let key = WorkflowKey { namespace: namespace.clone(), workflow: name.as_str().into() };
+            node.shard(&key).leadership().borrow().mine
+        };
+        let mut names = (0..10_000).map(|number| format!("{prefix}-of-{place}-{number}"));
+        names.find(is_led).expect("each leads some shard")
+    }
+
+    fn namespace(&self) -> NamespaceId {
+        let (_, server) = self.servers.first_key_value().expect("one runs");
+        server.node().metadata().facts("default").expect("it is registered").id.clone()
+    }
+
+    /// Waits until a poll waits at a queue of this name, at whatever server.
+    pub(crate) async fn until_polled(&self, queue: &str) {
+        while self.polls(queue) == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Waits until no poll waits there.
+    pub(crate) async fn until_unpolled(&self, queue: &str) {
+        while self.polls(queue) > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn polls(&self, queue: &str) -> usize {
+        let namespace = self.namespace();
+        let keys = [
+            QueueKey::normal(namespace.as_str(), queue, QueueKind::Workflow),
+            QueueKey::sticky(namespace.as_str(), queue),
+        ];
+        let at = |server: &Server| keys.iter().map(|key| server.node().matching().describe(key).waiting).sum::<usize>();
+        self.servers.values().map(at).sum()
     }
 
     /// One of them goes, and does not come back.

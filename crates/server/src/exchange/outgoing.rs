@@ -1,0 +1,200 @@
+//! Tasks on their way from the shards that are led here to the owners of their queues.
+//!
+//! Invariant: a task is brought to whoever owns its queue at that moment, and brought again when it owns it no more. What
+//! does not fit is not kept: of a normal queue its owner is told that the shard has more, until it has heard; a task of a
+//! sticky queue goes to its normal one. Nothing here blocks the shard.
+
+mod more;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
+use weft_matching::QueueKey;
+use weft_protocol::internal::{OfferRequest, OfferResponse};
+use weft_shard::Offered;
+
+use super::{
+    calls::PAUSE,
+    wire::{self, Parcel},
+};
+use crate::node::{NodeInner, leader::Leader};
+use more::{Board, More};
+
+/// Tasks that wait to be brought to one node.
+const WAITING_MAX: usize = 10_000;
+/// Tasks in one call.
+const BATCH_MAX: usize = 256;
+/// Between two looks for an owner where there is none.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The ways out of this node. Each goes to another node; one is for what has no owner now.
+pub(crate) struct Outgoing {
+    ways: BTreeMap<u32, Way>,
+    unowned: Way,
+    node: OnceLock<Weak<NodeInner>>,
+}
+
+struct Way {
+    tasks: mpsc::Sender<Parcel>,
+    more: Arc<Board>,
+}
+
+/// The far ends of the ways, until somebody carries what comes out of them.
+pub(crate) struct Outlets(Vec<Outlet>);
+
+struct Outlet {
+    /// None for what has no owner.
+    to: Option<u32>,
+    tasks: mpsc::Receiver<Parcel>,
+    more: Arc<Board>,
+}
+
+impl Outgoing {
+    /// The ways to these nodes.
+    pub(crate) fn new(others: impl Iterator<Item = u32>) -> (Arc<Self>, Outlets) {
+        let mut outlets = Vec::new();
+        let mut open = |to| {
+            let (sender, tasks) = mpsc::channel(WAITING_MAX);
+            let more = Arc::<Board>::default();
+            outlets.push(Outlet { to, tasks, more: Arc::clone(&more) });
+            Way { tasks: sender, more }
+        };
+        let ways = others.map(|node| (node, open(Some(node)))).collect();
+        let unowned = open(None);
+        (Arc::new(Self { ways, unowned, node: OnceLock::new() }), Outlets(outlets))
+    }
+
+    /// The node is put together: what comes is carried from now on.
+    pub(crate) fn attach(&self, node: &Arc<NodeInner>, outlets: Outlets) {
+        // A node is put together once.
+        let _ = self.node.set(Arc::downgrade(node));
+        for outlet in outlets.0 {
+            tokio::spawn(outlet.carry(Arc::downgrade(node)));
+        }
+    }
+
+    /// This node owns the queue.
+    pub(crate) fn owns(&self, queue: &QueueKey) -> bool {
+        self.node.get().and_then(Weak::upgrade).is_some_and(|node| node.owner(queue) == Leader::Here)
+    }
+
+    /// Brings a task to matching here, or on its way.
+    pub(crate) fn offer(&self, parcel: Parcel) -> Offered {
+        let Some(node) = self.node.get().and_then(Weak::upgrade) else { return self.wait(&self.unowned, parcel) };
+        match node.owner(&parcel.queue()) {
+            Leader::Here => node.offer_here(parcel),
+            Leader::Node(owner) => self.wait(self.ways.get(&owner).unwrap_or(&self.unowned), parcel),
+            Leader::Nobody => self.wait(&self.unowned, parcel),
+        }
+    }
+
+    fn wait(&self, way: &Way, parcel: Parcel) -> Offered {
+        let Err(full) = way.tasks.try_send(parcel) else { return Offered::Accepted };
+        let (mpsc::error::TrySendError::Full(parcel) | mpsc::error::TrySendError::Closed(parcel)) = full;
+        let queue = parcel.queue();
+        if queue.sticky {
+            return Offered::NoStickyPoller;
+        }
+        self.note(way, queue, parcel.shard.0);
+        Offered::Accepted
+    }
+
+    fn note(&self, way: &Way, queue: QueueKey, shard: u32) {
+        if !way.more.note(queue, shard) {
+            self.everywhere(shard);
+        }
+    }
+
+    /// A shard has tasks of many queues that are not brought to anybody.
+    pub(crate) fn everywhere(&self, shard: u32) {
+        self.ways.values().for_each(|way| way.more.note_shard(shard));
+        if let Some(node) = self.node.get().and_then(Weak::upgrade) {
+            node.matching.shards_have_more(|_| true, &[shard]);
+        }
+    }
+
+    /// Brings again what was refused or could not be brought.
+    fn again(&self, node: &Arc<NodeInner>, parcels: Vec<Parcel>, more: Vec<(QueueKey, u32)>) {
+        for parcel in parcels {
+            let (key, task) = (parcel.key.clone(), parcel.task.clone());
+            if self.offer(parcel) == Offered::NoStickyPoller {
+                node.unpolled(key, task);
+            }
+        }
+        for (queue, shard) in more {
+            match node.owner(&queue) {
+                Leader::Here => node.matching.shard_has_more(&queue, shard),
+                Leader::Node(owner) => self.note(self.ways.get(&owner).unwrap_or(&self.unowned), queue, shard),
+                Leader::Nobody => self.note(&self.unowned, queue, shard),
+            }
+        }
+    }
+}
+
+impl Outlet {
+    /// Ends when the node does.
+    async fn carry(mut self, node: Weak<NodeInner>) {
+        loop {
+            let mut parcels = Vec::new();
+            tokio::select! {
+                biased;
+                came = self.tasks.recv_many(&mut parcels, BATCH_MAX) => if came == 0 { return },
+                () = self.more.news() => {}
+            }
+            let Some(node) = node.upgrade() else { return };
+            if let Some(away) = node.outgoing() {
+                self.bring(&node, away, parcels).await;
+            }
+        }
+    }
+
+    async fn bring(&self, node: &Arc<NodeInner>, away: &Outgoing, parcels: Vec<Parcel>) {
+        let More { queues, shards } = self.more.take();
+        let more: Vec<_> = queues.into_iter().collect();
+        let Some(to) = self.to else {
+            node.pause(LOOK).await;
+            return away.again(node, parcels, more);
+        };
+        let request = OfferRequest {
+            tasks: parcels.iter().map(wire::task).collect(),
+            more: more.iter().map(|(queue, shard)| wire::more(queue, *shard)).collect(),
+            shards_with_more: shards.iter().copied().collect(),
+        };
+        match node.offer_to(to, request).await {
+            Ok(answer) => Self::answered(node, away, parcels, more, answer).await,
+            Err(status) => {
+                tracing::debug!(node = to, %status, "tasks could not be brought to the owner of their queues");
+                node.pause(PAUSE).await;
+                shards.into_iter().for_each(|shard| self.more.note_shard(shard));
+                away.again(node, parcels, more);
+            }
+        }
+    }
+
+    async fn answered(
+        node: &Arc<NodeInner>,
+        away: &Outgoing,
+        parcels: Vec<Parcel>,
+        more: Vec<(QueueKey, u32)>,
+        answer: OfferResponse,
+    ) {
+        for Parcel { key, task, .. } in at(&parcels, &answer.unpolled) {
+            node.unpolled(key, task);
+        }
+        let (parcels, more) = (at(&parcels, &answer.elsewhere), at(&more, &answer.more_elsewhere));
+        if !(parcels.is_empty() && more.is_empty()) {
+            // One of the two nodes has not heard yet that the owner is another one.
+            node.pause(LOOK).await;
+            away.again(node, parcels, more);
+        }
+    }
+}
+
+/// Those at these places.
+fn at<T: Clone>(all: &[T], places: &[u32]) -> Vec<T> {
+    places.iter().filter_map(|place| all.get(usize::try_from(*place).ok()?)).cloned().collect()
+}
