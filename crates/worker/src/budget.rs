@@ -19,8 +19,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use amount::{Ceiling, Limits, Meter, Spend};
+pub use amount::{Ceiling, Limits, Meter};
 pub use breaker::Breaker;
+
+use crate::model::Spend;
 
 /// Names what was set aside for one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -191,7 +193,9 @@ impl Budget {
         }
     }
 
-    fn running(&self) -> u64 {
+    /// Calls that have something set aside.
+    #[must_use]
+    pub fn running(&self) -> u64 {
         self.reserved.len() as u64
     }
 

@@ -2,18 +2,26 @@
 //! workflows that survive crashes.
 //!
 //! [`model`] is what its parts say to each other; everything else depends on it and it on nothing. Parts of all
-//! workflows, pure and on their own: [`budget`], [`approval`], [`progress`], [`routing`]. What touches the machine:
+//! workflows, pure and on their own: [`budget`], [`approval`], [`progress`], [`routing`]. What a gate and a swarm of
+//! diagnoses decide, pure too: [`quality`], [`consensus`]. What touches the machine:
 //! [`process`] runs commands, confined by [`sandbox`]; [`repository`] is git; [`checks`] look at a tree;
-//! [`transcript`] keeps what was said.
+//! [`transcript`] keeps what was said; [`forge`] is where pull requests live. [`workflow`] and [`activity`] put all of it
+//! together, and [`serve`] makes a worker of them.
 
+pub mod activity;
 pub mod approval;
 pub mod blame;
 pub mod budget;
 pub mod checks;
+pub mod consensus;
+pub mod forge;
 pub mod model;
 pub mod process;
 pub mod progress;
+pub mod quality;
 pub mod repository;
 pub mod routing;
 pub mod sandbox;
+pub mod serve;
 pub mod transcript;
+pub mod workflow;

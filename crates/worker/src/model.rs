@@ -15,6 +15,7 @@ mod patch;
 mod plan;
 mod pull_request;
 mod quality;
+mod spend;
 
 pub use branch::BranchKind;
 pub use check::{CheckKind, CheckOutcome, CheckReport, Counts, Finding, Severity, Verdict};
@@ -27,3 +28,4 @@ pub use patch::{Patch, PatchOutcome};
 pub use plan::{Issue, IssueId, Plan, PlanFault};
 pub use pull_request::{PrResult, PullRequest, PullRequestState, TestResults};
 pub use quality::{QualityGateResult, QualityThresholds};
+pub use spend::{Billed, Spend};

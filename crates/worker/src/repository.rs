@@ -5,6 +5,7 @@
 //! itself: every call names the repository's folder, runs no hook, no filter of the tree's and no monitor, and reads no
 //! configuration of the user's.
 
+mod bare;
 mod git;
 mod overlap;
 mod record;

@@ -82,6 +82,17 @@ impl Roster {
         Self { agents, records: BTreeMap::new() }
     }
 
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.agents.is_empty()
+    }
+
+    /// Whether anybody who can do a step has room for it now.
+    #[must_use]
+    pub fn has_room(&self, need: &Need) -> bool {
+        self.agents.iter().any(|agent| can(agent, need) && self.record(&agent.id).running < agent.capacity)
+    }
+
     /// Chooses an agent for a step and gives it to them: say what came of it with [`Roster::ended`].
     ///
     /// # Errors

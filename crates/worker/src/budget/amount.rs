@@ -4,32 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a call costs. Sums never overflow: they stay at the largest number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Spend {
-    pub tokens: u64,
-    /// Millionths of a dollar.
-    pub cost_microdollars: u64,
-    pub tool_calls: u64,
-    pub attempts: u64,
-}
-
-impl Spend {
-    /// One attempt without a language model.
-    pub const ATTEMPT: Self = Self { tokens: 0, cost_microdollars: 0, tool_calls: 0, attempts: 1 };
-
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        Self {
-            tokens: self.tokens.saturating_add(other.tokens),
-            cost_microdollars: self.cost_microdollars.saturating_add(other.cost_microdollars),
-            tool_calls: self.tool_calls.saturating_add(other.tool_calls),
-            attempts: self.attempts.saturating_add(other.attempts),
-        }
-    }
-}
-
 /// One thing that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,6 +20,19 @@ impl Meter {
     /// What runs out for good before what only has to be waited for.
     pub(super) const ALL: [Self; 6] =
         [Self::Tokens, Self::Cost, Self::ToolCalls, Self::Attempts, Self::WallTime, Self::FanOut];
+
+    /// As it is called in ids and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tokens => "tokens",
+            Self::Cost => "cost",
+            Self::ToolCalls => "tool_calls",
+            Self::Attempts => "attempts",
+            Self::WallTime => "wall_time",
+            Self::FanOut => "fan_out",
+        }
+    }
 }
 
 impl fmt::Display for Meter {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CheckKind, CheckOutcome, ContentHash, Percent};
+use super::{CheckKind, CheckOutcome, ContentHash, Percent, Spend};
 
 /// What a change must reach.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,4 +37,5 @@ pub struct QualityGateResult {
     /// Commit that was looked at last, and the hash of its diff from its base.
     pub commit: String,
     pub diff: ContentHash,
+    pub spent: Spend,
 }

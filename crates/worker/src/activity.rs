@@ -1,0 +1,35 @@
+//! The activities: what touches the world. Each is idempotent under retry, because what it makes is found again by its
+//! [`Site`]; it says that it lives, and ends when nobody wants it any more.
+
+mod agent;
+mod bench;
+mod checking;
+mod coding;
+mod diagnosing;
+mod planning;
+mod publishing;
+mod survey;
+
+pub use agent::{Coded, Coder, Desk, Diagnostician, Doing};
+pub use bench::Bench;
+pub use checking::{ChangeSeen, CheckRequest, Checking, FixRequest, Fixed, GateReport, LookRequest};
+pub use coding::{Coding, MergeRequest, Merged, PatchRequest};
+pub use diagnosing::{ContextRequest, DiagnoseRequest, Diagnosing};
+pub use planning::{Design, DesignRequest, PlanRequest, Planning};
+pub use publishing::{
+    BranchRef, BranchRequest, DocumentRequest, PublishRequest, Published, Publishing, PullRequestRef,
+};
+
+use serde::{Deserialize, Serialize};
+
+/// Where a step works: its artefacts are found again by this, whichever attempt made them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// A path on the workers' machine, or an address that git understands.
+    pub repository: String,
+    /// The workflow and its first run: two runs never share a worktree.
+    pub run: String,
+    /// `check/lint/2`
+    pub step: String,
+}

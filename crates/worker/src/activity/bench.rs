@@ -1,0 +1,145 @@
+//! What all activities stand on: worktrees, commands, forges, and how an activity says that it lives.
+
+use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+use weft::{ActivityCtx, Error, Failure};
+
+use super::Site;
+use crate::{
+    blame::Blame,
+    forge::{self, Forge, Local},
+    model::ContentHash,
+    process::{self, Supervisor},
+    repository::{self, Key, Release, Repository, Worktree, Worktrees},
+    sandbox::{Mode, Sandbox},
+};
+
+/// How often an activity says that it lives: well within what the workflows allow.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
+/// What was done is not to be blamed on the machine: trying again gives the same.
+pub(crate) const WORK: &str = "Work";
+/// The machine, the network, a full disk: trying again may help.
+pub(crate) const ENVIRONMENT: &str = "Environment";
+/// What was asked for cannot be.
+pub(crate) const REFUSED: &str = "Refused";
+
+/// The bench of one worker. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Bench {
+    worktrees: Arc<Worktrees>,
+    supervisor: Supervisor,
+    mode: Mode,
+}
+
+impl Bench {
+    /// Worktrees lie in the folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be used.
+    pub fn new(folder: impl Into<PathBuf>, supervisor: Supervisor, mode: Mode) -> Result<Self, repository::Error> {
+        Ok(Self { worktrees: Arc::new(Worktrees::new(folder)?), supervisor, mode })
+    }
+
+    pub(super) fn supervisor(&self) -> &Supervisor {
+        &self.supervisor
+    }
+
+    pub(super) fn sandbox(&self, worktree: &Worktree) -> Sandbox {
+        worktree.sandbox().mode(self.mode)
+    }
+
+    pub(super) async fn repository(&self, site: &Site) -> Result<Repository, Error> {
+        Repository::open(&site.repository).await.map_err(of_repository)
+    }
+
+    pub(super) async fn forge(&self, site: &Site) -> Result<Arc<dyn Forge>, Error> {
+        let repository = self.repository(site).await?;
+        Ok(Arc::new(Local::new(repository).map_err(of_forge)?))
+    }
+
+    /// Works in a worktree of this attempt, which is gone afterwards whatever came of it.
+    pub(super) async fn in_worktree<T>(
+        &self,
+        site: &Site,
+        attempt: u32,
+        base: &str,
+        work: impl AsyncFnOnce(&Worktree) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let repository = self.repository(site).await?;
+        let key = Key { run: site.run.clone(), step: site.step.clone(), attempt };
+        let worktree = self.worktrees.acquire(&repository, &key, base).await.map_err(of_repository)?;
+        // What an attempt before a crash left half done is not what was asked for.
+        worktree.undo(base).await.map_err(of_repository)?;
+        let done = work(&worktree).await;
+        let released = self.worktrees.release(&key, Release::Discard).await.map_err(of_repository);
+        done.and_then(|done| released.map(|()| done))
+    }
+
+    /// Removes all that is left of a run: worktrees of attempts that were cut short, and kept commits.
+    pub(super) async fn tidy(&self, site: &Site) -> Result<(), Error> {
+        let swept = self.worktrees.sweep(|record| record.key.run != site.run).await.map_err(of_repository)?;
+        if let Some((key, why)) = swept.failed.first() {
+            return Err(failure(ENVIRONMENT, format!("the worktree of {} is still there: {why}", key.step)));
+        }
+        self.repository(site).await?.forget(&prefix(site)).await.map_err(of_repository)
+    }
+}
+
+/// The ref that keeps what a step made: the next attempt finds it there.
+pub(super) fn artefact(site: &Site) -> String {
+    let key = Key { run: site.run.clone(), step: site.step.clone(), attempt: 0 };
+    format!("{}/{}", prefix(site), key.name())
+}
+
+fn prefix(site: &Site) -> String {
+    format!("refs/weft/{}", ContentHash::of(site.run.as_bytes()).short())
+}
+
+/// Works while saying that the activity lives. The token is cancelled when nobody wants the result; the work is waited
+/// for then, so that it can clear away what it has begun.
+pub(super) async fn alive<T, F: Future<Output = Result<T, Error>>>(
+    ctx: &ActivityCtx,
+    work: impl FnOnce(CancellationToken) -> F,
+) -> Result<T, Error> {
+    let token = CancellationToken::new();
+    let mut work = std::pin::pin!(work(token.clone()));
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return if ctx.is_cancelled() { Err(ctx.cancellation()) } else { done },
+            () = ctx.cancelled(), if !token.is_cancelled() => token.cancel(),
+            () = tokio::time::sleep(HEARTBEAT_EVERY) => ctx.heartbeat(&())?,
+        }
+    }
+}
+
+/// A failure that says whose fault it is; only the environment's is tried again.
+pub(super) fn failure(kind: &str, message: impl Into<String>) -> Error {
+    let failure = Failure::application(message).kind(kind);
+    if kind == ENVIRONMENT { failure.into() } else { failure.non_retryable().into() }
+}
+
+fn blamed(blame: Blame, message: String) -> Error {
+    let kind = match blame {
+        Blame::Work => WORK,
+        Blame::Environment => ENVIRONMENT,
+        Blame::Refused => REFUSED,
+    };
+    failure(kind, message)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+pub(super) fn of_repository(error: repository::Error) -> Error {
+    blamed(error.blame(), error.to_string())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+pub(super) fn of_forge(error: forge::Error) -> Error {
+    blamed(error.blame(), error.to_string())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+pub(super) fn of_process(error: process::Error) -> Error {
+    blamed(error.blame(), error.to_string())
+}

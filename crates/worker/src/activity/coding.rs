@@ -1,0 +1,165 @@
+//! From issues to commits, and from many commits to one.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+use weft::{ActivityCtx, Result, activities};
+
+use super::{
+    Site,
+    agent::{Coded, Coder, Desk},
+    bench::{Bench, alive, artefact, of_repository},
+};
+use crate::{
+    approval::Note,
+    model::{Billed, ContentHash, Issue, IssueId, Patch, PatchOutcome},
+    repository::{self, Worktree, overlaps},
+};
+
+/// An issue to be worked on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PatchRequest {
+    pub site: Site,
+    pub issue: Issue,
+    pub plan: ContentHash,
+    /// Commit that the change is made on.
+    pub base: String,
+    pub notes: Vec<Note>,
+}
+
+/// Patches to be put together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergeRequest {
+    pub site: Site,
+    /// Commit that all of them were made on.
+    pub base: String,
+    pub patches: Vec<Patch>,
+}
+
+/// Patches that were put together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merged {
+    pub commit: String,
+    /// Patches that are in it.
+    pub merged: BTreeSet<IssueId>,
+    /// Patches that are not: they contradict those that are.
+    pub conflicting: BTreeSet<IssueId>,
+    /// Files that more than one of the patches touches.
+    pub overlaps: BTreeSet<String>,
+}
+
+/// Makes patches, and puts them together.
+pub struct Coding {
+    bench: Bench,
+    coder: Arc<dyn Coder>,
+}
+
+impl Coding {
+    #[must_use]
+    pub fn new(bench: Bench, coder: Arc<dyn Coder>) -> Self {
+        Self { bench, coder }
+    }
+
+    /// The commit of what the coder did; or that it could not do it.
+    async fn code(
+        &self,
+        request: &PatchRequest,
+        attempt: u32,
+        cancel: CancellationToken,
+    ) -> Result<Result<String, PatchOutcome>> {
+        let code = async |worktree: &Worktree| {
+            let desk = Desk {
+                worktree,
+                supervisor: self.bench.supervisor(),
+                sandbox: self.bench.sandbox(worktree),
+                cancel: cancel.clone(),
+            };
+            let summary = match self.coder.code(&request.issue, desk).await? {
+                Coded::Changed { summary } => summary,
+                Coded::Unable { reason, tried } => return Ok(Err(PatchOutcome::Unable { reason, tried })),
+            };
+            let message = format!("{}\n\n{summary}", request.issue.title);
+            let nothing = || PatchOutcome::Unable { reason: "the coder changed nothing".to_owned(), tried: 1 };
+            Ok(worktree.commit(&message).await.map_err(of_repository)?.ok_or_else(nothing))
+        };
+        self.bench.in_worktree(&request.site, attempt, &request.base, code).await
+    }
+
+    /// Merges as many as do not contradict those before them; the commit that they come to.
+    async fn put_together(&self, worktree: &Worktree, patches: &[Patch]) -> Result<String> {
+        let mut commit = worktree.head().await.map_err(of_repository)?;
+        for patch in patches {
+            match worktree.merge(&patch.commit, &format!("Merge {}: {}", patch.issue, patch.summary)).await {
+                Ok(merged) => commit = merged,
+                Err(repository::Error::Conflict { .. }) => {}
+                Err(error) => return Err(of_repository(error)),
+            }
+        }
+        Ok(commit)
+    }
+}
+
+#[activities]
+impl Coding {
+    /// Changes code for an issue. What an attempt before has made is found again.
+    #[activity]
+    pub async fn patch(&self, ctx: ActivityCtx, request: PatchRequest) -> Result<Billed<PatchOutcome>> {
+        alive(&ctx, |cancel| async {
+            let repository = self.bench.repository(&request.site).await?;
+            let kept = repository.kept(&artefact(&request.site)).await.map_err(of_repository)?;
+            let commit = match kept {
+                Some(commit) => commit,
+                None => match self.code(&request, ctx.info().attempt, cancel).await? {
+                    Ok(commit) => repository.keep(&artefact(&request.site), &commit).await.map_err(of_repository)?,
+                    Err(unable) => return Ok(Billed::attempt(unable).in_vain()),
+                },
+            };
+            let diff = repository.diff(&request.base, &commit).await.map_err(of_repository)?;
+            let message = repository.message(&commit).await.map_err(of_repository)?;
+            let summary = message.split_once("\n\n").map_or(message.as_str(), |(_, body)| body).trim().to_owned();
+            let patch = Patch {
+                issue: request.issue.id,
+                plan: request.plan,
+                base: request.base,
+                commit,
+                branch: artefact(&request.site),
+                files: diff.files,
+                diff: diff.hash,
+                summary,
+            };
+            Ok(Billed::attempt(PatchOutcome::Made(patch)))
+        })
+        .await
+    }
+
+    /// Puts the patches of a wave on each other.
+    #[activity]
+    pub async fn merge(&self, ctx: ActivityCtx, request: MergeRequest) -> Result<Merged> {
+        alive(&ctx, |_| async {
+            let (site, patches) = (&request.site, &request.patches);
+            let repository = self.bench.repository(site).await?;
+            let commit = match repository.kept(&artefact(site)).await.map_err(of_repository)? {
+                Some(commit) => commit,
+                None => {
+                    let merge = async |worktree: &Worktree| self.put_together(worktree, patches).await;
+                    let commit = self.bench.in_worktree(site, ctx.info().attempt, &request.base, merge).await?;
+                    repository.keep(&artefact(site), &commit).await.map_err(of_repository)?
+                }
+            };
+            let (mut merged, mut conflicting) = (BTreeSet::new(), BTreeSet::new());
+            for patch in patches {
+                let is_in = repository.contains(&commit, &patch.commit).await.map_err(of_repository)?;
+                if is_in {
+                    merged.insert(patch.issue.clone())
+                } else {
+                    conflicting.insert(patch.issue.clone())
+                };
+            }
+            let overlaps = overlaps(patches.iter().map(|patch| (patch.issue.clone(), &patch.files)));
+            let overlaps = overlaps.into_iter().map(|overlap| overlap.file).collect();
+            Ok(Merged { commit, merged, conflicting, overlaps })
+        })
+        .await
+    }
+}

@@ -1,0 +1,120 @@
+//! A small real repository: a Python module with its tests, in a bare repository as forges have them.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Good, as `main` has it.
+pub(crate) const SHELF: &str = r#""""What is on a shelf."""
+
+
+def clamp(value, low, high):
+    """The nearest number between the two."""
+    if value < low:
+        return low
+    if value > high:
+        return high
+    return value
+
+
+def refill(level, wanted, capacity):
+    """How much to order: never more than there is room for."""
+    missing = wanted - level
+    return clamp(missing, 0, capacity - level)
+"#;
+
+const TESTS: &str = r#"import unittest
+
+from shelf import clamp, refill
+
+
+class Clamp(unittest.TestCase):
+    def test_within(self):
+        self.assertEqual(clamp(5, 0, 10), 5)
+
+    def test_below(self):
+        self.assertEqual(clamp(-1, 0, 10), 0)
+
+    def test_above(self):
+        self.assertEqual(clamp(11, 0, 10), 10)
+
+
+class Refill(unittest.TestCase):
+    def test_missing(self):
+        self.assertEqual(refill(3, 8, 10), 5)
+
+    def test_room(self):
+        self.assertEqual(refill(3, 20, 10), 7)
+
+    def test_enough(self):
+        self.assertEqual(refill(9, 8, 10), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
+"#;
+
+/// A bare repository in a folder of its own.
+pub(crate) struct Shelf {
+    root: tempfile::TempDir,
+}
+
+impl Shelf {
+    /// `main` has the module as it is given.
+    pub(crate) fn new(module: &str) -> anyhow::Result<Self> {
+        let root = tempfile::tempdir()?;
+        let shelf = Self { root };
+        let tree = shelf.root.path().join("tree");
+        std::fs::create_dir(&tree)?;
+        std::fs::write(tree.join("shelf.py"), module)?;
+        std::fs::write(tree.join("test_shelf.py"), TESTS)?;
+        git(&tree, &["init", "--quiet", "--initial-branch=main"])?;
+        git(&tree, &["add", "--all"])?;
+        git(&tree, &["commit", "--quiet", "--message", "Keep a shelf"])?;
+        git(shelf.root.path(), &["clone", "--quiet", "--bare", "tree", "shelf.git"])?;
+        Ok(shelf)
+    }
+
+    /// A branch on top of `main` with another module.
+    pub(crate) fn branch(&self, name: &str, module: &str) -> anyhow::Result<()> {
+        let tree = self.root.path().join("tree");
+        git(&tree, &["checkout", "--quiet", "-b", name, "main"])?;
+        std::fs::write(tree.join("shelf.py"), module)?;
+        git(&tree, &["commit", "--quiet", "--all", "--message", name])?;
+        git(&tree, &["push", "--quiet", "../shelf.git", name])
+    }
+
+    pub(crate) fn path(&self) -> String {
+        self.root.path().join("shelf.git").display().to_string()
+    }
+
+    /// For worktrees.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.root.path().join("worker")
+    }
+
+    /// What git prints.
+    pub(crate) fn asked(&self, args: &[&str]) -> anyhow::Result<String> {
+        let output = command(&self.root.path().join("shelf.git"), args).output()?;
+        anyhow::ensure!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// Folders of worktrees that are still there.
+    pub(crate) fn worktrees(&self) -> anyhow::Result<usize> {
+        Ok(std::fs::read_dir(self.folder().join("trees"))?.count())
+    }
+}
+
+fn git(directory: &Path, args: &[&str]) -> anyhow::Result<()> {
+    let status = command(directory, args).status()?;
+    anyhow::ensure!(status.success(), "git {args:?}: {status}");
+    Ok(())
+}
+
+fn command(directory: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new("git");
+    command.current_dir(directory).args(["-c", "user.name=Ada", "-c", "user.email=ada@example.com"]).args(args);
+    command
+}
