@@ -317,8 +317,9 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
     steps.extend(deploy());
     steps.extend(conformance(false));
     match tier {
-        Tier::Full => {}
+        Tier::Full => steps.extend(chaos(&["--seconds", "60"])),
         Tier::Long => {
+            steps.extend(chaos(&["--seconds", "3600"]));
             steps.push(laws("100000"));
             steps.push(closed_loop("3000"));
             // The Python suite is a part of what is compared.
