@@ -22,7 +22,10 @@ use weft_protocol::api::{
     failure::{NexusHandlerFailureInfo, NexusOperationFailureInfo},
 };
 
-use crate::value::{Value, ValueError, type_name};
+use crate::{
+    QueryError, UpdateError, WorkflowError,
+    value::{Value, ValueError, type_name},
+};
 
 /// What failures made here say of where they come from.
 const ORIGIN: &str = "WeftSDK";
@@ -159,6 +162,9 @@ impl Failure {
     fn of_dyn(error: &(dyn StdError + 'static)) -> Self {
         if let Some(failure) = error.downcast_ref::<Self>() {
             return failure.clone();
+        }
+        if let Some((said, failure)) = told(error) {
+            return Self::application(said).caused_by(failure.clone());
         }
         let failure = Self::application(error.to_string());
         match error.source() {
@@ -305,10 +311,31 @@ impl Failure {
         std::iter::successors(Some(self), |failure| failure.cause.as_deref())
     }
 
+    /// Its message and those of its causes, in one line: for people and logs.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        self.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    }
+
     /// The innermost cause: usually the one that says what happened.
     #[must_use]
     pub fn root(&self) -> &Self {
         self.chain().last().unwrap_or(self)
+    }
+}
+
+/// What the caller of a workflow was told. These errors print their whole chain, so they give no source; on their way out
+/// of a workflow or an activity the failure is their cause again, with its kind.
+fn told<'a>(error: &'a (dyn StdError + 'static)) -> Option<(&'static str, &'a Failure)> {
+    if let Some(WorkflowError::Failed(failure)) = error.downcast_ref() {
+        return Some(("the workflow failed", failure));
+    }
+    if let Some(UpdateError::Failed(failure)) = error.downcast_ref() {
+        return Some(("the update failed", failure));
+    }
+    match error.downcast_ref() {
+        Some(QueryError::Failed(failure)) => Some(("the query failed", failure)),
+        _ => None,
     }
 }
 

@@ -64,6 +64,20 @@ fn the_causes_of_a_failure_are_its_sources() {
 }
 
 #[test]
+fn who_waited_for_a_workflow_reads_the_whole_chain_and_hands_it_on() {
+    let declined = Failure::application("card declined").kind("CardDeclined");
+    let activity = Failure { info: FailureInfo::Activity(Box::default()), ..Failure::default() }.caused_by(declined);
+    let error = WorkflowError::Failed(activity.clone());
+    assert_eq!(error.to_string(), "the workflow failed: activity failed: card declined");
+    let handed_on = Failure::of_error(error);
+    assert_eq!(handed_on.in_one_line(), "the workflow failed: activity failed: card declined");
+    assert_eq!(handed_on.cause.as_deref(), Some(&activity));
+    assert_eq!(handed_on.root().application_kind(), Some("CardDeclined"));
+    assert_eq!(UpdateError::Failed(activity.clone()).to_string(), "the update failed: activity failed: card declined");
+    assert_eq!(QueryError::Failed(activity).to_string(), "the query failed: activity failed: card declined");
+}
+
+#[test]
 fn a_canceled_activity_is_a_cancellation() {
     let of = |cause| Failure {
         info: FailureInfo::Activity(Box::default()),

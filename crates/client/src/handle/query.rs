@@ -28,8 +28,8 @@ pub enum QueryError {
     #[error("the query was not asked: the workflow is {}", status.as_str_name())]
     Rejected { status: WorkflowExecutionStatus },
     /// The handler failed, or there is none.
-    #[error("the query failed: {0}")]
-    Failed(#[source] Failure),
+    #[error("the query failed: {}", .0.in_one_line())]
+    Failed(Failure),
     #[error(transparent)]
     Call(#[from] Error),
 }

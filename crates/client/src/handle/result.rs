@@ -8,8 +8,8 @@ use crate::{Close, Error, Failure, Value, ValueError, history::End, value::resul
 #[derive(Debug, thiserror::Error)]
 pub enum WorkflowError {
     /// It failed; an [application failure](crate::failure::Application) tells its kind and has details.
-    #[error("the workflow failed: {0}")]
-    Failed(#[source] Failure),
+    #[error("the workflow failed: {}", .0.in_one_line())]
+    Failed(Failure),
     #[error("the workflow was canceled")]
     Canceled { details: Vec<Payload> },
     #[error("the workflow was terminated: {reason}")]

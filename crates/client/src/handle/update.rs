@@ -32,8 +32,8 @@ pub struct UpdateHandle<U> {
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
     /// The workflow rejected it, or its handler failed.
-    #[error("the update failed: {0}")]
-    Failed(#[source] Failure),
+    #[error("the update failed: {}", .0.in_one_line())]
+    Failed(Failure),
     #[error(transparent)]
     Call(#[from] Error),
 }
