@@ -2,6 +2,7 @@
 
 mod approval;
 mod cart;
+mod encrypted;
 mod fan_out;
 mod hello;
 mod order;

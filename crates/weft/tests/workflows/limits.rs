@@ -100,6 +100,24 @@ async fn activities_begin_no_faster_than_they_may() {
     world.end().await;
 }
 
+/// The server holds them back, whichever of the workers asks; it lets one second's worth go at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_workers_of_a_queue_together_begin_no_faster_than_they_may() {
+    let watched = Watched::default();
+    let fill = |worker: Worker| worker.workflow(fan).activities(watched.clone()).queue_activities_per_second(20.0);
+    let world = World::with(fill).await;
+    let other = fill(Worker::new(&world.client, QUEUE)).start().expect("it starts");
+    let clock = RealClock::new();
+    let began = clock.monotonic();
+    let start = world.client.start_workflow(fan, (40, false)).id("fan").task_queue(QUEUE);
+    start.await.expect("it starts").result().await.expect("it completes");
+    let took = clock.monotonic() - began;
+    assert_eq!(watched.0.lock().begun, 40);
+    assert!(took >= Duration::from_millis(19 * 50), "{took:?}");
+    other.shutdown().await.expect("no poll was refused");
+    world.end().await;
+}
+
 #[expect(deprecated, reason = "only here a list has the whole of each worker")]
 async fn listed(world: &World) -> Vec<WorkerHeartbeat> {
     let request = ListWorkersRequest { namespace: world.client.namespace().to_owned(), ..Default::default() };

@@ -1,6 +1,9 @@
 //! Workflows of this SDK against the server in the process.
 
+mod codec_fails;
 mod examples;
+#[cfg(feature = "otel")]
+mod exported;
 mod golden;
 mod hello;
 mod intercepted;
@@ -12,6 +15,7 @@ mod pages;
 mod process;
 mod replays;
 mod restart;
+mod saga;
 mod sealed;
 mod time;
 #[cfg(feature = "otel")]
