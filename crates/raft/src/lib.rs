@@ -10,6 +10,7 @@ mod codec;
 mod group;
 mod log;
 mod machine;
+mod membership;
 mod network;
 mod node;
 #[cfg(feature = "testing")]
@@ -29,6 +30,7 @@ mod types;
 pub use codec::CodecError;
 pub use group::{CheckpointError, Group, GroupConfig, Leadership, StartError, Timing};
 pub use machine::{Committed, Machine, MachineError, Payload, Recovered};
+pub use membership::MembershipError;
 pub use node::{Node, NodeConfig};
 pub use proposal::{ProposeError, ReadError, TransferError};
 pub use receive::ReceiveError;

@@ -2,5 +2,6 @@
 
 mod election;
 mod faults;
+mod membership;
 mod replication;
 mod snapshot;

@@ -66,14 +66,26 @@ impl Cluster {
             acknowledged: Vec::new(),
         };
         for id in cluster.founders.clone() {
-            let disk = SimDisk::new(seed.wrapping_mul(100) + id.0);
-            let machine = Recorder::new(open(&disk, Lane::inline()).group(GROUP));
-            cluster.boot(id, Rest { disk, machine }).await;
+            let rest = cluster.empty(id);
+            cluster.boot(id, rest, cluster.founders.clone()).await;
         }
         cluster
     }
 
-    async fn boot(&mut self, id: NodeId, rest: Rest) {
+    fn empty(&self, id: NodeId) -> Rest {
+        let disk = SimDisk::new(self.seed.wrapping_mul(100) + id.0);
+        let machine = Recorder::new(open(&disk, Lane::inline()).group(GROUP));
+        Rest { disk, machine }
+    }
+
+    /// Starts a node that has nothing and founds nothing. If one of this name is down, it is wiped.
+    pub(crate) async fn add_empty(&mut self, id: NodeId) {
+        self.down.remove(&id);
+        let rest = self.empty(id);
+        self.boot(id, rest, BTreeSet::new()).await;
+    }
+
+    async fn boot(&mut self, id: NodeId, rest: Rest, founders: BTreeSet<NodeId>) {
         let Rest { disk, machine } = rest;
         let wal = open(&disk, Lane::inline());
         let machine = machine.over(wal.group(GROUP));
@@ -82,7 +94,7 @@ impl Cluster {
             seed: self.seed.wrapping_mul(1000) + id.0,
             timing: Timing::default(),
             transport: self.net.transport(id),
-            founders: self.founders.clone(),
+            founders,
         };
         let given: Arc<dyn Machine> = Arc::new(machine.clone());
         let node = Node::start(&config, &wal, [(GROUP, given)]).await.expect("the node starts");
@@ -102,7 +114,7 @@ impl Cluster {
 
     pub(crate) async fn restart(&mut self, id: NodeId) {
         let rest = self.down.remove(&id).expect("the node is down");
-        self.boot(id, rest).await;
+        self.boot(id, rest, self.founders.clone()).await;
     }
 
     pub(crate) fn ids(&self) -> Vec<NodeId> {
