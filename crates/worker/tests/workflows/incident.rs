@@ -207,7 +207,12 @@ async fn a_contested_case_is_a_persons() -> Result<()> {
         let say = async |env: &TestEnv, run: &WorkflowHandle<Own>| {
             until(env, Status::WaitingForApproval, async || run.query(Own::status, ()).await).await;
             let answer = Answer { by: "Ada".to_owned(), ..Answer::default() };
-            Ok(if agrees { run.signal(Own::approve, answer).await? } else { run.signal(Own::reject, answer).await? })
+            if agrees {
+                run.signal(Own::approve, answer).await?;
+            } else {
+                run.signal(Own::reject, answer).await?;
+            }
+            Ok(())
         };
         let (ended, _) = play(world, alert(), say).await?;
         assert_eq!(ended.expect("it completes").fix_applied, fixed);

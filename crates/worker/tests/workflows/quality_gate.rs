@@ -57,7 +57,7 @@ async fn judged(
     env.shutdown().await;
     assert_eq!(
         *told.lock().expect("no test panicked"),
-        [result.clone()],
+        std::slice::from_ref(&result),
         "the pull request is told what the result is"
     );
     Ok(result)
