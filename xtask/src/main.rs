@@ -31,6 +31,7 @@ cargo xtask <verb>
   sim [SEEDS]   the simulated disk over so many seeds (1000)
   laws [CASES]  the engine's laws over so many random sequences of requests (256)
   deploy        the files for deployment against Kubernetes' schemas and the server
+  repair [MUTANTS]   the builtin provider mends so many seeded mutants of each of two small projects (50)
   deny          licences, bans and sources of all dependencies, by cargo-deny
   fuzz [TARGET] [SECONDS]   libFuzzer over one target or all of them, so long each (60)
 ";
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         "chaos" => steps::chaos(&rest.iter().map(String::as_str).collect::<Vec<_>>()),
         "sim" => vec![steps::sim(rest.first().map_or("1000", String::as_str))],
         "laws" => vec![steps::laws(rest.first().map_or("256", String::as_str))],
+        "repair" => vec![steps::repair(rest.first().map_or("50", String::as_str))],
         "deny" => steps::deny(),
         "deploy" => steps::deploy(),
         "fuzz" => match fuzz::steps(rest) {

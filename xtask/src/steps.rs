@@ -218,6 +218,12 @@ fn closed_loop(seeds: &str) -> Step {
     Step::cargo("the engine and replay face to face", &test).env("CLOSED_LOOP_SEEDS", seeds)
 }
 
+/// The builtin provider's repair over so many seeded mutants of each of two small projects.
+pub(crate) fn repair(mutants: &str) -> Step {
+    let test = ["test", "-p", "weft-worker", "--test", "repair", "--", "--nocapture"];
+    Step::cargo("repair of seeded mutants", &test).env("REPAIR_MUTANTS", mutants)
+}
+
 /// The decoders over mutations, so many times as many as in every test run.
 fn mutations(times: &str) -> Step {
     Step::cargo("mutations of what decoders read", &["test", "-p", "weft-fuzz", "--", "--nocapture"])
@@ -328,6 +334,7 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
             steps.push(sim("20000"));
             steps.push(crash_load("300"));
             steps.push(mutations("50"));
+            steps.push(repair("50"));
             steps.extend(fuzz::all(300));
         }
     }

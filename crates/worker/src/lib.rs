@@ -7,6 +7,8 @@
 //! [`process`] runs commands, confined by [`sandbox`]; [`repository`] is git; [`checks`] look at a tree;
 //! [`transcript`] keeps what was said; [`forge`] is where pull requests live. [`workflow`] and [`activity`] put all of it
 //! together, and [`serve`] makes a worker of them.
+//!
+//! [`provider`] is who does the work of a role; [`mutant`] plants faults for whoever mends them.
 
 pub mod activity;
 pub mod approval;
@@ -16,8 +18,10 @@ pub mod checks;
 pub mod consensus;
 pub mod forge;
 pub mod model;
+pub mod mutant;
 pub mod process;
 pub mod progress;
+pub mod provider;
 pub mod quality;
 pub mod repository;
 pub mod routing;

@@ -1,0 +1,145 @@
+//! Agent providers: who does the work of a role, chosen by configuration.
+//!
+//! A provider changes a worktree, or says what it thinks; it commits nothing, opens nothing and asks nobody. That it
+//! cannot is an answer ([`Unable`]), not an error. The workflow's side decides what becomes of either.
+
+pub mod builtin;
+pub mod command;
+mod prompt;
+pub mod record;
+pub mod shell;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Alert, Diagnosis, Issue, Plan};
+use builtin::plan::{Design, Facts};
+use record::Record;
+use shell::{CannotRun, Shell};
+
+/// What an agent is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Design,
+    Plan,
+    Patch,
+    Diagnose,
+}
+
+/// A requirement, and the repository that it is for.
+#[derive(Clone)]
+pub struct PlanTask {
+    pub requirement: String,
+    pub facts: Facts,
+    pub record: Record,
+}
+
+/// An issue, and the worktree in which it is to be done.
+#[derive(Clone)]
+pub struct PatchTask {
+    pub issue: Issue,
+    pub worktree: PathBuf,
+    /// An empty folder outside of the worktree.
+    pub scratch: PathBuf,
+    /// Runs the repository's tests.
+    pub tests: Vec<String>,
+    pub shell: Arc<dyn Shell>,
+    pub record: Record,
+}
+
+/// An alert with its context, and which of several independent agents is asked, counted from 0.
+#[derive(Clone)]
+pub struct DiagnoseTask {
+    pub alert: Alert,
+    pub agent: usize,
+    pub record: Record,
+}
+
+/// What a provider did in a worktree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Patched {
+    /// The worktree has changed.
+    Made {
+        summary: String,
+        files: BTreeSet<String>,
+        tried: u32,
+    },
+    Unable(Unable),
+}
+
+/// An honest no: trying again does not help.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unable {
+    pub reason: String,
+    pub tried: u32,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// It is configured for a role that it does not have.
+    #[error("the provider {provider} cannot {role:?}: configure another one for this role")]
+    Unsupported { provider: String, role: Role },
+    /// Trying again may help.
+    #[error("{0}")]
+    Environment(String),
+    /// The configuration or the key is wrong, or the budget is spent: trying again does not help.
+    #[error("{0}")]
+    Refused(String),
+    /// What it said cannot be used.
+    #[error("the provider {provider} answers nonsense: {reason}")]
+    Nonsense { provider: String, reason: String },
+}
+
+impl From<CannotRun> for Error {
+    fn from(it: CannotRun) -> Self {
+        Self::Environment(it.to_string())
+    }
+}
+
+/// Who does the work of a role.
+pub trait Provider: Send + Sync {
+    /// As the configuration calls it.
+    fn name(&self) -> &str;
+
+    fn design(&self, task: PlanTask) -> BoxFuture<'_, Result<Design, Error>>;
+
+    fn plan(&self, task: PlanTask) -> BoxFuture<'_, Result<Plan, Error>>;
+
+    fn patch(&self, task: PatchTask) -> BoxFuture<'_, Result<Patched, Error>>;
+
+    fn diagnose(&self, task: DiagnoseTask) -> BoxFuture<'_, Result<Diagnosis, Error>>;
+}
+
+/// The providers of a worker: one for each role, the builtin one where nothing is configured.
+#[derive(Clone)]
+pub struct Providers {
+    by_role: BTreeMap<Role, Arc<dyn Provider>>,
+    otherwise: Arc<dyn Provider>,
+}
+
+impl Default for Providers {
+    fn default() -> Self {
+        Self { by_role: BTreeMap::new(), otherwise: Arc::new(builtin::Builtin::default()) }
+    }
+}
+
+impl Providers {
+    #[must_use]
+    pub fn with(mut self, role: Role, provider: Arc<dyn Provider>) -> Self {
+        self.by_role.insert(role, provider);
+        self
+    }
+
+    #[must_use]
+    pub fn of(&self, role: Role) -> &dyn Provider {
+        self.by_role.get(&role).unwrap_or(&self.otherwise).as_ref()
+    }
+}

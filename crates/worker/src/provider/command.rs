@@ -1,0 +1,114 @@
+//! The provider that is a command: any coding agent that is started in a worktree and changes it.
+//!
+//! `{prompt}` among its words stands for what it is told; without one it reads that from its standard input. Its patch is
+//! what git sees of the worktree afterwards, whatever it says. It has no other role: it is asked for no values.
+
+use std::{collections::BTreeSet, path::Path, time::Duration};
+
+use futures::future::BoxFuture;
+
+use super::{
+    DiagnoseTask, Error, PatchTask, Patched, PlanTask, Provider, Role, Unable,
+    builtin::plan::Design,
+    prompt,
+    shell::{Call, Ended, Shell},
+};
+use crate::model::{Diagnosis, Plan};
+
+/// What stands for the prompt among a command's words.
+const PROMPT: &str = "{prompt}";
+/// How much of what a command printed last is told.
+const SAID_CHARS: usize = 400;
+
+/// A command that does the work of an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    pub name: String,
+    pub words: Vec<String>,
+    pub time: Duration,
+}
+
+impl Command {
+    fn call(&self, prompt: &str, directory: &Path) -> Call {
+        let told = self.words.iter().any(|word| word.contains(PROMPT));
+        let words: Vec<String> = self.words.iter().map(|word| word.replace(PROMPT, prompt)).collect();
+        let mut call = Call::new(&words, directory, self.time);
+        if !told {
+            prompt.clone_into(&mut call.input);
+        }
+        call
+    }
+
+    async fn change(&self, task: PatchTask) -> Result<Patched, Error> {
+        let shell = task.shell.as_ref();
+        let before = changed(shell, &task.worktree).await?;
+        if let Some(file) = before.first() {
+            return Err(Error::Environment(format!("the worktree is not clean before the agent starts: {file}")));
+        }
+        let ended = shell.run(self.call(&prompt::patch(&task), &task.worktree)).await?;
+        let files = changed(shell, &task.worktree).await?;
+        let said = last_words(&ended);
+        if ended.timed_out {
+            return Ok(self.unable(format!("it did not end within {} s", self.time.as_secs())));
+        }
+        if !ended.success {
+            return Ok(self.unable(format!("it failed: {said}")));
+        }
+        if files.is_empty() {
+            return Ok(self.unable(format!("it changed nothing: {said}")));
+        }
+        Ok(Patched::Made { summary: first_line(&said, &task.issue.title), files, tried: 1 })
+    }
+
+    fn unable(&self, reason: String) -> Patched {
+        Patched::Unable(Unable { reason: format!("{}: {reason}", self.name), tried: 1 })
+    }
+
+    fn unsupported(&self, role: Role) -> Error {
+        Error::Unsupported { provider: self.name.clone(), role }
+    }
+}
+
+/// Files that differ from the last commit, new ones included; ignored ones are not a patch's.
+async fn changed(shell: &dyn Shell, worktree: &Path) -> Result<BTreeSet<String>, Error> {
+    let words = ["git", "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"].map(str::to_owned);
+    let ended = shell.run(Call::new(&words, worktree, Duration::from_secs(60))).await?;
+    if !ended.success {
+        return Err(Error::Environment(format!("git cannot say what has changed: {}", last_words(&ended))));
+    }
+    let entries = ended.stdout.split('\0').filter_map(|entry| entry.get(3..)).filter(|path| !path.is_empty());
+    Ok(entries.map(str::to_owned).collect())
+}
+
+fn last_words(ended: &Ended) -> String {
+    let output = ended.output();
+    let text = output.trim();
+    let skipped = text.chars().count().saturating_sub(SAID_CHARS);
+    text.chars().skip(skipped).collect()
+}
+
+fn first_line(said: &str, otherwise: &str) -> String {
+    said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or(otherwise).to_owned()
+}
+
+impl Provider for Command {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn design(&self, _: PlanTask) -> BoxFuture<'_, Result<Design, Error>> {
+        Box::pin(async { Err(self.unsupported(Role::Design)) })
+    }
+
+    fn plan(&self, _: PlanTask) -> BoxFuture<'_, Result<Plan, Error>> {
+        Box::pin(async { Err(self.unsupported(Role::Plan)) })
+    }
+
+    fn patch(&self, task: PatchTask) -> BoxFuture<'_, Result<Patched, Error>> {
+        Box::pin(self.change(task))
+    }
+
+    fn diagnose(&self, _: DiagnoseTask) -> BoxFuture<'_, Result<Diagnosis, Error>> {
+        Box::pin(async { Err(self.unsupported(Role::Diagnose)) })
+    }
+}

@@ -1,0 +1,99 @@
+//! What an agent that understands words is told, and how its words become values.
+//!
+//! Pure. What stands in a requirement, an alert or a repository is material for the agent, quoted as such.
+
+use serde::de::DeserializeOwned;
+
+use super::{DiagnoseTask, PatchTask, PlanTask};
+
+/// Most files of a repository that a prompt lists.
+const LISTED_MAX: usize = 400;
+/// Most places of an answer at which a value may begin.
+const STARTS_MAX: usize = 200;
+
+pub(super) fn design(task: &PlanTask) -> String {
+    format!(
+        "You are the architect of a software project. Design how to meet this requirement.\n\n\
+         <requirement>\n{}\n</requirement>\n\n{}\n\
+         Answer with one JSON object and nothing else:\n\
+         {{\"text\": \"the design in Markdown\", \"components\": [\"parts that change\"]}}",
+        task.requirement,
+        repository(task)
+    )
+}
+
+pub(super) fn plan(task: &PlanTask) -> String {
+    format!(
+        "You plan the work on a software project. Break this requirement into issues that one developer can do alone.\n\n\
+         <requirement>\n{}\n</requirement>\n\n{}\n\
+         Answer with one JSON object and nothing else:\n\
+         {{\"requirement\": \"…\", \"branch\": \"feature\" or \"bugfix\", \"design\": \"…\", \"components\": [\"…\"], \
+         \"issues\": [{{\"id\": \"issue-1\", \"title\": \"…\", \"description\": \"…\", \"files\": [\"…\"], \
+         \"depends_on\": [\"ids\"], \"skills\": [\"…\"]}}]}}",
+        task.requirement,
+        repository(task)
+    )
+}
+
+fn repository(task: &PlanTask) -> String {
+    let files: Vec<&str> = task.facts.files.iter().take(LISTED_MAX).map(String::as_str).collect();
+    let failing: Vec<&str> = task.facts.failing.iter().map(|it| it.name.as_str()).collect();
+    format!("<files>\n{}\n</files>\n<failing_tests>\n{}\n</failing_tests>\n", files.join("\n"), failing.join("\n"))
+}
+
+pub(super) fn patch(task: &PatchTask) -> String {
+    let files: Vec<&str> = task.issue.files.iter().map(String::as_str).collect();
+    format!(
+        "You work on the repository in the current folder. Do this issue, and add tests for what you change.\n\
+         Change files of the repository only. Do not commit.\n\n\
+         <issue>\n{}\n\n{}\n</issue>\n<files>\n{}\n</files>\n\nThe tests are run by: {}",
+        task.issue.title,
+        task.issue.description,
+        files.join("\n"),
+        task.tests.join(" ")
+    )
+}
+
+pub(super) fn diagnose(task: &DiagnoseTask) -> String {
+    let alert = serde_json::to_string_pretty(&task.alert).unwrap_or_default();
+    format!(
+        "You are one of several engineers who find the cause of an incident independently of each other.\n\n\
+         <alert>\n{alert}\n</alert>\n\n\
+         Answer with one JSON object and nothing else:\n\
+         {{\"agent\": \"\", \"cause\": \"short_name_of_the_kind\", \"root_cause\": \"…\", \"confidence\": 0.0 to 1.0, \
+         \"evidence_for\": [{{\"statement\": \"…\", \"source\": \"…\"}}], \"evidence_against\": [], \
+         \"suggested_fix\": \"…\" or null}}"
+    )
+}
+
+/// The first value of this form in an answer, whatever stands around it.
+pub(super) fn value<T: DeserializeOwned>(answer: &str) -> Result<T, String> {
+    let mut last = "there is no JSON object in it".to_owned();
+    for (at, _) in answer.match_indices('{').take(STARTS_MAX) {
+        let rest = answer.get(at..).unwrap_or_default();
+        match serde_json::Deserializer::from_str(rest).into_iter::<T>().next() {
+            Some(Ok(value)) => return Ok(value),
+            Some(Err(error)) if at == 0 || last.starts_with("there is") => last = error.to_string(),
+            Some(Err(_)) | None => {}
+        }
+    }
+    Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::builtin::plan::Design;
+
+    #[test]
+    fn a_value_is_found_among_words() {
+        let answer = "Sure {not json}:\n```json\n{\"text\": \"x {y}\", \"components\": []}\n```\nAnything else?";
+        assert_eq!(value::<Design>(answer).map(|it| it.text), Ok("x {y}".to_owned()));
+    }
+
+    #[test]
+    fn half_an_answer_is_none() {
+        assert!(value::<Design>("{\"text\": \"x").is_err());
+        assert_eq!(value::<Design>("I cannot."), Err("there is no JSON object in it".to_owned()));
+    }
+}

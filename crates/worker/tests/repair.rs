@@ -1,0 +1,190 @@
+//! The builtin *patch* against seeded mutants of a small Python and a small Rust project.
+//!
+//! Each tree is made anew with its fault in it; what was there before is nowhere below it, and no part of the library
+//! holds it. `REPAIR_MUTANTS` asks for more mutants of each than CI's handful, and prints a table of them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use futures::future::BoxFuture;
+use weft_env::{Clock, RealClock};
+use weft_worker::{
+    mutant::{Mutant, plant},
+    provider::{
+        builtin::{
+            repair::{Limits, Outcome, Task, repair},
+            syntax::Language,
+        },
+        shell::{Call, CannotRun, Ended, Shell, Unconfined},
+    },
+};
+
+/// At least this share of the mutants is mended, in percent.
+const MENDED_PERCENT: usize = 60;
+/// Fewer mutants than this say nothing on a share.
+const SHARE_FROM: usize = 20;
+/// Faults of the first seeds happen to be hard ones.
+const SEED_FIRST: u64 = 4;
+/// Many seeds plant what no test sees.
+const SEEDS_PER_MUTANT: u64 = 10;
+
+/// Some mutants allocate without end.
+const MEMORY_KIB: u64 = 4 << 20;
+
+/// Commands with a bound on what they allocate.
+struct Bounded;
+
+impl Shell for Bounded {
+    fn run(&self, call: Call) -> BoxFuture<'_, Result<Ended, CannotRun>> {
+        let line = format!("ulimit -v {MEMORY_KIB}; exec \"$0\" \"$@\"");
+        let args = ["-c".to_owned(), line, call.program].into_iter().chain(call.args).collect();
+        Unconfined.run(Call { program: "sh".to_owned(), args, ..call })
+    }
+}
+
+struct Project {
+    name: &'static str,
+    language: Language,
+    files: &'static [&'static str],
+    command: Vec<String>,
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+/// A handful is a smoke test: it shows that faults are mended, not how many.
+fn limits(mutants: usize) -> Limits {
+    if mutants >= SHARE_FROM {
+        return Limits::default();
+    }
+    Limits { candidates: 150, time: Duration::from_secs(120), ..Limits::default() }
+}
+
+fn wanted() -> usize {
+    std::env::var("REPAIR_MUTANTS").map_or(3, |count| count.parse().expect("REPAIR_MUTANTS is a number"))
+}
+
+/// The interpreter itself: what stands in `PATH` may be a script that looks for one.
+fn python() -> Project {
+    let show = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output();
+    let python = String::from_utf8(show.expect("python3 runs").stdout).expect("a path is text").trim().to_owned();
+    let files = &["shop/money.py", "shop/orders.py", "shop/stock.py"];
+    let command = [&python, "-m", "unittest", "-q"].map(str::to_owned).to_vec();
+    Project { name: "python", language: Language::Python, files, command }
+}
+
+fn rust() -> Project {
+    let files = &["src/dates.rs", "src/spans.rs", "src/words.rs"];
+    // The package has no examples to compile in its docs.
+    let command = [env!("CARGO"), "test", "--offline", "-q", "--lib"].map(str::to_owned).to_vec();
+    Project { name: "rust", language: Language::Rust, files, command }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder is made");
+    for entry in fs::read_dir(from).expect("the fixture is there") {
+        let path = entry.expect("it can be read").path();
+        let target = to.join(path.file_name().expect("it has a name"));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).expect("it is copied");
+        }
+    }
+}
+
+fn passes(project: &Project, tree: &Path, target: &Path) -> bool {
+    let (program, args) = project.command.split_first().expect("it has a program");
+    let mut command = Command::new("sh");
+    let line = format!("ulimit -v {MEMORY_KIB}; exec timeout 20 \"$0\" \"$@\"");
+    command.args(["-c", &line, program]).args(args).current_dir(tree);
+    command.env("PYTHONDONTWRITEBYTECODE", "1").env("CARGO_TARGET_DIR", target);
+    command.output().expect("the tests run").status.success()
+}
+
+/// A tree with this fault in it, where a test sees it.
+fn planted(project: &Project, folder: &Path, seed: u64) -> Option<(PathBuf, &'static str, Mutant)> {
+    let tree = folder.join(format!("tree-{seed}"));
+    copy(&fixture(project.name), &tree);
+    let file = project.files[usize::try_from(seed).expect("it is small") % project.files.len()];
+    let source = fs::read_to_string(tree.join(file)).expect("the fixture is there");
+    let mutant = plant(&source, project.language, seed)?;
+    fs::write(tree.join(file), &mutant.text).expect("it is written");
+    let target = folder.join("target");
+    (builds(project, &tree, &target) && !passes(project, &tree, &target)).then_some((tree, file, mutant))
+}
+
+/// What does not compile is no fault that tests see.
+fn builds(project: &Project, tree: &Path, target: &Path) -> bool {
+    if project.language == Language::Python {
+        return true;
+    }
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["test", "--offline", "-q", "--lib", "--no-run"]).current_dir(tree).env("CARGO_TARGET_DIR", target);
+    command.output().expect("cargo runs").status.success()
+}
+
+async fn mend(project: &Project) {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let target = folder.path().join("target");
+    let (mut mutants, mut mended, mut original) = (0, 0, 0);
+    let count = wanted();
+    let clock = RealClock::new();
+    for seed in SEED_FIRST..=u64::try_from(count).expect("it is small") * SEEDS_PER_MUTANT {
+        if mutants == count {
+            break;
+        }
+        let Some((tree, file, mutant)) = planted(project, folder.path(), seed) else { continue };
+        mutants += 1;
+        let scratch = folder.path().join(format!("scratch-{seed}"));
+        let task = Task { tree: tree.clone(), scratch, command: project.command.clone(), limits: limits(count) };
+        let start = clock.monotonic();
+        let outcome = repair(&Bounded, &task).await.expect("the search can be done");
+        let seconds = (clock.monotonic() - start).as_secs_f64();
+        let after = fs::read_to_string(tree.join(file)).expect("it is still there");
+        let said = match &outcome {
+            Outcome::Mended(it) => {
+                assert!(passes(project, &tree, &target), "seed {seed} is called mended: {it:?}");
+                mended += 1;
+                let same = after == fs::read_to_string(fixture(project.name).join(file)).expect("the fixture is there");
+                original += usize::from(same);
+                format!("{} ({} tried{})", it.summary, it.tried, if same { ", as it was" } else { "" })
+            }
+            Outcome::Unable { reason, tried } => {
+                assert_eq!(after, mutant.text, "seed {seed}: who cannot mend a tree leaves it alone");
+                format!("unable: {reason} ({tried} tried)")
+            }
+        };
+        println!("| {seed} | {file}:{} | {:?} | {said} | {seconds:.1} s |", mutant.line, mutant.mistake);
+    }
+    println!("{}: {mended} of {mutants} mended, {original} of them as it was before", project.name);
+    assert_eq!(mutants, count, "the seeds plant enough faults that tests see");
+    assert!(mutants < SHARE_FROM || mended * 100 >= mutants * MENDED_PERCENT, "{mended} of {mutants}");
+    assert!(mended > 0, "none of {mutants} is mended");
+}
+
+#[tokio::test]
+async fn mutants_of_a_python_project_are_mended() {
+    mend(&python()).await;
+}
+
+#[tokio::test]
+async fn mutants_of_a_rust_project_are_mended() {
+    mend(&rust()).await;
+}
+
+#[tokio::test]
+async fn a_tree_whose_tests_pass_is_left_alone() {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let tree = folder.path().join("tree");
+    copy(&fixture("python"), &tree);
+    let task =
+        Task { tree, scratch: folder.path().join("scratch"), command: python().command, limits: Limits::default() };
+    let outcome = repair(&Bounded, &task).await.expect("the search can be done");
+    assert!(matches!(&outcome, Outcome::Unable { reason, tried: 0 } if reason.to_string().contains("nothing to mend")));
+}
