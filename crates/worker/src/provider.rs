@@ -5,6 +5,7 @@
 
 pub mod builtin;
 pub mod command;
+pub mod llm;
 mod prompt;
 pub mod record;
 pub mod shell;
@@ -15,7 +16,7 @@ use std::{
     sync::Arc,
 };
 
-use futures::future::BoxFuture;
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Alert, Diagnosis, Issue, Plan};

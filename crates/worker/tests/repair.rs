@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use futures::future::BoxFuture;
+use futures_util::future::BoxFuture;
 use weft_env::{Clock, RealClock};
 use weft_worker::{
     mutant::{Mutant, plant},

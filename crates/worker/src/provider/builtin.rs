@@ -8,7 +8,7 @@ pub mod syntax;
 
 use std::collections::BTreeSet;
 
-use futures::future::{BoxFuture, ready};
+use futures_util::future::{BoxFuture, ready};
 
 use super::{DiagnoseTask, Error, PatchTask, Patched, PlanTask, Provider, Unable};
 use crate::model::{Diagnosis, Plan};

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use futures::future::BoxFuture;
+use futures_util::future::BoxFuture;
 
 use super::{
     DiagnoseTask, Error, PatchTask, Patched, PlanTask, Provider, Role, Unable,

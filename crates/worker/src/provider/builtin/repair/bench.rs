@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use futures::future::join_all;
+use futures_util::future::join_all;
 
 use super::{Error, Limits, Task, candidates::Candidate, is_test_path, tree};
 use crate::provider::shell::{Call, Ended, Shell};

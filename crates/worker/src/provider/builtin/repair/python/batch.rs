@@ -4,7 +4,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use futures::future::join_all;
+use futures_util::future::join_all;
 use serde_json::json;
 
 use super::super::{

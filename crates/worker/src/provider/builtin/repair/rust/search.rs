@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use futures::future::join_all;
+use futures_util::future::join_all;
 use weft_env::{Clock, RealClock};
 
 use super::{
