@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     activity, backup, batch, cluster, completion, demo, dev, doctor, namespace,
     output::{ColorWhen, Format},
-    quarantine, schedule, search_attribute, start_dev, task_queue,
+    quarantine, run, schedule, search_attribute, start_dev, task_queue,
     tls::TlsArgs,
     worker, workflow,
 };
@@ -88,6 +88,26 @@ pub(crate) enum Verb {
     Server(start_dev::Verb),
     /// See a workflow outlive its server: a quality gate, kill -9 in the middle
     Demo(demo::Args),
+    /// Run the workflows of the software-engineering worker
+    #[command(subcommand)]
+    Run(Box<run::Verb>),
+    /// Say yes to what a run asks
+    #[command(
+        after_help = "Examples:\n  wfctl approve quality-gate-1a2b3c4d\n  wfctl approve quality-gate-1a2b3c4d --request budget/attempts"
+    )]
+    Approve(run::AnswerArgs),
+    /// Say no to what a run asks
+    #[command(after_help = "Example:\n  wfctl reject quality-gate-1a2b3c4d --note 'too much at once'")]
+    Reject(run::AnswerArgs),
+    /// Stop a run; it undoes what it has done
+    #[command(after_help = "Example:\n  wfctl abort quality-gate-1a2b3c4d --reason 'wrong repository'")]
+    Abort(run::AbortArgs),
+    /// Let a run go on that has used up its budget, or that came to nothing
+    #[command(after_help = "Example:\n  wfctl resume quality-gate-1a2b3c4d --attempts 20")]
+    Resume(run::ResumeArgs),
+    /// See what a run has spent, and what it may spend
+    #[command(after_help = "Example:\n  wfctl budget quality-gate-1a2b3c4d")]
+    Budget(run::BudgetArgs),
     /// Start, watch, signal, query and end workflows
     #[command(subcommand, visible_alias = "wf")]
     Workflow(Box<workflow::Verb>),

@@ -26,6 +26,7 @@ mod parent;
 mod quarantine;
 mod query;
 mod render;
+mod run;
 mod run_server;
 mod schedule;
 mod search_attribute;
@@ -51,6 +52,10 @@ use session::Session;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // As a worker this program supervises the commands that it runs.
+    if let Some(code) = weft_worker::process::supervise_if_asked() {
+        return code;
+    }
     if let Some(args) = test_server::Args::of(std::env::args_os()) {
         let output = Output::new(Format::Text, ColorWhen::Auto);
         return test_server::run(&args, &output)
@@ -58,19 +63,25 @@ fn main() -> ExitCode {
     }
     let cli = Cli::parse();
     let output = Output::new(cli.global.output, cli.global.color);
-    match run(cli, &output) {
+    match dispatch(cli, &output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error, &output),
     }
 }
 
-fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
+fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<()> {
     let session = || Session::new(&cli.global, output.clone());
     match cli.verb {
         Verb::Dev(args) => dev::run(&args, &cli.global, output),
         Verb::Server(start_dev::Verb::StartDev(args)) => start_dev::run(&args, output),
         Verb::Server(start_dev::Verb::Run(args)) => run_server::run(&args),
         Verb::Demo(args) => demo::run(&args, output),
+        Verb::Run(verb) => session()?.run(async |session| run::run(session, *verb).await),
+        Verb::Approve(args) => session()?.run(async |session| run::approve(session, args).await),
+        Verb::Reject(args) => session()?.run(async |session| run::reject(session, args).await),
+        Verb::Abort(args) => session()?.run(async |session| run::abort(session, args).await),
+        Verb::Resume(args) => session()?.run(async |session| run::resume(session, args).await),
+        Verb::Budget(args) => session()?.run(async |session| run::budget(session, args).await),
         Verb::Workflow(verb) => session()?.run(async |session| workflow::run(session, *verb).await),
         Verb::Schedule(verb) => session()?.run(async |session| schedule::run(session, verb).await),
         Verb::Activity(verb) => session()?.run(async |session| activity::run(session, *verb).await),

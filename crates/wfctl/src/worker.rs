@@ -1,12 +1,21 @@
 //! `wfctl worker …`
 
+use std::path::PathBuf;
+
+use anyhow::Context;
 use clap::{Args, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 use weft_client::api::{
     deployment::WorkerDeploymentVersion,
     enums::WorkerStatus,
     worker::{WorkerHeartbeat, WorkerListInfo, WorkerSlotsInfo},
 };
 use weft_protocol::json::to_json;
+use weft_worker::{
+    process::Supervisor,
+    sandbox::Mode,
+    serve::{self, QUEUE, Settings},
+};
 
 use crate::{
     output::{Tone, text},
@@ -16,6 +25,9 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Check changes of git repositories here, until it is interrupted: what weft-worker does
+    #[command(after_help = "Example:\n  wfctl worker run --folder ~/.local/share/weft-worker")]
+    Run(RunArgs),
     /// List the workers that send heartbeats
     #[command(after_help = "Examples:\n  wfctl worker list\n  \
         wfctl worker list --query \"TaskQueue = 'orders' AND WorkerStatus = 'Running'\"")]
@@ -23,6 +35,19 @@ pub(crate) enum Verb {
     /// Show what one worker says of itself
     #[command(after_help = "Examples:\n  wfctl worker describe 5c9c0f4e-6f6b-4d51-8a43-0c4a7d1a9be2")]
     Describe(DescribeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Task queue
+    #[arg(long, value_name = "NAME", default_value = QUEUE)]
+    queue: String,
+    /// Folder for worktrees, of this worker alone
+    #[arg(long, value_name = "PATH")]
+    folder: PathBuf,
+    /// Let commands do what this program may, also where the kernel could confine them
+    #[arg(long)]
+    no_sandbox: bool,
 }
 
 #[derive(Debug, Args)]
@@ -41,9 +66,25 @@ pub(crate) struct DescribeArgs {
 
 pub(crate) async fn run(session: &Connected, verb: Verb) -> anyhow::Result<()> {
     match verb {
+        Verb::Run(args) => work(session, args).await,
         Verb::List(args) => list(session, &args.query).await,
         Verb::Describe(args) => describe(session, &args.key).await,
     }
+}
+
+async fn work(session: &Connected, args: RunArgs) -> anyhow::Result<()> {
+    let sandbox = if args.no_sandbox { Mode::Off } else { Mode::Enforced };
+    let supervisor = Supervisor::this_program();
+    let settings = Settings { queue: args.queue, folder: args.folder, supervisor, sandbox };
+    let mut terminate = signal(SignalKind::terminate()).context("listening for signals failed")?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    };
+    session.output.note(format_args!("working for {}", settings.queue));
+    Ok(serve::gate_worker(&session.client, &settings)?.run_until(stop).await?)
 }
 
 async fn list(session: &Connected, query: &str) -> anyhow::Result<()> {

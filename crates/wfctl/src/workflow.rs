@@ -18,6 +18,8 @@ use clap::Subcommand;
 
 use crate::session::Connected;
 
+pub(crate) use result::wait;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Start a workflow and return at once

@@ -35,7 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("weft-sdk", &["weft-replay", "weft-client", "weft-sdk-macros", "weft-protocol", "weft-env"]),
     ("weft", &["weft-sdk", "weft-client", "weft-server", "weft-env"]),
     ("weft-worker", &["weft", "weft-env"]),
-    ("wfctl", &["weft-client", "weft-server", "weft-protocol", "weft-env"]),
+    ("wfctl", &["weft-client", "weft-server", "weft-worker", "weft-protocol", "weft-env"]),
 ];
 
 /// A third-party crate and the only crate of ours that may name it.
