@@ -5,18 +5,21 @@
 //! two clusters cannot mix, whatever addresses are given to them.
 
 mod inbox;
+mod network;
 mod options;
 mod peers;
 mod serve;
 
 pub(crate) use inbox::Inbox;
+pub(crate) use network::Reach;
+pub use network::{Network, Pipe};
 pub use options::{ClusterError, ClusterOptions};
 pub(crate) use peers::{Peers, Way};
-pub(crate) use serve::{Gate, listen};
+pub(crate) use serve::{Gate, listen, listen_within};
 
 use uuid::Uuid;
 
-use crate::{access::NodeConnector, node::Options};
+use crate::node::Options;
 
 /// What a node needs to be one of several: the ways to the others, and what is behind its own internal port.
 pub(crate) struct Links {
@@ -26,9 +29,9 @@ pub(crate) struct Links {
 
 impl Links {
     /// To be called within a tokio runtime.
-    pub(crate) fn of(options: &Options, tls: Option<&NodeConnector>) -> Result<Self, ClusterError> {
+    pub(crate) fn of(options: &Options, reach: &Reach) -> Result<Self, ClusterError> {
         options.cluster.check(options.node)?;
         let cluster = options.cluster.id().unwrap_or(Uuid::nil());
-        Ok(Self { peers: Peers::new(options.node, cluster, &options.cluster, tls), inbox: Inbox::default() })
+        Ok(Self { peers: Peers::new(options.node, cluster, &options.cluster, reach), inbox: Inbox::default() })
     }
 }

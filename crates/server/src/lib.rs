@@ -1,8 +1,8 @@
 //! The server: frontend, node, configuration and telemetry; the binary `weft-server` and, as a library, the same server
 //! inside another process.
 //!
-//! Invariant: every part runs the same code embedded, as one node, and in a simulation; only clock, entropy, disk and
-//! threads differ ([`node::World`]).
+//! Invariant: every part runs the same code embedded, as one node, and in a simulation; only clock, entropy, disk, threads
+//! and the way between nodes differ ([`node::World`]).
 
 pub mod access;
 mod cluster;
@@ -20,7 +20,7 @@ pub mod telemetry;
 
 use weft_protocol::{services::workflow_service_server::WorkflowService, weft::history_service_server::HistoryService};
 
-pub use cluster::{ClusterError, ClusterOptions};
+pub use cluster::{ClusterError, ClusterOptions, Network, Pipe};
 pub use connector::Connector;
 pub use server::{Builder, Embedded, Server, StartError};
 

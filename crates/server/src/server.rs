@@ -20,7 +20,7 @@ use weft_env::SkippingClock;
 
 use crate::{
     access::{self, Admission, Mutual},
-    cluster::{self, ClusterError, Gate, Links},
+    cluster::{self, ClusterError, Gate, Links, Reach},
     connector::Connector,
     frontend::Frontend,
     node::{Node, OpenError, Options, Place, World},
@@ -247,18 +247,21 @@ impl Running {
         let clock = Arc::clone(&world.clock);
         let mutual = access.nodes.as_ref().map(|files| Mutual::open(files, access.reload_interval)).transpose()?;
         let connector = mutual.as_ref().map(|mutual| mutual.connector(Arc::clone(&clock)));
-        let links = Links::of(&options, connector.as_ref())?;
+        let reach = world.network.clone().map(Reach::Network).or(connector.map(Reach::Tls)).unwrap_or(Reach::Tcp);
+        let links = Links::of(&options, &reach)?;
         let gate = Gate::new(&links.peers, links.inbox.clone());
         let (close, closing) = watch::channel(false);
         // Before the node: its replicas speak to the others while it is put together.
-        let door = match (options.cluster.is_alone(), internal) {
-            (true, _) => None,
-            (false, Some(listener)) => Some(listener),
-            (false, None) => Some(listen(options.cluster.listen).await?),
+        let on_port =
+            |listener| cluster::listen(gate.clone(), listener, mutual.clone(), Arc::clone(&clock), closing.clone());
+        let door = match (options.cluster.is_alone(), internal, &world.network) {
+            (true, _, _) => None,
+            (false, Some(listener), _) => Some(tokio::spawn(on_port(listener))),
+            (false, None, None) => Some(tokio::spawn(on_port(listen(options.cluster.listen).await?))),
+            (false, None, Some(network)) => {
+                Some(tokio::spawn(cluster::listen_within(gate.clone(), Arc::clone(network), closing)))
+            }
         };
-        let door = door.map(|listener| {
-            tokio::spawn(cluster::listen(gate.clone(), listener, mutual.clone(), Arc::clone(&clock), closing))
-        });
         // Boxed: the future of all that a node opens would stand in that of every caller. An error drops `close`, which
         // closes the door.
         let node = Box::pin(Node::open_among(options, world, links)).await?;

@@ -335,6 +335,7 @@ impl Life {
             disk: Some(Arc::clone(&self.disk)),
             store: Some(Arc::clone(&self.store)),
             inline: true,
+            network: None,
         };
         let opening = tokio::time::timeout(OPENING_MAX, Node::open(self.options.clone(), world)).await;
         let is_cut = matches!(mishap, Some(Mishap::PowerCut { .. }));

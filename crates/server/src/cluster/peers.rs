@@ -5,6 +5,7 @@
 use std::{
     collections::BTreeMap,
     future::{self, Future},
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,8 +25,7 @@ use weft_protocol::internal::{
 };
 use weft_raft::{GroupId, NodeId, Transport, Unreachable};
 
-use super::ClusterOptions;
-use crate::access::NodeConnector;
+use super::{ClusterOptions, Reach, network::Connect};
 
 /// The cluster that a message is of.
 pub(crate) const CLUSTER: &str = "weft-cluster";
@@ -78,7 +78,7 @@ impl Interceptor for Introduction {
 
 impl Peers {
     /// Nobody is called yet. To be called within a tokio runtime.
-    pub(crate) fn new(node: u32, cluster: Uuid, options: &ClusterOptions, tls: Option<&NodeConnector>) -> Self {
+    pub(crate) fn new(node: u32, cluster: Uuid, options: &ClusterOptions, reach: &Reach) -> Self {
         let introduction =
             Introduction { cluster: cluster.to_string().parse().expect("a UUID is ASCII"), node: node.into() };
         let others = options.members.iter().filter(|(member, _)| **member != node);
@@ -86,7 +86,8 @@ impl Peers {
             .filter_map(|(member, address)| {
                 // What `ClusterOptions::check` took is an address.
                 let endpoint = Endpoint::from_shared(format!("http://{address}")).ok()?;
-                Some((*member, Ways { replicas: channel(endpoint.clone(), tls), calls: channel(endpoint, tls) }))
+                let channel = |endpoint| channel(endpoint, *member, reach);
+                Some((*member, Ways { replicas: channel(endpoint.clone()), calls: channel(endpoint) }))
             })
             .collect();
         Self { node, cluster, introduction, ways }
@@ -152,7 +153,7 @@ impl Peers {
     }
 }
 
-fn channel(endpoint: Endpoint, tls: Option<&NodeConnector>) -> Channel {
+fn channel(endpoint: Endpoint, node: u32, reach: &Reach) -> Channel {
     let endpoint = endpoint
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
@@ -161,9 +162,10 @@ fn channel(endpoint: Endpoint, tls: Option<&NodeConnector>) -> Channel {
         .keep_alive_while_idle(true)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
-    match tls {
-        Some(connector) => endpoint.connect_with_connector_lazy(connector.clone()),
-        None => endpoint.connect_lazy(),
+    match reach {
+        Reach::Tcp => endpoint.connect_lazy(),
+        Reach::Tls(connector) => endpoint.connect_with_connector_lazy(connector.clone()),
+        Reach::Network(network) => endpoint.connect_with_connector_lazy(Connect { network: Arc::clone(network), node }),
     }
 }
 

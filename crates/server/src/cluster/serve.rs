@@ -12,7 +12,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use http::HeaderMap;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -38,7 +38,7 @@ use weft_protocol::internal::{
 use crate::access::{self, Mutual};
 
 use super::{
-    Inbox, Peers,
+    Inbox, Network, Peers,
     peers::{CLUSTER, MESSAGE_BYTES_MAX, NODE},
 };
 
@@ -134,6 +134,11 @@ pub(crate) async fn listen(
         Some(tls) => serve(gate, access::incoming(listener, tls.server(), access::NODES, clock), stopping).await,
         None => serve(gate, TcpIncoming::from(listener).with_nodelay(Some(true)), stopping).await,
     }
+}
+
+/// Serves those who come by a network of their own, until the node stops.
+pub(crate) async fn listen_within(gate: Gate, network: Arc<dyn Network>, stopping: watch::Receiver<bool>) {
+    serve(gate, network.incoming().map(Ok), stopping).await;
 }
 
 async fn serve<I>(gate: Gate, incoming: impl Stream<Item = io::Result<I>>, mut stopping: watch::Receiver<bool>)

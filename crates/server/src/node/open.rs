@@ -27,7 +27,7 @@ use weft_store::{
 use weft_visibility::{Index, Visibility};
 
 use crate::{
-    cluster::{ClusterError, Links},
+    cluster::{ClusterError, Links, Network, Reach},
     exchange::{self, Outgoing},
 };
 
@@ -50,7 +50,7 @@ const QUEUED_MAX: usize = 4096;
 /// How long closed workflows are kept where time is skipped: a test looks at them after months that took no time.
 const KEPT_WHERE_TIME_IS_SKIPPED: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// What a simulation swaps: clock, entropy, disk and threads. The rest is the same code.
+/// What a simulation swaps: clock, entropy, disk, threads and the way to other nodes. The rest is the same code.
 pub struct World {
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
@@ -60,6 +60,8 @@ pub struct World {
     pub store: Option<Arc<dyn StateStore>>,
     /// Everything on the caller's thread, in order.
     pub inline: bool,
+    /// The way to the other nodes; `None` is TCP.
+    pub network: Option<Arc<dyn Network>>,
 }
 
 impl World {
@@ -72,7 +74,14 @@ impl World {
     /// The world as it is.
     #[must_use]
     pub fn real() -> Self {
-        Self { clock: Arc::new(RealClock::new()), ids: Arc::new(RealIds), disk: None, store: None, inline: false }
+        Self {
+            clock: Arc::new(RealClock::new()),
+            ids: Arc::new(RealIds),
+            disk: None,
+            store: None,
+            inline: false,
+            network: None,
+        }
     }
 }
 
@@ -142,7 +151,8 @@ impl Node {
     /// # Errors
     /// See [`OpenError`]; nothing is left running.
     pub async fn open(options: Options, world: World) -> Result<Self, OpenError> {
-        let links = Links::of(&options, None)?;
+        let reach = world.network.clone().map_or(Reach::Tcp, Reach::Network);
+        let links = Links::of(&options, &reach)?;
         Self::open_among(options, world, links).await
     }
 
