@@ -28,7 +28,7 @@ cargo xtask <verb>
   side-by-side  the same scenarios against Temporal's own server, and the histories of both compared; arguments go to it
   bench         the load generator against a release build; arguments go to it
   chaos         three real server processes, killed, frozen and cut apart; arguments go to it
-  sim [SEEDS]   the simulated disk over so many seeds (1000)
+  sim [SEEDS]   the simulated node over so many seeds (1000), the cluster over a fortieth
   laws [CASES]  the engine's laws over so many random sequences of requests (256)
   deploy        the files for deployment against Kubernetes' schemas and the server
   repair [MUTANTS]   the builtin provider mends so many seeded mutants of each of two small projects (50)

@@ -201,7 +201,11 @@ fn sled() -> Step {
 }
 
 pub(crate) fn sim(seeds: &str) -> Step {
-    Step::cargo("simulated disk", &["test", "-p", "weft-sim", "--", "--nocapture"]).env("WEFT_SIM_SEEDS", seeds)
+    // A cluster takes some forty times as long as a node; whoever gave no number is told so by the tests.
+    let of_cluster = seeds.parse::<u64>().map_or_else(|_| seeds.to_owned(), |seeds| (seeds / 40).max(1).to_string());
+    Step::cargo("simulated nodes and clusters", &["test", "-p", "weft-sim", "--", "--nocapture"])
+        .env("WEFT_SIM_SEEDS", seeds)
+        .env("WEFT_SIM_CLUSTER_SEEDS", of_cluster)
 }
 
 /// The engine's laws over so many random sequences of requests, and so many random lives that are forked, which no

@@ -1,15 +1,16 @@
-//! The crash simulation of one node: the production node on a disk, a store and a clock that a seed decides, with
+//! The crash simulation, of a cluster and of one node: the production node on a disk, a store and a clock that a seed decides, with
 //! clients and workers around it, crashed again and again in the middle of whatever it does.
 //!
 //! Invariant: one seed decides everything, so a failing seed fails again. What the node said is kept outside of it
 //! ([`ledger`]) and is held against what it has after each crash ([`audit`]).
 //!
-//! Deliberately not here: gRPC (the frontend translates, the node decides), more than one node, and judgement of what
-//! the engine decides; its own tests do that.
+//! Several nodes, and the API as clients speak it, are [`cluster`]. Deliberately not here: judgement of what the engine
+//! decides; its own tests do that.
 
 mod activity;
 mod audit;
 mod client;
+mod cluster;
 mod coverage;
 mod decide;
 mod family;
@@ -28,7 +29,8 @@ mod seeds;
 mod update;
 mod worker;
 
+pub use cluster::{ClusterCoverage, ClusterOutcome, simulate_cluster};
 pub use coverage::Coverage;
 pub use life::{Outcome, simulate};
 pub use plant::Plant;
-pub use seeds::{Found, environment, hunt, in_parallel};
+pub use seeds::{Found, cluster_seeds, environment, hunt, in_parallel};

@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::{
+    cluster::{ClusterCoverage, simulate_cluster},
     coverage::Coverage,
     life::{Outcome, simulate},
     plant::Plant,
@@ -39,16 +40,43 @@ pub fn environment(name: &str) -> Option<u64> {
 /// # Panics
 /// If a thread does.
 pub fn in_parallel(seeds: u64, each: impl Fn(u64, &Outcome) + Sync) -> Coverage {
-    let (next, total) = (AtomicU64::new(0), Mutex::new(Coverage::default()));
+    let total = Mutex::new(Coverage::default());
+    spread(seeds, |seed| {
+        let outcome = simulate(seed, Plant::Nothing, false);
+        total.lock().unwrap_or_else(PoisonError::into_inner).add(&outcome.coverage);
+        each(seed, &outcome);
+    });
+    total.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Plays the seeds of the cluster from 0, in parallel. Gives what they reached, and what failed, by seeds.
+///
+/// # Panics
+/// If a thread does.
+#[must_use]
+pub fn cluster_seeds(seeds: u64) -> (ClusterCoverage, Vec<(u64, String)>) {
+    let total = Mutex::new((ClusterCoverage::default(), Vec::new()));
+    spread(seeds, |seed| {
+        let outcome = simulate_cluster(seed, Plant::Nothing, false);
+        let (coverage, failures) = &mut *total.lock().unwrap_or_else(PoisonError::into_inner);
+        coverage.add(&outcome.coverage);
+        failures.extend(outcome.violation.map(|violation| (seed, violation)));
+    });
+    let (coverage, mut failures) = total.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failures.sort();
+    (coverage, failures)
+}
+
+/// Plays each seed once, on as many threads as the machine has.
+fn spread(seeds: u64, play: impl Fn(u64) + Sync) {
+    let next = AtomicU64::new(0);
     let work = || {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= seeds {
                 return;
             }
-            let outcome = simulate(seed, Plant::Nothing, false);
-            total.lock().unwrap_or_else(PoisonError::into_inner).add(&outcome.coverage);
-            each(seed, &outcome);
+            play(seed);
         }
     };
     let threads = thread::available_parallelism().map_or(2, usize::from);
@@ -60,7 +88,6 @@ pub fn in_parallel(seeds: u64, each: impl Fn(u64, &Outcome) + Sync) -> Coverage 
             }
         }
     });
-    total.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Plays seeds with a planted bug until it is found, or until it had `chances`.

@@ -1,0 +1,22 @@
+//! The crash simulation of a cluster: production servers on disks, stores, clocks and a network that a seed decides, with
+//! clients around them that speak Temporal's API to any of them.
+//!
+//! Invariant: everything happens on one thread, a millisecond at a time, each node on a runtime of its own; so a node that
+//! crashes is a runtime that is dropped, with all that was under way in it. What was said to clients is kept outside
+//! ([`record`]) and held against what they are shown later.
+//!
+//! Deliberately not here: what one node alone can get wrong; the simulation of one node does that.
+
+mod client;
+mod coverage;
+mod history;
+mod machine;
+mod mischief;
+mod net;
+mod record;
+mod replicas;
+mod terms;
+mod town;
+
+pub use coverage::Coverage as ClusterCoverage;
+pub use town::{ClusterOutcome, simulate_cluster};

@@ -1,0 +1,325 @@
+//! Clients: each asks any node, asks again until it knows the outcome, and remembers what it was told.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tonic::{Code, Request, Response, Status, transport::Channel};
+use weft_env::SeededIds;
+use weft_protocol::{
+    api::{
+        common::{WorkflowExecution, WorkflowType},
+        enums::WorkflowExecutionStatus,
+        taskqueue::TaskQueue,
+        workflowservice::*,
+    },
+    services::workflow_service_client::WorkflowServiceClient,
+};
+
+use super::{
+    history::Shown,
+    record::{Record, Run},
+};
+
+const NAMESPACE: &str = "default";
+const QUEUE: &str = "orders";
+/// How long a client waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// A node that does not say so in time is not waited for.
+const PATIENCE_MAX: Duration = Duration::from_secs(6);
+
+pub(crate) type Api = WorkflowServiceClient<Channel>;
+
+/// The ways to the nodes that are up.
+#[derive(Clone, Default)]
+pub(crate) struct Doors(Arc<Mutex<BTreeMap<u32, Channel>>>);
+
+impl Doors {
+    pub(crate) fn open(&self, node: u32, channel: Channel) {
+        self.0.lock().insert(node, channel);
+    }
+
+    pub(crate) fn close(&self, node: u32) {
+        self.0.lock().remove(&node);
+    }
+
+    fn to(&self, node: u32) -> Option<Api> {
+        self.0.lock().get(&node).cloned().map(WorkflowServiceClient::new)
+    }
+}
+
+/// Everything that a client has.
+#[derive(Clone)]
+pub(crate) struct Scene {
+    pub(crate) doors: Doors,
+    pub(crate) nodes: u32,
+    pub(crate) workflows: Arc<[String]>,
+    pub(crate) record: Arc<Record>,
+    pub(crate) dice: Arc<SeededIds>,
+}
+
+/// What became of a call.
+enum Settled<T> {
+    Answered(T),
+    Refused {
+        status: Status,
+        /// It was refused the first time it was asked: it left nothing.
+        for_certain: bool,
+    },
+}
+
+impl Scene {
+    async fn sleep_ms(&self, ms: u64) {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
+
+    fn any<'a>(&self, of: &'a [String]) -> Option<&'a String> {
+        if of.is_empty() {
+            return None;
+        }
+        of.get(usize::try_from(self.dice.below(of.len() as u64)).expect("few"))
+    }
+
+    /// Asks one node after the other until the outcome is known.
+    async fn settle<T, F>(&self, what: &str, ask: impl Fn(Api) -> F) -> Settled<T>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let mut asked = 0_u64;
+        loop {
+            let node = 1 + u32::try_from(self.dice.below(u64::from(self.nodes))).expect("few nodes");
+            let Some(api) = self.doors.to(node) else {
+                self.sleep_ms(20 + self.dice.below(80)).await;
+                continue;
+            };
+            asked += 1;
+            self.record.cover(|counts| counts.repeats += u64::from(asked > 1));
+            match tokio::time::timeout(PATIENCE_MAX, ask(api)).await {
+                Ok(Ok(answer)) => {
+                    self.record.note(&format!("{what}: answered by node {node}"));
+                    self.record.cover(|counts| counts.acknowledged += 1);
+                    return Settled::Answered(answer.into_inner());
+                }
+                Ok(Err(status)) if is_final(&status) => {
+                    self.record.note(&format!("{what}: refused by node {node}: {:?}", status.code()));
+                    self.record.cover(|counts| counts.refusals += 1);
+                    return Settled::Refused { status, for_certain: asked == 1 };
+                }
+                Ok(Err(status)) => self.record.note(&format!("{what}: node {node}: {:?}", status.code())),
+                Err(_) => self.record.note(&format!("{what}: node {node} did not answer")),
+            }
+            self.sleep_ms(20 + self.dice.below(200)).await;
+        }
+    }
+
+    async fn start(&self, name: &str) {
+        let Some(workflow) = self.any(&self.workflows) else { return };
+        let deadline_ms = (self.dice.below(3) == 0).then(|| 1000 * (1 + self.dice.below(8)));
+        let what = format!("start {workflow} {name}");
+        self.record.starting(workflow);
+        let request = StartWorkflowExecutionRequest {
+            namespace: NAMESPACE.to_owned(),
+            workflow_id: workflow.clone(),
+            workflow_type: Some(WorkflowType { name: "Order".to_owned() }),
+            task_queue: Some(TaskQueue { name: QUEUE.to_owned(), ..Default::default() }),
+            request_id: name.to_owned(),
+            workflow_execution_timeout: deadline_ms.map(seconds),
+            ..Default::default()
+        };
+        let ask = |mut api: Api| {
+            let request = within(request.clone());
+            async move { api.start_workflow_execution(request).await }
+        };
+        match self.settle(&what, ask).await {
+            Settled::Answered(answer) => {
+                if !self.record.started(workflow, &answer.run_id, deadline_ms) {
+                    self.record.violate(format!("{what}: answered with run {}, which is another's", answer.run_id));
+                }
+            }
+            Settled::Refused { status, for_certain } => {
+                self.expect(&what, &status, Code::AlreadyExists);
+                if for_certain {
+                    self.record.not_started(workflow);
+                }
+            }
+        }
+    }
+
+    fn expect(&self, what: &str, status: &Status, code: Code) {
+        if status.code() != code {
+            self.record.violate(format!("{what}: refused with {:?}: {}", status.code(), status.message()));
+        }
+    }
+
+    async fn signal(&self, name: &str) {
+        let runs = self.record.runs();
+        let Some((run, known)) = self.any(&runs).and_then(|run| Some((run.clone(), self.record.run(run)?))) else {
+            return;
+        };
+        let what = format!("signal {} {run} {name}", known.workflow);
+        let request = SignalWorkflowExecutionRequest {
+            namespace: NAMESPACE.to_owned(),
+            workflow_execution: execution(&known.workflow, &run),
+            signal_name: name.to_owned(),
+            request_id: name.to_owned(),
+            ..Default::default()
+        };
+        let ask = |mut api: Api| {
+            let request = within(request.clone());
+            async move { api.signal_workflow_execution(request).await }
+        };
+        match self.settle(&what, ask).await {
+            Settled::Answered(_) => self.record.change(&run, |run| run.signals.extend([name.to_owned()])),
+            Settled::Refused { status, for_certain } => {
+                self.gone(&what, &status);
+                if for_certain {
+                    self.record.change(&run, |run| run.refused.extend([name.to_owned()]));
+                }
+            }
+        }
+    }
+
+    async fn terminate(&self, name: &str) {
+        let runs = self.record.runs();
+        let Some((run, known)) = self.any(&runs).and_then(|run| Some((run.clone(), self.record.run(run)?))) else {
+            return;
+        };
+        let what = format!("terminate {} {run} {name}", known.workflow);
+        let request = TerminateWorkflowExecutionRequest {
+            namespace: NAMESPACE.to_owned(),
+            workflow_execution: execution(&known.workflow, &run),
+            ..Default::default()
+        };
+        let ask = |mut api: Api| {
+            let request = within(request.clone());
+            async move { api.terminate_workflow_execution(request).await }
+        };
+        match self.settle(&what, ask).await {
+            Settled::Answered(_) => self.record.change(&run, |run| run.is_terminated = true),
+            Settled::Refused { status, .. } => self.gone(&what, &status),
+        }
+    }
+
+    /// A run that was acknowledged is never unknown; it may be over.
+    fn gone(&self, what: &str, status: &Status) {
+        self.expect(what, status, Code::NotFound);
+        if status.message() != "workflow execution already completed" {
+            self.record.violate(format!("{what}: {}", status.message()));
+        }
+    }
+
+    /// Reads a run's whole history and holds it against what was known before.
+    pub(crate) async fn read(&self, run: &str) -> Option<Shown> {
+        let before = self.record.run(run)?;
+        let what = format!("read {} {run}", before.workflow);
+        let mut events = Vec::new();
+        let mut page = Vec::new();
+        loop {
+            let request = GetWorkflowExecutionHistoryRequest {
+                namespace: NAMESPACE.to_owned(),
+                execution: execution(&before.workflow, run),
+                next_page_token: page.clone(),
+                ..Default::default()
+            };
+            let ask = |mut api: Api| {
+                let request = within(request.clone());
+                async move { api.get_workflow_execution_history(request).await }
+            };
+            match self.settle(&what, ask).await {
+                Settled::Answered(answer) => {
+                    events.extend(answer.history.map(|history| history.events).unwrap_or_default());
+                    page = answer.next_page_token;
+                }
+                Settled::Refused { status, .. } => {
+                    self.record.violate(format!("{what}: {:?}: {}", status.code(), status.message()));
+                    return None;
+                }
+            }
+            if page.is_empty() {
+                break;
+            }
+        }
+        let shown = Shown::of(events);
+        self.record.shown(run, &before, &shown);
+        Some(shown)
+    }
+
+    /// Lists everything: whatever was acknowledged before is there. Gives each workflow id with its run and status.
+    pub(crate) async fn list(&self) -> Vec<(String, String, WorkflowExecutionStatus)> {
+        let before: Vec<(String, Option<Run>)> =
+            self.record.runs().into_iter().map(|run| (run.clone(), self.record.run(&run))).collect();
+        let request = ListWorkflowExecutionsRequest { namespace: NAMESPACE.to_owned(), ..Default::default() };
+        let ask = |mut api: Api| {
+            let request = within(request.clone());
+            async move { api.list_workflow_executions(request).await }
+        };
+        let executions = match self.settle("list", ask).await {
+            Settled::Answered(answer) => answer.executions,
+            Settled::Refused { status, .. } => {
+                self.record.violate(format!("list: {:?}: {}", status.code(), status.message()));
+                return Vec::new();
+            }
+        };
+        self.record.cover(|counts| counts.lists += 1);
+        let listed: Vec<_> = executions
+            .into_iter()
+            .filter_map(|info| {
+                let status = info.status();
+                info.execution.map(|execution| (execution.workflow_id, execution.run_id, status))
+            })
+            .collect();
+        for (run, known) in before {
+            let Some((_, _, status)) = listed.iter().find(|(_, listed, _)| *listed == run) else {
+                self.record.violate(format!("list: run {run} was acknowledged and is not there"));
+                continue;
+            };
+            if known.is_some_and(|known| known.is_terminated) && *status != WorkflowExecutionStatus::Terminated {
+                self.record.violate(format!("list: run {run} was terminated and is {status:?}"));
+            }
+        }
+        listed
+    }
+}
+
+/// Plays one client from its beginning to its end.
+pub(crate) async fn run(scene: Scene, number: u64, steps: u64) {
+    for step in 0..steps {
+        let name = format!("c{number}-{step}");
+        match scene.dice.below(20) {
+            0..=4 => scene.start(&name).await,
+            5..=12 => scene.signal(&name).await,
+            13..=16 => {
+                let runs = scene.record.runs();
+                if let Some(run) = scene.any(&runs) {
+                    scene.read(run).await;
+                }
+            }
+            17 | 18 => scene.terminate(&name).await,
+            _ => drop(scene.list().await),
+        }
+        scene.sleep_ms(scene.dice.below(400)).await;
+    }
+}
+
+/// Whether the answer says what became of the call, however often it was asked before.
+fn is_final(status: &Status) -> bool {
+    match status.code() {
+        // What connections that break are reported as.
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown | Code::ResourceExhausted => false,
+        Code::Internal => !status.message().contains("h2"),
+        _ => true,
+    }
+}
+
+fn within<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(PATIENCE);
+    request
+}
+
+fn execution(workflow: &str, run: &str) -> Option<WorkflowExecution> {
+    Some(WorkflowExecution { workflow_id: workflow.to_owned(), run_id: run.to_owned() })
+}
+
+fn seconds(ms: u64) -> weft_protocol::Duration {
+    weft_protocol::Duration { seconds: (ms / 1000).cast_signed(), nanos: 0 }
+}

@@ -1,0 +1,83 @@
+//! What the seeds of the cluster reached.
+
+use std::fmt;
+
+/// Counts over one seed or many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Power losses of single nodes.
+    pub crashes: u64,
+    /// … of which these came in the middle of the disk's work.
+    pub power_cuts: u64,
+    pub restarts: u64,
+    /// Crashes of a node that led something.
+    pub leaders_lost: u64,
+    /// Nodes that were cut off in both directions.
+    pub isolations: u64,
+    /// Cuts in one direction.
+    pub one_way_cuts: u64,
+    pub slow_spells: u64,
+    pub broken_connections: u64,
+    pub connections: u64,
+    /// Leaders that were seen, one for each group and term.
+    pub leaders: u64,
+    pub acknowledged: u64,
+    /// Calls that were made again because nobody heard their answer.
+    pub repeats: u64,
+    /// Runs that ended by a deadline of theirs.
+    pub deadlines: u64,
+    pub refusals: u64,
+    /// Histories that were read.
+    pub reads: u64,
+    pub lists: u64,
+    pub events: u64,
+}
+
+impl Coverage {
+    /// Adds what another seed reached.
+    pub fn add(&mut self, other: &Self) {
+        for ((_, mine), (_, theirs)) in self.fields_mut().into_iter().zip(other.fields()) {
+            *mine += theirs;
+        }
+    }
+
+    /// The names of what was never reached.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static str> {
+        self.fields().into_iter().filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()
+    }
+
+    fn fields(&self) -> Vec<(&'static str, u64)> {
+        let mut copy = *self;
+        copy.fields_mut().into_iter().map(|(name, count)| (name, *count)).collect()
+    }
+
+    fn fields_mut(&mut self) -> Vec<(&'static str, &mut u64)> {
+        vec![
+            ("crashes", &mut self.crashes),
+            ("power cuts", &mut self.power_cuts),
+            ("restarts", &mut self.restarts),
+            ("leaders lost", &mut self.leaders_lost),
+            ("isolations", &mut self.isolations),
+            ("one-way cuts", &mut self.one_way_cuts),
+            ("slow spells", &mut self.slow_spells),
+            ("broken connections", &mut self.broken_connections),
+            ("connections", &mut self.connections),
+            ("leaders", &mut self.leaders),
+            ("acknowledged", &mut self.acknowledged),
+            ("repeats", &mut self.repeats),
+            ("deadlines", &mut self.deadlines),
+            ("refusals", &mut self.refusals),
+            ("reads", &mut self.reads),
+            ("lists", &mut self.lists),
+            ("events", &mut self.events),
+        ]
+    }
+}
+
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<_> = self.fields().into_iter().map(|(name, count)| format!("{name} {count}")).collect();
+        f.write_str(&words.join(", "))
+    }
+}

@@ -1,0 +1,54 @@
+//! What goes wrong, and when.
+
+use weft_env::SeededIds;
+
+/// One thing that goes wrong, or right again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mischief {
+    /// The power of a node goes.
+    Crash(u32),
+    /// The power of a node goes during the nth change of its disk from now.
+    PowerCut {
+        node: u32,
+        nth: u64,
+    },
+    /// Whoever leads the first group loses its power.
+    CrashLeader,
+    /// Nodes that are down are started.
+    Restart,
+    /// Nothing goes to a node or comes from it.
+    Isolate(u32),
+    IsolateLeader,
+    /// Nothing goes from one to the other; the way back is open.
+    OneWay {
+        from: u32,
+        to: u32,
+    },
+    Heal,
+    Slow {
+        delay_max_ms: u64,
+    },
+    /// The connections of a node break.
+    Break(u32),
+}
+
+impl Mischief {
+    pub(crate) fn draw(dice: &SeededIds, nodes: u32) -> Self {
+        let node = || 1 + u32::try_from(dice.below(u64::from(nodes))).expect("few nodes");
+        match dice.below(16) {
+            0 => Self::Crash(node()),
+            1 | 2 => Self::PowerCut { node: node(), nth: dice.below(60) },
+            3 => Self::CrashLeader,
+            4..=6 => Self::Restart,
+            7 => Self::Isolate(node()),
+            8 => Self::IsolateLeader,
+            9 | 10 => {
+                let from = node();
+                Self::OneWay { from, to: 1 + from % nodes }
+            }
+            11 | 12 => Self::Heal,
+            13 => Self::Slow { delay_max_ms: 5 + dice.below(120) },
+            _ => Self::Break(node()),
+        }
+    }
+}

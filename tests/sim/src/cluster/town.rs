@@ -1,0 +1,316 @@
+//! A whole seed: a storm in which anything may go wrong and nothing may be lost, and then peace, in which everything has to
+//! come to its end.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{runtime::Runtime, task::JoinHandle};
+use weft_env::SeededIds;
+use weft_protocol::api::{enums::WorkflowExecutionStatus, history::history_event::Attributes as Event};
+
+use super::{
+    client::{self, Doors, Scene},
+    coverage::Coverage,
+    machine::{self, Machine, Opened},
+    mischief::Mischief,
+    net::Net,
+    record::Record,
+    replicas,
+    terms::Terms,
+};
+use crate::{hooks, plant::Plant};
+
+const CLIENTS: u64 = 3;
+/// Virtual milliseconds in which a cluster opens, and in which everything comes to its end without faults.
+const OPENING_MAX: u64 = 60_000;
+const PEACE_MAX: u64 = 120_000;
+const QUIET_MAX: u64 = 20_000;
+/// Between two looks at what nodes say of themselves.
+const LOOK: u64 = 5;
+
+/// What came of a seed.
+#[derive(Debug)]
+pub struct ClusterOutcome {
+    /// The first thing that did not hold.
+    pub violation: Option<String>,
+    /// Of all that was said, and when: the same seed has the same.
+    pub digest: u64,
+    pub coverage: Coverage,
+    pub trace: Vec<String>,
+}
+
+struct Town {
+    nodes: u32,
+    now: u64,
+    dice: SeededIds,
+    net: Net,
+    machines: Vec<Machine>,
+    clients: Runtime,
+    scene: Scene,
+    record: Arc<Record>,
+    terms: Terms,
+}
+
+/// Plays one seed.
+#[must_use]
+pub fn simulate_cluster(seed: u64, plant: Plant, is_traced: bool) -> ClusterOutcome {
+    hooks::collect_panics();
+    let record = Arc::new(Record::new(is_traced));
+    let town = || Town::new(seed, plant, Arc::clone(&record)).play();
+    // Panics are found by the hook.
+    let _ = catch_unwind(AssertUnwindSafe(town));
+    if let Some(panic) = hooks::collected_panics().first() {
+        record.violate(format!("panicked: {panic}"));
+    }
+    ClusterOutcome {
+        violation: record.first_violation(),
+        digest: record.digest(),
+        coverage: record.coverage(),
+        trace: record.lines(),
+    }
+}
+
+impl Town {
+    fn new(seed: u64, plant: Plant, record: Arc<Record>) -> Self {
+        let dice = SeededIds::new(seed);
+        let nodes = if dice.below(5) == 0 { 5 } else { 3 };
+        let shards = u16::try_from(1 + dice.below(3)).expect("few");
+        let machines = (1..=nodes).map(|node| Machine::new(node, nodes, shards, plant, dice.fork())).collect();
+        let scene = Scene {
+            doors: Doors::default(),
+            nodes,
+            workflows: (0..3 + dice.below(4)).map(|number| format!("w{number}")).collect(),
+            record: Arc::clone(&record),
+            dice: Arc::new(dice.fork()),
+        };
+        let (net, clients, terms) = (Net::new(dice.fork()), machine::runtime(), Terms::default());
+        record.note(&format!("{nodes} nodes, {shards} shards, {} workflow ids", scene.workflows.len()));
+        Self { nodes, now: 0, dice, net, machines, clients, scene, record, terms }
+    }
+
+    fn play(mut self) {
+        self.restart();
+        if !self.until(OPENING_MAX, "the cluster opens", |town| town.machines.iter().all(Machine::is_open)) {
+            return;
+        }
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|number| {
+                // Dice of its own: it does not matter to it in which order clients are answered.
+                let scene = Scene { dice: Arc::new(self.dice.fork()), ..self.scene.clone() };
+                self.clients.spawn(client::run(scene, number, 14 + self.dice.below(10)))
+            })
+            .collect();
+        for _ in 0..6 + self.dice.below(8) {
+            let mischief = Mischief::draw(&self.dice, self.nodes);
+            self.happen(mischief);
+            self.pass(self.dice.below(1500));
+            if !self.is_sound() {
+                return;
+            }
+        }
+        self.heal();
+        let done =
+            |town: &Self| clients.iter().all(JoinHandle::is_finished) && town.machines.iter().all(Machine::is_open);
+        if self.until(PEACE_MAX, "everybody is answered", done) {
+            self.settle();
+        }
+        self.record.cover(|counts| {
+            counts.connections += self.net.connections();
+            counts.broken_connections += self.net.broken();
+        });
+    }
+
+    fn is_sound(&self) -> bool {
+        self.record.first_violation().is_none()
+    }
+
+    /// A millisecond goes by, for each node in an order of its own.
+    fn tick(&mut self) {
+        self.now += 1;
+        self.record.is_now(self.now);
+        self.net.advance(self.now);
+        let first = usize::try_from(self.dice.below(u64::from(self.nodes))).expect("few nodes");
+        for place in 0..self.machines.len() {
+            let place = (first + place) % self.machines.len();
+            self.machines[place].tick();
+            self.attend(place);
+        }
+        self.clients.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
+        if self.now.is_multiple_of(LOOK) {
+            self.terms.look(&self.machines, &self.record);
+        }
+    }
+
+    /// Sees to a node after it did something.
+    fn attend(&mut self, place: usize) {
+        let machine = &mut self.machines[place];
+        if machine.is_running() && machine.disk.is_out() {
+            self.record.cover(|counts| counts.power_cuts += 1);
+            return self.crash(place);
+        }
+        match machine.opened() {
+            Opened::Not => {}
+            Opened::Now(connector) => {
+                self.record.note(&format!("node {} is open", machine.node));
+                let _within = self.clients.enter();
+                self.scene.doors.open(machine.node, connector.channel());
+            }
+            Opened::Failed(error) => self.record.violate(format!("node {} does not open: {error}", machine.node)),
+        }
+        if self.now.is_multiple_of(LOOK)
+            && let Some(fault) = machine.fault()
+        {
+            self.record.violate(format!("node {} cannot go on: {fault}", machine.node));
+        }
+    }
+
+    fn pass(&mut self, ms: u64) {
+        for _ in 0..ms {
+            if !self.is_sound() {
+                return;
+            }
+            self.tick();
+        }
+    }
+
+    /// Lets time go by until something holds; that it never does is a violation.
+    fn until(&mut self, ms_max: u64, what: &str, holds: impl Fn(&Self) -> bool) -> bool {
+        for _ in 0..ms_max {
+            if !self.is_sound() {
+                return false;
+            }
+            if holds(self) {
+                return true;
+            }
+            self.tick();
+        }
+        self.record.violate(format!("not within {ms_max} ms: {what}"));
+        false
+    }
+
+    fn crash(&mut self, place: usize) {
+        let machine = &mut self.machines[place];
+        if !machine.is_running() {
+            return;
+        }
+        self.record.note(&format!("node {} loses its power", machine.node));
+        let led = machine.leads();
+        self.record.cover(|counts| {
+            counts.crashes += 1;
+            counts.leaders_lost += u64::from(led);
+        });
+        self.scene.doors.close(machine.node);
+        machine.crash(&self.net);
+    }
+
+    fn restart(&mut self) {
+        for machine in &mut self.machines {
+            if !machine.is_running() {
+                self.record.cover(|counts| counts.restarts += u64::from(self.now > 0));
+                machine.start(self.now, &self.net);
+            }
+        }
+    }
+
+    fn isolate(&mut self, node: u32) {
+        self.record.cover(|counts| counts.isolations += 1);
+        for other in (1..=self.nodes).filter(|other| *other != node) {
+            self.net.cut(node, other);
+            self.net.cut(other, node);
+        }
+    }
+
+    fn leader(&self) -> Option<usize> {
+        self.machines.iter().position(Machine::leads)
+    }
+
+    fn heal(&mut self) {
+        self.record.note("peace");
+        self.net.heal();
+        for machine in &self.machines {
+            machine.disk.cut_power_during(u64::MAX);
+        }
+        self.restart();
+    }
+
+    fn happen(&mut self, mischief: Mischief) {
+        self.record.note(&format!("{mischief:?}"));
+        match mischief {
+            Mischief::Crash(node) => self.crash(node as usize - 1),
+            Mischief::PowerCut { node, nth } => self.machines[node as usize - 1].disk.cut_power_during(nth),
+            Mischief::CrashLeader => {
+                if let Some(place) = self.leader() {
+                    self.crash(place);
+                }
+            }
+            Mischief::Restart => self.restart(),
+            Mischief::Isolate(node) => self.isolate(node),
+            Mischief::IsolateLeader => {
+                if let Some(place) = self.leader() {
+                    self.isolate(self.machines[place].node);
+                }
+            }
+            Mischief::OneWay { from, to } => {
+                self.record.cover(|counts| counts.one_way_cuts += 1);
+                self.net.cut(from, to);
+            }
+            Mischief::Heal => self.net.heal(),
+            Mischief::Slow { delay_max_ms } => {
+                self.record.cover(|counts| counts.slow_spells += 1);
+                self.net.slow_down(delay_max_ms);
+            }
+            Mischief::Break(node) => self.net.break_connections(node),
+        }
+    }
+
+    /// Nothing is asked for any more: everything is looked at, and replicas become equal.
+    fn settle(&mut self) {
+        let auditing = self.clients.spawn(audit(self.scene.clone()));
+        if !self.until(PEACE_MAX, "everything is looked at", |_| auditing.is_finished()) {
+            return;
+        }
+        let equal = |town: &Self| town.now.is_multiple_of(100) && replicas::differing(&town.machines).is_none();
+        for _ in 0..QUIET_MAX {
+            if !self.is_sound() || equal(self) {
+                return;
+            }
+            self.tick();
+        }
+        let differing = replicas::differing(&self.machines).unwrap_or_default();
+        self.record.violate(format!("replicas differ {QUIET_MAX} ms after the last call: {differing}"));
+    }
+}
+
+/// Looks at everything, once it has come to its end.
+async fn audit(scene: Scene) {
+    let record = &scene.record;
+    for run in record.runs() {
+        let has_deadline = record.run(&run).is_some_and(|known| known.deadline_ms.is_some());
+        loop {
+            let Some(shown) = scene.read(&run).await else { return };
+            if shown.end().is_none() && has_deadline {
+                tokio::time::sleep(Duration::from_millis(250)).await;
+                continue;
+            }
+            record.cover(|counts| counts.events += shown.events.len() as u64);
+            let is_timed_out = matches!(shown.end(), Some(Event::WorkflowExecutionTimedOutEventAttributes(_)));
+            record.cover(|counts| counts.deadlines += u64::from(is_timed_out));
+            break;
+        }
+    }
+    let listed = scene.list().await;
+    for workflow in scene.workflows.iter() {
+        let of_it: Vec<_> = listed.iter().filter(|(id, _, _)| id == workflow).collect();
+        let running = of_it.iter().filter(|(_, _, status)| *status == WorkflowExecutionStatus::Running).count();
+        if running > 1 {
+            record.violate(format!("{workflow} has {running} running executions"));
+        }
+        let starts = record.starts_of(workflow);
+        if of_it.len() as u64 > starts {
+            record.violate(format!("{workflow} has {} runs of {starts} starts", of_it.len()));
+        }
+    }
+}

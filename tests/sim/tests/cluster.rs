@@ -1,0 +1,60 @@
+//! A cluster under crashes and a network that fails: nothing that was acknowledged is lost, nothing happens twice,
+//! everything finishes, and all replicas become equal.
+//!
+//! `WEFT_SIM_CLUSTER_SEEDS` says how many seeds (24), `WEFT_SIM_CLUSTER_SEED` plays one and prints what happened in it.
+
+use weft_sim::{Plant, cluster_seeds, environment, simulate_cluster};
+
+const SEEDS: u64 = 24;
+/// Reported failures at most: the first ones say enough.
+const REPORTED_MAX: usize = 5;
+
+#[test]
+fn a_cluster_that_crashes_keeps_what_it_acknowledged() {
+    if let Some(seed) = environment("WEFT_SIM_CLUSTER_SEED") {
+        return play_one(seed);
+    }
+    let seeds = environment("WEFT_SIM_CLUSTER_SEEDS").unwrap_or(SEEDS);
+    let (coverage, failures) = cluster_seeds(seeds);
+    println!("{seeds} seeds: {coverage}");
+    for (seed, violation) in failures.iter().take(REPORTED_MAX) {
+        println!("seed {seed}: {violation}");
+        println!("  again: WEFT_SIM_CLUSTER_SEED={seed} cargo test -p weft-sim --test cluster -- --nocapture");
+    }
+    assert!(failures.is_empty(), "{} of {seeds} seeds failed", failures.len());
+    assert!(seeds < SEEDS || coverage.missing().is_empty(), "never reached: {:?}", coverage.missing());
+}
+
+fn play_one(seed: u64) {
+    let outcome = simulate_cluster(seed, Plant::Nothing, true);
+    for line in &outcome.trace {
+        println!("{line}");
+    }
+    println!("seed {seed}: digest {:016x}; {}", outcome.digest, outcome.coverage);
+    assert_eq!(outcome.violation, None);
+}
+
+/// Fails if a planted bug lives through this many seeds.
+fn check(plant: Plant, seeds: u64) {
+    for seed in 0..seeds {
+        if let Some(violation) = simulate_cluster(seed, plant, false).violation {
+            return println!("{plant:?}: found by seed {seed}: {violation}");
+        }
+    }
+    panic!("{plant:?} was not found within {seeds} seeds");
+}
+
+#[test]
+fn a_frame_that_is_never_synced_is_found() {
+    check(Plant::NoFrameSync, 20);
+}
+
+#[test]
+fn a_sync_that_is_acknowledged_before_it_is_done_is_found() {
+    check(Plant::EarlySync, 20);
+}
+
+#[test]
+fn request_ids_that_are_not_stored_are_found() {
+    check(Plant::NoRequestId, 20);
+}
