@@ -5,8 +5,8 @@
 //! workflows, pure and on their own: [`budget`], [`approval`], [`progress`], [`routing`]. What a gate and a swarm of
 //! diagnoses decide, pure too: [`quality`], [`consensus`]. What touches the machine:
 //! [`process`] runs commands, confined by [`sandbox`]; [`repository`] is git; [`checks`] look at a tree;
-//! [`transcript`] keeps what was said; [`forge`] is where pull requests live. [`workflow`] and [`activity`] put all of it
-//! together, and [`serve`] makes a worker of them.
+//! [`transcript`] keeps what was said; [`forge`] is where pull requests live, [`github`] one of its kinds. [`workflow`] and
+//! [`activity`] put all of it together, and [`serve`] makes a worker of them.
 //!
 //! [`provider`] is who does the work of a role; [`mutant`] plants faults for whoever mends them.
 
@@ -17,6 +17,7 @@ pub mod budget;
 pub mod checks;
 pub mod consensus;
 pub mod forge;
+pub mod github;
 pub mod model;
 pub mod mutant;
 pub mod process;

@@ -8,6 +8,7 @@
 mod bare;
 mod git;
 mod overlap;
+mod push;
 mod record;
 mod worktree;
 mod worktrees;
@@ -54,6 +55,8 @@ pub enum Error {
     Nested { files: Vec<String> },
     #[error("the worktree {name} is registered for {registered}, and not for {asked}")]
     OtherBase { name: String, registered: String, asked: String },
+    #[error("the branch {branch} has other commits at {remote}: choose another name, or take them in first")]
+    Rejected { branch: String, remote: String },
     #[error("git {command}: {message}")]
     Git { command: String, message: String },
     #[error("{path}: {message}")]
@@ -72,6 +75,7 @@ impl Error {
             | Self::Unfinished { .. }
             | Self::NoCommit(_)
             | Self::BranchName(_)
+            | Self::Rejected { .. }
             | Self::OtherBase { .. } => Blame::Refused,
             Self::Conflict { .. } | Self::Nested { .. } => Blame::Work,
             Self::Git { .. } | Self::Disk { .. } => Blame::Environment,

@@ -29,11 +29,13 @@ const SETTINGS: [&str; 10] = [
 ];
 
 /// Where git works.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Git {
     directory: PathBuf,
     git_dir: Option<PathBuf>,
     work_tree: Option<PathBuf>,
+    /// May hold secrets.
+    environment: Vec<(&'static str, String)>,
 }
 
 /// What came of a call that may say no.
@@ -56,18 +58,30 @@ impl Said {
 impl Git {
     /// Git looks for the repository itself. For a folder that a person named, not for one that commands have written to.
     pub(super) fn inside(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), git_dir: None, work_tree: None }
+        Self { directory: directory.to_owned(), git_dir: None, work_tree: None, environment: Vec::new() }
     }
 
     /// A repository without its checkout.
     pub(super) fn of(git_dir: &Path) -> Self {
-        Self { directory: git_dir.to_owned(), git_dir: Some(git_dir.to_owned()), work_tree: None }
+        Self {
+            directory: git_dir.to_owned(),
+            git_dir: Some(git_dir.to_owned()),
+            work_tree: None,
+            environment: Vec::new(),
+        }
     }
 
     /// A worktree whose own `.git` is not asked.
     pub(super) fn in_worktree(git_dir: &Path, work_tree: &Path) -> Self {
         let (git_dir, work_tree) = (git_dir.to_owned(), work_tree.to_owned());
-        Self { directory: work_tree.clone(), git_dir: Some(git_dir), work_tree: Some(work_tree) }
+        let environment = Vec::new();
+        Self { directory: work_tree.clone(), git_dir: Some(git_dir), work_tree: Some(work_tree), environment }
+    }
+
+    /// With more variables.
+    pub(super) fn with(mut self, variables: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        self.environment.extend(variables);
+        self
     }
 
     /// What git prints.
@@ -124,6 +138,7 @@ impl Git {
         ] {
             command.env(name, value);
         }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         for setting in SETTINGS {
             command.args(["-c", setting]);
         }

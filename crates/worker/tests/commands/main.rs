@@ -1,6 +1,7 @@
 //! Real commands on real git repositories in temporary folders, confined by this machine's kernel.
 
 mod checks;
+mod github;
 mod process;
 mod repository;
 mod sandbox;
