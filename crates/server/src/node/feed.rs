@@ -1,6 +1,6 @@
 //! What was applied, on its way to those who show it: lists, and the view of the metadata.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use weft_shard::{Feed, Metadata};
 
@@ -9,7 +9,8 @@ use super::{lists::ToIndex, open::METADATA_GROUP};
 /// Both of them, behind every replica of the node.
 pub(crate) struct Feeds {
     lists: ToIndex,
-    metadata: OnceLock<Arc<Metadata>>,
+    /// It holds the replica that feeds it.
+    metadata: OnceLock<Weak<Metadata>>,
 }
 
 impl Feeds {
@@ -20,20 +21,20 @@ impl Feeds {
     /// To be called before the groups are started.
     pub(crate) fn attach(&self, metadata: &Arc<Metadata>) {
         // A node is put together once.
-        let _ = self.metadata.set(Arc::clone(metadata));
+        let _ = self.metadata.set(Arc::downgrade(metadata));
     }
 }
 
 impl Feed for Feeds {
     fn feed(&self, group: u32, index: u64, changes: Vec<Vec<u8>>) {
-        if let (METADATA_GROUP, Some(metadata)) = (group, self.metadata.get()) {
+        if let (METADATA_GROUP, Some(metadata)) = (group, self.metadata.get().and_then(Weak::upgrade)) {
             metadata.applied(index);
         }
         self.lists.feed(group, index, changes);
     }
 
     fn replaced(&self, group: u32, index: u64) {
-        if let (METADATA_GROUP, Some(metadata)) = (group, self.metadata.get()) {
+        if let (METADATA_GROUP, Some(metadata)) = (group, self.metadata.get().and_then(Weak::upgrade)) {
             metadata.applied(index);
         }
         self.lists.replaced(group, index);
