@@ -28,6 +28,8 @@ const PING_TIMEOUT: Duration = Duration::from_millis(400);
 const GONE: Duration = Duration::from_secs(2);
 /// Between two looks at who leads what; long enough that what the last one moved has arrived.
 const BALANCE: Duration = Duration::from_secs(5);
+/// How long it may take to give away what is to be given away.
+const GIVEN_MAX: Duration = Duration::from_secs(3);
 /// How far from the median a clock may be.
 const SKEW_MAX_NANOS: i64 = 500_000_000;
 
@@ -149,7 +151,11 @@ impl NodeInner {
                 None => self.metadata.hand_over(to).await,
             }
         });
-        join_all(given).await;
+        // Without a majority a shard neither leads nor lets go, and nothing may wait for that: least of all a node that stops.
+        tokio::select! {
+            _ = join_all(given) => {}
+            () = self.clock.sleep_until(self.clock.monotonic() + GIVEN_MAX) => {}
+        }
     }
 }
 
