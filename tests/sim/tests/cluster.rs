@@ -53,8 +53,3 @@ fn a_frame_that_is_never_synced_is_found() {
 fn a_sync_that_is_acknowledged_before_it_is_done_is_found() {
     check(Plant::EarlySync, 20);
 }
-
-#[test]
-fn request_ids_that_are_not_stored_are_found() {
-    check(Plant::NoRequestId, 20);
-}
