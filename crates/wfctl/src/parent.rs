@@ -16,6 +16,11 @@ impl Parent {
         Self(parent_id())
     }
 
+    /// One that has said who it is: it may be gone before it can be asked for.
+    pub(crate) fn of(id: u32) -> Self {
+        Self(id)
+    }
+
     /// Ends when the parent has.
     pub(crate) async fn gone(self) {
         let clock = RealClock::new();

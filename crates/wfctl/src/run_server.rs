@@ -13,13 +13,13 @@ use crate::{exit::Failure, parent::Parent};
 pub(crate) struct Args {
     #[command(flatten)]
     flags: Flags,
-    /// Stop when whoever started this process has ended
-    #[arg(long, hide = true)]
-    with_parent: bool,
+    /// Stop when this process, which started this one, has ended
+    #[arg(long, hide = true, value_name = "PID")]
+    with_parent: Option<u32>,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let parent = args.with_parent.then(Parent::now);
+    let parent = args.with_parent.map(Parent::of);
     process::run_until(&args.flags, ended(parent)).map_err(|error| Failure::refused(error.to_string()).into())
 }
 

@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
-use tokio::signal::unix::{SignalKind, signal};
 use weft_client::api::{
     deployment::WorkerDeploymentVersion,
     enums::WorkerStatus,
@@ -18,6 +16,7 @@ use weft_worker::{
 };
 
 use crate::{
+    dev::Signals,
     output::{Tone, text},
     render::time,
     session::Connected,
@@ -76,13 +75,8 @@ async fn work(session: &Connected, args: RunArgs) -> anyhow::Result<()> {
     let sandbox = if args.no_sandbox { Mode::Off } else { Mode::Enforced };
     let supervisor = Supervisor::this_program();
     let settings = Settings { queue: args.queue, folder: args.folder, supervisor, sandbox };
-    let mut terminate = signal(SignalKind::terminate()).context("listening for signals failed")?;
-    let stop = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-    };
+    let mut signals = Signals::listen()?;
+    let stop = async move { signals.next().await };
     session.output.note(format_args!("working for {}", settings.queue));
     Ok(serve::gate_worker(&session.client, &settings)?.run_until(stop).await?)
 }

@@ -56,6 +56,9 @@ pub struct Budget {
     started_at_ms: u64,
     /// Time in which people were waited for: nobody works then.
     waited_ms: u64,
+    /// So many steps wait for people now, since that time.
+    waiting: u32,
+    waiting_since_ms: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +92,8 @@ impl Budget {
             lifted: BTreeSet::new(),
             started_at_ms,
             waited_ms: 0,
+            waiting: 0,
+            waiting_since_ms: 0,
         }
     }
 
@@ -153,12 +158,24 @@ impl Budget {
     pub fn raise(&mut self, by: Ceiling) {
         self.limits.hard = self.limits.hard.raised(by);
         self.limits.soft = self.limits.soft.raised(by);
+        self.lifted.retain(|meter| by.of(*meter).is_none());
         self.rearm();
     }
 
-    /// People were waited for; that time is not the run's.
-    pub fn waited(&mut self, ms: u64) {
-        self.waited_ms += ms;
+    /// A step waits for people. That time is not the run's, and is counted once however many wait.
+    pub fn wait_begins(&mut self, now_ms: u64) {
+        if self.waiting == 0 {
+            self.waiting_since_ms = now_ms;
+        }
+        self.waiting += 1;
+    }
+
+    /// It waits no more.
+    pub fn wait_ends(&mut self, now_ms: u64) {
+        self.waiting = self.waiting.saturating_sub(1);
+        if self.waiting == 0 {
+            self.waited_ms += now_ms.saturating_sub(self.waiting_since_ms);
+        }
     }
 
     /// The limits of a child to which so much was set aside here: it cannot spend more, and its end settles it.
@@ -205,6 +222,7 @@ impl Budget {
     }
 
     fn wall_seconds(&self, now_ms: u64) -> u64 {
+        let now_ms = if self.waiting > 0 { self.waiting_since_ms } else { now_ms };
         now_ms.saturating_sub(self.started_at_ms).saturating_sub(self.waited_ms) / 1000
     }
 

@@ -5,8 +5,8 @@
 //! a check that promises a report and leaves none has not run. A command that hangs or takes too much is the tree's
 //! fault.
 //!
-//! Whoever judges a change of somebody else reads the checks from the commit that it is based on
-//! ([`Checks::parse`]), lest the change choose its judges.
+//! They are those of the tree that is judged, so a change can choose its own judges: whoever must not let it reads the
+//! text from the commit that the change is based on, for [`Checks::parse`]. No workflow does so yet.
 
 mod config;
 mod detect;
@@ -86,6 +86,20 @@ impl Check {
     }
 }
 
+/// Longer than any file of settings is.
+const TEXT_BYTES_MAX: u64 = 1 << 20;
+
+/// The text of a file of the tree itself. A link may lead to a secret, or to a device that never ends.
+fn text_within(tree: &Path, file: &str) -> std::io::Result<String> {
+    let (root, path) = (tree.canonicalize()?, tree.join(file).canonicalize()?);
+    let found = path.metadata()?;
+    if !path.starts_with(&root) || !found.is_file() || found.len() > TEXT_BYTES_MAX {
+        let why = format!("{file} is no file of the tree with at most {TEXT_BYTES_MAX} bytes");
+        return Err(std::io::Error::other(why));
+    }
+    std::fs::read_to_string(path)
+}
+
 /// The checks of a tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checks {
@@ -95,7 +109,7 @@ pub struct Checks {
 impl Checks {
     /// What the tree says, or what can be seen in it.
     pub fn of(tree: &Path) -> Result<Self, Error> {
-        match std::fs::read_to_string(tree.join(FILE)) {
+        match text_within(tree, FILE) {
             Ok(text) => Self::parse(&text, tree),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(detect::checks(tree)),
             Err(error) => Err(Error::Disk(error.to_string())),

@@ -47,6 +47,12 @@ pub fn build(diagnoses: &[Diagnosis]) -> Option<Consensus> {
     })
 }
 
+/// What is believed, by the name that diagnoses have for it: words differ where thoughts do not.
+#[must_use]
+pub fn cause(consensus: &Consensus) -> Option<&str> {
+    consensus.supporting_diagnoses.first().map(|diagnosis| diagnosis.cause.as_str())
+}
+
 /// What to do about it: `threshold` is how sure one must be to act.
 #[must_use]
 pub fn course(consensus: &Consensus, threshold: Confidence) -> Course {

@@ -5,8 +5,9 @@
 //! workflows, pure and on their own: [`budget`], [`approval`], [`progress`], [`routing`]. What a gate and a swarm of
 //! diagnoses decide, pure too: [`quality`], [`consensus`]. What touches the machine:
 //! [`process`] runs commands, confined by [`sandbox`]; [`repository`] is git; [`checks`] look at a tree;
-//! [`transcript`] keeps what was said; [`forge`] is where pull requests live, [`github`] one of its kinds. [`workflow`] and
-//! [`activity`] put all of it together, and [`serve`] makes a worker of them.
+//! [`forge`] is where pull requests live. [`workflow`] and [`activity`] put all of it together, and [`serve`] makes a worker
+//! of them. Built and not used by a workflow yet: [`transcript`] keeps what was said, [`github`] speaks to GitHub, and most
+//! of [`provider`].
 //!
 //! [`provider`] is who does the work of a role; [`mutant`] plants faults for whoever mends them.
 

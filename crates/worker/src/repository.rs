@@ -45,6 +45,10 @@ pub enum Error {
     Dirty { path: PathBuf, files: Vec<String> },
     #[error("{path} is in the middle of {what}: finish or abort it")]
     Unfinished { path: PathBuf, what: &'static str },
+    #[error("{branch} is checked out at {}: have another branch there, or give a bare repository", path.display())]
+    CheckedOut { branch: String, path: PathBuf },
+    #[error("{0} belongs to another user than the worker: give it to the worker's user, or name a clone of its own")]
+    NotOurs(PathBuf),
     #[error("there is no commit {0:?}: name a branch, a tag or a commit")]
     NoCommit(String),
     #[error("{0:?} is no name for a branch")]
@@ -73,6 +77,8 @@ impl Error {
             | Self::Shallow(_)
             | Self::Dirty { .. }
             | Self::Unfinished { .. }
+            | Self::CheckedOut { .. }
+            | Self::NotOurs(_)
             | Self::NoCommit(_)
             | Self::BranchName(_)
             | Self::Rejected { .. }
@@ -212,6 +218,7 @@ fn not_a_repository(error: Error, path: &Path) -> Error {
         Error::Git { message, .. } if message.contains("not a git repository") => {
             Error::NotARepository(path.to_owned())
         }
+        Error::Git { message, .. } if message.contains("dubious ownership") => Error::NotOurs(path.to_owned()),
         other => other,
     }
 }

@@ -131,7 +131,7 @@ impl Roster {
 }
 
 fn can(agent: &Agent, need: &Need) -> bool {
-    agent.agent_type == need.agent_type && need.skills.is_subset(&agent.skills)
+    agent.capacity > 0 && agent.agent_type == need.agent_type && need.skills.is_subset(&agent.skills)
 }
 
 fn score(agent: &Agent, record: Record, need: &Need) -> u64 {

@@ -2,7 +2,7 @@
 //!
 //! It writes to its worktree and its temporary folder and nowhere else, reads no file that is hidden from it, sees of
 //! the worker's environment what is on a list, reaches no process but its own, and has no privilege beyond those over
-//! its own files. Landlock holds this, from Linux 6.2 on. Where the kernel cannot, nothing runs, unless the sandbox is
+//! its own files. Landlock holds this, from Linux 6.2 on, and keeps signals from other processes from Linux 6.12 on. Where the kernel cannot, nothing runs, unless the sandbox is
 //! off by configuration.
 //!
 //! What Landlock does not hold: modes, owners and times of files that belong to the worker's user can be changed, and

@@ -145,7 +145,8 @@ impl Node {
 fn command(config: &Path, log: File) -> anyhow::Result<Command> {
     let binary = std::env::current_exe().context("cannot find this program's own file")?;
     let mut command = Command::new(binary);
-    command.args(["server", "run", "--with-parent", "--config"]).arg(config);
+    let own = std::process::id().to_string();
+    command.args(["server", "run", "--with-parent", &own, "--config"]).arg(config);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     // They would go over the file, and be the same for all nodes.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("WEFT_")) {

@@ -54,6 +54,12 @@ pub(crate) struct ResumeArgs {
     /// So many seconds more
     #[arg(long, value_name = "NUMBER")]
     wall_seconds: Option<u64>,
+    /// So many calls of tools more
+    #[arg(long, value_name = "NUMBER")]
+    tool_calls: Option<u64>,
+    /// So many steps at once more
+    #[arg(long, value_name = "NUMBER")]
+    fan_out: Option<u64>,
 }
 
 #[derive(Args, Debug)]
@@ -83,7 +89,8 @@ pub(crate) async fn resume(session: &Connected, args: ResumeArgs) -> anyhow::Res
         cost_microdollars: args.cost_microdollars,
         attempts: args.attempts,
         wall_seconds: args.wall_seconds,
-        ..Ceiling::default()
+        tool_calls: args.tool_calls,
+        fan_out: args.fan_out,
     };
     say(session, &args.workflow_id, "resumed", Any::resume, by).await
 }

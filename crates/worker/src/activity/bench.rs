@@ -107,7 +107,11 @@ pub(super) async fn alive<T, F: Future<Output = Result<T, Error>>>(
     loop {
         tokio::select! {
             biased;
-            done = &mut work => return if ctx.is_cancelled() { Err(ctx.cancellation()) } else { done },
+            // What is done is done: whoever undoes must know of it.
+            done = &mut work => return match done {
+                Err(_) if ctx.is_cancelled() => Err(ctx.cancellation()),
+                done => done,
+            },
             () = ctx.cancelled(), if !token.is_cancelled() => token.cancel(),
             () = tokio::time::sleep(HEARTBEAT_EVERY) => ctx.heartbeat(&())?,
         }

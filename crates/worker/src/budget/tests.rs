@@ -68,7 +68,12 @@ fn calls_at_once_wait_for_each_other() {
 #[test]
 fn time_that_people_take_is_not_the_runs() {
     let mut budget = budget(None, 100);
-    budget.waited(100_000);
+    // Two steps ask at the same time; it is one time.
+    budget.wait_begins(0);
+    budget.wait_begins(40_000);
+    budget.wait_ends(50_000);
+    budget.reserve("meanwhile", tokens(1), 90_000).expect("it stands still");
+    budget.wait_ends(100_000);
     budget.reserve("a", tokens(1), 160_999).expect("60 seconds of its own");
     let late = budget.reserve("b", tokens(1), 161_000).expect_err("61 seconds");
     assert_eq!(late.to_string(), "b would bring wall time (seconds) to 61, above the hard limit of 60");

@@ -65,9 +65,9 @@ impl Tree {
         self.files.iter().any(|it| it == file)
     }
 
-    /// Empty if it is not there.
+    /// Empty if it is not there, or leads out of the tree.
     fn text(&self, file: &str) -> String {
-        fs::read_to_string(self.root.join(file)).unwrap_or_default()
+        super::text_within(&self.root, file).unwrap_or_default()
     }
 
     fn any(&self, is_meant: impl Fn(&str) -> bool) -> bool {

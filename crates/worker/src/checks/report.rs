@@ -70,8 +70,19 @@ impl Found {
     fn bounded(mut self) -> Self {
         self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         self.findings.truncate(FINDINGS_MAX);
+        for finding in &mut self.findings {
+            finding.file = finding.file.as_deref().map(cut);
+            finding.rule = finding.rule.as_deref().map(cut);
+        }
         self
     }
+}
+
+/// Of a path, a rule or a reason: they stand in histories.
+const WORD_CHARS_MAX: usize = 300;
+
+fn cut(text: &str) -> String {
+    text.chars().take(WORD_CHARS_MAX).collect()
 }
 
 /// Why a report could not be read.
@@ -84,7 +95,7 @@ pub(super) struct Unreadable {
 
 impl Unreadable {
     fn new(wanted: &'static str, reason: impl ToString) -> Self {
-        Self { wanted, reason: reason.to_string() }
+        Self { wanted, reason: cut(&reason.to_string()) }
     }
 }
 

@@ -56,7 +56,7 @@ pub enum Fix {
 pub async fn run(checks: &Checks, kind: CheckKind, place: &Place<'_>) -> Result<CheckOutcome, Cancelled> {
     let Some(check) = checks.get(kind) else { return Ok(CheckOutcome::Ran(absent())) };
     let path = report_path(check, kind, place);
-    if let Some(path) = &path {
+    if let Some(path) = path.as_deref().filter(|path| is_inside(path, place)) {
         // An old report would be taken for a new one.
         let _ = fs::remove_file(path);
     }
@@ -75,7 +75,7 @@ pub async fn run(checks: &Checks, kind: CheckKind, place: &Place<'_>) -> Result<
         duration_ms: u64::try_from(report.wall.as_millis()).unwrap_or(u64::MAX),
         stdout: report.stdout.text(),
         stderr: report.stderr.text(),
-        report: path.as_deref().and_then(read_report),
+        report: path.as_deref().filter(|path| is_inside(path, place)).and_then(read_report),
     };
     Ok(judge(check, &ran))
 }
@@ -126,6 +126,14 @@ fn report_path(check: &Check, kind: CheckKind, place: &Place<'_>) -> Option<Path
         Report { format, path: None } if format.is_printed() => None,
         Report { .. } => Some(place.sandbox.temporary().join(format!("report-{}", kind.name()))),
     }
+}
+
+/// Folders on the way may be links that the change has brought. Nothing confines whoever reads a report, so it follows
+/// none of them out of the command's own places.
+fn is_inside(path: &Path, place: &Place<'_>) -> bool {
+    let Some(Ok(folder)) = path.parent().map(fs::canonicalize) else { return false };
+    let is_below = |root: &Path| fs::canonicalize(root).is_ok_and(|root| folder.starts_with(root));
+    is_below(place.tree) || is_below(place.sandbox.temporary())
 }
 
 /// None if there is nothing that can be read. A command may have left a link to a file that is none of its business.

@@ -145,8 +145,11 @@ impl Local {
             return Err(Error::Moved { branch: new.branch.clone(), wanted: new.commit.clone(), found });
         }
         self.repository.resolve(&format!("refs/heads/{}", new.base)).await?;
-        let number = self.next_number()?;
-        self.repository.keep(&format!("refs/pull/{number}/head"), &found).await?;
+        let mut number = self.next_number()?;
+        // A mirror has pull requests of its own, and a crash may have left a ref without a record.
+        while self.repository.keep(&format!("refs/pull/{number}/head"), &found).await? != found {
+            number += 1;
+        }
         let pull_request = PullRequest {
             number,
             url: address(&self.path(PULL_REQUESTS, number)),

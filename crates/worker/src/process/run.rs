@@ -88,12 +88,18 @@ impl Supervisor {
         line.say(&order(command, sandbox)).await?;
         let ended = line.until_ended(limits, watch.cancel, &flood.token).await;
         let wall = clock.monotonic().saturating_sub(start);
-        if ended.is_err() {
-            let _ = child.start_kill();
-        }
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                // Whoever is left may hold the pipes open, so their end is not waited for.
+                let _ = child.start_kill();
+                let _ = child.wait().await;
+                return Err(error);
+            }
+        };
         child.wait().await.map_err(environment)?;
         let (stdout, stderr) = (stdout.await.map_err(environment)?, stderr.await.map_err(environment)?);
-        report(ended?, wall, stdout, stderr)
+        report(ended, wall, stdout, stderr)
     }
 
     async fn start(&self) -> Result<(Child, Line), Error> {

@@ -37,11 +37,12 @@ impl Repository {
     pub async fn merge_commit(&self, ours: &str, theirs: &str, message: &str) -> Result<String, Error> {
         let git = self.git();
         let merged = git.status(&["merge-tree", "--write-tree", "--name-only", "-z", ours, theirs]).await?;
-        let mut said = zero_separated(&merged.stdout);
+        // After the names come messages, behind an empty field.
+        let names = merged.stdout.split_once("\0\0").map_or(merged.stdout.as_str(), |(names, _)| names);
+        let mut said = zero_separated(names);
         let tree = said.next().unwrap_or_default();
         if !merged.succeeded {
-            // After the names come messages, behind an empty field that has been left out.
-            let files: Vec<String> = said.take_while(|it| it.parse::<u32>().is_err()).collect();
+            let files: Vec<String> = said.collect();
             return Err(if files.is_empty() { merged.error() } else { Error::Conflict { files } });
         }
         let made = git.run(&["commit-tree", &tree, "-p", ours, "-p", theirs, "-m", message]).await?;
@@ -49,7 +50,13 @@ impl Repository {
     }
 
     /// Moves a branch, unless somebody else has moved it.
+    ///
+    /// # Errors
+    /// Also where it is checked out: the files there would not follow.
     pub async fn move_branch(&self, name: &str, from: &str, to: &str) -> Result<(), Error> {
+        if let Some(path) = self.checked_out(name).await? {
+            return Err(Error::CheckedOut { branch: name.to_owned(), path });
+        }
         self.git().run(&["update-ref", &format!("refs/heads/{name}"), to, from]).await.map(drop)
     }
 

@@ -44,6 +44,8 @@ pub struct Desk {
     house: House,
     /// How often people have said that it may go on.
     resumed: u64,
+    /// People would not have it spend more.
+    declined: Option<Decision>,
 }
 
 impl Default for Desk {
@@ -62,6 +64,7 @@ impl Desk {
             roster: Roster::new(house.agents.clone()),
             house,
             resumed: 0,
+            declined: None,
         }
     }
 }
@@ -162,21 +165,30 @@ async fn wait_for_people<S: AtDesk>(
     done: impl Fn(&Desk) -> bool + Clone + 'static,
 ) -> Result<bool> {
     let began = now_ms(ctx);
-    let waited = |ctx: &Ctx<S>| now_ms(ctx).saturating_sub(began);
-    let mut came = false;
-    while let Some(next) = patience.next(Duration::from_millis(waited(ctx))) {
+    ctx.with_mut(|state| state.desk_mut().budget.wait_begins(began));
+    let came = remind(ctx, patience, began, done).await;
+    let ended = now_ms(ctx);
+    ctx.with_mut(|state| state.desk_mut().budget.wait_ends(ended));
+    came
+}
+
+async fn remind<S: AtDesk>(
+    ctx: &Ctx<S>,
+    patience: Patience,
+    began_ms: u64,
+    done: impl Fn(&Desk) -> bool + Clone + 'static,
+) -> Result<bool> {
+    let waited = || Duration::from_millis(now_ms(ctx).saturating_sub(began_ms));
+    while let Some(next) = patience.next(waited()) {
         let done = done.clone();
-        came = ctx.wait_until_for(next, move |state: &S| done(state.desk())).await?;
-        if came {
-            break;
+        if ctx.wait_until_for(next, move |state: &S| done(state.desk())).await? {
+            return Ok(true);
         }
-        if patience.next(Duration::from_millis(waited(ctx))).is_some() {
+        if patience.next(waited()).is_some() {
             tell(ctx, "reminded");
         }
     }
-    let ms = waited(ctx);
-    ctx.with_mut(|state| state.desk_mut().budget.waited(ms));
-    Ok(came)
+    Ok(false)
 }
 
 /// Runs a body that the signal `abort` cancels. What the body undoes is shielded from that.

@@ -74,6 +74,9 @@ impl AtDesk for IncidentSwarmWorkflow {
     }
 }
 
+/// Diagnoses that wait to be taken in.
+const LATE_MAX: usize = 100;
+
 #[workflow]
 impl IncidentSwarmWorkflow {
     #[run]
@@ -85,6 +88,9 @@ impl IncidentSwarmWorkflow {
     /// Late evidence: what somebody else thinks.
     #[signal]
     pub async fn add_diagnosis(ctx: Ctx<Self>, diagnosis: Diagnosis) {
+        if ctx.with(|state| state.late.len()) >= LATE_MAX {
+            return desk::tell(&ctx, format!("late evidence of {} is too much: it is left out", diagnosis.agent));
+        }
         desk::tell(&ctx, format!("late evidence of {}: {}", diagnosis.agent, diagnosis.root_cause));
         ctx.with_mut(|state| state.late.push(diagnosis));
     }

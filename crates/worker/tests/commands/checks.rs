@@ -139,6 +139,28 @@ async fn an_old_report_and_a_link_are_not_taken_for_a_report() -> anyhow::Result
     Ok(())
 }
 
+#[tokio::test]
+async fn a_folder_that_is_a_link_leads_nowhere() -> anyhow::Result<()> {
+    let yaml = "checks:\n  lint: { command: 'true', report: { format: sarif, path: keys/secret } }\n";
+    let (place, checks) = tree(&[(".weft/checks.yaml", yaml)])?;
+    write(&place.path("outside"), &[("secret", "a key")])?;
+    std::os::unix::fs::symlink("../outside", place.path("work/keys"))?;
+    assert!(reason(&place, &checks, CheckKind::Lint).await?.contains("the command wrote none"));
+    assert_eq!(std::fs::read_to_string(place.path("outside/secret"))?, "a key", "it is still there");
+    Ok(())
+}
+
+#[test]
+fn a_file_that_leads_out_of_the_tree_says_nothing() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    std::fs::create_dir_all(folder.path().join(".weft"))?;
+    std::os::unix::fs::symlink("/dev/zero", folder.path().join(".weft/checks.yaml"))?;
+    std::os::unix::fs::symlink("/dev/zero", folder.path().join("package.json"))?;
+    let error = Checks::of(folder.path()).expect_err("it never ends");
+    assert!(error.to_string().contains("no file of the tree"), "{error}");
+    Ok(())
+}
+
 /// The eight of a gate, each of which waits: together they take hardly longer than one.
 #[tokio::test]
 async fn eight_checks_run_at_the_same_time() -> anyhow::Result<()> {

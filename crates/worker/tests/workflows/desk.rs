@@ -49,6 +49,9 @@ async fn check(
     for line in lines {
         let found = timeline.entries.iter().any(|entry| entry.what.contains(line));
         assert!(found, "{line:?} is not in {timeline:#?}");
+        // Steps that wait together ask once.
+        let asked = timeline.entries.iter().filter(|entry| entry.what.starts_with("asked budget/")).count();
+        assert!(asked <= 1, "{timeline:#?}");
     }
     worker.shutdown().await?;
     env.shutdown().await;

@@ -96,7 +96,8 @@ pub(super) fn last_words(stdout: &str, stderr: &str) -> String {
 fn read(format: Format, ran: &Ran) -> Result<Found, Unreadable> {
     match (&ran.report, format.is_printed()) {
         (Some(text), _) => report::read(format, text),
-        (None, true) => report::read(format, &format!("{}\n{}", ran.stdout, ran.stderr)),
+        // Standard output last: the last percentage is looked for there first.
+        (None, true) => report::read(format, &format!("{}\n{}", ran.stderr, ran.stdout)),
         (None, false) => Err(Unreadable { wanted: "there", reason: "the command wrote none".to_owned() }),
     }
 }

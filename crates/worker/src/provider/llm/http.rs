@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Request, Response, StatusCode, body::Incoming as Body};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -16,6 +16,8 @@ use super::{Config, Dialect, Key, Reply, anthropic, openai, sse::Events};
 
 /// How much of an error's text is told.
 const TOLD_CHARS: usize = 300;
+/// As much of an error is read.
+const REFUSAL_BYTES_MAX: usize = 64 << 10;
 /// The longest wait that a server may ask for.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
@@ -125,7 +127,8 @@ async fn refusal(response: Response<Body>) -> Problem {
     let status = response.status();
     let after =
         response.headers().get("retry-after").and_then(|it| it.to_str().ok()?.parse().ok()).map(Duration::from_secs);
-    let body = response.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let body = Limited::new(response.into_body(), REFUSAL_BYTES_MAX).collect().await;
+    let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let text = String::from_utf8_lossy(&body);
     let message =
         serde_json::from_str::<Value>(&text).ok().and_then(|it| Some(it["error"]["message"].as_str()?.to_owned()));

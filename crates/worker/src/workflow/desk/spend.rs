@@ -90,6 +90,10 @@ fn release<S: AtDesk>(ctx: &Ctx<S>, agent: Option<&Agent>, succeeded: bool) {
 /// Sets aside what the step may cost, whatever has to be waited for.
 async fn reserve<S: AtDesk>(ctx: &Ctx<S>, work: &Work) -> Result<ReservationId> {
     loop {
+        // A no is for all steps: nobody is asked the same again.
+        if let Some(no) = ctx.with(|state| state.desk().declined.clone()) {
+            agreed(&no, "the budget")?;
+        }
         let now = now_ms(ctx);
         let refused = match ctx.with_mut(|state| state.desk_mut().budget.reserve(&work.step, work.want, now)) {
             Ok(reserved) => return Ok(reserved),
@@ -107,7 +111,10 @@ async fn reserve<S: AtDesk>(ctx: &Ctx<S>, work: &Work) -> Result<ReservationId> 
                 let question =
                     Question { id: format!("budget/{}", meter.name()), what: refused.to_string(), subject: None };
                 let decision = ask(ctx, question).await?;
-                agreed(&decision, &refused.to_string())?;
+                if let Err(no) = agreed(&decision, &refused.to_string()) {
+                    ctx.with_mut(|state| state.desk_mut().declined = Some(decision));
+                    return Err(no);
+                }
                 ctx.with_mut(|state| state.desk_mut().budget.lift(meter));
             }
             Refused::Hard { .. } | Refused::Stalled { .. } => stop(ctx, &refused).await?,

@@ -29,6 +29,8 @@ use crate::{
 
 /// Nobody had anything to say.
 const NO_DIAGNOSIS: &str = "NoDiagnosis";
+/// Agents that think about one incident; who asks for more gets so many.
+const AGENTS_MAX: u32 = 16;
 /// How often late evidence may turn everything.
 const TURNS_MAX: u32 = 3;
 /// What a call of an agent may cost.
@@ -71,13 +73,17 @@ async fn steps(ctx: &Ctx<Own>, request: &IncidentRequest, saga: &Saga<Own>) -> R
         let consensus = believe(ctx, &diagnoses)?;
         let fix = mend(ctx, request, &consensus, turn).await?;
         let late = ctx.with(|state| [&diagnoses[..], &state.late].concat());
-        let turned = consensus::build(&late).is_some_and(|it| it.root_cause != consensus.root_cause);
-        if !turned || turn == TURNS_MAX {
+        let turned = consensus::build(&late).is_some_and(|it| consensus::cause(&it) != consensus::cause(&consensus));
+        if !turned {
             break (consensus, fix);
         }
         desk::tell(ctx, "late evidence has turned the consensus");
         if let Fix::Made { branch, .. } = fix {
-            remove_branch(ctx.clone(), request.repository.clone(), branch).await?;
+            remove_branch(ctx.shielded(), request.repository.clone(), branch).await?;
+        }
+        if turn == TURNS_MAX {
+            let reason = "late evidence turns the consensus again and again".to_owned();
+            break (consensus, Fix::None { reason, rolled_back: true });
         }
     };
     let (hotfix, issue, rolled_back) = match fix {
@@ -124,7 +130,8 @@ async fn gather(ctx: &Ctx<Own>, request: &IncidentRequest) -> Result<Alert> {
 
 /// What those think who could think; none of them knows of the others.
 async fn diagnose_all(ctx: &Ctx<Own>, request: &IncidentRequest, alert: &Alert) -> Result<Vec<Diagnosis>> {
-    let diagnoses = (0..request.num_diagnostic_agents.max(1)).map(|agent| diagnose(ctx, request, alert, agent));
+    let diagnoses =
+        (0..request.num_diagnostic_agents.clamp(1, AGENTS_MAX)).map(|agent| diagnose(ctx, request, alert, agent));
     let mut thoughts = Vec::new();
     for diagnosis in join_all(diagnoses).await {
         match diagnosis {
