@@ -5,8 +5,8 @@
 
 use alloc::{
     boxed::Box,
+    collections::BTreeSet,
     string::{String, ToString},
-    vec::Vec,
 };
 use core::time::Duration;
 
@@ -36,7 +36,7 @@ pub struct LocalActivity {
 
 impl State {
     /// Those that the program waits for, begun or not.
-    pub(crate) fn wanted_locals(&self) -> Vec<String> {
+    pub(crate) fn wanted_locals(&self) -> BTreeSet<String> {
         self.open_locals.keys().cloned().collect()
     }
 

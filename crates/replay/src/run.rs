@@ -5,7 +5,7 @@
 
 use alloc::{
     boxed::Box,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     format,
     rc::Rc,
     string::{String, ToString},
@@ -75,7 +75,7 @@ pub struct Progress {
     /// Local activities that the worker is to begin now.
     pub local: Vec<LocalActivity>,
     /// The ids of those that are waited for, begun now or before: the worker stops all others.
-    pub wanted: Vec<String>,
+    pub wanted: BTreeSet<String>,
 }
 
 /// The answer to a workflow task.

@@ -20,7 +20,7 @@ pub(crate) fn function(named: Named, function: ItemFn) -> Result<TokenStream> {
     let ident = &function.sig.ident;
     let name = named.or(ident);
     let (tuple, output) = (shape.tuple(), shape.output.value());
-    let (declared, inner) = declared(&function, "it names the activity: give it to `ctx.activity`");
+    let (declared, inner) = declared(&function, "it names the activity: give it to `ctx.activity`")?;
     let called = &inner.sig.ident;
     let execute = execute(&shape, &quote!(#called), function.sig.asyncness.is_some(), false);
     let rt = quote!(::weft::__rt);

@@ -187,11 +187,16 @@ pub(crate) fn take_marker(attributes: &mut Vec<Attribute>, names: &[&str]) -> Re
 ///
 /// The name stays that of a function: a unit struct of the name would forbid `let charge = ctx.activity(charge, …)`, as
 /// it is a pattern. The type has braces for the same reason.
-pub(crate) fn declared(function: &ItemFn, unused: &str) -> (TokenStream, ItemFn) {
+///
+/// # Errors
+/// For `#[cfg]` below the marker: it would be about the name alone.
+pub(crate) fn declared(function: &ItemFn, unused: &str) -> Result<(TokenStream, ItemFn)> {
+    if let Some(cfg) = function.attrs.iter().find(|attribute| attribute.path().is_ident("cfg")) {
+        return Err(Error::new_spanned(cfg, "write `#[cfg]` above the marker: it is about all that the marker writes"));
+    }
     let (vis, ident) = (&function.vis, &function.sig.ident);
     // What a caller is told stands at the name; all else (lints, spans) is about the code.
-    let is_told =
-        |attribute: &&Attribute| ["doc", "deprecated", "cfg"].iter().any(|name| attribute.path().is_ident(name));
+    let is_told = |attribute: &&Attribute| ["doc", "deprecated"].iter().any(|name| attribute.path().is_ident(name));
     let told: Vec<&Attribute> = function.attrs.iter().filter(is_told).collect();
     let declared = quote! {
         #[doc(hidden)]
@@ -208,5 +213,5 @@ pub(crate) fn declared(function: &ItemFn, unused: &str) -> (TokenStream, ItemFn)
     inner.attrs.retain(|attribute| !is_told(&attribute));
     inner.vis = syn::Visibility::Inherited;
     inner.sig.ident = kept(ident);
-    (declared, inner)
+    Ok((declared, inner))
 }

@@ -21,7 +21,7 @@ pub(crate) fn function(named: Named, function: ItemFn) -> Result<TokenStream> {
     let ident = &function.sig.ident;
     let name = named.or(ident);
     let (tuple, output) = (shape.tuple(), shape.output.value());
-    let (declared, inner) = declared(&function, "it names the workflow: give it to `client.start_workflow`");
+    let (declared, inner) = declared(&function, "it names the workflow: give it to `client.start_workflow`")?;
     let kept = &inner.sig.ident;
     let run = run(&shape, &quote!(#kept));
     let rt = quote!(::weft::__rt);

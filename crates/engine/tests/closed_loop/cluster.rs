@@ -4,7 +4,11 @@ mod activities;
 mod messages;
 mod tasks;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use weft_engine::{
     ActivityToken, Answer, CancelBody, ConflictPolicy, EventId, Execution, OnConflict, Refusal, Request, ReusePolicy,
@@ -53,7 +57,7 @@ struct Held {
     /// Local activities that have not ended.
     locals: Vec<LocalActivity>,
     /// Those that the program waits for, begun with this task or before.
-    wanted: Vec<String>,
+    wanted: BTreeSet<String>,
 }
 
 /// What happened, so that a loop in which nothing did is not taken for a proof.

@@ -56,6 +56,10 @@ impl Locals {
             }
             is_wanted
         });
+        if self.by_id.is_empty() {
+            // One that is stopped is let go of when it is polled, and nobody polls any more.
+            self.running.clear();
+        }
     }
 
     /// The next that ends.

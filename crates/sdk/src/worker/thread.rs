@@ -136,7 +136,11 @@ impl Runs {
         self.kept.insert(run_id.to_owned(), (self.uses, run));
         while self.kept.len() > self.max {
             let Some((_, oldest)) = self.by_use.pop_first() else { return };
-            self.kept.remove(&oldest);
+            let evicted = self.kept.remove(&oldest);
+            // Another workflow's code runs here: the one that is kept has nothing to do with it.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(evicted))) {
+                error!(why = panic_text(panic.as_ref()), "a workflow's code panicked where it should do nothing");
+            }
         }
     }
 
