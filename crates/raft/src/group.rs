@@ -323,14 +323,18 @@ impl Group {
         if index > applied {
             return Err(CheckpointError::Ahead { index, applied });
         }
-        {
+        let is_known = {
             let mut checkpoint = self.inner.shared.checkpoint.lock();
-            if index_of(checkpoint.as_ref()) >= index {
-                return Ok(());
+            let is_known = index_of(checkpoint.as_ref()) >= index;
+            if !is_known {
+                *checkpoint = Some(mark);
             }
-            *checkpoint = Some(mark);
+            is_known
+        };
+        if !is_known {
+            self.inner.raft.trigger().snapshot().await.map_err(|_| CheckpointError::Stopped)?;
         }
-        self.inner.raft.trigger().snapshot().await.map_err(|_| CheckpointError::Stopped)?;
+        // Also where nothing new was applied: a follower that needed the log may have caught up since.
         self.purge(index).await
     }
 

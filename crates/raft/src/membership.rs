@@ -57,7 +57,8 @@ impl Group {
         self.change(ChangeMembers::AddVoterIds(BTreeSet::from([node]))).await
     }
 
-    /// Takes its vote and the log from a node. A leader that removes itself hands leadership over afterwards. A node
+    /// Takes its vote and the log from a node. A leader that removes itself leaves the others to
+    /// elect another one; of two nodes it must not remove itself, because the last one does not stand by itself. A node
     /// that is removed may be added again, with what it had or with nothing.
     pub async fn remove(&self, node: NodeId) -> Result<(), MembershipError> {
         if !self.members().contains(&node) {

@@ -142,6 +142,8 @@ pub(crate) struct Incoming {
     vote: Vote,
     transfer: u64,
     next: u64,
+    /// The last piece is here and the state is replaced; the answer that said so may be lost.
+    installed: bool,
 }
 
 impl Group {
@@ -156,11 +158,14 @@ impl Group {
         }
         let same = |incoming: &Incoming| (incoming.vote, incoming.transfer) == (piece.vote, piece.transfer);
         if piece.number == 0 && !incoming.as_ref().is_some_and(same) {
-            *incoming = Some(Incoming { vote: piece.vote, transfer: piece.transfer, next: 0 });
+            *incoming = Some(Incoming { vote: piece.vote, transfer: piece.transfer, next: 0, installed: false });
         }
         let Some(current) = incoming.as_mut().filter(|incoming| same(incoming)) else {
             return Ok(PieceTaken::Next(0));
         };
+        if current.installed {
+            return Ok(PieceTaken::Installed(known));
+        }
         if piece.number != current.next {
             return Ok(PieceTaken::Next(current.next));
         }
@@ -170,10 +175,11 @@ impl Group {
         if !piece.last {
             return Ok(PieceTaken::Next(pieces));
         }
-        *incoming = None;
+        let (vote, transfer) = (piece.vote, piece.transfer);
         let snapshot = Snapshot { meta, snapshot: Data::Staged { pieces } };
-        let installed = self.raft().install_full_snapshot(piece.vote, snapshot).await?;
-        Ok(PieceTaken::Installed(installed.vote))
+        let installed = self.raft().install_full_snapshot(vote, snapshot).await;
+        *incoming = installed.is_ok().then_some(Incoming { vote, transfer, next: pieces, installed: true });
+        Ok(PieceTaken::Installed(installed?.vote))
     }
 }
 

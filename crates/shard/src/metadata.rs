@@ -9,11 +9,13 @@ mod queue_configs;
 use std::{
     collections::BTreeMap,
     sync::{Arc, RwLock, RwLockReadGuard},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use tokio::sync::{Mutex, watch};
 use weft_engine::NamespaceId;
+use weft_env::Clock;
 use weft_raft::{Group, Leadership, NodeId};
 use weft_rows::{
     Ops, batch,
@@ -28,12 +30,16 @@ use crate::{
     replica::Replica,
 };
 
+/// How long the view may take to get what the group's leader says is committed.
+const VIEWED_MAX: Duration = Duration::from_secs(5);
+
 /// Everything the metadata group needs from outside.
 pub struct MetadataConfig {
     pub node: u64,
     pub group: Group,
     pub replica: Arc<Replica>,
     pub store: Arc<dyn StateStore>,
+    pub clock: Arc<dyn Clock>,
     /// Search attributes that every namespace has: name to `IndexedValueType`.
     pub predefined: BTreeMap<String, i32>,
 }
@@ -187,7 +193,12 @@ impl Metadata {
     pub async fn confirmed(&self) -> Result<(), ChangeError<core::convert::Infallible>> {
         let index = self.config.group.read_index().await.map_err(|_| ChangeError::Unavailable)?;
         let mut viewed = self.viewed();
-        viewed.wait_for(|viewed| *viewed >= index).await.map(drop).map_err(|_| ChangeError::Unavailable)
+        let clock = &self.config.clock;
+        // The entry may be on its way to a node that is cut off, or the rows may be unreadable.
+        tokio::select! {
+            viewed = viewed.wait_for(|viewed| *viewed >= index) => viewed.map(drop).map_err(|_| ChangeError::Unavailable),
+            () = clock.sleep_until(clock.monotonic() + VIEWED_MAX) => Err(ChangeError::Unavailable),
+        }
     }
 
     /// Makes a change that `decide` checks against all namespaces: the rows it gives are put.
@@ -221,22 +232,24 @@ impl Metadata {
     async fn lead<E>(&self, leader: &mut Option<Open>) -> Result<(), ChangeError<E>> {
         let known = *self.config.group.leadership().borrow();
         leader.take_if(|open| !known.mine || open.epoch.term != known.term);
-        if leader.is_none() {
-            *leader = Some(self.open().await.map_err(|Lost| ChangeError::Unavailable)?);
-        }
-        Ok(())
+        let led = match leader {
+            // What is refused, or found to be so already, is an answer too (rule 1).
+            Some(open) => confirm(self.config.group.clone(), open.epoch.term).await,
+            None => self.open().await.map(|open| *leader = Some(open)),
+        };
+        led.map_err(|Lost| ChangeError::Unavailable)
     }
 
     /// Proposes the next batch of the open epoch; the epoch ends if the outcome is unknown.
     async fn commit_ops<E>(&self, leader: &mut Option<Open>, ops: &Ops) -> Result<(), ChangeError<E>> {
-        let Some(open) = leader else { return Err(ChangeError::Unavailable) };
+        // Put back when it is done: whoever comes after one that was dropped on the way opens the next epoch behind it.
+        let Some(mut open) = leader.take() else { return Err(ChangeError::Unavailable) };
         open.sequence += 1;
         let header = self.header(open.epoch, open.sequence, batch::BatchKind::Normal);
         let committed = commit(&self.config.group, Bytes::from(batch::encode(&header, ops, &[]))).await;
-        committed.map_err(|Lost| {
-            *leader = None;
-            ChangeError::Unavailable
-        })
+        committed.map_err(|Lost| ChangeError::Unavailable)?;
+        *leader = Some(open);
+        Ok(())
     }
 
     /// Opens the next epoch. What was applied before it is in the view.

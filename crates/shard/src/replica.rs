@@ -75,6 +75,8 @@ impl Replica {
             tracing::warn!(group, "a picture of the group was being installed: going on with it");
             installation.run()?;
         }
+        // Whoever was sending them begins anew.
+        picture::forget_pieces(store.as_ref(), group)?;
         let row = stored_row(store.as_ref(), group)?;
         Ok(Arc::new(Self { group, owns, store, lane, feed, applied: Arc::new(Mutex::new(row)) }))
     }
@@ -93,6 +95,25 @@ impl Replica {
         let index = self.applied.lock().index;
         Ok((index, Arc::from(self.store.view()?)))
     }
+
+    /// Stores where a checkpoint found the group, after it has made durable all that this claims; not durably itself.
+    /// Never backwards: the rows may have been replaced since by a picture, whose installation stores where it ends.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn store_checkpoint(&self, row: AppliedRow) -> Result<(), MachineError> {
+        let (group, store) = (self.group, Arc::clone(&self.store));
+        // On the lane, as an installation is.
+        let work = move || {
+            if stored_row(store.as_ref(), group)?.index <= row.index {
+                let mut write = WriteBatch::new();
+                write.put(table::APPLIED, applied::key(group), row.encode());
+                store.apply(write).map_err(MachineError::new)?;
+            }
+            Ok(())
+        };
+        self.lane.call(work).await.map_err(MachineError::new)?
+    }
 }
 
 /// Where the last checkpoint says that a group stands. Blocking.
@@ -104,16 +125,6 @@ pub fn stored_row(store: &dyn StateStore, group: u32) -> Result<AppliedRow, Mach
         Some(bytes) => AppliedRow::decode(&bytes).map_err(MachineError::new),
         None => Ok(AppliedRow::default()),
     }
-}
-
-/// The rows that a checkpoint stores, after it has made durable all that they claim.
-#[must_use]
-pub fn checkpoint_rows(rows: &[(u32, AppliedRow)]) -> WriteBatch {
-    let mut write = WriteBatch::new();
-    for (group, row) in rows {
-        write.put(table::APPLIED, applied::key(*group), row.encode());
-    }
-    write
 }
 
 impl Machine for Replica {

@@ -1,4 +1,4 @@
-//! Applied: how far a group's log is applied on this node, written with every batch.
+//! Applied: how far a group's log is applied on this node, written by checkpoints and by the installation of a picture.
 //!
 //! ```text
 //! key    group u32

@@ -8,7 +8,8 @@ use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::sync::Mutex as AsyncMutex;
-use weft_shard::{Replica, checkpoint_rows};
+use weft_rows::applied::AppliedRow;
+use weft_shard::Replica;
 
 use super::NodeInner;
 
@@ -46,17 +47,8 @@ impl Checkpointer {
         let _turn = self.one_at_a_time.lock().await;
         let logged = node.wal.stats().bytes;
         let marks: Vec<_> = self.replicas.iter().map(|(group, replica)| (*group, replica.applied())).collect();
-        let (store, rows) = (Arc::clone(&node.store), marks.clone());
-        let durable = move || {
-            store.persist()?;
-            // Only now may rows claim it; and they must be durable themselves before the log is purged.
-            store.apply(checkpoint_rows(&rows))?;
-            store.persist()
-        };
-        match node.pool.call(durable).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return tracing::error!(%error, "making the store durable failed: no checkpoint"),
-            Err(panic) => return tracing::error!(%panic, "making the store durable panicked: no checkpoint"),
+        if let Err(error) = self.store(node, &marks).await {
+            return tracing::error!(error, "making the store durable failed: no checkpoint");
         }
         let indexed = match node.lists.visibility.persist().await {
             Ok(indexed) => indexed,
@@ -74,4 +66,20 @@ impl Checkpointer {
         }
         *self.last.lock() = Last { logged, at: node.clock.monotonic() };
     }
+
+    /// Makes the store durable, and then that it is.
+    async fn store(&self, node: &NodeInner, marks: &[(u32, AppliedRow)]) -> Result<(), String> {
+        persist(node).await?;
+        // Only now may rows claim it; and they must be durable themselves before the log is purged.
+        for ((_, replica), (_, row)) in self.replicas.iter().zip(marks) {
+            replica.store_checkpoint(row.clone()).await.map_err(|error| error.to_string())?;
+        }
+        persist(node).await
+    }
+}
+
+async fn persist(node: &NodeInner) -> Result<(), String> {
+    let store = Arc::clone(&node.store);
+    let persisted = node.pool.call(move || store.persist()).await.map_err(|panic| panic.to_string())?;
+    persisted.map_err(|error| error.to_string())
 }

@@ -31,11 +31,6 @@ impl Leader {
 }
 
 impl NodeInner {
-    /// The leader of the shard that a workflow id belongs to.
-    pub(crate) fn leader_of(&self, key: &WorkflowKey) -> Leader {
-        Leader::of(&self.leadership_of(key).borrow())
-    }
-
     /// Who owns a task queue: whoever leads the shard that a workflow of the queue's name would belong to. So owners move
     /// with leaders, and all nodes agree on them as they agree on leaders.
     pub(crate) fn owner_of(&self, namespace: &NamespaceId, queue: &str) -> watch::Receiver<Leadership> {
@@ -46,15 +41,13 @@ impl NodeInner {
     pub(crate) fn leadership_of(&self, key: &WorkflowKey) -> watch::Receiver<Leadership> {
         self.shard(key).leadership()
     }
-}
 
-impl NodeInner {
-    /// The leader of a workflow id's shard, for whoever asks it now. A node without others is always asked.
-    pub(crate) fn leader(&self, key: &WorkflowKey) -> Leader {
-        if self.peers.is_alone() { Leader::Here } else { self.leader_of(key) }
+    /// The leader of a workflow id's shard, for whoever asks it now.
+    pub(crate) fn leader_of(&self, key: &WorkflowKey) -> Leader {
+        self.leader_of_shard(self.shard(key))
     }
 
-    /// The same of a shard.
+    /// The leader of a shard. A node without others is always asked, also while it elects itself.
     pub(crate) fn leader_of_shard(&self, shard: &Shard) -> Leader {
         if self.peers.is_alone() { Leader::Here } else { Leader::of(&shard.leadership().borrow()) }
     }

@@ -170,7 +170,6 @@ impl Node {
             tracing::warn!(file = %torn.file.display(), offset = torn.offset, "cut a torn last frame off the log");
         }
         let visibility = Visibility::new(ground.index, threads.index.clone())?;
-        mend::before_replay(&visibility, &ground.store, options.shards).await?;
         let groups = METADATA_GROUP..=u32::from(options.shards);
         let feeds = Arc::new(Feeds::new(ToIndex::new(visibility.clone(), groups.clone())));
         let mut replicas = Vec::new();
@@ -179,13 +178,15 @@ impl Node {
             let (store, apply) = (Arc::clone(&ground.store), threads.apply.clone());
             replicas.push((group, Replica::open(group, owns, store, apply, Arc::<Feeds>::clone(&feeds))?));
         }
+        // Opening a replica ends what a crash interrupted: before that its rows may be half replaced.
+        mend::before_replay(&visibility, &ground.store, options.shards).await?;
         let raft = start_groups(&options, &world, &wal, &replicas, &links).await?;
-        let metadata = start_metadata(&options, &raft, &replicas, &ground.store)?;
+        let metadata = start_metadata(&options, &raft, &replicas, &ground.store, &world.clock)?;
         feeds.attach(&metadata);
         let reader = Arc::clone(&metadata);
         let looked = threads.readers.call(move || reader.look()).await.map_err(|panic| panic.to_string());
         looked.and_then(|looked| looked).map_err(OpenError::Metadata)?;
-        seed_namespaces(&options, &world, &metadata).await;
+        seed_namespaces(&options, &world, &metadata).await?;
         let clock = Arc::clone(&world.clock);
         let lists = Lists { visibility, raft: raft.clone(), pool: threads.readers.clone(), clock };
         let base = Base { options, world, links, threads, wal, store: ground.store, raft, metadata, lists, replicas };
@@ -409,6 +410,7 @@ fn start_metadata(
     raft: &raft::Node,
     replicas: &[(u32, Arc<Replica>)],
     store: &Arc<dyn StateStore>,
+    clock: &Arc<dyn Clock>,
 ) -> Result<Arc<Metadata>, OpenError> {
     let group = raft.group(GroupId(METADATA_GROUP));
     let replica = replicas.iter().find(|(group, _)| *group == METADATA_GROUP);
@@ -420,13 +422,14 @@ fn start_metadata(
         group: group.clone(),
         replica: Arc::clone(replica),
         store: Arc::clone(store),
+        clock: Arc::clone(clock),
         predefined: super::lists::predefined(),
     })))
 }
 
 /// Registers the configured namespaces that are not there yet, or waits until the node that leads the metadata has done
 /// so.
-async fn seed_namespaces(options: &Options, world: &World, metadata: &Metadata) {
+async fn seed_namespaces(options: &Options, world: &World, metadata: &Metadata) -> Result<(), OpenError> {
     let (mut viewed, mut leadership) = (metadata.viewed(), metadata.leadership());
     loop {
         // First, so that nothing is missed that comes after the look.
@@ -434,7 +437,7 @@ async fn seed_namespaces(options: &Options, world: &World, metadata: &Metadata) 
         let leads = leadership.borrow_and_update().mine;
         let missing = missing_namespaces(options, world, metadata);
         if missing.is_empty() {
-            return;
+            return Ok(());
         }
         if leads {
             // Lost leadership is news of which the next round hears.
@@ -444,13 +447,13 @@ async fn seed_namespaces(options: &Options, world: &World, metadata: &Metadata) 
                 continue;
             }
         }
-        // An error means that the group has ended: whoever looks at it next will say so.
+        // An error means that the group has ended.
         let ended = tokio::select! {
             changed = viewed.changed() => changed.is_err(),
             changed = leadership.changed() => changed.is_err(),
         };
         if ended {
-            return;
+            return Err(OpenError::Metadata("its group has stopped".to_owned()));
         }
     }
 }

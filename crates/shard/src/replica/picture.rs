@@ -25,7 +25,7 @@ use weft_store::state::{KeyRange, Order, StateStore, StateView, WriteBatch};
 const PIECE_BYTES: usize = 256 << 10;
 
 /// Rows read, or deleted, at a time.
-const ROWS_AT_A_TIME: usize = 64;
+const ROWS_AT_A_TIME: usize = 8;
 const DELETES_AT_A_TIME: usize = 1024;
 
 /// What is being sent: the store as it was when the group stood at `row`.
@@ -116,6 +116,8 @@ impl Installation {
 
     /// Notes durably that the rows are about to be replaced; the pieces are durable with that.
     pub(super) fn begin(&self) -> Result<(), MachineError> {
+        // What would fail at the end is found before anything is touched.
+        self.row()?;
         for number in 0..self.pieces {
             self.piece(number)?;
         }
@@ -160,9 +162,7 @@ impl Installation {
         self.store.apply(write).map_err(MachineError::new)?;
         self.store.persist().map_err(MachineError::new)?;
         self.note(&Note::Installed { mark: self.mark.clone() })?;
-        let mut write = WriteBatch::new();
-        (0..self.pieces).for_each(|number| write.delete(table::PICTURE, picture::piece_key(self.group, number)));
-        self.store.apply(write).map_err(MachineError::new)?;
+        forget_pieces(self.store.as_ref(), self.group)?;
         Ok(row)
     }
 
@@ -198,6 +198,20 @@ impl Installation {
         write.put(table::PICTURE, picture::note_key(self.group), note.encode());
         self.store.apply(write).map_err(MachineError::new)?;
         self.store.persist().map_err(MachineError::new)
+    }
+}
+
+/// Removes all pieces of the group, those of transfers that came to nothing too. Blocking.
+pub(super) fn forget_pieces(store: &dyn StateStore, group: u32) -> Result<(), MachineError> {
+    let mut rest = KeyRange::between(picture::piece_key(group, 0), picture::note_key(group.saturating_add(1)));
+    loop {
+        // A few at a time: each is read with its value.
+        let pieces = store.scan(table::PICTURE, &rest, Order::Ascending, ROWS_AT_A_TIME).map_err(MachineError::new)?;
+        let Some((last, _)) = pieces.last().cloned() else { return Ok(()) };
+        let mut write = WriteBatch::new();
+        pieces.into_iter().for_each(|(key, _)| write.delete(table::PICTURE, key));
+        store.apply(write).map_err(MachineError::new)?;
+        rest = rest.after(&last);
     }
 }
 

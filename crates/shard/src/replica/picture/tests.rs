@@ -213,3 +213,53 @@ async fn a_group_without_rows_is_a_picture_too() {
     assert_eq!(replica.applied(), row);
     assert!(rows_in(&target, owns()).iter().all(|(_, rows)| rows.is_empty()));
 }
+
+#[tokio::test]
+async fn a_picture_that_ends_elsewhere_than_it_says_is_refused_before_a_row_is_touched() {
+    let (_, _, _, pieces) = source().await;
+    let target = target(1);
+    let old = rows_in(&target, owns());
+    let replica = opened(&target, &Arc::default());
+    for (number, piece) in (0..).zip(&pieces) {
+        replica.stage(number, piece.clone()).await.expect("it is kept");
+    }
+    let wrong = Bytes::from(91_u64.to_be_bytes().to_vec());
+    assert!(replica.install(pieces.len() as u64, wrong).await.is_err());
+    assert!(rows_in(&target, owns()) == old);
+    assert!(note(target.as_ref(), GROUP).expect("readable").is_none(), "else the node would not start again");
+}
+
+#[tokio::test]
+async fn pieces_of_a_transfer_that_came_to_nothing_are_removed() {
+    let (_, _, mark, pieces) = source().await;
+    let target = target(1);
+    let left = || target.scan(table::PICTURE, &KeyRange::all(), Order::Ascending, 100).expect("readable").len();
+    let replica = opened(&target, &Arc::default());
+    // A longer one, of which these are the last pieces.
+    for number in 0..20 {
+        replica.stage(number, pieces[0].clone()).await.expect("it is kept");
+    }
+    for (number, piece) in (0..).zip(&pieces) {
+        replica.stage(number, piece.clone()).await.expect("it is kept");
+    }
+    replica.install(pieces.len() as u64, mark).await.expect("it is installed");
+    assert_eq!(left(), 1, "the note");
+    replica.stage(0, pieces[0].clone()).await.expect("it is kept");
+    drop(replica);
+    drop(opened(&target, &Arc::default()));
+    assert_eq!(left(), 1, "whoever was sending begins anew");
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_was_begun_before_an_installation_claims_no_less_than_that_ended_with() {
+    let (_, row, mark, pieces) = source().await;
+    let target = target(1);
+    let replica = opened(&target, &Arc::default());
+    let before = replica.applied();
+    for (number, piece) in (0..).zip(&pieces) {
+        replica.stage(number, piece.clone()).await.expect("it is kept");
+    }
+    replica.install(pieces.len() as u64, mark).await.expect("it is installed");
+    replica.store_checkpoint(before).await.expect("it is let be");
+    assert_eq!(stored_row(target.as_ref(), GROUP).expect("readable"), row);
+}
