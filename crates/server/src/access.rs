@@ -23,6 +23,7 @@ use files::{Changing, FromFiles};
 use keys::Keys;
 pub(crate) use layer::KeyCheck;
 pub(crate) use nodes::{Mutual, NodeConnector};
+pub(crate) use throttle::Throttle;
 
 /// How often files are looked at, where nobody says otherwise.
 pub const RELOAD_INTERVAL: Duration = Duration::from_secs(10);

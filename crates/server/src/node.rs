@@ -229,6 +229,7 @@ impl Node {
     /// Stops: long polls end, what is under way is written, a checkpoint is made, and the log is closed.
     pub async fn shutdown(&self) {
         self.stop_polls();
+        // What came here since it was handed over while calls were taken.
         self.0.hand_over().await;
         self.0.checkpointer.run_once(&self.0).await;
         self.0.raft.shutdown().await;

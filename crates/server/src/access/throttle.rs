@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 const BETWEEN: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
-pub(super) struct Throttle(Mutex<State>);
+pub(crate) struct Throttle(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -18,7 +18,7 @@ struct State {
 
 impl Throttle {
     /// Whether a line may be written at this moment (monotonic), and how many were not since the last one.
-    pub(super) fn speak(&self, now: Duration) -> Option<u64> {
+    pub(crate) fn speak(&self, now: Duration) -> Option<u64> {
         let mut state = self.0.lock();
         if state.last.is_some_and(|last| now < last + BETWEEN) {
             state.unsaid += 1;

@@ -148,9 +148,13 @@ impl Peers {
 
     /// What is asked of another node of the cluster.
     pub(crate) fn cluster_service(&self, node: u32) -> Option<ClusterServiceClient<Way>> {
-        let client = ClusterServiceClient::new(self.way(node)?);
-        Some(client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
+        Some(cluster_service(self.way(node)?))
     }
+}
+
+fn cluster_service(way: Way) -> ClusterServiceClient<Way> {
+    let client = ClusterServiceClient::new(way);
+    client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX)
 }
 
 fn channel(endpoint: Endpoint, node: u32, reach: &Reach) -> Channel {
@@ -172,11 +176,7 @@ fn channel(endpoint: Endpoint, node: u32, reach: &Reach) -> Channel {
 impl Transport for Peers {
     fn send(&self, to: NodeId, group: GroupId, message: Bytes) -> BoxFuture<'static, Result<Bytes, Unreachable>> {
         let ways = u32::try_from(to.0).ok().and_then(|node| self.ways.get(&node));
-        let client = ways.map(|ways| {
-            ClusterServiceClient::new(self.introduced(ways.replicas.clone()))
-                .max_decoding_message_size(MESSAGE_BYTES_MAX)
-                .max_encoding_message_size(MESSAGE_BYTES_MAX)
-        });
+        let client = ways.map(|ways| cluster_service(self.introduced(ways.replicas.clone())));
         async move {
             let Some(mut client) = client else { return Err(Unreachable(format!("node {to} is not a member"))) };
             let sent = client.raft(RaftRequest { group: group.0, message }).await;

@@ -35,7 +35,7 @@ use weft_protocol::internal::{
     cluster_service_server::ClusterServiceServer, matching_service_server::MatchingServiceServer,
 };
 
-use crate::access::{self, Mutual};
+use crate::access::{self, Mutual, Throttle};
 
 use super::{
     Inbox, Network, Peers,
@@ -55,10 +55,12 @@ pub(crate) struct Gate {
     internal: Routes,
     /// The public API, once the node is put together.
     public: Arc<OnceLock<Routes>>,
+    clock: Arc<dyn Clock>,
+    throttle: Arc<Throttle>,
 }
 
 impl Gate {
-    pub(crate) fn new(peers: &Peers, inbox: Inbox) -> Self {
+    pub(crate) fn new(peers: &Peers, inbox: Inbox, clock: Arc<dyn Clock>) -> Self {
         let matching = MatchingServiceServer::new(inbox.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
@@ -70,6 +72,8 @@ impl Gate {
             members: peers.members().collect(),
             internal: Routes::new(cluster).add_service(matching).prepare(),
             public: Arc::default(),
+            clock,
+            throttle: Arc::default(),
         }
     }
 
@@ -109,7 +113,9 @@ impl Service<http::Request<Body>> for Gate {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         if let Err(refusal) = self.admit(request.headers()) {
-            tracing::warn!(%refusal, "a call on the internal port was refused");
+            if let Some(unsaid) = self.throttle.speak(self.clock.monotonic()) {
+                tracing::warn!(%refusal, unsaid, "a call on the internal port was refused");
+            }
             return Box::pin(std::future::ready(Ok(refusal.into_http())));
         }
         if request.uri().path().starts_with(INTERNAL) {
@@ -123,15 +129,12 @@ impl Service<http::Request<Body>> for Gate {
 }
 
 /// Serves the internal port until the node stops; with certificates to those who have one.
-pub(crate) async fn listen(
-    gate: Gate,
-    listener: TcpListener,
-    tls: Option<Mutual>,
-    clock: Arc<dyn Clock>,
-    stopping: watch::Receiver<bool>,
-) {
+pub(crate) async fn listen(gate: Gate, listener: TcpListener, tls: Option<Mutual>, stopping: watch::Receiver<bool>) {
     match tls {
-        Some(tls) => serve(gate, access::incoming(listener, tls.server(), access::NODES, clock), stopping).await,
+        Some(tls) => {
+            let incoming = access::incoming(listener, tls.server(), access::NODES, Arc::clone(&gate.clock));
+            serve(gate, incoming, stopping).await;
+        }
         None => serve(gate, TcpIncoming::from(listener).with_nodelay(Some(true)), stopping).await,
     }
 }

@@ -84,7 +84,7 @@ impl NodeInner {
     }
 
     async fn give_back_once(&self, returned: &Returned) -> bool {
-        match self.leader(returned.key()) {
+        match self.leader_of(returned.key()) {
             Leader::Here => self.take_back(returned).await.is_ok(),
             Leader::Node(node) => self.take_back_at(node, returned).await.is_ok(),
             Leader::Nobody => false,

@@ -194,7 +194,7 @@ async fn ask_until_answered(
     let parcel = Parcel { shard: ShardId(offer.origin), key, task };
     let mut give_up = deadline;
     loop {
-        let tried = match node.inner().leader(&parcel.key) {
+        let tried = match node.leader_of(&parcel.key) {
             Leader::Here => start_here(node, namespace, &parcel, poller.clone()).await,
             Leader::Node(other) => start_at(node, other, &parcel, &poller).await,
             Leader::Nobody => Tried::Again,
