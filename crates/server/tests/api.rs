@@ -131,6 +131,47 @@ async fn a_backlog_larger_than_matching_holds_is_counted_and_handed_out_in_order
     server.shutdown().await;
 }
 
+/// A shard that is opened offers some of its tasks by itself; the rest is asked for.
+#[tokio::test]
+async fn a_backlog_larger_than_a_shard_offers_is_handed_out_after_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = async || {
+        let mut options = Options::new(Place::Directory(folder.path().join("data")));
+        options.shards = 1;
+        options.shard_limits.tasks_per_read = 4;
+        let address = "127.0.0.1:0".parse().expect("an address");
+        let server = Server::builder(options.place.clone()).listen(address).options(options).start().await;
+        let server = server.expect("it starts");
+        let client = WorkflowServiceClient::new(connect(&server).await);
+        (server, client)
+    };
+    let queue = |number: u32| Some(TaskQueue { name: format!("q{}", number % 3), ..TaskQueue::default() });
+    let (server, mut client) = start().await;
+    for number in 0..30 {
+        let start = StartWorkflowExecutionRequest {
+            namespace: "default".to_owned(),
+            workflow_id: format!("w{number}"),
+            workflow_type: Some(WorkflowType { name: "T".to_owned() }),
+            task_queue: queue(number),
+            ..StartWorkflowExecutionRequest::default()
+        };
+        client.start_workflow_execution(start).await.expect("it starts");
+    }
+    server.shutdown().await;
+    let (server, mut client) = start().await;
+    for number in 0..30 {
+        let mut poll = Request::new(PollWorkflowTaskQueueRequest {
+            namespace: "default".to_owned(),
+            task_queue: queue(number),
+            ..PollWorkflowTaskQueueRequest::default()
+        });
+        poll.set_timeout(Duration::from_secs(30));
+        let task = client.poll_workflow_task_queue(poll).await.expect("it is answered").into_inner();
+        assert!(task.workflow_execution.is_some(), "task {number} was forgotten");
+    }
+    server.shutdown().await;
+}
+
 /// The polls of one connection.
 const POLLS: usize = 2_500;
 const CONNECTIONS: usize = 4;

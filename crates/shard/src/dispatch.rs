@@ -44,6 +44,9 @@ pub enum Offered {
 pub trait Dispatch: Send + Sync + 'static {
     fn offer(&self, shard: ShardId, key: &WorkflowKey, task: TaskRef) -> Offered;
 
+    /// The shard has tasks, of whatever queues, that it does not offer by itself: they are to be asked for.
+    fn has_more(&self, shard: ShardId);
+
     /// Takes a waiting poller for a task that is about to be recorded as started in the same batch.
     fn reserve(&self, key: &WorkflowKey, task: &TaskRef) -> Option<Box<dyn Reservation>>;
 }

@@ -98,6 +98,9 @@ impl Leader {
         for (slot, at) in opening.wakes {
             leader.wakes.arm(slot, at);
         }
+        if opening.tasks.len() >= leader.shared.limits.tasks_per_read {
+            leader.shared.dispatch.has_more(leader.shared.id);
+        }
         for (key, task) in opening.tasks {
             leader.offer(&key, task);
         }

@@ -29,6 +29,17 @@ impl Dispatch for ToPollers {
         }
     }
 
+    fn has_more(&self, shard: ShardId) {
+        // Of a cluster all queues that are new to their owner ask all shards.
+        match &self.away {
+            Some(away) => away.everywhere(shard.0),
+            None => {
+                self.matching.ask_for_new_queues([shard.0]);
+                self.matching.shards_have_more(|_| true, &[shard.0]);
+            }
+        }
+    }
+
     fn reserve(&self, key: &WorkflowKey, task: &TaskRef) -> Option<Box<dyn Reservation>> {
         let queue = queue_of(&key.namespace, task);
         // To ask another node for a poller would cost more than the commit that is saved.
