@@ -80,6 +80,8 @@ fn inherited(old: &Run<'_>, new_run: &RunId, next: Next) -> WorkflowExecutionSta
         // A pause has put it off.
         workflow_execution_expiration_time: old.core.execution_expires_at.map(Timestamp::wire),
         priority: old.core.priority().cloned(),
+        // Only one that pins would be inherited.
+        versioning_override: None,
         ..start.clone()
     }
 }

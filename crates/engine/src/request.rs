@@ -15,6 +15,7 @@ use weft_protocol::api::{
     protocol::Message,
     query::{WorkflowQuery, WorkflowQueryResult},
     sdk::{UserMetadata, WorkflowTaskCompletedMetadata},
+    workflow::VersioningOverride,
 };
 
 mod operate;
@@ -135,6 +136,8 @@ pub struct StartWorkflow {
     pub user_metadata: Option<UserMetadata>,
     pub links: Vec<Link>,
     pub priority: Option<Priority>,
+    /// On which version of its workers the run is to run.
+    pub versioning_override: Option<VersioningOverride>,
     /// As if another run had come before.
     pub continued_failure: Option<Failure>,
     pub last_completion_result: Option<Payloads>,

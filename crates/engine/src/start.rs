@@ -29,6 +29,7 @@ use crate::{
     terminate,
     time::{not_above, wire_span},
     update::carry::Resend,
+    versioning,
     workflow_task::{schedule, start as task_start},
 };
 
@@ -134,6 +135,7 @@ pub(crate) fn signal_with_start(
 
 /// Request ids first, then the conflict policy for an open run, or the reuse policy for a closed one.
 fn way(change: &Change<'_>, body: &StartWorkflow) -> Result<Way, Refusal> {
+    versioning::check(body.versioning_override.as_ref(), &body.queue)?;
     let Some(current) = &change.workflow.current else { return Ok(Way::Fresh) };
     if current.started_by == body.request {
         return Ok(Way::Repeated { started: true });
@@ -307,6 +309,7 @@ fn started_event(
         header: body.header,
         workflow_id: change.workflow.key.workflow.to_string(),
         priority: body.priority,
+        versioning_override: body.versioning_override.as_ref().map(versioning::plain),
         continued_failure: body.continued_failure,
         last_completion_result: body.last_completion_result,
         eager_execution_accepted: eager.is_some(),

@@ -11,11 +11,12 @@ from google.protobuf.duration_pb2 import Duration
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import RetryPolicy
 from temporalio.api.errordetails.v1 import WorkflowExecutionAlreadyStartedFailure
+from temporalio.api.workflow.v1 import VersioningOverride
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
 from harness.history import ACTIVITY, TASK
-from harness.raw import complete_workflow, execution, fail_workflow, payloads, seconds
+from harness.raw import complete_workflow, continue_as_new, execution, fail_workflow, payloads, seconds
 from harness.scenario import Scenario, detail_of, with_fields
 
 Reuse = enums.WorkflowIdReusePolicy
@@ -306,3 +307,27 @@ async def test_a_timeout_of_zero_is_none_but_stands_as_it_was_said(s: Scenario):
         found = {name: getattr(started, name).seconds if started.HasField(name) else None for name in timeouts}
         s.same(label, found)
     await s.refused(s.start_raw(workflow_run_timeout=seconds(-1)), "INVALID_ARGUMENT")
+
+
+async def test_a_workflow_is_started_with_an_override_of_its_version(s: Scenario):
+    upgrade = enums.VersioningBehavior.VERSIONING_BEHAVIOR_AUTO_UPGRADE
+    raw = s.raw()
+    # As clients say it today, and as older ones do.
+    for label, override in (("today", VersioningOverride(auto_upgrade=True)), ("old", VersioningOverride(behavior=upgrade))):
+        id = s.id(label)
+        first = await s.start_raw(id, versioning_override=override)
+        s.same(label, s.plain((await s.events(id))[0].workflow_execution_started_event_attributes))
+        s.same(f"{label} described", s.plain((await s.describe(id)).workflow_execution_info.versioning_info))
+        # Whoever pins a run wants the runs after it pinned too; nobody said that of this one.
+        await raw.step(continue_as_new())
+        await s.assert_history(id, f"WorkflowExecutionStarted, {TASK}, WorkflowExecutionContinuedAsNew", first.run_id)
+        s.same(f"{label}, next run", s.plain((await s.describe(id)).workflow_execution_info.versioning_info))
+        await raw.step(complete_workflow())
+    pinned = VersioningOverride()
+    pinned.pinned.behavior = VersioningOverride.PinnedOverrideBehavior.PINNED_OVERRIDE_BEHAVIOR_PINNED
+    pinned.pinned.version.deployment_name = "nowhere"
+    pinned.pinned.version.build_id = "1"
+    await s.refused(s.start_raw(versioning_override=pinned), "FAILED_PRECONDITION")
+    await s.refused(s.start_raw(versioning_override=VersioningOverride(auto_upgrade=False)), "INVALID_ARGUMENT")
+    await s.refused(s.start_raw(versioning_override=VersioningOverride()), "INVALID_ARGUMENT")
+    await s.refused(s.describe(), "NOT_FOUND", detail="NotFoundFailure")

@@ -69,6 +69,7 @@ fn body(origin: &Origin, start: &StartChild) -> StartWorkflow {
         user_metadata: start.user_metadata.clone(),
         links: Vec::new(),
         priority: start.priority.clone(),
+        versioning_override: None,
         on_conflict: OnConflict::default(),
     }
 }

@@ -66,6 +66,7 @@ fn body(change: &Change<'_>, origin: &Origin, start: &StartAction) -> StartWorkf
         user_metadata: it.user_metadata.clone(),
         links: Vec::new(),
         priority: it.priority.clone(),
+        versioning_override: it.versioning_override.clone(),
         continued_failure: start.last_failure.clone(),
         last_completion_result: start.last_result.clone(),
         on_conflict: OnConflict::default(),

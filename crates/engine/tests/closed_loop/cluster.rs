@@ -427,6 +427,7 @@ fn start() -> StartWorkflow {
         user_metadata: None,
         links: vec![],
         priority: None,
+        versioning_override: None,
         continued_failure: None,
         last_completion_result: None,
         on_conflict: OnConflict { attach_request_id: false, attach_links: false },

@@ -12,8 +12,12 @@ use weft_engine::{
 use weft_protocol::api::{
     activity,
     common::Priority,
+    deployment::WorkerDeploymentVersion,
     taskqueue::TaskQueue,
-    workflow::{VersioningOverride, WorkflowExecutionOptions, versioning_override::Override},
+    workflow::{
+        VersioningOverride, WorkflowExecutionOptions,
+        versioning_override::{Override, PinnedOverride, PinnedOverrideBehavior},
+    },
 };
 
 use crate::script::{Line, retry, span};
@@ -78,7 +82,6 @@ fn pause(line: &Line<'_>) -> PauseWorkflow {
 
 pub(crate) fn run_options(line: &Line<'_>) -> UpdateRunOptions {
     let (mut options, mut paths) = (WorkflowExecutionOptions::default(), Vec::new());
-    let auto_upgrade = VersioningOverride { r#override: Some(Override::AutoUpgrade(true)), ..Default::default() };
     for (name, value) in &line.options {
         let path = match *name {
             "urgency" => {
@@ -90,7 +93,7 @@ pub(crate) fn run_options(line: &Line<'_>) -> UpdateRunOptions {
                 "priority.fairness_key"
             }
             "auto-upgrade" => {
-                options.versioning_override = Some(auto_upgrade.clone());
+                options.versioning_override = versioning(line);
                 "versioning_override"
             }
             "unset" => "versioning_override",
@@ -100,6 +103,18 @@ pub(crate) fn run_options(line: &Line<'_>) -> UpdateRunOptions {
         paths.push(path.to_owned());
     }
     UpdateRunOptions { options, paths, identity: "operator".into() }
+}
+
+/// `auto-upgrade`, or `pinned=name:build`.
+pub(crate) fn versioning(line: &Line<'_>) -> Option<VersioningOverride> {
+    let pinned = line.get("pinned").map(|version| {
+        let (name, build) = version.split_once(':').expect("a version is name:build");
+        let version = Some(WorkerDeploymentVersion { deployment_name: name.to_owned(), build_id: build.to_owned() });
+        Override::Pinned(PinnedOverride { behavior: PinnedOverrideBehavior::Pinned as i32, version })
+    });
+    let auto_upgrade = line.has("auto-upgrade").then_some(Override::AutoUpgrade(true));
+    let given = pinned.or(auto_upgrade)?;
+    Some(VersioningOverride { r#override: Some(given), ..VersioningOverride::default() })
 }
 
 fn update(line: &Line<'_>) -> UpdateActivities {

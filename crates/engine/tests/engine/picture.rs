@@ -87,6 +87,9 @@ fn describe(line: &mut String, attributes: &Attributes) {
             if it.eager_execution_accepted {
                 line.push_str(" eager");
             }
+            if it.versioning_override.is_some() {
+                line.push_str(" auto-upgrade");
+            }
         }
         Attributes::WorkflowTaskScheduledEventAttributes(it) => {
             let queue = it.task_queue.clone().unwrap_or_default();

@@ -367,6 +367,7 @@ fn start(line: &Line<'_>) -> StartWorkflow {
         user_metadata: None,
         links: vec![],
         priority: None,
+        versioning_override: operate::versioning(line),
         continued_failure: None,
         last_completion_result: None,
         on_conflict: OnConflict { attach_request_id: line.has("attach"), attach_links: false },

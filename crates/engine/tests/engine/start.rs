@@ -328,3 +328,37 @@ fn a_cron_workflow_waits_for_its_first_tick() {
         "#,
     );
 }
+
+#[test]
+fn an_override_of_the_version_is_kept_by_its_run_alone() {
+    check(
+        "start pinned=workers:7
+        start auto-upgrade
+        start request=other pinned=workers:7
+        options
+        poll
+        complete can=again
+        options",
+        r#"
+            > start pinned=workers:7
+            ! not now: Pinned version 'workers:7' is not present in task queue 'queue' of type 'Workflow'
+            > start auto-upgrade
+            1 WorkflowExecutionStarted attempt=1 auto-upgrade
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > start request=other pinned=workers:7
+            ! not now: Pinned version 'workers:7' is not present in task queue 'queue' of type 'Workflow'
+            > options
+            = options auto-upgrade
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete can=again
+            4 WorkflowTaskCompleted scheduled=2 started=3
+            5 WorkflowExecutionContinuedAsNew next=run-2
+            run-2/1 WorkflowExecutionStarted attempt=1 by=Workflow input=again after=run-1 backoff=1s
+            > options
+            = options
+        "#,
+    );
+}

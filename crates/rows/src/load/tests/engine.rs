@@ -241,6 +241,7 @@ impl World {
             user_metadata: None,
             links: Vec::new(),
             priority: None,
+            versioning_override: None,
             continued_failure: None,
             last_completion_result: None,
             on_conflict: OnConflict::default(),

@@ -90,6 +90,7 @@ pub(crate) fn start(
         user_metadata: body.user_metadata,
         links: body.links,
         priority: body.priority,
+        versioning_override: body.versioning_override,
         continued_failure: causes::bounded(body.continued_failure),
         last_completion_result: body.last_completion_result,
         on_conflict,
@@ -224,7 +225,6 @@ fn policies(body: &StartWorkflowExecutionRequest, call: Call) -> Result<(ReusePo
 fn refuse_what_is_not_built(body: &StartWorkflowExecutionRequest) -> Result<(), Error> {
     let asked = [
         (!body.completion_callbacks.is_empty(), "completion callbacks"),
-        (body.versioning_override.is_some(), "a versioning override"),
         (body.time_skipping_config.is_some(), "time skipping"),
     ];
     match asked.into_iter().find(|(asked, _)| *asked) {
