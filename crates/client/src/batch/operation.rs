@@ -41,12 +41,14 @@ pub enum BatchOperation {
 }
 
 /// The workflow task at whose end each new run goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BatchResetTo {
     First,
     Last,
     /// The one that this event ends.
     TaskEnd(i64),
+    /// The first that a worker of this build completed, in the execution's run or in one before it.
+    Build(String),
 }
 
 /// Which pending activities of each workflow are meant. Ids are of one workflow, so none can be named.
@@ -90,6 +92,7 @@ fn reset_to(to: BatchResetTo, how: Reset, identity: String) -> BatchOperationRes
         BatchResetTo::First => Target::FirstWorkflowTask(()),
         BatchResetTo::Last => Target::LastWorkflowTask(()),
         BatchResetTo::TaskEnd(event) => Target::WorkflowTaskId(event),
+        BatchResetTo::Build(build) => Target::BuildId(build),
     };
     let options = ResetOptions {
         target: Some(target),
@@ -148,5 +151,25 @@ fn update(
             BatchActivities::Type(name) => update_activities::Activity::Type(name),
             BatchActivities::All => update_activities::Activity::MatchAll(true),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(to: BatchResetTo, expected: Target) {
+        let Operation::ResetOperation(reset) = BatchOperation::Reset(to, Reset::default()).wire("me".to_owned()) else {
+            panic!("it is a reset")
+        };
+        assert_eq!(reset.options.and_then(|options| options.target), Some(expected));
+    }
+
+    #[test]
+    fn a_reset_says_where_each_execution_goes_back_to() {
+        check(BatchResetTo::First, Target::FirstWorkflowTask(()));
+        check(BatchResetTo::Last, Target::LastWorkflowTask(()));
+        check(BatchResetTo::TaskEnd(7), Target::WorkflowTaskId(7));
+        check(BatchResetTo::Build("b2".to_owned()), Target::BuildId("b2".to_owned()));
     }
 }

@@ -37,7 +37,7 @@ pub(crate) struct ResetArgs {
     #[arg(long, value_name = "EVENT_ID", group = "place")]
     task_end: Option<i64>,
     /// The first workflow task that a worker of this build completed, in this run or in one before it
-    #[arg(long, value_name = "BUILD_ID", group = "place", conflicts_with = "query")]
+    #[arg(long, value_name = "BUILD_ID", group = "place")]
     build_id: Option<String>,
     /// Why; it stands in the history
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
@@ -92,16 +92,20 @@ pub(crate) struct OfSeveral {
     /// The event that ends a workflow task, the same in each of them
     #[arg(long, value_name = "EVENT_ID", group = "place")]
     task_end: Option<i64>,
+    /// The first workflow task that a worker of this build completed, in each workflow's run or in one before it
+    #[arg(long, value_name = "BUILD_ID", group = "place")]
+    build_id: Option<String>,
     #[command(flatten)]
     with: With,
 }
 
 impl OfSeveral {
     pub(crate) fn operation(self) -> Result<BatchOperation, Failure> {
-        let to = match (self.task_end, self.to) {
-            (Some(event), _) => BatchResetTo::TaskEnd(event),
-            (None, Some(Task::First)) => BatchResetTo::First,
-            (None, Some(Task::Last) | None) => BatchResetTo::Last,
+        let to = match (self.task_end, self.build_id, self.to) {
+            (Some(event), _, _) => BatchResetTo::TaskEnd(event),
+            (None, Some(build), _) => BatchResetTo::Build(build),
+            (None, None, Some(Task::First)) => BatchResetTo::First,
+            (None, None, Some(Task::Last) | None) => BatchResetTo::Last,
         };
         let reset = self.with.reset(String::new())?;
         if is_own(&reset) {
@@ -157,7 +161,7 @@ impl From<Children> for ResetChildren {
 
 pub(crate) async fn reset(session: &Connected, args: ResetArgs) -> anyhow::Result<()> {
     if let Some(query) = &args.target.batch.query {
-        let how = OfSeveral { to: args.to, task_end: args.task_end, with: args.with };
+        let how = OfSeveral { to: args.to, task_end: args.task_end, build_id: args.build_id, with: args.with };
         return batch::begin(session, query, &args.target.batch, how.operation()?, &args.reason).await;
     }
     args.target.batch.check_unused()?;
