@@ -76,13 +76,17 @@ def typescript(against: Against, wfctl: Path, results: Path) -> list[str]:
     return ["node", str(HERE / "typescript" / "run.mjs"), *against.options(wfctl, results)]
 
 
+def java(against: Against, wfctl: Path, results: Path) -> list[str]:
+    return [sys.executable, str(HERE / "java" / "run.py"), *against.options(wfctl, results)]
+
+
 def weft(against: Against, wfctl: Path, results: Path) -> list[str]:
     # Built with the server and wfctl, beside them.
     return [str(wfctl.with_name("weft-conformance")), *against.options(wfctl, results)]
 
 
 SUITES: dict[str, Callable[[Against, Path, Path], list[str]]] = {
-    "python": python, "rust": rust, "go": go, "typescript": typescript, "weft": weft,
+    "python": python, "rust": rust, "go": go, "typescript": typescript, "java": java, "weft": weft,
 }  # fmt: skip
 
 # Where each SDK's version is pinned.
@@ -91,6 +95,7 @@ PINS = {
     "rust": (HERE / "rust" / "Cargo.toml", r'^temporalio-sdk = \{ version = "=([\d.]+)"'),
     "go": (HERE / "go" / "go.mod", r"^\s+go\.temporal\.io/sdk v([\d.]+)"),
     "typescript": (HERE / "typescript" / "package.json", r'^\s+"@temporalio/worker": "([\d.]+)"'),
+    "java": (HERE / "java" / "pom.xml", r"^\s+<temporal\.version>([\d.]+)<"),
     "weft": (HERE.parents[1] / "Cargo.toml", r'^version = "([\d.]+)"'),
 }
 

@@ -333,7 +333,7 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
             steps.push(laws("100000"));
             steps.push(closed_loop("3000"));
             // The Python suite is a part of what is compared.
-            steps.extend(oracle(&["rust", "go", "typescript"].map(|sdk| format!("--only={sdk}"))));
+            steps.extend(oracle(&["rust", "go", "typescript", "java"].map(|sdk| format!("--only={sdk}"))));
             steps.extend(side_by_side(&[]));
             steps.push(sim("20000"));
             steps.push(crash_load("300"));

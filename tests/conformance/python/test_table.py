@@ -28,7 +28,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
 
 def all_passed() -> dict[str, dict[str, str]]:
     common = tomllib.loads((HERE / "scenarios.toml").read_text())
-    said = {sdk: dict.fromkeys(common, "pass") for sdk in ("rust", "go", "typescript", "weft")}
+    said = {sdk: dict.fromkeys(common, "pass") for sdk in ("rust", "go", "typescript", "java", "weft")}
     return {"python": dict.fromkeys((test for it in common.values() for test in it["python"]), "pass"), **said}
 
 
