@@ -69,12 +69,13 @@ def compile_suite(build: Path, repository: Path) -> list[Path]:
     """Compiles the suite into `build/classes` and gives the packages that it needs, in Maven's order."""
     complete, listed = repository / "complete", build / "classpath"
     settings = {"maven.repo.local": repository, "buildDirectory": build, "mdep.outputFile": listed}
-    maven = [tools.maven(), "--batch-mode", "--quiet", "-Dstyle.color=never", "--file", str(HERE / "pom.xml")]
+    maven = [tools.maven(), "--batch-mode", "--quiet", "--file", str(HERE / "pom.xml")]
     maven += [f"-D{name}={value}" for name, value in settings.items()]
     # A complete repository needs no registry.
     maven += ["--offline"] if complete.exists() else []
-    if (status := subprocess.run([*maven, "compiler:compile", "dependency:build-classpath"]).returncode) != 0:
-        raise SystemExit(status)
+    maven += ["compiler:compile", "dependency:build-classpath"]
+    if (ended := subprocess.run(maven, stdout=subprocess.PIPE, text=True)).returncode != 0:
+        raise SystemExit(ended.stdout)
     complete.touch()
     return [Path(jar) for jar in listed.read_text().strip().split(os.pathsep)]
 

@@ -14,11 +14,13 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntFunction;
 import weft.conformance.work.Hang;
 
@@ -147,12 +149,29 @@ public final class Scenario extends Calls {
   }
 
   private static boolean answers(Callable<?> call) throws Exception {
+    return unless(Status.Code.UNAVAILABLE, call).isPresent();
+  }
+
+  /** What a call without an SDK gives, asked again for as long as the server has too much to do. */
+  public <T> T inTurn(Callable<T> call) throws Exception {
+    AtomicReference<T> answer = new AtomicReference<>();
+    until(
+        "its turn",
+        () -> {
+          Optional<T> given = unless(Status.Code.RESOURCE_EXHAUSTED, call);
+          given.ifPresent(answer::set);
+          return given.isPresent();
+        });
+    return answer.get();
+  }
+
+  /** What the call gives; nothing if it is refused with this code. */
+  private static <T> Optional<T> unless(Status.Code code, Callable<T> call) throws Exception {
     try {
-      call.call();
-      return true;
+      return Optional.of(call.call());
     } catch (RuntimeException failure) {
-      if (codeOf(failure) == Status.Code.UNAVAILABLE) {
-        return false;
+      if (codeOf(failure) == code) {
+        return Optional.empty();
       }
       throw failure;
     }
@@ -241,15 +260,10 @@ public final class Scenario extends Calls {
     until(event + " number " + count + " of " + id, () -> has(id, event, count));
   }
 
-  private boolean has(String id, String event, int count) {
-    try {
-      return Histories.count(events(id, ""), event) >= count;
-    } catch (RuntimeException failure) {
-      if (codeOf(failure) == Status.Code.NOT_FOUND) {
-        return false;
-      }
-      throw failure;
-    }
+  private boolean has(String id, String event, int count) throws Exception {
+    return unless(Status.Code.NOT_FOUND, () -> events(id, ""))
+        .filter(events -> Histories.count(events, event) >= count)
+        .isPresent();
   }
 
   /** Ends the scenario if the two differ. */

@@ -7,7 +7,6 @@ import static weft.conformance.scenarios.Sequences.TWO_TASKS;
 import static weft.conformance.scenarios.Sequences.WAITING;
 
 import io.grpc.Status.Code;
-import io.grpc.StatusRuntimeException;
 import io.temporal.api.batch.v1.BatchOperationSignal;
 import io.temporal.api.batch.v1.BatchOperationTermination;
 import io.temporal.api.enums.v1.BatchOperationState;
@@ -15,6 +14,7 @@ import io.temporal.api.history.v1.HistoryEvent;
 import io.temporal.api.workflowservice.v1.DescribeBatchOperationRequest;
 import io.temporal.api.workflowservice.v1.DescribeBatchOperationResponse;
 import io.temporal.api.workflowservice.v1.StartBatchOperationRequest;
+import io.temporal.api.workflowservice.v1.StartBatchOperationResponse;
 import io.temporal.api.workflowservice.v1.StopBatchOperationRequest;
 import io.temporal.common.converter.DefaultDataConverter;
 import java.util.List;
@@ -59,22 +59,10 @@ final class Batches {
         .build();
   }
 
-  /** Asks again for as long as another batch runs: there is one at a time. */
-  private static Void inTurn(Scenario s, StartBatchOperationRequest request) throws Exception {
-    s.until("its turn", () -> begins(s, request));
-    return null;
-  }
-
-  private static boolean begins(Scenario s, StartBatchOperationRequest request) {
-    try {
-      s.raw().startBatchOperation(request);
-      return true;
-    } catch (StatusRuntimeException refusal) {
-      if (refusal.getStatus().getCode() == Code.RESOURCE_EXHAUSTED) {
-        return false;
-      }
-      throw refusal;
-    }
+  /** When no other batch runs: there is one at a time. */
+  private static StartBatchOperationResponse inTurn(Scenario s, StartBatchOperationRequest request)
+      throws Exception {
+    return s.inTurn(() -> s.raw().startBatchOperation(request));
   }
 
   private static DescribeBatchOperationResponse describe(Scenario s) {

@@ -36,7 +36,7 @@ final class Visibility {
   }
 
   /** How many there are when they come so many to a page. */
-  private static int listed(Scenario s, int size) {
+  private static int listed(Scenario s, int size) throws Exception {
     int found = 0;
     ListWorkflowExecutionsRequest.Builder request =
         ListWorkflowExecutionsRequest.newBuilder()
@@ -44,7 +44,7 @@ final class Visibility {
             .setQuery(ofOurs(s))
             .setPageSize(size);
     do {
-      ListWorkflowExecutionsResponse page = s.raw().listWorkflowExecutions(request.build());
+      ListWorkflowExecutionsResponse page = s.inTurn(() -> s.raw().listWorkflowExecutions(request.build()));
       if (page.getExecutionsCount() > size) {
         throw new Failed(page.getExecutionsCount() + " on a page of " + size);
       }
