@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 
 use weft_engine::{
     Answer, ChainEnd, Delivery, FoundChild, Message, MessageBody, MessageId, Replied, Reply, Request, Settings,
-    schedule::ScheduleRequest, state::ChildStage, wire_span,
+    Transition, schedule::ScheduleRequest, state::ChildStage, wire_span,
 };
 use weft_protocol::api::{
     command::{
@@ -51,6 +51,7 @@ pub(crate) struct Family {
     settings: Settings,
     pub(crate) scripts: BTreeMap<String, Script>,
     transcript: String,
+    spoil: Option<fn(&mut Transition)>,
 }
 
 /// How far a message goes.
@@ -63,7 +64,12 @@ pub(crate) enum Way {
 
 impl Family {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings, scripts: BTreeMap::new(), transcript: String::new() }
+        Self { settings, scripts: BTreeMap::new(), transcript: String::new(), spoil: None }
+    }
+
+    /// With a fault planted in all of its engines.
+    pub(crate) fn spoiled(settings: Settings, spoil: fn(&mut Transition)) -> Self {
+        Self { spoil: Some(spoil), ..Self::new(settings) }
     }
 
     pub(crate) fn line(&mut self, line: &str) {
@@ -104,6 +110,7 @@ impl Family {
         self.scripts.entry(id.to_owned()).or_insert_with(|| {
             let mut world = World::named(id, id, self.settings.clone());
             world.now = now.unwrap_or(world.now);
+            world.spoil = self.spoil;
             Script::of(world, &format!("{id}-1"))
         })
     }

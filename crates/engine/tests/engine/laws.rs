@@ -93,7 +93,7 @@ kinds! {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Step {
+pub(crate) enum Step {
     Of(&'static str, &'static str),
     /// One after the other, so that sequences get somewhere: what a worker does with a task.
     Both(&'static str, [&'static str; 2]),
@@ -161,7 +161,7 @@ fn attempts() -> impl Strategy<Value = [&'static str; 2]> {
     })
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let ids = || select(&["p", "p", "c", "x"][..]);
     let line = prop_oneof![
         2 => select(STARTS),
@@ -187,10 +187,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// How many requests of each kind were accepted.
-type Counts = BTreeMap<&'static str, u64>;
+pub(crate) type Counts = BTreeMap<&'static str, u64>;
 
-fn play(settings: Settings, steps: &[Step], counts: &mut Counts) {
-    let mut family = Family::new(settings);
+pub(crate) fn play(mut family: Family, steps: &[Step], counts: &mut Counts) {
     let mut histories = Histories::default();
     // Jobs stand beside workflows of the same id and touch none: they are asked in turn, wherever a sequence happens to be.
     let mut jobs = JOBS.iter().cycle();
@@ -231,7 +230,7 @@ fn say(family: &mut Family, id: &str, line: &str, counts: &mut Counts) {
 fn hold(settings: &Settings) {
     let counts = RefCell::new(Counts::new());
     let outcome = TestRunner::new(config()).run(&steps(), |steps| {
-        play(settings.clone(), &steps, &mut counts.borrow_mut());
+        play(Family::new(settings.clone()), &steps, &mut counts.borrow_mut());
         Ok(())
     });
     if let Err(broken) = outcome {

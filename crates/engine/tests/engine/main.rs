@@ -31,6 +31,7 @@ mod laws;
 mod limits;
 mod parent_close;
 mod pause;
+mod planted;
 mod property;
 mod queries;
 mod reset;

@@ -35,6 +35,8 @@ pub(crate) struct World {
     runs: u32,
     /// The id of a run, from that and its number.
     pub(crate) name_run: fn(&str, u32) -> String,
+    /// A fault of the engine that is planted here, to see that it is found.
+    pub(crate) spoil: Option<fn(&mut Transition)>,
 }
 
 /// The time of a request; a run that it makes has this id.
@@ -75,6 +77,7 @@ impl World {
             prefix: prefix.to_owned(),
             runs: 0,
             name_run: |prefix, number| format!("{prefix}-{number}"),
+            spoil: None,
         }
     }
 
@@ -119,7 +122,10 @@ impl World {
         }
         let new_run = RunId::from((self.name_run)(&self.prefix, self.runs + 1));
         let moment = moment(self.now, new_run, &self.namespace, &self.settings);
-        let outcome = handle(&mut self.workflow, request, &moment);
+        let mut outcome = handle(&mut self.workflow, request, &moment);
+        if let (Some(spoil), Ok((transition, _))) = (self.spoil, &mut outcome) {
+            spoil(transition);
+        }
         match &outcome {
             Ok((transition, _)) => self.check_accepted(&before, transition),
             Err(Refusal::Broken { run, what }) => panic!("{run} is broken: {what}"),
