@@ -18,6 +18,7 @@ pub mod probe;
 mod proposal;
 mod receive;
 mod responder;
+mod restore;
 mod runtime;
 mod snapshot;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use membership::MembershipError;
 pub use node::{Node, NodeConfig};
 pub use proposal::{ProposeError, ReadError, TransferError};
 pub use receive::ReceiveError;
+pub use restore::restored_mark;
 pub use snapshot::{Picture, PictureOf};
 pub use transport::{Alone, Transport, Unreachable};
 pub use types::NodeId;

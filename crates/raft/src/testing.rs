@@ -50,6 +50,13 @@ impl Recorder {
         Self { held: Arc::default(), log }
     }
 
+    /// A state that was made elsewhere, and ends with this entry.
+    pub(crate) fn restored(log: GroupLog, last: Committed) -> Self {
+        let installed = Some(last.mark.clone());
+        let held = Held { entries: vec![last], checkpoint: 1, installed, ..Held::default() };
+        Self { held: Arc::new(Mutex::new(held)), log }
+    }
+
     /// The same state after a restart, over the log as it was opened again.
     pub(crate) fn over(&self, log: GroupLog) -> Self {
         Self { held: Arc::clone(&self.held), log }
@@ -271,6 +278,14 @@ impl World {
         let wal = open(&disk, Lane::inline());
         let machine = Recorder::new(wal.group(GROUP));
         Self::over(disk, wal, machine).await.expect("a fresh group starts")
+    }
+
+    /// Starts on an empty log with a state that ends with this entry.
+    pub(crate) async fn restored(seed: u64, last: Committed) -> Self {
+        let disk = SimDisk::new(seed);
+        let wal = open(&disk, Lane::inline());
+        let machine = Recorder::restored(wal.group(GROUP), last);
+        Self::over(disk, wal, machine).await.expect("a restored group starts")
     }
 
     pub(crate) async fn over(disk: SimDisk, wal: Wal, machine: Recorder) -> Result<Self, StartError> {

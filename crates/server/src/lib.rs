@@ -5,6 +5,7 @@
 //! and the way between nodes differ ([`node::World`]).
 
 pub mod access;
+pub mod backup;
 mod cluster;
 pub mod config;
 mod connector;

@@ -5,6 +5,7 @@
 
 mod checkpoint;
 pub(crate) mod copy;
+pub(crate) mod crossing;
 mod current;
 mod dispatch;
 mod feed;
@@ -15,6 +16,7 @@ mod lists;
 mod mend;
 mod open;
 mod options;
+pub(crate) mod point;
 mod post;
 mod queries;
 mod queue_configs;
@@ -74,6 +76,8 @@ pub(crate) struct NodeInner {
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) raft: raft::Node,
     pub(crate) peers: Peers,
+    /// What goes from one workflow id to another.
+    pub(crate) crossings: crossing::Crossings,
     heard: leadership::Heard,
     pub(crate) wal: Wal,
     pub(crate) store: Arc<dyn StateStore>,

@@ -3,14 +3,15 @@
 //! Invariant: nothing here changes a workflow; the one thing that changes anything lifts a quarantine.
 
 mod admin;
+mod backup;
 mod health;
 mod metrics;
 
-use std::convert::Infallible;
+use std::{convert::Infallible, io, net::SocketAddr};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, sync::watch};
@@ -21,6 +22,9 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// The version of Prometheus' text format.
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const JSON: &str = "application/json";
+
+/// What is answered: short, or a stream.
+type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// One answer.
 pub(crate) struct Answer {
@@ -37,12 +41,12 @@ pub(crate) async fn serve(node: Node, listener: TcpListener, mut stopping: watch
             _ = stopping.wait_for(|stopping| *stopping) => return,
         };
         // A connection that failed before it began concerns its caller only.
-        let Ok((stream, _)) = accepted else { continue };
+        let Ok((stream, caller)) = accepted else { continue };
         let node = node.clone();
         tokio::spawn(async move {
             let service = service_fn(move |request| {
                 let node = node.clone();
-                async move { Ok::<_, Infallible>(respond(&node, request).await) }
+                async move { Ok::<_, Infallible>(respond(&node, request, caller).await) }
             });
             if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
                 tracing::debug!(%error, "a connection to the operations port ended early");
@@ -51,7 +55,7 @@ pub(crate) async fn serve(node: Node, listener: TcpListener, mut stopping: watch
     }
 }
 
-async fn respond(node: &Node, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn respond(node: &Node, request: Request<Incoming>, caller: SocketAddr) -> Response<Body> {
     let answer = match (request.method(), request.uri().path()) {
         (&Method::GET, "/metrics") => Answer::new(StatusCode::OK, PROMETHEUS, metrics::text(node)),
         (&Method::GET, "/healthz") => health::well(node),
@@ -61,6 +65,7 @@ async fn respond(node: &Node, request: Request<Incoming>) -> Response<Full<Bytes
         (&Method::GET, "/admin/status") => admin::status(node),
         (&Method::GET, "/admin/queues") => admin::queues(node, request.uri().query().unwrap_or("")).await,
         (&Method::GET, "/admin/quarantine") => admin::quarantine(node),
+        (&Method::POST, "/admin/backup") => return backup::send(node, caller).await,
         (&Method::POST, "/admin/quarantine/clear") => admin::clear(node, request.uri().query().unwrap_or("")).await,
         (_, path) => Answer::new(
             StatusCode::NOT_FOUND,
@@ -83,8 +88,9 @@ impl Answer {
         Self::new(status, JSON, format!("{value}\n"))
     }
 
-    fn into_response(self) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::new(Bytes::from(self.body)));
+    fn into_response(self) -> Response<Body> {
+        let body = Full::new(Bytes::from(self.body)).map_err(|never| match never {});
+        let mut response = Response::new(body.boxed_unsync());
         *response.status_mut() = self.status;
         response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static(self.content_type));
         response

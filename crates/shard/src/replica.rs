@@ -23,8 +23,10 @@ use weft_store::state::{StateStore, StateView, StoreError, WriteBatch};
 
 use crate::dispatch::Feed;
 
+mod backup;
 mod picture;
 
+pub use backup::{GroupView, group_views};
 use picture::{Installation, View};
 
 /// What became of a proposed batch.

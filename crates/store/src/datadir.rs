@@ -12,6 +12,7 @@
 //! and durable or not at all. Upgrading an older format will be done here, under the lock, before anybody else opens
 //! anything. Deliberately not on the simulated disk: a simulated node brings its own store and log.
 
+mod beginning;
 mod error;
 mod identity;
 
@@ -19,6 +20,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+pub use beginning::Beginning;
 pub use error::Error;
 pub use identity::{Backend, FORMAT, Identity};
 use uuid::Uuid;

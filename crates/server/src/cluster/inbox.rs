@@ -3,7 +3,10 @@
 //! Invariant: a replica answers from the moment it is started; all else waits, as `UNAVAILABLE`, until the node is put
 //! together.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::{
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
 
 use tonic::{Request, Response, Status};
 use weft_engine::{Delivery, EventId, Origin, RunId, WorkflowKey};
@@ -89,6 +92,20 @@ impl ClusterService for Inbox {
 
     async fn ping(&self, _: Request<PingRequest>) -> Result<Response<PingResponse>, Status> {
         Ok(Response::new(PingResponse { unix_nanos: self.node()?.clock.now().0 }))
+    }
+
+    async fn hold(&self, request: Request<HoldRequest>) -> Result<Response<HoldResponse>, Status> {
+        let HoldRequest { token, lease_ms } = request.into_inner();
+        let (node, lease) = (self.node()?, Duration::from_millis(lease_ms));
+        let held = node.crossings.hold(token, lease, node.clock.as_ref()).await;
+        held.map_err(|error| Status::failed_precondition(error.to_string()))?;
+        Ok(Response::new(HoldResponse {}))
+    }
+
+    async fn release(&self, request: Request<ReleaseRequest>) -> Result<Response<ReleaseResponse>, Status> {
+        let node = self.node()?;
+        let stood = node.crossings.release(&request.into_inner().token, node.clock.as_ref());
+        Ok(Response::new(ReleaseResponse { stood }))
     }
 }
 

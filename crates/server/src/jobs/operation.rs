@@ -107,6 +107,8 @@ impl Operation<'_> {
 
     /// Does it where the execution's shard is led.
     async fn once(&self, target: WorkflowExecution, place: u64) -> Result<(), Status> {
+        let inner = self.node.inner();
+        let _passage = inner.crossings.pass(inner.clock.as_ref()).await;
         let (request_id, names_no_run) = (self.request_id(&target, place), self.names_no_run(place));
         let (namespace, workflow) = (self.namespace.id.clone(), WorkflowId::from(target.workflow_id.as_str()));
         match self.node.leader_of(&WorkflowKey { namespace, workflow }) {

@@ -31,6 +31,11 @@ impl Checkpointer {
         Self { replicas, one_at_a_time: AsyncMutex::new(()), last: Mutex::default() }
     }
 
+    /// The replicas of this node, and of which groups they are.
+    pub(super) fn replicas(&self) -> &[(u32, Arc<Replica>)] {
+        &self.replicas
+    }
+
     /// Makes a checkpoint if enough was logged, or enough time has passed, since the last one.
     pub(crate) async fn run_if_due(&self, node: &NodeInner) {
         let last = *self.last.lock();

@@ -245,6 +245,7 @@ impl Base {
             jobs: Arc::clone(&jobs),
             raft: self.raft,
             peers: self.links.peers,
+            crossings: super::crossing::Crossings::default(),
             heard: super::leadership::Heard::default(),
             wal: self.wal,
             store: self.store,

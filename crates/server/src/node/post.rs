@@ -43,6 +43,7 @@ impl Post for ToShards {
 impl NodeInner {
     /// Brings a message to the node that leads its target's shard.
     async fn deliver(&self, delivery: Delivery) -> Result<Reply, Failure> {
+        let _passage = self.crossings.pass(self.clock.as_ref()).await;
         match self.leader_of(&delivery.message.target) {
             Leader::Here => self.deliver_here(delivery).await,
             Leader::Node(node) => self.deliver_to(node, delivery).await,

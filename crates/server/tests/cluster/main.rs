@@ -1,5 +1,6 @@
 //! Three servers in one process, on real sockets: any of them answers any client, and two of them go on without the third.
 
+mod backup;
 mod far;
 mod tasks;
 mod trio;

@@ -40,7 +40,7 @@ impl Trio {
             options.cluster =
                 ClusterOptions { name: "trio".to_owned(), members: members.clone(), ..ClusterOptions::default() };
             let address = "127.0.0.1:0".parse().expect("an address");
-            Server::builder(Place::Memory).options(options).listen(address).internal(door).start()
+            Server::builder(Place::Memory).options(options).listen(address).operations(address).internal(door).start()
         });
         let servers = futures::future::try_join_all(starting).await.expect("they start");
         let addresses = servers.iter().map(Server::address).collect();
@@ -67,6 +67,11 @@ impl Trio {
     /// Where a server listens for clients.
     pub(crate) fn url(&self, place: usize) -> String {
         format!("http://{}", self.addresses[place])
+    }
+
+    /// Where a server listens for operators.
+    pub(crate) fn operations(&self, place: usize) -> SocketAddr {
+        self.servers[&place].operations().expect("it was asked for")
     }
 
     /// Where a server listens for the others.

@@ -28,11 +28,11 @@ pub(crate) struct Worker {
     queue: String,
 }
 
-fn normal(name: &str) -> Option<TaskQueue> {
+pub(crate) fn normal(name: &str) -> Option<TaskQueue> {
     Some(TaskQueue { name: name.to_owned(), ..TaskQueue::default() })
 }
 
-fn execution(id: &str) -> Option<WorkflowExecution> {
+pub(crate) fn execution(id: &str) -> Option<WorkflowExecution> {
     Some(WorkflowExecution { workflow_id: id.to_owned(), run_id: String::new() })
 }
 
@@ -219,7 +219,7 @@ impl Worker {
 }
 
 /// What is safe to do again is done again while there is no leader.
-async fn again<T>(call: impl AsyncFn() -> Result<T, Status>) -> T {
+pub(crate) async fn again<T>(call: impl AsyncFn() -> Result<T, Status>) -> T {
     loop {
         match call().await {
             Ok(answer) => return answer,

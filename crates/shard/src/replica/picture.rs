@@ -43,14 +43,25 @@ impl Picture for View {
     }
 
     fn piece(&self, cursor: Bytes) -> BoxFuture<'_, Result<PictureOf, MachineError>> {
-        let (owns, view) = (self.owns, Arc::clone(&self.view));
-        let mut piece = Piece::default();
-        if cursor.is_empty() {
-            piece.put(table::APPLIED, &applied::key(self.group), &self.row.encode());
-        }
-        let work = move || fill(piece, owns, view.as_ref(), &cursor);
+        let (group, owns, row, view) = (self.group, self.owns, self.row.clone(), Arc::clone(&self.view));
+        let work = move || piece(group, &row, owns, view.as_ref(), &cursor);
         async move { self.lane.call(work).await.map_err(MachineError::new)? }.boxed()
     }
+}
+
+/// The piece at a cursor. Blocking.
+pub(super) fn piece(
+    group: u32,
+    row: &AppliedRow,
+    owns: Owns,
+    view: &dyn StateView,
+    cursor: &[u8],
+) -> Result<PictureOf, MachineError> {
+    let mut piece = Piece::default();
+    if cursor.is_empty() {
+        piece.put(table::APPLIED, &applied::key(group), &row.encode());
+    }
+    fill(piece, owns, view, cursor)
 }
 
 /// Goes on behind the row that the cursor names: its table and its key.

@@ -15,6 +15,12 @@ pub enum Error {
     )]
     Foreign { path: PathBuf, found: String },
 
+    #[error(
+        "{path} is a data directory already: name a directory that is empty or does not exist",
+        path = path.display()
+    )]
+    Exists { path: PathBuf },
+
     #[error("{path} is in use by {holder}", path = path.display(), holder = name_of(*holder))]
     Locked { path: PathBuf, holder: Option<u32> },
 

@@ -1,0 +1,165 @@
+//! A consistent point of all shards, while they serve: what a backup is taken of.
+//!
+//! What crosses workflow ids stands in the sender's outbox until the target has it and the sender knows. So the views of
+//! two shards fit each other if no message was under way between the first and the last of them, and each has all that
+//! was committed when that began: then a message is at its target, or still in the outbox, and a redelivery is answered by
+//! the receipt. docs/adr/0014 has the argument.
+//!
+//! Invariant: a point whose holds did not stand on all nodes until its views were taken is an error, never a backup.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use futures::future::{join_all, try_join_all};
+use tonic::Request;
+use weft_protocol::internal::{HoldRequest, ReleaseRequest};
+use weft_raft::{MachineError, ReadError};
+use weft_shard::{GroupView, Replica, group_views};
+
+use super::{Node, NodeInner, crossing::NotHeld, open::METADATA_GROUP};
+
+/// How long messages wait at most.
+const LEASE: Duration = Duration::from_secs(10);
+/// Between two questions to a group without a leader.
+const RETRY: Duration = Duration::from_millis(50);
+/// How long a node may take to let go, or to say that it cannot hold.
+const ANSWER_MAX: Duration = Duration::from_secs(8);
+/// How long this node may take to apply what was committed, before anything is held.
+const CATCH_UP_MAX: Duration = Duration::from_secs(30);
+
+/// Why there is no such point now.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PointError {
+    #[error("{0}")]
+    NotHeld(#[from] NotHeld),
+    #[error("node {node} did not hold messages back ({why}): all nodes must run while the backup begins")]
+    Node { node: u32, why: String },
+    #[error("a group has no leader now: {0}")]
+    NoLeader(#[from] ReadError),
+    #[error("this node has not applied all that was committed within {} s: ask another node", .0.as_secs())]
+    Behind(Duration),
+    #[error("the nodes held messages back for {} s and the views were not taken by then: try again", LEASE.as_secs())]
+    RanOut,
+    #[error("nodes joined or left meanwhile: try again")]
+    Changed,
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+}
+
+/// All groups as of one consistent point.
+pub(crate) struct Point {
+    /// In the order of their numbers; that of the metadata is the first.
+    pub(crate) views: Vec<GroupView>,
+    /// How long messages were held back.
+    pub(crate) held: Duration,
+}
+
+impl Node {
+    /// Takes a consistent point of all shards. It goes on if nobody waits for it any more, so that nothing stays held.
+    pub(crate) async fn point(&self) -> Result<Point, PointError> {
+        let node = self.clone();
+        let taken = tokio::spawn(async move { node.take_point().await });
+        taken.await.unwrap_or_else(|panic| Err(PointError::Machine(MachineError::new(panic))))
+    }
+
+    async fn take_point(&self) -> Result<Point, PointError> {
+        let clock = self.clock();
+        // Most of the work before anybody has to wait.
+        self.caught_up_within(CATCH_UP_MAX).await?;
+        let inner = self.inner();
+        let members = inner.all_members();
+        let token = inner.ids.uuid().to_string();
+        let began = clock.monotonic();
+        let held = inner.hold_all(&members, &token).await;
+        let views = match held {
+            Ok(()) => self.views(&members).await,
+            Err(error) => Err(error),
+        };
+        let stood = inner.release_all(&members, &token).await;
+        let views = views?;
+        if !stood {
+            return Err(PointError::RanOut);
+        }
+        Ok(Point { views, held: clock.monotonic().saturating_sub(began) })
+    }
+
+    /// While all is held.
+    async fn views(&self, members: &BTreeSet<u32>) -> Result<Vec<GroupView>, PointError> {
+        self.caught_up_within(LEASE).await?;
+        let (metadata, shards): (Vec<_>, Vec<_>) =
+            self.inner().replicas().iter().cloned().partition(|(group, _)| *group == METADATA_GROUP);
+        let only = |replicas: Vec<(u32, Arc<Replica>)>| replicas.into_iter().map(|(_, it)| it).collect::<Vec<_>>();
+        let shards = group_views(&only(shards)).await?;
+        // The metadata afterwards: what workflows refer to is never missing in it. And so is found who has joined.
+        self.caught_up_within(LEASE).await?;
+        if self.inner().all_members() != *members {
+            return Err(PointError::Changed);
+        }
+        let metadata = group_views(&only(metadata)).await?;
+        Ok(metadata.into_iter().chain(shards).collect())
+    }
+
+    /// A leader that has gone has a successor soon.
+    async fn caught_up_within(&self, patience: Duration) -> Result<(), PointError> {
+        let clock = self.clock();
+        let until = clock.monotonic() + patience;
+        loop {
+            let failed = tokio::select! {
+                caught_up = self.caught_up() => match caught_up {
+                    Ok(()) => return Ok(()),
+                    Err(error) => error,
+                },
+                () = clock.sleep_until(until) => return Err(PointError::Behind(patience)),
+            };
+            if matches!(failed, ReadError::Stopped) || clock.monotonic() >= until {
+                return Err(failed.into());
+            }
+            clock.sleep_until(clock.monotonic() + RETRY).await;
+        }
+    }
+}
+
+impl NodeInner {
+    /// Whoever may lead a group.
+    fn all_members(&self) -> BTreeSet<u32> {
+        let of_groups = self.raft.groups().flat_map(|(_, group)| group.members());
+        let of_groups = of_groups.filter_map(|node| u32::try_from(node.0).ok());
+        of_groups.chain(self.peers.members()).collect()
+    }
+
+    async fn hold_all(&self, members: &BTreeSet<u32>, token: &str) -> Result<(), PointError> {
+        try_join_all(members.iter().map(|node| self.hold_at(*node, token))).await.map(drop)
+    }
+
+    async fn hold_at(&self, node: u32, token: &str) -> Result<(), PointError> {
+        if node == self.peers.node {
+            return Ok(self.crossings.hold(token.to_owned(), LEASE, self.clock.as_ref()).await?);
+        }
+        let failed = |why: String| PointError::Node { node, why };
+        let mut peer = self.peers.cluster_service(node).ok_or_else(|| failed("it is not known here".to_owned()))?;
+        let lease_ms = u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX);
+        let mut request = Request::new(HoldRequest { token: token.to_owned(), lease_ms });
+        request.set_timeout(ANSWER_MAX);
+        peer.hold(request).await.map(drop).map_err(|status| failed(status.message().to_owned()))
+    }
+
+    /// Whether all of them held until now.
+    async fn release_all(&self, members: &BTreeSet<u32>, token: &str) -> bool {
+        let stood = join_all(members.iter().map(|node| self.release_at(*node, token))).await;
+        stood.into_iter().all(|stood| stood)
+    }
+
+    async fn release_at(&self, node: u32, token: &str) -> bool {
+        if node == self.peers.node {
+            return self.crossings.release(token, self.clock.as_ref());
+        }
+        let Some(mut peer) = self.peers.cluster_service(node) else { return false };
+        let mut request = Request::new(ReleaseRequest { token: token.to_owned() });
+        request.set_timeout(ANSWER_MAX);
+        peer.release(request).await.is_ok_and(|answer| answer.into_inner().stood)
+    }
+
+    /// This node's replicas and their groups.
+    fn replicas(&self) -> &[(u32, Arc<Replica>)] {
+        self.checkpointer.replicas()
+    }
+}
