@@ -102,6 +102,7 @@ async fn start(scene: &Scene, plan: &WorkflowPlan, name: &str, kind: &str) {
         continued_failure: None,
         last_completion_result: None,
         on_conflict: OnConflict::default(),
+        versioning_override: None,
     };
     scene.settle(name, &about, &scene.key(&plan.id), &Request::Start(Box::new(start))).await;
 }
