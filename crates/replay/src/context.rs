@@ -1,6 +1,7 @@
 //! What a program may ask of the world. Everything else is not deterministic, and not for it.
 
 use alloc::{
+    collections::BTreeMap,
     rc::Rc,
     string::{String, ToString},
     vec::Vec,
@@ -243,7 +244,14 @@ impl Context {
     }
 
     pub fn upsert_search_attributes(&self, upsert: UpsertWorkflowSearchAttributesCommandAttributes, at: Source) {
-        self.issue(Attributes::UpsertWorkflowSearchAttributesCommandAttributes(upsert), at);
+        self.0.borrow_mut().upsert(upsert, at);
+    }
+
+    /// The search attributes that were set since the run started, by the program or for its changes, as they are now; a
+    /// null is one that was taken away.
+    #[must_use]
+    pub fn upserted_search_attributes(&self) -> BTreeMap<String, Payload> {
+        self.0.borrow().upserted.clone()
     }
 
     pub fn modify_properties(&self, modify: ModifyWorkflowPropertiesCommandAttributes, at: Source) {

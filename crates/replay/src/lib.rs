@@ -39,6 +39,7 @@ pub use context::{Child, Context, Wait};
 pub use divergence::{Divergence, Parting};
 pub use failure::{application, canceled};
 pub use local::LocalActivity;
+pub use markers::CHANGES;
 pub use operation::{Pending, Resolution};
 pub use program::{End, Outcome, Program, Query, Reaction, Signal, Task, UpdateRequest};
 pub use run::{Completion, Config, Factory, Fault, Progress, Run};

@@ -39,7 +39,7 @@ const ATTEMPT: &str = "attempt";
 const DEPRECATED: &str = "deprecated";
 
 /// The search attribute by which people find the workflows that entered a change.
-const CHANGES: &str = "TemporalChangeVersion";
+pub const CHANGES: &str = "TemporalChangeVersion";
 /// More names than this are not put into the search attribute: it would outgrow its limit.
 const CHANGES_MAX: usize = 64;
 
@@ -138,7 +138,7 @@ impl State {
         let search_attributes =
             Some(SearchAttributes { indexed_fields: [(CHANGES.to_string(), value)].into_iter().collect() });
         let upsert = UpsertWorkflowSearchAttributesCommandAttributes { search_attributes };
-        self.issue(Attributes::UpsertWorkflowSearchAttributesCommandAttributes(upsert), at);
+        self.upsert(upsert, at);
     }
 
     /// A value that is made once and found in history ever after.

@@ -14,8 +14,10 @@ use core::task::Waker;
 use weft_protocol::api::{
     command::{
         CancelTimerCommandAttributes, RequestCancelActivityTaskCommandAttributes,
-        RequestCancelExternalWorkflowExecutionCommandAttributes, command::Attributes,
+        RequestCancelExternalWorkflowExecutionCommandAttributes, UpsertWorkflowSearchAttributesCommandAttributes,
+        command::Attributes,
     },
+    common::Payload,
     history::WorkflowExecutionStartedEventAttributes,
     protocol::Message,
     sdk::UserMetadata,
@@ -107,6 +109,8 @@ pub(crate) struct State {
     pub(crate) commands: Vec<Issued>,
     pub(crate) messages: Vec<Message>,
     pub(crate) markers: Markers,
+    /// Search attributes that were set since the run started, by the program or for its changes.
+    pub(crate) upserted: BTreeMap<String, Payload>,
     pub(crate) random: Option<Random>,
     /// Local activities that the worker was not yet asked to run.
     pub(crate) local: Vec<LocalActivity>,
@@ -152,6 +156,12 @@ impl State {
             return;
         }
         self.commands.push(Issued { attributes, metadata: None, begins: None, at: Some(at) });
+    }
+
+    pub(crate) fn upsert(&mut self, upsert: UpsertWorkflowSearchAttributesCommandAttributes, at: Source) {
+        let set = upsert.search_attributes.iter().flat_map(|it| &it.indexed_fields);
+        self.upserted.extend(set.map(|(name, value)| (name.clone(), value.clone())));
+        self.issue(Attributes::UpsertWorkflowSearchAttributesCommandAttributes(upsert), at);
     }
 
     /// Begins an operation, by a command or without one. Where its scope is cancelled, it ends before it began.

@@ -34,7 +34,7 @@ use weft_protocol::{
     payload,
     time::proto_duration,
 };
-use weft_replay::{Context, End, ScopeId, Source, Wait};
+use weft_replay::{CHANGES, Context, End, ScopeId, Source, Wait};
 
 pub use activity::ActivityCall;
 pub use child::{ChildCall, ChildHandle};
@@ -60,19 +60,16 @@ struct Shared<S> {
     state: Rc<RefCell<S>>,
     handlers_running: Cell<usize>,
     details: RefCell<String>,
-    /// What this run has set since it started, which its first event cannot know.
-    set: RefCell<Set>,
-}
-
-#[derive(Default)]
-struct Set {
-    memo: HashMap<String, Payload>,
-    search_attributes: HashMap<String, Payload>,
+    /// What of the memo this run has set since it started, which its first event cannot know.
+    memo_set: RefCell<HashMap<String, Payload>>,
 }
 
 /// Values as a run started with them, and those that it has set since; a null takes away.
-fn as_set(mut values: HashMap<String, Payload>, set: &HashMap<String, Payload>) -> HashMap<String, Payload> {
-    values.extend(set.clone());
+fn as_set(
+    mut values: HashMap<String, Payload>,
+    set: impl IntoIterator<Item = (String, Payload)>,
+) -> HashMap<String, Payload> {
+    values.extend(set);
     values.retain(|_, value| !payload::is_null(value));
     values
 }
@@ -129,7 +126,7 @@ impl<S: 'static> Ctx<S> {
             state,
             handlers_running: Cell::new(0),
             details: RefCell::new(String::new()),
-            set: RefCell::default(),
+            memo_set: RefCell::default(),
         };
         Self { core, shared: Rc::new(shared), scope, options: Rc::default() }
     }
@@ -372,7 +369,7 @@ impl<S: 'static> Ctx<S> {
             retry_policy: started.retry_policy.clone(),
             memo: Some(Memo { fields: self.memo() }).filter(|memo| !memo.fields.is_empty()),
             header: started.header.clone(),
-            search_attributes: self.attributes(),
+            search_attributes: self.attributes_of_next(),
             ..ContinueAsNewWorkflowExecutionCommandAttributes::default()
         })
     }
@@ -387,7 +384,7 @@ impl<S: 'static> Ctx<S> {
             Some(value) => value.to_payload()?,
             None => payload::null(),
         };
-        self.shared.set.borrow_mut().memo.insert(key.to_owned(), value.clone());
+        self.shared.memo_set.borrow_mut().insert(key.to_owned(), value.clone());
         let memo = Memo { fields: [(key.to_owned(), value)].into() };
         let modify = ModifyWorkflowPropertiesCommandAttributes { upserted_memo: Some(memo) };
         self.core.modify_properties(modify, here());
@@ -397,9 +394,7 @@ impl<S: 'static> Ctx<S> {
     /// Sets search attributes.
     #[track_caller]
     pub fn set_search_attributes(&self, attributes: weft_client::SearchAttributes) {
-        let attributes: SearchAttributes = attributes.into();
-        self.shared.set.borrow_mut().search_attributes.extend(attributes.indexed_fields.clone());
-        let search_attributes = Some(attributes);
+        let search_attributes = Some(attributes.into());
         let upsert = UpsertWorkflowSearchAttributesCommandAttributes { search_attributes };
         self.core.upsert_search_attributes(upsert, here());
     }
@@ -412,13 +407,20 @@ impl<S: 'static> Ctx<S> {
 
     fn memo(&self) -> HashMap<String, Payload> {
         let started = self.core.info().started.memo.clone().unwrap_or_default();
-        as_set(started.fields, &self.shared.set.borrow().memo)
+        as_set(started.fields, self.shared.memo_set.borrow().clone())
     }
 
     fn attributes(&self) -> Option<SearchAttributes> {
         let started = self.core.info().started.search_attributes.clone().unwrap_or_default();
-        let indexed_fields = as_set(started.indexed_fields, &self.shared.set.borrow().search_attributes);
+        let indexed_fields = as_set(started.indexed_fields, self.core.upserted_search_attributes());
         (!indexed_fields.is_empty()).then_some(SearchAttributes { indexed_fields })
+    }
+
+    /// Those that a run that continues this one begins with. It enters changes anew, and says then which.
+    fn attributes_of_next(&self) -> Option<SearchAttributes> {
+        let mut attributes = self.attributes()?;
+        attributes.indexed_fields.remove(CHANGES);
+        Some(attributes).filter(|it| !it.indexed_fields.is_empty())
     }
 
     /// Says in a few words, for people who look at it, how the workflow stands.

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use crate::code::{It, check, ended, told};
+use crate::code::{It, answer, check, ended, run, told};
 
 async fn changed(it: It) -> weft_replay::Outcome {
     let way = if it.patched("new-way") { "new" } else { "old" };
@@ -31,6 +31,31 @@ fn a_change_is_entered_by_new_runs_and_kept_out_of_old_ones() {
     check(changed, "start; task?", "Version new-way\nattributes\ntimer 1 1s");
     check(changed, SINCE, "end: new new");
     check(changed, BEFORE, "end: old old");
+}
+
+/// The attribute that a change sets is one that the code can read, in a new run and at replay.
+#[test]
+fn entered_changes_are_among_the_search_attributes() {
+    let code = async |it: It| {
+        let _ = it.patched("new-way");
+        let set = it.context.upserted_search_attributes();
+        let said = set.iter().map(|(name, value)| format!("{name} {}", String::from_utf8_lossy(&value.data)));
+        ended(said.collect::<Vec<_>>().join(",").replace('"', "'"))
+    };
+    let mut new = run(code);
+    assert_eq!(
+        answer(&mut new, "start; task?", Vec::new()),
+        "Version new-way\nattributes\nend: TemporalChangeVersion ['new-way']"
+    );
+    check(
+        async |it: It| {
+            let _ = it.patched("new-way");
+            let _ = it.timer(1).await;
+            ended(it.context.upserted_search_attributes().len().to_string())
+        },
+        SINCE,
+        "end: 1",
+    );
 }
 
 #[test]
