@@ -95,7 +95,7 @@ pub(crate) struct Runs {
 }
 
 impl Runs {
-    fn new(max: usize) -> Self {
+    pub(crate) fn new(max: usize) -> Self {
         Self { busy: HashMap::new(), kept: HashMap::new(), by_use: BTreeMap::new(), uses: 0, max }
     }
 

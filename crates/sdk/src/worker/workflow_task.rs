@@ -224,7 +224,7 @@ async fn advance(
             (true, true) => feed.into(&mut run),
             (true, false) => {
                 let fed = feed.into(runs.begin(&run_id, run));
-                runs.give_back(&run_id, fed.is_ok());
+                after_question(runs, &run_id, &fed);
                 fed
             }
             (false, _) => feed.into(runs.begin(&run_id, run)),
@@ -242,9 +242,15 @@ fn resume(runs: &mut Runs, run_id: &str, feed: Feed) -> Result<Result<Fed, Fault
     let Some(run) = runs.resume(run_id) else { return Err(Box::new(feed)) };
     let fed = feed.into(run);
     if goes_back {
-        runs.give_back(run_id, fed.is_ok());
+        after_question(runs, run_id, &fed);
     }
     Ok(fed)
+}
+
+/// Keeps the run that a question was put to, unless the history that came with it ended in a workflow task: whoever has
+/// that task answers it, and this run would hold its own answer, which nobody hears, against what history will have.
+fn after_question(runs: &mut Runs, run_id: &str, fed: &Result<Fed, Fault>) {
+    runs.give_back(run_id, fed.as_ref().is_ok_and(|fed| !fed.progress.is_live));
 }
 
 /// A run that begins has its start, its task's schedule and its task's start.
@@ -466,4 +472,80 @@ async fn failed(shared: &Shared, asked: &Asked, trouble: Trouble) {
         stub.respond_workflow_task_failed(request).await
     };
     report::told("workflow task", report::insist(shared, request, send).await.map(drop));
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_protocol::api::{
+        enums::EventType,
+        history::{WorkflowExecutionStartedEventAttributes, history_event::Attributes as Event},
+    };
+    use weft_replay::{End, Program, Reaction, Signal, UpdateRequest};
+
+    use super::*;
+
+    /// Waits for ever.
+    struct Patient;
+
+    impl Program for Patient {
+        fn main(&mut self) -> weft_replay::Task {
+            Box::pin(std::future::pending())
+        }
+
+        fn signal(&mut self, _: Signal) -> Reaction {
+            Reaction::Done(End::Handler)
+        }
+
+        fn validate(&mut self, _: &UpdateRequest) -> Result<(), Box<Failure>> {
+            Ok(())
+        }
+
+        fn update(&mut self, _: UpdateRequest) -> Reaction {
+            Reaction::Done(End::Update(Ok(None)))
+        }
+
+        fn query(&mut self, _: &Query) -> Answered {
+            Ok(None)
+        }
+    }
+
+    /// The run `r` after its first workflow task.
+    fn runs() -> Runs {
+        let names = WorkflowExecution { workflow_id: "w".to_owned(), run_id: "r".to_owned() };
+        let mut run = make_run(String::new(), names, String::new(), Box::new(|_| Ok(Box::new(Patient))));
+        let started =
+            Event::WorkflowExecutionStartedEventAttributes(WorkflowExecutionStartedEventAttributes::default());
+        let history = vec![
+            HistoryEvent { attributes: Some(started), ..event(1, EventType::WorkflowExecutionStarted) },
+            event(2, EventType::WorkflowTaskScheduled),
+            event(3, EventType::WorkflowTaskStarted),
+            event(4, EventType::WorkflowTaskCompleted),
+        ];
+        run.advance(history, Vec::new()).expect("it is a history");
+        let mut runs = Runs::new(10);
+        runs.begin("r", run);
+        runs.keep("r");
+        runs
+    }
+
+    fn event(event_id: i64, kind: EventType) -> HistoryEvent {
+        HistoryEvent { event_id, event_type: kind.into(), ..HistoryEvent::default() }
+    }
+
+    fn ask(runs: &mut Runs, events: Vec<HistoryEvent>) -> Fed {
+        let feed = Feed { events, messages: Vec::new(), query: Some(Query::default()), wants_header: false };
+        let Ok(Ok(fed)) = resume(runs, "r", feed) else { panic!("the run is there and can go on") };
+        assert_eq!(fed.answer, Some(Ok(None)));
+        fed
+    }
+
+    #[test]
+    fn a_run_that_was_asked_something_is_kept_unless_it_stands_in_a_task() {
+        let mut runs = runs();
+        assert!(!ask(&mut runs, Vec::new()).progress.is_live);
+        assert!(runs.known("r").is_some());
+        let task = vec![event(5, EventType::WorkflowTaskScheduled), event(6, EventType::WorkflowTaskStarted)];
+        assert!(ask(&mut runs, task).progress.is_live);
+        assert!(runs.known("r").is_none(), "whoever has that task may answer it otherwise");
+    }
 }
