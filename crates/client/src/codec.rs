@@ -63,7 +63,7 @@ pub struct DataCodec {
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
     #[error("the codec failed: {0}")]
-    Codec(BoxError),
+    Codec(#[source] BoxError),
     #[error(transparent)]
     Payloads(#[from] payloads::Error),
 }

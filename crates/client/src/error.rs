@@ -22,7 +22,11 @@ pub enum Error {
     Value(#[from] ValueError),
     /// The payloads of the request or the answer cannot be encoded or decoded.
     #[error("{call}: {error}")]
-    Codec { call: &'static str, error: Box<CodecError> },
+    Codec {
+        call: &'static str,
+        #[source]
+        error: Box<CodecError>,
+    },
     /// The answer lacks what the API promises.
     #[error("{call}: the answer has no {what}")]
     Answer { call: &'static str, what: &'static str },
@@ -52,7 +56,9 @@ impl Error {
         match self {
             Self::Refused { error, .. } => Some(error.code()),
             Self::Unreachable { .. } => Some(Code::Unavailable),
-            Self::Config(_) | Self::Value(_) | Self::Codec { .. } | Self::Answer { .. } => None,
+            Self::Config(_) | Self::Value(_) | Self::Codec { .. } | Self::Answer { .. } => {
+                None
+            }
         }
     }
 
@@ -61,9 +67,12 @@ impl Error {
     pub fn details(&self) -> Option<&ErrorDetails> {
         match self {
             Self::Refused { error, .. } => Some(&error.details),
-            Self::Unreachable { .. } | Self::Config(_) | Self::Value(_) | Self::Codec { .. } | Self::Answer { .. } => {
-                None
-            }
+            Self::Unreachable { .. }
+            | Self::Config(_)
+            | Self::Value(_)
+            | Self::Codec { .. }
+           
+            | Self::Answer { .. } => None,
         }
     }
 
@@ -83,9 +92,12 @@ impl Error {
                 Code::Cancelled => error.message == "Timeout expired",
                 _ => false,
             },
-            Self::Unreachable { .. } | Self::Config(_) | Self::Value(_) | Self::Codec { .. } | Self::Answer { .. } => {
-                false
-            }
+            Self::Unreachable { .. }
+            | Self::Config(_)
+            | Self::Value(_)
+            | Self::Codec { .. }
+           
+            | Self::Answer { .. } => false,
         }
     }
 }

@@ -311,10 +311,18 @@ impl Failure {
         std::iter::successors(Some(self), |failure| failure.cause.as_deref())
     }
 
-    /// Its message and those of its causes, in one line: for people and logs.
+    /// Its message and those of its causes, in one line: for people and logs. Many errors say their cause themselves: it
+    /// is not said again.
     #[must_use]
     pub fn in_one_line(&self) -> String {
-        self.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
+        let mut line = self.to_string();
+        for cause in self.chain().skip(1).map(ToString::to_string) {
+            let is_said = line.strip_suffix(&cause).is_some_and(|before| before.is_empty() || before.ends_with(": "));
+            if !is_said {
+                line = format!("{line}: {cause}");
+            }
+        }
+        line
     }
 
     /// The innermost cause: usually the one that says what happened.
@@ -324,8 +332,8 @@ impl Failure {
     }
 }
 
-/// What the caller of a workflow was told. These errors print their whole chain, so they give no source; on their way out
-/// of a workflow or an activity the failure is their cause again, with its kind.
+/// What the caller of a workflow was told. These errors print their whole chain; on their way out of a workflow or an
+/// activity the failure is their cause alone, with its kind.
 fn told<'a>(error: &'a (dyn StdError + 'static)) -> Option<(&'static str, &'a Failure)> {
     if let Some(WorkflowError::Failed(failure)) = error.downcast_ref() {
         return Some(("the workflow failed", failure));

@@ -102,11 +102,7 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Error {
 /// With its causes: this is what `main` prints, and what logs show.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.deref())?;
-        for cause in self.chain().skip(1) {
-            write!(f, ": {cause}")?;
-        }
-        Ok(())
+        f.write_str(&self.in_one_line())
     }
 }
 

@@ -47,7 +47,7 @@ pub enum ReplayError {
     Diverged(#[from] Box<Divergence>),
     /// The code failed the workflow task, by a panic for example.
     #[error("the workflow's code failed: {0}")]
-    TaskFailed(Box<Failure>),
+    TaskFailed(#[source] Box<Failure>),
     /// The history is of a workflow that the replayer was not told of.
     #[error("{0}")]
     UnknownWorkflow(String),

@@ -62,7 +62,11 @@ pub enum WorkerError {
     Empty { queue: String },
     /// The server refuses to give it tasks, and will go on refusing.
     #[error("the server refuses polls of task queue {queue:?}: {status}")]
-    Refused { queue: String, status: Box<tonic::Status> },
+    Refused {
+        queue: String,
+        #[source]
+        status: Box<tonic::Status>,
+    },
     /// A thread could not be started.
     #[error("cannot start a thread for workflows: {0}")]
     Thread(#[from] std::io::Error),

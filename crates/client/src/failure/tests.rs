@@ -47,6 +47,20 @@ fn an_error_brings_its_causes_and_its_type() {
     assert_eq!(messages(&Failure::from(boxed)), ["plain text"]);
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("reading the price: {0}")]
+struct Unread(#[source] std::num::ParseIntError);
+
+#[test]
+fn an_error_that_says_its_cause_says_it_once() {
+    let why = "x".parse::<u8>().expect_err("no number");
+    let failure = Failure::of_error(Unread(why));
+    assert_eq!(failure.root().message, "invalid digit found in string");
+    assert_eq!(failure.in_one_line(), "reading the price: invalid digit found in string");
+    let other = Failure::application("the tax").caused_by("tax");
+    assert_eq!(other.in_one_line(), "the tax: tax");
+}
+
 #[test]
 fn a_failure_among_errors_stays_what_it_was() {
     let failure = Failure::application("x").kind("X").caused_by("y");
@@ -69,6 +83,8 @@ fn who_waited_for_a_workflow_reads_the_whole_chain_and_hands_it_on() {
     let activity = Failure { info: FailureInfo::Activity(Box::default()), ..Failure::default() }.caused_by(declined);
     let error = WorkflowError::Failed(activity.clone());
     assert_eq!(error.to_string(), "the workflow failed: activity failed: card declined");
+    let source = StdError::source(&error).and_then(|source| source.downcast_ref::<Failure>());
+    assert_eq!(source.and_then(|failure| failure.root().application_kind()), Some("CardDeclined"));
     let handed_on = Failure::of_error(error);
     assert_eq!(handed_on.in_one_line(), "the workflow failed: activity failed: card declined");
     assert_eq!(handed_on.cause.as_deref(), Some(&activity));

@@ -29,7 +29,7 @@ pub enum QueryError {
     Rejected { status: WorkflowExecutionStatus },
     /// The handler failed, or there is none.
     #[error("the query failed: {}", .0.in_one_line())]
-    Failed(Failure),
+    Failed(#[source] Failure),
     #[error(transparent)]
     Call(#[from] Error),
 }

@@ -9,7 +9,7 @@ use crate::{Close, Error, Failure, Value, ValueError, history::End, value::resul
 pub enum WorkflowError {
     /// It failed; an [application failure](crate::failure::Application) tells its kind and has details.
     #[error("the workflow failed: {}", .0.in_one_line())]
-    Failed(Failure),
+    Failed(#[source] Failure),
     #[error("the workflow was canceled")]
     Canceled { details: Vec<Payload> },
     #[error("the workflow was terminated: {reason}")]

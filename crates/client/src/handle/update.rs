@@ -33,7 +33,7 @@ pub struct UpdateHandle<U> {
 pub enum UpdateError {
     /// The workflow rejected it, or its handler failed.
     #[error("the update failed: {}", .0.in_one_line())]
-    Failed(Failure),
+    Failed(#[source] Failure),
     #[error(transparent)]
     Call(#[from] Error),
 }
