@@ -36,6 +36,12 @@ pub struct StillWanted {
     pub reset: bool,
 }
 
+impl StillWanted {
+    fn told(cancel_requested: bool, paused: bool, reset: bool) -> Self {
+        Self { cancel_requested, paused, reset }
+    }
+}
+
 impl Client {
     /// One attempt, by the token that its worker was given.
     #[must_use]
@@ -71,8 +77,7 @@ impl ActivityHandle {
                     stub.record_activity_task_heartbeat(request).await
                 };
                 let told = self.client.call("RecordActivityTaskHeartbeat", request, Repeat::Harmless, send).await?;
-                let (paused, reset) = (told.activity_paused, told.activity_reset);
-                Ok(StillWanted { cancel_requested: told.cancel_requested, paused, reset })
+                Ok(StillWanted::told(told.cancel_requested, told.activity_paused, told.activity_reset))
             }
             Named::Id(run, activity_id) => {
                 let request = RecordActivityTaskHeartbeatByIdRequest {
@@ -88,8 +93,7 @@ impl ActivityHandle {
                     stub.record_activity_task_heartbeat_by_id(request).await
                 };
                 let told = self.client.call("RecordActivityTaskHeartbeatById", request, Repeat::Harmless, send).await?;
-                let (paused, reset) = (told.activity_paused, told.activity_reset);
-                Ok(StillWanted { cancel_requested: told.cancel_requested, paused, reset })
+                Ok(StillWanted::told(told.cancel_requested, told.activity_paused, told.activity_reset))
             }
         }
     }

@@ -3,7 +3,6 @@
 use std::fmt::Debug;
 
 use serde_json::{Value, json};
-use tonic::Status;
 use weft::client::{Error, QueryError, UpdateError, WorkflowError};
 
 /// What of a refusal can be compared.
@@ -28,13 +27,6 @@ impl Refusal for Error {
             details: detail.iter().map(|detail| name(&detail.type_url)).collect(),
             message: error.message,
         })
-    }
-}
-
-impl Refusal for Status {
-    fn refused(self) -> Option<Refused> {
-        let code = format!("{:?}", self.code());
-        Some(Refused { code, message: self.message().to_owned(), details: Vec::new() })
     }
 }
 
