@@ -20,7 +20,8 @@ use weft_protocol::{
 };
 
 use crate::{
-    ConnectOptions, Error, Tls, config,
+    ClientInterceptor, ConnectOptions, Error, Tls, config,
+    interceptor::ClientInterceptors,
     retry::{self, Repeat},
 };
 
@@ -40,12 +41,14 @@ pub type HistoryService = HistoryServiceClient<Service>;
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     options: ConnectOptions,
     workflow_service: WorkflowService,
     operator_service: OperatorService,
     history_service: HistoryService,
     ids: Arc<dyn Ids>,
+    interceptors: ClientInterceptors,
 }
 
 /// Puts the same headers on every call.
@@ -87,8 +90,16 @@ impl Client {
             operator_service = operator_service.send_compressed(gzip).accept_compressed(gzip);
             history_service = history_service.send_compressed(gzip).accept_compressed(gzip);
         }
-        let ids = Arc::new(RealIds);
-        Ok(Self(Arc::new(Inner { options, workflow_service, operator_service, history_service, ids })))
+        let (ids, interceptors) = (Arc::new(RealIds), ClientInterceptors::default());
+        Ok(Self(Arc::new(Inner { options, workflow_service, operator_service, history_service, ids, interceptors })))
+    }
+
+    /// The same connection, whose calls an interceptor sees; the first of several is the outermost.
+    #[must_use]
+    pub fn intercepted(&self, interceptor: impl ClientInterceptor) -> Self {
+        let mut inner = (*self.0).clone();
+        inner.interceptors.push(interceptor);
+        Self(Arc::new(inner))
     }
 
     /// The generated stub, for calls that have no method here. It neither retries nor limits time.
@@ -140,7 +151,7 @@ impl Client {
         send: impl Fn(WorkflowService, Request<Q>) -> F,
     ) -> Result<A, Error>
     where
-        Q: Message + Name + Default + Clone,
+        Q: Message + Name + Default + Clone + 'static,
         A: Message + Name + Default,
         F: Future<Output = Result<Response<A>, Status>>,
     {
@@ -157,7 +168,7 @@ impl Client {
         send: impl Fn(WorkflowService, Request<Q>) -> F,
     ) -> Result<A, Error>
     where
-        Q: Message + Name + Default + Clone,
+        Q: Message + Name + Default + Clone + 'static,
         A: Message + Name + Default,
         F: Future<Output = Result<Response<A>, Status>>,
     {
@@ -173,7 +184,7 @@ impl Client {
         send: impl Fn(OperatorService, Request<Q>) -> F,
     ) -> Result<A, Error>
     where
-        Q: Message + Name + Default + Clone,
+        Q: Message + Name + Default + Clone + 'static,
         A: Message + Name + Default,
         F: Future<Output = Result<Response<A>, Status>>,
     {
@@ -191,7 +202,7 @@ impl Client {
         send: impl Fn(HistoryService, Request<Q>) -> F,
     ) -> Result<A, Error>
     where
-        Q: Message + Name + Default + Clone,
+        Q: Message + Name + Default + Clone + 'static,
         A: Message + Name + Default,
         F: Future<Output = Result<Response<A>, Status>>,
     {
@@ -207,7 +218,30 @@ impl Client {
         send: impl Fn(Request<Q>) -> F,
     ) -> Result<A, Error>
     where
-        Q: Message + Name + Default + Clone,
+        Q: Message + Name + Default + Clone + 'static,
+        A: Message + Name + Default,
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
+        let interceptors = &self.0.interceptors;
+        let mut request = request;
+        let answer = match interceptors.outbound(call, &mut request) {
+            Ok(()) => self.sent_as_it_is(call, limit, request, repeat, send).await,
+            Err(refused) => Err(refused),
+        };
+        interceptors.answered(call, &answer);
+        answer
+    }
+
+    async fn sent_as_it_is<Q, A, F>(
+        &self,
+        call: &'static str,
+        limit: Duration,
+        request: Q,
+        repeat: Repeat,
+        send: impl Fn(Request<Q>) -> F,
+    ) -> Result<A, Error>
+    where
+        Q: Message + Name + Default + Clone + 'static,
         A: Message + Name + Default,
         F: Future<Output = Result<Response<A>, Status>>,
     {

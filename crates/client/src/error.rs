@@ -3,7 +3,7 @@
 use tonic::{Code, Status};
 use weft_protocol::error::{Error as ApiError, ErrorDetails};
 
-use crate::{CodecError, ValueError, config};
+use crate::{BoxError, CodecError, ValueError, config};
 
 /// Why a call gave nothing.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,13 @@ pub enum Error {
         call: &'static str,
         #[source]
         error: Box<CodecError>,
+    },
+    /// An interceptor of this client refused to send it.
+    #[error("{call}: {error}")]
+    Intercepted {
+        call: &'static str,
+        #[source]
+        error: BoxError,
     },
     /// The answer lacks what the API promises.
     #[error("{call}: the answer has no {what}")]
@@ -56,7 +63,7 @@ impl Error {
         match self {
             Self::Refused { error, .. } => Some(error.code()),
             Self::Unreachable { .. } => Some(Code::Unavailable),
-            Self::Config(_) | Self::Value(_) | Self::Codec { .. } | Self::Answer { .. } => {
+            Self::Config(_) | Self::Value(_) | Self::Codec { .. } | Self::Intercepted { .. } | Self::Answer { .. } => {
                 None
             }
         }
@@ -71,7 +78,7 @@ impl Error {
             | Self::Config(_)
             | Self::Value(_)
             | Self::Codec { .. }
-           
+            | Self::Intercepted { .. }
             | Self::Answer { .. } => None,
         }
     }
@@ -96,7 +103,7 @@ impl Error {
             | Self::Config(_)
             | Self::Value(_)
             | Self::Codec { .. }
-           
+            | Self::Intercepted { .. }
             | Self::Answer { .. } => false,
         }
     }

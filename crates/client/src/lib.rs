@@ -27,6 +27,7 @@ pub mod failure;
 mod handle;
 mod head;
 mod history;
+mod interceptor;
 mod list;
 mod namespace;
 mod operate;
@@ -60,6 +61,7 @@ pub use handle::{
     UpdateHandle, UpdateWithStart, WorkflowError, WorkflowHandle,
 };
 pub use history::{Close, HistoryPages, Outcome};
+pub use interceptor::{ClientCall, ClientCallKind, ClientInterceptor};
 pub use list::{NamespacePages, WorkflowPages};
 pub use namespace::{NamespaceChange, NewNamespace};
 pub use operate::{Activities, ResetActivities, Unpause};

@@ -109,6 +109,7 @@ pub struct Outbound<'a> {
     pub kind: OutboundKind,
     /// Of the activity type, workflow type or signal.
     pub name: &'a str,
+    pub input: &'a mut Vec<Payload>,
     pub headers: &'a mut HashMap<String, Payload>,
 }
 
@@ -146,38 +147,54 @@ pub(crate) fn outbound(interceptors: &Interceptors, caller: &Caller, commands: &
         return;
     }
     for attributes in commands.iter_mut().filter_map(|command| command.attributes.as_mut()) {
-        let (kind, name, header) = match attributes {
-            Attributes::ScheduleActivityTaskCommandAttributes(it) => {
-                (OutboundKind::Activity, it.activity_type.clone().unwrap_or_default().name, &mut it.header)
-            }
+        let (kind, name, input, header) = match attributes {
+            Attributes::ScheduleActivityTaskCommandAttributes(it) => (
+                OutboundKind::Activity,
+                it.activity_type.clone().unwrap_or_default().name,
+                &mut it.input,
+                &mut it.header,
+            ),
             Attributes::StartChildWorkflowExecutionCommandAttributes(it) => {
-                (OutboundKind::Child, it.workflow_type.clone().unwrap_or_default().name, &mut it.header)
+                (OutboundKind::Child, it.workflow_type.clone().unwrap_or_default().name, &mut it.input, &mut it.header)
             }
             Attributes::SignalExternalWorkflowExecutionCommandAttributes(it) => {
-                (OutboundKind::Signal, it.signal_name.clone(), &mut it.header)
+                (OutboundKind::Signal, it.signal_name.clone(), &mut it.input, &mut it.header)
             }
-            Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(it) => {
-                (OutboundKind::ContinueAsNew, it.workflow_type.clone().unwrap_or_default().name, &mut it.header)
-            }
+            Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(it) => (
+                OutboundKind::ContinueAsNew,
+                it.workflow_type.clone().unwrap_or_default().name,
+                &mut it.input,
+                &mut it.header,
+            ),
             // The others have no headers, or go nowhere.
             _ => continue,
         };
-        show(interceptors, caller, kind, &name, header);
+        show(interceptors, caller, kind, &name, input, header);
     }
 }
 
 /// Shows the interceptors a local activity that begins.
 pub(crate) fn local(interceptors: &Interceptors, caller: &Caller, local: &mut LocalActivity) {
     if !interceptors.is_empty() {
-        show(interceptors, caller, OutboundKind::LocalActivity, &local.kind, &mut local.header);
+        show(interceptors, caller, OutboundKind::LocalActivity, &local.kind, &mut local.input, &mut local.header);
     }
 }
 
-fn show(interceptors: &Interceptors, caller: &Caller, kind: OutboundKind, name: &str, header: &mut Option<Header>) {
+fn show(
+    interceptors: &Interceptors,
+    caller: &Caller,
+    kind: OutboundKind,
+    name: &str,
+    input: &mut Option<Payloads>,
+    header: &mut Option<Header>,
+) {
+    let mut payloads = input.take().unwrap_or_default().payloads;
     let mut fields = header.take().unwrap_or_default().fields;
     for interceptor in interceptors.iter() {
-        interceptor.workflow_outbound(caller, &mut Outbound { kind, name, headers: &mut fields });
+        let (input, headers) = (&mut payloads, &mut fields);
+        interceptor.workflow_outbound(caller, &mut Outbound { kind, name, input, headers });
     }
+    *input = (!payloads.is_empty()).then_some(Payloads { payloads });
     *header = (!fields.is_empty()).then_some(Header { fields });
 }
 

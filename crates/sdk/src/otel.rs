@@ -14,7 +14,7 @@ use opentelemetry::{
         FutureExt, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
     },
 };
-use weft_client::{Value, result_from_payloads};
+use weft_client::{BoxError, ClientCall, ClientCallKind, ClientInterceptor, Value, result_from_payloads};
 use weft_protocol::api::common::{Payload, Payloads};
 
 use crate::{
@@ -26,7 +26,8 @@ use crate::{
 pub const HEADER: &str = "_tracer-data";
 const TRACEPARENT: &str = "traceparent";
 
-/// Makes a span for what a worker does: give it to [`Worker::interceptor`](crate::Worker::interceptor).
+/// Makes a span for what a worker does: give it to [`Worker::interceptor`](crate::Worker::interceptor). It is an
+/// interceptor of clients as well.
 pub struct Traces<T = BoxedTracer> {
     tracer: T,
 }
@@ -157,6 +158,31 @@ where
             span.span().end();
             done
         })
+    }
+}
+
+/// Give it to [`Client::intercepted`](weft_client::Client::intercepted): what a client asks for belongs to the trace that
+/// is current where it is called.
+impl<T> ClientInterceptor for Traces<T>
+where
+    T: Tracer + Send + Sync + 'static,
+    T::Span: Send + Sync + 'static,
+{
+    fn outbound(&self, call: &mut ClientCall<'_>) -> Result<(), BoxError> {
+        let what = match call.kind {
+            ClientCallKind::Start => "StartWorkflow",
+            ClientCallKind::Signal => "SignalWorkflow",
+            ClientCallKind::Query => "QueryWorkflow",
+            ClientCallKind::Update => "UpdateWorkflow",
+            ClientCallKind::Schedule => "CreateSchedule",
+        };
+        let id = KeyValue::new("temporalWorkflowID", call.workflow_id.to_owned());
+        let span = self.span(format!("{what}:{}", call.name), SpanKind::Client, vec![id], &Context::current());
+        if let Some(payload) = payload(span.span().span_context()) {
+            call.headers.insert(HEADER.to_owned(), payload);
+        }
+        span.span().end();
+        Ok(())
     }
 }
 

@@ -33,8 +33,8 @@ pub mod embedded;
 pub mod testing;
 
 pub use weft_client::{
-    Args, Binary, Client, ConnectOptions, Failure, FailureInfo, IntoArgs, Raw, RetryPolicy, SearchAttributeKey,
-    SearchAttributes, Value, ValueError,
+    Args, Binary, Client, ClientCall, ClientCallKind, ClientInterceptor, ConnectOptions, Failure, FailureInfo, IntoArgs,
+    Raw, RetryPolicy, SearchAttributeKey, SearchAttributes, Value, ValueError,
 };
 pub use weft_sdk::{
     Activity, ActivityCall, ActivityCtx, ActivityInfo, ActivitySet, BoxFuture, Caller, Cancellation, ChildCall,

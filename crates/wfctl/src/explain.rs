@@ -19,9 +19,12 @@ pub(crate) fn connecting(session: &Session, error: &Error) -> Failure {
                 session.resolved.address_from
             ),
         ),
-        Error::Config(_) | Error::Refused { .. } | Error::Value(_) | Error::Codec { .. } | Error::Answer { .. } => {
-            Failure::usage(error.to_string())
-        }
+        Error::Config(_)
+        | Error::Refused { .. }
+        | Error::Value(_)
+        | Error::Codec { .. }
+        | Error::Intercepted { .. }
+        | Error::Answer { .. } => Failure::usage(error.to_string()),
     }
 }
 
@@ -51,7 +54,7 @@ pub(crate) async fn refusal(session: &Connected, error: anyhow::Error) -> anyhow
                 Failure::refused(format!("{sentence}{mend}"))
             }
         },
-        Error::Config(_) | Error::Value(_) | Error::Codec { .. } | Error::Answer { .. } => {
+        Error::Config(_) | Error::Value(_) | Error::Codec { .. } | Error::Intercepted { .. } | Error::Answer { .. } => {
             Failure::refused(cause.to_string())
         }
     };

@@ -195,8 +195,11 @@ fn to_blame(error: Error) -> Error {
         Error::Refused { call, error } => {
             Error::Refused { call, error: error.blamed_operation().map_or(error, Box::new) }
         }
-        Error::Config(_) | Error::Unreachable { .. } | Error::Value(_) | Error::Codec { .. } | Error::Answer { .. } => {
-            error
-        }
+        Error::Config(_)
+        | Error::Unreachable { .. }
+        | Error::Value(_)
+        | Error::Codec { .. }
+        | Error::Intercepted { .. }
+        | Error::Answer { .. } => error,
     }
 }

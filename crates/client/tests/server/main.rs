@@ -3,6 +3,7 @@
 
 mod codec;
 mod handles;
+mod intercepted;
 mod worker;
 
 use weft_client::{

@@ -124,3 +124,31 @@ async fn interceptors_see_all_that_comes_and_goes() {
     }
     world.end().await;
 }
+
+#[workflow]
+async fn asks(ctx: Ctx, word: String) -> Result<String> {
+    ctx.activity(echo, word).await
+}
+
+#[activity]
+async fn echo(word: String) -> String {
+    word
+}
+
+/// Says it in other words.
+struct Politely;
+
+impl Interceptor for Politely {
+    fn workflow_outbound(&self, _: &Caller, call: &mut Outbound<'_>) {
+        *call.input = vec!["please".to_owned().to_payload().expect("a text")];
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interceptor_may_change_what_leaves_a_workflow() {
+    let fill = |worker: weft::Worker| worker.workflow(asks).activity(echo).interceptor(Politely);
+    let world = World::with(|worker| fill(worker).cached_workflows_max(0)).await;
+    let start = world.client.start_workflow(asks, "now").id("asks").task_queue(QUEUE).await.expect("it starts");
+    assert_eq!(start.result().await.expect("it completes"), "please");
+    world.end().await;
+}

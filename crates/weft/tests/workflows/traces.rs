@@ -41,3 +41,22 @@ async fn a_run_is_one_trace_wherever_its_work_is_done() {
         assert_eq!(span.span_context.trace_id().to_string(), run_id, "{span:#?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_of_a_client_and_what_comes_of_it_are_one_trace() {
+    let exporter = InMemorySpanExporter::default();
+    let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
+    let traces = || Traces::new(provider.tracer("test"));
+    let world = World::with(|worker| worker.workflow(traced).activity(traced_activity).interceptor(traces())).await;
+    let client = world.client.intercepted(traces());
+    let start = client.start_workflow(traced, ()).id("called").task_queue(QUEUE).await.expect("it starts");
+    assert_eq!(start.result().await.expect("it completes"), 3);
+    world.end().await;
+    let spans = exporter.get_finished_spans().expect("they are kept");
+    let named = |name: &str| -> Vec<&SpanData> { spans.iter().filter(|span| span.name == name).collect() };
+    let (called, ran) = (named("StartWorkflow:traced"), named("RunWorkflow:traced"));
+    assert_eq!((called.len(), ran.len()), (1, 1), "{spans:#?}");
+    assert_eq!(ran[0].parent_span_id, called[0].span_context.span_id());
+    let trace = called[0].span_context.trace_id();
+    assert!(spans.iter().all(|span| span.span_context.trace_id() == trace), "{spans:#?}");
+}
