@@ -6,6 +6,7 @@
 //! that variables may be called like it. What is wrong is told at the word that is wrong.
 
 mod activity;
+mod chance;
 mod handler;
 mod signature;
 mod workflow;
@@ -44,6 +45,9 @@ use syn::{Item, parse_macro_input};
 #[proc_macro_attribute]
 pub fn workflow(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let name = parse_macro_input!(arguments as signature::Named);
+    if let Err(lots) = chance::refuse(item.clone().into()) {
+        return lots.into_compile_error().into();
+    }
     let expanded = match parse_macro_input!(item as Item) {
         Item::Fn(function) => workflow::function(name, function),
         Item::Impl(block) => workflow::block(name, block),

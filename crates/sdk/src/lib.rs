@@ -10,6 +10,7 @@
 mod activity;
 mod context;
 mod error;
+mod first_ready;
 mod handlers;
 mod interceptor;
 mod program;

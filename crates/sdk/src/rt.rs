@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use weft_client::Failure;
 
+pub use tokio::select as first_ready;
 pub use weft_client::{
     ActivityDefinition, NamesActivity, NamesWorkflow, QueryDefinition, SignalDefinition, UpdateDefinition,
     WorkflowDefinition, WorkflowRef,

@@ -33,15 +33,15 @@ pub mod embedded;
 pub mod testing;
 
 pub use weft_client::{
-    Args, Binary, Client, ClientCall, ClientCallKind, ClientInterceptor, ConnectOptions, Failure, FailureInfo, IntoArgs,
-    Raw, RetryPolicy, SearchAttributeKey, SearchAttributes, Value, ValueError,
+    Args, Binary, Client, ClientCall, ClientCallKind, ClientInterceptor, ConnectOptions, Failure, FailureInfo,
+    IntoArgs, Raw, RetryPolicy, SearchAttributeKey, SearchAttributes, Value, ValueError,
 };
 pub use weft_sdk::{
     Activity, ActivityCall, ActivityCtx, ActivityInfo, ActivitySet, BoxFuture, Caller, Cancellation, ChildCall,
-    ChildCancellation, ChildHandle, Ctx, Error, External, Inbound, InboundKind, Interceptor, LocalActivityCall,
-    NextActivity, Options, Outbound, OutboundKind, Polls, ReplayError, Replayed, Replayer, Result, Running, Saga,
-    Slots, SlotsByLoad, TaskMetrics, TimerCall, Undo, Worker, WorkerError, WorkerMetrics, Workflow, WorkflowInfo,
-    activities, activity, workflow,
+    ChildCancellation, ChildHandle, Ctx, Error, External, Inbound, InboundKind, Interceptor,
+    LocalActivityCall, NextActivity, Options, Outbound, OutboundKind, Polls, ReplayError, Replayed, Replayer, Result,
+    Running, Saga, Slots, SlotsByLoad, TaskMetrics, TimerCall, Undo, Worker, WorkerError, WorkerMetrics, Workflow,
+    WorkflowInfo, activities, activity, select, workflow,
 };
 
 /// OpenTelemetry.

@@ -47,6 +47,14 @@ impl Order {
 }
 
 #[workflow]
+async fn race(ctx: Ctx) -> Result<String> {
+    weft::select! {
+        greeting = ctx.activity(greet, "a") => greeting,
+        late = ctx.sleep(std::time::Duration::from_secs(1)) => late.map(|()| String::new()),
+    }
+}
+
+#[workflow]
 async fn nothing(_ctx: Ctx) -> Result<()> {
     Ok(())
 }

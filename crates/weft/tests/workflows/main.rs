@@ -17,6 +17,7 @@ mod replays;
 mod restart;
 mod saga;
 mod sealed;
+mod select;
 mod time;
 #[cfg(feature = "otel")]
 mod traces;
