@@ -35,5 +35,5 @@ pub use replayer::{ReplayError, Replayed, Replayer};
 pub use saga::{Saga, Undo};
 pub use weft_replay::{Cancellation, ChildCancellation, Divergence};
 pub use weft_sdk_macros::{activities, activity, workflow};
-pub use worker::{Polls, Running, Slots, SlotsByLoad, TaskMetrics, Worker, WorkerError, WorkerMetrics};
+pub use worker::{CommandError, Polls, Running, Slots, SlotsByLoad, TaskMetrics, Worker, WorkerError, WorkerMetrics};
 pub use workflow::Workflow;

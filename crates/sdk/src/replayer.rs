@@ -64,6 +64,10 @@ impl Replayer {
         Self::default()
     }
 
+    pub(crate) fn of(registry: Registry) -> Self {
+        Self { registry }
+    }
+
     /// Knows a workflow: give its run method or the function itself.
     pub fn workflow<N>(mut self, _workflow: N) -> Self
     where

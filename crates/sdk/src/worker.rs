@@ -15,6 +15,7 @@ mod scale;
 mod settings;
 mod slots;
 pub(crate) mod thread;
+mod verb;
 mod workflow_task;
 
 use std::{sync::Arc, time::Duration};
@@ -40,6 +41,7 @@ pub(crate) use registry::RunActivity;
 pub use metrics::{TaskMetrics, WorkerMetrics};
 pub use scale::Polls;
 pub use slots::{Slots, SlotsByLoad};
+pub use verb::CommandError;
 
 /// As histories and lists of workers show it.
 const SDK_NAME: &str = "weft-rust";

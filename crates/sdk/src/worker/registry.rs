@@ -26,6 +26,11 @@ impl Registry {
         self.workflows.is_empty() && self.activities.is_empty()
     }
 
+    /// The same workflows, and no activities.
+    pub(crate) fn workflows_only(&self) -> Self {
+        Self { workflows: self.workflows.clone(), activities: BTreeMap::new() }
+    }
+
     pub(crate) fn has_workflows(&self) -> bool {
         !self.workflows.is_empty()
     }
