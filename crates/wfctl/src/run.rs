@@ -4,6 +4,7 @@
 //! The workflows all have the same signals and queries, so one type stands for all of them here.
 
 pub(crate) mod follow;
+mod migrate;
 mod say;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,11 @@ pub(crate) enum Verb {
         Examples:\n  wfctl run quality-gate --repo ~/src/shop.git --branch feature/lamp\n  \
         wfctl run quality-gate --repo ~/src/shop.git --branch feature/lamp --pr 7 --required-coverage 90")]
     QualityGate(QualityGateArgs),
+    /// Bring a code base to another version of something, step by step
+    #[command(after_help = "Needs a worker: weft-worker --folder DIR\n\n\
+        Examples:\n  wfctl run migrate python3-migration --from 2.7 --to 3.11 --repo ~/src/shop.git\n  \
+        wfctl run migrate rust-edition --from 2018 --to 2021 --repo ~/src/half.git --approve-plan")]
+    Migrate(migrate::MigrateArgs),
     /// Look on at a run that was started before
     #[command(after_help = "Example:\n  wfctl run follow quality-gate-1a2b3c4d")]
     Follow(FollowArgs),
@@ -50,12 +56,6 @@ pub(crate) struct Common {
     /// Task queue of the workers
     #[arg(long, value_name = "NAME", default_value = QUEUE)]
     queue: String,
-    /// Coverage that is needed, in percent
-    #[arg(long, value_name = "PERCENT", default_value = "80", value_parser = percent)]
-    required_coverage: Percent,
-    /// Score that is needed
-    #[arg(long, value_name = "PERCENT", default_value = "85", value_parser = percent)]
-    required_score: Percent,
     /// Limits, patience and agents, as JSON in a file
     #[arg(long, value_name = "FILE")]
     house: Option<PathBuf>,
@@ -64,10 +64,23 @@ pub(crate) struct Common {
     detach: bool,
 }
 
+/// What a change must satisfy.
+#[derive(Args, Debug)]
+pub(crate) struct BarArgs {
+    /// Coverage that is needed, in percent
+    #[arg(long, value_name = "PERCENT", default_value = "80", value_parser = percent)]
+    required_coverage: Percent,
+    /// Score that is needed
+    #[arg(long, value_name = "PERCENT", default_value = "85", value_parser = percent)]
+    required_score: Percent,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct QualityGateArgs {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    bar: BarArgs,
     /// Branch that is checked
     #[arg(long, value_name = "BRANCH")]
     branch: String,
@@ -89,6 +102,7 @@ pub(crate) struct FollowArgs {
 pub(crate) async fn run(session: &Connected, verb: Verb) -> anyhow::Result<()> {
     match verb {
         Verb::QualityGate(args) => quality_gate(session, args).await,
+        Verb::Migrate(args) => migrate::migrate(session, args).await,
         Verb::Follow(args) => follow::follow(session, &args.workflow_id).await,
     }
 }
@@ -100,7 +114,7 @@ async fn quality_gate(session: &Connected, args: QualityGateArgs) -> anyhow::Res
         base: args.common.base.clone(),
         pr_number: args.pr,
         attempt_auto_fix: !args.no_auto_fix,
-        bar: bar(&args.common),
+        bar: bar(&args.bar),
         house: house(&args.common)?,
     };
     begin(session, &args.common, "quality-gate", QualityGateWorkflow::run, request).await
@@ -138,8 +152,8 @@ fn repository(path: &Path) -> anyhow::Result<String> {
     path.to_str().map(str::to_owned).with_context(|| format!("--repo {named} is not UTF-8"))
 }
 
-fn bar(common: &Common) -> Bar {
-    let (required_coverage, required_score) = (common.required_coverage, common.required_score);
+fn bar(args: &BarArgs) -> Bar {
+    let (required_coverage, required_score) = (args.required_coverage, args.required_score);
     Bar { thresholds: QualityThresholds { required_coverage, required_score }, ..Bar::default() }
 }
 

@@ -6,6 +6,7 @@ mod bench;
 mod checking;
 mod coding;
 mod diagnosing;
+mod migrating;
 mod planning;
 mod publishing;
 mod survey;
@@ -15,6 +16,9 @@ pub use bench::Bench;
 pub use checking::{ChangeSeen, CheckRequest, Checking, FixRequest, Fixed, GateReport, LookRequest};
 pub use coding::{Coding, MergeRequest, Merged, PatchRequest};
 pub use diagnosing::{ContextRequest, DiagnoseRequest, Diagnosing};
+pub use migrating::{
+    AdvanceRequest, AnalyseRequest, Analysis, Applied, ApplyRequest, ConflictsRequest, Migrating, RetreatRequest,
+};
 pub use planning::{Design, DesignRequest, PlanRequest, Planning};
 pub use publishing::{
     BranchRef, BranchRequest, DocumentRequest, PublishRequest, Published, Publishing, PullRequestRef,

@@ -3,11 +3,11 @@
 //!
 //! [`model`] is what its parts say to each other; everything else depends on it and it on nothing. Parts of all
 //! workflows, pure and on their own: [`budget`], [`approval`], [`progress`], [`routing`]. What a gate and a swarm of
-//! diagnoses decide, pure too: [`quality`], [`consensus`]. What touches the machine:
+//! diagnoses and a migration decide, pure too: [`quality`], [`consensus`], [`migration`]. What touches the machine:
 //! [`process`] runs commands, confined by [`sandbox`]; [`repository`] is git; [`checks`] look at a tree;
 //! [`forge`] is where pull requests live. [`workflow`] and [`activity`] put all of it together, and [`serve`] makes a worker
-//! of them. Built and not used by a workflow yet: [`transcript`] keeps what was said, [`github`] speaks to GitHub, and most
-//! of [`provider`].
+//! of them. Built and not used by a workflow yet: [`transcript`] keeps what was said,
+//! [`github`] speaks to GitHub, and most of [`provider`].
 //!
 //! [`provider`] is who does the work of a role; [`mutant`] plants faults for whoever mends them.
 
@@ -19,6 +19,7 @@ pub mod checks;
 pub mod consensus;
 pub mod forge;
 pub mod github;
+pub mod migration;
 pub mod model;
 pub mod mutant;
 pub mod process;

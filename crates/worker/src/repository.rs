@@ -10,6 +10,7 @@ mod git;
 mod overlap;
 mod push;
 mod record;
+mod shift;
 mod worktree;
 mod worktrees;
 
@@ -61,6 +62,8 @@ pub enum Error {
     OtherBase { name: String, registered: String, asked: String },
     #[error("the branch {branch} has other commits at {remote}: choose another name, or take them in first")]
     Rejected { branch: String, remote: String },
+    #[error("the branch {branch} is at {found}, and should be at {wanted}: somebody else has moved it")]
+    Moved { branch: String, wanted: String, found: String },
     #[error("git {command}: {message}")]
     Git { command: String, message: String },
     #[error("{path}: {message}")]
@@ -83,7 +86,7 @@ impl Error {
             | Self::BranchName(_)
             | Self::Rejected { .. }
             | Self::OtherBase { .. } => Blame::Refused,
-            Self::Conflict { .. } | Self::Nested { .. } => Blame::Work,
+            Self::Conflict { .. } | Self::Moved { .. } | Self::Nested { .. } => Blame::Work,
             Self::Git { .. } | Self::Disk { .. } => Blame::Environment,
         }
     }

@@ -5,11 +5,11 @@ use std::{path::PathBuf, sync::Arc};
 use weft::{Client, Worker};
 
 use crate::{
-    activity::{Bench, Checking, Coder, Coding, Diagnosing, Diagnostician, Planning, Publishing},
+    activity::{Bench, Checking, Coder, Coding, Diagnosing, Diagnostician, Migrating, Planning, Publishing},
     process::Supervisor,
     repository,
     sandbox::Mode,
-    workflow::{self, QualityGateWorkflow},
+    workflow::{self, CodeMigrationWorkflow, QualityGateWorkflow},
 };
 
 /// The queue of workers and workflows where nothing else is said.
@@ -33,7 +33,7 @@ pub struct Agents {
     pub diagnostician: Arc<dyn Diagnostician>,
 }
 
-/// A worker that checks changes, and does nothing that needs an agent.
+/// A worker that checks changes and migrates code, and does nothing that needs an agent.
 ///
 /// # Errors
 /// When its folder cannot be used.
@@ -41,7 +41,9 @@ pub fn gate_worker(client: &Client, settings: &Settings) -> Result<Worker, repos
     let bench = bench(settings)?;
     Ok(Worker::new(client, &settings.queue)
         .workflow(QualityGateWorkflow::run)
+        .workflow(CodeMigrationWorkflow::run)
         .activities(Checking::new(bench.clone()))
+        .activities(Migrating::new(bench.clone()))
         .activities(Publishing::new(bench)))
 }
 
@@ -55,6 +57,7 @@ pub fn worker(client: &Client, settings: &Settings, agents: Agents) -> Result<Wo
         .activities(Checking::new(bench.clone()))
         .activities(Coding::new(bench.clone(), agents.coder))
         .activities(Diagnosing::new(bench.clone(), agents.diagnostician))
+        .activities(Migrating::new(bench.clone()))
         .activities(Planning::new(bench.clone()))
         .activities(Publishing::new(bench)))
 }

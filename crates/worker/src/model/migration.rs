@@ -80,4 +80,10 @@ pub struct MigrationResult {
     pub final_pr_url: Option<String>,
     pub rollback_performed: bool,
     pub duration_minutes: f64,
+    /// Too many steps have failed: those after them were not tried.
+    #[serde(default)]
+    pub line_stopped: bool,
+    /// Where the steps are that were done and not undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch_name: Option<String>,
 }

@@ -63,12 +63,19 @@ pub(crate) struct Shelf {
 impl Shelf {
     /// `main` has the module as it is given.
     pub(crate) fn new(module: &str) -> anyhow::Result<Self> {
+        Self::of(&[("shelf.py", module), ("test_shelf.py", TESTS)])
+    }
+
+    /// `main` has these files.
+    pub(crate) fn of(files: &[(&str, &str)]) -> anyhow::Result<Self> {
         let root = tempfile::tempdir()?;
         let shelf = Self { root };
         let tree = shelf.root.path().join("tree");
-        std::fs::create_dir(&tree)?;
-        std::fs::write(tree.join("shelf.py"), module)?;
-        std::fs::write(tree.join("test_shelf.py"), TESTS)?;
+        for (name, text) in files {
+            let path = tree.join(name);
+            std::fs::create_dir_all(path.parent().unwrap_or(&tree))?;
+            std::fs::write(path, text)?;
+        }
         git(&tree, &["init", "--quiet", "--initial-branch=main"])?;
         git(&tree, &["add", "--all"])?;
         git(&tree, &["commit", "--quiet", "--message", "Keep a shelf"])?;
@@ -83,6 +90,14 @@ impl Shelf {
         std::fs::write(tree.join("shelf.py"), module)?;
         git(&tree, &["commit", "--quiet", "--all", "--message", name])?;
         git(&tree, &["push", "--quiet", "../shelf.git", name])
+    }
+
+    /// Another text of a file on `main`.
+    pub(crate) fn change(&self, file: &str, text: &str) -> anyhow::Result<()> {
+        let tree = self.root.path().join("tree");
+        std::fs::write(tree.join(file), text)?;
+        git(&tree, &["commit", "--quiet", "--all", "--message", "Change a file"])?;
+        git(&tree, &["push", "--quiet", "../shelf.git", "main"])
     }
 
     pub(crate) fn path(&self) -> String {

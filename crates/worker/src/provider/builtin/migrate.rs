@@ -10,7 +10,7 @@ mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use packs::{InvalidPack, Pack, Rule, Step, builtin};
+pub use packs::{InvalidPack, NAMES, Pack, Rule, Step, builtin};
 
 use crate::model::{MigrationPlan, MigrationRequest, MigrationStep};
 

@@ -63,7 +63,16 @@ impl Pack {
     pub fn read(text: &str) -> Result<Self, InvalidPack> {
         toml::from_str(text).map_err(|e| InvalidPack::Syntax(e.to_string()))
     }
+
+    /// Whether any rule is for a file.
+    #[must_use]
+    pub fn is_for(&self, path: &str) -> bool {
+        self.steps.iter().flat_map(|step| &step.rules).any(|rule| rule.matches(path))
+    }
 }
+
+/// The packs that come with the worker.
+pub const NAMES: [&str; 3] = ["python3-migration", "react-upgrade", "rust-edition"];
 
 /// The pack that comes with the worker for this kind of migration.
 #[must_use]
@@ -71,6 +80,7 @@ pub fn builtin(migration_type: &str) -> Option<Pack> {
     let text = match migration_type {
         "python3-migration" => include_str!("packs/python3.toml"),
         "react-upgrade" => include_str!("packs/react18.toml"),
+        "rust-edition" => include_str!("packs/rust_edition.toml"),
         _ => return None,
     };
     Some(Pack::read(text).expect("a test reads every pack that comes with the worker"))

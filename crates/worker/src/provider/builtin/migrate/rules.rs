@@ -1,6 +1,6 @@
 //! Rules at work: what each does to one text.
 
-use std::{collections::BTreeMap, ops::Range, path::Path};
+use std::{borrow::Cow, collections::BTreeMap, ops::Range, path::Path};
 
 use tree_sitter::{Language, Parser, Query, QueryCursor, StreamingIterator};
 
@@ -9,6 +9,8 @@ use crate::model::MigrationRequest;
 
 /// The capture that is replaced.
 const WHOLE: &str = "whole";
+/// Places within each other beyond this are left; and a rule that finds its own work stops here.
+const DEPTH_MAX: usize = 16;
 
 impl Rule {
     /// The text after the rule, and how many places it changed.
@@ -21,9 +23,7 @@ impl Rule {
         match self {
             Self::Tree { name, query, replace, needs, .. } => {
                 let fault = |reason: String| InvalidPack::Rule { rule: name.clone(), reason };
-                let edits = found(path, text, query, replace).map_err(fault)?;
-                let places = u32::try_from(edits.len()).unwrap_or(u32::MAX);
-                let changed = replaced(text, edits);
+                let (changed, places) = replaced_deeply(path, text, query, replace).map_err(fault)?;
                 Ok((if places > 0 { with_line(&changed, needs.as_deref()) } else { changed }, places))
             }
             Self::Dependency { package, version, .. } => Ok(dependency(text, package, &versions(version, request))),
@@ -54,6 +54,12 @@ fn grammar(path: &str) -> Option<Language> {
     }
 }
 
+/// The grammar of Rust is that of later editions, to which `try` is a keyword and `try!` nothing at all: the parser gets
+/// another name of as many bytes. Queries see the text as it is.
+fn readable<'t>(path: &str, text: &'t str) -> Cow<'t, str> {
+    if path.ends_with(".rs") { text.replace("try!", "tri!").into() } else { text.into() }
+}
+
 /// All places that a query finds, and what comes in place of each.
 fn found(path: &str, text: &str, query: &str, template: &str) -> Result<Vec<(Range<usize>, String)>, String> {
     let language = grammar(path).ok_or_else(|| format!("there is no grammar for {path}: name other files"))?;
@@ -62,7 +68,7 @@ fn found(path: &str, text: &str, query: &str, template: &str) -> Result<Vec<(Ran
     let whole = names.iter().position(|name| *name == WHOLE).ok_or("its query captures no @whole")?;
     let mut parser = Parser::new();
     parser.set_language(&language).map_err(|e| e.to_string())?;
-    let tree = parser.parse(text, None).ok_or("the text cannot be parsed")?;
+    let tree = parser.parse(readable(path, text).as_ref(), None).ok_or("the text cannot be parsed")?;
     let mut cursor = QueryCursor::new();
     let mut matches = cursor.matches(&query, tree.root_node(), text.as_bytes());
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
@@ -79,7 +85,7 @@ fn found(path: &str, text: &str, query: &str, template: &str) -> Result<Vec<(Ran
         }
         let overlaps =
             |range: &Range<usize>| edits.iter().any(|(other, _)| range.start < other.end && other.start < range.end);
-        // Of two matches within each other the outer one comes first; the inner one is found when the rule runs again.
+        // Of two matches within each other the outer one comes first; the inner one is found in the next round.
         if let Some(range) = place.filter(|range| !overlaps(range)) {
             let filled = held
                 .iter()
@@ -90,6 +96,20 @@ fn found(path: &str, text: &str, query: &str, template: &str) -> Result<Vec<(Ran
         }
     }
     Ok(edits)
+}
+
+/// Until nothing is found any more: places lie within each other.
+fn replaced_deeply(path: &str, text: &str, query: &str, template: &str) -> Result<(String, u32), String> {
+    let (mut text, mut places) = (text.to_owned(), 0);
+    for _ in 0..DEPTH_MAX {
+        let edits = found(path, &text, query, template)?;
+        if edits.is_empty() {
+            break;
+        }
+        places += u32::try_from(edits.len()).unwrap_or(u32::MAX);
+        text = replaced(&text, edits);
+    }
+    Ok((text, places))
 }
 
 fn replaced(text: &str, mut edits: Vec<(Range<usize>, String)>) -> String {

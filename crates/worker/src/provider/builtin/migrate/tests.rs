@@ -91,6 +91,20 @@ fn python_2_becomes_python_3() {
 }
 
 #[test]
+fn a_crate_comes_to_another_edition() {
+    let old = "extern crate std;\nuse std::i32;\nfn half(text: &str) -> Result<i32, std::num::ParseIntError> {\n    \
+               let n: i32 = try!(text.parse());\n    Ok(match n { 0...9 => n / 2, _ => std::i32::MAX })\n}\n";
+    let new = "extern crate std;\nuse std::i32;\nfn half(text: &str) -> Result<i32, std::num::ParseIntError> {\n    \
+               let n: i32 = (text.parse())?;\n    Ok(match n { 0..=9 => n / 2, _ => i32::MAX })\n}\n";
+    let manifest = "[package]\nname = \"half\"\nedition = \"2015\"\n";
+    let files = [("src/lib.rs", old), ("Cargo.toml", manifest)];
+    let (plan, after) = migrated("rust-edition", ("2015", "2021"), &files);
+    assert_eq!(after["src/lib.rs"], new);
+    assert_eq!(after["Cargo.toml"], manifest.replace("2015", "2021"));
+    assert_eq!((plan.steps.len(), plan.deprecated.contains("try!")), (4, true), "{plan:?}");
+}
+
+#[test]
 fn a_step_is_undone_by_what_it_remembers() {
     let (pack, request) =
         (builtin("react-upgrade").expect("it is there"), request("react-upgrade", "16.14.0", "18.2.0"));
@@ -105,9 +119,9 @@ fn a_step_is_undone_by_what_it_remembers() {
 
 #[test]
 fn every_pack_that_comes_with_the_worker_is_understood() {
-    for kind in ["python3-migration", "react-upgrade"] {
+    for kind in NAMES {
         let pack = builtin(kind).expect("it is there");
-        let files = [("a.py", "x = 1\n"), ("a.js", "x\n"), ("package.json", "{}"), ("a.md", "")];
+        let files = [("a.py", "x = 1\n"), ("a.js", "x\n"), ("a.rs", "mod x;\n"), ("package.json", "{}"), ("a.md", "")];
         for step in &pack.steps {
             apply(step, &request(kind, "1", "2"), &sources(&files)).unwrap_or_else(|e| panic!("{}: {e}", step.title));
         }
