@@ -22,6 +22,7 @@ REQUIREMENTS = HERE / "requirements.txt"
 # The oldest that is promised, and the newest whose schemas are there.
 VERSIONS = ["1.30", "1.37"]
 PORTS = {"grpc": 7233, "nodes": 7235, "operations": 7280}
+WORKER_PORT = 7281
 
 
 def python() -> Path:
@@ -103,6 +104,7 @@ def kubernetes(check: Check) -> None:
     if not check.failed:
         stateful_set(check, found)
         configuration(check, found)
+        worker(check, found)
 
 
 def stateful_set(check: Check, found: dict[tuple[str, str], dict]) -> None:
@@ -160,6 +162,36 @@ def configuration(check: Check, found: dict[tuple[str, str], dict]) -> None:
             check.accepted(f"weft.toml of node {node}", ["--config", file.name, "--node", node], {})
 
 
+def worker(check: Check, found: dict[tuple[str, str], dict]) -> None:
+    """That the worker's parts fit each other, and what its program and its client read."""
+    spec = found["Deployment", "weft-worker"]["spec"]
+    pod, labels = spec["template"]["spec"], spec["template"]["metadata"]["labels"]
+    container = pod["containers"][0]
+    check.equal("the workers' selector", spec["selector"]["matchLabels"], labels)
+    policy = found["NetworkPolicy", "weft-worker"]["spec"]
+    check.equal("whom the workers' policy is for", policy["podSelector"]["matchLabels"], labels)
+    check.equal("the ports of the worker", {port["name"]: port["containerPort"] for port in container["ports"]},
+                {"operations": WORKER_PORT})
+    probes = {kind: container[f"{kind}Probe"]["httpGet"] for kind in ["liveness", "readiness"]}
+    check.equal("the worker's probes", {kind: (probe["path"], probe["port"]) for kind, probe in probes.items()},
+                {"liveness": ("/livez", "operations"), "readiness": ("/readyz", "operations")})
+    check.that(pod["securityContext"]["runAsNonRoot"] is True, "the worker runs as root")
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    check.equal("the worker's volumes", set(mounts), {volume["name"] for volume in pod["volumes"]})
+    environment = {entry["name"]: entry["value"] for entry in container["env"]}
+    check.equal("where the worker listens", environment["WEFT_WORKER_LISTEN"], f"0.0.0.0:{WORKER_PORT}")
+    check.equal("the worker's folder", environment["WEFT_WORKER_FOLDER"], mounts["folder"])
+    address = environment["WEFT_ADDRESS"].removeprefix("https://")
+    ports = {port["port"] for port in found["Service", "weft"]["spec"]["ports"]}
+    check.that(address in {f"weft:{port}" for port in ports}, f"the worker calls {address}, which is no service")
+    sources = [HERE.parent / "crates" / "worker" / "src" / "main.rs", *(HERE.parent / "crates/client/src").rglob("*.rs")]
+    read = set(re.findall(r"(?:WEFT|TEMPORAL)_[A-Z_]+", "".join(path.read_text() for path in sources)))
+    for name, value in environment.items():
+        check.that(name in read, f"the worker's {name} changes nothing: no program reads it")
+        inside = not value.startswith("/etc/weft/tls") or value.startswith(mounts["tls"] + "/")
+        check.that(inside, f"{name} = {value} is not on the volume tls")
+
+
 def compose(check: Check) -> None:
     import yaml
 
@@ -189,6 +221,9 @@ def image(check: Check) -> None:
     last = text.rsplit("\nFROM ", 1)[1]
     check.that(last.startswith("scratch"), "the image has more than the binaries in it")
     check.that(re.search(r"^USER (?!0)\d+:(?!0)\d+$", last, re.M) is not None, "the image runs as root")
+    worker = (HERE / "worker.Containerfile").read_text().rsplit("\nFROM ", 1)[1]
+    check.equal("the ports of the worker's image", re.findall(r"^EXPOSE (.*)$", worker, re.M), [str(WORKER_PORT)])
+    check.that(re.search(r"^USER (?!0)\d+:(?!0)\d+$", worker, re.M) is not None, "the worker's image runs as root")
 
 
 if __name__ == "__main__":

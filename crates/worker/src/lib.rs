@@ -5,8 +5,8 @@
 //! workflows, pure and on their own: [`budget`], [`approval`], [`progress`], [`routing`]. What a gate and a swarm of
 //! diagnoses and a migration decide, pure too: [`quality`], [`consensus`], [`migration`]. What touches the machine:
 //! [`process`] runs commands, confined by [`sandbox`]; [`repository`] is git; [`checks`] look at a tree;
-//! [`forge`] is where pull requests live. [`workflow`] and [`activity`] put all of it together, and [`serve`] makes a worker
-//! of them. Built and not used by a workflow yet: [`transcript`] keeps what was said,
+//! [`forge`] is where pull requests live. [`workflow`] and [`activity`] put all of it together, [`serve`] makes a worker
+//! of them, and [`operations`] runs it. Built and not used by a workflow yet: [`transcript`] keeps what was said,
 //! [`github`] speaks to GitHub, and most of [`provider`].
 //!
 //! [`provider`] is who does the work of a role; [`mutant`] plants faults for whoever mends them.
@@ -22,6 +22,7 @@ pub mod github;
 pub mod migration;
 pub mod model;
 pub mod mutant;
+pub mod operations;
 pub mod process;
 pub mod progress;
 pub mod provider;

@@ -1,27 +1,42 @@
 //! The worker's program. When it is asked to supervise a command it does only that.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use tokio::signal::unix::{SignalKind, signal};
-use weft::{Client, ConnectOptions};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use weft::{
+    Client,
+    client::{
+        Explicit,
+        config::{Process, resolve},
+    },
+};
 use weft_worker::{
+    operations,
     process::{Supervisor, supervise_if_asked},
     sandbox::Mode,
     serve::{self, QUEUE, Settings},
 };
 
-/// Check changes of git repositories, for the quality gates of a task queue
+/// How to say who calls: the same as for `wfctl`.
+const AFTER_HELP: &str = "TLS and API keys come from the environment, as for Temporal's own programs: TEMPORAL_TLS_…, \
+    WEFT_API_KEY or TEMPORAL_API_KEY, or a profile of temporal.toml.\n\nExamples:\n  weft-worker --folder \
+    /var/lib/weft-worker\n  weft-worker --folder /var/lib/weft-worker --listen 127.0.0.1:7281";
+
+/// Check changes of git repositories and migrate them, for the workflows of a task queue
 #[derive(Debug, Parser)]
-#[command(name = "weft-worker", version, after_help = "Example:\n  weft-worker --folder /var/lib/weft-worker")]
+#[command(name = "weft-worker", version, after_help = AFTER_HELP)]
 struct Args {
-    /// Server: HOST:PORT
-    #[arg(long, env = "WEFT_ADDRESS", default_value = "127.0.0.1:7233", value_name = "HOST:PORT")]
-    address: String,
-    /// Namespace of the workflows
-    #[arg(long, env = "WEFT_NAMESPACE", default_value = "default", value_name = "NAME")]
-    namespace: String,
+    /// Server: HOST:PORT [default: WEFT_ADDRESS, or 127.0.0.1:7233]
+    #[arg(long, value_name = "HOST:PORT")]
+    address: Option<String>,
+    /// Namespace of the workflows [default: WEFT_NAMESPACE, or default]
+    #[arg(long, value_name = "NAME")]
+    namespace: Option<String>,
     /// Task queue
     #[arg(long, env = "WEFT_WORKER_QUEUE", default_value = QUEUE, value_name = "NAME")]
     queue: String,
@@ -31,6 +46,9 @@ struct Args {
     /// Whether commands are kept to their worktree
     #[arg(long, env = "WEFT_WORKER_SANDBOX", value_enum, default_value_t = Confine::On)]
     sandbox: Confine,
+    /// Address of health and metrics: /livez, /readyz, /metrics [default: none]
+    #[arg(long, env = "WEFT_WORKER_LISTEN", value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -57,8 +75,8 @@ fn main() -> ExitCode {
 fn run(args: Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("threads cannot be started")?;
     runtime.block_on(async {
-        let options = ConnectOptions { address: args.address, namespace: args.namespace, ..ConnectOptions::default() };
-        let client = Client::connect(options).await?;
+        let explicit = Explicit { address: args.address, namespace: args.namespace, ..Explicit::default() };
+        let client = Client::connect(resolve(&explicit, &Process)?.options).await?;
         let sandbox = match args.sandbox {
             Confine::On => Mode::Enforced,
             Confine::Off => Mode::Off,
@@ -72,6 +90,17 @@ fn run(args: Args) -> anyhow::Result<()> {
                 _ = tokio::signal::ctrl_c() => {}
             }
         };
-        Ok(serve::gate_worker(&client, &settings)?.run_until(stop).await?)
+        let listener = match args.listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        Ok(operations::run(serve::gate_worker(&client, &settings)?, listener, stop).await?)
     })
+}
+
+/// Says where it listens: port 0 lets the system choose.
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await.with_context(|| format!("--listen {address}"))?;
+    eprintln!("weft-worker: health and metrics at {}", listener.local_addr()?);
+    Ok(listener)
 }

@@ -2,6 +2,7 @@
 
 mod checks;
 mod github;
+mod operations;
 mod process;
 mod repository;
 mod sandbox;
