@@ -1,6 +1,7 @@
 //! The operations port: `/metrics` for Prometheus, `/healthz`, `/livez` and `/readyz` with reasons, and what `wfctl` asks of one node.
 //!
-//! Invariant: nothing here changes a workflow; the one thing that changes anything lifts a quarantine.
+//! Invariant: nothing here changes a workflow; of two things that change anything one lifts a quarantine, and the other holds
+//! messages between workflows back until a backup has its views.
 
 mod admin;
 mod backup;
@@ -72,7 +73,7 @@ async fn respond(node: &Node, request: Request<Incoming>, caller: SocketAddr) ->
             TEXT,
             format!(
                 "nothing at {path}: try GET /metrics, /healthz, /livez, /readyz, /admin/status, /admin/cluster, \
-                 /admin/queues or /admin/quarantine\n"
+                 /admin/queues or /admin/quarantine, or POST /admin/backup\n"
             ),
         ),
     };

@@ -98,6 +98,7 @@ impl Crossings {
             state.hold = Some(Hold { token: token.clone(), until: now + lease });
         }
         tokio::select! {
+            biased;
             () = self.quiet() => Ok(()),
             () = clock.sleep_until(now + QUIET.min(lease)) => {
                 self.release(&token, clock);

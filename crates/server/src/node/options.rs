@@ -69,6 +69,8 @@ pub struct Options {
     /// Between tries to give a task back whose poller has gone.
     pub give_back_retry: Duration,
     pub jobs: JobOptions,
+    /// How long messages between workflows may wait for a backup; then there is none.
+    pub hold_max: Duration,
 }
 
 /// How batch jobs are worked on.
@@ -125,6 +127,7 @@ impl Options {
             list_page: 1000,
             give_back_retry: Duration::from_millis(100),
             jobs: JobOptions::default(),
+            hold_max: Duration::from_secs(10),
         }
     }
 }

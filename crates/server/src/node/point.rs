@@ -17,14 +17,13 @@ use weft_shard::{GroupView, Replica, group_views};
 
 use super::{Node, NodeInner, crossing::NotHeld, open::METADATA_GROUP};
 
-/// How long messages wait at most.
-const LEASE: Duration = Duration::from_secs(10);
 /// Between two questions to a group without a leader.
 const RETRY: Duration = Duration::from_millis(50);
 /// How long a node may take to let go, or to say that it cannot hold.
 const ANSWER_MAX: Duration = Duration::from_secs(8);
-/// How long this node may take to apply what was committed, before anything is held.
+/// How long this node may take to apply what was committed: before anything is held, and then.
 const CATCH_UP_MAX: Duration = Duration::from_secs(30);
+const CATCH_UP_HELD_MAX: Duration = Duration::from_secs(10);
 
 /// Why there is no such point now.
 #[derive(Debug, thiserror::Error)]
@@ -37,8 +36,8 @@ pub(crate) enum PointError {
     NoLeader(#[from] ReadError),
     #[error("this node has not applied all that was committed within {} s: ask another node", .0.as_secs())]
     Behind(Duration),
-    #[error("the nodes held messages back for {} s and the views were not taken by then: try again", LEASE.as_secs())]
-    RanOut,
+    #[error("a node did not hold messages back until the views were taken, but for {} s at most: try again", .0.as_secs_f32())]
+    RanOut(Duration),
     #[error("nodes joined or left meanwhile: try again")]
     Changed,
     #[error(transparent)]
@@ -77,20 +76,20 @@ impl Node {
         let stood = inner.release_all(&members, &token).await;
         let views = views?;
         if !stood {
-            return Err(PointError::RanOut);
+            return Err(PointError::RanOut(inner.options.hold_max));
         }
         Ok(Point { views, held: clock.monotonic().saturating_sub(began) })
     }
 
     /// While all is held.
     async fn views(&self, members: &BTreeSet<u32>) -> Result<Vec<GroupView>, PointError> {
-        self.caught_up_within(LEASE).await?;
+        self.caught_up_within(CATCH_UP_HELD_MAX).await?;
         let (metadata, shards): (Vec<_>, Vec<_>) =
             self.inner().replicas().iter().cloned().partition(|(group, _)| *group == METADATA_GROUP);
         let only = |replicas: Vec<(u32, Arc<Replica>)>| replicas.into_iter().map(|(_, it)| it).collect::<Vec<_>>();
         let shards = group_views(&only(shards)).await?;
         // The metadata afterwards: what workflows refer to is never missing in it. And so is found who has joined.
-        self.caught_up_within(LEASE).await?;
+        self.caught_up_within(CATCH_UP_HELD_MAX).await?;
         if self.inner().all_members() != *members {
             return Err(PointError::Changed);
         }
@@ -132,11 +131,11 @@ impl NodeInner {
 
     async fn hold_at(&self, node: u32, token: &str) -> Result<(), PointError> {
         if node == self.peers.node {
-            return Ok(self.crossings.hold(token.to_owned(), LEASE, self.clock.as_ref()).await?);
+            return Ok(self.crossings.hold(token.to_owned(), self.options.hold_max, self.clock.as_ref()).await?);
         }
         let failed = |why: String| PointError::Node { node, why };
         let mut peer = self.peers.cluster_service(node).ok_or_else(|| failed("it is not known here".to_owned()))?;
-        let lease_ms = u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX);
+        let lease_ms = u64::try_from(self.options.hold_max.as_millis()).unwrap_or(u64::MAX);
         let mut request = Request::new(HoldRequest { token: token.to_owned(), lease_ms });
         request.set_timeout(ANSWER_MAX);
         peer.hold(request).await.map(drop).map_err(|status| failed(status.message().to_owned()))

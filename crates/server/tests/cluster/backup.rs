@@ -10,6 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use futures::future::join_all;
@@ -365,4 +366,20 @@ async fn there_is_no_backup_unless_every_node_holds_messages_back() {
     assert!(refused.contains("node 3 did not hold messages back"), "{refused}");
     assert!(!folder.path().join("lost").exists() && !folder.path().join("held").exists());
     trio.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_runs_out_is_no_backup() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut options = Options::new(Place::Memory);
+    options.hold_max = Duration::from_nanos(1);
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let builder = Server::builder(Place::Memory).options(options).listen(any).operations(any);
+    let server = builder.start().await.expect("it starts");
+    let (operations, dir) = (server.operations().expect("it was asked for"), folder.path().join("backup"));
+    let refused = tokio::task::spawn_blocking(move || back_up(operations, &dir)).await.expect("it does not panic");
+    let refused = refused.expect_err("the views were taken when nothing was held any more");
+    assert!(refused.contains("did not hold messages back until the views were taken"), "{refused}");
+    assert!(!folder.path().join("backup").exists());
+    server.shutdown().await;
 }
