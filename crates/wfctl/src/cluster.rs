@@ -1,5 +1,7 @@
 //! `wfctl cluster status`: the nodes, and who leads what, as the node that is asked knows it.
 
+mod backup;
+
 use std::collections::BTreeMap;
 
 use clap::Subcommand;
@@ -17,11 +19,17 @@ pub(crate) enum Verb {
     #[command(after_help = "It is asked of the operations port of one node (--operations).\n\nExamples:\n  \
         wfctl cluster status\n  wfctl cluster status --operations 10.0.0.7:7280 --output json")]
     Status,
+    /// Keep all shards as of one consistent point in a directory, while the cluster serves
+    Backup(backup::BackupArgs),
+    /// Make the data directory of a new node of such a backup
+    Restore(backup::RestoreArgs),
 }
 
 pub(crate) fn run(session: &Session, verb: &Verb, output: &Output) -> anyhow::Result<()> {
     match verb {
         Verb::Status => status(session, output),
+        Verb::Backup(args) => backup::backup(&session.operations, args, output),
+        Verb::Restore(args) => backup::restore(args, output),
     }
 }
 

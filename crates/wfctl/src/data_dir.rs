@@ -13,6 +13,8 @@ use crate::exit::Failure;
 
 pub(crate) const IDENTITY: &str = "weft.toml";
 pub(crate) const LOCK: &str = "LOCK";
+/// The manifest of a backup of another kind.
+const CLUSTER_BACKUP: &str = "backup.json";
 const MAGIC: &str = "magic = \"weft data directory\"";
 
 /// As long as it lives no server can open the directory.
@@ -29,6 +31,9 @@ pub(crate) fn check(dir: &Path) -> Result<(), Failure> {
         Ok(_) => {
             Err(Failure::refused(format!("{shown} is not a weft data directory: its {IDENTITY} is another one's")))
         }
+        Err(error) if error.kind() == io::ErrorKind::NotFound && dir.join(CLUSTER_BACKUP).exists() => Err(
+            Failure::refused(format!("{shown} is a backup of a running cluster: `wfctl cluster restore` restores it")),
+        ),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Err(Failure::refused(format!("{shown} is not a weft data directory: there is no {IDENTITY} in it")))
         }
