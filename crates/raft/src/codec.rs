@@ -279,5 +279,6 @@ impl Input {
 }
 
 pub(crate) mod message;
+pub(crate) mod pulse;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 //! Invariants: proposals enter the log in the order of the calls of [`Group::propose`]; a term belongs to one run of
 //! one node, because a node that starts again never resumes the leadership it had but is elected anew: entries that
 //! it had sent but not yet on disk would otherwise be written differently under the same term and index. With one
-//! voter a group is elected at once and has no ticks: when idle, it does nothing at all.
+//! voter a group is elected at once: when idle, it does nothing at all.
 //!
 //! It deliberately does not know what a batch means, nor when to make a checkpoint.
 
@@ -26,10 +26,12 @@ use weft_store::wal::{GroupId, GroupLog};
 
 use crate::codec::message::{Request, Response};
 use crate::codec::{self, CodecError, Mark};
+use crate::heart::Hearing;
 use crate::log::{self, LogStore};
 use crate::machine::{Adapter, Machine, MachineError, Shared};
 use crate::network::Network;
 use crate::proposal::{self, Health, ProposeError, Raft, ReadError, TransferError};
+use crate::pulse::Pulses;
 use crate::responder::Answer;
 use crate::runtime;
 use crate::snapshot::Incoming;
@@ -59,6 +61,8 @@ pub struct GroupConfig {
     pub transport: Arc<dyn Transport>,
     /// Who votes in the group if it does not exist yet; see [`crate::NodeConfig::founders`].
     pub founders: BTreeSet<NodeId>,
+    /// Of all groups of the node.
+    pub(crate) pulses: Arc<Pulses>,
 }
 
 /// How soon a lost leader is missed. Without effect while a group has one voter.
@@ -125,6 +129,7 @@ pub struct Group {
 struct Inner {
     raft: Raft,
     network: Network,
+    hearing: Hearing,
     log: GroupLog,
     machine: Arc<dyn Machine>,
     shared: Arc<Shared>,
@@ -151,7 +156,9 @@ impl Group {
         let settings = Arc::new(settings(&config.timing)?);
         log::found(&log, &config.founders).await.map_err(refused)?;
         let transport = Arc::clone(&config.transport);
-        let network = Network { group: config.group, transport, timing: config.timing };
+        let pulses = Arc::clone(&config.pulses);
+        let network = Network { group: config.group, transport, timing: config.timing, pulses };
+        let hearing = Hearing::new(&config.timing);
         let raft = Raft::new(config.node, settings, network.clone(), LogStore::new(log.clone()), adapter);
         let raft = runtime::seeded(config.seed, raft).await.map_err(refused)?;
         shared.started.store(true, Ordering::Release);
@@ -159,7 +166,7 @@ impl Group {
 
         let (sender, leadership) = watch::channel(Leadership::default());
         let (incoming, watcher) = (tokio::sync::Mutex::new(None), Mutex::new(None));
-        let inner = Arc::new(Inner { raft, network, log, machine, shared, leadership, incoming, watcher });
+        let inner = Arc::new(Inner { raft, network, hearing, log, machine, shared, leadership, incoming, watcher });
         let watcher = tokio::spawn(follow(Arc::downgrade(&inner), inner.raft.server_metrics(), config.node, sender));
         *inner.watcher.lock() = Some(watcher);
         Ok(Self { inner })
@@ -284,6 +291,14 @@ impl Group {
 
     pub(crate) fn incoming(&self) -> &tokio::sync::Mutex<Option<Incoming>> {
         &self.inner.incoming
+    }
+
+    pub(crate) fn hearing(&self) -> &Hearing {
+        &self.inner.hearing
+    }
+
+    pub(crate) fn timing(&self) -> Timing {
+        self.inner.network.timing
     }
 
     pub(crate) fn vote(&self) -> types::Vote {
@@ -412,7 +427,7 @@ fn settings(timing: &Timing) -> Result<Config, StartError> {
         // Checkpoints say when the log may be purged, and how far; see `purge`.
         snapshot_policy: SnapshotPolicy::Never,
         max_in_snapshot_log_to_keep: u64::MAX,
-        // Ticks begin when a group has a second voter; see `follow`.
+        // See `heart`, which does for all groups at once what ticks would do for each.
         enable_tick: false,
         enable_pre_vote: Some(true),
         // See the invariant about terms above.
@@ -441,7 +456,7 @@ fn votes_alone(membership: &types::StoredMembership, node: NodeId) -> bool {
 
 type Metrics = WatchReceiverOf<Types, RaftServerMetrics<Types>>;
 
-/// Publishes who leads, and lets openraft tick while there are other voters, until openraft stops.
+/// Publishes who leads, and whether there are other voters, until openraft stops.
 async fn follow(inner: Weak<Inner>, mut metrics: Metrics, node: NodeId, leadership: watch::Sender<Leadership>) {
     loop {
         let (mut now, alone) = {
@@ -450,7 +465,7 @@ async fn follow(inner: Weak<Inner>, mut metrics: Metrics, node: NodeId, leadersh
         };
         let mut look_again = None;
         if let Some(inner) = inner.upgrade() {
-            inner.raft.runtime_config().tick(!alone);
+            inner.hearing.set_others(!alone, &inner.network.pulses);
             if now.mine && !alone {
                 let patience = Duration::from_millis(inner.network.timing.election_max_ms);
                 look_again = Some(patience / 2);

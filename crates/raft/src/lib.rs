@@ -3,11 +3,13 @@
 //!
 //! A [`Node`] runs the groups of a node. A [`Group`] takes proposals and reads. A [`Machine`] is what a group's owner
 //! implements: the replicated state. A [`Transport`] brings messages to the same groups of other nodes, which hand them
-//! to [`Node::receive`]. Entries count from 1, so that 0 means "nothing".
+//! to [`Node::receive`] and [`Node::receive_pulse`]. Entries count from 1, so that 0 means "nothing".
 
 pub mod balance;
+mod candidacy;
 mod codec;
 mod group;
+mod heart;
 mod log;
 mod machine;
 mod membership;
@@ -16,6 +18,7 @@ mod node;
 #[cfg(feature = "testing")]
 pub mod probe;
 mod proposal;
+mod pulse;
 mod receive;
 mod responder;
 mod restore;

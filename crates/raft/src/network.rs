@@ -3,7 +3,7 @@
 //! Invariants: every call ends in bounded time, whatever the transport does; a peer that cannot be reached or answers
 //! nonsense never counts as one that agreed (openraft's own default would count a missing pre-vote as granted).
 //!
-//! It deliberately sends one append at a time to each peer and retries nothing: openraft does, and waits in between.
+//! It deliberately sends one append at a time to each peer (heartbeats overtake it: see `pulse`) and retries nothing: openraft does, and waits in between.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use weft_store::wal::GroupId;
 
 use crate::codec::message::{self, Request, Response};
 use crate::group::Timing;
+use crate::pulse::Pulses;
 use crate::snapshot::{self, Data};
 use crate::transport::Transport;
 use crate::types::{Leader, NodeId, Types, Vote};
@@ -35,6 +36,7 @@ pub(crate) struct Network {
     pub(crate) group: GroupId,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) timing: Timing,
+    pub(crate) pulses: Arc<Pulses>,
 }
 
 /// The way of one group to one other node.
@@ -42,11 +44,13 @@ pub(crate) struct Network {
 pub(crate) struct Peer {
     to: NodeId,
     network: Network,
+    /// What goes this way are heartbeats: they leave with those of other groups.
+    beats: bool,
 }
 
 impl Network {
     pub(crate) fn peer(&self, to: NodeId) -> Peer {
-        Peer { to, network: self.clone() }
+        Peer { to, network: self.clone(), beats: false }
     }
 }
 
@@ -56,13 +60,24 @@ impl RaftNetworkFactory<Types> for Network {
     async fn new_client(&mut self, target: NodeId, (): &()) -> Peer {
         self.peer(target)
     }
+
+    async fn new_heartbeat_client(&mut self, target: NodeId, (): &()) -> Peer {
+        Peer { beats: true, ..self.peer(target) }
+    }
 }
 
 impl Peer {
     /// Asks the peer and gives up after `patience`.
     pub(crate) async fn ask(&self, request: &Request, patience: Duration) -> Result<Response, Unreachable<Types>> {
-        let Self { to, network } = self;
-        let sent = network.transport.send(*to, network.group, message::request(request));
+        let Self { to, network, beats } = self;
+        let message = message::request(request);
+        let sent = async {
+            if *beats {
+                network.pulses.send(*to, network.group, message).await
+            } else {
+                network.transport.send(*to, network.group, message).await
+            }
+        };
         let unreachable = |why: String| Unreachable::from_string(format!("node {to}: {why}"));
         let answered = tokio::time::timeout(patience, sent).await;
         let answer = answered.map_err(|_| unreachable(format!("no answer within {patience:?}")))?;

@@ -8,14 +8,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::{join_all, try_join_all};
 use weft_store::wal::{GroupId, Wal};
 
 use crate::group::{Group, GroupConfig, StartError, Timing};
+use crate::heart::Heart;
 use crate::machine::Machine;
 use crate::proposal::ReadError;
+use crate::pulse::Pulses;
 use crate::receive::ReceiveError;
 use crate::transport::{Alone, Transport};
 use crate::types::NodeId;
@@ -54,6 +57,8 @@ impl fmt::Debug for NodeConfig {
 #[derive(Clone)]
 pub struct Node {
     groups: Arc<BTreeMap<GroupId, Group>>,
+    heart: Arc<Heart>,
+    timing: Timing,
 }
 
 impl Node {
@@ -63,12 +68,15 @@ impl Node {
         wal: &Wal,
         machines: impl IntoIterator<Item = (GroupId, Arc<dyn Machine>)>,
     ) -> Result<Self, StartError> {
+        let pulses = Pulses::new(Arc::clone(&config.transport), config.timing);
         let started = machines.into_iter().map(|(id, machine)| {
-            let group = config.group(id);
+            let group = config.group(id, &pulses);
             async move { Group::start(&group, wal.group(id), machine).await.map(|group| (id, group)) }
         });
         let groups = try_join_all(started).await?;
-        Ok(Self { groups: Arc::new(groups.into_iter().collect()) })
+        let groups = Arc::new(groups.into_iter().collect());
+        let heart = Arc::new(Heart::start(config.node, config.seed, config.timing, pulses, &groups));
+        Ok(Self { groups, heart, timing: config.timing })
     }
 
     pub fn group(&self, id: GroupId) -> Option<&Group> {
@@ -84,6 +92,16 @@ impl Node {
         self.group(group).ok_or(ReceiveError::NoGroup(group))?.receive(message).await
     }
 
+    /// How long the heartbeats of another node may wait for those of them that are not answered: those that are have to be
+    /// back there before the next beat.
+    pub(crate) fn pulse_patience(&self) -> Duration {
+        Duration::from_millis(self.timing.heartbeat_ms / 2)
+    }
+
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.heart.has_stopped()
+    }
+
     /// Waits until every group knows a leader, and until those led here have applied all that was committed before. With
     /// other voters this can take an election, and needs a majority.
     pub async fn ready(&self) -> Result<(), ReadError> {
@@ -97,12 +115,13 @@ impl Node {
 
     /// Stops all groups. The log stays open.
     pub async fn shutdown(&self) {
+        self.heart.stop();
         join_all(self.groups.values().map(Group::shutdown)).await;
     }
 }
 
 impl NodeConfig {
-    fn group(&self, id: GroupId) -> GroupConfig {
+    fn group(&self, id: GroupId, pulses: &Arc<Pulses>) -> GroupConfig {
         // Any mixing that keeps the groups' elections from falling on the same moments does.
         let seed = self.seed.wrapping_add(u64::from(id.0).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         GroupConfig {
@@ -112,6 +131,7 @@ impl NodeConfig {
             timing: self.timing,
             transport: Arc::clone(&self.transport),
             founders: self.founders.clone(),
+            pulses: Arc::clone(pulses),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use openraft::errors::{Fatal, RaftError};
+use openraft::raft::AppendEntriesResponse;
 use weft_store::wal::GroupId;
 
 use crate::codec::CodecError;
@@ -46,8 +47,21 @@ impl Group {
     pub async fn receive(&self, message: Bytes) -> Result<Bytes, ReceiveError> {
         let raft = self.raft();
         let response = match message::read_request(message)? {
-            Request::Append(append) => Response::Appended(raft.append_entries(append).await?),
-            Request::Vote(vote) => Response::Voted(raft.vote(vote).await?),
+            Request::Append(append) => {
+                let appended = raft.append_entries(append).await?;
+                if !matches!(appended, AppendEntriesResponse::HigherVote(_)) {
+                    self.hearing().promise(self.timing().election_max_ms);
+                }
+                Response::Appended(appended)
+            }
+            Request::Vote(vote) => {
+                let voted = raft.vote(vote).await?;
+                if voted.vote_granted {
+                    // Whoever has it needs time to lead.
+                    self.hearing().promise(self.timing().election_min_ms);
+                }
+                Response::Voted(voted)
+            }
             Request::PreVote(vote) => Response::Voted(raft.pre_vote(vote).await?),
             Request::Transfer(transfer) => Response::Transferred(raft.handle_transfer_leader(transfer).await?),
             // Only from the leader itself: who asked will ask again, and messages do not go in circles.

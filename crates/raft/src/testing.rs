@@ -18,6 +18,7 @@ use weft_env::Lane;
 use weft_env::disk::SimDisk;
 use weft_store::wal::{GroupId, GroupLog, Options, Wal};
 
+use crate::pulse::Pulses;
 use crate::{
     Alone, Committed, Group, GroupConfig, Machine, MachineError, NodeId, Payload, Picture, PictureOf, Recovered,
     StartError, Timing,
@@ -261,7 +262,9 @@ pub(crate) fn open(disk: &SimDisk, lane: Lane) -> Wal {
 pub(crate) fn config() -> GroupConfig {
     let node = NodeId(1);
     let founders = BTreeSet::from([node]);
-    GroupConfig { group: GROUP, node, seed: 42, timing: Timing::default(), transport: Arc::new(Alone), founders }
+    let (timing, transport) = (Timing::default(), Arc::new(Alone));
+    let pulses = Pulses::new(Arc::<Alone>::clone(&transport), timing);
+    GroupConfig { group: GROUP, node, seed: 42, timing, transport, founders, pulses }
 }
 
 /// One group of a node, its log and its machine.

@@ -2,6 +2,7 @@
 
 mod election;
 mod faults;
+mod heart;
 mod membership;
 mod replication;
 mod snapshot;

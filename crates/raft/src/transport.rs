@@ -18,6 +18,10 @@ pub trait Transport: Send + Sync + 'static {
     /// Brings a message to a group of another node, to [`crate::Node::receive`] there, and its answer back. Must give up
     /// by itself in bounded time. Messages that are under way at once may overtake each other.
     fn send(&self, to: NodeId, group: GroupId, message: Bytes) -> BoxFuture<'static, Result<Bytes, Unreachable>>;
+
+    /// Brings the heartbeats of all groups that lead here to another node, to [`crate::Node::receive_pulse`] there, and
+    /// the answer back. Must give up by itself in bounded time.
+    fn pulse(&self, to: NodeId, message: Bytes) -> BoxFuture<'static, Result<Bytes, Unreachable>>;
 }
 
 /// Why a message was not answered. It may have arrived all the same.
@@ -30,7 +34,11 @@ pub struct Unreachable(pub String);
 pub struct Alone;
 
 impl Transport for Alone {
-    fn send(&self, to: NodeId, _group: GroupId, _message: Bytes) -> BoxFuture<'static, Result<Bytes, Unreachable>> {
+    fn send(&self, to: NodeId, _group: GroupId, message: Bytes) -> BoxFuture<'static, Result<Bytes, Unreachable>> {
+        self.pulse(to, message)
+    }
+
+    fn pulse(&self, to: NodeId, _message: Bytes) -> BoxFuture<'static, Result<Bytes, Unreachable>> {
         let error = Unreachable(format!("no way to node {to}: this node was started without others"));
         std::future::ready(Err(error)).boxed()
     }

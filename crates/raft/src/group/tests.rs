@@ -1,12 +1,10 @@
 //! One group on a simulated disk: order, restarts, crashes, purging, failures.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::join_all;
 use weft_env::Lane;
 use weft_env::disk::SimDisk;
-use weft_store::wal::LogEntry;
 
 use super::*;
 use crate::testing::{GROUP, Recorder, World, config, open, reply};
@@ -257,26 +255,6 @@ async fn a_proposal_is_answered_only_when_the_log_has_it_on_disk() {
     assert!(world.machine.batches().is_empty());
     drop(release);
     proposed.await.expect("the log goes on");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_node_that_cannot_reach_the_other_voter_neither_leads_nor_raises_the_term() {
-    let disk = SimDisk::new(1);
-    let wal = open(&disk, Lane::inline());
-    let voters = [BTreeSet::from([NodeId(1), NodeId(2)])];
-    let membership = types::Membership::new_with_defaults(voters.to_vec(), []);
-    let payload = types::EntryPayload::Membership(membership);
-    let bytes = codec::entry(&types::Entry { log_id: types::log_id(0, 0), payload });
-    wal.group(GROUP).append(vec![LogEntry { index: 1, bytes }], Box::new(|_| ()));
-
-    let machine = Recorder::new(wal.group(GROUP));
-    let world = World::over(disk, wal, machine).await.expect("it starts");
-    tokio::time::sleep(Duration::from_secs(60)).await;
-
-    assert_eq!(*world.group.leadership().borrow(), Leadership::default());
-    assert_eq!(world.group.propose(batch("one")).await, Err(ProposeError::NotLeader { leader: None }));
-    assert_eq!(world.group.read_index().await, Err(ReadError::NotLeader { leader: None }));
-    assert_eq!(world.group.last_log_index(), 1);
 }
 
 #[tokio::test(start_paused = true)]

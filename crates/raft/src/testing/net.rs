@@ -40,6 +40,23 @@ struct State {
     parted: BTreeSet<(NodeId, NodeId)>,
     faults: Faults,
     chance: SeededIds,
+    sent: Sent,
+}
+
+/// What was sent, whether or not it arrived.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// To one group.
+    pub(crate) messages: usize,
+    /// Heartbeats of all groups together, from one node to another.
+    pub(crate) pulses: BTreeMap<(NodeId, NodeId), usize>,
+}
+
+/// What is sent.
+#[derive(Clone)]
+enum Parcel {
+    Message(GroupId, Bytes),
+    Pulse(Bytes),
 }
 
 /// What becomes of one message one way.
@@ -55,6 +72,7 @@ impl Net {
             parted: BTreeSet::new(),
             faults: Faults::default(),
             chance: SeededIds::new(seed),
+            sent: Sent::default(),
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -84,6 +102,19 @@ impl Net {
         self.state.lock().parted.clear();
     }
 
+    /// What was sent since this was asked last.
+    pub(crate) fn take_sent(&self) -> Sent {
+        std::mem::take(&mut self.state.lock().sent)
+    }
+
+    fn count(&self, from: NodeId, to: NodeId, parcel: &Parcel) {
+        let sent = &mut self.state.lock().sent;
+        match parcel {
+            Parcel::Message(..) => sent.messages += 1,
+            Parcel::Pulse(_) => *sent.pulses.entry((from, to)).or_default() += 1,
+        }
+    }
+
     fn fate(&self, from: NodeId, to: NodeId) -> Fate {
         let state = self.state.lock();
         let Faults { lost_percent, doubled_percent, delay_max_ms } = state.faults;
@@ -96,13 +127,17 @@ impl Net {
         Fate::Arrives { after, again_after }
     }
 
-    async fn deliver(self, to: NodeId, group: GroupId, message: Bytes, after: Duration) -> Result<Bytes, Unreachable> {
+    async fn deliver(self, to: NodeId, parcel: Parcel, after: Duration) -> Result<Bytes, Unreachable> {
         if !after.is_zero() {
             tokio::time::sleep(after).await;
         }
         let node = self.state.lock().nodes.get(&to).cloned();
         let node = node.ok_or_else(|| Unreachable("the node is down".to_owned()))?;
-        node.receive(group, message).await.map_err(|error| Unreachable(error.to_string()))
+        let answer = match parcel {
+            Parcel::Message(group, message) => node.receive(group, message).await,
+            Parcel::Pulse(message) => node.receive_pulse(message).await,
+        };
+        answer.map_err(|error| Unreachable(error.to_string()))
     }
 }
 
@@ -113,7 +148,18 @@ struct Wire {
 
 impl Transport for Wire {
     fn send(&self, to: NodeId, group: GroupId, message: Bytes) -> BoxFuture<'static, Result<Bytes, Unreachable>> {
+        self.carry(to, Parcel::Message(group, message))
+    }
+
+    fn pulse(&self, to: NodeId, message: Bytes) -> BoxFuture<'static, Result<Bytes, Unreachable>> {
+        self.carry(to, Parcel::Pulse(message))
+    }
+}
+
+impl Wire {
+    fn carry(&self, to: NodeId, parcel: Parcel) -> BoxFuture<'static, Result<Bytes, Unreachable>> {
         let (net, from) = (self.net.clone(), self.from);
+        net.count(from, to, &parcel);
         async move {
             let lost = || async {
                 tokio::time::sleep(PATIENCE).await;
@@ -121,10 +167,10 @@ impl Transport for Wire {
             };
             let Fate::Arrives { after, again_after } = net.fate(from, to) else { return lost().await };
             if let Some(again) = again_after {
-                tokio::spawn(net.clone().deliver(to, group, message.clone(), again));
+                tokio::spawn(net.clone().deliver(to, parcel.clone(), again));
             }
             // What has arrived is done, whether or not the sender still waits.
-            let delivered = tokio::spawn(net.clone().deliver(to, group, message, after));
+            let delivered = tokio::spawn(net.clone().deliver(to, parcel, after));
             let answer = delivered.await.map_err(|error| Unreachable(error.to_string()))??;
             match net.fate(to, from) {
                 Fate::Lost => lost().await,

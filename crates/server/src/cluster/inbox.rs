@@ -62,6 +62,13 @@ impl ClusterService for Inbox {
         Ok(Response::new(RaftResponse { message }))
     }
 
+    async fn pulse(&self, request: Request<PulseRequest>) -> Result<Response<PulseResponse>, Status> {
+        let Some(raft) = self.0.raft.get() else { return Err(Status::unavailable("this node is starting")) };
+        let answer = raft.receive_pulse(request.into_inner().message).await;
+        let message = answer.map_err(|error| Status::unavailable(error.to_string()))?;
+        Ok(Response::new(PulseResponse { message }))
+    }
+
     async fn deliver(&self, request: Request<DeliverRequest>) -> Result<Response<DeliverResponse>, Status> {
         let DeliverRequest { sender_namespace_id, sender_workflow_id, sender_run_id, event_id, message } =
             request.into_inner();

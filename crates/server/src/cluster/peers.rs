@@ -21,7 +21,8 @@ use tonic::{
 use tower::Service;
 use uuid::Uuid;
 use weft_protocol::internal::{
-    RaftRequest, cluster_service_client::ClusterServiceClient, matching_service_client::MatchingServiceClient,
+    PulseRequest, RaftRequest, cluster_service_client::ClusterServiceClient,
+    matching_service_client::MatchingServiceClient,
 };
 use weft_raft::{GroupId, NodeId, Transport, Unreachable};
 
@@ -146,6 +147,13 @@ impl Peers {
         self.ways.keys().copied()
     }
 
+    /// The way for what replicas say to those of another node.
+    fn replicas(&self, to: NodeId) -> Result<ClusterServiceClient<Way>, Unreachable> {
+        let ways = u32::try_from(to.0).ok().and_then(|node| self.ways.get(&node));
+        let ways = ways.ok_or_else(|| Unreachable(format!("node {to} is not a member")))?;
+        Ok(cluster_service(self.introduced(ways.replicas.clone())))
+    }
+
     /// What is asked of another node of the cluster.
     pub(crate) fn cluster_service(&self, node: u32) -> Option<ClusterServiceClient<Way>> {
         Some(cluster_service(self.way(node)?))
@@ -173,15 +181,25 @@ fn channel(endpoint: Endpoint, node: u32, reach: &Reach) -> Channel {
     }
 }
 
+fn unreachable(node: NodeId, status: &Status) -> Unreachable {
+    Unreachable(format!("node {node}: {}", status.message()))
+}
+
 impl Transport for Peers {
     fn send(&self, to: NodeId, group: GroupId, message: Bytes) -> BoxFuture<'static, Result<Bytes, Unreachable>> {
-        let ways = u32::try_from(to.0).ok().and_then(|node| self.ways.get(&node));
-        let client = ways.map(|ways| cluster_service(self.introduced(ways.replicas.clone())));
+        let replicas = self.replicas(to);
         async move {
-            let Some(mut client) = client else { return Err(Unreachable(format!("node {to} is not a member"))) };
-            let sent = client.raft(RaftRequest { group: group.0, message }).await;
-            let answer = sent.map_err(|status| Unreachable(format!("node {to}: {}", status.message())))?;
-            Ok(answer.into_inner().message)
+            let sent = replicas?.raft(RaftRequest { group: group.0, message }).await;
+            sent.map(|answer| answer.into_inner().message).map_err(|status| unreachable(to, &status))
+        }
+        .boxed()
+    }
+
+    fn pulse(&self, to: NodeId, message: Bytes) -> BoxFuture<'static, Result<Bytes, Unreachable>> {
+        let replicas = self.replicas(to);
+        async move {
+            let sent = replicas?.pulse(PulseRequest { message }).await;
+            sent.map(|answer| answer.into_inner().message).map_err(|status| unreachable(to, &status))
         }
         .boxed()
     }
