@@ -1,30 +1,61 @@
-//! Closed workflows by the hundred thousand, made by the server itself, through its API.
+//! Workflows by the hundred thousand, made by the server itself, through its API.
 //!
-//! Each is started eagerly, so that its first workflow task comes with the answer, and completed by that task: the two
-//! calls that a workflow without activities costs.
+//! Each is started eagerly, so that its first workflow task comes with the answer, and answered by that task: two calls and
+//! two transitions for each.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use anyhow::Context;
 use weft_bench::wire::{self, Service};
+use weft_protocol::api::{
+    command::Command,
+    common::{Payload, Payloads},
+};
 
 use crate::{load, server::Server};
 
-const CALLERS: usize = 256;
 /// Progress is told this often.
 const TOLD_EVERY: u64 = 100_000;
 
-/// Adds so many completed workflows.
-pub(crate) async fn fill(server: &Server, count: u64) -> anyhow::Result<()> {
-    let services = load::connect(std::slice::from_ref(server)).await?;
+/// What kind of workflows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Filled {
+    Closed,
+    /// They wait for a timer that fires after the measurement.
+    Open,
+    /// They wait for their first task to be answered, and hold an input of so many bytes.
+    Started(usize),
+}
+
+/// How they are made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fill {
+    pub(crate) name: &'static str,
+    pub(crate) count: u64,
+    pub(crate) filled: Filled,
+    pub(crate) callers: usize,
+}
+
+impl Fill {
+    pub(crate) fn closed(count: u64) -> Self {
+        Self { name: "filled", count, filled: Filled::Closed, callers: 256 }
+    }
+}
+
+/// Adds so many workflows.
+pub(crate) async fn fill(servers: impl IntoIterator<Item = &Server>, fill: Fill) -> anyhow::Result<()> {
+    let services = load::connect(servers).await?;
     let numbers = Arc::new(AtomicU64::new(0));
-    let callers: Vec<_> = (0..CALLERS)
+    let callers: Vec<_> = (0..fill.callers)
         .map(|caller| {
             let service = services[caller % services.len()].clone();
-            tokio::spawn(run(service, Arc::clone(&numbers), count))
+            tokio::spawn(run(service, Arc::clone(&numbers), fill))
         })
         .collect();
     for caller in callers {
@@ -33,20 +64,34 @@ pub(crate) async fn fill(server: &Server, count: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn run(mut service: Service, numbers: Arc<AtomicU64>, count: u64) -> anyhow::Result<()> {
+async fn run(mut service: Service, numbers: Arc<AtomicU64>, fill: Fill) -> anyhow::Result<()> {
+    let Fill { name, count, filled, .. } = fill;
     loop {
         let number = numbers.fetch_add(1, Ordering::Relaxed);
         if number >= count {
             return Ok(());
         }
         if number > 0 && number.is_multiple_of(TOLD_EVERY) {
-            println!("  {number} of {count} closed");
+            println!("  {number} of {count} {filled:?}");
         }
-        let mut start = wire::start("filled", format!("filled-{number}"));
+        let mut start = wire::start(name, format!("{name}-{number}"));
+        if let Filled::Started(bytes) = filled {
+            let payload = Payload { data: vec![b'x'; bytes], ..Payload::default() };
+            start.input = Some(Payloads { payloads: vec![payload] });
+        }
         start.request_eager_execution = true;
         let started = service.start_workflow_execution(start).await.context("a start was refused")?.into_inner();
+        let Some(commands) = commands(filled) else { continue };
         let task = started.eager_workflow_task.context("the server gave no workflow task with the start")?;
-        let answer = wire::completed(task.task_token, vec![wire::complete_workflow()]);
+        let answer = wire::completed(task.task_token, commands);
         service.respond_workflow_task_completed(answer).await.context("a workflow task's answer was refused")?;
+    }
+}
+
+fn commands(filled: Filled) -> Option<Vec<Command>> {
+    match filled {
+        Filled::Closed => Some(vec![wire::complete_workflow()]),
+        Filled::Open => Some(vec![wire::start_timer(Duration::from_secs(24 * 3600))]),
+        Filled::Started(_) => None,
     }
 }

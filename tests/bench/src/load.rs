@@ -50,10 +50,16 @@ pub(crate) struct Line {
 }
 
 /// Starts workflows for so many seconds and waits for the last of them. `name` keeps the ids of two lines apart.
-pub(crate) async fn run(servers: &[Server], name: &str, load: &Load, seconds: u64) -> anyhow::Result<Line> {
+pub(crate) async fn run(
+    servers: impl IntoIterator<Item = &Server>,
+    name: &str,
+    load: &Load,
+    seconds: u64,
+) -> anyhow::Result<Line> {
+    let servers: Vec<&Server> = servers.into_iter().collect();
     let Load { shape, callers, .. } = *load;
     let clock = RealClock::new();
-    let services = connect(servers).await?;
+    let services = connect(servers.iter().copied()).await?;
     let name = format!("bench-{name}-{shape:?}-{callers}");
     let waiting = Waiting::default();
     let pollers = callers.clamp(2, POLLERS_MAX);
@@ -66,7 +72,7 @@ pub(crate) async fn run(servers: &[Server], name: &str, load: &Load, seconds: u6
     }
     let until = clock.monotonic() + Duration::from_secs(seconds);
     let numbers = Arc::new(AtomicU64::new(0));
-    let before = counts(servers).await?;
+    let before = counts(&servers).await?;
     let started = clock.monotonic();
     let mut tasks = JoinSet::new();
     for number in 0..callers {
@@ -84,14 +90,15 @@ pub(crate) async fn run(servers: &[Server], name: &str, load: &Load, seconds: u6
         latencies.extend(task.context("a caller panicked")??);
     }
     let elapsed = (clock.monotonic() - started).as_secs_f64();
-    let after = counts(servers).await?;
+    let after = counts(&servers).await?;
     latencies.sort_unstable();
     Ok(Line { latencies, seconds: elapsed, before, after })
 }
 
 /// Connections to all servers in turn.
-pub(crate) async fn connect(servers: &[Server]) -> anyhow::Result<Vec<Service>> {
+pub(crate) async fn connect(servers: impl IntoIterator<Item = &Server>) -> anyhow::Result<Vec<Service>> {
     let mut services = Vec::new();
+    let servers: Vec<&Server> = servers.into_iter().collect();
     for server in servers.iter().cycle().take(CONNECTIONS.max(servers.len())) {
         services.push(wire::connect(&server.address).await?);
     }
@@ -99,7 +106,7 @@ pub(crate) async fn connect(servers: &[Server]) -> anyhow::Result<Vec<Service>> 
 }
 
 /// What all servers together have used.
-async fn counts(servers: &[Server]) -> anyhow::Result<Counts> {
+async fn counts(servers: &[&Server]) -> anyhow::Result<Counts> {
     let mut sum = Counts::default();
     for server in servers {
         sum = sum + server.counts().await?;

@@ -5,7 +5,9 @@
 //! the worker's last answer was acknowledged. A one-activity workflow is seven calls: start, two workflow tasks polled
 //! and answered, one activity polled and answered.
 
+mod behind;
 mod cluster;
+mod failover;
 mod fill;
 mod load;
 mod probe;
@@ -23,6 +25,7 @@ use clap::Parser;
 use weft_env::{Clock, RealClock};
 
 use crate::{
+    cluster::Cluster,
     load::{Line, Load, Shape},
     server::Server,
 };
@@ -54,6 +57,35 @@ struct Args {
     /// Instead: measure one node, and then a cluster of three on the same machine.
     #[arg(long, conflicts_with_all = ["closed", "in_memory"])]
     cluster: bool,
+    /// Instead: measure a cluster of three.
+    #[arg(long, value_enum, conflicts_with_all = ["closed", "in_memory", "cluster"])]
+    figure: Option<Figure>,
+    /// Shards of a cluster.
+    #[arg(long, default_value_t = 16)]
+    shards: u16,
+    /// How often a node is killed.
+    #[arg(long, default_value_t = 50)]
+    kills: usize,
+    /// Workflows that are made to be there.
+    #[arg(long, default_value_t = 100_000)]
+    workflows: u64,
+}
+
+/// What is measured of a cluster.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Figure {
+    /// What the nodes use when nothing happens.
+    Idle,
+    /// How soon the shards of a node that was killed answer again.
+    Failover,
+    /// How soon a follower that was down has caught up by the log.
+    Log,
+    /// The same by a picture of the rows: with one shard and 20,000 workflows or so.
+    Picture,
+    /// What it costs that a follower stands still under load.
+    Stopped,
+    /// Memory with open workflows that wait for timers, and how soon their shards are taken over.
+    Open,
 }
 
 const LINES: [Load; 5] = [
@@ -78,6 +110,9 @@ async fn main() -> anyhow::Result<()> {
     let data = args.data.clone().unwrap_or_else(|| scratch.path().join("data"));
     if args.cluster {
         return cluster::compare(&binary, scratch.path(), &args).await;
+    }
+    if let Some(figure) = args.figure {
+        return show(figure, &binary, scratch.path(), &args).await;
     }
     if !args.in_memory {
         println!("{}", probe::fdatasync(data.parent().unwrap_or(&data))?);
@@ -107,6 +142,23 @@ async fn main() -> anyhow::Result<()> {
     restarts(server, &binary, &data).await
 }
 
+/// Measures one figure of a cluster.
+async fn show(figure: Figure, binary: &Path, scratch: &Path, args: &Args) -> anyhow::Result<()> {
+    let mut nodes = Cluster::start(binary, scratch, args.shards).await?;
+    match figure {
+        Figure::Idle => nodes.idle().await?,
+        Figure::Failover => failover::run(&mut nodes, args.kills).await?,
+        Figure::Log => behind::by_log(&mut nodes, args.workflows).await?,
+        Figure::Picture => behind::by_picture(&mut nodes, args.workflows).await?,
+        Figure::Stopped => behind::stopped(&nodes, args.seconds).await?,
+        Figure::Open => {
+            behind::open(&mut nodes, args.workflows).await?;
+            failover::run(&mut nodes, args.kills).await?;
+        }
+    }
+    nodes.stop().await
+}
+
 /// Prints a line for each load whose name contains `only`, and gives back their rates.
 async fn measure(
     servers: &[Server],
@@ -130,7 +182,7 @@ async fn compare(server: Server, args: &Args, count: u64) -> anyhow::Result<Serv
     println!("\nwith no closed workflows but its own");
     let before = measure(slice::from_ref(&server), "before", only, args.seconds).await?;
     println!("\nclosing {count} workflows");
-    fill::fill(&server, count).await?;
+    fill::fill([&server], fill::Fill::closed(count)).await?;
     let settled = server.settle().await?;
     println!("idle {:.0} s later, {} MiB resident", settled.as_secs_f64(), server.resident_mib()?);
     println!("\nwith {count} closed workflows");

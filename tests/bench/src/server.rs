@@ -122,16 +122,31 @@ impl Server {
     }
 
     async fn metrics(&self) -> anyhow::Result<String> {
+        self.get("/metrics").await
+    }
+
+    /// What the node says of itself.
+    pub(crate) async fn operations(&self, path: &str) -> anyhow::Result<serde_json::Value> {
+        let answer = self.get(path).await?;
+        let (_, body) = answer.split_once("\r\n\r\n").context("an answer has a body")?;
+        serde_json::from_str(body).with_context(|| format!("{path} is not JSON: {body}"))
+    }
+
+    async fn get(&self, path: &str) -> anyhow::Result<String> {
         let mut stream = TcpStream::connect(&self.metrics).await?;
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
         let mut text = String::new();
         stream.read_to_string(&mut text).await?;
         Ok(text)
     }
 
+    pub(crate) fn pid(&self) -> anyhow::Result<u32> {
+        self.child.id().context("the server has ended")
+    }
+
     fn proc(&self, file: &str) -> anyhow::Result<String> {
-        let pid = self.child.id().context("the server has ended")?;
-        Ok(std::fs::read_to_string(format!("/proc/{pid}/{file}"))?)
+        Ok(std::fs::read_to_string(format!("/proc/{}/{file}", self.pid()?))?)
     }
 
     /// Waits until the server has nothing left to do, and says how long that took.
