@@ -9,6 +9,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use weft_env::Clock;
 
 use super::{Error, Limits, Task, candidates::Candidate, is_test_path, tree};
 use crate::provider::shell::{Call, Ended, Shell};
@@ -126,6 +127,13 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// What was done, and how long it took.
+pub(super) async fn timed<T>(clock: &dyn Clock, work: impl Future<Output = T>) -> (T, Duration) {
+    let began = clock.monotonic();
+    let done = work.await;
+    (done, clock.monotonic().saturating_sub(began))
+}
+
 /// How long tests may take that usually take so long.
 pub(super) fn patience(usual: Duration) -> Duration {
     (usual * SLOWER_AT_MOST).max(RUN_AT_LEAST)
@@ -134,5 +142,20 @@ pub(super) fn patience(usual: Duration) -> Duration {
 impl Error {
     pub(super) fn tree(error: io::Error) -> Self {
         Self::Tree(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_env::{UnixNanos, VirtualClock};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_worker_that_has_run_for_a_day_waits_no_longer_for_a_candidate() {
+        let clock = VirtualClock::starting_at(UnixNanos::EPOCH);
+        clock.advance(Duration::from_secs(24 * 3600));
+        let ((), took) = timed(&clock, async { clock.advance(Duration::from_secs(2)) }).await;
+        assert_eq!(patience(took), Duration::from_secs(10));
     }
 }

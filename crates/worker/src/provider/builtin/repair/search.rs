@@ -8,11 +8,11 @@ use std::{
     time::Duration,
 };
 
-use weft_env::{Clock, RealClock};
+use weft_env::RealClock;
 
 use super::{
     Error, Mended, Outcome, Reason, Task,
-    bench::{Bench, patience},
+    bench::{Bench, patience, timed},
     candidates::{Candidate, Target, candidates, describe, rank},
     python::{self, Failing},
     rust::cargo::is_cargo_test,
@@ -67,13 +67,8 @@ async fn search(bench: &Bench<'_>) -> Result<Found, Error> {
     if is_cargo_test(&bench.task.command) {
         return super::rust::search(bench).await;
     }
-    let clock = RealClock::new();
-    let traced = traced(bench).await?;
-    let (seen, baseline) = match traced {
-        Some((seen, ended)) if !seen.failing.is_empty() => (seen, ended),
-        _ => (Seen::default(), bench.test().await?),
-    };
-    let usual = clock.monotonic();
+    let (baseline, usual) = timed(&RealClock::new(), baseline(bench)).await;
+    let (seen, baseline) = baseline?;
     if baseline.success {
         return Ok(Err(Reason::NothingFails));
     }
@@ -83,6 +78,14 @@ async fn search(bench: &Bench<'_>) -> Result<Found, Error> {
     let narrowed = python::narrowed(&bench.task.command, &seen.failing).unwrap_or_else(|| bench.task.command.clone());
     let all = ranked(bench, &locate(bench, &baseline, &seen));
     try_in_order(bench, all, &narrowed, usual).await
+}
+
+/// How the tests end as the tree is, and what was seen of them from within.
+async fn baseline(bench: &Bench<'_>) -> Result<(Seen, Ended), Error> {
+    match traced(bench).await? {
+        Some((seen, ended)) if !seen.failing.is_empty() => Ok((seen, ended)),
+        _ => Ok((Seen::default(), bench.test().await?)),
+    }
 }
 
 /// Candidates of all suspicious files, as many as may be tried, and whether there are more.

@@ -7,6 +7,7 @@ is the last. The files are as they were afterwards.
 
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -32,12 +33,23 @@ def test():
     return 0 if program.result.wasSuccessful() and program.result.testsRun else 1
 
 
+# A candidate may allocate without end: it may have this much more than there is before it begins.
+MORE_BYTES = 1 << 30
+
+
+def bound():
+    with open("/proc/self/status") as status:
+        used = sum(int(line.split()[1]) << 10 for line in status if line.startswith("VmData:"))
+    resource.setrlimit(resource.RLIMIT_DATA, (used + MORE_BYTES, used + MORE_BYTES))
+
+
 def tried():
     child = os.fork()
     if child == 0:
         code = 1
         try:
             os.setsid()
+            bound()
             code = test()
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else 1

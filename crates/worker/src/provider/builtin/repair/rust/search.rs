@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use weft_env::{Clock, RealClock};
+use weft_env::RealClock;
 
 use super::{
     cargo::{Binary, Build, build_command, read, tests},
@@ -18,7 +18,7 @@ use crate::provider::{
     builtin::{
         repair::{
             Error, Reason,
-            bench::Bench,
+            bench::{Bench, timed},
             candidates::Candidate,
             edit::Edit,
             search::{Located, by_frames, count, function_text, ranked},
@@ -48,10 +48,8 @@ struct Test {
 }
 
 pub(in super::super) async fn search(bench: &Bench<'_>) -> Result<Result<Candidate, Reason>, Error> {
-    let clock = RealClock::new();
-    let built = probe(bench).await?;
-    let usual = clock.monotonic();
-    let binaries = match built {
+    let (built, usual) = timed(&RealClock::new(), probe(bench)).await;
+    let binaries = match built? {
         Ok(binaries) => binaries,
         Err(error) => return Ok(Err(Reason::CannotRun(error))),
     };
