@@ -3,7 +3,7 @@
 //! ```text
 //! reserve ─► the call ─► settle         what a call may cost is set aside before it, what it did cost is booked after
 //!    │           └─────► forfeit        whatever became of it is unknown: all that was set aside counts as spent
-//!    ├─ Full         as many calls run at once as may: wait for one to end
+//!    ├─ Full         as many calls run as may, or as there is set aside for: wait for one to end
 //!    ├─ Soft         a person must agree, once for each meter
 //!    ├─ Hard         nothing more until the budget is raised
 //!    └─ Stalled      too much in a row brought nothing: a person must look
@@ -33,7 +33,7 @@ pub struct ReservationId(u64);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum Refused {
-    #[error("{running} calls run at once already, as many as may")]
+    #[error("{running} calls run already: one more would be too much before one of them has ended")]
     Full { running: u64 },
     #[error("{step} would bring {meter} to {would_be}, above the soft limit of {limit}")]
     Soft { step: String, meter: Meter, limit: u64, would_be: u64 },
@@ -110,7 +110,9 @@ impl Budget {
         for meter in Meter::ALL {
             let would_be = self.reading(meter, would_be, now_ms);
             if let Some(limit) = self.limits.hard.of(meter).filter(|limit| would_be > *limit) {
-                if meter == Meter::FanOut && !self.reserved.is_empty() {
+                // What is only set aside may come back: the calls that run are waited for before anything is refused.
+                let alone = if meter == Meter::FanOut { 1 } else { self.reading(meter, self.spent.plus(want), now_ms) };
+                if !self.reserved.is_empty() && alone <= limit {
                     return Err(Refused::Full { running: self.running() });
                 }
                 return Err(Refused::Hard { step: step.to_owned(), meter, limit, would_be });

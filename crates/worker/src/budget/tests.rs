@@ -19,8 +19,9 @@ fn budget(soft: Option<u64>, hard: u64) -> Budget {
 fn what_is_set_aside_cannot_be_spent_twice() {
     let mut budget = budget(None, 100);
     let first = budget.reserve("plan", tokens(60), 0).expect("there is enough");
-    let refused = budget.reserve("patch", tokens(50), 0).expect_err("60 are set aside");
-    assert_eq!(refused.to_string(), "patch would bring tokens to 110, above the hard limit of 100");
+    assert_eq!(budget.reserve("patch", tokens(50), 0), Err(Refused::Full { running: 1 }), "60 may come back");
+    let refused = budget.reserve("patch", tokens(101), 0).expect_err("whatever comes back, it is too much");
+    assert_eq!(refused.to_string(), "patch would bring tokens to 161, above the hard limit of 100");
     budget.settle(first, tokens(10), true);
     budget.reserve("patch", tokens(90), 0).expect("50 came back");
     assert_eq!(budget.spent(), tokens(10));
@@ -43,7 +44,7 @@ fn what_cost_more_than_was_set_aside_closes_the_budget_until_it_is_raised() {
     assert!(matches!(budget.reserve("patch", tokens(0), 0), Err(Refused::Hard { would_be: 150, .. })));
     budget.raise(Ceiling { tokens: Some(60), ..Ceiling::default() });
     budget.reserve("patch", tokens(10), 0).expect("160 may be spent");
-    assert!(matches!(budget.reserve("review", tokens(1), 0), Err(Refused::Hard { limit: 160, .. })));
+    assert!(matches!(budget.reserve("review", tokens(11), 0), Err(Refused::Hard { limit: 160, .. })));
 }
 
 #[test]
@@ -52,7 +53,7 @@ fn a_soft_limit_asks_once_and_the_hard_one_holds_all_the_same() {
     assert!(matches!(budget.reserve("plan", tokens(60), 0), Err(Refused::Soft { limit: 50, .. })));
     budget.lift(Meter::Tokens);
     budget.reserve("plan", tokens(60), 0).expect("a person agreed");
-    assert!(matches!(budget.reserve("patch", tokens(60), 0), Err(Refused::Hard { .. })));
+    assert!(matches!(budget.reserve("patch", tokens(101), 0), Err(Refused::Hard { .. })));
 }
 
 #[test]
