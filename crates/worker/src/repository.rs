@@ -111,27 +111,19 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Opens a checkout or a bare repository, unless something about it would make work on it come to nothing.
+    /// Opens a checkout or a bare repository, unless something about it would make work on it come to nothing. What
+    /// people do in the checkout meanwhile is no hindrance: nobody works there but they.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let path = path.canonicalize().map_err(|_| Error::Missing(path.to_owned()))?;
         let inside = Git::inside(&path);
-        let found =
-            inside.run(&["rev-parse", "--path-format=absolute", "--git-common-dir", "--absolute-git-dir"]).await;
+        let found = inside.run(&["rev-parse", "--path-format=absolute", "--git-common-dir"]).await;
         let found = found.map_err(|error| not_a_repository(error, &path))?;
-        let mut folders = found.lines().map(PathBuf::from);
-        let (Some(git_dir), Some(own_dir)) = (folders.next(), folders.next()) else {
+        let Some(git_dir) = found.lines().next().map(PathBuf::from) else {
             return Err(Error::NotARepository(path));
         };
         if inside.run(&["rev-parse", "--is-shallow-repository"]).await?.trim() == "true" {
             return Err(Error::Shallow(path));
-        }
-        if inside.run(&["rev-parse", "--is-bare-repository"]).await?.trim() != "true" {
-            refuse_unfinished(&path, &own_dir)?;
-            let files = changed(&inside, "no").await?;
-            if !files.is_empty() {
-                return Err(Error::Dirty { path, files });
-            }
         }
         let repository = Self { path, git_dir };
         match repository.resolve("HEAD").await {
@@ -139,6 +131,19 @@ impl Repository {
             Err(error) => Err(error),
             Ok(_) => Ok(repository),
         }
+    }
+
+    /// Refuses a checkout with changes that are not committed, or in the middle of something. For the beginning of a
+    /// run: whoever starts it may think that what lies there is part of the base.
+    pub async fn refuse_unclean(&self) -> Result<(), Error> {
+        let inside = Git::inside(&self.path);
+        if inside.run(&["rev-parse", "--is-bare-repository"]).await?.trim() == "true" {
+            return Ok(());
+        }
+        let own = inside.run(&["rev-parse", "--absolute-git-dir"]).await?;
+        refuse_unfinished(&self.path, Path::new(own.trim_end_matches('\n')))?;
+        let files = changed(&inside, "no").await?;
+        if files.is_empty() { Ok(()) } else { Err(Error::Dirty { path: self.path.clone(), files }) }
     }
 
     #[must_use]

@@ -24,8 +24,9 @@ async fn begun() -> anyhow::Result<(Fixture, Worktrees, Worktree)> {
 }
 
 async fn refusal(path: impl AsRef<Path>) -> anyhow::Result<String> {
-    match Repository::open(path).await {
-        Ok(repository) => anyhow::bail!("{repository:?} was opened"),
+    let clean = async { Repository::open(path).await?.refuse_unclean().await };
+    match clean.await {
+        Ok(()) => anyhow::bail!("it was not refused"),
         Err(error) => {
             anyhow::ensure!(error.blame() == Blame::Refused, "{error}");
             Ok(error.to_string())
@@ -42,9 +43,11 @@ async fn a_repository_that_cannot_be_worked_on_is_refused_with_a_reason() -> any
 
     fixture.write(&[("a", "2")])?;
     assert!(refusal(fixture.path()).await?.contains("changes that are not committed (a)"));
+    // A run that has begun is not disturbed by what people do in their checkout.
+    Repository::open(fixture.path()).await?;
     fixture.git(&["stash"])?;
     fixture.write(&[("unknown-to-git", "2")])?;
-    Repository::open(fixture.path()).await?;
+    Repository::open(fixture.path()).await?.refuse_unclean().await?;
 
     let source = format!("file://{}", fixture.path().display());
     fixture.commit(&[("a", "3")])?;
