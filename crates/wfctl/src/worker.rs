@@ -24,7 +24,7 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Check changes of git repositories here, until it is interrupted: what weft-worker does
+    /// Plan, patch, diagnose and check git repositories here, until it is interrupted: what weft-worker does
     #[command(after_help = "Example:\n  wfctl worker run --folder ~/.local/share/weft-worker")]
     Run(RunArgs),
     /// List the workers that send heartbeats
@@ -47,6 +47,9 @@ pub(crate) struct RunArgs {
     /// Let commands do what this program may, also where the kernel could confine them
     #[arg(long)]
     no_sandbox: bool,
+    /// Who does the work of which role, as TOML [default: the builtin provider does all]
+    #[arg(long, value_name = "FILE")]
+    agents: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -75,10 +78,11 @@ async fn work(session: &Connected, args: RunArgs) -> anyhow::Result<()> {
     let sandbox = if args.no_sandbox { Mode::Off } else { Mode::Enforced };
     let supervisor = Supervisor::this_program();
     let settings = Settings { queue: args.queue, folder: args.folder, supervisor, sandbox };
+    let providers = serve::providers(args.agents.as_deref())?;
     let mut signals = Signals::listen()?;
     let stop = async move { signals.next().await };
     session.output.note(format_args!("working for {}", settings.queue));
-    Ok(serve::gate_worker(&session.client, &settings)?.run_until(stop).await?)
+    Ok(serve::worker(&session.client, &settings, &providers)?.run_until(stop).await?)
 }
 
 async fn list(session: &Connected, query: &str) -> anyhow::Result<()> {

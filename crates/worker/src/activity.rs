@@ -1,17 +1,16 @@
 //! The activities: what touches the world. Each is idempotent under retry, because what it makes is found again by its
 //! [`Site`]; it says that it lives, and ends when nobody wants it any more.
 
-mod agent;
+mod agents;
 mod bench;
 mod checking;
 mod coding;
 mod diagnosing;
+mod journal;
 mod migrating;
 mod planning;
 mod publishing;
-mod survey;
 
-pub use agent::{Coded, Coder, Desk, Diagnostician, Doing};
 pub use bench::Bench;
 pub use checking::{ChangeSeen, CheckRequest, Checking, FixRequest, Fixed, GateReport, LookRequest};
 pub use coding::{Coding, MergeRequest, Merged, PatchRequest};

@@ -5,13 +5,14 @@
 //! a check that promises a report and leaves none has not run. A command that hangs or takes too much is the tree's
 //! fault.
 //!
-//! They are those of the tree that is judged, so a change can choose its own judges: whoever must not let it reads the
-//! text from the commit that the change is based on, for [`Checks::parse`]. No workflow does so yet.
+//! A change must not choose its own judges: the quality gate takes the text from the commit that the change is based on
+//! ([`Checks::parse`]).
 
 mod config;
 mod detect;
 mod report;
 mod run;
+mod words;
 
 use std::{
     collections::BTreeMap,
@@ -114,6 +115,12 @@ impl Checks {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(detect::checks(tree)),
             Err(error) => Err(Error::Disk(error.to_string())),
         }
+    }
+
+    /// What can be seen in the tree, whatever it says.
+    #[must_use]
+    pub fn found_in(tree: &Path) -> Self {
+        detect::checks(tree)
     }
 
     /// What the text of a `.weft/checks.yaml` says of a tree.

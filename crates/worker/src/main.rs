@@ -27,7 +27,7 @@ const AFTER_HELP: &str = "TLS and API keys come from the environment, as for Tem
     WEFT_API_KEY or TEMPORAL_API_KEY, or a profile of temporal.toml.\n\nExamples:\n  weft-worker --folder \
     /var/lib/weft-worker\n  weft-worker --folder /var/lib/weft-worker --listen 127.0.0.1:7281";
 
-/// Check changes of git repositories and migrate them, for the workflows of a task queue
+/// Plan, patch, diagnose, migrate and check git repositories, for the workflows of a task queue
 #[derive(Debug, Parser)]
 #[command(name = "weft-worker", version, after_help = AFTER_HELP)]
 struct Args {
@@ -49,6 +49,9 @@ struct Args {
     /// Address of health and metrics: /livez, /readyz, /metrics [default: none]
     #[arg(long, env = "WEFT_WORKER_LISTEN", value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
+    /// Who does the work of which role, as TOML [default: the builtin provider does all]
+    #[arg(long, env = "WEFT_WORKER_AGENTS", value_name = "FILE")]
+    agents: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -83,6 +86,7 @@ fn run(args: Args) -> anyhow::Result<()> {
         };
         let supervisor = Supervisor::this_program();
         let settings = Settings { queue: args.queue, folder: args.folder, supervisor, sandbox };
+        let providers = serve::providers(args.agents.as_deref())?;
         let mut terminate = signal(SignalKind::terminate()).context("listening for signals failed")?;
         let stop = async move {
             tokio::select! {
@@ -94,7 +98,7 @@ fn run(args: Args) -> anyhow::Result<()> {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
-        Ok(operations::run(serve::gate_worker(&client, &settings)?, listener, stop).await?)
+        Ok(operations::run(serve::worker(&client, &settings, &providers)?, listener, stop).await?)
     })
 }
 

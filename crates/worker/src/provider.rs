@@ -5,6 +5,7 @@
 
 pub mod builtin;
 pub mod command;
+pub mod config;
 pub mod llm;
 mod prompt;
 pub mod record;
@@ -19,7 +20,10 @@ use std::{
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Alert, Diagnosis, Issue, Plan};
+use crate::{
+    approval::Note,
+    model::{Alert, Diagnosis, Issue, Plan},
+};
 use builtin::plan::{Design, Facts};
 use record::Record;
 use shell::{CannotRun, Shell};
@@ -38,7 +42,11 @@ pub enum Role {
 #[derive(Clone)]
 pub struct PlanTask {
     pub requirement: String,
+    /// What people have added.
+    pub notes: Vec<Note>,
     pub facts: Facts,
+    /// What the architect said, for whoever plans.
+    pub design: Option<Design>,
     pub record: Record,
 }
 
@@ -46,10 +54,12 @@ pub struct PlanTask {
 #[derive(Clone)]
 pub struct PatchTask {
     pub issue: Issue,
+    /// What people have added.
+    pub notes: Vec<Note>,
     pub worktree: PathBuf,
     /// An empty folder outside of the worktree.
     pub scratch: PathBuf,
-    /// Runs the repository's tests.
+    /// Runs the repository's tests; no words where it has none.
     pub tests: Vec<String>,
     pub shell: Arc<dyn Shell>,
     pub record: Record,

@@ -1,15 +1,16 @@
 //! The worker as a whole: which workflows and activities it takes from its queue.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::{Path, PathBuf};
 
 use weft::{Client, Worker};
 
 use crate::{
-    activity::{Bench, Checking, Coder, Coding, Diagnosing, Diagnostician, Migrating, Planning, Publishing},
+    activity::{Bench, Checking, Coding, Diagnosing, Migrating, Planning, Publishing},
     process::Supervisor,
+    provider::{self, Providers, config},
     repository,
     sandbox::Mode,
-    workflow::{self, CodeMigrationWorkflow, QualityGateWorkflow},
+    workflow,
 };
 
 /// The queue of workers and workflows where nothing else is said.
@@ -26,39 +27,29 @@ pub struct Settings {
     pub sandbox: Mode,
 }
 
-/// Who does the work of which role.
-#[derive(Clone)]
-pub struct Agents {
-    pub coder: Arc<dyn Coder>,
-    pub diagnostician: Arc<dyn Diagnostician>,
-}
-
-/// A worker that checks changes and migrates code, and does nothing that needs an agent.
+/// The providers of a file, or the builtin one where there is none.
 ///
 /// # Errors
-/// When its folder cannot be used.
-pub fn gate_worker(client: &Client, settings: &Settings) -> Result<Worker, repository::Error> {
-    let bench = bench(settings)?;
-    Ok(Worker::new(client, &settings.queue)
-        .workflow(QualityGateWorkflow::run)
-        .workflow(CodeMigrationWorkflow::run)
-        .activities(Checking::new(bench.clone()))
-        .activities(Migrating::new(bench.clone()))
-        .activities(Publishing::new(bench)))
+/// When the file cannot be read, or says what cannot be.
+pub fn providers(file: Option<&Path>) -> Result<Providers, provider::Error> {
+    let Some(path) = file else { return Ok(Providers::default()) };
+    let at = |error: &dyn std::fmt::Display| provider::Error::Refused(format!("{}: {error}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| at(&error))?;
+    config::parse(&text, |name| std::env::var(name).ok()).map_err(|error| at(&error))
 }
 
 /// A worker that does everything.
 ///
 /// # Errors
 /// When its folder cannot be used.
-pub fn worker(client: &Client, settings: &Settings, agents: Agents) -> Result<Worker, repository::Error> {
+pub fn worker(client: &Client, settings: &Settings, providers: &Providers) -> Result<Worker, repository::Error> {
     let bench = bench(settings)?;
     Ok(workflow::register(Worker::new(client, &settings.queue))
         .activities(Checking::new(bench.clone()))
-        .activities(Coding::new(bench.clone(), agents.coder))
-        .activities(Diagnosing::new(bench.clone(), agents.diagnostician))
+        .activities(Coding::new(bench.clone(), providers.clone()))
+        .activities(Diagnosing::new(bench.clone(), providers.clone()))
         .activities(Migrating::new(bench.clone()))
-        .activities(Planning::new(bench.clone()))
+        .activities(Planning::new(bench.clone(), providers.clone()))
         .activities(Publishing::new(bench)))
 }
 

@@ -1,5 +1,6 @@
 //! The workflows, and what all of them share: [`desk`] is where people, budgets and agents meet a run.
 
+mod clear;
 mod code_migration;
 pub mod desk;
 mod incident;

@@ -125,6 +125,7 @@ fn task(worktree: &Path, recorder: Arc<dyn Recorder>) -> PatchTask {
     let id = IssueId("issue-1".to_owned());
     PatchTask {
         issue: Issue { id, title, description, files: [].into(), depends_on: [].into(), skills: [].into() },
+        notes: Vec::new(),
         worktree: worktree.to_owned(),
         scratch: worktree.join("../scratch"),
         tests: ["grep", "-q", "new", "a.txt"].map(str::to_owned).to_vec(),
@@ -286,7 +287,13 @@ async fn a_plan_is_read_out_of_words_or_asked_for_once_more() {
         [{"id": "issue-1", "title": "t", "description": "d"}]});
     let answers = vec![openai("Let me think about that.", &[]), openai(&format!("Here:\n{plan}"), &[])];
     let (llm, script) = model(Dialect::OpenAi, answers).await;
-    let task = PlanTask { requirement: "x".to_owned(), facts: Facts::default(), record: Record::default() };
+    let task = PlanTask {
+        requirement: "x".to_owned(),
+        notes: Vec::new(),
+        facts: Facts::default(),
+        design: None,
+        record: Record::default(),
+    };
     let made = llm.plan(task).await.expect("the second answer holds one");
     assert_eq!(made.issues.len(), 1);
     assert_eq!(script.asked.lock().expect("nobody panicked").len(), 2);

@@ -45,13 +45,13 @@ async fn patched(agent: &[&str]) -> (Result<Patched, Error>, PathBuf, tempfile::
     let setup = Call::new(&["sh", "-c", line].map(str::to_owned), &worktree, Duration::from_secs(60));
     assert!(Unconfined.run(setup).await.expect("sh runs").success);
     let words = agent.iter().map(|it| (*it).to_owned()).collect();
-    let command = Command { name: "agent".to_owned(), words, time: Duration::from_secs(60) };
+    let command = Command { name: "agent".to_owned(), words, time: Duration::from_secs(60), environment: [].into() };
     let (title, description) = ("say new".to_owned(), "in a.txt".to_owned());
     let id = IssueId("issue-1".to_owned());
     let issue = Issue { id, title, description, files: [].into(), depends_on: [].into(), skills: [].into() };
     let scratch = folder.path().join("scratch");
     let (tests, shell, record) = (Vec::new(), Arc::new(Unconfined), Record::default());
-    let task = PatchTask { issue, worktree: worktree.clone(), scratch, tests, shell, record };
+    let task = PatchTask { issue, notes: Vec::new(), worktree: worktree.clone(), scratch, tests, shell, record };
     (command.patch(task).await, worktree, folder)
 }
 

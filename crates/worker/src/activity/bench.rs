@@ -1,6 +1,11 @@
 //! What all activities stand on: worktrees, commands, forges, and how an activity says that it lives.
 
-use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio_util::sync::CancellationToken;
 use weft::{ActivityCtx, Error, Failure};
@@ -10,7 +15,8 @@ use crate::{
     blame::Blame,
     forge::{self, Forge, Local},
     model::ContentHash,
-    process::{self, Supervisor},
+    process::{self, Limits, Supervisor},
+    provider::shell::Confined,
     repository::{self, Key, Release, Repository, Worktree, Worktrees},
     sandbox::{Mode, Sandbox},
 };
@@ -53,6 +59,23 @@ impl Bench {
         Repository::open(&site.repository).await.map_err(of_repository)
     }
 
+    /// Where the calls of a step are recorded.
+    pub(super) async fn calls(&self, site: &Site) -> Result<PathBuf, Error> {
+        let key = Key { run: site.run.clone(), step: site.step.clone(), attempt: 0 };
+        Ok(self.calls_of_run(site).await?.join(format!("{}.jsonl", key.name())))
+    }
+
+    async fn calls_of_run(&self, site: &Site) -> Result<PathBuf, Error> {
+        let calls = self.repository(site).await?.git_dir().join("weft/calls");
+        Ok(calls.join(ContentHash::of(site.run.as_bytes()).short()))
+    }
+
+    /// Commands of an agent, in the sandbox of its worktree.
+    pub(super) fn shell(&self, worktree: &Worktree, cancel: &CancellationToken) -> Confined {
+        let (supervisor, sandbox) = (self.supervisor.clone(), self.sandbox(worktree));
+        Confined { supervisor, sandbox, limits: Limits::default(), cancel: cancel.clone() }
+    }
+
     pub(super) async fn forge(&self, site: &Site) -> Result<Arc<dyn Forge>, Error> {
         let repository = self.repository(site).await?;
         Ok(Arc::new(Local::new(repository).map_err(of_forge)?))
@@ -76,13 +99,24 @@ impl Bench {
         done.and_then(|done| released.map(|()| done))
     }
 
-    /// Removes all that is left of a run: worktrees of attempts that were cut short, and kept commits.
+    /// Removes all that is left of a run: worktrees of attempts that were cut short, records of calls, and kept commits.
     pub(super) async fn tidy(&self, site: &Site) -> Result<(), Error> {
         let swept = self.worktrees.sweep(|record| record.key.run != site.run).await.map_err(of_repository)?;
         if let Some((key, why)) = swept.failed.first() {
             return Err(failure(ENVIRONMENT, format!("the worktree of {} is still there: {why}", key.step)));
         }
+        clear(&self.calls_of_run(site).await?)?;
         self.repository(site).await?.forget(&prefix(site)).await.map_err(of_repository)
+    }
+}
+
+/// Removes a folder with all that is in it. One that is not there is removed already.
+pub(super) fn clear(folder: &Path) -> Result<(), Error> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(failure(ENVIRONMENT, format!("{}: {error}", folder.display())))
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

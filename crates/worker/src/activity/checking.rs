@@ -8,7 +8,8 @@ use weft::{ActivityCtx, Result, activities};
 
 use super::{
     Site,
-    bench::{Bench, REFUSED, WORK, alive, artefact, failure, of_forge, of_repository},
+    agents::of_checks,
+    bench::{Bench, WORK, alive, artefact, failure, of_forge, of_repository},
 };
 use crate::{
     checks::{self, Checks, Place},
@@ -36,6 +37,8 @@ pub struct ChangeSeen {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckRequest {
     pub site: Site,
+    /// Branch that the change is for: what is checked is said there, so that no change chooses its own judges.
+    pub base: String,
     pub commit: String,
     pub diff: ContentHash,
     pub kind: CheckKind,
@@ -45,6 +48,8 @@ pub struct CheckRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FixRequest {
     pub site: Site,
+    /// As of [`CheckRequest`].
+    pub base: String,
     pub branch: String,
     pub commit: String,
     pub failed: BTreeSet<CheckKind>,
@@ -80,9 +85,20 @@ impl Checking {
 }
 
 impl Checking {
+    /// As the commit says that the change left its base at; found by what lies in the tree where it says nothing.
+    async fn checks(&self, site: &Site, base: &str, worktree: &Worktree) -> Result<Checks> {
+        let repository = self.bench.repository(site).await?;
+        let from = repository.merge_base(base, worktree.base()).await.map_err(of_repository)?;
+        let text = repository.text(&from, checks::FILE).await.map_err(of_repository)?;
+        match text {
+            Some(text) => Checks::parse(&text, worktree.path()).map_err(of_checks),
+            None => Ok(Checks::found_in(worktree.path())),
+        }
+    }
+
     async fn mend(&self, ctx: &ActivityCtx, request: &FixRequest, cancel: CancellationToken) -> Result<Option<String>> {
         let run = async |worktree: &Worktree| {
-            let checks = Checks::of(worktree.path()).map_err(of_checks)?;
+            let checks = self.checks(&request.site, &request.base, worktree).await?;
             let sandbox = self.bench.sandbox(worktree);
             let supervisor = self.bench.supervisor();
             let place = Place { supervisor, tree: worktree.path(), sandbox: &sandbox, cancel: &cancel, output: None };
@@ -115,7 +131,7 @@ impl Checking {
         let (request, attempt) = (&request, ctx.info().attempt);
         alive(&ctx, |cancel| async move {
             let run = async |worktree: &Worktree| {
-                let checks = Checks::of(worktree.path()).map_err(of_checks)?;
+                let checks = self.checks(&request.site, &request.base, worktree).await?;
                 let sandbox = self.bench.sandbox(worktree);
                 let supervisor = self.bench.supervisor();
                 let place =
@@ -161,11 +177,6 @@ impl Checking {
         })
         .await
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
-fn of_checks(error: checks::Error) -> weft::Error {
-    failure(REFUSED, error.to_string())
 }
 
 /// What people read beside the pull request.

@@ -1,6 +1,6 @@
 //! From issues to commits, and from many commits to one.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -8,12 +8,14 @@ use weft::{ActivityCtx, Result, activities};
 
 use super::{
     Site,
-    agent::{Coded, Coder, Desk},
-    bench::{Bench, alive, artefact, of_repository},
+    agents::{billed, of_checks, of_provider, record},
+    bench::{Bench, ENVIRONMENT, alive, artefact, clear, failure, of_repository},
 };
 use crate::{
     approval::Note,
+    checks::Checks,
     model::{Billed, ContentHash, Issue, IssueId, Patch, PatchOutcome},
+    provider::{PatchTask, Patched, Providers, Role, Unable, record::Record},
     repository::{self, Worktree, overlaps},
 };
 
@@ -52,35 +54,39 @@ pub struct Merged {
 /// Makes patches, and puts them together.
 pub struct Coding {
     bench: Bench,
-    coder: Arc<dyn Coder>,
+    providers: Providers,
 }
 
 impl Coding {
     #[must_use]
-    pub fn new(bench: Bench, coder: Arc<dyn Coder>) -> Self {
-        Self { bench, coder }
+    pub fn new(bench: Bench, providers: Providers) -> Self {
+        Self { bench, providers }
     }
 
-    /// The commit of what the coder did; or that it could not do it.
+    /// The commit of what the agent did; or that it could not do it.
     async fn code(
         &self,
         request: &PatchRequest,
         attempt: u32,
+        record: Record,
         cancel: CancellationToken,
     ) -> Result<Result<String, PatchOutcome>> {
         let code = async |worktree: &Worktree| {
-            let desk = Desk {
-                worktree,
-                supervisor: self.bench.supervisor(),
-                sandbox: self.bench.sandbox(worktree),
-                cancel: cancel.clone(),
+            let task = PatchTask {
+                issue: request.issue.clone(),
+                notes: request.notes.clone(),
+                worktree: worktree.path().to_owned(),
+                scratch: scratch(worktree)?,
+                tests: Checks::of(worktree.path()).map_err(of_checks)?.test_words(),
+                shell: Arc::new(self.bench.shell(worktree, &cancel)),
+                record: record.clone(),
             };
-            let summary = match self.coder.code(&request.issue, desk).await? {
-                Coded::Changed { summary } => summary,
-                Coded::Unable { reason, tried } => return Ok(Err(PatchOutcome::Unable { reason, tried })),
+            let (summary, tried) = match self.providers.of(Role::Patch).patch(task).await.map_err(of_provider)? {
+                Patched::Made { summary, tried, .. } => (summary, tried),
+                Patched::Unable(Unable { reason, tried }) => return Ok(Err(PatchOutcome::Unable { reason, tried })),
             };
             let message = format!("{}\n\n{summary}", request.issue.title);
-            let nothing = || PatchOutcome::Unable { reason: "the coder changed nothing".to_owned(), tried: 1 };
+            let nothing = || PatchOutcome::Unable { reason: "what was changed is ignored by git".to_owned(), tried };
             Ok(worktree.commit(&message).await.map_err(of_repository)?.ok_or_else(nothing))
         };
         self.bench.in_worktree(&request.site, attempt, &request.base, code).await
@@ -100,6 +106,15 @@ impl Coding {
     }
 }
 
+/// An empty folder beside the worktree. What an attempt before a crash left in it is nobody's.
+fn scratch(worktree: &Worktree) -> Result<PathBuf> {
+    let folder = worktree.temporary().join("agent");
+    clear(&folder)?;
+    let bad = |error: std::io::Error| failure(ENVIRONMENT, format!("{}: {error}", folder.display()));
+    std::fs::create_dir_all(&folder).map_err(bad)?;
+    Ok(folder)
+}
+
 #[activities]
 impl Coding {
     /// Changes code for an issue. What an attempt before has made is found again.
@@ -107,12 +122,13 @@ impl Coding {
     pub async fn patch(&self, ctx: ActivityCtx, request: PatchRequest) -> Result<Billed<PatchOutcome>> {
         alive(&ctx, |cancel| async {
             let repository = self.bench.repository(&request.site).await?;
+            let (record, journal) = record(&self.bench, &request.site).await?;
             let kept = repository.kept(&artefact(&request.site)).await.map_err(of_repository)?;
             let commit = match kept {
                 Some(commit) => commit,
-                None => match self.code(&request, ctx.info().attempt, cancel).await? {
+                None => match self.code(&request, ctx.info().attempt, record, cancel).await? {
                     Ok(commit) => repository.keep(&artefact(&request.site), &commit).await.map_err(of_repository)?,
-                    Err(unable) => return Ok(Billed::attempt(unable).in_vain()),
+                    Err(unable) => return Ok(billed(unable, &journal).in_vain()),
                 },
             };
             let diff = repository.diff(&request.base, &commit).await.map_err(of_repository)?;
@@ -128,7 +144,7 @@ impl Coding {
                 diff: diff.hash,
                 summary,
             };
-            Ok(Billed::attempt(PatchOutcome::Made(patch)))
+            Ok(billed(PatchOutcome::Made(patch), &journal))
         })
         .await
     }

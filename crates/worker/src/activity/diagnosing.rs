@@ -1,6 +1,6 @@
 //! From an alert to what agents think of it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -8,12 +8,13 @@ use weft::{ActivityCtx, Result, activities};
 
 use super::{
     Site,
-    agent::Diagnostician,
+    agents::{billed, of_provider, record},
     bench::{Bench, WORK, alive, failure, of_process, of_repository},
 };
 use crate::{
     model::{Alert, Billed, Diagnosis, Series},
     process::{Command, Watch},
+    provider::{DiagnoseTask, Providers, Role},
     repository::Worktree,
 };
 
@@ -50,13 +51,13 @@ const PROGRAM: &str = ".weft/context";
 /// Gathers context, and diagnoses.
 pub struct Diagnosing {
     bench: Bench,
-    diagnostician: Arc<dyn Diagnostician>,
+    providers: Providers,
 }
 
 impl Diagnosing {
     #[must_use]
-    pub fn new(bench: Bench, diagnostician: Arc<dyn Diagnostician>) -> Self {
-        Self { bench, diagnostician }
+    pub fn new(bench: Bench, providers: Providers) -> Self {
+        Self { bench, providers }
     }
 
     async fn ask(&self, request: &ContextRequest, attempt: u32, cancel: &CancellationToken) -> Result<Context> {
@@ -84,6 +85,7 @@ impl Diagnosing {
         let attempt = ctx.info().attempt;
         alive(&ctx, |cancel| async move {
             let repository = self.bench.repository(&request.site).await?;
+            repository.refuse_unclean().await.map_err(of_repository)?;
             if !repository.files(&request.base).await.map_err(of_repository)?.contains(PROGRAM) {
                 return Ok(Billed::attempt(request.alert));
             }
@@ -100,7 +102,11 @@ impl Diagnosing {
     #[activity]
     pub async fn diagnose(&self, ctx: ActivityCtx, request: DiagnoseRequest) -> Result<Billed<Diagnosis>> {
         alive(&ctx, |_| async {
-            Ok(Billed::attempt(self.diagnostician.diagnose(&request.alert, request.agent).await?))
+            let (record, journal) = record(&self.bench, &request.site).await?;
+            let agent = usize::try_from(request.agent).unwrap_or(usize::MAX);
+            let task = DiagnoseTask { alert: request.alert, agent, record };
+            let diagnosis = self.providers.of(Role::Diagnose).diagnose(task).await.map_err(of_provider)?;
+            Ok(billed(diagnosis, &journal))
         })
         .await
     }

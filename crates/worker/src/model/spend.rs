@@ -16,6 +16,8 @@ pub struct Spend {
 impl Spend {
     /// One attempt without a language model.
     pub const ATTEMPT: Self = Self { tokens: 0, cost_microdollars: 0, tool_calls: 0, attempts: 1 };
+    /// The most that one step of an agent may cost.
+    pub const AGENT: Self = Self { tokens: 200_000, cost_microdollars: 2_000_000, tool_calls: 100, attempts: 1 };
 
     #[must_use]
     pub fn plus(self, other: Self) -> Self {

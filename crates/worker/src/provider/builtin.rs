@@ -27,7 +27,11 @@ impl Provider for Builtin {
     }
 
     fn design(&self, task: PlanTask) -> BoxFuture<'_, Result<Design, Error>> {
-        Box::pin(ready(Ok(plan::design(&task.requirement, &task.facts))))
+        let mut design = plan::design(&task.requirement, &task.facts);
+        for note in &task.notes {
+            design.text.push_str(&format!("\n> {}\n", note.text));
+        }
+        Box::pin(ready(Ok(design)))
     }
 
     fn plan(&self, task: PlanTask) -> BoxFuture<'_, Result<Plan, Error>> {
@@ -36,6 +40,10 @@ impl Provider for Builtin {
 
     fn patch(&self, task: PatchTask) -> BoxFuture<'_, Result<Patched, Error>> {
         Box::pin(async move {
+            if task.tests.is_empty() {
+                let reason = "the repository has no tests that could show what is wrong".to_owned();
+                return Ok(Patched::Unable(Unable { reason, tried: 0 }));
+            }
             let limits = self.limits.clone();
             let search = Task { tree: task.worktree, scratch: task.scratch, command: task.tests, limits };
             match repair::repair(task.shell.as_ref(), &search).await {

@@ -3,13 +3,18 @@
 //! `{prompt}` among its words stands for what it is told; without one it reads that from its standard input. Its patch is
 //! what git sees of the worktree afterwards, whatever it says. It has no other role: it is asked for no values.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 
 use super::{
     DiagnoseTask, Error, PatchTask, Patched, PlanTask, Provider, Role, Unable,
     builtin::plan::Design,
+    llm::Key,
     prompt,
     shell::{Call, Ended, Shell},
 };
@@ -26,6 +31,8 @@ pub struct Command {
     pub name: String,
     pub words: Vec<String>,
     pub time: Duration,
+    /// What it sees beside what all commands see: its keys.
+    pub environment: BTreeMap<String, Key>,
 }
 
 impl Command {
@@ -33,6 +40,9 @@ impl Command {
         let told = self.words.iter().any(|word| word.contains(PROMPT));
         let words: Vec<String> = self.words.iter().map(|word| word.replace(PROMPT, prompt)).collect();
         let mut call = Call::new(&words, directory, self.time);
+        for (name, value) in &self.environment {
+            call = call.env(name, value.reveal());
+        }
         if !told {
             prompt.clone_into(&mut call.input);
         }

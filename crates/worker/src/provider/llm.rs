@@ -11,7 +11,7 @@ mod openai;
 mod sse;
 mod tools;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -58,12 +58,23 @@ pub struct Config {
 }
 
 /// A key, which is never shown.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Key(String);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
 
 impl Key {
     pub fn new(key: impl Into<String>) -> Self {
         Self(key.into())
+    }
+
+    /// For whoever it is meant for.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
     }
 }
 

@@ -5,6 +5,7 @@
 use serde::de::DeserializeOwned;
 
 use super::{DiagnoseTask, PatchTask, PlanTask};
+use crate::approval::Note;
 
 /// Most files of a repository that a prompt lists.
 const LISTED_MAX: usize = 400;
@@ -14,25 +15,34 @@ const STARTS_MAX: usize = 200;
 pub(super) fn design(task: &PlanTask) -> String {
     format!(
         "You are the architect of a software project. Design how to meet this requirement.\n\n\
-         <requirement>\n{}\n</requirement>\n\n{}\n\
+         <requirement>\n{}\n</requirement>\n\n{}{}\n\
          Answer with one JSON object and nothing else:\n\
          {{\"text\": \"the design in Markdown\", \"components\": [\"parts that change\"]}}",
         task.requirement,
+        notes(&task.notes),
         repository(task)
     )
 }
 
 pub(super) fn plan(task: &PlanTask) -> String {
+    let design = task.design.as_ref().map(|it| format!("<design>\n{}\n</design>\n\n", it.text)).unwrap_or_default();
     format!(
         "You plan the work on a software project. Break this requirement into issues that one developer can do alone.\n\n\
-         <requirement>\n{}\n</requirement>\n\n{}\n\
+         <requirement>\n{}\n</requirement>\n\n{}{}{}\n\
          Answer with one JSON object and nothing else:\n\
          {{\"requirement\": \"…\", \"branch\": \"feature\" or \"bugfix\", \"design\": \"…\", \"components\": [\"…\"], \
          \"issues\": [{{\"id\": \"issue-1\", \"title\": \"…\", \"description\": \"…\", \"files\": [\"…\"], \
          \"depends_on\": [\"ids\"], \"skills\": [\"…\"]}}]}}",
         task.requirement,
+        notes(&task.notes),
+        design,
         repository(task)
     )
+}
+
+fn notes(notes: &[Note]) -> String {
+    let texts: Vec<&str> = notes.iter().map(|note| note.text.as_str()).collect();
+    if texts.is_empty() { String::new() } else { format!("<notes>\n{}\n</notes>\n\n", texts.join("\n\n")) }
 }
 
 fn repository(task: &PlanTask) -> String {
@@ -46,9 +56,10 @@ pub(super) fn patch(task: &PatchTask) -> String {
     format!(
         "You work on the repository in the current folder. Do this issue, and add tests for what you change.\n\
          Change files of the repository only. Do not commit.\n\n\
-         <issue>\n{}\n\n{}\n</issue>\n<files>\n{}\n</files>\n\nThe tests are run by: {}",
+         <issue>\n{}\n\n{}\n</issue>\n{}<files>\n{}\n</files>\n\nThe tests are run by: {}",
         task.issue.title,
         task.issue.description,
+        notes(&task.notes),
         files.join("\n"),
         task.tests.join(" ")
     )

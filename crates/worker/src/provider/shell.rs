@@ -96,6 +96,9 @@ impl Shell for Confined {
             command.environment = call.environment;
             let report = self.supervisor.run(&command, &self.sandbox, Watch::new(&self.cancel)).await;
             let report = report.map_err(|e| CannotRun { program: call.program, reason: e.to_string() })?;
+            if report.end == End::Stopped(Stop::Cancelled) {
+                return Err(CannotRun { program: command.program, reason: "nobody wants it any more".to_owned() });
+            }
             Ok(Ended {
                 success: report.end == End::Exited(0),
                 timed_out: report.end == End::Stopped(Stop::Wall),

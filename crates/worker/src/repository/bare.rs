@@ -33,6 +33,15 @@ impl Repository {
         Ok(self.git().run(&["show", "--no-patch", "--format=%B", commit]).await?.trim_end().to_owned())
     }
 
+    /// The text of a file in a commit; `None` if there is none.
+    pub async fn text(&self, commit: &str, file: &str) -> Result<Option<String>, Error> {
+        let named = format!("{commit}:{file}");
+        if !self.git().status(&["cat-file", "-e", &named]).await?.succeeded {
+            return Ok(None);
+        }
+        self.git().run(&["cat-file", "blob", &named]).await.map(Some)
+    }
+
     /// A commit that puts two others together, on no branch yet.
     pub async fn merge_commit(&self, ours: &str, theirs: &str, message: &str) -> Result<String, Error> {
         let git = self.git();

@@ -15,11 +15,12 @@ use serde::{Deserialize, Serialize};
 use weft::{Ctx, Result, workflow};
 
 use super::{
+    clear::tidy,
     desk::{self, AtDesk, Desk, House, Work},
     step::{self, site},
 };
 use crate::{
-    activity::{ChangeSeen, CheckRequest, Checking, FixRequest, GateReport, LookRequest, Publishing},
+    activity::{ChangeSeen, CheckRequest, Checking, FixRequest, GateReport, LookRequest},
     approval::{Answer, Note},
     budget::{BudgetReport, Ceiling},
     model::{CheckKind, CheckOutcome, QualityGateResult, Spend},
@@ -121,12 +122,7 @@ type Outcomes = BTreeMap<CheckKind, CheckOutcome>;
 
 async fn gate<S: AtDesk>(ctx: Ctx<S>, request: GateRequest) -> Result<QualityGateResult> {
     let result = steps(&ctx, &request).await;
-    // What is left of a run does no harm, so it changes nothing about what the run ends with.
-    let shielded = ctx.shielded();
-    let tidy = shielded.activity(Publishing::tidy, site(&ctx, &request.repository, "tidy"));
-    if let Err(error) = step::quick(tidy, None).await {
-        desk::tell(&ctx, format!("not all could be cleared away: {}", error.root()));
-    }
+    tidy(&ctx, &request.repository).await;
     result
 }
 
@@ -191,7 +187,8 @@ async fn check<S: AtDesk>(
 ) -> Result<(CheckKind, CheckOutcome)> {
     let id = format!("check/{}/{round}", kind.name());
     let site = site(ctx, &request.repository, &id);
-    let asked = CheckRequest { site, commit: seen.commit.clone(), diff: seen.diff.clone(), kind };
+    let asked =
+        CheckRequest { site, base: request.base.clone(), commit: seen.commit.clone(), diff: seen.diff.clone(), kind };
     let work = Work { step: id.clone(), title: kind.title().to_owned(), want: Spend::ATTEMPT, need: Some(tester()) };
     let outcome = desk::spend(ctx, work, |queue| {
         step::long(ctx.activity(Checking::check, asked).summary(kind.title()), queue).into_future()
@@ -221,6 +218,7 @@ async fn fix<S: AtDesk>(
 ) -> Result<bool> {
     let asked = FixRequest {
         site: site(ctx, &request.repository, "auto-fix"),
+        base: request.base.clone(),
         branch: request.branch.clone(),
         commit: seen.commit.clone(),
         failed,

@@ -10,6 +10,7 @@ use weft::testing::TestEnv;
 use weft_worker::{
     operations,
     process::Supervisor,
+    provider::Providers,
     sandbox::Mode,
     serve::{self, QUEUE, Settings},
 };
@@ -29,7 +30,7 @@ async fn a_worker_tells_how_it_is_until_it_is_told_to_stop() -> anyhow::Result<(
     let supervisor = Supervisor::at(env!("CARGO_BIN_EXE_weft-worker"));
     let folder = folder.path().to_owned();
     let settings = Settings { queue: QUEUE.to_owned(), folder, supervisor, sandbox: Mode::Enforced };
-    let worker = serve::gate_worker(env.client(), &settings)?;
+    let worker = serve::worker(env.client(), &settings, &Providers::default())?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel::<()>();

@@ -87,7 +87,7 @@ impl World {
         weft_worker::workflow::register(env.worker(QUEUE))
             .replace(Planning::design, |_| async {
                 let (text, base_commit) = ("a design".to_owned(), "base".to_owned());
-                Ok(Billed::attempt(Design { text, components: Vec::new(), base_commit }))
+                Ok(Billed::attempt(Design { text, components: Vec::new(), base_commit, failing: BTreeSet::new() }))
             })
             .replace(Planning::plan, |_| async { Ok(Billed::attempt(plan(&[("a", &[]), ("b", &[]), ("c", &["a"])]))) })
             .replace(Coding::patch, move |(request,)| {

@@ -1,17 +1,21 @@
-//! The workflows with everything real but the agents: git, worktrees, confined commands, the local forge.
+//! The workflows with everything real: git, worktrees, confined commands, the builtin provider, the local forge.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use weft::{Running, testing::TestEnv};
 use weft_worker::{
-    activity::{Coded, Coder, Desk, Diagnostician, Doing},
+    approval::Note,
     budget::Limits,
-    model::{Alert, CheckKind, CheckOutcome, Confidence, Diagnosis, Issue, Verdict},
+    model::{Alert, AlertSeverity, CheckKind, CheckOutcome, Spend, Verdict},
     process::Supervisor,
+    provider::{Providers, config},
     quality::Bar,
     sandbox::Mode,
-    serve::{self, Agents, Settings},
-    workflow::{GateRequest, PlanPatchPrRequest, PlanPatchPrWorkflow, QualityGateWorkflow},
+    serve::{self, Settings},
+    workflow::{
+        GateRequest, IncidentRequest, IncidentSwarmWorkflow, PlanPatchPrRequest, PlanPatchPrWorkflow,
+        QualityGateWorkflow, seventy_percent,
+    },
 };
 
 use crate::{
@@ -19,40 +23,14 @@ use crate::{
     shelf::{SHELF, Shelf},
 };
 
-/// Knows one thing.
-struct OneTrick;
-
-impl Coder for OneTrick {
-    fn code<'a>(&'a self, _: &'a Issue, desk: Desk<'a>) -> Doing<'a, Coded> {
-        Box::pin(async move {
-            let path = desk.worktree.path().join("shelf.py");
-            let module = std::fs::read_to_string(&path)?;
-            if !module.contains("value > low") {
-                return Ok(Coded::Unable { reason: "nothing is known to be wrong".to_owned(), tried: 1 });
-            }
-            std::fs::write(&path, module.replace("value > low", "value > high"))?;
-            Ok(Coded::Changed { summary: "compare with the upper bound".to_owned() })
-        })
-    }
-}
-
-impl Diagnostician for OneTrick {
-    fn diagnose<'a>(&'a self, alert: &'a Alert, agent: u32) -> Doing<'a, Diagnosis> {
-        let root_cause = alert.logs.first().cloned().unwrap_or_default();
-        let (agent, cause) = (format!("agent-{agent}"), root_cause.clone());
-        let confidence = Confidence::clamped(0.9);
-        let (evidence_for, evidence_against, suggested_fix) = (Vec::new(), Vec::new(), None);
-        let diagnosis =
-            Diagnosis { agent, cause, root_cause, confidence, evidence_for, evidence_against, suggested_fix };
-        Box::pin(async move { Ok(diagnosis) })
-    }
-}
-
-fn worker(env: &TestEnv, shelf: &Shelf) -> anyhow::Result<Running> {
+fn settings(shelf: &Shelf) -> Settings {
     let supervisor = Supervisor::at(env!("CARGO_BIN_EXE_weft-worker"));
-    let settings = Settings { queue: QUEUE.to_owned(), folder: shelf.folder(), supervisor, sandbox: Mode::Enforced };
-    let agents = Agents { coder: Arc::new(OneTrick), diagnostician: Arc::new(OneTrick) };
-    Ok(serve::worker(env.client(), &settings, agents)?.start()?)
+    Settings { queue: QUEUE.to_owned(), folder: shelf.folder(), supervisor, sandbox: Mode::Enforced }
+}
+
+/// With the builtin provider.
+fn worker(env: &TestEnv, shelf: &Shelf) -> anyhow::Result<Running> {
+    Ok(serve::worker(env.client(), &settings(shelf), &Providers::default())?.start()?)
 }
 
 fn gate(shelf: &Shelf, branch: &str) -> GateRequest {
@@ -116,7 +94,9 @@ async fn a_requirement_becomes_a_merged_pull_request() -> anyhow::Result<()> {
     assert_eq!(result.files_changed, ["shelf.py".to_owned()].into());
     assert_eq!(result.merge_commit_sha, Some(shelf.asked(&["rev-parse", "main"])?));
     assert_eq!(shelf.asked(&["show", "main:shelf.py"])?, SHELF.trim());
-    assert_eq!(shelf.worktrees()?, 0);
+    assert_eq!((shelf.worktrees()?, shelf.calls()?), (0, 0));
+    let budget = run.query(PlanPatchPrWorkflow::budget, ()).await?;
+    assert!(budget.spent.attempts > 3 && Spend { attempts: 0, ..budget.spent } == Spend::default(), "{budget:?}");
     let refs = shelf.asked(&["for-each-ref", "--format=%(refname)"])?;
     assert_eq!(refs, "refs/heads/bugfix/fix-refill-in-shelf-py-it-orders\nrefs/heads/main\nrefs/pull/1/head");
     worker.shutdown().await?;
@@ -134,6 +114,90 @@ async fn what_the_provider_cannot_do_leaves_the_repository_as_it_was() -> anyhow
     let error = run.result().await.expect_err("nothing fails, so there is nothing to mend");
     assert_eq!(kind(error), "Unable");
     assert_eq!((shelf.asked(&["for-each-ref"])?, shelf.worktrees()?), (before, 0));
+    worker.shutdown().await?;
+    env.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_a_command_makes_the_patch_and_sees_the_notes() -> anyhow::Result<()> {
+    let (env, shelf) = (TestEnv::start().await?, Shelf::new(&SHELF.replace("value > high", "value > low"))?);
+    let agent = r#"
+        roles.patch = "agent"
+        [providers.agent]
+        kind = "command"
+        words = ["sh", "-c", "sed -i 's/value > low/value > high/' shelf.py; grep -c 'the upper one' > seen.txt; echo Compared."]
+    "#;
+    let providers = config::parse(agent, |_| None)?;
+    let worker = serve::worker(env.client(), &settings(&shelf), &providers)?.start()?;
+    let request = wanted(&shelf, "Fix refill in shelf.py: it orders nothing");
+    let run = env.client().start_workflow(PlanPatchPrWorkflow::run, request).id("agent").task_queue(QUEUE).await?;
+    let note = Note { by: "Ada".to_owned(), text: "the bound is the upper one".to_owned() };
+    run.signal(PlanPatchPrWorkflow::add_context, note).await?;
+    let result = run.result().await?;
+    assert_eq!(result.files_changed, ["seen.txt".to_owned(), "shelf.py".to_owned()].into());
+    assert_eq!(shelf.asked(&["show", "main:seen.txt"])?, "1");
+    worker.shutdown().await?;
+    env.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_becomes_a_hotfix_that_mends_what_the_tests_complain_of() -> anyhow::Result<()> {
+    let (env, shelf) = (TestEnv::start().await?, Shelf::new(&SHELF.replace("value > high", "value > low"))?);
+    let worker = worker(&env, &shelf)?;
+    let run = env.client().start_workflow(IncidentSwarmWorkflow::run, pool_is_exhausted(&shelf)).id("alert");
+    let run = run.task_queue(QUEUE).await?;
+    let result = run.result().await?;
+    assert_eq!(result.consensus.supporting_diagnoses.len(), 3, "{result:#?}");
+    assert!(result.fix_applied && result.hotfix_pr_url.is_some() && !result.rollback_performed, "{result:#?}");
+    let hotfix = shelf.asked(&["for-each-ref", "--format=%(refname:short)", "refs/heads/hotfix"])?;
+    assert_eq!(shelf.asked(&["show", &format!("{hotfix}:shelf.py")])?, SHELF.trim());
+    assert_eq!((shelf.worktrees()?, shelf.calls()?), (0, 0));
+    worker.shutdown().await?;
+    env.shutdown().await;
+    Ok(())
+}
+
+/// With nothing that speaks against it: all agents agree.
+fn pool_is_exhausted(shelf: &Shelf) -> IncidentRequest {
+    let metrics = [("active_connections", 100.0), ("max_connections", 100.0), ("error_rate", 15.5)];
+    let metrics: BTreeMap<String, f64> = metrics.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let log = "ERROR could not get a connection from the pool: 100 of 100 connections in use";
+    IncidentRequest {
+        repository: shelf.path(),
+        base: "main".to_owned(),
+        alert: Alert {
+            id: "alert-db-001".to_owned(),
+            severity: AlertSeverity::Critical,
+            service: "api-service".to_owned(),
+            message: "Database connection pool exhausted".to_owned(),
+            timestamp: "2024-01-15T14:32:00Z".to_owned(),
+            metrics,
+            logs: vec![log.to_owned(); 5],
+            series: BTreeMap::new(),
+        },
+        num_diagnostic_agents: 3,
+        auto_fix: true,
+        threshold: seventy_percent(),
+        bar: Bar::default(),
+        house: house(Limits::default()),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_does_not_choose_its_own_judges() -> anyhow::Result<()> {
+    let (env, shelf) = (TestEnv::start().await?, Shelf::new(SHELF)?);
+    shelf.branch("feature/easy", &SHELF.replace("return low", "return high"))?;
+    shelf.add("feature/easy", ".weft/checks.yaml", "checks: { unit_tests: { command: \"true\" } }\n")?;
+    let worker = worker(&env, &shelf)?;
+    let request = gate(&shelf, "feature/easy");
+    let run = env.client().start_workflow(QualityGateWorkflow::run, request).id("easy").task_queue(QUEUE).await?;
+    let result = run.result().await?;
+    let Some(CheckOutcome::Ran(tests)) = result.checks.get(&CheckKind::UnitTests) else {
+        panic!("the tests did not run: {result:#?}");
+    };
+    assert!(tests.verdict == Verdict::Failed && tests.command.contains("unittest"), "{tests:#?}");
     worker.shutdown().await?;
     env.shutdown().await;
     Ok(())

@@ -7,6 +7,7 @@ use weft_worker::{
     model::{CheckKind, MigrationResult},
     process::Supervisor,
     progress::Status,
+    provider::Providers,
     sandbox::Mode,
     serve::{self, Settings},
     workflow::{CodeMigrationRequest, CodeMigrationWorkflow as Own, a_quarter},
@@ -71,7 +72,7 @@ const RUST: &[(&str, &str)] = &[
 fn worker(env: &TestEnv, shelf: &Shelf) -> anyhow::Result<Running> {
     let supervisor = Supervisor::at(env!("CARGO_BIN_EXE_weft-worker"));
     let settings = Settings { queue: QUEUE.to_owned(), folder: shelf.folder(), supervisor, sandbox: Mode::Enforced };
-    Ok(serve::gate_worker(env.client(), &settings)?.start()?)
+    Ok(serve::worker(env.client(), &settings, &Providers::default())?.start()?)
 }
 
 fn wanted(shelf: &Shelf, migration_type: &str, source: &str, target: &str) -> CodeMigrationRequest {

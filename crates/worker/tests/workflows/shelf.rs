@@ -100,6 +100,18 @@ impl Shelf {
         git(&tree, &["push", "--quiet", "../shelf.git", "main"])
     }
 
+    /// One more file on a branch.
+    pub(crate) fn add(&self, branch: &str, file: &str, text: &str) -> anyhow::Result<()> {
+        let tree = self.root.path().join("tree");
+        git(&tree, &["checkout", "--quiet", branch])?;
+        let path = tree.join(file);
+        std::fs::create_dir_all(path.parent().unwrap_or(&tree))?;
+        std::fs::write(path, text)?;
+        git(&tree, &["add", "--all"])?;
+        git(&tree, &["commit", "--quiet", "--message", file])?;
+        git(&tree, &["push", "--quiet", "../shelf.git", branch])
+    }
+
     pub(crate) fn path(&self) -> String {
         self.root.path().join("shelf.git").display().to_string()
     }
@@ -119,6 +131,11 @@ impl Shelf {
     /// Folders of worktrees that are still there.
     pub(crate) fn worktrees(&self) -> anyhow::Result<usize> {
         Ok(std::fs::read_dir(self.folder().join("trees"))?.count())
+    }
+
+    /// Records of calls that are still there.
+    pub(crate) fn calls(&self) -> anyhow::Result<usize> {
+        Ok(std::fs::read_dir(self.root.path().join("shelf.git/weft/calls"))?.count())
     }
 }
 

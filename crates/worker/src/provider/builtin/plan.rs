@@ -18,7 +18,7 @@ use super::repair::is_test_path;
 use crate::model::{BranchKind, Issue, IssueId, Plan};
 
 /// A test that fails before anything is done.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FailingTest {
     pub name: String,
     /// Where it stands, if that is known.

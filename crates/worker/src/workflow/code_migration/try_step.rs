@@ -129,7 +129,8 @@ async fn check(
 ) -> Result<(CheckKind, CheckOutcome)> {
     let (id, title) = (format!("verify/{of}/{}", kind.name()), format!("{} of {of}", kind.title()));
     let site = site(ctx, &request.repository, &id);
-    let asked = CheckRequest { site, commit: commit.to_owned(), diff: diff.clone(), kind };
+    let base = request.base.clone();
+    let asked = CheckRequest { site, base, commit: commit.to_owned(), diff: diff.clone(), kind };
     let call = ctx.activity(Checking::check, asked).summary(&title);
     let outcome = desk::spend(ctx, work(&id, &title, AgentType::Tester), |queue| step::long(call, queue).into_future());
     let outcome = match outcome.await {

@@ -8,7 +8,7 @@ use weft::{Ctx, Result, Saga};
 use super::{IncidentRequest, IncidentSwarmWorkflow as Own, write};
 use crate::{
     activity::{
-        BranchRef, BranchRequest, Coding, ContextRequest, DiagnoseRequest, Diagnosing, DocumentRequest, PatchRequest,
+        BranchRequest, Coding, ContextRequest, DiagnoseRequest, Diagnosing, DocumentRequest, PatchRequest,
         PublishRequest, Published, Publishing,
     },
     approval::{Decision, Question},
@@ -21,6 +21,7 @@ use crate::{
     routing::{AgentType, Need},
     workflow::{
         GateRequest,
+        clear::{remove_branch, tidy},
         desk::{self, Work, ends_run, failed},
         quality_gate::child,
         step::{self, site},
@@ -33,8 +34,6 @@ const NO_DIAGNOSIS: &str = "NoDiagnosis";
 const AGENTS_MAX: u32 = 16;
 /// How often late evidence may turn everything.
 const TURNS_MAX: u32 = 3;
-/// What a call of an agent may cost.
-const AGENT: Spend = Spend { tokens: 200_000, cost_microdollars: 2_000_000, tool_calls: 100, attempts: 1 };
 
 /// What came of an attempt to mend it.
 pub(super) enum Fix {
@@ -51,12 +50,7 @@ pub(super) enum Fix {
 
 pub(super) async fn resolve(ctx: Ctx<Own>, request: IncidentRequest) -> Result<IncidentResult> {
     let result = Saga::new(&ctx).run(async |saga| steps(&ctx, &request, saga).await).await;
-    // What is left of a run does no harm, so it changes nothing about what the run ends with.
-    let shielded = ctx.shielded();
-    let tidy = shielded.activity(Publishing::tidy, site(&ctx, &request.repository, "tidy"));
-    if let Err(error) = step::quick(tidy, None).await {
-        desk::tell(&ctx, format!("not all could be cleared away: {}", error.root()));
-    }
+    tidy(&ctx, &request.repository).await;
     result
 }
 
@@ -147,7 +141,7 @@ async fn diagnose(ctx: &Ctx<Own>, request: &IncidentRequest, alert: &Alert, agen
     let id = format!("diagnose/{}", agent + 1);
     let title = format!("Diagnosis {}", agent + 1);
     let asked = DiagnoseRequest { site: site(ctx, &request.repository, &id), alert: alert.clone(), agent };
-    let work = work(&id, &title, AgentType::Diagnostician, AGENT);
+    let work = work(&id, &title, AgentType::Diagnostician, Spend::AGENT);
     let call = |queue| step::long(ctx.activity(Diagnosing::diagnose, asked), queue).into_future();
     let diagnosis = desk::spend(ctx, work, call).await?;
     let detail = format!("{} ({})", diagnosis.root_cause, diagnosis.confidence.get());
@@ -228,7 +222,7 @@ async fn patch(ctx: &Ctx<Own>, request: &IncidentRequest, consensus: &Consensus,
         base: request.base.clone(),
         notes: desk::notes(ctx),
     };
-    let work = work("fix", &title, AgentType::Coder, AGENT);
+    let work = work("fix", &title, AgentType::Coder, Spend::AGENT);
     let outcome = desk::spend(ctx, work, |queue| step::long(ctx.activity(Coding::patch, asked), queue).into_future());
     let outcome = outcome.await?;
     let (state, detail) = match &outcome {
@@ -290,12 +284,6 @@ async fn keep(
     let url = step::quick(ctx.activity(Publishing::keep_document, asked), None).await?;
     desk::step(ctx, id, id, StepState::Done, &url);
     Ok(url)
-}
-
-async fn remove_branch(ctx: Ctx<Own>, repository: String, branch: String) -> Result<()> {
-    desk::set_status(&ctx, Status::Undoing);
-    let asked = BranchRef { site: site(&ctx, &repository, "undo/branch"), branch };
-    step::quick(ctx.activity(Publishing::remove_branch, asked), None).await
 }
 
 fn work(id: &str, title: &str, agent_type: AgentType, want: Spend) -> Work {

@@ -8,7 +8,7 @@ use weft::{Ctx, Result, Saga};
 use super::{PlanPatchPrRequest, PlanPatchPrWorkflow as Own, describe};
 use crate::{
     activity::{
-        BranchRef, BranchRequest, Coding, Design, DesignRequest, MergeRequest, PatchRequest, PlanRequest, Planning,
+        BranchRequest, Coding, Design, DesignRequest, MergeRequest, PatchRequest, PlanRequest, Planning,
         PublishRequest, Published, Publishing, PullRequestRef,
     },
     model::{Issue, Patch, PatchOutcome, Plan, PrResult, PullRequest, QualityGateResult, Spend},
@@ -16,6 +16,7 @@ use crate::{
     routing::{AgentType, Need},
     workflow::{
         GateRequest,
+        clear::{remove_branch, tidy},
         desk::{self, Work, agreed, failed},
         quality_gate::child,
         step::{self, site},
@@ -33,15 +34,10 @@ const MERGE_CONFLICT: &str = "MergeConflict";
 
 /// How often patches that conflict are made anew.
 const ROUNDS_MAX: u32 = 3;
-/// What a call of an agent may cost.
-const AGENT: Spend = Spend { tokens: 200_000, cost_microdollars: 2_000_000, tool_calls: 100, attempts: 1 };
 
 pub(super) async fn deliver(ctx: Ctx<Own>, request: PlanPatchPrRequest) -> Result<PrResult> {
     let result = Saga::new(&ctx).run(async |saga| steps(&ctx, &request, saga).await).await;
-    // What is left of a run does no harm, so it changes nothing about what the run ends with.
-    if let Err(error) = tidy(&ctx.shielded(), &request.repository).await {
-        desk::tell(&ctx, format!("not all could be cleared away: {}", error.root()));
-    }
+    tidy(&ctx, &request.repository).await;
     result
 }
 
@@ -179,7 +175,7 @@ async fn patch(
         notes: desk::notes(ctx),
     };
     let need = Some(Need { agent_type: AgentType::Coder, skills: issue.skills.clone() });
-    let work = Work { step: id.clone(), title: issue.title.clone(), want: AGENT, need };
+    let work = Work { step: id.clone(), title: issue.title.clone(), want: Spend::AGENT, need };
     let call = ctx.activity(Coding::patch, asked).summary(&issue.title);
     match desk::spend(ctx, work, |queue| step::long(call, queue).into_future()).await? {
         PatchOutcome::Made(patch) => {
@@ -256,17 +252,7 @@ async fn close(ctx: Ctx<Own>, repository: String, published: Published) -> Resul
     Ok(())
 }
 
-async fn remove_branch(ctx: Ctx<Own>, repository: String, branch: String) -> Result<()> {
-    desk::set_status(&ctx, Status::Undoing);
-    let asked = BranchRef { site: site(&ctx, &repository, "undo/branch"), branch };
-    step::quick(ctx.activity(Publishing::remove_branch, asked), None).await
-}
-
-async fn tidy(ctx: &Ctx<Own>, repository: &str) -> Result<()> {
-    step::quick(ctx.activity(Publishing::tidy, site(ctx, repository, "tidy")), None).await
-}
-
 fn work(id: &str, title: &str, agent_type: AgentType) -> Work {
     let need = Some(Need { agent_type, skills: BTreeSet::new() });
-    Work { step: id.to_owned(), title: title.to_owned(), want: AGENT, need }
+    Work { step: id.to_owned(), title: title.to_owned(), want: Spend::AGENT, need }
 }

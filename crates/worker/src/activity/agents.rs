@@ -1,0 +1,112 @@
+//! What activities that ask agents have in common: the providers, the record of their calls, and their errors.
+
+use tokio_util::sync::CancellationToken;
+use weft::{Error, Result};
+
+use super::{
+    Site,
+    bench::{Bench, ENVIRONMENT, REFUSED, WORK, failure, of_repository},
+    journal::Journal,
+};
+use crate::{
+    checks::{self, Checks, Place},
+    model::{Billed, CheckKind, CheckOutcome, Finding, Spend},
+    provider::{
+        self,
+        builtin::plan::{Facts, FailingTest},
+        record::Record,
+    },
+    repository::Worktree,
+};
+
+/// The record of one step's calls; what they cost is asked of the journal at the end.
+pub(super) async fn record(bench: &Bench, site: &Site) -> Result<(Record, Journal)> {
+    let path = bench.calls(site).await?;
+    let opened = Journal::open(&path, Spend::AGENT);
+    let journal = opened.map_err(|error| failure(ENVIRONMENT, format!("{}: {error}", path.display())))?;
+    let record = Record { step: format!("{}/{}", site.run, site.step), recorder: std::sync::Arc::new(journal.clone()) };
+    Ok((record, journal))
+}
+
+/// One attempt, with what its calls have cost.
+pub(super) fn billed<T>(value: T, journal: &Journal) -> Billed<T> {
+    let attempt = Billed::attempt(value);
+    Billed { spent: attempt.spent.plus(journal.spent()), ..attempt }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+pub(super) fn of_provider(error: provider::Error) -> Error {
+    let kind = match &error {
+        provider::Error::Unsupported { .. } | provider::Error::Refused(_) => REFUSED,
+        provider::Error::Environment(_) => ENVIRONMENT,
+        provider::Error::Nonsense { .. } => WORK,
+    };
+    failure(kind, error.to_string())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+pub(super) fn of_checks(error: checks::Error) -> Error {
+    failure(REFUSED, error.to_string())
+}
+
+/// What is known of a commit: its files, and the tests that fail there, which are run for it.
+pub(super) async fn facts(
+    bench: &Bench,
+    site: &Site,
+    attempt: u32,
+    commit: &str,
+    cancel: &CancellationToken,
+) -> Result<Facts> {
+    let files = bench.repository(site).await?.files(commit).await.map_err(of_repository)?;
+    let look = async |worktree: &Worktree| {
+        let checks = Checks::of(worktree.path()).map_err(of_checks)?;
+        let sandbox = bench.sandbox(worktree);
+        let place =
+            Place { supervisor: bench.supervisor(), tree: worktree.path(), sandbox: &sandbox, cancel, output: None };
+        let mut found = Vec::new();
+        for kind in [CheckKind::UnitTests, CheckKind::IntegrationTests] {
+            match checks::run(&checks, kind, &place).await.map_err(|error| failure(WORK, error.to_string()))? {
+                CheckOutcome::Ran(report) => found.extend(report.findings),
+                // Whoever plans does without; the gate will say so.
+                CheckOutcome::CouldNotRun { .. } => {}
+            }
+        }
+        let root = worktree.path().display().to_string();
+        Ok(found.iter().filter_map(|finding| failing(finding, &root)).collect::<Vec<_>>())
+    };
+    let found = bench.in_worktree(site, attempt, commit, look).await?;
+    let is_known = |file: &String| files.contains(file);
+    let failing = found.into_iter().map(|it| FailingTest { file: it.file.filter(is_known), ..it }).collect();
+    Ok(Facts { files, failing })
+}
+
+/// The test that a finding is about, if it is about one.
+fn failing(finding: &Finding, root: &str) -> Option<FailingTest> {
+    let name = finding.rule.as_deref()?;
+    // `test_above (test_shelf.Clamp.test_above)`
+    let name = name.split_once(" (").map_or(name, |(name, _)| name).to_owned();
+    let within = |file: &str| file.strip_prefix(root).unwrap_or(file).trim_start_matches(['.', '/']).to_owned();
+    Some(FailingTest { name, file: finding.file.as_deref().map(within) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Severity;
+
+    #[test]
+    fn a_finding_of_a_test_names_it_and_its_file() {
+        let finding = |rule: Option<&str>, file: Option<&str>| Finding {
+            severity: Severity::Error,
+            message: String::new(),
+            file: file.map(str::to_owned),
+            line: None,
+            rule: rule.map(str::to_owned),
+        };
+        let rule = Some("test_above (test_shelf.Clamp.test_above)");
+        let found = failing(&finding(rule, Some("/tmp/trees/a/tests/test_shelf.py")), "/tmp/trees/a");
+        let file = Some("tests/test_shelf.py".to_owned());
+        assert_eq!(found, Some(FailingTest { name: "test_above".to_owned(), file }));
+        assert_eq!(failing(&finding(None, Some("a.py")), "/tmp"), None);
+    }
+}

@@ -1,0 +1,245 @@
+//! What a step's calls of models and tools answered, on disk: an attempt after a crash repeats none of them.
+//!
+//! ```text
+//! <git directory>/weft/calls/<run>/<step>.jsonl    a line for each call that was begun, settled or released
+//! ```
+//!
+//! It lies with the repository, so that the attempts of all its workers share it. Each line is on the disk before the
+//! next thing is done. Half a line at the end is what a crash left of one, and is cut off: nothing was done after it.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{Read, Seek, SeekFrom, Write},
+    path::Path,
+    sync::Arc,
+};
+
+use futures::future::BoxFuture;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    model::Spend,
+    provider::{
+        Error,
+        record::{Recorder, Standing, Tokens},
+    },
+};
+
+/// The calls of one step. Clones are the same.
+#[derive(Clone, Debug)]
+pub(super) struct Journal {
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    file: File,
+    calls: BTreeMap<String, Known>,
+    spent: Spend,
+    allowed: Spend,
+}
+
+#[derive(Debug)]
+enum Known {
+    Begun(Tokens),
+    Settled(Value),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Line {
+    Begun {
+        call: String,
+        most: Tokens,
+    },
+    Settled {
+        call: String,
+        answer: Value,
+        spent: Tokens,
+    },
+    Released {
+        call: String,
+    },
+    /// What a crash had left open was lost, and is made again.
+    Lost {
+        call: String,
+    },
+}
+
+impl Journal {
+    /// Opens it, or begins one. The step may spend what is allowed, over all its attempts.
+    pub(super) fn open(path: &Path, allowed: Spend) -> std::io::Result<Self> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut file = File::options().create(true).truncate(false).read(true).write(true).open(path)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let mut inner = Inner { file, calls: BTreeMap::new(), spent: Spend::default(), allowed };
+        for line in bytes[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            inner.take(serde_json::from_slice(line)?);
+        }
+        inner.file.set_len(whole as u64)?;
+        inner.file.seek(SeekFrom::End(0))?;
+        Ok(Self { inner: Arc::new(Mutex::new(inner)) })
+    }
+
+    /// By all attempts so far; what was begun and not settled counts as spent.
+    pub(super) fn spent(&self) -> Spend {
+        let inner = self.inner.lock();
+        inner.open().fold(inner.spent, |sum, most| sum.plus(cost(most)))
+    }
+
+    /// Off the threads that everything else runs on: each line waits for the disk.
+    async fn with<T: Send + 'static>(
+        &self,
+        what: impl FnOnce(&mut Inner) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let inner = Arc::clone(&self.inner);
+        let done = tokio::task::spawn_blocking(move || what(&mut inner.lock())).await;
+        done.map_err(|error| Error::Environment(error.to_string()))?
+    }
+}
+
+impl Inner {
+    fn open(&self) -> impl Iterator<Item = Tokens> {
+        self.calls.values().filter_map(|known| match known {
+            Known::Begun(most) => Some(*most),
+            Known::Settled(_) => None,
+        })
+    }
+
+    fn take(&mut self, line: Line) {
+        match line {
+            Line::Begun { call, most } => drop(self.calls.insert(call, Known::Begun(most))),
+            Line::Settled { call, answer, spent } => {
+                self.calls.insert(call, Known::Settled(answer));
+                self.spent = self.spent.plus(cost(spent));
+            }
+            Line::Released { call } => drop(self.calls.remove(&call)),
+            Line::Lost { call } => {
+                if let Some(Known::Begun(most)) = self.calls.remove(&call) {
+                    self.spent = self.spent.plus(cost(most));
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, line: Line) -> Result<(), Error> {
+        let environment = |error: std::io::Error| Error::Environment(format!("the record of calls: {error}"));
+        let mut bytes = serde_json::to_vec(&line).map_err(|error| environment(error.into()))?;
+        bytes.push(b'\n');
+        self.file.write_all(&bytes).and_then(|()| self.file.sync_data()).map_err(environment)?;
+        self.take(line);
+        Ok(())
+    }
+
+    fn begin(&mut self, call: String, most: Tokens) -> Result<Standing, Error> {
+        let standing = match self.calls.get(&call) {
+            None => Standing::New,
+            Some(Known::Settled(answer)) => return Ok(Standing::Settled(answer.clone())),
+            Some(Known::Begun(_)) => Standing::Unsettled,
+        };
+        if standing == Standing::Unsettled {
+            self.write(Line::Lost { call: call.clone() })?;
+        }
+        let would_be = self.open().fold(self.spent, |sum, most| sum.plus(cost(most))).plus(cost(most));
+        if would_be.tokens > self.allowed.tokens || would_be.tool_calls > self.allowed.tool_calls {
+            let (tokens, tools) = (self.allowed.tokens, self.allowed.tool_calls);
+            return Err(Error::Refused(format!(
+                "{call} would bring the step to {} tokens and {} calls of tools: it may have {tokens} and {tools}",
+                would_be.tokens, would_be.tool_calls
+            )));
+        }
+        self.write(Line::Begun { call, most })?;
+        Ok(standing)
+    }
+}
+
+/// Tools cost no tokens, models always do.
+fn cost(tokens: Tokens) -> Spend {
+    let sum = tokens.input.saturating_add(tokens.output);
+    Spend { tokens: sum, tool_calls: u64::from(sum == 0), ..Spend::default() }
+}
+
+impl Recorder for Journal {
+    fn begin(&self, call: &str, most: Tokens) -> BoxFuture<'_, Result<Standing, Error>> {
+        let call = call.to_owned();
+        Box::pin(self.with(move |inner| inner.begin(call, most)))
+    }
+
+    fn settle(&self, call: &str, answer: Value, spent: Tokens) -> BoxFuture<'_, Result<(), Error>> {
+        let call = call.to_owned();
+        Box::pin(self.with(move |inner| inner.write(Line::Settled { call, answer, spent })))
+    }
+
+    fn release(&self, call: &str) -> BoxFuture<'_, Result<(), Error>> {
+        let call = call.to_owned();
+        Box::pin(self.with(move |inner| inner.write(Line::Released { call })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const MOST: Tokens = Tokens { input: 100, output: 50 };
+    const ALLOWED: Spend = Spend { tokens: 400, tool_calls: 2, ..Spend::AGENT };
+
+    fn journal() -> (Journal, std::path::PathBuf, tempfile::TempDir) {
+        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let path = folder.path().join("calls/run/step.jsonl");
+        (Journal::open(&path, ALLOWED).expect("it is begun"), path, folder)
+    }
+
+    fn again(path: &Path) -> Journal {
+        Journal::open(path, ALLOWED).expect("it is opened again")
+    }
+
+    #[tokio::test]
+    async fn a_settled_call_is_known_after_a_crash_and_an_open_one_counts_as_spent() -> Result<(), Error> {
+        let (journal, path, _folder) = journal();
+        assert_eq!(journal.begin("model-0", MOST).await?, Standing::New);
+        journal.settle("model-0", json!("yes"), Tokens { input: 10, output: 5 }).await?;
+        assert_eq!(journal.begin("model-1", MOST).await?, Standing::New);
+        drop(journal);
+        // A crash in the middle of the next line.
+        let mut file = File::options().append(true).open(&path).expect("it is there");
+        file.write_all(b"{\"settled\": {\"call\": \"mod").expect("it is written");
+
+        let journal = again(&path);
+        assert_eq!(journal.spent().tokens, 15 + 150);
+        assert_eq!(journal.begin("model-0", MOST).await?, Standing::Settled(json!("yes")));
+        assert_eq!(journal.begin("model-1", MOST).await?, Standing::Unsettled);
+        journal.settle("model-1", json!("no"), MOST).await?;
+        drop(journal);
+        let journal = again(&path);
+        assert_eq!(journal.begin("model-1", MOST).await?, Standing::Settled(json!("no")));
+        assert_eq!(journal.spent().tokens, 15 + 150 + 150, "the lost one and the one that was made again");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn what_the_budget_does_not_allow_is_not_begun() -> Result<(), Error> {
+        let (journal, path, _folder) = journal();
+        journal.begin("model-0", MOST).await?;
+        journal.begin("model-1", MOST).await?;
+        let refused = journal.begin("model-2", MOST).await.expect_err("it would be too much");
+        assert!(refused.to_string().contains("model-2 would bring the step to 450 tokens"), "{refused}");
+        journal.release("model-1").await?;
+        journal.begin("model-2", MOST).await?;
+        for tool in ["tool-0", "tool-1"] {
+            journal.begin(tool, Tokens::default()).await?;
+            journal.settle(tool, json!({}), Tokens::default()).await?;
+        }
+        assert!(journal.begin("tool-2", Tokens::default()).await.is_err());
+        assert_eq!((again(&path).spent().tokens, again(&path).spent().tool_calls), (300, 2));
+        Ok(())
+    }
+}

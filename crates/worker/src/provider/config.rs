@@ -1,0 +1,207 @@
+//! Which provider has which role, as a file says it.
+//!
+//! ```toml
+//! [roles]
+//! patch = "coder"
+//! plan = "model"
+//!
+//! [providers.coder]
+//! kind = "command"
+//! words = ["some-agent", "--print", "{prompt}"]
+//! pass = ["SOME_AGENT_KEY"]
+//!
+//! [providers.model]
+//! kind = "llm"
+//! dialect = "anthropic"
+//! address = "https://api.anthropic.com"
+//! model = "some-model"
+//! key = { variable = "ANTHROPIC_API_KEY" }
+//! ```
+//!
+//! Secrets stand in the environment or in files, never here.
+
+use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc, time::Duration};
+
+use serde::Deserialize;
+
+use super::{
+    Error, Provider, Providers, Role,
+    command::Command,
+    llm::{self, Dialect, Key},
+};
+
+/// Always there, whatever the file says.
+const BUILTIN: &str = "builtin";
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    roles: BTreeMap<Role, String>,
+    providers: BTreeMap<String, Kind>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+enum Kind {
+    Command {
+        words: Vec<String>,
+        #[serde(default = "half_an_hour")]
+        time_seconds: u64,
+        /// Variables of the worker's environment that it sees.
+        #[serde(default)]
+        pass: Vec<String>,
+    },
+    Llm(Model),
+}
+
+#[derive(Debug, Deserialize)]
+struct Model {
+    dialect: Dialect,
+    address: String,
+    model: String,
+    key: Secret,
+    #[serde(default = "eight_thousand")]
+    output_tokens: u64,
+    #[serde(default = "forty")]
+    turns: u32,
+    #[serde(default = "five_minutes")]
+    time_seconds: u64,
+}
+
+/// Where a secret stands.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Secret {
+    Variable(String),
+    File(PathBuf),
+}
+
+const fn half_an_hour() -> u64 {
+    1800
+}
+
+const fn five_minutes() -> u64 {
+    300
+}
+
+const fn eight_thousand() -> u64 {
+    8000
+}
+
+const fn forty() -> u32 {
+    40
+}
+
+/// What the text of such a file says; `variable` looks into the environment.
+///
+/// # Errors
+/// What is wrong with it, and what would be right.
+pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Providers, Error> {
+    let file: File = toml::from_str(text).map_err(|error| Error::Refused(error.to_string()))?;
+    let mut built: BTreeMap<String, Arc<dyn Provider>> = BTreeMap::new();
+    for (name, kind) in file.providers {
+        if name == BUILTIN {
+            return Err(Error::Refused(format!("{BUILTIN} is there already: give the provider another name")));
+        }
+        let provider = build(&name, kind, &variable)?;
+        built.insert(name, provider);
+    }
+    let mut providers = Providers::default();
+    for (role, name) in file.roles {
+        match built.get(&name) {
+            Some(provider) => providers = providers.with(role, Arc::clone(provider)),
+            None if name == BUILTIN => {}
+            None => {
+                return Err(Error::Refused(format!(
+                    "{role:?} is given to {name}, which is no provider: add [providers.{name}]"
+                )));
+            }
+        }
+    }
+    Ok(providers)
+}
+
+fn build(name: &str, kind: Kind, variable: &impl Fn(&str) -> Option<String>) -> Result<Arc<dyn Provider>, Error> {
+    let missing = |variable: &str| Error::Refused(format!("{name}: {variable} is not in the environment: set it"));
+    match kind {
+        Kind::Command { words, time_seconds, pass } => {
+            if words.is_empty() {
+                return Err(Error::Refused(format!("{name}: words is empty: name the command")));
+            }
+            let passed =
+                pass.into_iter().map(|it| Ok((it.clone(), Key::new(variable(&it).ok_or_else(|| missing(&it))?))));
+            let environment = passed.collect::<Result<_, Error>>()?;
+            Ok(Arc::new(Command { name: name.to_owned(), words, time: Duration::from_secs(time_seconds), environment }))
+        }
+        Kind::Llm(model) => {
+            let key = match model.key {
+                Secret::Variable(it) => variable(&it).ok_or_else(|| missing(&it))?,
+                Secret::File(path) => fs::read_to_string(&path)
+                    .map_err(|error| Error::Refused(format!("{name}: the key {}: {error}", path.display())))?,
+            };
+            let config = llm::Config {
+                name: name.to_owned(),
+                dialect: model.dialect,
+                address: model.address,
+                model: model.model,
+                output_tokens: model.output_tokens,
+                turns: model.turns,
+                attempts: 4,
+                wait: Duration::from_secs(2),
+                time: Duration::from_secs(model.time_seconds),
+            };
+            llm::provider(config, Key::new(key.trim()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOTH: &str = r#"
+        [roles]
+        patch = "coder"
+        plan = "model"
+        design = "builtin"
+
+        [providers.coder]
+        kind = "command"
+        words = ["agent", "{prompt}"]
+        pass = ["AGENT_KEY"]
+
+        [providers.model]
+        kind = "llm"
+        dialect = "open_ai"
+        address = "http://127.0.0.1:1"
+        model = "m"
+        key = { variable = "AGENT_KEY" }
+    "#;
+
+    fn secret(name: &str) -> Option<String> {
+        (name == "AGENT_KEY").then(|| "hush".to_owned())
+    }
+
+    #[test]
+    fn each_role_has_the_provider_that_is_named_and_the_rest_the_builtin_one() {
+        let providers = parse(BOTH, secret).expect("it is right");
+        let names =
+            [Role::Design, Role::Plan, Role::Patch, Role::Diagnose].map(|role| providers.of(role).name().to_owned());
+        assert_eq!(names, ["builtin", "model", "coder", "builtin"]);
+        assert_eq!(parse("", secret).expect("nothing is right too").of(Role::Patch).name(), "builtin");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_what_would_be_right() {
+        let check = |text: &str, wanted: &str| {
+            let error = parse(text, |_| None).err().expect("it is wrong").to_string();
+            assert!(error.contains(wanted), "{error}");
+        };
+        check(BOTH, "coder: AGENT_KEY is not in the environment: set it");
+        check("roles.patch = \"x\"", "Patch is given to x, which is no provider: add [providers.x]");
+        check("roles.sing = \"x\"", "unknown variant `sing`");
+        check("providers.x = { kind = \"command\", words = [] }", "x: words is empty");
+        check("providers.x = { kind = \"magic\" }", "unknown variant `magic`");
+        check("providers.builtin = { kind = \"command\", words = [\"x\"] }", "give the provider another name");
+    }
+}
