@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use weft_client::Run;
+use tonic::Code;
+use weft_client::{Error, Run};
 use weft_worker::{
     progress::{Entry, Status, Timeline},
     workflow::QualityGateWorkflow as Any,
@@ -18,20 +19,27 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Looks in vain, one after the other, until a person is told that nobody answers.
 const SILENT_MAX: u32 = 3;
+/// Calls that break off before it is given up.
+const LOST_MAX: u32 = 5;
 
 pub(crate) async fn follow(session: &Connected, id: &str) -> anyhow::Result<()> {
     let run = Run::latest(id);
     let mut shown = Shown::new(&session.output);
     {
-        let ended = session.client.result(&run);
-        let mut ended = std::pin::pin!(ended);
+        let mut lost = 0;
+        let mut ended = Box::pin(session.client.result(&run));
         loop {
             tokio::select! {
                 biased;
-                ended = &mut ended => {
-                    ended?;
-                    break;
-                }
+                came = &mut ended => match came {
+                    Ok(_) => break,
+                    // The call was under way when the server went. The next one waits until it is there again.
+                    Err(error) if is_broken_off(&error) && lost < LOST_MAX => {
+                        lost += 1;
+                        ended = Box::pin(session.client.result(&run));
+                    }
+                    Err(error) => return Err(error.into()),
+                },
                 () = tokio::time::sleep(LOOK_EVERY) => shown.look(session, id).await?,
             }
         }
@@ -39,6 +47,11 @@ pub(crate) async fn follow(session: &Connected, id: &str) -> anyhow::Result<()> 
     // What came after the last look.
     shown.look(session, id).await?;
     workflow::wait(session, &run).await
+}
+
+/// Whether nobody knows what the server would have said.
+fn is_broken_off(error: &Error) -> bool {
+    matches!(error.code(), Some(Code::Unknown | Code::Internal | Code::Cancelled | Code::Unavailable))
 }
 
 /// What has been printed.
