@@ -3,6 +3,7 @@
 //!
 //! The workflows all have the same signals and queries, so one type stands for all of them here.
 
+mod deliver;
 pub(crate) mod follow;
 mod migrate;
 mod say;
@@ -32,6 +33,17 @@ pub(crate) enum Verb {
         Examples:\n  wfctl run quality-gate --repo ~/src/shop.git --branch feature/lamp\n  \
         wfctl run quality-gate --repo ~/src/shop.git --branch feature/lamp --pr 7 --required-coverage 90")]
     QualityGate(QualityGateArgs),
+    /// From a requirement to a pull request: design, plan, patches, quality gate
+    #[command(after_help = "Needs a worker: weft-worker --folder DIR\n\n\
+        Examples:\n  wfctl run plan-patch-pr --repo ~/src/shop.git --requirement 'Fix rounding in money.py'\n  \
+        wfctl run plan-patch-pr --repo ~/src/shop.git --requirement 'Add a page' --approve-plan")]
+    PlanPatchPr(deliver::PlanPatchPrArgs),
+    /// From an alert to a hotfix, or to an issue for people
+    #[command(after_help = "Needs a worker: weft-worker --folder DIR\n\n\
+        Example:\n  wfctl run incident --repo ~/src/shop.git --alert alert.json --auto-fix\n\n\
+        alert.json: {\"id\": \"alert-1\", \"severity\": \"critical\", \"service\": \"api\", \"message\": \"…\",\n  \
+        \"timestamp\": \"2024-01-15T14:32:00Z\", \"metrics\": {\"error_rate\": 15.5}, \"logs\": [\"…\"]}")]
+    Incident(deliver::IncidentArgs),
     /// Bring a code base to another version of something, step by step
     #[command(after_help = "Needs a worker: weft-worker --folder DIR\n\n\
         Examples:\n  wfctl run migrate python3-migration --from 2.7 --to 3.11 --repo ~/src/shop.git\n  \
@@ -102,6 +114,8 @@ pub(crate) struct FollowArgs {
 pub(crate) async fn run(session: &Connected, verb: Verb) -> anyhow::Result<()> {
     match verb {
         Verb::QualityGate(args) => quality_gate(session, args).await,
+        Verb::PlanPatchPr(args) => deliver::plan_patch_pr(session, args).await,
+        Verb::Incident(args) => deliver::incident(session, args).await,
         Verb::Migrate(args) => migrate::migrate(session, args).await,
         Verb::Follow(args) => follow::follow(session, &args.workflow_id).await,
     }
