@@ -86,7 +86,7 @@ pub(crate) enum Verb {
     /// Run a server here as Temporal's command line does, for SDKs and scripts
     #[command(subcommand)]
     Server(start_dev::Verb),
-    /// See a workflow outlive its server: a quality gate, kill -9 in the middle
+    /// See a fault become a pull request, here and now; with --crash, through kill -9
     Demo(demo::Args),
     /// Run the workflows of the software-engineering worker
     #[command(subcommand)]

@@ -1,4 +1,5 @@
-//! `wfctl demo`: a quality gate over a real git repository, whose server is killed in the middle.
+//! `wfctl demo`: a fault becomes a pull request ([`mend`]); with `--gate`, a quality gate over a real git repository
+//! whose server is killed in the middle.
 //!
 //! Everything in it is what it says: the server is this binary as another process on a real data directory, the worker
 //! speaks the public API, the checks are commands, and the table at the end is the history as the server has it.
@@ -8,6 +9,7 @@ mod checks;
 mod command;
 mod fence;
 mod gate;
+mod mend;
 mod node;
 mod report;
 mod sample;
@@ -47,41 +49,75 @@ use worker::Worker;
 
 /// A demo that takes longer is broken, or its repository is too large for it.
 const LIMIT: Duration = Duration::from_secs(300);
+/// A repair in a repository of somebody's own may be searched for a quarter of an hour.
+const MEND_LIMIT: Duration = Duration::from_secs(1500);
 /// Long enough for a restart after a crash.
 const AWAY_MAX: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Without --repo: the repository of the current directory, or a small one made for the purpose.\n\
-    It exits with 0 if everything went on after the crash, whatever the score.\n\n\
-    Examples:\n  wfctl demo\n  wfctl demo --repo ~/src/project --report gate.md"
+    after_help = "Without --repo it is a small Python module in which a mistake is planted; with it, a copy of that\n\
+    repository, whose tests should fail. It needs git, and python3 for the module; no key, no network.\n\n\
+    Examples:\n  wfctl demo\n  wfctl demo --seed 7 --crash\n  \
+    wfctl demo --repo ~/src/project --requirement 'Fix the rounding in money.py'\n  \
+    wfctl demo --gate --repo ~/src/project --report gate.md"
 )]
 pub(crate) struct Args {
-    /// Git repository to look at
+    /// Git repository to work on; it is only read
     #[arg(long, value_name = "PATH")]
     repo: Option<PathBuf>,
-    /// Where to write the report [default: a new file among the temporary ones]
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
-    /// Leave the server alive
+    /// What is wanted [default: that the tests pass]
+    #[arg(long, value_name = "TEXT", conflicts_with = "gate")]
+    requirement: Option<String>,
+    /// Which mistake is planted [default: another one each time]
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["gate", "repo"])]
+    seed: Option<u64>,
+    /// Kill worker and server with -9 in the middle, and start them again
+    #[arg(long, conflicts_with = "gate")]
+    crash: bool,
+    /// Only check the repository: a quality gate whose server is killed in the middle
     #[arg(long)]
+    gate: bool,
+    /// Where to write the report of the gate [default: a new file among the temporary ones]
+    #[arg(long, value_name = "FILE", requires = "gate")]
+    report: Option<PathBuf>,
+    /// Leave the gate's server alive
+    #[arg(long, requires = "gate")]
     no_crash: bool,
+}
+
+impl Args {
+    fn wanted(&self) -> mend::Wanted {
+        let (repo, requirement) = (self.repo.clone(), self.requirement.clone());
+        mend::Wanted { repo, requirement, seed: self.seed, crash: self.crash }
+    }
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> anyhow::Result<()> {
     runtime()?.block_on(async {
         let stop = stop_signal()?;
         let scratch = Scratch::new()?;
-        let mut server = None;
+        let (mut server, mut cast) = (None, None);
+        let limit = if args.gate { LIMIT } else { MEND_LIMIT };
+        let played = async {
+            if args.gate {
+                play(args, output, &scratch, &mut server).await
+            } else {
+                mend::play(&args.wanted(), output, &scratch, &mut cast).await
+            }
+        };
         let done = tokio::select! {
             biased;
             () = stop => Err(Failure::refused("interrupted; nothing is left behind").into()),
-            done = tokio::time::timeout(LIMIT, play(args, output, &scratch, &mut server)) => {
-                done.unwrap_or_else(|_| Err(anyhow!("the demo took longer than {} s", LIMIT.as_secs())))
+            done = tokio::time::timeout(limit, played) => {
+                done.unwrap_or_else(|_| Err(anyhow!("the demo took longer than {} s", limit.as_secs())))
             }
         };
-        // The server first: it writes to the directory that goes next.
-        if let Some(node) = server {
+        // These first: they write to the directory that goes next.
+        if let Some(cast) = cast {
+            cast.end().await?;
+        }
+        if let Some(mut node) = server {
             node.kill_nine().await?;
         }
         let removed = scratch.remove();
@@ -139,7 +175,7 @@ async fn crash(
     let port = node.ready.address.port();
     let pid = node.ready.pid;
     let (after, at) = (screen.elapsed(), clock.now());
-    if let Some(node) = server.take() {
+    if let Some(mut node) = server.take() {
         node.kill_nine().await?;
     }
     let (recorded, running) = (worker.fence.before(), Check::ALL.len() - worker.fence.before());

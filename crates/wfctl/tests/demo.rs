@@ -23,6 +23,11 @@ const CHECKS: [&str; 10] = [
     "whitespace",
 ];
 
+/// A mistake that a small edit mends.
+const SEED: &str = "7";
+const PASSES: &str =
+    "import unittest\n\n\nclass A(unittest.TestCase):\n    def test_a(self):\n        self.assertTrue(True)\n";
+
 fn git(dir: &Path, args: &[&str]) {
     let author = ["-c", "user.name=t", "-c", "user.email=t@localhost", "-c", "commit.gpgsign=false"];
     let ran = Command::new("git").current_dir(dir).args(author).args(args).output().expect("git runs");
@@ -77,7 +82,7 @@ fn activities(history: &Value, kind: &str) -> Vec<String> {
 fn the_workflow_outlives_its_server_and_every_check_is_done_once() {
     let repository = repository();
     let path = repository.path().to_str().expect("a path in UTF-8");
-    let (output, _temporary) = demo(&["--repo", path, "--output", "json"]);
+    let (output, _temporary) = demo(&["--gate", "--repo", path, "--output", "json"]);
     let told: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
 
     let servers: BTreeSet<_> = told["servers"].as_array().expect("a list").iter().map(Value::to_string).collect();
@@ -99,7 +104,7 @@ fn the_workflow_outlives_its_server_and_every_check_is_done_once() {
 fn people_get_the_history_the_score_and_a_report_and_nothing_else_is_left() {
     let repository = repository();
     let path = repository.path().to_str().expect("a path in UTF-8");
-    let (output, temporary) = demo(&["--repo", path]);
+    let (output, temporary) = demo(&["--gate", "--repo", path]);
     let text = stdout(&output);
 
     assert!(text.lines().any(|line| line == "Score: 87.5 of 100, 85.0 is required: passed"), "{text}");
@@ -120,7 +125,7 @@ fn people_get_the_history_the_score_and_a_report_and_nothing_else_is_left() {
 
 #[test]
 fn without_a_repository_it_makes_a_sample() {
-    let (output, _temporary) = demo(&["--no-crash"]);
+    let (output, _temporary) = demo(&["--gate", "--no-crash"]);
     let text = stdout(&output);
     assert!(text.contains("checks of a sample repository") && text.contains("Score: "), "{text}");
     assert!(!text.contains("kill -9"), "{text}");
@@ -130,9 +135,52 @@ fn without_a_repository_it_makes_a_sample() {
 fn what_is_no_repository_is_refused() {
     let empty = tempfile::tempdir().expect("a directory can be made");
     let path = empty.path().to_str().expect("a path in UTF-8");
-    let (output, temporary) = demo(&["--repo", path]);
+    let (output, temporary) = demo(&["--gate", "--repo", path]);
     let says = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{says}");
     assert!(says.starts_with("error: --repo ") && says.contains("not a git repository"), "{says}");
+    assert_eq!(fs::read_dir(temporary.path()).expect("a directory").count(), 0);
+}
+
+/// What a person sees, and what is left in the folder for temporary files.
+fn mended(args: &[&str]) -> String {
+    let (output, temporary) = demo(args);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{out}\n{err}");
+    assert_eq!(fs::read_dir(temporary.path()).expect("a directory").count(), 0);
+    out.into_owned()
+}
+
+#[test]
+fn a_fault_becomes_a_pull_request_whose_diff_is_shown() {
+    let text = mended(&["--seed", SEED]);
+    assert!(text.contains("a repository whose tests fail (--seed "), "{text}");
+    let diff = text.split_once("\npull request 1: bugfix/fix-what-the-tests-complain-of\n").expect("it is shown").1;
+    let changed =
+        |sign: &str| diff.lines().filter(|it| it.starts_with(sign) && !it.starts_with(&sign.repeat(3))).count();
+    assert!(diff.starts_with("\ndiff --git a/shelf.py b/shelf.py") && changed("+") + changed("-") > 0, "{text}");
+}
+
+#[test]
+fn it_goes_on_after_worker_and_server_were_killed() {
+    let text = mended(&["--seed", SEED, "--crash"]);
+    let killed = text.split_once("kill -9 in the middle of patch/issue-1: worker ");
+    let (before, after) = killed.unwrap_or_else(|| panic!("they were not killed: {text}"));
+    assert!(!before.contains("patch/issue-1 done"), "{text}");
+    assert!(after.contains("again, on the same data") && after.contains("patch/issue-1 done"), "{text}");
+    assert!(after.contains("\npull request 1: ") && after.contains("diff --git"), "{text}");
+}
+
+#[test]
+fn a_repository_whose_tests_pass_is_told_so_and_left_alone() {
+    let repository = repository();
+    fs::write(repository.path().join("test_a.py"), PASSES).expect("a file can be written");
+    git(repository.path(), &["add", "--all"]);
+    git(repository.path(), &["commit", "--quiet", "--message", "test"]);
+    let path = repository.path().to_str().expect("a path in UTF-8");
+    let (output, temporary) = demo(&["--repo", path, "--requirement", "Fix a.py"]);
+    let says = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{says}");
+    assert!(says.contains("all tests pass: there is nothing to mend"), "{says}");
     assert_eq!(fs::read_dir(temporary.path()).expect("a directory").count(), 0);
 }

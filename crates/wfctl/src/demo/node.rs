@@ -62,7 +62,7 @@ impl Node {
     }
 
     /// `kill -9`: the process gets no chance to write or to say anything.
-    pub(super) async fn kill_nine(mut self) -> anyhow::Result<()> {
+    pub(super) async fn kill_nine(&mut self) -> anyhow::Result<()> {
         self.child.start_kill().context("cannot kill the server")?;
         let status = self.child.wait().await.context("cannot wait for the server")?;
         ensure!(status.signal() == Some(SIGKILL), "the server was to be killed and ended otherwise: {status}");
