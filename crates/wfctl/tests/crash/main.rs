@@ -1,0 +1,9 @@
+//! Workflows of the software-engineering worker while its processes are killed with -9: the real binary as worker and as
+//! server, on real repositories. A run ends as it ends undisturbed, no step that was recorded is done again, and nothing
+//! is left of those that were cut short.
+//!
+//! `CRASH_PHASES=all` kills in each phase, one phase a run; without it a few are tried.
+
+mod machine;
+mod migrate;
+mod repository;
