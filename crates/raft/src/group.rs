@@ -276,6 +276,11 @@ impl Group {
         self.membership().voter_ids().collect()
     }
 
+    /// Who votes in the group: one set, or two while the second replaces the first.
+    pub fn voter_sets(&self) -> Vec<BTreeSet<NodeId>> {
+        self.membership().membership().get_joint_config().clone()
+    }
+
     /// Who gets the group's log: voters and learners.
     pub fn members(&self) -> BTreeSet<NodeId> {
         self.membership().nodes().map(|(node, ())| *node).collect()
@@ -459,13 +464,18 @@ type Metrics = WatchReceiverOf<Types, RaftServerMetrics<Types>>;
 /// Publishes who leads, and whether there are other voters, until openraft stops.
 async fn follow(inner: Weak<Inner>, mut metrics: Metrics, node: NodeId, leadership: watch::Sender<Leadership>) {
     loop {
-        let (mut now, alone) = {
+        let (mut now, alone, stands) = {
             let metrics = metrics.borrow_watched();
-            (leadership_of(&metrics, node), metrics.membership_config.voter_ids().eq([node]))
+            let stands = matches!(metrics.state, ServerState::Candidate | ServerState::Leader);
+            (leadership_of(&metrics, node), metrics.membership_config.voter_ids().eq([node]), stands)
         };
         let mut look_again = None;
         if let Some(inner) = inner.upgrade() {
             inner.hearing.set_others(!alone, &inner.network.pulses);
+            // Whoever led may have taken its own vote, and goes as soon as it has been told that this is so.
+            if alone && !stands {
+                look_again = Some(Duration::from_millis(inner.network.timing.election_max_ms));
+            }
             if now.mine && !alone {
                 let patience = Duration::from_millis(inner.network.timing.election_max_ms);
                 look_again = Some(patience / 2);
@@ -476,13 +486,27 @@ async fn follow(inner: Weak<Inner>, mut metrics: Metrics, node: NodeId, leadersh
         publish(&leadership, now);
         let changed = match look_again {
             // Whoever leads hears of a majority all the time, so it has to be asked what is not heard any more.
-            Some(soon) => tokio::time::timeout(soon, metrics.changed()).await.unwrap_or(Ok(())),
+            Some(soon) => match tokio::time::timeout(soon, metrics.changed()).await {
+                Ok(changed) => changed,
+                Err(_) => {
+                    elect_the_last(&inner, alone && !stands).await;
+                    Ok(())
+                }
+            },
             None => metrics.changed().await,
         };
         if changed.is_err() {
             let term = leadership.borrow().term;
             return publish(&leadership, Leadership { term, leader: None, mine: false });
         }
+    }
+}
+
+/// A node that is left as the only voter has no ticks that would let it stand for election.
+async fn elect_the_last(inner: &Weak<Inner>, is_last: bool) {
+    if let (true, Some(inner)) = (is_last, inner.upgrade()) {
+        // The only error is that openraft has stopped, of which there will be news.
+        let _ = inner.raft.trigger().elect(false).await;
     }
 }
 

@@ -25,6 +25,8 @@ pub enum MembershipError {
     NoLearner(NodeId),
     #[error("another change of the group's members is not finished yet")]
     InProgress,
+    #[error("others vote in the group by now: {0:?}")]
+    Changed(BTreeSet<NodeId>),
     #[error("a group needs a voter")]
     NoVoterLeft,
     #[error("the change is not possible: {0}")]
@@ -57,9 +59,25 @@ impl Group {
         self.change(ChangeMembers::AddVoterIds(BTreeSet::from([node]))).await
     }
 
+    /// Gives the votes of the group to these, if those of `from` have them, as soon as the new ones have what the log had
+    /// when this was called. Whoever loses its vote still gets the log. Done again it ends what was begun.
+    pub async fn set_voters(&self, from: &BTreeSet<NodeId>, to: BTreeSet<NodeId>) -> Result<(), MembershipError> {
+        if self.voter_sets() == [to.clone()] {
+            return self.leads();
+        }
+        self.leads()?;
+        for node in to.difference(from) {
+            self.catch_up(*node).await?;
+        }
+        let voters = self.voters();
+        if voters != *from {
+            return Err(MembershipError::Changed(voters));
+        }
+        self.raft().change_membership(ChangeMembers::ReplaceAllVoters(to), true).await.map(drop).map_err(failed)
+    }
+
     /// Takes its vote and the log from a node. A leader that removes itself leaves the others to
-    /// elect another one; of two nodes it must not remove itself, because the last one does not stand by itself. A node
-    /// that is removed may be added again, with what it had or with nothing.
+    /// elect another one, and the last voter that is left to stand by itself. A node that is removed may be added again, with what it had or with nothing.
     pub async fn remove(&self, node: NodeId) -> Result<(), MembershipError> {
         if !self.members().contains(&node) {
             return self.leads();

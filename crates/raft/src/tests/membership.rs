@@ -73,6 +73,53 @@ async fn a_node_that_was_removed_and_wiped_comes_back_under_its_old_name() {
     assert_eq!(cluster.group(leader).voters(), (1..=3).map(NodeId).collect());
 }
 
+fn set(ids: impl IntoIterator<Item = u64>) -> BTreeSet<NodeId> {
+    ids.into_iter().map(NodeId).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_two_voters_that_removes_itself_leaves_one_that_leads() {
+    let mut cluster = Cluster::start(6, 2).await;
+    cluster.commit("before").await;
+    let leader = cluster.leader().await;
+    let rest = others(&cluster, leader)[0];
+    cluster.group(leader).remove(leader).await.expect("it is removed");
+    let mut leadership = cluster.group(leader).leadership();
+    leadership.wait_for(|known| !known.mine).await.expect("it leads no more");
+    cluster.crash(leader).await;
+    cluster.commit("after").await;
+    assert_eq!(cluster.leader().await, rest);
+    assert_eq!(cluster.group(rest).voters(), BTreeSet::from([rest]));
+    cluster.settle().await;
+    cluster.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_node_becomes_three_at_once_and_a_vote_goes_from_one_to_another() {
+    let mut cluster = Cluster::start(7, 1).await;
+    cluster.commit_many(100).await;
+    for id in 2..=4 {
+        cluster.add_empty(NodeId(id)).await;
+        cluster.group(NodeId(1)).add_learner(NodeId(id)).await.expect("it is added");
+    }
+    let alone = set([1]);
+    cluster.group(NodeId(1)).set_voters(&alone, set(1..=3)).await.expect("they catch up");
+    cluster.commit("with three").await;
+    let leader = cluster.leader().await;
+    assert_eq!(cluster.group(leader).voter_sets(), [set(1..=3)]);
+    let stale = cluster.group(leader).set_voters(&alone, set([1, 4])).await;
+    assert_eq!(stale, Err(MembershipError::Changed(set(1..=3))));
+    let giver = others(&cluster, leader).into_iter().find(|id| *id != NEW).expect("there are three voters");
+    let to: BTreeSet<NodeId> = set(1..=4).into_iter().filter(|id| *id != giver).collect();
+    cluster.group(leader).set_voters(&set(1..=3), to.clone()).await.expect("it catches up");
+    assert_eq!(cluster.group(leader).set_voters(&set(1..=3), to.clone()).await, Ok(()), "it is done");
+    cluster.commit("with another one").await;
+    assert_eq!(cluster.group(leader).voter_sets(), [to]);
+    assert_eq!(cluster.group(leader).members(), set(1..=4), "whoever lost its vote still gets the log");
+    cluster.settle().await;
+    cluster.check();
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_makes_no_sense_is_refused() {
     let cluster = Cluster::start(4, 3).await;
