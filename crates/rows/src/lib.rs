@@ -37,6 +37,7 @@ pub use encode::{Encoded, EncodedBatch, encode};
 pub use ops::{Op, Ops};
 pub use slot::{SLOTS, Slot, SlotRange, ranges, slot_of};
 pub use table::{
-    applied, garbage, history, job, namespace, outbox, picture, queue_config, receipt, reference, schedule, task, wake,
+    applied, garbage, history, job, member, namespace, outbox, picture, queue_config, receipt, reference, schedule,
+    task, wake,
 };
 pub use visibility::VisibilityBytes;

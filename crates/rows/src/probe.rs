@@ -9,8 +9,8 @@ use crate::{
     key::{Reader, Scope},
     load, namespace, picture,
     table::{
-        self, activity, buffered, child, current, execution, external, job, outbox, queue_config, receipt, reference,
-        request_id, schedule, task, timer, update, wake,
+        self, activity, buffered, child, current, execution, external, job, member, outbox, queue_config, receipt,
+        reference, request_id, schedule, task, timer, update, wake,
     },
     value,
 };
@@ -71,6 +71,7 @@ pub fn key(table: u8, key: &[u8]) -> Result<(), Corrupt> {
         | table::UPDATE
         | table::HISTORY => of_run(table, key)?,
         table::QUEUE_CONFIG => queue_config::key(&queue_config::decode_key(key)?),
+        table::MEMBER => member::key(member::decode_key(key)?),
         // Nobody reads these keys: they are made from what is asked for.
         table::APPLIED | table::NAMESPACE | table::RECEIPT | table::PICTURE => return Ok(()),
         _ => return Err(Corrupt::row(table, "no such table")),
@@ -144,6 +145,7 @@ pub fn value(table: u8, value: &[u8]) -> Result<(), Corrupt> {
         table::PICTURE => picture::Note::decode(value).map(drop).or(picture::rows(value).map(drop)),
         table::NAMESPACE => namespace::decode(value).map(drop),
         table::QUEUE_CONFIG => queue_config::decode_value(value).map(drop),
+        table::MEMBER => member::decode_member(0, value).map(drop).or(member::decode_move(0, value).map(drop)),
         table::SCHEDULE => schedule::decode_plan(value).map(drop).or(schedule::decode_progress(value).map(drop)),
         _ => Err(Corrupt::row(table, "no such table")),
     }

@@ -13,6 +13,7 @@ pub(crate) mod external;
 pub mod garbage;
 pub mod history;
 pub mod job;
+pub mod member;
 pub mod namespace;
 pub mod outbox;
 pub mod picture;
@@ -48,6 +49,7 @@ pub const REFERENCE: u8 = 19;
 pub const JOB: u8 = 20;
 pub const QUEUE_CONFIG: u8 = 22;
 pub const PICTURE: u8 = 23;
+pub const MEMBER: u8 = 24;
 
 /// Every table there is: its number and its name.
 pub const TABLES: &[(u8, &str)] = &[
@@ -73,6 +75,7 @@ pub const TABLES: &[(u8, &str)] = &[
     (JOB, "batch_job"),
     (QUEUE_CONFIG, "task_queue_config"),
     (PICTURE, "picture"),
+    (MEMBER, "cluster_member"),
 ];
 
 /// The name of a table, for people.
@@ -114,6 +117,7 @@ mod tests {
             (20, "batch_job"),
             (22, "task_queue_config"),
             (23, "picture"),
+            (24, "cluster_member"),
         ];
         assert_eq!(all, golden);
     }

@@ -5,14 +5,19 @@
 //! two clusters cannot mix, whatever addresses are given to them.
 
 mod inbox;
+pub(crate) mod join;
+mod members_desk;
 mod network;
 mod options;
 mod peers;
 mod serve;
 
 pub(crate) use inbox::Inbox;
+pub use join::JoinError;
+pub(crate) use members_desk::MembersDesk;
 pub(crate) use network::Reach;
 pub use network::{Network, Pipe};
+pub(crate) use options::is_address;
 pub use options::{ClusterError, ClusterOptions};
 pub(crate) use peers::{Peers, Way};
 pub(crate) use serve::{Gate, listen, listen_within};

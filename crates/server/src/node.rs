@@ -10,9 +10,11 @@ mod current;
 mod dispatch;
 mod feed;
 mod jobs;
+mod joining;
 pub(crate) mod leader;
 mod leadership;
 mod lists;
+pub(crate) mod members;
 mod mend;
 mod open;
 mod options;
@@ -79,6 +81,8 @@ pub(crate) struct NodeInner {
     /// What goes from one workflow id to another.
     pub(crate) crossings: crossing::Crossings,
     heard: leadership::Heard,
+    /// What a change of the cluster waits for, while this node drives it.
+    pub(crate) waits: Mutex<Vec<String>>,
     pub(crate) wal: Wal,
     pub(crate) store: Arc<dyn StateStore>,
     pub(crate) pool: Pool,
@@ -222,6 +226,11 @@ impl Node {
     #[must_use]
     pub fn fault(&self) -> Option<Arc<str>> {
         self.0.raft.fault().or_else(|| self.0.wal.fault().map(|fault| fault.to_string().into()))
+    }
+
+    /// Makes a checkpoint now.
+    pub(crate) async fn checkpoint(&self) {
+        self.0.checkpointer.run_once(&self.0).await;
     }
 
     /// Ends all long polls; calls are still served.

@@ -1,10 +1,11 @@
 //! The operations port: `/metrics` for Prometheus, `/healthz`, `/livez` and `/readyz` with reasons, and what `wfctl` asks of one node.
 //!
-//! Invariant: nothing here changes a workflow; of two things that change anything one lifts a quarantine, and the other holds
+//! Invariant: nothing here changes a workflow; what changes anything lifts a quarantine, changes the cluster's nodes, or holds
 //! messages between workflows back until a backup has its views.
 
 mod admin;
 mod backup;
+mod cluster;
 mod health;
 mod metrics;
 
@@ -62,7 +63,11 @@ async fn respond(node: &Node, request: Request<Incoming>, caller: SocketAddr) ->
         (&Method::GET, "/healthz") => health::well(node),
         (&Method::GET, "/livez") => health::alive(node),
         (&Method::GET, "/readyz") => health::ready(node).await,
-        (&Method::GET, "/admin/cluster") => admin::cluster(node),
+        (&Method::GET, "/admin/cluster") => cluster::status(node),
+        (&Method::GET, "/admin/cluster/wait") => cluster::wait(node, request.uri().query().unwrap_or("")).await,
+        (&Method::POST, path) if path.starts_with(cluster::COMMANDS) => {
+            cluster::command(node, &path[cluster::COMMANDS.len()..], request.uri().query().unwrap_or("")).await
+        }
         (&Method::GET, "/admin/status") => admin::status(node),
         (&Method::GET, "/admin/queues") => admin::queues(node, request.uri().query().unwrap_or("")).await,
         (&Method::GET, "/admin/quarantine") => admin::quarantine(node),

@@ -300,6 +300,8 @@ impl Running {
         if let Some(door) = self.door {
             // The others keep their connections open; there is nobody left behind the door.
             door.abort();
+            // Its port is free when this returns. The only error is that it was stopped.
+            let _ = door.await;
         }
     }
 }

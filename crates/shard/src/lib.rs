@@ -41,7 +41,7 @@ pub use handle::{Attached, Shard};
 pub use history::{Events, HistoryReader};
 pub use limits::Limits;
 pub use listing::listing;
-pub use metadata::{ChangeError, Metadata, MetadataConfig, Namespaces};
+pub use metadata::{ChangeError, Members, MembersChange, Metadata, MetadataConfig, Namespaces};
 pub use quarantine::{Quarantine, Quarantined};
 pub use replica::{GroupView, Replica, group_views, stored_row};
 pub use reset::ResetPlace;

@@ -1,9 +1,10 @@
-//! The metadata group: namespaces and what is set for task queues, which every node follows and which owns no slots.
+//! The metadata group: namespaces, what is set for task queues, and the nodes of the cluster, which every node follows and which owns no slots.
 //!
 //! Invariants: a change is checked against all that is applied and proposed under an epoch like any batch (rule 3), by the
 //! group's leader; the view of each node is read anew when something was applied, and never goes back; one change is under
 //! way at a time. A miss in the view asks the group's leader before it is "not found" ([`Metadata::confirmed`]).
 
+mod members;
 mod queue_configs;
 
 use std::{
@@ -30,6 +31,8 @@ use crate::{
     replica::Replica,
 };
 
+pub use members::{Members, MembersChange};
+
 /// How long the view may take to get what the group's leader says is committed.
 const VIEWED_MAX: Duration = Duration::from_secs(5);
 
@@ -49,6 +52,7 @@ pub struct Metadata {
     config: MetadataConfig,
     view: RwLock<Namespaces>,
     queues: RwLock<queue_configs::QueueConfigs>,
+    members: RwLock<Arc<Members>>,
     /// The index of the last entry that the view has.
     viewed: watch::Sender<u64>,
     /// Held from reading the rows until the view has them, so that it never goes back.
@@ -126,6 +130,7 @@ impl Metadata {
             config,
             view: RwLock::default(),
             queues: RwLock::default(),
+            members: RwLock::default(),
             viewed: watch::Sender::new(0),
             reading: parking_lot::Mutex::default(),
             leader: Mutex::new(None),
@@ -153,10 +158,12 @@ impl Metadata {
     fn read(&self, index: u64) -> Result<(), String> {
         let store = self.config.store.as_ref();
         let (rows, queues) = (read_all(store)?, queue_configs::read_all(store)?);
+        let members = Arc::new(Members::read(store)?);
         let mut namespaces = Namespaces::default();
         rows.into_iter().for_each(|row| namespaces.put(row, &self.config.predefined));
         *self.view.write().unwrap_or_else(std::sync::PoisonError::into_inner) = namespaces;
         *self.queues.write().unwrap_or_else(std::sync::PoisonError::into_inner) = queues;
+        *self.members.write().unwrap_or_else(std::sync::PoisonError::into_inner) = members;
         self.viewed.send_replace(index);
         Ok(())
     }

@@ -41,6 +41,8 @@ pub struct Founding {
     /// How many shards the cluster has: chosen when it is made.
     pub shards: u16,
     pub backend: Backend,
+    /// Its node joins a cluster that is there, as this incarnation of it, and founds nothing.
+    pub joins: Option<Uuid>,
 }
 
 /// An open data directory. Nobody else can open it until this is dropped.
@@ -69,6 +71,19 @@ impl DataDir {
             return Err(Error::OtherBackend { path: path.to_owned(), found, wanted });
         }
         Ok(Self { path: path.to_owned(), identity, is_new, _lock: lock })
+    }
+
+    /// Whether there is a data directory.
+    pub fn exists(path: &Path) -> Result<bool, Error> {
+        is_ours(path)
+    }
+
+    /// The data of a node of its own are those of this cluster from now on.
+    pub fn adopt(&mut self, cluster: Uuid) -> Result<(), Error> {
+        let identity = Identity { cluster, ..self.identity.clone() };
+        write_identity(&self.path, &identity)?;
+        self.identity = identity;
+        Ok(())
     }
 
     pub fn path(&self) -> &Path {
@@ -186,7 +201,13 @@ fn found(dir: &Path, founding: &Founding) -> Result<Identity, Error> {
         shards: founding.shards,
         created_by: env!("CARGO_PKG_VERSION").to_owned(),
         backend: founding.backend,
+        joined: founding.joins,
     };
+    write_identity(dir, &identity)?;
+    Ok(identity)
+}
+
+fn write_identity(dir: &Path, identity: &Identity) -> Result<(), Error> {
     let (unfinished, path) = (dir.join(UNFINISHED_IDENTITY_FILE), dir.join(IDENTITY_FILE));
     let write = || {
         let mut file = File::create(&unfinished)?;
@@ -195,8 +216,7 @@ fn found(dir: &Path, founding: &Founding) -> Result<Identity, Error> {
         fs::rename(&unfinished, &path)
     };
     write().map_err(|error| Error::io("write", &path, error))?;
-    sync_directory(dir)?;
-    Ok(identity)
+    sync_directory(dir)
 }
 
 #[cfg(test)]

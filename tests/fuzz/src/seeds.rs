@@ -53,6 +53,8 @@ const NAMES: &[(u8, &str)] = &[
     (table::SCHEDULE, "schedule progress"),
     (table::REFERENCE, "branch reference"),
     (table::PICTURE, "picture"),
+    (table::MEMBER, "cluster member"),
+    (table::MEMBER, "shard move"),
 ];
 
 /// The table's number and a key of it.

@@ -61,7 +61,7 @@ impl Owns {
 }
 
 fn belongs_to_metadata(table: u8) -> bool {
-    matches!(table, super::NAMESPACE | super::QUEUE_CONFIG)
+    matches!(table, super::NAMESPACE | super::QUEUE_CONFIG | super::MEMBER)
 }
 
 fn belongs_to_node(table: u8) -> bool {
@@ -217,7 +217,7 @@ mod tests {
             let owners = [&slots, &metadata].map(|tables| tables.iter().filter(|(found, _)| found == table).count());
             let expected = match *name {
                 "applied" | "picture" => [0, 0],
-                "namespace" | "task_queue_config" => [0, 1],
+                "namespace" | "task_queue_config" | "cluster_member" => [0, 1],
                 _ => [1, 0],
             };
             assert_eq!(owners, expected, "{name}");

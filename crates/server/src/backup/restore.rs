@@ -55,7 +55,7 @@ pub fn restore(backup: &Path, data: &Path, restoring: Restoring) -> Result<Manif
     store.close()?;
     drop::<Arc<dyn StateStore>>(store);
     let Restoring { cluster, node } = restoring;
-    let founding = Founding { cluster, node, shards: manifest.source.shards, backend: Backend::Fjall };
+    let founding = Founding { cluster, node, shards: manifest.source.shards, backend: Backend::Fjall, joins: None };
     beginning.finish(&founding)?;
     Ok(manifest)
 }
@@ -150,7 +150,8 @@ impl<'m> Saved<'m> {
         self.each_piece(|number, piece| {
             let (stands, rows) = self.rows(number, &piece)?;
             let mut write = WriteBatch::new();
-            for (table, key, value) in rows {
+            // Who the nodes were of the cluster that was saved is nothing to the new one, which writes down its own.
+            for (table, key, value) in rows.into_iter().filter(|(table, _, _)| *table != table::MEMBER) {
                 write.put(table, piece.slice_ref(key), piece.slice_ref(value));
             }
             if let Some(row) = stands {

@@ -4,14 +4,19 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use uuid::Uuid;
 
-/// A cluster with static members. The same on all of them but for the address to listen on.
+/// A node's part in a cluster: it founds it with others, or it joins one that is there. The members that it founds it with
+/// are the same on all of them; who came and went since is in the metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterOptions {
     /// What tells this cluster from every other one: its id is made from it.
     pub name: String,
-    /// The members by their numbers, this node among them: where their internal ports are reached, `HOST:PORT`. Empty for
-    /// a node of its own.
+    /// The founders by their numbers, this node among them: where their internal ports are reached, `HOST:PORT`. Empty for
+    /// a node of its own, and for one that joins.
     pub members: BTreeMap<u32, String>,
+    /// Internal ports of nodes of a cluster that is there: this node joins it. One that answers is enough.
+    pub join: Vec<String>,
+    /// Where the others reach this node if it joins, `HOST:PORT`; the address it listens on if it is empty.
+    pub advertise: String,
     /// Where this node listens for the others.
     pub listen: SocketAddr,
 }
@@ -25,12 +30,29 @@ pub enum ClusterError {
     NoName,
     #[error("member {node} has number 0: nodes count from 1")]
     Zero { node: u32 },
+    #[error(
+        "both members and nodes to join are named: a node either founds a cluster with its members or joins one that is \
+         there; leave out --member (cluster.members) to join"
+    )]
+    FoundsAndJoins,
+    #[error("--join (cluster.join) {address:?} is not HOST:PORT: name the internal port of a node of the cluster")]
+    Join { address: String },
+    #[error(
+        "the others would have to reach this node at {address:?}, which is no address of one machine: say where, with \
+         --advertise HOST:PORT (cluster.advertise)"
+    )]
+    Advertise { address: String },
     #[error("the address {address:?} of member {node} is not HOST:PORT")]
     Address { node: u32, address: String },
     #[error(
         "the data directory is that of node {found}, and this node is {wanted}: give it its own directory or its number"
     )]
     OtherNode { found: u32, wanted: u32 },
+    #[error(
+        "the data directory is that of a node of its own: start it as the only member of its cluster \
+         (--member {node}=HOST:PORT and no other); then let the other nodes join it"
+    )]
+    NotTheOnlyMember { node: u32 },
     #[error("the data directory belongs to cluster {found}, and this node to cluster {wanted}")]
     OtherCluster { found: Uuid, wanted: Uuid },
 }
@@ -40,7 +62,13 @@ const IDS: Uuid = Uuid::from_u128(0x3f6a_8f0e_2f0b_4c2f_9d3c_77e0_5a1b_6c4d);
 
 impl Default for ClusterOptions {
     fn default() -> Self {
-        Self { name: String::new(), members: BTreeMap::new(), listen: SocketAddr::from(([127, 0, 0, 1], 7235)) }
+        Self {
+            name: String::new(),
+            members: BTreeMap::new(),
+            join: Vec::new(),
+            advertise: String::new(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 7235)),
+        }
     }
 }
 
@@ -48,7 +76,19 @@ impl ClusterOptions {
     /// A node of its own.
     #[must_use]
     pub fn is_alone(&self) -> bool {
-        self.members.is_empty()
+        self.members.is_empty() && !self.joins()
+    }
+
+    /// It joins a cluster that is there.
+    #[must_use]
+    pub fn joins(&self) -> bool {
+        !self.join.is_empty()
+    }
+
+    /// Where the others are to reach this node, if it joins.
+    #[must_use]
+    pub fn advertised(&self) -> String {
+        if self.advertise.is_empty() { self.listen.to_string() } else { self.advertise.clone() }
     }
 
     /// The cluster's id, the same on all members; none for a node of its own, whose data directory makes one up.
@@ -68,12 +108,30 @@ impl ClusterOptions {
         if self.name.is_empty() {
             return Err(ClusterError::NoName);
         }
+        if node == 0 {
+            return Err(ClusterError::Zero { node });
+        }
+        if self.joins() { self.check_joining() } else { self.check_members(node) }
+    }
+
+    fn check_joining(&self) -> Result<(), ClusterError> {
+        if !self.members.is_empty() {
+            return Err(ClusterError::FoundsAndJoins);
+        }
+        if let Some(address) = self.join.iter().find(|address| !is_address(address)) {
+            return Err(ClusterError::Join { address: address.clone() });
+        }
+        let everywhere = self.advertise.is_empty() && self.listen.ip().is_unspecified();
+        let address = self.advertised();
+        if everywhere || !is_address(&address) { Err(ClusterError::Advertise { address }) } else { Ok(()) }
+    }
+
+    fn check_members(&self, node: u32) -> Result<(), ClusterError> {
         for (node, address) in &self.members {
             if *node == 0 {
                 return Err(ClusterError::Zero { node: *node });
             }
-            let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
-            if port.is_none_or(|port| port.parse::<u16>().is_err()) {
+            if !is_address(address) {
                 return Err(ClusterError::Address { node: *node, address: address.clone() });
             }
         }
@@ -82,6 +140,12 @@ impl ClusterOptions {
         }
         Ok(())
     }
+}
+
+/// `HOST:PORT`.
+pub(crate) fn is_address(text: &str) -> bool {
+    let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
+    port.is_some_and(|port| port.parse::<u16>().is_ok())
 }
 
 #[cfg(test)]
@@ -110,6 +174,23 @@ mod tests {
             assert_eq!(cluster("c", &[(1, address)]).check(1), expected, "{address:?}");
         }
         assert_eq!(cluster("c", &[(0, "a:1")]).check(0), Err(ClusterError::Zero { node: 0 }));
+    }
+
+    #[test]
+    fn a_node_that_joins_says_whom_and_where_it_is_reached() {
+        let joining = |join: &str, advertise: &str, listen: &str| {
+            let (join, advertise) = (vec![join.to_owned()], advertise.to_owned());
+            let listen = listen.parse().expect("an address");
+            ClusterOptions { name: "c".to_owned(), join, advertise, listen, ..ClusterOptions::default() }
+        };
+        let plain = joining("a:7235", "", "10.0.0.4:7235");
+        assert_eq!((plain.check(4), plain.advertised()), (Ok(()), "10.0.0.4:7235".to_owned()));
+        assert_eq!(joining("a:7235", "d:7235", "0.0.0.0:7235").check(4), Ok(()));
+        let nowhere = ClusterError::Advertise { address: "0.0.0.0:7235".to_owned() };
+        assert_eq!(joining("a:7235", "", "0.0.0.0:7235").check(4), Err(nowhere));
+        assert_eq!(joining("a", "", "10.0.0.4:7235").check(4), Err(ClusterError::Join { address: "a".to_owned() }));
+        let members = cluster("c", &[(4, "d:7235")]).members;
+        assert_eq!(ClusterOptions { members, ..plain }.check(4), Err(ClusterError::FoundsAndJoins));
     }
 
     #[test]

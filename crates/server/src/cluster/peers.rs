@@ -1,9 +1,10 @@
 //! The ways to the other nodes: one pooled connection to each, made when it is first needed and again when it broke.
 //!
-//! Invariant: a call to a node that cannot be reached ends by itself, soon, and is never taken as an answer.
+//! Invariants: a call to a node that cannot be reached ends by itself, soon, and is never taken as an answer. Who the
+//! others are is what the metadata says as this node last saw it; before it has seen any, what it was told at its start.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::{self, Future},
     sync::Arc,
     time::Duration,
@@ -11,6 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
+use parking_lot::RwLock;
 use tonic::{
     Request, Status,
     body::Body,
@@ -22,7 +24,7 @@ use tower::Service;
 use uuid::Uuid;
 use weft_protocol::internal::{
     PulseRequest, RaftRequest, cluster_service_client::ClusterServiceClient,
-    matching_service_client::MatchingServiceClient,
+    matching_service_client::MatchingServiceClient, members_service_client::MembersServiceClient,
 };
 use weft_raft::{GroupId, NodeId, Transport, Unreachable};
 
@@ -44,19 +46,36 @@ const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 
 /// The other nodes. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Peers {
     pub(crate) node: u32,
     pub(crate) cluster: Uuid,
+    /// This node is all there is, and stays so.
+    alone: bool,
     introduction: Introduction,
+    reach: Reach,
+    known: Arc<RwLock<Known>>,
+}
+
+#[derive(Default)]
+struct Known {
     ways: BTreeMap<u32, Ways>,
+    removed: BTreeSet<u32>,
 }
 
 /// The ways to one node. What replicas say has a connection of its own: a large answer would hold it up.
-#[derive(Clone, Debug)]
 struct Ways {
+    address: String,
     replicas: Channel,
     calls: Channel,
+}
+
+/// What a node is to this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acquaintance {
+    Member,
+    Removed,
+    Stranger,
 }
 
 /// The way to one node: says to it who calls.
@@ -82,26 +101,58 @@ impl Peers {
     pub(crate) fn new(node: u32, cluster: Uuid, options: &ClusterOptions, reach: &Reach) -> Self {
         let introduction =
             Introduction { cluster: cluster.to_string().parse().expect("a UUID is ASCII"), node: node.into() };
-        let others = options.members.iter().filter(|(member, _)| **member != node);
-        let ways = others
-            .filter_map(|(member, address)| {
-                // What `ClusterOptions::check` took is an address.
-                let endpoint = Endpoint::from_shared(format!("http://{address}")).ok()?;
-                let channel = |endpoint| channel(endpoint, *member, reach);
-                Some((*member, Ways { replicas: channel(endpoint.clone()), calls: channel(endpoint) }))
-            })
-            .collect();
-        Self { node, cluster, introduction, ways }
+        let (alone, reach) = (options.is_alone(), reach.clone());
+        let peers = Self { node, cluster, alone, introduction, reach, known: Arc::default() };
+        peers.set(options.members.clone(), BTreeSet::new());
+        peers
     }
 
-    /// This node is all there is.
+    /// Who the nodes of the cluster are from now on. Ways to those that are where they were stay as they are. To be called
+    /// within a tokio runtime.
+    pub(crate) fn set(&self, members: BTreeMap<u32, String>, removed: BTreeSet<u32>) {
+        let mut known = self.known.write();
+        let mut old = std::mem::take(&mut known.ways);
+        for (node, address) in members.into_iter().filter(|(node, _)| *node != self.node) {
+            let kept = old.remove(&node).filter(|ways| ways.address == address);
+            if let Some(ways) = kept.or_else(|| self.open(node, address)) {
+                known.ways.insert(node, ways);
+            }
+        }
+        known.removed = removed;
+    }
+
+    fn open(&self, node: u32, address: String) -> Option<Ways> {
+        // Addresses were checked when they were given, so this is one.
+        let endpoint = endpoint(&address)?;
+        let channel = |endpoint| channel(endpoint, node, &self.reach);
+        Some(Ways { address, replicas: channel(endpoint.clone()), calls: channel(endpoint) })
+    }
+
+    /// This node is all there is, and no other can come.
     pub(crate) fn is_alone(&self) -> bool {
-        self.ways.is_empty()
+        self.alone
+    }
+
+    /// What a node that calls is to this one.
+    pub(crate) fn acquaintance(&self, node: u32) -> Acquaintance {
+        let known = self.known.read();
+        if known.removed.contains(&node) {
+            Acquaintance::Removed
+        } else if node == self.node || known.ways.contains_key(&node) {
+            Acquaintance::Member
+        } else {
+            Acquaintance::Stranger
+        }
     }
 
     /// The way for calls to another node; none to one that is not a member.
     pub(crate) fn way(&self, node: u32) -> Option<Way> {
-        Some(self.introduced(self.ways.get(&node)?.calls.clone()))
+        Some(self.introduced(self.known.read().ways.get(&node)?.calls.clone()))
+    }
+
+    /// The way to whoever answers at an address, which may be no node that is known.
+    pub(crate) fn way_to(&self, address: &str) -> Option<Way> {
+        Some(self.introduced(channel(endpoint(address)?, 0, &self.reach)))
     }
 
     fn introduced(&self, channel: Channel) -> Way {
@@ -117,7 +168,7 @@ impl Peers {
         node: u32,
         mut call: http::Request<Body>,
     ) -> Option<impl Future<Output = Result<http::Response<Body>, tonic::transport::Error>> + Send + use<>> {
-        let mut channel = self.ways.get(&node)?.calls.clone();
+        let mut channel = self.known.read().ways.get(&node)?.calls.clone();
         let Introduction { cluster, node } = &self.introduction;
         for (name, value) in [(CLUSTER, cluster), (NODE, node)] {
             let value = http::HeaderValue::from_bytes(value.as_encoded_bytes()).ok()?;
@@ -130,10 +181,8 @@ impl Peers {
     }
 
     /// The members, this node among them.
-    pub(crate) fn members(&self) -> impl Iterator<Item = u32> {
-        let mut members: Vec<u32> = self.ways.keys().copied().chain([self.node]).collect();
-        members.sort_unstable();
-        members.into_iter()
+    pub(crate) fn members(&self) -> BTreeSet<u32> {
+        self.others().chain([self.node]).collect()
     }
 
     /// What is asked of another node about task queues.
@@ -143,21 +192,32 @@ impl Peers {
     }
 
     /// The other members.
-    pub(crate) fn others(&self) -> impl Iterator<Item = u32> {
-        self.ways.keys().copied()
+    pub(crate) fn others(&self) -> impl Iterator<Item = u32> + use<> {
+        let others: Vec<u32> = self.known.read().ways.keys().copied().collect();
+        others.into_iter()
+    }
+
+    /// What is asked of another node about who the nodes are.
+    pub(crate) fn members_service(&self, node: u32) -> Option<MembersServiceClient<Way>> {
+        Some(MembersServiceClient::new(self.way(node)?))
     }
 
     /// The way for what replicas say to those of another node.
     fn replicas(&self, to: NodeId) -> Result<ClusterServiceClient<Way>, Unreachable> {
-        let ways = u32::try_from(to.0).ok().and_then(|node| self.ways.get(&node));
-        let ways = ways.ok_or_else(|| Unreachable(format!("node {to} is not a member")))?;
-        Ok(cluster_service(self.introduced(ways.replicas.clone())))
+        let node = u32::try_from(to.0).ok();
+        let replicas = node.and_then(|node| Some(self.known.read().ways.get(&node)?.replicas.clone()));
+        let replicas = replicas.ok_or_else(|| Unreachable(format!("node {to} is not a member")))?;
+        Ok(cluster_service(self.introduced(replicas)))
     }
 
     /// What is asked of another node of the cluster.
     pub(crate) fn cluster_service(&self, node: u32) -> Option<ClusterServiceClient<Way>> {
         Some(cluster_service(self.way(node)?))
     }
+}
+
+fn endpoint(address: &str) -> Option<Endpoint> {
+    Endpoint::from_shared(format!("http://{address}")).ok()
 }
 
 fn cluster_service(way: Way) -> ClusterServiceClient<Way> {

@@ -1,7 +1,7 @@
 //! The internal port: who may come in, and where it goes from there.
 //!
-//! Invariant: what comes in is of this cluster and from one of its members, or it is refused before it is looked at. What
-//! was forwarded here is answered here: it is not forwarded again.
+//! Invariant: what comes in is of this cluster and from one of its members, or wants to be one, or it is refused before it
+//! is looked at. What was forwarded here is answered here: it is not forwarded again.
 
 use std::{
     convert::Infallible,
@@ -33,17 +33,20 @@ use uuid::Uuid;
 use weft_env::Clock;
 use weft_protocol::internal::{
     cluster_service_server::ClusterServiceServer, matching_service_server::MatchingServiceServer,
+    members_service_server::MembersServiceServer,
 };
 
 use crate::access::{self, Mutual, Throttle};
 
 use super::{
-    Inbox, Network, Peers,
-    peers::{CLUSTER, MESSAGE_BYTES_MAX, NODE},
+    Inbox, MembersDesk, Network, Peers,
+    peers::{Acquaintance, CLUSTER, MESSAGE_BYTES_MAX, NODE},
 };
 
 /// Calls of the internal API begin so; all others are forwarded calls of the public one.
 const INTERNAL: &str = "/weft.internal.";
+/// The one call that is taken of strangers.
+const JOIN: &str = "/weft.internal.v1.MembersService/Join";
 /// Each waiting poll that was forwarded is a stream.
 const STREAMS_PER_CONNECTION_MAX: u32 = 100_000;
 
@@ -51,7 +54,7 @@ const STREAMS_PER_CONNECTION_MAX: u32 = 100_000;
 #[derive(Clone)]
 pub(crate) struct Gate {
     cluster: Uuid,
-    members: Arc<[u32]>,
+    peers: Peers,
     internal: Routes,
     /// The public API, once the node is put together.
     public: Arc<OnceLock<Routes>>,
@@ -64,13 +67,14 @@ impl Gate {
         let matching = MatchingServiceServer::new(inbox.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let members = MembersServiceServer::new(MembersDesk(inbox.clone()));
         let cluster = ClusterServiceServer::new(inbox)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         Self {
             cluster: peers.cluster,
-            members: peers.members().collect(),
-            internal: Routes::new(cluster).add_service(matching).prepare(),
+            peers: peers.clone(),
+            internal: Routes::new(cluster).add_service(matching).add_service(members).prepare(),
             public: Arc::default(),
             clock,
             throttle: Arc::default(),
@@ -83,7 +87,7 @@ impl Gate {
         let _ = self.public.set(public.prepare());
     }
 
-    fn admit(&self, headers: &HeaderMap) -> Result<(), Status> {
+    fn admit(&self, path: &str, headers: &HeaderMap) -> Result<(), Status> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let (cluster, node) = (text(CLUSTER), text(NODE));
         if cluster.parse() != Ok(self.cluster) {
@@ -93,10 +97,20 @@ impl Gate {
                 self.cluster
             )));
         }
-        if node.parse().is_ok_and(|node| self.members.contains(&node)) {
-            return Ok(());
+        let known = node.parse().map(|node| self.peers.acquaintance(node)).unwrap_or(Acquaintance::Stranger);
+        match known {
+            Acquaintance::Member => Ok(()),
+            // Whoever wants to become one, or has started again, is told more than this there.
+            Acquaintance::Removed | Acquaintance::Stranger if path == JOIN => Ok(()),
+            Acquaintance::Removed => Err(Status::permission_denied(format!(
+                "node {node} was removed from this cluster, and its number is not used again: wipe its data directory \
+                 and let it join under a new number"
+            ))),
+            Acquaintance::Stranger => {
+                let members = self.peers.members();
+                Err(Status::permission_denied(format!("node {node:?} is not a member: they are {members:?}")))
+            }
         }
-        Err(Status::permission_denied(format!("node {node:?} is not a member: they are {:?}", self.members)))
     }
 }
 
@@ -112,7 +126,7 @@ impl Service<http::Request<Body>> for Gate {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        if let Err(refusal) = self.admit(request.headers()) {
+        if let Err(refusal) = self.admit(request.uri().path(), request.headers()) {
             if let Some(unsaid) = self.throttle.speak(self.clock.monotonic()) {
                 tracing::warn!(%refusal, unsaid, "a call on the internal port was refused");
             }

@@ -104,10 +104,12 @@ fn cluster(file: &File, options: &mut Options) -> Result<(), Error> {
     options.cluster = ClusterOptions {
         name: cluster.name.clone(),
         members: cluster.members.iter().map(number).collect::<Result<_, Error>>()?,
+        join: cluster.join.clone(),
+        advertise: cluster.advertise.clone(),
         listen: address("cluster.listen", &cluster.listen)?,
     };
     options.cluster.check(options.node)?;
-    let ClusterOptions { listen, .. } = options.cluster;
+    let listen = options.cluster.listen;
     let has_tls = node_files(file)?.is_some();
     if !options.cluster.is_alone() && !listen.ip().is_loopback() && !file.server.insecure_bind && !has_tls {
         return Err(Error::InternalExposed { address: listen });

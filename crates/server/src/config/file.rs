@@ -69,7 +69,11 @@ pub struct Cluster {
     /// This node's number, from 1; 0 takes it from the end of the host name, where it counts from 0.
     pub node: u32,
     pub listen: String,
-    /// Where the nodes listen for each other, by number; empty for a node of its own.
+    /// Internal ports of nodes of a cluster to join.
+    pub join: Vec<String>,
+    /// Where the others reach this node when it joins; `listen` if it is empty.
+    pub advertise: String,
+    /// Where the nodes that found a cluster listen for each other, by number; empty for a node of its own.
     pub members: BTreeMap<String, String>,
     pub tls: NodeTls,
 }
@@ -258,6 +262,8 @@ impl Default for Cluster {
             node: node.node,
             listen: node.cluster.listen.to_string(),
             members: BTreeMap::new(),
+            join: Vec::new(),
+            advertise: String::new(),
             tls: NodeTls::default(),
         }
     }

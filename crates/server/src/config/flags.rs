@@ -39,6 +39,13 @@ pub struct Flags {
     /// A node of the cluster and where it listens for the others; once for each node, this one among them.
     #[arg(long = "member", value_name = "N=HOST:PORT", env = "WEFT_MEMBERS", value_delimiter = ',', value_parser = member)]
     pub members: Vec<(String, String)>,
+    /// Join the cluster that this internal port of one of its nodes belongs to; may be given more than once, one that
+    /// answers is enough.
+    #[arg(long, value_name = "HOST:PORT", env = "WEFT_JOIN", value_delimiter = ',')]
+    pub join: Vec<String>,
+    /// Where the other nodes reach this one when it joins; the address of --cluster-listen by default.
+    #[arg(long, value_name = "HOST:PORT", env = "WEFT_ADVERTISE")]
+    pub advertise: Option<String>,
     /// This node's number among the members, from 1; 0 takes it from the host name: weft-0 is node 1.
     #[arg(long, value_name = "N", env = "WEFT_NODE")]
     pub node: Option<u32>,
@@ -103,6 +110,10 @@ impl Flags {
         if let Some(node) = self.node {
             file.cluster.node = node;
         }
+        if !self.join.is_empty() {
+            file.cluster.join.clone_from(&self.join);
+        }
+        replace(&mut file.cluster.advertise, self.advertise.as_ref());
         if !self.members.is_empty() {
             file.cluster.members = self.members.iter().cloned().collect();
         }

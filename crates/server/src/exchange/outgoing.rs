@@ -7,11 +7,12 @@
 mod more;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, OnceLock, Weak},
     time::Duration,
 };
 
+use parking_lot::RwLock;
 use tokio::sync::mpsc;
 use weft_matching::QueueKey;
 use weft_protocol::internal::{OfferRequest, OfferResponse};
@@ -33,11 +34,12 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// The ways out of this node. Each goes to another node; one is for what has no owner now.
 pub(crate) struct Outgoing {
-    ways: BTreeMap<u32, Way>,
+    ways: RwLock<BTreeMap<u32, Way>>,
     unowned: Way,
     node: OnceLock<Weak<NodeInner>>,
 }
 
+#[derive(Clone)]
 struct Way {
     tasks: mpsc::Sender<Parcel>,
     more: Arc<Board>,
@@ -53,17 +55,22 @@ struct Outlet {
     more: Arc<Board>,
 }
 
+fn way(to: Option<u32>) -> (Way, Outlet) {
+    let (sender, tasks) = mpsc::channel(WAITING_MAX);
+    let more = Arc::<Board>::default();
+    (Way { tasks: sender, more: Arc::clone(&more) }, Outlet { to, tasks, more })
+}
+
 impl Outgoing {
     /// The ways to these nodes.
     pub(crate) fn new(others: impl Iterator<Item = u32>) -> (Arc<Self>, Outlets) {
         let mut outlets = Vec::new();
         let mut open = |to| {
-            let (sender, tasks) = mpsc::channel(WAITING_MAX);
-            let more = Arc::<Board>::default();
-            outlets.push(Outlet { to, tasks, more: Arc::clone(&more) });
-            Way { tasks: sender, more }
+            let (way, outlet) = way(to);
+            outlets.push(outlet);
+            way
         };
-        let ways = others.map(|node| (node, open(Some(node)))).collect();
+        let ways = RwLock::new(others.map(|node| (node, open(Some(node)))).collect());
         let unowned = open(None);
         (Arc::new(Self { ways, unowned, node: OnceLock::new() }), Outlets(outlets))
     }
@@ -77,6 +84,20 @@ impl Outgoing {
         }
     }
 
+    /// The others are these from now on. What is on its way to one that is none of them is brought again, to whoever owns
+    /// its queue by then.
+    pub(crate) fn keep(&self, others: &BTreeSet<u32>) {
+        let mut ways = self.ways.write();
+        ways.retain(|node, _| others.contains(node));
+        for node in others {
+            ways.entry(*node).or_insert_with(|| {
+                let (way, outlet) = way(Some(*node));
+                tokio::spawn(outlet.carry(self.node.get().cloned().unwrap_or_default()));
+                way
+            });
+        }
+    }
+
     /// This node owns the queue.
     pub(crate) fn owns(&self, queue: &QueueKey) -> bool {
         self.node.get().and_then(Weak::upgrade).is_some_and(|node| node.owner(queue) == Leader::Here)
@@ -87,7 +108,10 @@ impl Outgoing {
         let Some(node) = self.node.get().and_then(Weak::upgrade) else { return self.wait(&self.unowned, parcel) };
         match node.owner(&parcel.queue()) {
             Leader::Here => node.offer_here(parcel),
-            Leader::Node(owner) => self.wait(self.ways.get(&owner).unwrap_or(&self.unowned), parcel),
+            Leader::Node(owner) => {
+                let way = self.ways.read().get(&owner).cloned();
+                self.wait(way.as_ref().unwrap_or(&self.unowned), parcel)
+            }
             Leader::Nobody => self.wait(&self.unowned, parcel),
         }
     }
@@ -99,19 +123,19 @@ impl Outgoing {
         if queue.sticky {
             return Offered::NoStickyPoller;
         }
-        self.note(way, queue, parcel.shard.0);
+        self.note(&way.more, queue, parcel.shard.0);
         Offered::Accepted
     }
 
-    fn note(&self, way: &Way, queue: QueueKey, shard: u32) {
-        if !way.more.note(queue, shard) {
+    fn note(&self, more: &Board, queue: QueueKey, shard: u32) {
+        if !more.note(queue, shard) {
             self.everywhere(shard);
         }
     }
 
     /// A shard has tasks of many queues that are not brought to anybody.
     pub(crate) fn everywhere(&self, shard: u32) {
-        self.ways.values().for_each(|way| way.more.note_shard(shard));
+        self.ways.read().values().for_each(|way| way.more.note_shard(shard));
         if let Some(node) = self.node.get().and_then(Weak::upgrade) {
             node.matching.shards_have_more(|_| true, &[shard]);
         }
@@ -128,8 +152,12 @@ impl Outgoing {
         for (queue, shard) in more {
             match node.owner(&queue) {
                 Leader::Here => node.matching.shard_has_more(&queue, shard),
-                Leader::Node(owner) => self.note(self.ways.get(&owner).unwrap_or(&self.unowned), queue, shard),
-                Leader::Nobody => self.note(&self.unowned, queue, shard),
+                Leader::Node(owner) => {
+                    // A queue that does not fit is noted on all ways: nothing may be held here.
+                    let more = self.ways.read().get(&owner).map(|way| Arc::clone(&way.more));
+                    self.note(more.as_deref().unwrap_or(&self.unowned.more), queue, shard);
+                }
+                Leader::Nobody => self.note(&self.unowned.more, queue, shard),
             }
         }
     }

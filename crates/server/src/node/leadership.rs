@@ -19,6 +19,8 @@ use weft_raft::{
     balance::{Move, Placement, moves},
 };
 
+use weft_rows::member::{MemberRow, MemberState};
+
 use super::NodeInner;
 
 /// Between two pings of every other node.
@@ -45,12 +47,23 @@ struct Answered {
     ahead_nanos: i64,
 }
 
+impl Answered {
+    fn is_recent(&self, now: Duration) -> bool {
+        now.saturating_sub(self.at) < GONE
+    }
+}
+
 impl Heard {
+    /// Who answered lately.
+    fn lately(&self, now: Duration) -> BTreeSet<u32> {
+        self.0.lock().iter().filter(|(_, answered)| answered.is_recent(now)).map(|(node, _)| *node).collect()
+    }
+
     /// Who may lead, this node among them if its own clock is right: those that answered lately, but for those whose clock
     /// is far from the median of all.
     fn fit(&self, own: u32, now: Duration) -> BTreeSet<NodeId> {
         let heard = self.0.lock();
-        let lately = heard.iter().filter(|(_, answered)| now.saturating_sub(answered.at) < GONE);
+        let lately = heard.iter().filter(|(_, answered)| answered.is_recent(now));
         let clocks: BTreeMap<u32, i64> =
             lately.map(|(node, answered)| (*node, answered.ahead_nanos)).chain([(own, 0)]).collect();
         right(&clocks).into_iter().map(|node| NodeId(u64::from(node))).collect()
@@ -88,8 +101,7 @@ pub(crate) async fn watch(node: Weak<NodeInner>) {
 
 impl NodeInner {
     async fn hear(&self) {
-        let others = self.peers.members().filter(|node| *node != self.peers.node);
-        let answers = join_all(others.map(|node| async move { (node, self.ping(node).await) })).await;
+        let answers = join_all(self.peers.others().map(|node| async move { (node, self.ping(node).await) })).await;
         let mut heard = self.heard.0.lock();
         heard.extend(answers.into_iter().filter_map(|(node, answered)| Some((node, answered?))));
     }
@@ -105,15 +117,35 @@ impl NodeInner {
         Some(Answered { at, ahead_nanos: theirs.saturating_sub(asked.saturating_add(half)) })
     }
 
+    /// Who answered lately.
+    pub(crate) fn live(&self) -> BTreeSet<u32> {
+        self.heard.lately(self.clock.monotonic())
+    }
+
+    /// Who may lead: whoever is fit for it and is not to be without.
+    fn may_lead(&self) -> BTreeSet<NodeId> {
+        let mut fit = self.heard.fit(self.peers.node, self.clock.monotonic());
+        let members = self.metadata.members();
+        let may = |row: &&MemberRow| matches!(row.state, MemberState::Joining | MemberState::Member);
+        for row in members.nodes.values().filter(|row| !may(row)) {
+            fit.remove(&NodeId(u64::from(row.node)));
+        }
+        fit
+    }
+
     /// Gives away what others should lead.
     async fn balance(&self) {
         let fit = self.heard.fit(self.peers.node, self.clock.monotonic());
         let own = NodeId(u64::from(self.peers.node));
+        let may_lead = self.may_lead();
+        if fit.contains(&own) && !may_lead.contains(&own) {
+            return self.give_all_away(&may_lead).await;
+        }
         if !fit.contains(&own) {
             tracing::warn!("this node's clock is far from those of the others: it leads nothing until it is set right");
-            return self.give_all_away(&fit).await;
+            return self.give_all_away(&may_lead).await;
         }
-        let wanted = moves(&self.placements(), &fit);
+        let wanted = moves(&self.placements(), &may_lead);
         self.give_away(wanted.into_iter().filter(|wanted| wanted.from == own)).await;
     }
 
@@ -129,7 +161,7 @@ impl NodeInner {
     /// Before this node stops: nobody is to wait for an election.
     pub(crate) async fn hand_over(&self) {
         if !self.peers.is_alone() {
-            let mut fit = self.heard.fit(self.peers.node, self.clock.monotonic());
+            let mut fit = self.may_lead();
             fit.remove(&NodeId(u64::from(self.peers.node)));
             self.give_all_away(&fit).await;
         }
@@ -137,19 +169,13 @@ impl NodeInner {
 
     async fn give_all_away(&self, to: &BTreeSet<NodeId>) {
         let own = NodeId(u64::from(self.peers.node));
-        let mut next = to.iter().copied().filter(|node| *node != own).cycle();
         let led = self.placements().into_iter().filter(|placement| placement.leader == Some(own));
-        let moves: Vec<Move> =
-            led.filter_map(|Placement { group, .. }| Some(Move { group, from: own, to: next.next()? })).collect();
-        self.give_away(moves).await;
+        self.give_away(spread(led, own, to)).await;
     }
 
     async fn give_away(&self, moves: impl IntoIterator<Item = Move>) {
         let given = moves.into_iter().map(|Move { group, to, .. }| async move {
-            match self.shards.iter().find(|shard| shard.id().0 == group.0) {
-                Some(shard) => shard.hand_over(to).await,
-                None => self.metadata.hand_over(to).await,
-            }
+            self.lead_elsewhere(group.0, to).await;
         });
         // Without a majority a shard neither leads nor lets go, and nothing may wait for that: least of all a node that stops.
         tokio::select! {
@@ -157,6 +183,18 @@ impl NodeInner {
             () = self.clock.sleep_until(self.clock.monotonic() + GIVEN_MAX) => {}
         }
     }
+}
+
+/// Gives what a node leads to those of `to` that vote there, as many to each as can be.
+fn spread(led: impl Iterator<Item = Placement>, own: NodeId, to: &BTreeSet<NodeId>) -> Vec<Move> {
+    let mut given: BTreeMap<NodeId, usize> = BTreeMap::new();
+    let mut give = |Placement { group, voters, .. }: Placement| {
+        let able = voters.into_iter().filter(|node| *node != own && to.contains(node));
+        let to = able.min_by_key(|node| given.get(node).copied().unwrap_or(0))?;
+        *given.entry(to).or_default() += 1;
+        Some(Move { group, from: own, to })
+    };
+    led.filter_map(&mut give).collect()
 }
 
 #[cfg(test)]
@@ -177,6 +215,19 @@ mod tests {
     #[test]
     fn two_clocks_do_not_tell_which_of_them_is_wrong() {
         assert_eq!(right(&clocks(&[0, 60_000])), [1, 2].into());
+    }
+
+    #[test]
+    fn what_a_node_gives_away_goes_to_those_who_vote_there() {
+        let nodes = |ids: &[u64]| ids.iter().copied().map(NodeId).collect::<BTreeSet<_>>();
+        let led = [[1, 2, 3], [1, 2, 4], [1, 2, 3], [1, 5, 6]].into_iter().zip(1..).map(|(voters, group)| Placement {
+            group: weft_raft::GroupId(group),
+            leader: Some(NodeId(1)),
+            voters: nodes(&voters),
+        });
+        let given: Vec<_> =
+            spread(led, NodeId(1), &nodes(&[1, 2, 3, 4])).iter().map(|given| (given.group.0, given.to.0)).collect();
+        assert_eq!(given, [(1, 2), (2, 4), (3, 3)], "nobody who may lead votes in the last one");
     }
 
     #[test]

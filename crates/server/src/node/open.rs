@@ -3,9 +3,17 @@
 //! Invariant (rule 4): nothing reads a shard before its log is replayed; the node is given out only when every shard has a
 //! leader, and those that this node leads take calls.
 
-use std::{collections::BTreeMap, convert::Infallible, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    io,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::sync::watch;
+use uuid::Uuid;
 use weft_engine::{NamespaceId, Timestamp, cron::WallCalendar};
 use weft_env::{
     Clock, Ids, Lane, Pool, RealClock, RealIds, SkippingClock,
@@ -27,7 +35,7 @@ use weft_store::{
 use weft_visibility::{Index, Visibility};
 
 use crate::{
-    cluster::{ClusterError, Links, Network, Reach},
+    cluster::{ClusterError, JoinError, Links, Network, Reach},
     exchange::{self, Outgoing},
 };
 
@@ -36,6 +44,7 @@ use super::{
     checkpoint::Checkpointer,
     dispatch::{FromShards, ToPollers},
     feed::Feeds,
+    joining::Known,
     lists::{Lists, ToIndex},
     mend::{self, Mender},
     post::ToShards,
@@ -69,6 +78,11 @@ impl World {
     #[must_use]
     pub fn skipping(clock: SkippingClock) -> Self {
         Self { clock: Arc::new(clock), ..Self::real() }
+    }
+
+    /// What tells the data that a node makes now to join a cluster from all others.
+    fn incarnation(&self, options: &Options) -> Option<Uuid> {
+        options.cluster.joins().then(|| self.ids.uuid())
     }
 
     /// The world as it is.
@@ -115,6 +129,8 @@ pub enum OpenError {
     Metadata(String),
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    #[error(transparent)]
+    Join(#[from] JoinError),
 }
 
 impl From<mend::Error> for OpenError {
@@ -160,9 +176,11 @@ impl Node {
         if options.place != Place::Memory && world.clock.skipping().is_some() {
             return Err(OpenError::Skips);
         }
+        super::joining::ask(&mut options, &links.peers, world.clock.as_ref()).await?;
         let threads = Threads::start(&options, world.inline)?;
-        let ground = Ground::prepare(&options, &world)?;
+        let mut ground = Ground::prepare(&options, &world)?;
         ground.check(&options)?;
+        let (founders, known) = (ground.founders(&options), ground.known(&options, &world));
         // The data directory knows how many shards its cluster was made with.
         options.shards = ground.shards;
         let (wal, report) = Wal::open(Arc::clone(&ground.disk), &ground.log, options.wal, threads.log.clone())?;
@@ -180,9 +198,13 @@ impl Node {
         }
         // Opening a replica ends what a crash interrupted: before that its rows may be half replaced.
         mend::before_replay(&visibility, &ground.store, options.shards).await?;
-        let raft = start_groups(&options, &world, &wal, &replicas, &links).await?;
+        super::joining::meet(&options, &links.peers, &world, known, ground.store.as_ref()).await?;
+        let raft = start_groups(&options, &world, &wal, &replicas, &links, founders).await?;
         let metadata = start_metadata(&options, &raft, &replicas, &ground.store, &world.clock)?;
         feeds.attach(&metadata);
+        if !links.peers.is_alone() {
+            tokio::spawn(super::members::follow(links.peers.clone(), Arc::downgrade(&metadata)));
+        }
         let reader = Arc::clone(&metadata);
         let looked = threads.readers.call(move || reader.look()).await.map_err(|panic| panic.to_string());
         looked.and_then(|looked| looked).map_err(OpenError::Metadata)?;
@@ -247,6 +269,7 @@ impl Base {
             peers: self.links.peers,
             crossings: super::crossing::Crossings::default(),
             heard: super::leadership::Heard::default(),
+            waits: parking_lot::Mutex::default(),
             wal: self.wal,
             store: self.store,
             pool: self.threads.readers,
@@ -273,9 +296,7 @@ impl Base {
             shard.settled().await;
         }
         self.links.inbox.attach(&inner);
-        if !inner.peers.is_alone() {
-            tokio::spawn(super::leadership::watch(Arc::downgrade(&inner)));
-        }
+        live_among_others(&inner);
         Node(inner)
     }
 
@@ -348,8 +369,8 @@ impl Ground {
                 })
             }
             Place::Directory(path) => {
-                let directory =
-                    DataDir::open(path, &options.founding(options.cluster.id().unwrap_or_else(|| world.ids.uuid())))?;
+                let cluster = options.cluster.id().unwrap_or_else(|| world.ids.uuid());
+                let directory = DataDir::open(path, &options.founding(cluster, world.incarnation(options)))?;
                 let store = state::open(options.backend, &directory.state(), &tables(), options.store_cache_bytes)?;
                 let index = Index::open(&directory.visibility())?;
                 let disk = world.disk.clone().unwrap_or_else(|| Arc::new(RealDisk));
@@ -361,18 +382,48 @@ impl Ground {
 }
 
 impl Ground {
-    /// Whether the data is that of this node and its cluster.
-    fn check(&self, options: &Options) -> Result<(), ClusterError> {
-        let Some(directory) = &self.directory else { return Ok(()) };
+    /// Whether the data is that of this node and its cluster. The data of a node of its own become those of a cluster whose
+    /// only member it is.
+    fn check(&mut self, options: &Options) -> Result<(), OpenError> {
+        let Some(directory) = &mut self.directory else { return Ok(()) };
         let identity = directory.identity();
         if identity.node != options.node {
-            return Err(ClusterError::OtherNode { found: identity.node, wanted: options.node });
+            return Err(ClusterError::OtherNode { found: identity.node, wanted: options.node }.into());
         }
         match options.cluster.id() {
             Some(wanted) if wanted != identity.cluster => {
-                Err(ClusterError::OtherCluster { found: identity.cluster, wanted })
+                // Made up for a node of its own; a cluster's is made from its name.
+                if identity.cluster.get_version_num() != 4 {
+                    return Err(ClusterError::OtherCluster { found: identity.cluster, wanted }.into());
+                }
+                if !options.cluster.members.keys().eq([&options.node]) {
+                    return Err(ClusterError::NotTheOnlyMember { node: options.node }.into());
+                }
+                directory.adopt(wanted)?;
+                tracing::info!(cluster = %wanted, "the data of this node are those of a cluster now");
+                Ok(())
             }
             Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Whose data these are, to a cluster that this node joins or has joined.
+    fn known(&self, options: &Options, world: &World) -> Known {
+        match &self.directory {
+            Some(directory) => Known { incarnation: directory.identity().joined, is_new: directory.is_new() },
+            // What is in memory was nobody's before.
+            None => Known { incarnation: world.incarnation(options), is_new: true },
+        }
+    }
+
+    /// Who votes in groups that this node knows nothing of: nobody, if it joined a cluster that was there.
+    fn founders(&self, options: &Options) -> BTreeSet<u32> {
+        let joined =
+            self.directory.as_ref().map_or(options.cluster.joins(), |directory| directory.identity().joined.is_some());
+        match (joined, options.cluster.is_alone()) {
+            (true, _) => BTreeSet::new(),
+            (false, true) => BTreeSet::from([options.node]),
+            (false, false) => options.cluster.members.keys().copied().collect(),
         }
     }
 }
@@ -387,13 +438,14 @@ async fn start_groups(
     wal: &Wal,
     replicas: &[(u32, Arc<Replica>)],
     links: &Links,
+    founders: BTreeSet<u32>,
 ) -> Result<raft::Node, OpenError> {
     let config = raft::NodeConfig {
         node: raft::NodeId(u64::from(options.node)),
         seed: world.ids.next_u64(),
         timing: raft::Timing::default(),
         transport: Arc::new(links.peers.clone()),
-        founders: links.peers.members().map(|node| raft::NodeId(u64::from(node))).collect(),
+        founders: founders.into_iter().map(|node| raft::NodeId(u64::from(node))).collect(),
     };
     let machines = replicas.iter().map(|(group, replica)| {
         let machine: Arc<dyn Machine> = Arc::<Replica>::clone(replica);
@@ -482,6 +534,32 @@ async fn follow_queue_configs(node: std::sync::Weak<NodeInner>) {
     while viewed.changed().await.is_ok() {
         let Some(inner) = node.upgrade() else { return };
         inner.configure_queues();
+    }
+}
+
+/// What a node of a cluster does for that.
+fn live_among_others(node: &Arc<NodeInner>) {
+    if !node.peers.is_alone() {
+        tokio::spawn(super::leadership::watch(Arc::downgrade(node)));
+        tokio::spawn(super::members::drive(Arc::downgrade(node)));
+        tokio::spawn(follow_others(Arc::downgrade(node)));
+    }
+}
+
+/// Keeps the ways to the owners of task queues as many as there are other nodes. Ends with the node.
+async fn follow_others(node: std::sync::Weak<NodeInner>) {
+    let Some(mut viewed) = node.upgrade().map(|inner| inner.metadata.viewed()) else { return };
+    loop {
+        let Some(inner) = node.upgrade() else { return };
+        let members = inner.metadata.members();
+        if let (Some(away), false) = (inner.outgoing(), members.nodes.is_empty()) {
+            let others = members.present().map(|row| row.node).filter(|other| *other != inner.peers.node);
+            away.keep(&others.collect());
+        }
+        drop(inner);
+        if viewed.changed().await.is_err() {
+            return;
+        }
     }
 }
 

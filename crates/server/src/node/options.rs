@@ -93,8 +93,8 @@ impl Default for JobOptions {
 
 impl Options {
     /// What a fresh data directory is made with.
-    pub(crate) fn founding(&self, cluster: Uuid) -> Founding {
-        Founding { cluster, node: self.node, shards: self.shards, backend: self.backend }
+    pub(crate) fn founding(&self, cluster: Uuid, joins: Option<Uuid>) -> Founding {
+        Founding { cluster, node: self.node, shards: self.shards, backend: self.backend, joins }
     }
 
     /// The defaults for one node with its data in `place`.

@@ -9,38 +9,6 @@ use super::Answer;
 use crate::node::{Node, Place};
 
 /// The node at a glance.
-/// The nodes, and of every Raft group who leads it, as this node knows it, and how far this node is. Group 0 is that of
-/// the metadata.
-pub(super) fn cluster(node: &Node) -> Answer {
-    let options = node.options();
-    let groups = node.raft().groups().map(|(id, group)| {
-        let known = *group.leadership().borrow();
-        json!({
-            "group": id.0,
-            "leader": known.leader.map(|leader| leader.0),
-            "term": known.term,
-            "voters": group.voters().iter().map(|voter| voter.0).collect::<Vec<_>>(),
-            "applied": *group.applied().borrow(),
-            "log": group.last_log_index(),
-        })
-    });
-    let groups: Vec<Value> = groups.collect();
-    let mut members: Vec<Value> =
-        options.cluster.members.iter().map(|(number, address)| json!({ "node": number, "address": address })).collect();
-    if members.is_empty() {
-        members.push(json!({ "node": options.node, "address": null }));
-    }
-    let body = json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "name": options.cluster.name,
-        "cluster": node.cluster().to_string(),
-        "node": options.node,
-        "members": members,
-        "groups": groups,
-    });
-    Answer::json(StatusCode::OK, &body)
-}
-
 pub(super) fn status(node: &Node) -> Answer {
     let shards: Vec<Value> = node
         .shards()
@@ -110,12 +78,12 @@ pub(super) async fn queues(node: &Node, query: &str) -> Answer {
 }
 
 /// A value of a URL's query.
-fn value(query: &str, name: &str) -> Option<String> {
+pub(super) fn value(query: &str, name: &str) -> Option<String> {
     let pair = query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name));
     pair.map(|(_, value)| percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned())
 }
 
-fn wrong(why: &str) -> Answer {
+pub(super) fn wrong(why: &str) -> Answer {
     Answer::json(StatusCode::BAD_REQUEST, &json!({ "error": why }))
 }
 

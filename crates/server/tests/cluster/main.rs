@@ -2,6 +2,8 @@
 
 mod backup;
 mod far;
+mod growing;
+mod members;
 mod tasks;
 mod trio;
 mod worker;

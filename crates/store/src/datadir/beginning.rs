@@ -75,7 +75,7 @@ mod tests {
     use crate::datadir::Backend;
 
     fn founding() -> Founding {
-        Founding { cluster: Uuid::from_u128(7), node: 3, shards: 4, backend: Backend::Fjall }
+        Founding { cluster: Uuid::from_u128(7), node: 3, shards: 4, backend: Backend::Fjall, joins: None }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! node = 1
 //! created_by = "0.1.0"              version that founded the directory
 //! state = "fjall"                   backend of the applied state
+//! joined = "…"                      UUID; its node founded nothing, but joined as this incarnation; absent otherwise
 //! ```
 //!
 //! Keys that a later version of the same format adds are ignored. Another format is not looked into further.
@@ -39,6 +40,8 @@ pub struct Identity {
     pub shards: u16,
     pub created_by: String,
     pub backend: Backend,
+    /// Its node joined a cluster that was there, as this incarnation of it: what its log lacks comes from others.
+    pub joined: Option<Uuid>,
 }
 
 impl Backend {
@@ -59,12 +62,13 @@ impl Backend {
 
 impl Identity {
     pub(super) fn encode(&self) -> String {
-        let Self { format, cluster, node, shards, created_by, backend } = self;
+        let Self { format, cluster, node, shards, created_by, backend, joined } = self;
+        let joined = joined.map(|incarnation| format!("joined = \"{incarnation}\"\n")).unwrap_or_default();
         let (cluster, created_by) = (Value::from(cluster.to_string()), Value::from(created_by.as_str()));
         format!(
             "# Written by weft-server: whose data lies beside this file. Do not edit.\n\
              magic = \"{MAGIC}\"\nformat = {format}\ncluster = {cluster}\nnode = {node}\nshards = {shards}\n\
-             created_by = {created_by}\nstate = \"{}\"\n",
+             created_by = {created_by}\nstate = \"{}\"\n{joined}",
             backend.name()
         )
     }
@@ -86,6 +90,8 @@ impl Identity {
         }
         let cluster = string(&table, "cluster").and_then(|cluster| Uuid::try_parse(cluster).ok());
         let shards = number(&table, "shards").and_then(|count| u16::try_from(count).ok()).filter(|count| *count > 0);
+        let joined = string(&table, "joined").map(Uuid::try_parse).transpose();
+        let joined = joined.map_err(|_| damaged("what it says of joining is no UUID"))?;
         let state = string(&table, "state").ok_or_else(|| damaged("it names no state backend"))?;
         Ok(Self {
             format,
@@ -94,6 +100,7 @@ impl Identity {
             shards: shards.ok_or_else(|| damaged("it has no number of shards"))?,
             created_by: string(&table, "created_by").unwrap_or("unknown").to_owned(),
             backend: Backend::named(state).ok_or_else(|| damaged("its state backend is unknown"))?,
+            joined,
         })
     }
 }

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::{Backend, DataDir, Error, FORMAT, Founding, Identity};
 
-const FOUNDING: Founding = Founding { cluster: Uuid::from_u128(7), node: 3, shards: 16, backend: Backend::Fjall };
+const FOUNDING: Founding =
+    Founding { cluster: Uuid::from_u128(7), node: 3, shards: 16, backend: Backend::Fjall, joins: None };
 
 fn open(path: &Path) -> Result<DataDir, Error> {
     DataDir::open(path, &FOUNDING)
@@ -43,6 +44,20 @@ fn a_directory_is_founded_once_and_keeps_its_identity() {
     assert!(!again.is_new());
     assert_eq!((again.identity(), identity.cluster, identity.node), (&identity, FOUNDING.cluster, FOUNDING.node));
     assert!(again.log() != again.state() && again.state().starts_with(again.path()));
+}
+
+#[test]
+fn the_data_of_a_node_of_its_own_become_a_clusters() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(!DataDir::exists(dir.path()).unwrap());
+    let mut directory = DataDir::open(dir.path(), &Founding { joins: Some(Uuid::from_u128(9)), ..FOUNDING }).unwrap();
+    directory.adopt(Uuid::from_u128(8)).unwrap();
+    let identity = directory.identity().clone();
+    drop(directory);
+    assert!(DataDir::exists(dir.path()).unwrap());
+    let again = open(dir.path()).unwrap();
+    assert_eq!((again.identity(), again.identity().cluster), (&identity, Uuid::from_u128(8)));
+    assert_eq!(again.identity().joined, Some(Uuid::from_u128(9)), "how it was founded does not change");
 }
 
 #[test]
@@ -128,10 +143,11 @@ proptest! {
         (cluster, node) in any::<(u128, u32)>(),
         shards in 1_u16..,
         created_by in any::<String>(),
-        fjall in any::<bool>(),
+        (fjall, joined) in any::<(bool, Option<u128>)>(),
     ) {
         let backend = if fjall { Backend::Fjall } else { Backend::Sled };
-        let identity = Identity { format: FORMAT, cluster: Uuid::from_u128(cluster), node, shards, created_by, backend };
+        let (cluster, joined) = (Uuid::from_u128(cluster), joined.map(Uuid::from_u128));
+        let identity = Identity { format: FORMAT, cluster, node, shards, created_by, backend, joined };
         let decoded = Identity::decode(identity.encode().as_bytes(), Path::new("weft.toml")).unwrap();
         prop_assert_eq!(decoded, identity);
     }

@@ -1,0 +1,45 @@
+//! What is asked of this node about who the nodes of the cluster are.
+
+use tonic::{Request, Response, Status};
+use weft_protocol::internal::{members_service_server::MembersService, *};
+
+use super::Inbox;
+use crate::node::Node;
+
+/// In front of the node, once it is put together.
+#[derive(Clone)]
+pub(crate) struct MembersDesk(pub(crate) Inbox);
+
+#[tonic::async_trait]
+impl MembersService for MembersDesk {
+    async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {
+        self.0.node()?.join(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn change_cluster(
+        &self,
+        request: Request<ChangeClusterRequest>,
+    ) -> Result<Response<ChangeClusterResponse>, Status> {
+        let said = self.0.node()?.change_cluster(request.into_inner()).await?;
+        Ok(Response::new(ChangeClusterResponse { said }))
+    }
+
+    async fn change_replicas(
+        &self,
+        request: Request<ChangeReplicasRequest>,
+    ) -> Result<Response<ChangeReplicasResponse>, Status> {
+        self.0.node()?.change_replicas(request.into_inner(), false).await?;
+        Ok(Response::new(ChangeReplicasResponse {}))
+    }
+
+    async fn caught_up(&self, _: Request<CaughtUpRequest>) -> Result<Response<CaughtUpResponse>, Status> {
+        let node = Node::from(self.0.node()?);
+        let mut stopping = node.stopping();
+        tokio::select! {
+            caught_up = node.caught_up() => caught_up.map_err(|error| Status::unavailable(error.to_string()))?,
+            // What a call waits for here would hold the node's data while it stops.
+            _ = stopping.wait_for(|stopping| *stopping) => return Err(Status::unavailable("this node is stopping")),
+        }
+        Ok(Response::new(CaughtUpResponse {}))
+    }
+}

@@ -1,0 +1,176 @@
+//! The members of the cluster at run time: this node follows what the metadata says of them, and drives their changes on
+//! while it leads the metadata.
+//!
+//! Invariants: what is wanted is a row of the metadata before anything is done for it, and what is done next follows from
+//! the rows and from who votes where (`plan`), so a driver that dies loses nothing. A step is made by the leader of the
+//! group that it is about, and by nobody else.
+
+mod drive;
+pub(crate) mod plan;
+mod steps;
+pub(crate) mod wish;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Weak},
+};
+
+use tonic::Status;
+use weft_protocol::internal as wire;
+use weft_rows::member::{MemberRow, MemberState, MoveRow};
+use weft_shard::{ChangeError, Members, MembersChange, Metadata};
+
+use super::{NodeInner, leader::Leader};
+use crate::cluster::Peers;
+
+pub(crate) use drive::drive;
+
+use wish::{Newcomer, Wish};
+
+/// What this node knows of the others goes by these rows from now on, if there are any.
+pub(crate) fn acquaint(peers: &Peers, members: &Members) {
+    if members.nodes.is_empty() {
+        return;
+    }
+    let present: BTreeMap<u32, String> = members.present().map(|row| (row.node, row.address.clone())).collect();
+    let removed: BTreeSet<u32> = members.nodes.keys().copied().filter(|node| !present.contains_key(node)).collect();
+    peers.set(present, removed);
+}
+
+/// Follows the metadata. Ends with it.
+pub(crate) async fn follow(peers: Peers, metadata: Weak<Metadata>) {
+    let Some(mut viewed) = metadata.upgrade().map(|metadata| metadata.viewed()) else { return };
+    let mut last = Arc::<Members>::default();
+    loop {
+        let Some(members) = metadata.upgrade().map(|metadata| metadata.members()) else { return };
+        if members != last {
+            acquaint(&peers, &members);
+            last = members;
+        }
+        if viewed.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+impl NodeInner {
+    /// Lets a node in, or hears that it has started again, if this node leads the metadata; else whoever does is asked.
+    pub(crate) async fn join(&self, mut request: wire::JoinRequest) -> Result<wire::JoinResponse, Status> {
+        if let Some(mut leader) = self.elsewhere(request.forwarded)? {
+            request.forwarded = true;
+            return leader.join(request).await.map(tonic::Response::into_inner);
+        }
+        let wire::JoinRequest { node, address, is_new, only_asks, incarnation, .. } = request;
+        if node == 0 || !crate::cluster::is_address(&address) {
+            return Err(Status::invalid_argument(format!(
+                "node {node} at {address:?}: nodes count from 1, and are at HOST:PORT"
+            )));
+        }
+        let newcomer = Newcomer { node, address, is_new, incarnation };
+        let decide = |members: &Members| {
+            if members.nodes.is_empty() {
+                return Err(Status::unavailable("this cluster is starting"));
+            }
+            let changes = newcomer.decide(members).map_err(Status::failed_precondition)?;
+            Ok((if only_asks { Vec::new() } else { changes }, ()))
+        };
+        self.metadata.change_members(decide).await.map_err(refused)?;
+        let members = self.metadata.members();
+        let members = members.nodes.values().map(|row| wire::Member {
+            node: row.node,
+            address: row.address.clone(),
+            state: wire_state(row.state).into(),
+        });
+        Ok(wire::JoinResponse { shards: u32::from(self.options.shards), members: members.collect() })
+    }
+
+    /// Notes what an operator wants, if this node leads the metadata; else whoever does is asked.
+    pub(crate) async fn change_cluster(&self, mut request: wire::ChangeClusterRequest) -> Result<String, Status> {
+        if let Some(mut leader) = self.elsewhere(request.forwarded)? {
+            request.forwarded = true;
+            return leader.change_cluster(request).await.map(|answer| answer.into_inner().said);
+        }
+        use wire::change_cluster_request::Wish as Wire;
+        let wish = match request.wish {
+            Some(Wire::Remove(node)) => Wish::Remove(node),
+            Some(Wire::Drain(node)) => Wish::Drain(node),
+            Some(Wire::Undrain(node)) => Wish::Undrain(node),
+            Some(Wire::Move(wire::Move { group, from, to })) => Wish::Move(MoveRow { group, from, to }),
+            None => return Err(Status::invalid_argument("nothing is wanted")),
+        };
+        let decide = |members: &Members| {
+            let picture = self.picture(members.clone(), BTreeSet::new());
+            wish.decide(&picture).map_err(Status::failed_precondition)
+        };
+        self.metadata.change_members(decide).await.map_err(refused)
+    }
+
+    /// The way to whoever leads the metadata, if that is not this node.
+    fn elsewhere(
+        &self,
+        forwarded: bool,
+    ) -> Result<Option<wire::members_service_client::MembersServiceClient<crate::cluster::Way>>, Status> {
+        if self.peers.is_alone() {
+            return Err(Status::failed_precondition(
+                "this is a node of its own: give it --cluster-name NAME and --member N=HOST:PORT (itself), and start it \
+                 again, to make a cluster of it",
+            ));
+        }
+        let nobody = || Status::unavailable("the metadata have no leader here now: try again");
+        match Leader::of(&self.metadata.leadership().borrow()) {
+            Leader::Here => Ok(None),
+            Leader::Node(node) if !forwarded => self.peers.members_service(node).map(Some).ok_or_else(nobody),
+            Leader::Node(_) | Leader::Nobody => Err(nobody()),
+        }
+    }
+
+    /// The members, as written by the first node that leads the metadata of a cluster that has none yet.
+    async fn write_founders(&self) {
+        let founder = |(node, address): (&u32, &String)| {
+            let (address, incarnation) = (address.clone(), String::new());
+            MembersChange::Put(MemberRow { node: *node, address, state: MemberState::Member, incarnation })
+        };
+        let founders = &self.options.cluster.members;
+        let decide = |members: &Members| {
+            let is_first = members.nodes.is_empty();
+            let rows = founders.iter().filter(|_| is_first).map(founder).collect();
+            Ok::<_, std::convert::Infallible>((rows, ()))
+        };
+        if let Err(error) = self.metadata.change_members(decide).await {
+            tracing::debug!(%error, "the members were not written");
+        }
+    }
+}
+
+fn refused(error: ChangeError<Status>) -> Status {
+    match error {
+        ChangeError::Refused(status) => status,
+        ChangeError::Unavailable => Status::unavailable("the metadata have no leader here now: try again"),
+    }
+}
+
+fn wire_state(state: MemberState) -> wire::MemberState {
+    match state {
+        MemberState::Joining => wire::MemberState::Joining,
+        MemberState::Member => wire::MemberState::Member,
+        MemberState::Drained => wire::MemberState::Drained,
+        MemberState::Removing => wire::MemberState::Removing,
+        MemberState::Removed => wire::MemberState::Removed,
+    }
+}
+
+/// What a node that joins is told of the others.
+pub(crate) fn told(answer: &wire::JoinResponse) -> Members {
+    let row = |member: &wire::Member| {
+        let state = match member.state() {
+            wire::MemberState::Unspecified | wire::MemberState::Member => MemberState::Member,
+            wire::MemberState::Joining => MemberState::Joining,
+            wire::MemberState::Drained => MemberState::Drained,
+            wire::MemberState::Removing => MemberState::Removing,
+            wire::MemberState::Removed => MemberState::Removed,
+        };
+        let (address, incarnation) = (member.address.clone(), String::new());
+        (member.node, MemberRow { node: member.node, address, state, incarnation })
+    };
+    Members { nodes: answer.members.iter().map(row).collect(), moves: BTreeMap::new() }
+}

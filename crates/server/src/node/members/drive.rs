@@ -1,0 +1,133 @@
+//! Whoever leads the metadata looks what is to be done next, has it done, and looks again.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use futures::future::join_all;
+use tonic::Request;
+use weft_protocol::internal::CaughtUpRequest;
+use weft_raft::{Group, GroupId, NodeId};
+use weft_rows::member::MemberState;
+use weft_shard::Members;
+
+use super::{
+    super::NodeInner,
+    plan::{GroupPicture, Nodes, Picture, Plan},
+};
+
+/// Between two looks while something is under way, and while nothing is.
+const BUSY: Duration = Duration::from_millis(100);
+const IDLE: Duration = Duration::from_secs(2);
+/// How long a node that joins may take to say that it has everything.
+const CAUGHT_UP_MAX: Duration = Duration::from_secs(2);
+
+/// Ends with the node.
+pub(crate) async fn drive(node: Weak<NodeInner>) {
+    let Some((mut viewed, mut leadership)) =
+        node.upgrade().map(|inner| (inner.metadata.viewed(), inner.metadata.leadership()))
+    else {
+        return;
+    };
+    loop {
+        let Some(inner) = node.upgrade() else { return };
+        if *inner.stopping.borrow() {
+            return;
+        }
+        viewed.mark_unchanged();
+        let leads = leadership.borrow_and_update().mine;
+        let busy = leads && inner.advance().await;
+        let clock = Arc::clone(&inner.clock);
+        drop(inner);
+        let wait = if busy { BUSY } else { IDLE };
+        // Busy with what does not go on, the news of what this has written must not make it turn faster.
+        tokio::select! {
+            changed = viewed.changed(), if !busy => if changed.is_err() { return },
+            changed = leadership.changed() => if changed.is_err() { return },
+            () = clock.sleep_until(clock.monotonic() + wait) => {}
+        }
+    }
+}
+
+impl NodeInner {
+    /// Does what is next; false if there is nothing to do.
+    async fn advance(&self) -> bool {
+        let members = self.metadata.members();
+        if members.nodes.is_empty() {
+            self.write_founders().await;
+            return true;
+        }
+        let ready = self.ready(&members).await;
+        let plan = self.picture(Members::clone(&members), ready).plan();
+        self.say(&members, &plan);
+        let Plan { steps, changes, waits } = plan;
+        let idle = steps.is_empty() && changes.is_empty();
+        let made =
+            join_all(steps.iter().map(|(group, step)| async move { (group, step, self.step(*group, step).await) }));
+        for (group, step, made) in made.await {
+            match made {
+                Ok(()) => tracing::info!(group, ?step, "a group was changed"),
+                Err(status) => tracing::debug!(group, ?step, why = status.message(), "a group was not changed yet"),
+            }
+        }
+        if !changes.is_empty() {
+            // What the plan stands on may have been changed by an operator meanwhile.
+            let decide = |now: &Members| if *now == *members { Ok((changes, ())) } else { Err("it has changed") };
+            if let Err(error) = self.metadata.change_members(decide).await {
+                tracing::debug!(%error, "the members were not changed");
+            }
+        }
+        let under_way =
+            members.nodes.values().any(|row| matches!(row.state, MemberState::Joining | MemberState::Removing));
+        !idle || under_way || !waits.is_empty()
+    }
+
+    /// Says once what is waited for.
+    fn say(&self, members: &Members, plan: &Plan) {
+        let waits: Vec<String> = if members.nodes.is_empty() { Vec::new() } else { plan.waits.clone() };
+        let mut said = self.waits.lock();
+        if *said != waits {
+            for why in &waits {
+                tracing::info!(why, "a change of the cluster waits");
+            }
+            *said = waits;
+        }
+    }
+
+    /// The nodes that join and have what is committed now.
+    async fn ready(&self, members: &Members) -> Nodes {
+        let joining = members.nodes.values().filter(|row| row.state == MemberState::Joining);
+        let asked = join_all(joining.map(|row| async { (row.node, self.has_caught_up(row.node).await) })).await;
+        asked.into_iter().filter(|(_, ready)| *ready).map(|(node, _)| node).collect()
+    }
+
+    async fn has_caught_up(&self, node: u32) -> bool {
+        let Some(mut peer) = self.peers.members_service(node) else { return false };
+        let mut request = Request::new(CaughtUpRequest {});
+        request.set_timeout(CAUGHT_UP_MAX);
+        peer.caught_up(request).await.is_ok()
+    }
+
+    /// The cluster as this node sees it.
+    pub(crate) fn picture(&self, members: Members, ready: Nodes) -> Picture {
+        let groups = self.raft.groups().map(|(id, group)| group_picture(id, group)).collect();
+        let live = self.live().into_iter().chain([self.peers.node]).collect();
+        Picture { members, groups, live, ready }
+    }
+}
+
+fn group_picture(id: GroupId, group: &Group) -> GroupPicture {
+    let leader = group.leadership().borrow().leader;
+    GroupPicture {
+        group: id.0,
+        leader: leader.and_then(|leader| u32::try_from(leader.0).ok()),
+        voters: group.voter_sets().iter().map(numbers).collect(),
+        members: numbers(&group.members()),
+    }
+}
+
+fn numbers(nodes: &BTreeSet<NodeId>) -> Nodes {
+    nodes.iter().filter_map(|node| u32::try_from(node.0).ok()).collect()
+}

@@ -1,0 +1,278 @@
+//! What is to be done next to bring a cluster from what it is to what is wanted of it. Pure.
+//!
+//! Invariants: one step a group at a time, each of which leaves a group that works; votes go only to nodes that live and
+//! have caught up, and never so that fewer than a majority of the voters live; a node whose votes go away gives its
+//! leadership away before. The same picture gives the same steps, and what is done is not done again: so whoever leads the
+//! metadata next goes on where the last one was.
+//!
+//! All nodes get the logs of all groups, because each answers lists from an index of its own; up to three of them vote in
+//! a group, or as many as founded it together. One node alone goes on voting alone when a second one comes: two are lost
+//! with either.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use weft_rows::member::{MemberRow, MemberState, MoveRow};
+use weft_shard::{Members, MembersChange};
+
+/// So many vote in a group where there are enough nodes.
+const VOTERS: usize = 3;
+
+pub(crate) type Nodes = BTreeSet<u32>;
+
+/// The cluster as whoever leads the metadata sees it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Picture {
+    pub(crate) members: Members,
+    pub(crate) groups: Vec<GroupPicture>,
+    /// Who answered lately.
+    pub(crate) live: Nodes,
+    /// Of those that join, who has what was committed when it was asked.
+    pub(crate) ready: Nodes,
+}
+
+/// A Raft group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GroupPicture {
+    pub(crate) group: u32,
+    pub(crate) leader: Option<u32>,
+    /// One set, or two while the second replaces the first.
+    pub(crate) voters: Vec<Nodes>,
+    /// Who gets the log, voters among them.
+    pub(crate) members: Nodes,
+}
+
+/// What the leader of a group is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The node gets the log.
+    Add(u32),
+    /// It gets the log no more.
+    Forget(u32),
+    Lead(u32),
+    Voters {
+        from: Nodes,
+        to: Nodes,
+    },
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// By group.
+    pub(crate) steps: Vec<(u32, Step)>,
+    pub(crate) changes: Vec<MembersChange>,
+    /// What it waits for, for people.
+    pub(crate) waits: Vec<String>,
+}
+
+impl GroupPicture {
+    fn voters(&self) -> Nodes {
+        self.voters.iter().flatten().copied().collect()
+    }
+}
+
+impl Picture {
+    /// Something is on its way, or somebody waits for something.
+    pub(crate) fn plan(&self) -> Plan {
+        let mut plan = Plan::default();
+        let mut given = Nodes::new();
+        for group in &self.groups {
+            if group.leader.is_none() {
+                plan.waits.push(format!("group {} has no leader", group.group));
+                continue;
+            }
+            match self.next(group) {
+                Ok(Some(step)) => {
+                    given.extend(newcomers(&step));
+                    plan.steps.push((group.group, step));
+                }
+                Ok(None) => {}
+                Err(why) => plan.waits.push(format!("group {}: {why}", group.group)),
+            }
+        }
+        if plan.steps.is_empty() && plan.waits.is_empty() {
+            plan.steps.extend(self.share());
+        }
+        let settled = plan.steps.is_empty() && plan.waits.is_empty();
+        plan.changes = self.arrivals(settled, &given).chain(self.departures()).chain(self.ended_moves()).collect();
+        plan
+    }
+
+    fn next(&self, group: &GroupPicture) -> Result<Option<Step>, String> {
+        if let [_, to] = group.voters.as_slice() {
+            return Ok(Some(Step::Voters { from: group.voters(), to: to.clone() }));
+        }
+        let stays = |row: &&MemberRow| is_present(row.state);
+        if let Some(new) = self.members.nodes.values().filter(stays).find(|row| !group.members.contains(&row.node)) {
+            return Ok(Some(Step::Add(new.node)));
+        }
+        let (from, to) = (group.voters(), self.voters_of(group)?);
+        if from != to {
+            return self.toward(group, from, to).map(Some);
+        }
+        let goes = |node: &&u32| self.members.state(**node).is_some_and(|state| !is_present(state));
+        Ok(group.members.difference(&to).find(goes).map(|node| Step::Forget(*node)))
+    }
+
+    fn toward(&self, group: &GroupPicture, from: Nodes, to: Nodes) -> Result<Step, String> {
+        self.check_living(&to)?;
+        let kept: Nodes = from.intersection(&to).copied().collect();
+        if kept.is_empty() {
+            // Both for a while, so that there is somebody to hand leadership to.
+            let to = from.union(&to).copied().collect();
+            return Ok(Step::Voters { from, to });
+        }
+        if group.leader.is_some_and(|leader| to.contains(&leader)) {
+            return Ok(Step::Voters { from, to });
+        }
+        let mut next: Vec<u32> = kept.intersection(&self.live).copied().collect();
+        next.sort_by_key(|node| (self.members.state(*node), *node));
+        next.first().map(|node| Step::Lead(*node)).ok_or_else(|| format!("nobody of {kept:?} lives who could lead it"))
+    }
+
+    /// Of voters that are no majority of the living nothing is ever heard again.
+    fn check_living(&self, to: &Nodes) -> Result<(), String> {
+        let living: Nodes = to.intersection(&self.live).copied().collect();
+        if living.len() * 2 > to.len() {
+            return Ok(());
+        }
+        Err(format!("of nodes {to:?}, who would vote, only {living:?} answer, which is no majority"))
+    }
+
+    /// Who should vote in a group.
+    fn voters_of(&self, group: &GroupPicture) -> Result<Nodes, String> {
+        let from = group.voters();
+        let stays = |node: &u32| self.members.state(*node).is_none_or(is_present);
+        let mut to: Nodes = from.iter().copied().filter(stays).collect();
+        let fit = self.members.present().filter(|row| to.contains(&row.node) || self.is_fit(row)).count();
+        let wanted = if fit >= VOTERS { VOTERS.max(from.len().min(fit)) } else { fit.min(to.len().max(1)) };
+        let mut new: Vec<&MemberRow> = self
+            .members
+            .present()
+            .filter(|row| group.members.contains(&row.node) && !to.contains(&row.node))
+            .filter(|row| self.is_fit(row) && self.live.contains(&row.node))
+            .collect();
+        let loads = self.loads();
+        new.sort_by_key(|row| (row.state == MemberState::Drained, loads.get(&row.node).copied(), row.node));
+        to.extend(new.iter().map(|row| row.node).take(wanted.saturating_sub(to.len())));
+        if to.len() < wanted {
+            return Err(format!("{wanted} nodes should vote, and of those that have its log only {to:?} can"));
+        }
+        Ok(self.moved(group, to))
+    }
+
+    /// It may be given a vote, if it lives.
+    fn is_fit(&self, row: &MemberRow) -> bool {
+        match row.state {
+            MemberState::Joining => self.ready.contains(&row.node),
+            MemberState::Member | MemberState::Drained => true,
+            MemberState::Removing | MemberState::Removed => false,
+        }
+    }
+
+    /// The voters after the move that an operator wants, if it can be made now.
+    fn moved(&self, group: &GroupPicture, voters: Nodes) -> Nodes {
+        let Some(wanted) = self.members.moves.get(&group.group) else { return voters };
+        let MoveRow { from, to, .. } = *wanted;
+        if !self.is_open(group, wanted) || !self.live.contains(&to) {
+            return voters;
+        }
+        voters.into_iter().filter(|node| *node != from).chain([to]).collect()
+    }
+
+    /// There is still something to move.
+    fn is_open(&self, group: &GroupPicture, wanted: &MoveRow) -> bool {
+        let voters = group.voters();
+        let fit = self.members.nodes.get(&wanted.to).is_some_and(|row| self.is_fit(row));
+        // While one set of voters replaces the other, both vote.
+        let both = group.voters.len() > 1;
+        both || (fit && voters.contains(&wanted.from) && !voters.contains(&wanted.to))
+    }
+
+    /// In how many groups each node votes.
+    fn loads(&self) -> BTreeMap<u32, usize> {
+        let mut loads: BTreeMap<u32, usize> = self.members.present().map(|row| (row.node, 0)).collect();
+        for node in self.groups.iter().flat_map(GroupPicture::voters) {
+            *loads.entry(node).or_default() += 1;
+        }
+        loads
+    }
+
+    /// A vote for a node that joins and has fewer than others: one at a time, so that no node gets too many.
+    fn share(&self) -> Option<(u32, Step)> {
+        let loads = self.loads();
+        let joins = |row: &&MemberRow| row.state == MemberState::Joining && self.ready.contains(&row.node);
+        let new = self.members.present().filter(joins).map(|row| row.node);
+        new.filter(|node| self.live.contains(node)).find_map(|node| self.share_for(node, &loads))
+    }
+
+    fn share_for(&self, new: u32, loads: &BTreeMap<u32, usize>) -> Option<(u32, Step)> {
+        let load = |node: &u32| loads.get(node).copied().unwrap_or(0);
+        let is_shared = |group: &&GroupPicture| group.voters().len() >= VOTERS && !group.voters().contains(&new);
+        let givers = self.groups.iter().filter(is_shared).filter(|group| group.members.contains(&new));
+        let pairs = givers.flat_map(|group| group.voters().into_iter().map(move |giver| (group, giver)));
+        // Rather from one that does not lead: nothing has to be handed over for that.
+        let key = |(group, giver): &(&GroupPicture, u32)| (load(giver), group.leader != Some(*giver));
+        let (group, giver) = pairs.max_by_key(key).filter(|(_, giver)| load(giver) >= load(&new) + 2)?;
+        let from = group.voters();
+        let to = from.iter().copied().filter(|node| *node != giver).chain([new]).collect();
+        let step = self.toward(group, from, to).ok()?;
+        Some((group.group, step))
+    }
+
+    fn arrivals(&self, settled: bool, given: &Nodes) -> impl Iterator<Item = MembersChange> {
+        let has_all = |row: &&MemberRow| {
+            row.state == MemberState::Joining
+                && settled
+                && self.ready.contains(&row.node)
+                && self.live.contains(&row.node)
+                && !given.contains(&row.node)
+                && self.groups.iter().all(|group| group.members.contains(&row.node))
+        };
+        self.members
+            .nodes
+            .values()
+            .filter(has_all)
+            .map(|row| in_state(row, MemberState::Member))
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    fn departures(&self) -> impl Iterator<Item = MembersChange> {
+        let is_out = |row: &&MemberRow| {
+            row.state == MemberState::Removing && self.groups.iter().all(|group| !group.members.contains(&row.node))
+        };
+        self.members.nodes.values().filter(is_out).map(|row| in_state(row, MemberState::Removed))
+    }
+
+    fn ended_moves(&self) -> impl Iterator<Item = MembersChange> {
+        let ended = |wanted: &&MoveRow| {
+            let group = self.groups.iter().find(|group| group.group == wanted.group);
+            group.is_none_or(|group| !self.is_open(group, wanted))
+        };
+        self.members.moves.values().filter(ended).map(|wanted| MembersChange::Moved(wanted.group))
+    }
+}
+
+/// It has the logs, or is to get them.
+pub(crate) fn is_present(state: MemberState) -> bool {
+    match state {
+        MemberState::Joining | MemberState::Member | MemberState::Drained => true,
+        MemberState::Removing | MemberState::Removed => false,
+    }
+}
+
+/// The same node in another state.
+pub(crate) fn in_state(row: &MemberRow, state: MemberState) -> MembersChange {
+    MembersChange::Put(MemberRow { state, ..row.clone() })
+}
+
+fn newcomers(step: &Step) -> Nodes {
+    match step {
+        Step::Add(node) => Nodes::from([*node]),
+        Step::Voters { from, to } => to.difference(from).copied().collect(),
+        Step::Forget(_) | Step::Lead(_) => Nodes::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

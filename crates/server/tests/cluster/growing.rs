@@ -1,0 +1,171 @@
+//! A cluster that begins with one node: others come and go. Each has a data directory and real ports.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tonic::transport::Endpoint;
+use weft_protocol::services::workflow_service_client::WorkflowServiceClient;
+use weft_rows::member::MemberState;
+use weft_server::{
+    ClusterOptions, Server, StartError,
+    node::{Options, Place},
+};
+
+use crate::{PATIENCE, trio::Client};
+
+/// Few: each is a Raft group on every node.
+const SHARDS: u16 = 4;
+
+pub(crate) struct Growing {
+    pub(crate) servers: BTreeMap<u32, Server>,
+    /// Where each is for the others: the same whenever it starts again.
+    internal: BTreeMap<u32, SocketAddr>,
+    dirs: TempDir,
+}
+
+/// To be called within a tokio runtime.
+pub(crate) fn client(url: &str) -> Client {
+    WorkflowServiceClient::new(Endpoint::from_shared(url.to_owned()).expect("an address").connect_lazy())
+}
+
+impl Growing {
+    /// Node 1, which has founded a cluster alone.
+    pub(crate) async fn found() -> Self {
+        let mut growing = Self::nobody();
+        growing.start_first().await;
+        growing
+    }
+
+    pub(crate) fn nobody() -> Self {
+        let dirs = tempfile::tempdir().expect("a directory");
+        Self { servers: BTreeMap::new(), internal: BTreeMap::new(), dirs }
+    }
+
+    pub(crate) fn dir(&self, node: u32) -> PathBuf {
+        self.dirs.path().join(format!("node-{node}"))
+    }
+
+    /// Node 1 as the only founder.
+    pub(crate) async fn start_first(&mut self) {
+        let (door, at) = self.door(1).await;
+        let cluster = ClusterOptions {
+            name: "growing".to_owned(),
+            members: BTreeMap::from([(1, at.to_string())]),
+            ..ClusterOptions::default()
+        };
+        let server = self.start(1, cluster, Some(door)).await.expect("it starts");
+        self.servers.insert(1, server);
+    }
+
+    /// Node 1 as one of its own, whose data are no cluster's.
+    pub(crate) async fn start_alone(&mut self) {
+        let server = self.start(1, ClusterOptions::default(), None).await.expect("it starts");
+        self.servers.insert(1, server);
+    }
+
+    /// Starts a node that joins, or has joined, by way of another one.
+    pub(crate) async fn join(&mut self, node: u32, by: u32) {
+        let server = self.try_join(node, by).await.expect("it is let in");
+        self.servers.insert(node, server);
+    }
+
+    pub(crate) async fn try_join(&mut self, node: u32, by: u32) -> Result<Server, StartError> {
+        let (door, at) = self.door(node).await;
+        let cluster = ClusterOptions {
+            name: "growing".to_owned(),
+            join: vec![self.internal[&by].to_string()],
+            advertise: at.to_string(),
+            ..ClusterOptions::default()
+        };
+        self.start(node, cluster, Some(door)).await
+    }
+
+    async fn door(&mut self, node: u32) -> (TcpListener, SocketAddr) {
+        let wanted = self.internal.get(&node).copied().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let door = TcpListener::bind(wanted).await.expect("the port is free");
+        let at = door.local_addr().expect("it is bound");
+        self.internal.insert(node, at);
+        (door, at)
+    }
+
+    async fn start(&self, node: u32, cluster: ClusterOptions, door: Option<TcpListener>) -> Result<Server, StartError> {
+        let mut options = Options::new(Place::Directory(self.dir(node)));
+        (options.node, options.shards, options.cluster) = (node, SHARDS, cluster);
+        let any: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 0));
+        let builder = Server::builder(options.place.clone()).options(options).listen(any).operations(any);
+        match door {
+            Some(door) => builder.internal(door).start().await,
+            None => builder.start().await,
+        }
+    }
+
+    pub(crate) async fn stop(&mut self, node: u32) {
+        self.servers.remove(&node).expect("it runs").shutdown().await;
+    }
+
+    /// Where a node listens for clients.
+    pub(crate) fn url(&self, node: u32) -> String {
+        format!("http://{}", self.servers[&node].address())
+    }
+
+    pub(crate) fn client(&self, node: u32) -> Client {
+        client(&self.url(node))
+    }
+
+    /// What the operations port of a node answers to a command.
+    pub(crate) async fn command(&self, node: u32, command: &str) -> String {
+        let address = self.servers[&node].operations().expect("it has the port");
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        let request = format!("POST /admin/cluster/{command} HTTP/1.0\r\nHost: node\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("it answers");
+        answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
+    }
+
+    /// Waits until a node knows that another one is in a state.
+    pub(crate) async fn until(&self, at: u32, node: u32, state: MemberState) {
+        let metadata = self.servers[&at].node().metadata();
+        let mut viewed = metadata.viewed();
+        let waiting = async {
+            while metadata.members().state(node) != Some(state) {
+                viewed.changed().await.expect("it runs");
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, waiting).await;
+        waited.unwrap_or_else(|_| panic!("node {node} is never {state:?}: {:?}", self.picture(at)));
+    }
+
+    /// Who votes and who only has the log in each group, as a node knows it.
+    pub(crate) fn picture(&self, at: u32) -> Vec<(Vec<u64>, Vec<u64>)> {
+        let groups = self.servers[&at].node().raft().groups().map(|(_, group)| {
+            let (voters, members) = (group.voters(), group.members());
+            let learners = members.difference(&voters).map(|node| node.0).collect();
+            (voters.iter().map(|node| node.0).collect(), learners)
+        });
+        groups.collect()
+    }
+
+    /// Waits until a node leads nothing, as all know.
+    pub(crate) async fn until_leads_nothing(&self, node: u32) {
+        let waiting = async {
+            for server in self.servers.values() {
+                for (_, group) in server.node().raft().groups() {
+                    let leads =
+                        |leader: Option<weft_raft::NodeId>| leader.is_none_or(|leader| leader.0 == u64::from(node));
+                    let mut leadership = group.leadership();
+                    leadership.wait_for(|known| !leads(known.leader)).await.expect("it runs");
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.expect("others lead in the end");
+    }
+
+    pub(crate) async fn shutdown(self) {
+        futures::future::join_all(self.servers.into_values().map(Server::shutdown)).await;
+    }
+}

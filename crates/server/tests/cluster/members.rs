@@ -1,0 +1,185 @@
+//! Nodes come and go while workflows are started: nothing that was acknowledged is lost, and lists are whole.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tokio::sync::watch;
+use weft_rows::member::MemberState;
+
+use crate::{
+    WORKFLOWS,
+    growing::{Growing, client},
+    listed, run_of, start,
+};
+
+/// Starts workflows one after the other until it is told to stop; answers which were acknowledged.
+struct Load {
+    stop: watch::Sender<bool>,
+    started: Arc<watch::Sender<usize>>,
+    runs: std::thread::JoinHandle<BTreeMap<String, String>>,
+}
+
+impl Load {
+    fn on(growing: &Growing, node: u32, name: &str) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let started = Arc::new(watch::Sender::new(0));
+        let (count, name, url) = (Arc::clone(&started), name.to_owned(), growing.url(node));
+        // On a thread of its own: what `told` takes is not known to be `Send`.
+        let load = move || async move {
+            let mut client = client(&url);
+            let mut runs = BTreeMap::new();
+            while !*stopped.borrow() {
+                let id = format!("{name}-{}", runs.len());
+                let run = start(&mut client, &id).await.expect("it starts");
+                runs.insert(id, run);
+                count.send_replace(runs.len());
+            }
+            runs
+        };
+        let runs = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(load())
+        });
+        Self { stop, started, runs }
+    }
+
+    /// Waits until so many more were started.
+    async fn more(&self, count: usize) {
+        let mut started = self.started.subscribe();
+        let target = *started.borrow() + count;
+        started.wait_for(|started| *started >= target).await.expect("it goes on");
+    }
+
+    async fn end(self) -> BTreeMap<String, String> {
+        self.stop.send_replace(true);
+        let joined = tokio::task::spawn_blocking(|| self.runs.join()).await.expect("it waits");
+        joined.expect("nothing was refused")
+    }
+}
+
+/// Every node shows every run, and lists all of them.
+async fn check(growing: &Growing, runs: &BTreeMap<String, String>) {
+    for node in growing.servers.keys() {
+        let mut client = growing.client(*node);
+        for (id, run) in runs {
+            assert_eq!(run_of(&mut client, id).await.expect("it is there"), *run, "{id} at node {node}");
+        }
+        let listed = listed(&mut client).await;
+        let missing: Vec<_> = runs.keys().filter(|id| !listed.contains(*id)).collect();
+        assert!(missing.is_empty(), "node {node} does not list {missing:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_node_becomes_three_and_four_and_three_again_without_the_first() {
+    let mut growing = Growing::found().await;
+    let load = Load::on(&growing, 1, "order");
+    load.more(WORKFLOWS).await;
+    for node in [2, 3, 4] {
+        growing.join(node, node - 1).await;
+        growing.until(1, node, MemberState::Member).await;
+        load.more(WORKFLOWS).await;
+    }
+    let picture = growing.picture(1);
+    assert!(picture.iter().all(|(voters, learners)| (voters.len(), learners.len()) == (3, 1)), "{picture:?}");
+    let votes = picture.iter().filter(|(voters, _)| voters.contains(&4)).count();
+    assert!(votes >= 3, "node 4 votes in {votes} of {} groups: {picture:?}", picture.len());
+    let mut runs = load.end().await;
+    let load = Load::on(&growing, 3, "later");
+    let said = growing.command(2, "remove?node=1").await;
+    assert!(said.contains("being removed"), "{said}");
+    growing.until(2, 1, MemberState::Removed).await;
+    load.more(WORKFLOWS).await;
+    growing.stop(1).await;
+    load.more(WORKFLOWS).await;
+    runs.extend(load.end().await);
+    let picture = growing.picture(2);
+    assert!(picture.iter().all(|(voters, learners)| *voters == [2, 3, 4] && learners.is_empty()), "{picture:?}");
+    check(&growing, &runs).await;
+    growing.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_lost_its_data_comes_back_under_a_new_number() {
+    let mut growing = Growing::found().await;
+    growing.join(2, 1).await;
+    growing.join(3, 1).await;
+    growing.until(1, 3, MemberState::Member).await;
+    let load = Load::on(&growing, 1, "order");
+    load.more(WORKFLOWS).await;
+    growing.stop(3).await;
+    std::fs::remove_dir_all(growing.dir(3)).expect("it is there");
+    let refused =
+        growing.try_join(3, 1).await.err().map(|error| error.to_string()).expect("it has forgotten its votes");
+    assert!(refused.contains("wfctl cluster remove 3") && refused.contains("--node 4"), "{refused}");
+    assert!(!growing.dir(3).exists(), "it has founded nothing");
+    growing.command(1, "remove?node=3").await;
+    growing.until(1, 3, MemberState::Removed).await;
+    let refused = growing.try_join(3, 1).await.err().map(|error| error.to_string()).expect("its number is gone");
+    assert!(refused.contains("was removed from this cluster"), "{refused}");
+    growing.join(4, 2).await;
+    growing.until(1, 4, MemberState::Member).await;
+    load.more(WORKFLOWS).await;
+    let runs = load.end().await;
+    assert!(growing.picture(1).iter().all(|(voters, _)| *voters == [1, 2, 4]));
+    check(&growing, &runs).await;
+    growing.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_data_of_a_node_of_its_own_become_a_clusters() {
+    let mut growing = Growing::nobody();
+    growing.start_alone().await;
+    let said = growing.command(1, "remove?node=1").await;
+    assert!(said.contains("node of its own"), "{said}");
+    let mut client = growing.client(1);
+    let mut runs = BTreeMap::new();
+    for number in 0..WORKFLOWS {
+        let id = format!("early-{number}");
+        runs.insert(id.clone(), start(&mut client, &id).await.expect("it starts"));
+    }
+    growing.stop(1).await;
+    growing.start_first().await;
+    let load = Load::on(&growing, 1, "order");
+    for node in [2, 3] {
+        growing.join(node, 1).await;
+        growing.until(1, node, MemberState::Member).await;
+    }
+    load.more(WORKFLOWS).await;
+    runs.extend(load.end().await);
+    assert!(growing.picture(1).iter().all(|(voters, _)| *voters == [1, 2, 3]));
+    check(&growing, &runs).await;
+    growing.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leaderships_and_votes_go_where_an_operator_wants_them() {
+    let mut growing = Growing::found().await;
+    for node in [2, 3, 4] {
+        growing.join(node, 1).await;
+        growing.until(1, node, MemberState::Member).await;
+    }
+    let said = growing.command(3, "drain?node=2").await;
+    assert!(said.contains("leads nothing"), "{said}");
+    growing.until_leads_nothing(2).await;
+    let undraining = async { while !growing.command(3, "undrain?node=2").await.contains("said") {} };
+    tokio::time::timeout(crate::PATIENCE, undraining).await.expect("somebody leads the metadata");
+    growing.until(1, 2, MemberState::Member).await;
+
+    let (voters, learners) = growing.picture(1)[1].clone();
+    let (from, to) = (voters[0], learners[0]);
+    let said = growing.command(4, &format!("transfer-leader?shard=1&to={to}")).await;
+    assert!(said.contains("does not vote in shard 1"), "{said}");
+    let said = growing.command(4, &format!("move-shard?shard=1&from={from}&to={to}")).await;
+    assert!(said.contains("as soon as that has its log"), "{said}");
+    // Each look is a call, so this is no tight loop.
+    let moving = async {
+        let command = format!("transfer-leader?shard=1&to={to}");
+        let leads = format!("node {to} leads shard 1");
+        // While the vote moves, both of them vote.
+        while !growing.command(1, &command).await.contains(&leads) || growing.picture(1)[1].0.contains(&from) {}
+    };
+    tokio::time::timeout(crate::PATIENCE, moving).await.expect("it is moved");
+    assert!(growing.command(1, "snapshot").await.contains("made a checkpoint"));
+    assert!(growing.command(1, "remove?node=9").await.contains("not known"));
+    growing.shutdown().await;
+}
