@@ -1,17 +1,20 @@
-//! `wfctl cluster status`: the nodes, and who leads what, as the node that is asked knows it.
+//! `wfctl cluster`: the nodes, and who leads what, as the node that is asked knows it; and what an operator wants of them.
 
 mod backup;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use clap::Subcommand;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     exit::Failure,
     output::{Output, Tone, text},
     session::Session,
 };
+
+/// A leader hands over between two calls, and a checkpoint writes all that is in memory.
+const COMMAND_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -23,14 +26,138 @@ pub(crate) enum Verb {
     Backup(backup::BackupArgs),
     /// Make the data directory of a new node of such a backup
     Restore(backup::RestoreArgs),
+    /// See how another node joins, or wait until it has
+    #[command(after_help = "The new node is started with an empty data directory; this says with which flags.\n\n\
+        Examples:\n  wfctl cluster join\n  wfctl cluster join --wait 4")]
+    Join {
+        /// Wait until the node of this number is a member
+        #[arg(long, value_name = "N")]
+        wait: Option<u64>,
+    },
+    /// Take a node out of the cluster for ever: its leaderships, votes and copies go to others
+    #[command(
+        after_help = "It is refused while the other nodes would be no majority. The number is not used again.\n\n\
+        Examples:\n  wfctl cluster remove 3\n  wfctl cluster remove 3 --wait"
+    )]
+    Remove {
+        #[arg(value_name = "N")]
+        node: u64,
+        /// Wait until it is out
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Let a node lead nothing until it is undrained; it still votes and has its copies
+    #[command(after_help = "Examples:\n  wfctl cluster drain 2")]
+    Drain {
+        #[arg(value_name = "N")]
+        node: u64,
+    },
+    /// Let a drained node lead again
+    #[command(after_help = "Examples:\n  wfctl cluster undrain 2")]
+    Undrain {
+        #[arg(value_name = "N")]
+        node: u64,
+    },
+    /// Give the vote that a node has in a shard to another node
+    #[command(after_help = "It goes over when the other node has the shard's log.\n\n\
+        Examples:\n  wfctl cluster move-shard --shard 5 --from 1 --to 4")]
+    MoveShard {
+        /// Number of the shard; 0 is the metadata
+        #[arg(long, value_name = "S")]
+        shard: u64,
+        /// The node that votes there now
+        #[arg(long, value_name = "N")]
+        from: u64,
+        /// The node that is to vote there
+        #[arg(long, value_name = "N")]
+        to: u64,
+    },
+    /// Let another node lead a shard, now
+    #[command(after_help = "Nodes even out who leads how many: a node that leads more than its share gives some away \
+        again.\n\nExamples:\n  wfctl cluster transfer-leader --shard 5 --to 2")]
+    TransferLeader {
+        /// Number of the shard; 0 is the metadata
+        #[arg(long, value_name = "S")]
+        shard: u64,
+        /// The node that is to lead it
+        #[arg(long, value_name = "N")]
+        to: u64,
+    },
+    /// Let the node that is asked make a checkpoint of all its shards now
+    #[command(
+        after_help = "Its log is shorter after that, and it starts faster.\n\nExamples:\n  wfctl cluster snapshot"
+    )]
+    Snapshot,
 }
 
 pub(crate) fn run(session: &Session, verb: &Verb, output: &Output) -> anyhow::Result<()> {
+    let command = |path: String| command(session, &path, output);
     match verb {
         Verb::Status => status(session, output),
         Verb::Backup(args) => backup::backup(&session.operations, args, output),
         Verb::Restore(args) => backup::restore(args, output),
+        Verb::Join { wait: Some(node) } => until(session, *node, "member", output),
+        Verb::Join { wait: None } => join(session, output),
+        Verb::Remove { node, wait } => {
+            command(format!("remove?node={node}"))?;
+            if *wait { until(session, *node, "removed", output) } else { Ok(()) }
+        }
+        Verb::Drain { node } => command(format!("drain?node={node}")),
+        Verb::Undrain { node } => command(format!("undrain?node={node}")),
+        Verb::MoveShard { shard, from, to } => command(format!("move-shard?shard={shard}&from={from}&to={to}")),
+        Verb::TransferLeader { shard, to } => command(format!("transfer-leader?shard={shard}&to={to}")),
+        Verb::Snapshot => command("snapshot".to_owned()),
     }
+}
+
+fn command(session: &Session, path: &str, output: &Output) -> anyhow::Result<()> {
+    let answer = session.operations.json_within(COMMAND_MAX, "POST", &format!("/admin/cluster/{path}"))?;
+    if output.is_json() {
+        return Ok(output.json(&answer)?);
+    }
+    Ok(output.line(answer["said"].as_str().unwrap_or_default())?)
+}
+
+/// Waits until a node is in a state, and says it.
+fn until(session: &Session, node: u64, state: &str, output: &Output) -> anyhow::Result<()> {
+    loop {
+        let path = format!("/admin/cluster/wait?node={node}&state={state}");
+        let found = session.operations.json_within(COMMAND_MAX, "GET", &path)?;
+        if state_of(&found, node).as_deref() == Some(state) {
+            let said = format!("node {node} is {state}");
+            let shown = if output.is_json() { output.json(&json!({ "said": said })) } else { output.line(said) };
+            return Ok(shown?);
+        }
+    }
+}
+
+fn state_of(found: &Value, node: u64) -> Option<String> {
+    let member = found["members"].as_array()?.iter().find(|member| member["node"].as_u64() == Some(node))?;
+    Some(member["state"].as_str()?.to_owned())
+}
+
+/// Says how a node is started that is to join.
+fn join(session: &Session, output: &Output) -> anyhow::Result<()> {
+    let found = session.operations.json("GET", "/admin/cluster")?;
+    let alone =
+        || Failure::refused("the node is one of its own: docs/cluster.md says how it becomes a cluster's first");
+    let flags = join_flags(&found).ok_or_else(alone)?;
+    if output.is_json() {
+        return Ok(output.json(&json!({ "node": found["next_node"], "flags": flags }))?);
+    }
+    Ok(output.line(format!(
+        "start the new node, with an empty data directory, and its own addresses:\n\n  weft-server {flags}"
+    ))?)
+}
+
+fn join_flags(found: &Value) -> Option<String> {
+    let (name, next) = (found["name"].as_str()?, found["next_node"].as_u64()?);
+    let member = found["members"].as_array()?.iter().find(|member| member["state"] == "member")?;
+    let known = member["address"].as_str()?;
+    Some(format!(
+        "--data-dir DIR --cluster-name {name} --node {next} --join {known} --cluster-listen ADDRESS --listen ADDRESS \
+         --metrics-listen ADDRESS"
+    ))
 }
 
 fn status(session: &Session, output: &Output) -> anyhow::Result<()> {
@@ -52,6 +179,8 @@ struct View {
     members: Vec<Member>,
     groups: usize,
     without_leader: Vec<u64>,
+    /// What a change waits for; known to the node that leads the metadata.
+    waits: Vec<String>,
     /// Entries in the log of the node that was asked which it has not applied.
     behind: u64,
 }
@@ -60,7 +189,11 @@ struct View {
 struct Member {
     node: u64,
     address: Option<String>,
+    state: String,
     leads: usize,
+    /// Groups in which it votes, and those of which it only has a copy.
+    votes: usize,
+    copies: usize,
 }
 
 impl View {
@@ -78,7 +211,10 @@ impl View {
         let member = |member: &Value| {
             let node = member["node"].as_u64()?;
             let address = member["address"].as_str().map(ToOwned::to_owned);
-            Some(Member { node, address, leads: leads.get(&node).copied().unwrap_or_default() })
+            let state = member["state"].as_str().unwrap_or("member").to_owned();
+            let named = |key: &str| groups.iter().filter(|group| names(&group[key], node)).count();
+            let (votes, copies) = (named("voters"), named("learners"));
+            Some(Member { node, address, state, leads: leads.get(&node).copied().unwrap_or_default(), votes, copies })
         };
         Some(Self {
             name: found["name"].as_str()?.to_owned(),
@@ -87,6 +223,7 @@ impl View {
             members: found["members"].as_array()?.iter().map(member).collect::<Option<_>>()?,
             groups: groups.len(),
             without_leader,
+            waits: found["waits"].as_array().into_iter().flatten().filter_map(Value::as_str).map(Into::into).collect(),
             behind,
         })
     }
@@ -102,24 +239,32 @@ impl View {
             ("id", self.id.clone()),
             ("asked", format!("node {}, which has {} entries to apply", self.asked, self.behind)),
             ("leaders", leaders),
+            ("waits for", self.waits.join("; ")),
         ]);
         let row = |member: &Member| {
             let leads = if member.leads == 0 { Tone::Faint } else { Tone::Plain };
             vec![
                 text(member.node.to_string()),
                 text(member.address.clone().unwrap_or_else(|| "-".to_owned())),
+                text(member.state.clone()),
                 (leads, member.leads.to_string()),
+                text(member.votes.to_string()),
+                text(member.copies.to_string()),
             ]
         };
-        let table = output.table(&["NODE", "ADDRESS", "LEADS"], self.members.iter().map(row).collect());
+        let table = output
+            .table(&["NODE", "ADDRESS", "STATE", "LEADS", "VOTES", "COPIES"], self.members.iter().map(row).collect());
         format!("{head}\n\n{table}")
     }
 }
 
+/// A list of nodes has this one.
+fn names(nodes: &Value, node: u64) -> bool {
+    nodes.as_array().into_iter().flatten().any(|named| named.as_u64() == Some(node))
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -127,12 +272,19 @@ mod tests {
         let group = |group: u64, leader: Option<u64>, applied: u64| json!({ "group": group, "leader": leader, "term": 2, "voters": [1, 2], "applied": applied, "log": 9 });
         let found = json!({
             "version": "0", "name": "prod", "cluster": "id", "node": 2,
-            "members": [{ "node": 1, "address": "a:7235" }, { "node": 2, "address": "b:7235" }],
+            "next_node": 4,
+            "members": [
+                { "node": 1, "address": "a:7235", "state": "member" }, { "node": 2, "address": "b:7235", "state": "drained" },
+            ],
             "groups": [group(0, Some(1), 9), group(1, Some(1), 7), group(2, None, 9)],
         });
         let view = View::read(&found).unwrap();
         assert_eq!((view.asked, view.groups, view.behind, view.without_leader), (2, 3, 2, vec![2]));
         assert_eq!(view.members.iter().map(|member| member.leads).collect::<Vec<_>>(), [2, 0]);
+        assert_eq!(view.members.iter().map(|member| member.votes).collect::<Vec<_>>(), [3, 3]);
+        assert_eq!(state_of(&found, 2).as_deref(), Some("drained"));
+        let flags = join_flags(&found).unwrap();
+        assert!(flags.contains("--cluster-name prod --node 4 --join a:7235"), "{flags}");
         assert_eq!(View::read(&json!({ "groups": [] })), None);
     }
 }

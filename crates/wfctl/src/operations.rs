@@ -63,7 +63,12 @@ impl Operations {
 
     /// Sends and expects JSON; an error is a sentence.
     pub(crate) fn json(&self, method: &str, path: &str) -> Result<Value, Failure> {
-        let reply = self.send(method, path).map_err(|error| self.unreachable(&error))?;
+        self.json_within(TIMEOUT, method, path)
+    }
+
+    /// The same for what may take longer.
+    pub(crate) fn json_within(&self, timeout: Duration, method: &str, path: &str) -> Result<Value, Failure> {
+        let reply = self.send_within(timeout, method, path).map_err(|error| self.unreachable(&error))?;
         let value: Option<Value> = serde_json::from_str(&reply.body).ok();
         match value {
             Some(value) if reply.status == 200 => Ok(value),
@@ -83,10 +88,14 @@ impl Operations {
     }
 
     fn send(&self, method: &str, path: &str) -> io::Result<Reply> {
+        self.send_within(TIMEOUT, method, path)
+    }
+
+    fn send_within(&self, timeout: Duration, method: &str, path: &str) -> io::Result<Reply> {
         let none = || io::Error::new(io::ErrorKind::InvalidInput, "not HOST:PORT");
         let address = self.address.to_socket_addrs()?.next().ok_or_else(none)?;
         let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
-        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_read_timeout(Some(timeout))?;
         write!(stream, "{method} {path} HTTP/1.0\r\nHost: {}\r\nContent-Length: 0\r\n\r\n", self.address)?;
         let mut text = String::new();
         stream.read_to_string(&mut text)?;
