@@ -311,18 +311,10 @@ impl Failure {
         std::iter::successors(Some(self), |failure| failure.cause.as_deref())
     }
 
-    /// Its message and those of its causes, in one line: for people and logs. Many errors say their cause themselves: it
-    /// is not said again.
+    /// Its message and those of its causes, in one line: for people and logs.
     #[must_use]
     pub fn in_one_line(&self) -> String {
-        let mut line = self.to_string();
-        for cause in self.chain().skip(1).map(ToString::to_string) {
-            let is_said = line.strip_suffix(&cause).is_some_and(|before| before.is_empty() || before.ends_with(": "));
-            if !is_said {
-                line = format!("{line}: {cause}");
-            }
-        }
-        line
+        in_one_line(self)
     }
 
     /// The innermost cause: usually the one that says what happened.
@@ -330,6 +322,16 @@ impl Failure {
     pub fn root(&self) -> &Self {
         self.chain().last().unwrap_or(self)
     }
+}
+
+/// What an error says and what caused it, in one line: for people and logs. Many errors say their causes themselves: those
+/// are not said again.
+#[must_use]
+pub fn in_one_line(error: &(dyn StdError + 'static)) -> String {
+    let line = error.to_string();
+    let Some(cause) = error.source().map(in_one_line) else { return line };
+    let is_said = line.strip_suffix(&cause).is_some_and(|before| before.is_empty() || before.ends_with(": "));
+    if is_said { line } else { format!("{line}: {cause}") }
 }
 
 /// What the caller of a workflow was told. These errors print their whole chain; on their way out of a workflow or an

@@ -55,7 +55,7 @@ pub use definition::{
     WorkflowDefinition, WorkflowRef,
 };
 pub use error::Error;
-pub use failure::{BoxError, Failure, FailureInfo};
+pub use failure::{BoxError, Failure, FailureInfo, in_one_line};
 pub use handle::{
     AnyWorkflow, Execution, QueryCall, QueryError, SignalWithStart, StartWorkflow, UpdateCall, UpdateError,
     UpdateHandle, UpdateWithStart, WorkflowError, WorkflowHandle,

@@ -2,6 +2,8 @@
 
 use std::{io, process::ExitCode};
 
+use weft_client::in_one_line;
+
 use crate::output::{Format, Output};
 
 /// The exit codes. They stand in the help and scripts rely on them.
@@ -63,7 +65,7 @@ pub(crate) fn report(error: &anyhow::Error, output: &Output) -> ExitCode {
     }
     let (exit, says) = match error.downcast_ref::<Failure>() {
         Some(failure) => (failure.exit, failure.says.clone()),
-        None => (Exit::Refused, format!("{error:#}")),
+        None => (Exit::Refused, in_one_line(error.as_ref())),
     };
     // Nothing to say where a check or an outcome has been printed already.
     if !says.is_empty() {

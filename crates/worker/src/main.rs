@@ -13,6 +13,7 @@ use weft::{
     client::{
         Explicit,
         config::{Process, resolve},
+        in_one_line,
     },
 };
 use weft_worker::{
@@ -69,7 +70,7 @@ fn main() -> ExitCode {
     match run(Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("weft-worker: {error:#}");
+            eprintln!("weft-worker: {}", in_one_line(error.as_ref()));
             ExitCode::FAILURE
         }
     }

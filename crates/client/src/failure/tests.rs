@@ -85,6 +85,7 @@ fn who_waited_for_a_workflow_reads_the_whole_chain_and_hands_it_on() {
     assert_eq!(error.to_string(), "the workflow failed: activity failed: card declined");
     let source = StdError::source(&error).and_then(|source| source.downcast_ref::<Failure>());
     assert_eq!(source.and_then(|failure| failure.root().application_kind()), Some("CardDeclined"));
+    assert_eq!(in_one_line(&error), error.to_string(), "what it says itself is not said again");
     let handed_on = Failure::of_error(error);
     assert_eq!(handed_on.in_one_line(), "the workflow failed: activity failed: card declined");
     assert_eq!(handed_on.cause.as_deref(), Some(&activity));
