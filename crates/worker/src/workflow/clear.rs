@@ -7,8 +7,8 @@ use super::{
     step::{self, site},
 };
 use crate::{
-    activity::{BranchRef, Publishing},
-    progress::Status,
+    activity::{BranchRef, Published, Publishing, PullRequestRef},
+    progress::{Status, StepState},
 };
 
 /// Removes worktrees, records of calls and kept commits, also of a run that is cancelled. What is left of a run does no
@@ -26,4 +26,15 @@ pub(super) async fn remove_branch<S: AtDesk>(ctx: Ctx<S>, repository: String, br
     desk::set_status(&ctx, Status::Undoing);
     let asked = BranchRef { site: site(&ctx, &repository, "undo/branch"), branch };
     step::quick(ctx.activity(Publishing::remove_branch, asked), None).await
+}
+
+/// Undoes the opening of a pull request.
+pub(super) async fn close_pull_request<S: AtDesk>(ctx: Ctx<S>, repository: String, published: Published) -> Result<()> {
+    desk::set_status(&ctx, Status::Undoing);
+    let comment = "Closed: the run that opened it did not come to its end.".to_owned();
+    let number = published.pull_request.number;
+    let asked = PullRequestRef { site: site(&ctx, &repository, "undo/publish"), number, comment };
+    step::quick(ctx.activity(Publishing::close_pull_request, asked), None).await?;
+    desk::step(&ctx, "publish", "Pull request", StepState::Undone, "closed");
+    Ok(())
 }

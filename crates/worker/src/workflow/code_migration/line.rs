@@ -6,19 +6,20 @@ use weft::{Ctx, Result, Saga};
 
 use super::{
     CodeMigrationRequest, CodeMigrationWorkflow as Own, describe,
-    try_step::{Head, Stands, Tried, try_step, verify, work},
+    try_step::{Head, Stands, Tried, try_step, verify},
 };
 use crate::{
     activity::{
         AdvanceRequest, AnalyseRequest, Analysis, ConflictsRequest, Migrating, PublishRequest, Published, Publishing,
-        PullRequestRef, RetreatRequest,
+        RetreatRequest,
     },
     migration::{Demand, Next, Outcomes, objections, sees_anything, tally, unseen},
-    model::{ContentHash, MigrationPlan, MigrationResult, MigrationStep, StepResult},
+    model::{ContentHash, MigrationPlan, MigrationResult, MigrationStep, Spend, StepResult},
     progress::{Status, StepState},
     routing::AgentType,
     workflow::{
-        desk::{self, agreed, failed},
+        clear::{close_pull_request, tidy},
+        desk::{self, Work, agreed, failed},
         step::{self, site},
     },
 };
@@ -41,12 +42,7 @@ struct End {
 pub(super) async fn migrate(ctx: Ctx<Own>, request: CodeMigrationRequest) -> Result<MigrationResult> {
     let began_ms = desk::now_ms(&ctx);
     let ran = Saga::new(&ctx).run(async |saga| steps(&ctx, &request, saga).await).await;
-    // What is left of a run does no harm, so it changes nothing about what the run ends with.
-    let shielded = ctx.shielded();
-    let tidy = shielded.activity(Publishing::tidy, site(&ctx, &request.repository, "tidy"));
-    if let Err(error) = step::quick(tidy, None).await {
-        desk::tell(&ctx, format!("not all could be cleared away: {}", error.root()));
-    }
+    tidy(&ctx, &request.repository).await;
     match ran {
         Ok(end) => Ok(result(&ctx, &request, end, began_ms)),
         Err(error) if error.application_kind() == Some(STEP_FAILED) => {
@@ -110,7 +106,7 @@ async fn plan(ctx: &Ctx<Own>, request: &CodeMigrationRequest) -> Result<(Migrati
         base: request.base.clone(),
         migration: request.migration(),
     };
-    let work = work("analysis", "Analysis", AgentType::Migrator);
+    let work = Work::of("analysis", "Analysis", AgentType::Migrator, Spend::ATTEMPT);
     let analysed =
         desk::spend(ctx, work, |queue| step::long(ctx.activity(Migrating::analyse, asked), queue).into_future());
     let Analysis { base_commit, plan } = analysed.await?;
@@ -290,17 +286,8 @@ async fn publish(
     };
     let published = step::quick(ctx.activity(Publishing::publish, asked), None);
     let repository = request.repository.clone();
-    let published = saga.step("pull request", published, |ctx, it: Published| close(ctx, repository, it)).await?;
+    let published =
+        saga.step("pull request", published, |ctx, it: Published| close_pull_request(ctx, repository, it)).await?;
     desk::step(ctx, "publish", "Pull request", StepState::Done, &published.pull_request.url);
     Ok(published.pull_request.url)
-}
-
-async fn close(ctx: Ctx<Own>, repository: String, published: Published) -> Result<()> {
-    desk::set_status(&ctx, Status::Undoing);
-    let comment = "Closed: the run that opened it did not come to its end.".to_owned();
-    let number = published.pull_request.number;
-    let asked = PullRequestRef { site: site(&ctx, &repository, "undo/publish"), number, comment };
-    step::quick(ctx.activity(Publishing::close_pull_request, asked), None).await?;
-    desk::step(&ctx, "publish", "Pull request", StepState::Undone, "closed");
-    Ok(())
 }

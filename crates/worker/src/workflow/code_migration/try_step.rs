@@ -11,7 +11,7 @@ use crate::{
     migration::{Demand, Outcomes, objections},
     model::{CheckKind, CheckOutcome, ContentHash, MigrationStep, Spend},
     progress::StepState,
-    routing::{AgentType, Need},
+    routing::AgentType,
     workflow::{
         desk::{self, Work, ends_run},
         step::{self, site},
@@ -104,7 +104,7 @@ async fn apply(
         plan: plan.clone(),
         commit: head.commit.clone(),
     };
-    let work = work(id, title, AgentType::Migrator);
+    let work = Work::of(id, title, AgentType::Migrator, Spend::ATTEMPT);
     let call = ctx.activity(Migrating::apply, asked).summary(title);
     desk::spend(ctx, work, |queue| step::long(call, queue).into_future()).await
 }
@@ -132,7 +132,8 @@ async fn check(
     let base = request.base.clone();
     let asked = CheckRequest { site, base, commit: commit.to_owned(), diff: diff.clone(), kind };
     let call = ctx.activity(Checking::check, asked).summary(&title);
-    let outcome = desk::spend(ctx, work(&id, &title, AgentType::Tester), |queue| step::long(call, queue).into_future());
+    let work = Work::of(&id, &title, AgentType::Tester, Spend::ATTEMPT);
+    let outcome = desk::spend(ctx, work, |queue| step::long(call, queue).into_future());
     let outcome = match outcome.await {
         Ok(outcome) => outcome,
         Err(error) if ctx.is_cancelled() || ends_run(&error) => return Err(error),
@@ -144,9 +145,4 @@ async fn check(
     };
     desk::step(ctx, &id, &title, StepState::Done, detail);
     Ok((kind, outcome))
-}
-
-pub(super) fn work(id: &str, title: &str, agent_type: AgentType) -> Work {
-    let need = Some(Need { agent_type, skills: BTreeSet::new() });
-    Work { step: id.to_owned(), title: title.to_owned(), want: Spend::ATTEMPT, need }
 }

@@ -1,6 +1,8 @@
 //! Steps that cost something: an agent is chosen, the cost is set aside, the call is made, and what it did cost is
 //! booked.
 
+use std::collections::BTreeSet;
+
 use weft::{Ctx, Result};
 
 use super::{
@@ -12,7 +14,7 @@ use crate::{
     budget::{Refused, ReservationId},
     model::{Billed, Spend},
     progress::{Status, StepState},
-    routing::{Agent, Need, Unroutable},
+    routing::{Agent, AgentType, Need, Unroutable},
 };
 
 /// A step, before anybody does it.
@@ -25,6 +27,14 @@ pub struct Work {
     pub want: Spend,
     /// Who can do it; `None` is anybody.
     pub need: Option<Need>,
+}
+
+impl Work {
+    /// A step for any agent of a type.
+    pub(in crate::workflow) fn of(step: &str, title: &str, agent_type: AgentType, want: Spend) -> Self {
+        let need = Some(Need { agent_type, skills: BTreeSet::new() });
+        Self { step: step.to_owned(), title: title.to_owned(), want, need }
+    }
 }
 
 /// Does a step: `call` is given the task queue of the chosen agent, if agents are known.

@@ -18,7 +18,7 @@ use crate::{
         Alert, BranchKind, Consensus, ContentHash, Diagnosis, IncidentResult, Issue, IssueId, PatchOutcome, Spend,
     },
     progress::{Status, StepState},
-    routing::{AgentType, Need},
+    routing::AgentType,
     workflow::{
         GateRequest,
         clear::{remove_branch, tidy},
@@ -117,7 +117,7 @@ async fn gather(ctx: &Ctx<Own>, request: &IncidentRequest) -> Result<Alert> {
         base: request.base.clone(),
         alert: request.alert.clone(),
     };
-    let work = work("context", "Context", AgentType::Operator, Spend::ATTEMPT);
+    let work = Work::of("context", "Context", AgentType::Operator, Spend::ATTEMPT);
     desk::spend(ctx, work, |queue| step::long(ctx.activity(Diagnosing::gather_context, asked), queue).into_future())
         .await
 }
@@ -141,7 +141,7 @@ async fn diagnose(ctx: &Ctx<Own>, request: &IncidentRequest, alert: &Alert, agen
     let id = format!("diagnose/{}", agent + 1);
     let title = format!("Diagnosis {}", agent + 1);
     let asked = DiagnoseRequest { site: site(ctx, &request.repository, &id), alert: alert.clone(), agent };
-    let work = work(&id, &title, AgentType::Diagnostician, Spend::AGENT);
+    let work = Work::of(&id, &title, AgentType::Diagnostician, Spend::AGENT);
     let call = |queue| step::long(ctx.activity(Diagnosing::diagnose, asked), queue).into_future();
     let diagnosis = desk::spend(ctx, work, call).await?;
     let detail = format!("{} ({})", diagnosis.root_cause, diagnosis.confidence.get());
@@ -222,7 +222,7 @@ async fn patch(ctx: &Ctx<Own>, request: &IncidentRequest, consensus: &Consensus,
         base: request.base.clone(),
         notes: desk::notes(ctx),
     };
-    let work = work("fix", &title, AgentType::Coder, Spend::AGENT);
+    let work = Work::of("fix", &title, AgentType::Coder, Spend::AGENT);
     let outcome = desk::spend(ctx, work, |queue| step::long(ctx.activity(Coding::patch, asked), queue).into_future());
     let outcome = outcome.await?;
     let (state, detail) = match &outcome {
@@ -284,9 +284,4 @@ async fn keep(
     let url = step::quick(ctx.activity(Publishing::keep_document, asked), None).await?;
     desk::step(ctx, id, id, StepState::Done, &url);
     Ok(url)
-}
-
-fn work(id: &str, title: &str, agent_type: AgentType, want: Spend) -> Work {
-    let need = Some(Need { agent_type, skills: BTreeSet::new() });
-    Work { step: id.to_owned(), title: title.to_owned(), want, need }
 }

@@ -1,7 +1,5 @@
 //! The steps of the workflow, in their order.
 
-use std::collections::BTreeSet;
-
 use futures::future::join_all;
 use weft::{Ctx, Result, Saga};
 
@@ -12,11 +10,11 @@ use crate::{
         PublishRequest, Published, Publishing, PullRequestRef,
     },
     model::{Issue, Patch, PatchOutcome, Plan, PrResult, PullRequest, QualityGateResult, Spend},
-    progress::{Status, StepState},
+    progress::StepState,
     routing::{AgentType, Need},
     workflow::{
         GateRequest,
-        clear::{remove_branch, tidy},
+        clear::{close_pull_request, remove_branch, tidy},
         desk::{self, Work, agreed, failed},
         quality_gate::child,
         step::{self, site},
@@ -55,7 +53,8 @@ async fn steps(ctx: &Ctx<Own>, request: &PlanPatchPrRequest, saga: &Saga<Own>) -
     let gate = gate(ctx, request, &branch).await?;
     let repository = request.repository.clone();
     let published = publish(ctx, request, &plan, &branch, &gate);
-    let published = saga.step("pull request", published, |ctx, it: Published| close(ctx, repository, it)).await?;
+    let published =
+        saga.step("pull request", published, |ctx, it: Published| close_pull_request(ctx, repository, it)).await?;
     let pull_request = if request.auto_merge {
         merge_pull_request(ctx, request, published.pull_request.number).await?
     } else {
@@ -75,7 +74,7 @@ async fn plan(ctx: &Ctx<Own>, request: &PlanPatchPrRequest) -> Result<(Plan, Str
         design: design.clone(),
         notes: desk::notes(ctx),
     };
-    let plan = desk::spend(ctx, work("plan", "Plan", AgentType::Planner), |queue| {
+    let plan = desk::spend(ctx, Work::of("plan", "Plan", AgentType::Planner, Spend::AGENT), |queue| {
         step::long(ctx.activity(Planning::plan, asked), queue).into_future()
     });
     let plan = plan.await?;
@@ -100,7 +99,7 @@ async fn design(ctx: &Ctx<Own>, request: &PlanPatchPrRequest) -> Result<Design> 
         requirement: request.requirement.clone(),
         notes: desk::notes(ctx),
     };
-    let work = work("design", "Design", AgentType::Architect);
+    let work = Work::of("design", "Design", AgentType::Architect, Spend::AGENT);
     desk::spend(ctx, work, |queue| step::long(ctx.activity(Planning::design, asked), queue).into_future()).await
 }
 
@@ -240,19 +239,4 @@ async fn merge_pull_request(ctx: &Ctx<Own>, request: &PlanPatchPrRequest, number
     let commit = merged.merge_commit.clone().unwrap_or_default();
     desk::step(ctx, "merge", "Merge", StepState::Done, &commit);
     Ok(merged)
-}
-
-async fn close(ctx: Ctx<Own>, repository: String, published: Published) -> Result<()> {
-    desk::set_status(&ctx, Status::Undoing);
-    let comment = "Closed: the run that opened it did not come to its end.".to_owned();
-    let number = published.pull_request.number;
-    let asked = PullRequestRef { site: site(&ctx, &repository, "undo/publish"), number, comment };
-    step::quick(ctx.activity(Publishing::close_pull_request, asked), None).await?;
-    desk::step(&ctx, "publish", "Pull request", StepState::Undone, "closed");
-    Ok(())
-}
-
-fn work(id: &str, title: &str, agent_type: AgentType) -> Work {
-    let need = Some(Need { agent_type, skills: BTreeSet::new() });
-    Work { step: id.to_owned(), title: title.to_owned(), want: Spend::AGENT, need }
 }
