@@ -32,6 +32,8 @@ pub(super) fn start(change: &mut Change<'_>, origin: &Origin, start: &StartActio
     match start::start_action(change, body(change, origin, start), watch::callback(&watch)) {
         Ok(run) => Ok(keep(change, origin, Reply::ChildStarted(run))),
         Err(Refusal::AlreadyStarted { .. }) => Ok(Reply::AlreadyExists),
+        // It would be refused each time: the schedule is told that nothing began.
+        Err(Refusal::InvalidArgument(_) | Refusal::Precondition(_)) => Ok(Reply::NotFound),
         Err(refusal) => Err(refusal),
     }
 }

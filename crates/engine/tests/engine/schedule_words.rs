@@ -1,7 +1,7 @@
 //! Schedules as words of the scenario language.
 //!
 //! `schedule every=10m overlap=buffer-one limit=3 paused pause-on-failure catchup=1m keep input=9 not=1-3
-//! request=r` creates one (not in these months; with so many bytes of input),
+//! request=r` creates one (not in these months; with so many bytes of input; `pinned=name:build` to a version),
 //! `reschedule … token=1` changes it, `unschedule` deletes it, `look` shows it. `patch trigger=allow-all pause=why
 //! unpause=why backfill=600..1800:skip request=r` does one thing or several; times are seconds.
 
@@ -21,7 +21,10 @@ use weft_protocol::api::{
     workflow::NewWorkflowExecutionInfo,
 };
 
-use crate::script::{Line, payloads, span};
+use crate::{
+    operate,
+    script::{Line, payloads, span},
+};
 
 /// What random sequences say about schedules.
 pub(crate) const LINES: &[&str] = &[
@@ -75,6 +78,7 @@ fn body(line: &Line<'_>) -> ScheduleBody {
         action: Some(NewWorkflowExecutionInfo {
             workflow_id: "w".to_owned(),
             workflow_type: Some(WorkflowType { name: "Type".to_owned() }),
+            versioning_override: operate::versioning(line),
             input: line
                 .get("input")
                 .and_then(|bytes| payloads(&"x".repeat(bytes.parse().expect("a size is a number")))),

@@ -55,6 +55,26 @@ fn a_schedule_acts_at_its_times_and_hears_of_the_end() {
 }
 
 #[test]
+fn an_action_that_is_refused_each_time_does_not_hold_up_the_next_ones() {
+    check(
+        "s: schedule every=10m overlap=skip pinned=workers:7
+        +11m
+        post s all
+        s: look
+        +10m
+        post s all
+        s: look",
+        r#"
+        = scheduled token=1
+        * 1 Ask to w@20:00Z: act, once
+        = schedule token=1 next=1800
+        * 2 Ask to w@30:00Z: act, once
+        = schedule token=1 next=2400
+        "#,
+    );
+}
+
+#[test]
 fn an_action_is_skipped_while_another_runs() {
     check(
         "s: schedule every=10m overlap=skip
