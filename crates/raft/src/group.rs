@@ -54,7 +54,7 @@ const KEPT_BY_FOLLOWERS: u64 = 100;
 pub struct GroupConfig {
     pub group: GroupId,
     pub node: NodeId,
-    /// All randomness of the group (election timeouts, phases of ticks) comes from it.
+    /// All randomness of the group (when it stands for election again) comes from it.
     pub seed: u64,
     pub timing: Timing,
     /// The way to the group's other replicas.

@@ -76,8 +76,9 @@ impl Group {
         self.raft().change_membership(ChangeMembers::ReplaceAllVoters(to), true).await.map(drop).map_err(failed)
     }
 
-    /// Takes its vote and the log from a node. A leader that removes itself leaves the others to
-    /// elect another one, and the last voter that is left to stand by itself. A node that is removed may be added again, with what it had or with nothing.
+    /// Takes its vote and the log from a node. A leader that removes itself leaves the others to elect another one, and the
+    /// last voter that is left to stand by itself. A node that is removed may be added again with what it had; with nothing
+    /// only if it is sure that no vote of its own counts any more.
     pub async fn remove(&self, node: NodeId) -> Result<(), MembershipError> {
         if !self.members().contains(&node) {
             return self.leads();

@@ -3,7 +3,8 @@
 //! Invariants: every call ends in bounded time, whatever the transport does; a peer that cannot be reached or answers
 //! nonsense never counts as one that agreed (openraft's own default would count a missing pre-vote as granted).
 //!
-//! It deliberately sends one append at a time to each peer (heartbeats overtake it: see `pulse`) and retries nothing: openraft does, and waits in between.
+//! It deliberately sends one append at a time to each peer (heartbeats overtake it: see `pulse`) and retries nothing:
+//! openraft does, and waits in between.
 
 use std::future::Future;
 use std::sync::Arc;

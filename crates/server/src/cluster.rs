@@ -1,8 +1,8 @@
 //! The nodes of a cluster, as one of them sees the others: who they are, how they are reached, and what they say to each
 //! other on the internal port.
 //!
-//! Invariant: a message names its cluster and its sender, and a node takes none of another cluster or of a stranger; so
-//! two clusters cannot mix, whatever addresses are given to them.
+//! Invariant: a message names its cluster and its sender, and a node takes none of another cluster, nor of a stranger but
+//! for what replicas say; so two clusters cannot mix, whatever addresses are given to them.
 
 mod inbox;
 pub(crate) mod join;

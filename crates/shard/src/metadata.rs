@@ -1,4 +1,5 @@
-//! The metadata group: namespaces, what is set for task queues, and the nodes of the cluster, which every node follows and which owns no slots.
+//! The metadata group, which every node follows and which owns no slots: namespaces, what is set for task queues, and the
+//! nodes of the cluster.
 //!
 //! Invariants: a change is checked against all that is applied and proposed under an epoch like any batch (rule 3), by the
 //! group's leader; the view of each node is read anew when something was applied, and never goes back; one change is under

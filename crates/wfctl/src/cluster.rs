@@ -123,7 +123,11 @@ fn until(session: &Session, node: u64, state: &str, output: &Output) -> anyhow::
     loop {
         let path = format!("/admin/cluster/wait?node={node}&state={state}");
         let found = session.operations.json_within(COMMAND_MAX, "GET", &path)?;
-        if state_of(&found, node).as_deref() == Some(state) {
+        let now = state_of(&found, node);
+        if now.as_deref() == Some("removed") && state != "removed" {
+            return Err(Failure::refused(format!("node {node} was removed meanwhile")).into());
+        }
+        if now.as_deref() == Some(state) {
             let said = format!("node {node} is {state}");
             let shown = if output.is_json() { output.json(&json!({ "said": said })) } else { output.line(said) };
             return Ok(shown?);

@@ -145,7 +145,7 @@ impl ClusterOptions {
 /// `HOST:PORT`.
 pub(crate) fn is_address(text: &str) -> bool {
     let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
-    port.is_some_and(|port| port.parse::<u16>().is_ok())
+    port.is_some_and(|port| port.parse::<u16>().is_ok()) && format!("http://{text}").parse::<http::Uri>().is_ok()
 }
 
 #[cfg(test)]
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(cluster("c", &members).check(2), Ok(()));
         assert_eq!(cluster("", &members).check(1), Err(ClusterError::NoName));
         assert_eq!(cluster("c", &members).check(3), Err(ClusterError::NotAMember { node: 3, members: vec![1, 2] }));
-        for address in ["", "a", ":7235", "a:", "a:70000"] {
+        for address in ["", "a", ":7235", "a:", "a:70000", "a b:7235"] {
             let expected = Err(ClusterError::Address { node: 1, address: address.to_owned() });
             assert_eq!(cluster("c", &[(1, address)]).check(1), expected, "{address:?}");
         }

@@ -1,7 +1,8 @@
 //! The internal port: who may come in, and where it goes from there.
 //!
-//! Invariant: what comes in is of this cluster and from one of its members, or wants to be one, or it is refused before it
-//! is looked at. What was forwarded here is answered here: it is not forwarded again.
+//! Invariant: what comes in is of this cluster, and from one of its members, from one that wants to be one, or from a replica
+//! that this node has not heard of yet; or it is refused before it is looked at. Who was removed is heard no more. What was
+//! forwarded here is answered here: it is not forwarded again.
 
 use std::{
     convert::Infallible,
@@ -47,6 +48,9 @@ use super::{
 const INTERNAL: &str = "/weft.internal.";
 /// The one call that is taken of strangers.
 const JOIN: &str = "/weft.internal.v1.MembersService/Join";
+/// A replica may hear of a new node only by what that node sends it, which may lead the metadata. Only those that its group
+/// counts among its voters have a say in it.
+const REPLICAS: [&str; 2] = ["/weft.internal.v1.ClusterService/Raft", "/weft.internal.v1.ClusterService/Pulse"];
 /// Each waiting poll that was forwarded is a stream.
 const STREAMS_PER_CONNECTION_MAX: u32 = 100_000;
 
@@ -102,6 +106,7 @@ impl Gate {
             Acquaintance::Member => Ok(()),
             // Whoever wants to become one, or has started again, is told more than this there.
             Acquaintance::Removed | Acquaintance::Stranger if path == JOIN => Ok(()),
+            Acquaintance::Stranger if REPLICAS.contains(&path) => Ok(()),
             Acquaintance::Removed => Err(Status::permission_denied(format!(
                 "node {node} was removed from this cluster, and its number is not used again: wipe its data directory \
                  and let it join under a new number"

@@ -23,17 +23,20 @@ const HEARD_MAX: Duration = Duration::from_secs(2);
 pub(super) struct Known {
     /// None of what was not made for joining.
     pub(super) incarnation: Option<Uuid>,
-    /// They were made at this start.
+    /// There is nothing of the cluster in them: they were made at this start, or at one that never got in.
     pub(super) is_new: bool,
 }
 
 /// Asks what the cluster is like, before a node that joins it has data.
 pub(super) async fn ask(options: &mut Options, peers: &Peers, clock: &dyn Clock) -> Result<(), OpenError> {
+    if !options.cluster.joins() {
+        return Ok(());
+    }
     let has_data = match &options.place {
         Place::Directory(path) => DataDir::exists(path)?,
         Place::Memory => false,
     };
-    if !options.cluster.joins() || has_data {
+    if has_data {
         return Ok(());
     }
     let request = JoinRequest { only_asks: true, is_new: true, ..request(options) };

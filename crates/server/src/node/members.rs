@@ -61,9 +61,10 @@ impl NodeInner {
             return leader.join(request).await.map(tonic::Response::into_inner);
         }
         let wire::JoinRequest { node, address, is_new, only_asks, incarnation, .. } = request;
-        if node == 0 || !crate::cluster::is_address(&address) {
+        if node == 0 || node == u32::MAX || !crate::cluster::is_address(&address) {
             return Err(Status::invalid_argument(format!(
-                "node {node} at {address:?}: nodes count from 1, and are at HOST:PORT"
+                "node {node} at {address:?}: nodes count from 1 to {}, and are at HOST:PORT",
+                u32::MAX - 1
             )));
         }
         let newcomer = Newcomer { node, address, is_new, incarnation };

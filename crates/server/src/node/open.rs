@@ -26,7 +26,7 @@ use weft_rows::{
     picture::Owns,
     ranges, table,
 };
-use weft_shard::{Config, Metadata, MetadataConfig, Replica, Shard, ShardId};
+use weft_shard::{Config, Members, Metadata, MetadataConfig, Replica, Shard, ShardId};
 use weft_store::{
     datadir::{self, DataDir},
     state::{self, StateStore, StoreError, Table},
@@ -35,7 +35,7 @@ use weft_store::{
 use weft_visibility::{Index, Visibility};
 
 use crate::{
-    cluster::{ClusterError, JoinError, Links, Network, Reach},
+    cluster::{ClusterError, JoinError, Links, Network, Peers, Reach},
     exchange::{self, Outgoing},
 };
 
@@ -198,8 +198,10 @@ impl Node {
         }
         // Opening a replica ends what a crash interrupted: before that its rows may be half replaced.
         mend::before_replay(&visibility, &ground.store, options.shards).await?;
+        let log = wal.group(GroupId(METADATA_GROUP)).state();
+        let known = Known { is_new: known.is_new || (log.last.is_none() && log.purged.is_none()), ..known };
         super::joining::meet(&options, &links.peers, &world, known, ground.store.as_ref()).await?;
-        let raft = start_groups(&options, &world, &wal, &replicas, &links, founders).await?;
+        let raft = start_groups(&options, &world, &wal, &replicas, &links, (founders, &ground.store)).await?;
         let metadata = start_metadata(&options, &raft, &replicas, &ground.store, &world.clock)?;
         feeds.attach(&metadata);
         if !links.peers.is_alone() {
@@ -438,7 +440,7 @@ async fn start_groups(
     wal: &Wal,
     replicas: &[(u32, Arc<Replica>)],
     links: &Links,
-    founders: BTreeSet<u32>,
+    (founders, store): (BTreeSet<u32>, &Arc<dyn StateStore>),
 ) -> Result<raft::Node, OpenError> {
     let config = raft::NodeConfig {
         node: raft::NodeId(u64::from(options.node)),
@@ -454,8 +456,34 @@ async fn start_groups(
     let node = raft::Node::start(&config, wal, machines).await?;
     links.inbox.attach_raft(&node);
     // Every group has a leader, and those led here have replayed their log (rule 4).
-    node.ready().await.map_err(|error| OpenError::NoLeader(error.to_string()))?;
+    tokio::select! {
+        ready = node.ready() => ready.map_err(|error| OpenError::NoLeader(error.to_string()))?,
+        error = get_to_know(&node, &links.peers, store.as_ref()) => return Err(error),
+    }
     Ok(node)
+}
+
+/// Learns of the others from what is replayed: there may be no leader without those that the store had not heard of.
+async fn get_to_know(node: &raft::Node, peers: &Peers, store: &dyn StateStore) -> OpenError {
+    let Some(metadata) = node.group(GroupId(METADATA_GROUP)).filter(|_| !peers.is_alone()) else {
+        return std::future::pending().await;
+    };
+    let (mut applied, mut last) = (metadata.applied(), None);
+    loop {
+        match Members::read(store) {
+            Err(error) => return OpenError::Metadata(error),
+            // The first look is what `meet` knows already, and may know better.
+            Ok(members) if last.is_none() => last = Some(members),
+            Ok(members) if last.as_ref() == Some(&members) => {}
+            Ok(members) => {
+                super::members::acquaint(peers, &members);
+                last = Some(members);
+            }
+        }
+        if applied.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
 }
 
 fn start_metadata(

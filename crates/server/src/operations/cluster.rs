@@ -55,7 +55,7 @@ pub(super) fn status(node: &Node) -> Answer {
         "cluster": node.cluster().to_string(),
         "node": options.node,
         "members": members(node),
-        "next_node": known.nodes.keys().last().map(|last| last + 1),
+        "next_node": known.nodes.keys().last().map(|last| last.saturating_add(1)),
         "moves": moves,
         "waits": node.inner().waits.lock().clone(),
         "groups": groups,
@@ -133,7 +133,15 @@ pub(super) async fn command(node: &Node, command: &str, query: &str) -> Answer {
     };
     match said {
         Ok(said) => Answer::json(StatusCode::OK, &json!({ "said": said })),
-        Err(status) => wrong(status.message()),
+        Err(status) => Answer::json(code_of(&status), &json!({ "error": status.message() })),
+    }
+}
+
+fn code_of(status: &Status) -> StatusCode {
+    match status.code() {
+        tonic::Code::Unavailable | tonic::Code::DeadlineExceeded => StatusCode::SERVICE_UNAVAILABLE,
+        tonic::Code::NotFound => StatusCode::NOT_FOUND,
+        _ => StatusCode::BAD_REQUEST,
     }
 }
 

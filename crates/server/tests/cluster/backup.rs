@@ -15,7 +15,7 @@ use std::{
 
 use futures::future::join_all;
 use tokio::task::JoinHandle;
-use tonic::{Code, Request, metadata::MetadataValue};
+use tonic::Code;
 use uuid::Uuid;
 use weft_protocol::{
     api::{
@@ -28,7 +28,7 @@ use weft_protocol::{
         history::{HistoryEvent, history_event::Attributes as Event},
         workflowservice::*,
     },
-    internal::{HoldRequest, ReleaseRequest, cluster_service_client::ClusterServiceClient},
+    internal::{HoldRequest, ReleaseRequest},
     services::workflow_service_client::WorkflowServiceClient,
     weft::{VerifyHistoryRequest, history_service_client::HistoryServiceClient},
 };
@@ -39,6 +39,7 @@ use weft_server::{
 };
 
 use crate::{
+    door::as_node,
     trio::{Client, Trio},
     worker::{Worker, again, end_of, execution, normal, signal, start},
 };
@@ -177,8 +178,13 @@ fn players(clients: Vec<Client>, finishing: &Arc<AtomicBool>) -> Vec<JoinHandle<
 
 /// What an operator does: asks the operations port, and keeps what comes.
 fn back_up(operations: SocketAddr, dir: &Path) -> Result<backup::Manifest, String> {
+    back_up_with(operations, dir, "")
+}
+
+fn back_up_with(operations: SocketAddr, dir: &Path, header: &str) -> Result<backup::Manifest, String> {
     let mut stream = TcpStream::connect(operations).expect("it listens");
-    write!(stream, "POST /admin/backup HTTP/1.0\r\nHost: here\r\nContent-Length: 0\r\n\r\n").expect("it is sent");
+    let request = format!("POST /admin/backup HTTP/1.0\r\nHost: here\r\n{header}Content-Length: 0\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it is sent");
     let mut answer = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -333,18 +339,7 @@ async fn a_backup_under_load_holds_each_message_once_and_goes_on() {
 async fn there_is_no_backup_unless_every_node_holds_messages_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut trio = Trio::start().await;
-    let internal = format!("http://{}", trio.internal(1));
-    let cluster = weft_server::ClusterOptions { name: "trio".to_owned(), ..Default::default() };
-    let members = [(1, "a:1".to_owned())].into();
-    let id = weft_server::ClusterOptions { members, ..cluster }.id().expect("it has one").to_string();
-    let id: MetadataValue<_> = id.parse().expect("it is ASCII");
-    let introduced = move |mut request: Request<()>| {
-        request.metadata_mut().insert("weft-cluster", id.clone());
-        request.metadata_mut().insert("weft-node", MetadataValue::from(1_u32));
-        Ok(request)
-    };
-    let channel = tonic::transport::Endpoint::from_shared(internal).expect("an address").connect_lazy();
-    let mut node = ClusterServiceClient::with_interceptor(channel, introduced);
+    let mut node = as_node(&trio, 1, 1);
     let hold = |lease_ms| HoldRequest { token: "another's".to_owned(), lease_ms };
     let release = ReleaseRequest { token: "another's".to_owned() };
 
@@ -366,6 +361,18 @@ async fn there_is_no_backup_unless_every_node_holds_messages_back() {
     assert!(refused.contains("node 3 did not hold messages back"), "{refused}");
     assert!(!folder.path().join("lost").exists() && !folder.path().join("held").exists());
     trio.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_web_page_gets_no_backup() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let server = Server::builder(Place::Memory).listen(any).operations(any).start().await.expect("it starts");
+    let (operations, dir) = (server.operations().expect("it was asked for"), folder.path().join("backup"));
+    let page = move || back_up_with(operations, &dir, "Origin: https://example.com\r\n");
+    let refused = tokio::task::spawn_blocking(page).await.expect("it does not panic");
+    assert_eq!(refused.expect_err("it is from a page"), "web pages may not ask for this\n");
+    server.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! Three servers in one process, on real sockets: any of them answers any client, and two of them go on without the third.
 
 mod backup;
+mod door;
 mod far;
 mod growing;
 mod members;

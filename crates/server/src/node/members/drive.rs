@@ -38,7 +38,13 @@ pub(crate) async fn drive(node: Weak<NodeInner>) {
         }
         viewed.mark_unchanged();
         let leads = leadership.borrow_and_update().mine;
-        let busy = leads && inner.advance().await;
+        let mut stopping = inner.stopping.clone();
+        let busy = leads
+            && tokio::select! {
+                busy = inner.advance() => busy,
+                // A step at another node takes long, and holds the store meanwhile.
+                _ = stopping.wait_for(|stopping| *stopping) => return,
+            };
         let clock = Arc::clone(&inner.clock);
         drop(inner);
         let wait = if busy { BUSY } else { IDLE };

@@ -1,7 +1,8 @@
 //! What nodes and operators may ask of a cluster's members, and what is written of it. Pure.
 //!
 //! Invariants: asked again it is answered the same and changes nothing more; what is refused says why and what would help.
-//! A number is never given to a second node, and a node that has lost its data does not come back under its own.
+//! A number is never given to a second node, and a node that joined and has lost its data does not come back under its own (a founder is not told from
+//! itself with nothing).
 
 use weft_rows::member::{MemberRow, MemberState, MoveRow};
 use weft_shard::{Members, MembersChange};
@@ -35,7 +36,7 @@ impl Newcomer {
     /// Why it is not let in.
     pub(crate) fn decide(&self, members: &Members) -> Result<Vec<MembersChange>, String> {
         let Self { node, address, is_new, incarnation } = self;
-        let next = members.nodes.keys().last().map_or(1, |last| last + 1);
+        let next = members.nodes.keys().last().map_or(1, |last| last.saturating_add(1));
         let taken = members.present().find(|row| row.address == *address && row.node != *node);
         if let Some(other) = taken {
             return Err(format!("node {} is reached at {address} already: give each its own address", other.node));

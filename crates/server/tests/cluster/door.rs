@@ -1,0 +1,53 @@
+//! The internal port: whom it lets in, and to what.
+
+use tonic::{
+    Code, Request, Status,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
+use weft_protocol::internal::{PingRequest, RaftRequest, cluster_service_client::ClusterServiceClient};
+use weft_server::ClusterOptions;
+
+use crate::trio::Trio;
+
+/// How a node of the cluster says who it is.
+#[derive(Clone)]
+pub(crate) struct Introduced {
+    cluster: MetadataValue<Ascii>,
+    node: u32,
+}
+
+impl Interceptor for Introduced {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("weft-cluster", self.cluster.clone());
+        request.metadata_mut().insert("weft-node", MetadataValue::from(self.node));
+        Ok(request)
+    }
+}
+
+pub(crate) type NodeService = ClusterServiceClient<InterceptedService<Channel, Introduced>>;
+
+/// A way to one of them, for somebody who says that he is this node.
+pub(crate) fn as_node(trio: &Trio, place: usize, node: u32) -> NodeService {
+    let (name, members) = ("trio".to_owned(), [(1, "a:1".to_owned())].into());
+    let cluster = ClusterOptions { name, members, ..ClusterOptions::default() }.id().expect("it has one");
+    let cluster = cluster.to_string().parse().expect("it is ASCII");
+    let address = format!("http://{}", trio.internal(place));
+    let channel = Endpoint::from_shared(address).expect("an address").connect_lazy();
+    ClusterServiceClient::with_interceptor(channel, Introduced { cluster, node })
+}
+
+/// Who leads the metadata may be a node of which only the metadata would tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_is_heard_before_its_node_is_known_and_nothing_else_of_it() {
+    let trio = Trio::start().await;
+    let mut stranger = as_node(&trio, 0, 9);
+    let nonsense = RaftRequest { group: 0, message: "nonsense".into() };
+    let said = stranger.raft(nonsense).await.expect_err("it is nonsense");
+    assert_ne!(said.code(), Code::PermissionDenied, "{said}");
+    let said = stranger.ping(PingRequest {}).await.expect_err("it is no member");
+    assert_eq!(said.code(), Code::PermissionDenied, "{said}");
+    as_node(&trio, 0, 2).ping(PingRequest {}).await.expect("it is a member");
+    trio.shutdown().await;
+}
