@@ -12,7 +12,10 @@ mod metrics;
 use std::{convert::Infallible, io, net::SocketAddr};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{
+    Method, Request, Response, StatusCode,
+    header::{CONTENT_TYPE, ORIGIN},
+};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -58,6 +61,10 @@ pub(crate) async fn serve(node: Node, listener: TcpListener, mut stopping: watch
 }
 
 async fn respond(node: &Node, request: Request<Incoming>, caller: SocketAddr) -> Response<Body> {
+    // A browser says which page a request is from: no page has to change anything here.
+    if request.method() == Method::POST && request.headers().contains_key(ORIGIN) {
+        return Answer::new(StatusCode::FORBIDDEN, TEXT, "web pages may not ask for this\n".to_owned()).into_response();
+    }
     let answer = match (request.method(), request.uri().path()) {
         (&Method::GET, "/metrics") => Answer::new(StatusCode::OK, PROMETHEUS, metrics::text(node)),
         (&Method::GET, "/healthz") => health::well(node),

@@ -140,7 +140,11 @@ fn is_ours(path: &Path) -> Result<bool, Error> {
 
 /// Makes the directory and what is missing above it, readable for its owner only, and makes that durable: a log that
 /// is synced in a directory that is gone after a power failure would be worth nothing.
-fn make_directory(path: &Path) -> Result<(), Error> {
+/// Makes a directory that its owner alone can read, and those above it, durably.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_directory(path: &Path) -> Result<(), Error> {
     if path.is_dir() {
         return Ok(());
     }
@@ -155,7 +159,11 @@ fn make_directory(path: &Path) -> Result<(), Error> {
     }
 }
 
-fn sync_directory(path: &Path) -> Result<(), Error> {
+/// The names in a directory survive a power loss from now on.
+///
+/// # Errors
+/// When the disk does not take them.
+pub fn sync_directory(path: &Path) -> Result<(), Error> {
     File::open(path).and_then(|dir| dir.sync_all()).map_err(|error| Error::io("sync", path, error))
 }
 

@@ -3,12 +3,13 @@
 //! Invariant: the manifest is written last, when all the rest is there and durable; whatever fails leaves nothing behind.
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, File, OpenOptions},
     io::{self, BufWriter, Read, Write},
     path::{Path, PathBuf},
 };
 
 use sha2::{Digest, Sha256};
+use weft_store::datadir::{make_directory, sync_directory};
 
 use super::{
     Error, Frame, GroupHead, Manifest, SavedGroup, Source,
@@ -42,7 +43,7 @@ impl Keeping {
             Ok(true) => false,
             Ok(false) => return Err(Error::NotEmpty { path: dir.to_owned() }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make(dir)?;
+                make_directory(dir)?;
                 true
             }
             Err(error) => return Err(Error::io("read", dir, error)),
@@ -79,7 +80,7 @@ impl Keeping {
 
     fn finish(&mut self, manifest: &Manifest) -> Result<(), Error> {
         // The files are there, by their names, before anything says so.
-        sync(&self.dir)?;
+        sync_directory(&self.dir)?;
         let (unfinished, path) = (self.dir.join(format!("{FILE}.new")), self.dir.join(FILE));
         self.written.push(unfinished.clone());
         let write = || {
@@ -89,16 +90,18 @@ impl Keeping {
             fs::rename(&unfinished, &path)
         };
         write().map_err(|error| Error::io("write", &path, error))?;
+        self.written.push(path);
+        sync_directory(&self.dir)?;
         self.written.clear();
         self.is_made = false;
-        sync(&self.dir)
+        Ok(())
     }
 }
 
 impl Drop for Keeping {
     fn drop(&mut self) {
-        // As well as it can be done: what is left has no manifest, and is refused for that.
-        for path in &self.written {
+        // The manifest first. As well as it can be done: what is left has none, and is refused for that.
+        for path in self.written.iter().rev() {
             let _ = fs::remove_file(path);
         }
         if self.is_made {
@@ -129,7 +132,12 @@ struct Group {
 
 impl Group {
     fn begin(head: GroupHead, path: PathBuf) -> Result<Self, Error> {
-        let file = File::create_new(&path).map_err(|error| Error::io("write", &path, error))?;
+        // Readable for its owner only, whoever made the directory: histories may hold secrets.
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(|error| Error::io("write", &path, error))?;
         Ok(Self { head, path, file: BufWriter::new(file), hash: Sha256::new(), pieces: 0, bytes: 0 })
     }
 
@@ -151,19 +159,6 @@ impl Group {
 
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Readable for its owner only: histories may hold secrets.
-fn make(dir: &Path) -> Result<(), Error> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(|error| Error::io("make", dir, error))
-}
-
-fn sync(dir: &Path) -> Result<(), Error> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| Error::io("sync", dir, error))
 }
 
 #[cfg(test)]

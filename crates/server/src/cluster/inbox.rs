@@ -103,7 +103,9 @@ impl ClusterService for Inbox {
 
     async fn hold(&self, request: Request<HoldRequest>) -> Result<Response<HoldResponse>, Status> {
         let HoldRequest { token, lease_ms } = request.into_inner();
-        let (node, lease) = (self.node()?, Duration::from_millis(lease_ms));
+        let node = self.node()?;
+        // Whatever another node says, it is over soon.
+        let lease = Duration::from_millis(lease_ms).min(node.options.hold_max);
         let held = node.crossings.hold(token, lease, node.clock.as_ref()).await;
         held.map_err(|error| Status::failed_precondition(error.to_string()))?;
         Ok(Response::new(HoldResponse {}))

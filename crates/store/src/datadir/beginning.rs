@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{
-    DataDir, Error, File, Founding, LOCK_FILE, UNFINISHED_IDENTITY_FILE, found, is_ours, lock, make_directory,
+    DataDir, Error, File, Founding, IDENTITY_FILE, LOCK_FILE, UNFINISHED_IDENTITY_FILE, found, is_ours, lock,
+    make_directory,
 };
 
 /// A directory that is about to become a data directory. Dropped before that, it is as empty as it was.
@@ -30,6 +31,10 @@ impl Beginning {
         }
         make_directory(path)?;
         let lock = Some(lock(path)?);
+        // Whoever had the lock until now may have made something of it.
+        if is_ours(path)? {
+            return Err(Error::Exists { path: path.to_owned() });
+        }
         Ok(Self { path: path.to_owned(), is_made, lock })
     }
 
@@ -57,7 +62,9 @@ impl Drop for Beginning {
         if self.lock.is_none() {
             return;
         }
-        // As well as it can be done: what is left has no identity, and is refused for that.
+        // The identity first: it may stand already, where only making it durable failed. As well as it can be done: what is
+        // left has no identity, and is refused for that.
+        let _ = fs::remove_file(self.path.join(IDENTITY_FILE));
         let _ = fs::remove_dir_all(self.state());
         let _ = fs::remove_file(self.path.join(UNFINISHED_IDENTITY_FILE));
         let _ = fs::remove_file(self.path.join(LOCK_FILE));
