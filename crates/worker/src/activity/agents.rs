@@ -1,5 +1,7 @@
 //! What activities that ask agents have in common: the providers, the record of their calls, and their errors.
 
+use std::{io::ErrorKind, path::Path, time::Duration};
+
 use tokio_util::sync::CancellationToken;
 use weft::{Error, Result};
 
@@ -19,13 +21,44 @@ use crate::{
     repository::Worktree,
 };
 
-/// The record of one step's calls; what they cost is asked of the journal at the end.
-pub(super) async fn record(bench: &Bench, site: &Site) -> Result<(Record, Journal)> {
-    let path = bench.calls(site).await?;
-    let opened = Journal::open(&path, Spend::AGENT);
-    let journal = opened.map_err(|error| failure(ENVIRONMENT, format!("{}: {error}", path.display())))?;
+/// Between looks whether the attempt before has ended.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The record of one step's calls; what they cost is asked of the journal at the end. While an attempt before lives it
+/// is waited for: it ends as soon as it hears that nobody wants it.
+pub(super) async fn record(bench: &Bench, site: &Site, cancel: &CancellationToken) -> Result<(Record, Journal)> {
+    let journal = free(&bench.calls(site).await?, cancel).await?;
     let record = Record { step: format!("{}/{}", site.run, site.step), recorder: std::sync::Arc::new(journal.clone()) };
     Ok((record, journal))
+}
+
+/// The journal once no other attempt has it.
+async fn free(path: &Path, cancel: &CancellationToken) -> Result<Journal> {
+    loop {
+        match Journal::open(path, Spend::AGENT) {
+            Ok(journal) => return Ok(journal),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(failure(ENVIRONMENT, format!("{}: {error}", path.display()))),
+        }
+        if cancel.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_none() {
+            return Err(unwanted());
+        }
+    }
+}
+
+/// What an agent says, as long as somebody wants it: one that is dropped makes no more calls.
+pub(super) async fn asked<T>(
+    cancel: &CancellationToken,
+    work: impl Future<Output = Result<T, provider::Error>>,
+) -> Result<T> {
+    match cancel.run_until_cancelled(work).await {
+        Some(said) => said.map_err(of_provider),
+        None => Err(unwanted()),
+    }
+}
+
+fn unwanted() -> Error {
+    failure(ENVIRONMENT, "nobody wants it any more")
 }
 
 /// One attempt, with what its calls have cost.
@@ -35,7 +68,7 @@ pub(super) fn billed<T>(value: T, journal: &Journal) -> Billed<T> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
-pub(super) fn of_provider(error: provider::Error) -> Error {
+fn of_provider(error: provider::Error) -> Error {
     let kind = match &error {
         provider::Error::Unsupported { .. } | provider::Error::Refused(_) => REFUSED,
         provider::Error::Environment(_) => ENVIRONMENT,
@@ -108,5 +141,42 @@ mod tests {
         let file = Some("tests/test_shelf.py".to_owned());
         assert_eq!(found, Some(FailingTest { name: "test_above".to_owned(), file }));
         assert_eq!(failing(&finding(None, Some("a.py")), "/tmp"), None);
+    }
+
+    #[tokio::test]
+    async fn a_journal_that_an_attempt_has_is_waited_for_until_nobody_wants_it() {
+        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let (path, cancel) = (folder.path().join("step.jsonl"), CancellationToken::new());
+        let living = free(&path, &cancel).await.expect("nobody has it");
+        let mut waiting = std::pin::pin!(free(&path, &cancel));
+        assert!(futures::poll!(&mut waiting).is_pending(), "it is locked");
+        drop(living);
+        drop(free(&path, &cancel).await.expect("it is free again"));
+
+        let _other = free(&path, &cancel).await.expect("nobody has it");
+        cancel.cancel();
+        let ended = waiting.await.expect_err("nobody wants it");
+        assert!(ended.to_string().contains("nobody wants it any more"), "{ended}");
+    }
+
+    #[tokio::test]
+    async fn an_agent_whose_answer_nobody_wants_makes_no_more_calls() {
+        /// Says that it was dropped.
+        struct Call<'a>(&'a std::cell::Cell<bool>);
+        impl Drop for Call<'_> {
+            fn drop(&mut self) {
+                self.0.set(true);
+            }
+        }
+        let (cancel, ended) = (CancellationToken::new(), std::cell::Cell::new(false));
+        let call = Call(&ended);
+        let work = async move {
+            let _call = call;
+            std::future::pending::<Result<(), provider::Error>>().await
+        };
+        let mut asking = std::pin::pin!(asked(&cancel, work));
+        assert!(futures::poll!(&mut asking).is_pending());
+        cancel.cancel();
+        assert!(asking.await.is_err() && ended.get());
     }
 }

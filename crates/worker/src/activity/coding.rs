@@ -8,7 +8,7 @@ use weft::{ActivityCtx, Result, activities};
 
 use super::{
     Site,
-    agents::{billed, of_checks, of_provider, record},
+    agents::{asked, billed, of_checks, record},
     bench::{Bench, ENVIRONMENT, alive, artefact, clear, failure, of_repository},
 };
 use crate::{
@@ -81,7 +81,8 @@ impl Coding {
                 shell: Arc::new(self.bench.shell(worktree, &cancel)),
                 record: record.clone(),
             };
-            let (summary, tried) = match self.providers.of(Role::Patch).patch(task).await.map_err(of_provider)? {
+            let patched = asked(&cancel, self.providers.of(Role::Patch).patch(task)).await?;
+            let (summary, tried) = match patched {
                 Patched::Made { summary, tried, .. } => (summary, tried),
                 Patched::Unable(Unable { reason, tried }) => return Ok(Err(PatchOutcome::Unable { reason, tried })),
             };
@@ -122,7 +123,7 @@ impl Coding {
     pub async fn patch(&self, ctx: ActivityCtx, request: PatchRequest) -> Result<Billed<PatchOutcome>> {
         alive(&ctx, |cancel| async {
             let repository = self.bench.repository(&request.site).await?;
-            let (record, journal) = record(&self.bench, &request.site).await?;
+            let (record, journal) = record(&self.bench, &request.site, &cancel).await?;
             let kept = repository.kept(&artefact(&request.site)).await.map_err(of_repository)?;
             let commit = match kept {
                 Some(commit) => commit,

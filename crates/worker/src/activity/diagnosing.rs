@@ -8,7 +8,7 @@ use weft::{ActivityCtx, Result, activities};
 
 use super::{
     Site,
-    agents::{billed, of_provider, record},
+    agents::{asked, billed, record},
     bench::{Bench, WORK, alive, failure, of_process, of_repository},
 };
 use crate::{
@@ -101,11 +101,11 @@ impl Diagnosing {
 
     #[activity]
     pub async fn diagnose(&self, ctx: ActivityCtx, request: DiagnoseRequest) -> Result<Billed<Diagnosis>> {
-        alive(&ctx, |_| async {
-            let (record, journal) = record(&self.bench, &request.site).await?;
+        alive(&ctx, |cancel| async move {
+            let (record, journal) = record(&self.bench, &request.site, &cancel).await?;
             let agent = usize::try_from(request.agent).unwrap_or(usize::MAX);
             let task = DiagnoseTask { alert: request.alert, agent, record };
-            let diagnosis = self.providers.of(Role::Diagnose).diagnose(task).await.map_err(of_provider)?;
+            let diagnosis = asked(&cancel, self.providers.of(Role::Diagnose).diagnose(task)).await?;
             Ok(billed(diagnosis, &journal))
         })
         .await

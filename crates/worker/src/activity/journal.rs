@@ -6,11 +6,14 @@
 //!
 //! It lies with the repository, so that the attempts of all its workers share it. Each line is on the disk before the
 //! next thing is done. Half a line at the end is what a crash left of one, and is cut off: nothing was done after it.
+//!
+//! Invariant: one attempt at a time has it. It is locked while it is open, so whoever opens it sees all that was written
+//! and cuts nobody's line; an attempt that nobody wants any more keeps it until it has ended.
 
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io::{Read, Seek, SeekFrom, Write},
+    io::{self, ErrorKind, Read, Write},
     path::Path,
     sync::Arc,
 };
@@ -71,20 +74,23 @@ enum Line {
 
 impl Journal {
     /// Opens it, or begins one. The step may spend what is allowed, over all its attempts.
-    pub(super) fn open(path: &Path, allowed: Spend) -> std::io::Result<Self> {
+    ///
+    /// # Errors
+    /// [`ErrorKind::WouldBlock`] while another attempt has it.
+    pub(super) fn open(path: &Path, allowed: Spend) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let mut file = File::options().create(true).truncate(false).read(true).write(true).open(path)?;
+        let mut file = File::options().create(true).read(true).append(true).open(path)?;
+        file.try_lock()?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let mut inner = Inner { file, calls: BTreeMap::new(), spent: Spend::default(), allowed };
-        for line in bytes[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            inner.take(serde_json::from_slice(line)?);
+        for (index, line) in bytes[..whole].split(|byte| *byte == b'\n').enumerate().filter(|(_, it)| !it.is_empty()) {
+            inner.take(serde_json::from_slice(line).map_err(|error| unreadable(index + 1, &error))?);
         }
         inner.file.set_len(whole as u64)?;
-        inner.file.seek(SeekFrom::End(0))?;
         Ok(Self { inner: Arc::new(Mutex::new(inner)) })
     }
 
@@ -102,6 +108,23 @@ impl Journal {
         let inner = Arc::clone(&self.inner);
         let done = tokio::task::spawn_blocking(move || what(&mut inner.lock())).await;
         done.map_err(|error| Error::Environment(error.to_string()))?
+    }
+}
+
+/// The place without the file, which whoever opens it names.
+fn unreadable(line: usize, error: &serde_json::Error) -> io::Error {
+    let message = format!(
+        "line {line} is no record of a call ({error}): mend the line, or remove the file to let the step make all its \
+         calls again"
+    );
+    io::Error::new(ErrorKind::InvalidData, message)
+}
+
+impl Drop for Inner {
+    /// A process that is being started at this moment may have the file for as long as that takes: closing it does not
+    /// free it then.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
     }
 }
 
@@ -130,7 +153,7 @@ impl Inner {
     }
 
     fn write(&mut self, line: Line) -> Result<(), Error> {
-        let environment = |error: std::io::Error| Error::Environment(format!("the record of calls: {error}"));
+        let environment = |error: io::Error| Error::Environment(format!("the record of calls: {error}"));
         let mut bytes = serde_json::to_vec(&line).map_err(|error| environment(error.into()))?;
         bytes.push(b'\n');
         self.file.write_all(&bytes).and_then(|()| self.file.sync_data()).map_err(environment)?;
@@ -239,7 +262,33 @@ mod tests {
             journal.settle(tool, json!({}), Tokens::default()).await?;
         }
         assert!(journal.begin("tool-2", Tokens::default()).await.is_err());
-        assert_eq!((again(&path).spent().tokens, again(&path).spent().tool_calls), (300, 2));
+        drop(journal);
+        let spent = again(&path).spent();
+        assert_eq!((spent.tokens, spent.tool_calls), (300, 2));
         Ok(())
+    }
+
+    #[tokio::test]
+    async fn while_one_attempt_has_it_no_other_reads_or_cuts_it() -> Result<(), Error> {
+        let (living, path, _folder) = journal();
+        living.begin("model-0", MOST).await?;
+        let refused = Journal::open(&path, ALLOWED).expect_err("it is locked");
+        assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+        living.settle("model-0", json!("yes"), MOST).await?;
+        drop(living);
+        assert_eq!(again(&path).begin("model-0", MOST).await?, Standing::Settled(json!("yes")));
+        Ok(())
+    }
+
+    #[test]
+    fn a_line_that_is_no_record_is_named_with_how_to_mend_it() {
+        let (journal, path, _folder) = journal();
+        drop(journal);
+        fs::write(&path, "{\"released\":{\"call\":\"a\"}}\nnonsense\n").expect("it is written");
+        let said = Journal::open(&path, ALLOWED).expect_err("it cannot be read").to_string();
+        assert!(
+            said.starts_with("line 2 is no record of a call") && said.contains("mend the line, or remove"),
+            "{said}"
+        );
     }
 }

@@ -7,7 +7,7 @@ use weft::{ActivityCtx, Result, activities};
 
 use super::{
     Site,
-    agents::{billed, facts, of_provider, record},
+    agents::{asked, billed, facts, record},
     bench::{Bench, alive, of_repository},
 };
 use crate::{
@@ -76,11 +76,11 @@ impl Planning {
             repository.refuse_unclean().await.map_err(of_repository)?;
             let base_commit = repository.resolve(&request.base).await.map_err(of_repository)?;
             let facts = facts(&self.bench, &request.site, attempt, &base_commit, &cancel).await?;
-            let (record, journal) = record(&self.bench, &request.site).await?;
+            let (record, journal) = record(&self.bench, &request.site, &cancel).await?;
             let failing = facts.failing.clone();
             let (requirement, notes) = (request.requirement, request.notes);
             let task = PlanTask { requirement, notes, facts, design: None, record };
-            let said = self.providers.of(Role::Design).design(task).await.map_err(of_provider)?;
+            let said = asked(&cancel, self.providers.of(Role::Design).design(task)).await?;
             Ok(billed(Design { text: said.text, components: said.components, base_commit, failing }, &journal))
         })
         .await
@@ -88,15 +88,15 @@ impl Planning {
 
     #[activity]
     pub async fn plan(&self, ctx: ActivityCtx, request: PlanRequest) -> Result<Billed<Plan>> {
-        alive(&ctx, |_| async {
+        alive(&ctx, |cancel| async move {
             let PlanRequest { site, requirement, design, notes } = request;
             let repository = self.bench.repository(&site).await?;
             let files = repository.files(&design.base_commit).await.map_err(of_repository)?;
-            let (record, journal) = record(&self.bench, &site).await?;
+            let (record, journal) = record(&self.bench, &site, &cancel).await?;
             let facts = Facts { files, failing: design.failing };
             let said = provider::builtin::plan::Design { text: design.text, components: design.components };
             let task = PlanTask { requirement: requirement.clone(), notes, facts, design: Some(said.clone()), record };
-            let plan = self.providers.of(Role::Plan).plan(task).await.map_err(of_provider)?;
+            let plan = asked(&cancel, self.providers.of(Role::Plan).plan(task)).await?;
             // What was asked for and what was designed is known better here.
             Ok(billed(Plan { requirement, design: said.text, components: said.components, ..plan }, &journal))
         })
