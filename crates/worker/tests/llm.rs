@@ -246,6 +246,27 @@ async fn a_server_that_stays_broken_is_the_environments_fault() {
 }
 
 #[tokio::test]
+async fn each_time_that_may_have_cost_something_counts_as_spent() {
+    let busy = Answer::Status(429, r#"{"error": {"message": "slow down"}}"#);
+    let half = Answer::Stream("data: {\"type\":\"message_start\",\"message\":{}}\n\ndata: {\"type\"".to_owned());
+    let (made, asked, spent) = outcome(vec![half.clone(), half.clone(), busy]).await;
+    assert!(matches!(&made, Err(Error::Environment(why)) if why.contains("(429): slow down")), "{made:?}");
+    assert_eq!((asked, spent.output), (3, 2 * 1000));
+    let (made, asked, spent) = outcome(vec![half, anthropic("No.", &[])]).await;
+    assert!(matches!(made, Ok(Patched::Unable(_))), "{made:?}");
+    assert_eq!((asked, spent.output), (2, 1000 + 20));
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_say_what_it_cost_costs_what_was_set_aside() {
+    let Answer::Stream(text) = anthropic("No.", &[]) else { unreachable!("it is a stream") };
+    let silent = text.replace("input_tokens", "x").replace("output_tokens", "y");
+    let (made, _, spent) = outcome(vec![Answer::Stream(silent)]).await;
+    assert!(matches!(made, Ok(Patched::Unable(_))), "{made:?}");
+    assert!(spent.output == 1000 && spent.input > 0, "{spent:?}");
+}
+
+#[tokio::test]
 async fn a_key_that_is_refused_is_not_tried_again_and_not_shown() {
     let (made, asked, _) = outcome(vec![Answer::Status(401, r#"{"error": {"message": "invalid x-api-key"}}"#)]).await;
     let said = format!("{made:?}");

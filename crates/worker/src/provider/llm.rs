@@ -21,7 +21,7 @@ use super::{
     DiagnoseTask, Error, PatchTask, Patched, PlanTask, Provider, Unable,
     builtin::plan::Design,
     prompt,
-    record::{Record, Standing, Tokens},
+    record::{Record, Recorder, Standing, Tokens},
 };
 use crate::model::{Diagnosis, Plan};
 use http::{Client, Problem};
@@ -140,18 +140,35 @@ impl Llm {
         if let Standing::Settled(answer) = record.recorder.begin(&name, most).await? {
             return serde_json::from_value(answer).map_err(|e| self.nonsense(format!("the record of {name}: {e}")));
         }
-        let reply = match self.client.send(&self.config, &self.key, &body, &name).await {
-            Ok(reply) => reply,
-            Err(problem) => {
+        let reply = self.sent(&body, (&name, most), record.recorder.as_ref()).await?;
+        let answer = serde_json::to_value(&reply).map_err(|e| self.nonsense(e.to_string()))?;
+        record.recorder.settle(&name, answer, reply.tokens.or(most)).await?;
+        Ok(reply)
+    }
+
+    /// Sends a request that was begun until there is a whole answer, as often as the configuration says. Each time that
+    /// may have cost something counts as spent, and the next one has a reservation of its own.
+    async fn sent(&self, body: &Value, (name, most): (&str, Tokens), recorder: &dyn Recorder) -> Result<Reply, Error> {
+        let mut wait = self.config.wait;
+        let mut left = self.config.attempts;
+        loop {
+            let problem = match self.client.send(&self.config, &self.key, body, name).await {
+                Ok(reply) => return Ok(reply),
+                Err(problem) => problem,
+            };
+            left = left.saturating_sub(1);
+            let Some(pause) = problem.wait(wait).filter(|_| left > 0) else {
                 if problem.cost_nothing() {
-                    record.recorder.release(&name).await?;
+                    recorder.release(name).await?;
                 }
                 return Err(self.failed(problem));
+            };
+            if !problem.cost_nothing() {
+                recorder.begin(name, most).await?;
             }
-        };
-        let answer = serde_json::to_value(&reply).map_err(|e| self.nonsense(e.to_string()))?;
-        record.recorder.settle(&name, answer, reply.tokens).await?;
-        Ok(reply)
+            tokio::time::sleep(pause).await;
+            wait *= 2;
+        }
     }
 
     fn nonsense(&self, reason: String) -> Error {
@@ -163,7 +180,9 @@ impl Llm {
         match problem {
             Problem::Refused { .. } => Error::Refused(said),
             Problem::Nonsense(reason) => self.nonsense(reason),
-            Problem::Busy { .. } | Problem::Connection(_) | Problem::Half => Error::Environment(said),
+            Problem::Busy { .. } | Problem::Unreachable(_) | Problem::Connection(_) | Problem::Half => {
+                Error::Environment(said)
+            }
         }
     }
 

@@ -20,6 +20,15 @@ pub struct Tokens {
     pub output: u64,
 }
 
+impl Tokens {
+    /// What a server counts, or what was set aside where it counts nothing: no answer is free.
+    #[must_use]
+    pub(super) fn or(self, most: Self) -> Self {
+        let counted = |said: u64, most: u64| if said == 0 { most } else { said };
+        Self { input: counted(self.input, most.input), output: counted(self.output, most.output) }
+    }
+}
+
 /// What is known of a call when it is about to be made.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Standing {
@@ -32,7 +41,8 @@ pub enum Standing {
 
 /// Who writes calls down: the workflow's side.
 pub trait Recorder: Send + Sync {
-    /// Sets aside what a call may cost, durably, and says what is known of it. Refuses what the budget does not allow.
+    /// Sets aside what a call may cost, durably, and says what is known of it. Refuses what the budget does not allow. One
+    /// that was begun before and not settled counts as spent.
     fn begin(&self, call: &str, most: Tokens) -> BoxFuture<'_, Result<Standing, Error>>;
 
     /// Writes the answer down, and what it did cost.

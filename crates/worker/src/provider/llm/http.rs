@@ -28,6 +28,9 @@ pub(super) enum Problem {
     Busy { status: u16, said: String, after: Option<Duration> },
     #[error("it refuses ({status}): {said}")]
     Refused { status: u16, said: String },
+    /// Nothing was sent.
+    #[error("it cannot be reached: {0}")]
+    Unreachable(String),
     #[error("it cannot be reached: {0}")]
     Connection(String),
     #[error("its answer ended in the middle")]
@@ -40,17 +43,17 @@ impl Problem {
     /// Whether the call certainly was not worked on.
     pub(super) fn cost_nothing(&self) -> bool {
         match self {
-            Self::Refused { .. } => true,
+            Self::Refused { .. } | Self::Unreachable(_) => true,
             Self::Busy { status, .. } => *status == 429,
             Self::Connection(_) | Self::Half | Self::Nonsense(_) => false,
         }
     }
 
     /// How long to wait before another try; `None` where trying again does not help.
-    fn wait(&self, usual: Duration) -> Option<Duration> {
+    pub(super) fn wait(&self, usual: Duration) -> Option<Duration> {
         match self {
             Self::Busy { after, .. } => Some(after.unwrap_or(usual).min(WAIT_MAX)),
-            Self::Connection(_) | Self::Half => Some(usual),
+            Self::Unreachable(_) | Self::Connection(_) | Self::Half => Some(usual),
             Self::Refused { .. } | Self::Nonsense(_) => None,
         }
     }
@@ -70,22 +73,10 @@ impl Client {
         Ok(Self { pool: Pool::builder(TokioExecutor::new()).build(connector) })
     }
 
-    /// Sends a request until there is a whole answer, as often as the configuration says.
+    /// Sends a request, and waits for the whole answer.
     pub(super) async fn send(&self, config: &Config, key: &Key, body: &Value, name: &str) -> Result<Reply, Problem> {
-        let mut wait = config.wait;
-        for attempt in 1.. {
-            let once = tokio::time::timeout(config.time, self.once(config, key, body, name)).await;
-            let problem = match once.unwrap_or_else(|_| Err(Problem::Connection("no answer in time".to_owned()))) {
-                Ok(reply) => return Ok(reply),
-                Err(problem) => problem,
-            };
-            match problem.wait(wait) {
-                Some(pause) if attempt < config.attempts => tokio::time::sleep(pause).await,
-                _ => return Err(problem),
-            }
-            wait *= 2;
-        }
-        Err(Problem::Half)
+        let once = tokio::time::timeout(config.time, self.once(config, key, body, name)).await;
+        once.unwrap_or_else(|_| Err(Problem::Connection("no answer in time".to_owned())))
     }
 
     async fn once(&self, config: &Config, key: &Key, body: &Value, name: &str) -> Result<Reply, Problem> {
@@ -103,7 +94,11 @@ impl Client {
         };
         let refused = |e: hyper::http::Error| Problem::Refused { status: 0, said: e.to_string() };
         let request = request.body(Full::from(body.to_string())).map_err(refused)?;
-        let response = self.pool.request(request).await.map_err(|e| Problem::Connection(chain(&e)))?;
+        let lost = |e: hyper_util::client::legacy::Error| match e.is_connect() {
+            true => Problem::Unreachable(chain(&e)),
+            false => Problem::Connection(chain(&e)),
+        };
+        let response = self.pool.request(request).await.map_err(lost)?;
         if response.status() == StatusCode::OK {
             answer(config.dialect, response).await
         } else {
