@@ -7,10 +7,13 @@ use weft_worker::{
     provider::{
         Error, PatchTask, Patched, Provider,
         command::Command,
+        llm::Key,
         record::Record,
         shell::{Call, Shell, Unconfined},
     },
 };
+
+const SECRET: &str = "a-key-that-nobody-sees";
 
 fn call(line: &str) -> Call {
     let command = ["sh", "-c", line].map(str::to_owned);
@@ -44,8 +47,9 @@ async fn patched(agent: &[&str]) -> (Result<Patched, Error>, PathBuf, tempfile::
                 git -c user.name=t -c user.email=t@example.com commit -qm first";
     let setup = Call::new(&["sh", "-c", line].map(str::to_owned), &worktree, Duration::from_secs(60));
     assert!(Unconfined.run(setup).await.expect("sh runs").success);
+    let environment = [("AGENT_KEY".to_owned(), Key::new(SECRET))].into();
     let words = agent.iter().map(|it| (*it).to_owned()).collect();
-    let command = Command { name: "agent".to_owned(), words, time: Duration::from_secs(60), environment: [].into() };
+    let command = Command { name: "agent".to_owned(), words, time: Duration::from_secs(60), environment };
     let (title, description) = ("say new".to_owned(), "in a.txt".to_owned());
     let id = IssueId("issue-1".to_owned());
     let issue = Issue { id, title, description, files: [].into(), depends_on: [].into(), skills: [].into() };
@@ -81,4 +85,14 @@ async fn an_agent_that_does_nothing_or_fails_has_made_no_patch() {
     check(patched(&["sh", "-c", "echo x > a.txt; echo broke >&2; exit 3"]).await.0, "agent: it failed: broke");
     let missing = patched(&["no-such-agent"]).await.0;
     assert!(matches!(&missing, Err(Error::Environment(why)) if why.starts_with("no-such-agent cannot be run")));
+}
+
+#[tokio::test]
+async fn what_the_agent_prints_of_its_keys_is_not_told() {
+    let made = patched(&["sh", "-c", "echo \"Said $AGENT_KEY.\"; echo new > a.txt"]).await.0;
+    assert!(matches!(&made, Ok(Patched::Made { summary, .. }) if summary == "Said [hidden]."), "{made:?}");
+    // The cut goes through the key.
+    let line = "printf %s \"$AGENT_KEY\"; head -c 395 /dev/zero | tr '\\0' x; exit 3";
+    let made = patched(&["sh", "-c", line]).await.0;
+    assert!(matches!(&made, Ok(Patched::Unable(it)) if it.reason.starts_with("agent: it failed: dden]xx")), "{made:?}");
 }

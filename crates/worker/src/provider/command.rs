@@ -1,7 +1,8 @@
 //! The provider that is a command: any coding agent that is started in a worktree and changes it.
 //!
 //! `{prompt}` among its words stands for what it is told; without one it reads that from its standard input. Its patch is
-//! what git sees of the worktree afterwards, whatever it says. It has no other role: it is asked for no values.
+//! what git sees of the worktree afterwards, whatever it says. It has no other role: it is asked for no values. What is
+//! told of what it prints goes into histories and commits, so the values of its environment are hidden in it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +19,10 @@ use super::{
     prompt,
     shell::{Call, Ended, Shell},
 };
-use crate::model::{Diagnosis, Plan};
+use crate::{
+    model::{Diagnosis, Plan},
+    transcript::Secrets,
+};
 
 /// What stands for the prompt among a command's words.
 const PROMPT: &str = "{prompt}";
@@ -57,7 +61,7 @@ impl Command {
         }
         let ended = shell.run(self.call(&prompt::patch(&task), &task.worktree)).await?;
         let files = changed(shell, &task.worktree).await?;
-        let said = last_words(&ended);
+        let said = last_words(&ended, &self.secrets());
         if ended.timed_out {
             return Ok(self.unable(format!("it did not end within {} s", self.time.as_secs())));
         }
@@ -68,6 +72,10 @@ impl Command {
             return Ok(self.unable(format!("it changed nothing: {said}")));
         }
         Ok(Patched::Made { summary: first_line(&said, &task.issue.title), files, tried: 1 })
+    }
+
+    fn secrets(&self) -> Secrets {
+        Secrets::new(self.environment.values().map(Key::reveal))
     }
 
     fn unable(&self, reason: String) -> Patched {
@@ -84,14 +92,18 @@ async fn changed(shell: &dyn Shell, worktree: &Path) -> Result<BTreeSet<String>,
     let words = ["git", "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"].map(str::to_owned);
     let ended = shell.run(Call::new(&words, worktree, Duration::from_secs(60))).await?;
     if !ended.success {
-        return Err(Error::Environment(format!("git cannot say what has changed: {}", last_words(&ended))));
+        return Err(Error::Environment(format!(
+            "git cannot say what has changed: {}",
+            last_words(&ended, &Secrets::default())
+        )));
     }
     let entries = ended.stdout.split('\0').filter_map(|entry| entry.get(3..)).filter(|path| !path.is_empty());
     Ok(entries.map(str::to_owned).collect())
 }
 
-fn last_words(ended: &Ended) -> String {
-    let output = ended.output();
+/// Hidden first, and cut then: half a secret would not be found.
+fn last_words(ended: &Ended, secrets: &Secrets) -> String {
+    let output = secrets.hide(&ended.output());
     let text = output.trim();
     let skipped = text.chars().count().saturating_sub(SAID_CHARS);
     text.chars().skip(skipped).collect()
