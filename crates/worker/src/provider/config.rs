@@ -55,6 +55,7 @@ enum Kind {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Model {
     dialect: Dialect,
     address: String,
@@ -202,6 +203,7 @@ mod tests {
         check("roles.sing = \"x\"", "unknown variant `sing`");
         check("providers.x = { kind = \"command\", words = [] }", "x: words is empty");
         check("providers.x = { kind = \"magic\" }", "unknown variant `magic`");
+        check(&format!("{BOTH}\noutput_token = 9"), "unknown field `output_token`");
         check("providers.builtin = { kind = \"command\", words = [\"x\"] }", "give the provider another name");
     }
 }
