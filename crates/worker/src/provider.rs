@@ -134,11 +134,12 @@ pub trait Provider: Send + Sync {
 pub struct Providers {
     by_role: BTreeMap<Role, Arc<dyn Provider>>,
     otherwise: Arc<dyn Provider>,
+    key_files: Vec<PathBuf>,
 }
 
 impl Default for Providers {
     fn default() -> Self {
-        Self { by_role: BTreeMap::new(), otherwise: Arc::new(builtin::Builtin::default()) }
+        Self { by_role: BTreeMap::new(), otherwise: Arc::new(builtin::Builtin::default()), key_files: Vec::new() }
     }
 }
 
@@ -147,6 +148,18 @@ impl Providers {
     pub fn with(mut self, role: Role, provider: Arc<dyn Provider>) -> Self {
         self.by_role.insert(role, provider);
         self
+    }
+
+    /// One more file that holds a key: no command may read it.
+    #[must_use]
+    pub fn key_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.key_files.push(path.into());
+        self
+    }
+
+    #[must_use]
+    pub fn key_files(&self) -> &[PathBuf] {
+        &self.key_files
     }
 
     #[must_use]

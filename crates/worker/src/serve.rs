@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use weft::{Client, Worker};
+use weft::{
+    Client, Worker,
+    client::{ConnectOptions, Pem},
+};
 
 use crate::{
     activity::{Bench, Checking, Coding, Diagnosing, Migrating, Planning, Publishing},
@@ -43,7 +46,8 @@ pub fn providers(file: Option<&Path>) -> Result<Providers, provider::Error> {
 /// # Errors
 /// When its folder cannot be used.
 pub fn worker(client: &Client, settings: &Settings, providers: &Providers) -> Result<Worker, repository::Error> {
-    let bench = bench(settings)?;
+    let hidden = key_files(client.options(), |name| std::env::var_os(name).map(PathBuf::from));
+    let bench = bench(settings)?.hide(hidden.into_iter().chain(providers.key_files().iter().cloned()));
     Ok(workflow::register(Worker::new(client, &settings.queue))
         .activities(Checking::new(bench.clone()))
         .activities(Coding::new(bench.clone(), providers.clone()))
@@ -55,4 +59,40 @@ pub fn worker(client: &Client, settings: &Settings, providers: &Providers) -> Re
 
 fn bench(settings: &Settings) -> Result<Bench, repository::Error> {
     Bench::new(&settings.folder, settings.supervisor.clone(), settings.sandbox)
+}
+
+/// Where the worker's own keys lie: that of its certificate, and what `temporal.toml` may hold.
+fn key_files(options: &ConnectOptions, variable: impl Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
+    let certificate = options.tls.as_ref().and_then(|tls| tls.client.as_ref());
+    let key = certificate.and_then(|certificate| match &certificate.key {
+        Pem::File(path) => Some(path.clone()),
+        Pem::Data(_) => None,
+    });
+    let usual = variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")));
+    let usual = usual.map(|folder| folder.join("temporalio"));
+    [key, variable("TEMPORAL_CONFIG_FILE"), usual].into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use weft::client::{ClientCertificate, Tls};
+
+    use super::*;
+
+    fn check(options: &ConnectOptions, variables: &[(&str, &str)], hidden: &[&str]) {
+        let variable = |name: &str| Some(PathBuf::from(variables.iter().find(|it| it.0 == name)?.1));
+        assert_eq!(key_files(options, variable), hidden.iter().map(PathBuf::from).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_workers_own_keys_are_known_wherever_they_are_named() {
+        let [certificate, key] = ["tls.crt", "tls.key"].map(|it| Pem::File(it.into()));
+        let tls = Tls { client: Some(ClientCertificate { certificate, key }), ..Tls::default() };
+        let options = ConnectOptions { tls: Some(tls), ..ConnectOptions::default() };
+        let (home, file) = (("HOME", "/home/ada"), ("TEMPORAL_CONFIG_FILE", "/etc/weft.toml"));
+        check(&options, &[home], &["tls.key", "/home/ada/.config/temporalio"]);
+        let config = ("XDG_CONFIG_HOME", "/config");
+        check(&ConnectOptions::default(), &[home, file, config], &["/etc/weft.toml", "/config/temporalio"]);
+        check(&ConnectOptions::default(), &[], &[]);
+    }
 }

@@ -36,6 +36,7 @@ pub struct Bench {
     worktrees: Arc<Worktrees>,
     supervisor: Supervisor,
     mode: Mode,
+    hidden: Arc<[PathBuf]>,
 }
 
 impl Bench {
@@ -44,7 +45,13 @@ impl Bench {
     /// # Errors
     /// When the folder cannot be used.
     pub fn new(folder: impl Into<PathBuf>, supervisor: Supervisor, mode: Mode) -> Result<Self, repository::Error> {
-        Ok(Self { worktrees: Arc::new(Worktrees::new(folder)?), supervisor, mode })
+        Ok(Self { worktrees: Arc::new(Worktrees::new(folder)?), supervisor, mode, hidden: Arc::default() })
+    }
+
+    /// Files that no command may read.
+    #[must_use]
+    pub fn hide(self, files: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self { hidden: files.into_iter().collect(), ..self }
     }
 
     pub(super) fn supervisor(&self) -> &Supervisor {
@@ -52,7 +59,7 @@ impl Bench {
     }
 
     pub(super) fn sandbox(&self, worktree: &Worktree) -> Sandbox {
-        worktree.sandbox().mode(self.mode)
+        self.hidden.iter().fold(worktree.sandbox().mode(self.mode), Sandbox::hide)
     }
 
     pub(super) async fn repository(&self, site: &Site) -> Result<Repository, Error> {

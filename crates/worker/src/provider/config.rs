@@ -18,9 +18,15 @@
 //! key = { variable = "ANTHROPIC_API_KEY" }
 //! ```
 //!
-//! Secrets stand in the environment or in files, never here.
+//! Secrets stand in the environment or in files, never here. Commands cannot read those files.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::Deserialize;
 
@@ -99,15 +105,18 @@ const fn forty() -> u32 {
 /// What is wrong with it, and what would be right.
 pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Providers, Error> {
     let file: File = toml::from_str(text).map_err(|error| Error::Refused(error.to_string()))?;
+    let mut providers = Providers::default();
     let mut built: BTreeMap<String, Arc<dyn Provider>> = BTreeMap::new();
     for (name, kind) in file.providers {
         if name == BUILTIN {
             return Err(Error::Refused(format!("{BUILTIN} is there already: give the provider another name")));
         }
+        if let Some(path) = key_file(&kind) {
+            providers = providers.key_file(path);
+        }
         let provider = build(&name, kind, &variable)?;
         built.insert(name, provider);
     }
-    let mut providers = Providers::default();
     for (role, name) in file.roles {
         match built.get(&name) {
             Some(provider) => providers = providers.with(role, Arc::clone(provider)),
@@ -120,6 +129,13 @@ pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Pr
         }
     }
     Ok(providers)
+}
+
+fn key_file(kind: &Kind) -> Option<&Path> {
+    match kind {
+        Kind::Llm(Model { key: Secret::File(path), .. }) => Some(path),
+        Kind::Llm(Model { key: Secret::Variable(_), .. }) | Kind::Command { .. } => None,
+    }
 }
 
 fn build(name: &str, kind: Kind, variable: &impl Fn(&str) -> Option<String>) -> Result<Arc<dyn Provider>, Error> {

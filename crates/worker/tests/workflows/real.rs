@@ -120,15 +120,27 @@ async fn what_the_provider_cannot_do_leaves_the_repository_as_it_was() -> anyhow
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_that_is_a_command_makes_the_patch_and_sees_the_notes() -> anyhow::Result<()> {
+async fn an_agent_that_is_a_command_makes_the_patch_and_sees_the_notes_and_no_keys() -> anyhow::Result<()> {
     let (env, shelf) = (TestEnv::start().await?, Shelf::new(&SHELF.replace("value > high", "value > low"))?);
-    let agent = r#"
+    let keys = tempfile::tempdir()?;
+    let key = keys.path().join("key");
+    std::fs::write(&key, "a-key-that-nobody-sees")?;
+    let key = key.display();
+    let agent = format!(
+        r#"
         roles.patch = "agent"
         [providers.agent]
         kind = "command"
-        words = ["sh", "-c", "sed -i 's/value > low/value > high/' shelf.py; grep -c 'the upper one' > seen.txt; echo Compared."]
-    "#;
-    let providers = config::parse(agent, |_| None)?;
+        words = ["sh", "-c", "sed -i 's/value > low/value > high/' shelf.py; (grep -c 'the upper one'; cat {key}) > seen.txt; echo Compared."]
+        [providers.model]
+        kind = "llm"
+        dialect = "anthropic"
+        address = "http://127.0.0.1:1"
+        model = "m"
+        key = {{ file = "{key}" }}
+    "#
+    );
+    let providers = config::parse(&agent, |_| None)?;
     let worker = serve::worker(env.client(), &settings(&shelf), &providers)?.start()?;
     let request = wanted(&shelf, "Fix refill in shelf.py: it orders nothing");
     let run = env.client().start_workflow(PlanPatchPrWorkflow::run, request).id("agent").task_queue(QUEUE).await?;
