@@ -113,13 +113,20 @@ pub fn tally(results: &[StepResult]) -> (u32, u32) {
 }
 
 /// Why an edited plan cannot take the place of another: people may leave steps out and change their order, but what a
-/// step does is what the pack says.
+/// step does is what the pack says, and the rest is what was found.
 #[must_use]
 pub fn fault_of_edit(plan: &MigrationPlan, edited: &MigrationPlan) -> Option<String> {
     if edited.steps.is_empty() {
         return Some("it has no steps: reject the plan instead".to_owned());
     }
+    let found = |it: &MigrationPlan| MigrationPlan { steps: Vec::new(), ..it.clone() };
+    if found(plan) != found(edited) {
+        return Some("only its steps may be edited: the rest says what was found".to_owned());
+    }
     for (index, step) in edited.steps.iter().enumerate() {
+        if edited.steps.iter().take(index).any(|other| other.title == step.title && other.id != step.id) {
+            return Some(format!("two of its steps are called {:?}: leave one out", step.title));
+        }
         if edited.steps.iter().take(index).any(|other| other.id == step.id) {
             return Some(format!("{} is in it twice", step.id));
         }

@@ -96,6 +96,20 @@ fn people_may_leave_steps_out_and_change_their_order_and_nothing_else() {
     let mut other = whole.clone();
     other.steps[0].rules = vec!["rm".to_owned()];
     assert!(fault_of_edit(&whole, &other).is_some());
+    let found = [
+        MigrationPlan { name: "Tidying".to_owned(), ..whole.clone() },
+        MigrationPlan { files_scanned: 1, ..whole.clone() },
+        MigrationPlan { files_affected: 0, ..whole.clone() },
+        MigrationPlan { deprecated: ["xrange".to_owned()].into(), ..whole.clone() },
+    ];
+    for edited in found {
+        let fault = fault_of_edit(&whole, &edited).expect("it is one");
+        assert!(fault.contains("only its steps may be edited"), "{fault}");
+    }
+    let mut twins = whole;
+    twins.steps[2].title = "do step-1".to_owned();
+    let fault = fault_of_edit(&twins, &twins).expect("one of them would not be done");
+    assert!(fault.contains("two of its steps are called \"do step-1\""), "{fault}");
 }
 
 #[test]

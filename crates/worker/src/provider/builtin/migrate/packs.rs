@@ -1,5 +1,7 @@
 //! Rule packs as they are written.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 /// All that belongs to one kind of migration.
@@ -59,9 +61,15 @@ impl Pack {
     ///
     /// # Errors
     ///
-    /// With the place and the reason, where it is not one.
+    /// With the place and the reason, where it is not one, or two of its steps have one title.
     pub fn read(text: &str) -> Result<Self, InvalidPack> {
-        toml::from_str(text).map_err(|e| InvalidPack::Syntax(e.to_string()))
+        let pack: Self = toml::from_str(text).map_err(|e| InvalidPack::Syntax(e.to_string()))?;
+        let mut titles = BTreeSet::new();
+        match pack.steps.iter().find(|step| !titles.insert(step.title.as_str())) {
+            // A plan names its steps by their titles.
+            Some(step) => Err(InvalidPack::Syntax(format!("two steps are called {:?}: rename one", step.title))),
+            None => Ok(pack),
+        }
     }
 
     /// Whether any rule is for a file.

@@ -131,6 +131,9 @@ fn every_pack_that_comes_with_the_worker_is_understood() {
 
 #[test]
 fn a_pack_that_is_wrong_says_where() {
+    let step = "[[step]]\ntitle = 'y'\nrule = []\n";
+    let twins = Pack::read(&format!("name = 'x'\n{step}{step}")).expect_err("one of them would not be done");
+    assert!(twins.to_string().contains("two steps are called \"y\": rename one"), "{twins}");
     let error =
         Pack::read("name = 'x'\n[[step]]\ntitle = 'y'\n[[step.rule]]\nkind = 'magic'\n").expect_err("no such kind");
     assert!(error.to_string().contains("magic"), "{error}");
