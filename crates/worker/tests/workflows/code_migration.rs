@@ -47,6 +47,8 @@ struct World {
     /// The repository has no tests.
     is_untested: bool,
     undo_fails: Option<String>,
+    /// The branch moves for this step, and nobody hears of it.
+    lost: Option<String>,
     conflicts: bool,
     nothing_to_do: bool,
 }
@@ -141,7 +143,8 @@ impl World {
             })
             .replace(Migrating::advance, move |(request,): (AdvanceRequest,)| {
                 c.did(format!("{} to {}", request.branch, request.to));
-                async { Ok(request.branch) }
+                let is_lost = c.lost.as_deref().is_some_and(|step| request.to == format!("c-{step}"));
+                async move { if is_lost { Err(broken("Environment", "the answer was lost")) } else { Ok(request.branch) } }
             })
             .replace(Migrating::retreat, move |(request,)| {
                 let retreated = d.retreat(&request);
@@ -418,6 +421,15 @@ async fn a_plan_that_people_refuse_or_do_not_look_at_is_not_done() -> Result<()>
     assert_eq!((ended.expect_err("it fails").as_str(), done.len()), ("ApprovalTimeout", 0));
     let (ended, done) = asked(async |run, _| Ok(run.signal(Own::abort, "wrong branch").await?)).await?;
     assert_eq!((ended.expect_err("it fails").as_str(), done.len()), ("Aborted", 0));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_that_moved_though_its_answer_was_lost_goes_back_too() -> Result<()> {
+    let world = World { lost: Some("step-2".to_owned()), ..with(3, &[]) };
+    let (ended, done) = play(world, request(), nothing).await?;
+    assert_eq!(ended.expect_err("it fails"), "Environment");
+    assert_eq!(moves(&done), ["to c-step-1", "to c-step-2", "back to c-step-1", "back to nothing"]);
     Ok(())
 }
 

@@ -213,16 +213,23 @@ async fn go_forward(
             from: before.clone(),
             to: commit.clone(),
         };
-        let moved = step::quick(ctx.activity(Migrating::advance, asked), None);
         let undo = RetreatRequest {
             site: site(ctx, &request.repository, &format!("undo/{id}")),
-            branch: String::new(),
+            branch: asked.branch.clone(),
             from: commit.clone(),
             to: before,
         };
         let of = migration_step.clone();
-        let branch = saga.step(id.clone(), moved, |ctx, branch| go_back(ctx, of, RetreatRequest { branch, ..undo }));
-        head.branch = Some(branch.await?);
+        let moved = step::quick(ctx.activity(Migrating::advance, asked), None);
+        let branch = if head.branch.is_some() {
+            // It may have moved although the answer is lost. Going back where it is already changes nothing.
+            saga.undo(id.clone(), |ctx| go_back(ctx, of, undo));
+            moved.await?
+        } else {
+            // What it is called is known afterwards only: another one may have the name.
+            saga.step(id.clone(), moved, |ctx, branch| go_back(ctx, of, RetreatRequest { branch, ..undo })).await?
+        };
+        head.branch = Some(branch);
     }
     desk::step(ctx, id, title, StepState::Done, &summary);
     record(ctx, migration_step, true, summary, files, has_changed.then(|| commit.clone()));
