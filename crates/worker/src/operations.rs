@@ -1,11 +1,12 @@
 //! A worker that runs until it is told to stop, and what it tells of itself meanwhile: `/livez`, `/readyz` and
 //! `/metrics`, for whoever operates it.
 //!
-//! Invariant: nothing that is asked here changes anything. A worker that drains is alive and not ready.
+//! Invariant: nothing that is asked here changes anything, and nobody who asks holds anything for long. A worker that
+//! drains is alive and not ready.
 
 mod text;
 
-use std::{convert::Infallible, pin::pin};
+use std::{convert::Infallible, pin::pin, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -13,6 +14,11 @@ use hyper::{Response, StatusCode, header::CONTENT_TYPE, server::conn::http1, ser
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use weft::{Worker, WorkerError, WorkerMetrics};
+
+/// From a connection to its end.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// After a connection that could not be accepted: where no more files may be opened, the next cannot either.
+const WAIT_AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// How a worker stands when it is asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,8 +64,13 @@ pub async fn run(
 /// The next who asks; without a place to ask at, nobody does.
 async fn next(listener: Option<&TcpListener>) -> Option<TcpStream> {
     match listener {
-        // A connection that failed before it began concerns its caller only.
-        Some(listener) => listener.accept().await.ok().map(|(stream, _)| stream),
+        Some(listener) => match listener.accept().await {
+            Ok((stream, _)) => Some(stream),
+            Err(_) => {
+                tokio::time::sleep(WAIT_AFTER_FAILURE).await;
+                None
+            }
+        },
         None => std::future::pending().await,
     }
 }
@@ -73,7 +84,8 @@ fn answer(stream: Option<TcpStream>, standing: Standing) {
             async move { Ok::<_, Infallible>(answer.into_response()) }
         });
         // Whoever asks again is to hear how it stands then.
-        let _ = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service).await;
+        let served = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service);
+        let _ = tokio::time::timeout(ANSWER_WITHIN, served).await;
     };
     tokio::spawn(serve);
 }
