@@ -118,9 +118,11 @@ async fn round(wanted: &Wanted, output: &Output, cast: &mut Cast, subject: &Subj
     client.start_workflow(Own::run, request).id(&subject.id).task_queue(QUEUE).await?;
     let operations = Operations::find(None, &cast.server.ready.address.to_string());
     let session = Connected { client: client.clone(), output: output.clone(), operations };
+    let mut killed = false;
     let watched = async {
         if wanted.crash {
             crash(&client, &subject.id, output, cast).await?;
+            killed = true;
         }
         Err(cast.ended().await)
     };
@@ -128,6 +130,7 @@ async fn round(wanted: &Wanted, output: &Output, cast: &mut Cast, subject: &Subj
         done = follow(&session, &subject.id) => done?,
         failed = watched => return failed,
     }
+    ensure!(killed || !wanted.crash, "the search was over before it could be killed: try another --seed");
     show(&client, output, subject).await
 }
 
