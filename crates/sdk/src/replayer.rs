@@ -7,7 +7,7 @@
 //! replayer.replay_from(&client, "order-18").await?;
 //! ```
 
-use std::{panic, thread};
+use std::{panic, sync::Arc, thread};
 
 use weft_client::{Client, Failure, NamesWorkflow, Run as Named};
 use weft_protocol::{
@@ -20,7 +20,8 @@ use weft_protocol::{
 use weft_replay::{Divergence, Fault, Outcome};
 
 use crate::{
-    Workflow,
+    Interceptor, Workflow,
+    interceptor::{Intercepted, Interceptors},
     worker::{registry::Registry, thread::make_run},
 };
 
@@ -29,6 +30,7 @@ use crate::{
 #[must_use = "it does nothing until it is given a history"]
 pub struct Replayer {
     registry: Registry,
+    interceptors: Vec<Arc<dyn Interceptor>>,
 }
 
 /// A history that the code does again.
@@ -64,8 +66,8 @@ impl Replayer {
         Self::default()
     }
 
-    pub(crate) fn of(registry: Registry) -> Self {
-        Self { registry }
+    pub(crate) fn of(registry: Registry, interceptors: Vec<Arc<dyn Interceptor>>) -> Self {
+        Self { registry, interceptors }
     }
 
     /// Knows a workflow: give its run method or the function itself.
@@ -75,6 +77,13 @@ impl Replayer {
         N::Workflow: Workflow,
     {
         self.registry.workflow::<N::Workflow>();
+        self
+    }
+
+    /// Shows an interceptor what comes to the workflows, as a worker does: give those that the workers have had, for what
+    /// they refused then is to be refused again. The first of several is the outermost.
+    pub fn interceptor(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptors.push(Arc::new(interceptor));
         self
     }
 
@@ -112,11 +121,13 @@ impl Replayer {
         };
         let task_queue = started.task_queue.clone().unwrap_or_default().name;
         let count = events.len();
+        let interceptors: Interceptors = self.interceptors.as_slice().into();
         // On a thread of its own: a workflow has no async runtime here, as it has none in a worker.
         let replayed = thread::scope(|scope| {
             scope
                 .spawn(|| {
-                    let mut run = make_run(String::new(), names, task_queue, Box::new(make));
+                    let program = Box::new(move |context| Intercepted::program(&interceptors, context, make));
+                    let mut run = make_run(String::new(), names, task_queue, program);
                     run.advance(events, Vec::new()).map(|_| run.outcome().cloned())
                 })
                 .join()

@@ -32,9 +32,9 @@ enum Trouble {
 }
 
 impl Worker {
-    /// A replayer that knows the workflows of this worker.
+    /// A replayer that knows the workflows of this worker, and its interceptors.
     pub fn replayer(&self) -> Replayer {
-        Replayer::of(self.registry.workflows_only())
+        Replayer::of(self.registry.workflows_only(), self.interceptors.clone())
     }
 
     /// What the binary of a worker does: it runs the worker, or, where its first argument is `replay`, does again what the

@@ -4,8 +4,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::Mutex;
 use weft::{
-    ActivityCtx, Caller, Ctx, Error, Inbound, InboundKind, Interceptor, NextActivity, Outbound, Result, Value,
-    activity,
+    ActivityCtx, Caller, Ctx, Error, Inbound, InboundKind, Interceptor, NextActivity, Outbound, ReplayError, Replayer,
+    Result, Value, Worker, activity,
     client::api::common::{Payload, Payloads},
     workflow,
 };
@@ -94,7 +94,7 @@ impl Interceptor for Spy {
 #[tokio::test(flavor = "multi_thread")]
 async fn interceptors_see_all_that_comes_and_goes() {
     let spy = Spy::default();
-    let fill = |worker: weft::Worker| worker.workflow(Talk::run).activity(who_calls).interceptor(spy.clone());
+    let fill = |worker: Worker| worker.workflow(Talk::run).activity(who_calls).interceptor(spy.clone());
     // All is replayed at each task, and seen once all the same.
     let world = World::with(|worker| fill(worker).cached_workflows_max(0)).await;
     let start = world.client.start_workflow(Talk::run, ()).id("talk").task_queue(QUEUE);
@@ -146,9 +146,62 @@ impl Interceptor for Politely {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interceptor_may_change_what_leaves_a_workflow() {
-    let fill = |worker: weft::Worker| worker.workflow(asks).activity(echo).interceptor(Politely);
+    let fill = |worker: Worker| worker.workflow(asks).activity(echo).interceptor(Politely);
     let world = World::with(|worker| fill(worker).cached_workflows_max(0)).await;
     let start = world.client.start_workflow(asks, "now").id("asks").task_queue(QUEUE).await.expect("it starts");
     assert_eq!(start.result().await.expect("it completes"), "please");
+    world.end().await;
+}
+
+#[derive(Default)]
+struct Repeats {
+    words: Vec<String>,
+}
+
+#[workflow]
+impl Repeats {
+    #[run]
+    async fn run(ctx: Ctx<Self>) -> Result<Vec<String>> {
+        ctx.wait_until(|repeats: &Self| !repeats.words.is_empty()).await?;
+        let mut said = Vec::new();
+        for word in ctx.with(|repeats| repeats.words.clone()) {
+            said.push(ctx.activity(echo, word).await?);
+        }
+        Ok(said)
+    }
+
+    #[signal]
+    fn hear(&mut self, word: String) {
+        self.words.push(word);
+    }
+}
+
+/// Lets no signal pass that has the word.
+struct Deaf(&'static str);
+
+impl Interceptor for Deaf {
+    fn workflow_inbound(&self, call: &Inbound<'_>) -> Result<()> {
+        let has_it = call.input.iter().any(|payload| payload.data == format!("{:?}", self.0).into_bytes());
+        if call.kind == InboundKind::Signal && has_it { Err(Error::new("not this word")) } else { Ok(()) }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_interceptor_refused_is_refused_again_at_replay() {
+    let fill = |worker: Worker| worker.workflow(Repeats::run).activity(echo).interceptor(Deaf("rude"));
+    let world = World::with(fill).await;
+    let start = world.client.start_workflow(Repeats::run, ()).id("repeats").task_queue(QUEUE);
+    let repeats = start.await.expect("it starts");
+    repeats.signal(Repeats::hear, "rude").await.expect("it is taken");
+    repeats.signal(Repeats::hear, "kind").await.expect("it is taken");
+    assert_eq!(repeats.result().await.expect("it completes"), ["kind"]);
+
+    let with = Replayer::new().workflow(Repeats::run).interceptor(Deaf("rude"));
+    for replayer in [with, fill(Worker::new(&world.client, "none")).replayer()] {
+        let replayed = replayer.replay_from(&world.client, "repeats").await.expect("it does the same again");
+        assert!(replayed.outcome.is_some(), "{replayed:?}");
+    }
+    let without = Replayer::new().workflow(Repeats::run).replay_from(&world.client, "repeats").await;
+    assert!(matches!(without, Err(ReplayError::Diverged(_))), "the word is heard: {without:?}");
     world.end().await;
 }
