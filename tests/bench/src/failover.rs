@@ -58,9 +58,10 @@ async fn once(cluster: &mut Cluster, kill: usize) -> anyhow::Result<Vec<Duration
     // Group 0 is that of the metadata.
     let led = leaders.iter().enumerate().skip(1).filter(|(_, leader)| **leader == Some(node as u64 + 1));
     let led: Vec<String> = led.filter_map(|(group, _)| ids.get(&group).cloned()).collect();
-    cluster.kill(node).await?;
     let clock = RealClock::new();
+    // Before the signal: waiting for the process's end is part of what callers wait for.
     let killed = clock.monotonic();
+    cluster.kill(node).await?;
     let starts = led.into_iter().zip(services.iter().cycle()).map(|(id, service)| {
         let service = service.clone();
         async move {
