@@ -1,14 +1,14 @@
 //! A follower that misses something: what that costs the others, and how soon it has caught up, by the log or by a picture
 //! of the rows.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, bail};
 use tokio::process::Command;
 use weft_env::Clock;
 
 use crate::{
-    cluster::{Cluster, NODES},
+    cluster::{Cluster, Group, Groups, NODES},
     fill::{Fill, Filled, fill},
     load::{self, Load, Shape},
     server::Server,
@@ -30,22 +30,50 @@ fn others(cluster: &Cluster) -> impl Iterator<Item = &Server> {
     cluster.nodes.iter().take(BEHIND).flatten()
 }
 
+/// A follower that has caught up.
+struct Caught {
+    took: Duration,
+    /// Entries of each group that it had not when it was killed.
+    missed: BTreeMap<u64, u64>,
+}
+
+impl Caught {
+    fn entries(&self) -> u64 {
+        self.missed.values().sum()
+    }
+
+    /// Of the group that has most of them.
+    fn most(&self) -> u64 {
+        self.missed.values().copied().max().unwrap_or_default()
+    }
+}
+
 /// So many workflows are closed while a follower is down, and the log has them all.
 pub(crate) async fn by_log(cluster: &mut Cluster, workflows: u64) -> anyhow::Result<()> {
+    let had = cluster.groups(BEHIND).await?;
     cluster.kill(BEHIND).await?;
     fill(others(cluster), Fill { name: "log", ..Fill::closed(workflows) }).await?;
-    let (took, entries) = catch_up(cluster).await?;
+    let caught = catch_up(cluster, &had).await?;
+    let (took, entries, most) = (caught.took.as_secs_f64(), caught.entries(), caught.most());
+    if most > KEPT {
+        bail!(
+            "a group was {most} entries behind, so a picture may have come: ask for fewer --workflows or more --shards"
+        );
+    }
     let transitions = workflows * 2;
     println!(
-        "by the log: {transitions} transitions in {entries} entries, {:.1} s from the start of the process: {:.0} transitions/s",
-        took.as_secs_f64(),
-        transitions as f64 / took.as_secs_f64()
+        "by the log: {transitions} transitions, {entries} entries behind, {took:.1} s from the start of the process: {:.0} transitions/s",
+        transitions as f64 / took
     );
     Ok(())
 }
 
 /// A follower is down until the others have purged what it has not: one shard, so many large workflows.
 pub(crate) async fn by_picture(cluster: &mut Cluster, workflows: u64) -> anyhow::Result<()> {
+    if cluster.shards != 1 {
+        bail!("of {} shards some would come by the log: ask for --shards 1", cluster.shards);
+    }
+    let had = cluster.groups(BEHIND).await?;
     cluster.kill(BEHIND).await?;
     let fat = Fill { name: "picture", count: workflows, filled: Filled::Started(INPUT_BYTES), callers: 4 };
     fill(others(cluster), fat).await?;
@@ -54,41 +82,43 @@ pub(crate) async fn by_picture(cluster: &mut Cluster, workflows: u64) -> anyhow:
         node.settle().await?;
     }
     cluster.clock.sleep_until(cluster.clock.monotonic() + CHECKPOINT).await;
-    let (took, entries) = catch_up(cluster).await?;
-    if entries <= KEPT {
-        bail!("the log still had all {entries} entries: ask for more --workflows");
+    let caught = catch_up(cluster, &had).await?;
+    let (took, most) = (caught.took.as_secs_f64(), caught.most());
+    if most <= KEPT {
+        bail!("the log still had all {most} entries: ask for more --workflows");
     }
-    let mib = (workflows * INPUT_BYTES as u64) as f64 / f64::from(1 << 20);
+    let mb = (workflows * INPUT_BYTES as u64) as f64 / 1e6;
     println!(
-        "by a picture: {mib:.0} MiB of inputs, {entries} entries behind, {:.1} s from the start of the process: {:.0} MiB/s",
-        took.as_secs_f64(),
-        mib / took.as_secs_f64()
+        "by a picture: {mb:.0} MB of inputs, {most} entries behind, {took:.1} s from the start of the process: {:.0} MB/s",
+        mb / took
     );
     Ok(())
 }
 
 /// Starts the follower, and waits until it has applied what the others have.
-async fn catch_up(cluster: &mut Cluster) -> anyhow::Result<(Duration, u64)> {
-    let target = sum(cluster, 0, "log").await?;
+async fn catch_up(cluster: &mut Cluster, had: &Groups) -> anyhow::Result<Caught> {
+    let target = cluster.groups(0).await?;
     let clock = cluster.clock;
     let begun = clock.monotonic();
     cluster.restart(BEHIND).await?;
     let served = clock.monotonic() - begun;
-    let first = sum(cluster, BEHIND, "applied").await?;
-    while sum(cluster, BEHIND, "applied").await? < target {
+    let mut left = missing(&target, &cluster.groups(BEHIND).await?, |group| group.applied);
+    println!("  it serves after {:.1} s, with {} entries left", served.as_secs_f64(), left.values().sum::<u64>());
+    while left.values().any(|entries| *entries > 0) {
         if clock.monotonic() - begun > CAUGHT_UP_MAX {
-            bail!("after {CAUGHT_UP_MAX:?} the follower has not caught up");
+            bail!("after {CAUGHT_UP_MAX:?} the follower has not caught up: {left:?}");
         }
         clock.sleep_until(clock.monotonic() + LOOK).await;
+        left = missing(&target, &cluster.groups(BEHIND).await?, |group| group.applied);
     }
-    println!("  it serves after {:.1} s, with {} entries left", served.as_secs_f64(), target.saturating_sub(first));
-    Ok((clock.monotonic() - begun, target))
+    Ok(Caught { took: clock.monotonic() - begun, missed: missing(&target, had, |group| group.log) })
 }
 
-async fn sum(cluster: &Cluster, node: usize, what: &str) -> anyhow::Result<u64> {
-    let found = cluster.node(node)?.operations("/admin/cluster").await?;
-    let groups = found["groups"].as_array().context("a cluster has groups")?;
-    Ok(groups.iter().filter_map(|group| group[what].as_u64()).sum())
+/// How many entries of each group come after those that a node has.
+fn missing(target: &Groups, node: &Groups, has: impl Fn(&Group) -> u64) -> BTreeMap<u64, u64> {
+    let missing =
+        |(number, group): (&u64, &Group)| (*number, group.log.saturating_sub(node.get(number).map_or(0, &has)));
+    target.iter().map(missing).collect()
 }
 
 /// What it costs the others that a follower stands still under load, for so many seconds.

@@ -1,6 +1,7 @@
 //! Three nodes of a cluster on this machine, and what they cost.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -19,6 +20,18 @@ const IDLE: Duration = Duration::from_secs(30);
 /// By then leaderships are where they belong.
 const SETTLED_MAX: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(100);
+
+/// A Raft group, as one node knows it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Group {
+    pub(crate) leader: Option<u64>,
+    pub(crate) applied: u64,
+    /// The index of its last entry.
+    pub(crate) log: u64,
+}
+
+/// By their numbers: 0 is that of the metadata, those of shards count from 1.
+pub(crate) type Groups = BTreeMap<u64, Group>;
 
 /// The nodes, some of them down.
 pub(crate) struct Cluster {
@@ -100,39 +113,50 @@ impl Cluster {
         Ok(())
     }
 
-    /// Who leads each group, as one node knows it, the metadata's group first.
-    pub(crate) async fn leaders(&self, asked: usize) -> anyhow::Result<Vec<Option<u64>>> {
+    /// The groups, as one node knows them.
+    pub(crate) async fn groups(&self, asked: usize) -> anyhow::Result<Groups> {
         let found = self.node(asked)?.operations("/admin/cluster").await?;
         let groups = found["groups"].as_array().context("a cluster has groups")?;
-        Ok(groups.iter().map(|group| group["leader"].as_u64()).collect())
+        let group = |it: &serde_json::Value| {
+            let index = |what: &str| it[what].as_u64().unwrap_or_default();
+            let group = Group { leader: it["leader"].as_u64(), applied: index("applied"), log: index("log") };
+            Ok((it["group"].as_u64().context("a group has a number")?, group))
+        };
+        groups.iter().map(group).collect()
     }
 
-    /// Waits until each node leads its share.
+    /// Who leads each group, as one node knows it, the metadata's group first.
+    pub(crate) async fn leaders(&self, asked: usize) -> anyhow::Result<Vec<Option<u64>>> {
+        Ok(self.groups(asked).await?.into_values().map(|group| group.leader).collect())
+    }
+
+    /// Waits until each node leads its share and has applied what the others have, and all know who leads.
     pub(crate) async fn settle(&self) -> anyhow::Result<()> {
-        let least = usize::from(self.shards) / NODES;
         let until = self.clock.monotonic() + SETTLED_MAX;
         loop {
-            let leaders = self.leaders(0).await?;
-            let leads = |node: u64| leaders.iter().filter(|leader| **leader == Some(node)).count();
-            if (1..=NODES as u64).all(|node| leads(node) >= least) {
-                return Ok(());
+            let mut seen = Vec::new();
+            for node in 0..NODES {
+                seen.push(self.groups(node).await?);
             }
+            let Some(amiss) = amiss(&seen, self.shards) else { return Ok(()) };
             if self.clock.monotonic() > until {
-                bail!("after {SETTLED_MAX:?} leaderships are not spread evenly: {leaders:?}");
+                bail!("after {SETTLED_MAX:?} {amiss}: {seen:?}");
             }
             self.clock.sleep_until(self.clock.monotonic() + LOOK).await;
         }
     }
 
-    /// Waits until others lead what a node led that stands still.
+    /// Waits until all others know that another leads what a node led that stands still.
     pub(crate) async fn without(&self, node: usize) -> anyhow::Result<()> {
         let until = self.clock.monotonic() + SETTLED_MAX;
         let stands = Some(node as u64 + 1);
-        while self.leaders(0).await?.iter().any(|leader| leader.is_none() || *leader == stands) {
-            if self.clock.monotonic() > until {
-                bail!("after {SETTLED_MAX:?} node {} still leads", node + 1);
+        for other in (0..NODES).filter(|other| *other != node) {
+            while self.leaders(other).await?.iter().any(|leader| leader.is_none() || *leader == stands) {
+                if self.clock.monotonic() > until {
+                    bail!("after {SETTLED_MAX:?} node {} still leads, for node {}", node + 1, other + 1);
+                }
+                self.clock.sleep_until(self.clock.monotonic() + LOOK).await;
             }
-            self.clock.sleep_until(self.clock.monotonic() + LOOK).await;
         }
         Ok(())
     }
@@ -161,5 +185,52 @@ impl Cluster {
             node.stop().await?;
         }
         Ok(())
+    }
+}
+
+/// What is not yet as it is to be, by what each node knows.
+fn amiss(seen: &[Groups], shards: u16) -> Option<&'static str> {
+    let all = || seen.iter().flatten();
+    if all().any(|(_, group)| group.leader.is_none()) {
+        return Some("a node does not know who leads");
+    }
+    let mut furthest = BTreeMap::<u64, u64>::new();
+    for (number, group) in all() {
+        let applied = furthest.entry(*number).or_default();
+        *applied = group.applied.max(*applied);
+    }
+    if all().any(|(number, group)| furthest.get(number).is_some_and(|applied| group.applied < *applied)) {
+        return Some("a node has not applied what another has");
+    }
+    let least = usize::from(shards) / NODES;
+    let leads = |groups: &Groups, node| groups.values().filter(|group| group.leader == Some(node)).count();
+    let is_even = |groups: &Groups| (1..=NODES as u64).all(|node| leads(groups, node) >= least);
+    (!seen.iter().all(is_even)).then_some("leaderships are not spread evenly")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three nodes that know the metadata's group and the only shard's, as the last of them sees the shard.
+    fn seen(leader: Option<u64>, applied: u64) -> Vec<Groups> {
+        let group = |leader, applied| Group { leader, applied, log: 7 };
+        let node = |shard| Groups::from([(0, group(Some(1), 3)), (1, shard)]);
+        vec![node(group(Some(2), 7)), node(group(Some(2), 7)), node(group(leader, applied))]
+    }
+
+    #[test]
+    fn a_cluster_of_one_shard_is_settled_once_all_nodes_know_its_leader_and_have_all_of_it() {
+        assert_eq!(amiss(&seen(Some(2), 7), 1), None);
+        assert_eq!(amiss(&seen(None, 7), 1), Some("a node does not know who leads"));
+        assert_eq!(amiss(&seen(Some(2), 6), 1), Some("a node has not applied what another has"));
+    }
+
+    #[test]
+    fn each_node_leads_its_share_of_many_shards() {
+        assert_eq!(amiss(&seen(Some(2), 7), 3), Some("leaderships are not spread evenly"));
+        let group = |number: u64| (number, Group { leader: Some(number % 3 + 1), applied: 1, log: 1 });
+        let even = Groups::from_iter((0..=3).map(group));
+        assert_eq!(amiss(&[even.clone(), even.clone(), even], 3), None);
     }
 }

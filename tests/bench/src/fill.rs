@@ -1,7 +1,7 @@
 //! Workflows by the hundred thousand, made by the server itself, through its API.
 //!
-//! Each is started eagerly, so that its first workflow task comes with the answer, and answered by that task: two calls and
-//! two transitions for each.
+//! Each is started eagerly, so that its first workflow task comes with the answer. What is closed or waits for a timer answers
+//! that task, so it is two calls and two transitions; what is only started is one of each.
 
 use std::{
     sync::{
