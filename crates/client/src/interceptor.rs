@@ -1,18 +1,24 @@
 //! Interceptors of a client: what looks at calls as they leave, and adds to their headers.
 //!
 //! Invariant: a call is shown once, before its payloads are encoded, however often it is then repeated; what is refused
-//! never leaves. Deliberately not here: calls by raw stubs, and what comes to a worker (the SDK has its own).
+//! never leaves. Deliberately not here: calls by raw stubs, what comes to a worker (the SDK has its own), and changes of a
+//! schedule: they send a whole schedule back as it was read, with the headers that it was created with.
 
 use std::{any::Any, collections::HashMap, sync::Arc};
 
-use weft_protocol::api::{
-    common::{Header, Payload, Payloads, WorkflowExecution, WorkflowType},
-    schedule::schedule_action::Action,
-    workflowservice::{
-        CreateScheduleRequest, ExecuteMultiOperationRequest, QueryWorkflowRequest,
-        SignalWithStartWorkflowExecutionRequest, SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
-        UpdateWorkflowExecutionRequest, execute_multi_operation_request::operation::Operation,
+use weft_protocol::{
+    api::{
+        common::{Header, Payload, Payloads, WorkflowExecution, WorkflowType},
+        schedule::schedule_action::Action,
+        workflow::{PostResetOperation, post_reset_operation::Variant},
+        workflowservice::{
+            CreateScheduleRequest, ExecuteMultiOperationRequest, QueryWorkflowRequest, ResetWorkflowExecutionRequest,
+            SignalWithStartWorkflowExecutionRequest, SignalWorkflowExecutionRequest, StartBatchOperationRequest,
+            StartWorkflowExecutionRequest, UpdateWorkflowExecutionRequest,
+            execute_multi_operation_request::operation::Operation, start_batch_operation_request::Operation as Batched,
+        },
     },
+    weft::ResetToEventRequest,
 };
 
 use crate::{BoxError, Error};
@@ -39,6 +45,7 @@ pub trait ClientInterceptor: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientCallKind {
     Start,
+    /// Also one that a reset sends to the new run, or that a batch operation sends to all that its filter finds.
     Signal,
     Query,
     Update,
@@ -53,6 +60,7 @@ pub struct ClientCall<'a> {
     pub kind: ClientCallKind,
     /// Of the workflow type, signal, query or update.
     pub name: &'a str,
+    /// Empty where a filter finds the workflows: in a batch operation.
     pub workflow_id: &'a str,
     pub input: &'a mut Vec<Payload>,
     /// Interceptors of the worker see them.
@@ -106,8 +114,41 @@ impl ClientInterceptors {
             let Some(Action::StartWorkflow(it)) = action else { return Ok(()) };
             self.show(Schedule, name(&it.workflow_type), &it.workflow_id, &mut it.input, &mut it.header)
         } else {
+            self.signals_of_operators(request)
+        }
+    }
+
+    /// Signals that come with what is not a call to a workflow.
+    fn signals_of_operators(&self, request: &mut dyn Any) -> Result<(), BoxError> {
+        if let Some(it) = request.downcast_mut::<ResetWorkflowExecutionRequest>() {
+            self.after_reset(id(&it.workflow_execution), &mut it.post_reset_operations)
+        } else if let Some(it) = request.downcast_mut::<ResetToEventRequest>() {
+            // Nothing is sent when it is only asked what would be done.
+            if it.dry_run {
+                return Ok(());
+            }
+            self.after_reset(id(&it.execution), &mut it.post_reset_operations)
+        } else if let Some(it) = request.downcast_mut::<StartBatchOperationRequest>() {
+            match &mut it.operation {
+                Some(Batched::SignalOperation(it)) => {
+                    self.show(ClientCallKind::Signal, &it.signal, "", &mut it.input, &mut it.header)
+                }
+                Some(Batched::ResetOperation(it)) => self.after_reset("", &mut it.post_reset_operations),
+                // The others bring nothing that a workflow sees.
+                _ => Ok(()),
+            }
+        } else {
             Ok(())
         }
+    }
+
+    fn after_reset(&self, id: &str, operations: &mut [PostResetOperation]) -> Result<(), BoxError> {
+        operations.iter_mut().filter_map(|it| it.variant.as_mut()).try_for_each(|it| match it {
+            Variant::SignalWorkflow(it) => {
+                self.show(ClientCallKind::Signal, &it.signal_name, id, &mut it.input, &mut it.header)
+            }
+            Variant::UpdateWorkflowOptions(_) => Ok(()),
+        })
     }
 
     fn start(&self, it: &mut StartWorkflowExecutionRequest) -> Result<(), BoxError> {

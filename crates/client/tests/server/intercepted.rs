@@ -3,7 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use weft_client::{
-    BoxError, ClientCall, ClientInterceptor, Error, Query, Run, WorkflowError, api::history::history_event::Attributes,
+    Batch, BatchOperation, BoxError, ClientCall, ClientInterceptor, Error, Query, Reset, Run, Signal, WorkflowError,
+    api::{
+        enums::ResetReapplyExcludeType, history::history_event::Attributes,
+        workflowservice::PollWorkflowTaskQueueResponse,
+    },
 };
 use weft_protocol::payload::{json_plain, json_string};
 
@@ -83,6 +87,61 @@ inner: QueryWorkflow failed
 outer: QueryWorkflow failed
 inner: TerminateWorkflowExecution done
 outer: TerminateWorkflowExecution done";
+    assert_eq!(saw, expected);
+    world.end().await;
+}
+
+fn approval(yes: bool) -> Signal {
+    Signal {
+        name: "approve".to_owned(),
+        input: vec![json_plain(if yes { "true" } else { "false" })],
+        ..Signal::default()
+    }
+}
+
+/// The headers of each signal in a history.
+fn signals(task: PollWorkflowTaskQueueResponse) -> Vec<Vec<String>> {
+    let signal = |attributes| match attributes {
+        Attributes::WorkflowExecutionSignaledEventAttributes(it) => {
+            Some(it.header.unwrap_or_default().fields.into_keys().collect())
+        }
+        _ => None,
+    };
+    let events = task.history.expect("it comes with the task").events;
+    events.into_iter().filter_map(|event| event.attributes).filter_map(signal).collect()
+}
+
+#[tokio::test]
+async fn interceptors_see_the_signals_of_batches_and_resets() {
+    let world = World::new().await;
+    let spy = Spy { name: "spy", ..Spy::default() };
+    let client = world.client.intercepted(spy.clone());
+    world.client.start_workflow(Order, ("ada".to_owned(), 3)).id("o").task_queue(QUEUE).await.expect("it starts");
+    worker::turn(&client, vec![]).await;
+    let batch = |job_id: &str, yes| Batch {
+        job_id: job_id.to_owned(),
+        query: "WorkflowId = 'o'".to_owned(),
+        reason: "all of them".to_owned(),
+        operation: BatchOperation::Signal(approval(yes)),
+        per_second: 0.0,
+    };
+    let refused = client.start_batch(batch("refused", false)).await.expect_err("it is refused");
+    assert!(matches!(refused, Error::Intercepted { .. }), "{refused}");
+    world.client.describe_batch("refused").await.expect_err("it was not sent");
+    client.start_batch(batch("taken", true)).await.expect("it is taken");
+    assert_eq!(signals(worker::turn(&client, vec![]).await), [["spy"]]);
+    let exclude = vec![ResetReapplyExcludeType::Signal];
+    let reset = Reset { signals: vec![approval(true)], exclude, ..Reset::default() };
+    client.reset(&Run::latest("o"), 4, reset).await.expect("there is such a task");
+    assert_eq!(signals(worker::turn(&client, vec![]).await), [["spy"]]);
+    let saw = spy.saw.lock().expect("no test panicked").join("\n");
+    let expected = "\
+spy: Signal approve of  (0)
+spy: StartBatchOperation failed
+spy: Signal approve of  (0)
+spy: StartBatchOperation done
+spy: Signal approve of o (0)
+spy: ResetWorkflowExecution done";
     assert_eq!(saw, expected);
     world.end().await;
 }
