@@ -24,7 +24,7 @@ struct Args {
     /// Workflows for the throughput, of ten activities each.
     #[arg(long, default_value_t = 1_000)]
     workflows: usize,
-    /// Workflows that are kept in memory at once.
+    /// Workflows that are kept in memory at once; what the second half of them adds is measured.
     #[arg(long, default_value_t = 1_000)]
     cached: usize,
     /// Activities of the history that is replayed; each makes six events.
