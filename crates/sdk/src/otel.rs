@@ -178,7 +178,8 @@ where
         };
         let id = KeyValue::new("temporalWorkflowID", call.workflow_id.to_owned());
         let span = self.span(format!("{what}:{}", call.name), SpanKind::Client, vec![id], &Context::current());
-        if let Some(payload) = payload(span.span().span_context()) {
+        // A signal that comes with a start has the start's headers, by which the workflow belongs to the start.
+        if let (Some(payload), false) = (payload(span.span().span_context()), call.headers.contains_key(HEADER)) {
             call.headers.insert(HEADER.to_owned(), payload);
         }
         span.span().end();

@@ -60,3 +60,41 @@ async fn a_call_of_a_client_and_what_comes_of_it_are_one_trace() {
     let trace = called[0].span_context.trace_id();
     assert!(spans.iter().all(|span| span.span_context.trace_id() == trace), "{spans:#?}");
 }
+
+#[derive(Default)]
+struct Woken {
+    is_awake: bool,
+}
+
+#[workflow]
+impl Woken {
+    #[run]
+    async fn run(ctx: Ctx<Self>) -> Result<()> {
+        ctx.wait_until(|woken: &Self| woken.is_awake).await
+    }
+
+    #[signal]
+    fn wake(&mut self) {
+        self.is_awake = true;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_that_starts_with_a_signal_belongs_to_its_start() {
+    let exporter = InMemorySpanExporter::default();
+    let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
+    let traces = || Traces::new(provider.tracer("test"));
+    let world = World::with(|worker| worker.workflow(Woken::run).interceptor(traces())).await;
+    let client = world.client.intercepted(traces());
+    let start = client.start_workflow(Woken::run, ()).id("woken").task_queue(QUEUE);
+    start.signal_with_start(Woken::wake, ()).await.expect("it starts").result().await.expect("it completes");
+    world.end().await;
+    let spans = exporter.get_finished_spans().expect("they are kept");
+    let only = |name: &str| -> &SpanData {
+        let mut named = spans.iter().filter(|span| span.name == name);
+        let (Some(span), None) = (named.next(), named.next()) else { panic!("{name}: {spans:#?}") };
+        span
+    };
+    only("SignalWorkflow:wake");
+    assert_eq!(only("RunWorkflow:Woken").parent_span_id, only("StartWorkflow:Woken").span_context.span_id());
+}
