@@ -88,15 +88,13 @@ impl Replayer {
     }
 
     /// Replays a history in Temporal's JSON, as `wfctl workflow export`, `temporal workflow show --output json` and the
-    /// web pages give it.
+    /// web pages give it. Payloads are taken as they are: where a codec encoded them, have it decode the history, and
+    /// replay its events.
     ///
     /// # Errors
     /// See [`ReplayError`].
     pub fn replay_json(&self, text: &str) -> Result<Replayed, ReplayError> {
-        let bad = |error: String| ReplayError::History(error);
-        let value = serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
-        let history: History = json::from_json(&value).map_err(|error| bad(error.to_string()))?;
-        self.replay(history.events)
+        self.replay(history_of_json(text)?.events)
     }
 
     /// Replays the history of a run on a server: of a workflow's latest run by its id.
@@ -138,6 +136,13 @@ impl Replayer {
             Err(panic) => panic::resume_unwind(panic),
         }
     }
+}
+
+/// A history in Temporal's JSON, with its payloads as they are.
+pub(crate) fn history_of_json(text: &str) -> Result<History, ReplayError> {
+    let value =
+        serde_json::from_str(text).map_err(|error: serde_json::Error| ReplayError::History(error.to_string()))?;
+    json::from_json(&value).map_err(|error| ReplayError::History(error.to_string()))
 }
 
 fn started(events: &[HistoryEvent]) -> Result<&WorkflowExecutionStartedEventAttributes, ReplayError> {

@@ -4,8 +4,10 @@
 
 use std::{fs, io};
 
+use weft_client::CodecError;
+
 use super::{Worker, WorkerError};
-use crate::{ReplayError, Replayed, Replayer};
+use crate::{ReplayError, Replayed, Replayer, replayer};
 
 const USAGE: &str = "nothing to run the worker, or: replay FILE.json|id:WORKFLOW_ID …";
 
@@ -29,6 +31,8 @@ enum Trouble {
     Read(#[from] io::Error),
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    #[error("cannot decode its payloads: {0}")]
+    Codec(#[from] CodecError),
 }
 
 impl Worker {
@@ -38,8 +42,8 @@ impl Worker {
     }
 
     /// What the binary of a worker does: it runs the worker, or, where its first argument is `replay`, does again what the
-    /// other arguments name, and says of each what came of it: files in Temporal's JSON, and `id:` before the id of a
-    /// workflow on the server. Give it `std::env::args()`.
+    /// other arguments name, and says of each what came of it: files in Temporal's JSON, whose payloads the client's codec
+    /// decodes, and `id:` before the id of a workflow on the server. Give it `std::env::args()`.
     ///
     /// # Errors
     /// See [`CommandError`].
@@ -70,7 +74,11 @@ impl Worker {
     async fn replay_one(&self, replayer: &Replayer, name: &str) -> Result<Replayed, Trouble> {
         match name.strip_prefix("id:") {
             Some(id) => Ok(replayer.replay_from(&self.client, id).await?),
-            None => Ok(replayer.replay_json(&fs::read_to_string(name)?)?),
+            None => {
+                let history = replayer::history_of_json(&fs::read_to_string(name)?)?;
+                let history = self.client.options().codec.decode(history).await?;
+                Ok(replayer.replay(history.events)?)
+            }
         }
     }
 }

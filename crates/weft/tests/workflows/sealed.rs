@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use weft::{
-    ActivityCtx, Client, ConnectOptions, Ctx, Error, Failure, Result, RetryPolicy, Worker, activity,
-    client::{BoxError, DataCodec, PayloadCodec, api::common::Payload, async_trait},
+    ActivityCtx, Client, ConnectOptions, Ctx, Error, Failure, Replayer, Result, RetryPolicy, Worker, activity,
+    client::{
+        BoxError, DataCodec, PayloadCodec,
+        api::{common::Payload, history::History},
+        async_trait,
+    },
     embedded::Server,
     workflow,
 };
-use weft_protocol::prost::Message;
+use weft_protocol::{json, prost::Message};
 
 use crate::world::QUEUE;
 
@@ -147,7 +151,9 @@ async fn the_server_reads_nothing() {
     let memo: Option<Text> = vault.describe().await.expect("it is known").memo("note").expect("it is a text");
     assert_eq!(memo, Some(secret("memo")));
     worker.shutdown().await.expect("no poll was refused");
-    assert_unreadable(&server.client().expect("the options are right")).await;
+    let stranger = server.client().expect("the options are right");
+    assert_unreadable(&stranger).await;
+    assert_replayable(&client, &stranger).await;
     server.shutdown().await;
 }
 
@@ -165,4 +171,17 @@ async fn assert_unreadable(stranger: &Client) {
     assert!(seen > 20, "the history is there: {seen} events");
     let described = stranger.handle::<Vault>("vault").describe().await.expect("it is known");
     assert!(described.memo::<Text>("note").is_err(), "a stranger reads no memo");
+}
+
+/// A history that somebody without the codec exported is replayed by a worker that has it.
+async fn assert_replayable(client: &Client, stranger: &Client) {
+    let events = stranger.handle::<Vault>("vault").history().all().await.expect("it is known");
+    let text = json::to_json(&History { events }).expect("a history is written as JSON").to_string();
+    let unread = Replayer::new().workflow(Vault::run).replay_json(&text);
+    assert!(unread.is_err(), "nobody decodes its payloads: {unread:?}");
+    let file = tempfile::NamedTempFile::new().expect("there is room");
+    std::fs::write(file.path(), text).expect("it is written");
+    let told = ["worker", "replay", &file.path().to_string_lossy()].map(str::to_owned);
+    let worker = Worker::new(client, "none").workflow(Vault::run);
+    worker.run_or_replay(told).await.expect("the client's codec decodes it");
 }
