@@ -45,9 +45,14 @@ const PROPOSALS_WAITING_MAX: u64 = 4096;
 const APPEND_ENTRIES_MAX: u64 = 1024;
 
 /// Entries that a leader keeps for replicas that are behind, and that a follower keeps in case that it leads next. They
-/// are in the log, not in memory; but a log that goes round copies what a quiet group keeps.
+/// are in the log, not in memory; but a log that goes round copies what a quiet group keeps. Of large entries fewer are
+/// kept: see [`crate::NodeConfig::kept_bytes`].
 pub(crate) const KEPT_FOR_FOLLOWERS: u64 = 10_000;
 const KEPT_BY_FOLLOWERS: u64 = 100;
+
+/// So many times as much is kept behind a picture that is on its way: whoever gets it needs what was written meanwhile, and
+/// without that another picture.
+const KEPT_BEHIND_PICTURES: u64 = 4;
 
 /// How a group behaves.
 #[derive(Clone)]
@@ -61,6 +66,8 @@ pub struct GroupConfig {
     pub transport: Arc<dyn Transport>,
     /// Who votes in the group if it does not exist yet; see [`crate::NodeConfig::founders`].
     pub founders: BTreeSet<NodeId>,
+    /// The group's share of [`crate::NodeConfig::kept_bytes`].
+    pub(crate) kept_bytes: u64,
     /// Of all groups of the node.
     pub(crate) pulses: Arc<Pulses>,
 }
@@ -133,6 +140,7 @@ struct Inner {
     log: GroupLog,
     machine: Arc<dyn Machine>,
     shared: Arc<Shared>,
+    kept_bytes: u64,
     leadership: watch::Receiver<Leadership>,
     /// A picture of the leader's state that is coming in.
     incoming: tokio::sync::Mutex<Option<Incoming>>,
@@ -166,7 +174,9 @@ impl Group {
 
         let (sender, leadership) = watch::channel(Leadership::default());
         let (incoming, watcher) = (tokio::sync::Mutex::new(None), Mutex::new(None));
-        let inner = Arc::new(Inner { raft, network, hearing, log, machine, shared, leadership, incoming, watcher });
+        let kept_bytes = config.kept_bytes;
+        let inner = Inner { raft, network, hearing, log, machine, shared, kept_bytes, leadership, incoming, watcher };
+        let inner = Arc::new(inner);
         let watcher = tokio::spawn(follow(Arc::downgrade(&inner), inner.raft.server_metrics(), config.node, sender));
         *inner.watcher.lock() = Some(watcher);
         Ok(Self { inner })
@@ -365,7 +375,8 @@ impl Group {
         while known(&metrics.borrow_watched()) < index {
             metrics.changed().await.map_err(|_| CheckpointError::Stopped)?;
         }
-        let upto = self.needed(&metrics.borrow_watched()).min(self.inner.shared.holds.limit()).min(index);
+        let held = self.affordable(self.inner.shared.holds.limit(), KEPT_BEHIND_PICTURES);
+        let upto = self.needed(&metrics.borrow_watched()).min(held).min(index);
         match types::raft_index(upto) {
             Some(upto) => self.inner.raft.trigger().purge_log(upto).await.map_err(|_| CheckpointError::Stopped),
             None => Ok(()),
@@ -381,12 +392,18 @@ impl Group {
                 let matched =
                     |id: &NodeId| replication.get(id).copied().flatten().map_or(0, |id| types::index(id.index));
                 let slowest = others.map(|(id, ())| matched(id)).min().unwrap_or(u64::MAX);
-                slowest.max(last.saturating_sub(KEPT_FOR_FOLLOWERS))
+                self.affordable(slowest.max(last.saturating_sub(KEPT_FOR_FOLLOWERS)), 1)
             }
             // Whoever leads next may have one to bring up to date.
-            None if others.count() > 0 => last.saturating_sub(KEPT_BY_FOLLOWERS),
+            None if others.count() > 0 => self.affordable(last.saturating_sub(KEPT_BY_FOLLOWERS), 1),
             None => u64::MAX,
         }
+    }
+
+    /// Behind which the log may be kept for others who need it behind `upto`: not more bytes than so many times the share.
+    fn affordable(&self, upto: u64, shares: u64) -> u64 {
+        let first = upto.saturating_add(1);
+        self.inner.log.within(first, self.inner.kept_bytes.saturating_mul(shares)).saturating_sub(1)
     }
 
     /// Stops the group. What is not answered yet is answered `Unknown`. The log and the machine stay as they are.

@@ -35,7 +35,7 @@ pub use codec::CodecError;
 pub use group::{CheckpointError, Group, GroupConfig, Leadership, StartError, Timing};
 pub use machine::{Committed, Machine, MachineError, Payload, Recovered};
 pub use membership::MembershipError;
-pub use node::{Node, NodeConfig};
+pub use node::{KEPT_BYTES, Node, NodeConfig};
 pub use proposal::{ProposeError, ReadError, TransferError};
 pub use receive::ReceiveError;
 pub use restore::restored_mark;

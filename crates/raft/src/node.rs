@@ -23,6 +23,10 @@ use crate::receive::ReceiveError;
 use crate::transport::{Alone, Transport};
 use crate::types::NodeId;
 
+/// What the groups of a node keep of their logs, in bytes, for replicas that are behind: with the load of a busy machine
+/// what comes in a minute or two. Whoever was away for longer gets a picture.
+pub const KEPT_BYTES: u64 = 1 << 30;
+
 /// How the groups of a node behave.
 #[derive(Clone)]
 pub struct NodeConfig {
@@ -34,21 +38,25 @@ pub struct NodeConfig {
     /// The voters of groups that do not exist yet, the same on each of them: this node alone for one node. Empty: this
     /// node waits until others add it.
     pub founders: BTreeSet<NodeId>,
+    /// What all groups together keep of their logs for replicas that are behind, each an equal share; see [`KEPT_BYTES`].
+    pub kept_bytes: u64,
 }
 
 impl NodeConfig {
     /// For a node without others.
     #[must_use]
     pub fn alone(node: NodeId, seed: u64) -> Self {
-        Self { node, seed, timing: Timing::default(), transport: Arc::new(Alone), founders: BTreeSet::from([node]) }
+        let (transport, founders) = (Arc::new(Alone), BTreeSet::from([node]));
+        Self { node, seed, timing: Timing::default(), transport, founders, kept_bytes: KEPT_BYTES }
     }
 }
 
 impl fmt::Debug for NodeConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { node, seed, timing, transport: _, founders } = self;
+        let Self { node, seed, timing, transport: _, founders, kept_bytes } = self;
         let mut out = f.debug_struct("NodeConfig");
         out.field("node", node).field("seed", seed).field("timing", timing).field("founders", founders);
+        out.field("kept_bytes", kept_bytes);
         out.finish_non_exhaustive()
     }
 }
@@ -69,8 +77,10 @@ impl Node {
         machines: impl IntoIterator<Item = (GroupId, Arc<dyn Machine>)>,
     ) -> Result<Self, StartError> {
         let pulses = Pulses::new(Arc::clone(&config.transport), config.timing);
+        let machines: Vec<_> = machines.into_iter().collect();
+        let kept_bytes = config.kept_bytes / (machines.len() as u64).max(1);
         let started = machines.into_iter().map(|(id, machine)| {
-            let group = config.group(id, &pulses);
+            let group = config.group(id, kept_bytes, &pulses);
             async move { Group::start(&group, wal.group(id), machine).await.map(|group| (id, group)) }
         });
         let groups = try_join_all(started).await?;
@@ -121,7 +131,7 @@ impl Node {
 }
 
 impl NodeConfig {
-    fn group(&self, id: GroupId, pulses: &Arc<Pulses>) -> GroupConfig {
+    fn group(&self, id: GroupId, kept_bytes: u64, pulses: &Arc<Pulses>) -> GroupConfig {
         // Any mixing that keeps the groups' elections from falling on the same moments does.
         let seed = self.seed.wrapping_add(u64::from(id.0).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         GroupConfig {
@@ -131,6 +141,7 @@ impl NodeConfig {
             timing: self.timing,
             transport: Arc::clone(&self.transport),
             founders: self.founders.clone(),
+            kept_bytes,
             pulses: Arc::clone(pulses),
         }
     }

@@ -18,6 +18,7 @@ use weft_env::Lane;
 use weft_env::disk::SimDisk;
 use weft_store::wal::{GroupId, GroupLog, Options, Wal};
 
+use crate::node::KEPT_BYTES;
 use crate::pulse::Pulses;
 use crate::{
     Alone, Committed, Group, GroupConfig, Machine, MachineError, NodeId, Payload, Picture, PictureOf, Recovered,
@@ -264,7 +265,7 @@ pub(crate) fn config() -> GroupConfig {
     let founders = BTreeSet::from([node]);
     let (timing, transport) = (Timing::default(), Arc::new(Alone));
     let pulses = Pulses::new(Arc::<Alone>::clone(&transport), timing);
-    GroupConfig { group: GROUP, node, seed: 42, timing, transport, founders, pulses }
+    GroupConfig { group: GROUP, node, seed: 42, timing, transport, founders, kept_bytes: KEPT_BYTES, pulses }
 }
 
 /// One group of a node, its log and its machine.

@@ -259,6 +259,11 @@ impl GroupLog {
         self.wal.inner.ledger.lock().front.durable_index(self.id)
     }
 
+    /// The first index, of those from `from` on, from which on the entries that are on the disk have at most so many bytes.
+    pub fn within(&self, from: u64, bytes: u64) -> u64 {
+        self.wal.inner.ledger.lock().index.within(self.id, from, bytes)
+    }
+
     /// Runs `done` when everything that this group handed over so far is durable, at once if it is.
     pub fn when_durable(&self, done: Done) {
         self.wal.barrier(done);

@@ -15,7 +15,7 @@ use weft_store::wal::{GroupLog, Wal};
 
 use super::net::Net;
 use super::{GROUP, Recorder, open};
-use crate::{Committed, Group, Machine, Node, NodeConfig, NodeId, ProposeError, Timing};
+use crate::{Committed, Group, KEPT_BYTES, Machine, Node, NodeConfig, NodeId, ProposeError, Timing};
 
 /// How long anything that must happen may take, in virtual time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -47,6 +47,7 @@ struct Rest {
 pub(crate) struct Cluster {
     pub(crate) net: Net,
     seed: u64,
+    kept_bytes: u64,
     founders: BTreeSet<NodeId>,
     running: BTreeMap<NodeId, Member>,
     down: BTreeMap<NodeId, Rest>,
@@ -57,9 +58,15 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts nodes 1 to `size`, which found the group together.
     pub(crate) async fn start(seed: u64, size: u64) -> Self {
+        Self::keeping(KEPT_BYTES, seed, size).await
+    }
+
+    /// The same, with so many bytes of its log for whoever is behind.
+    pub(crate) async fn keeping(kept_bytes: u64, seed: u64, size: u64) -> Self {
         let mut cluster = Self {
             net: Net::new(seed),
             seed,
+            kept_bytes,
             founders: (1..=size).map(NodeId).collect(),
             running: BTreeMap::new(),
             down: BTreeMap::new(),
@@ -95,6 +102,7 @@ impl Cluster {
             timing: Timing::default(),
             transport: self.net.transport(id),
             founders,
+            kept_bytes: self.kept_bytes,
         };
         let given: Arc<dyn Machine> = Arc::new(machine.clone());
         let node = Node::start(&config, &wal, [(GROUP, given)]).await.expect("the node starts");
@@ -204,6 +212,18 @@ impl Cluster {
             let replies = futures::future::join_all(proposed).await;
             assert!(replies.iter().all(Result::is_ok), "the leader commits");
             self.acknowledged.extend(batches);
+        }
+    }
+
+    /// Proposes so many batches of so many bytes each, and sees them committed.
+    pub(crate) async fn commit_large(&mut self, count: u64, bytes: usize) {
+        let leader = self.leader().await;
+        for n in 0..count {
+            let mut batch = format!("large {n} ").into_bytes();
+            batch.resize(bytes, b'.');
+            let batch = Bytes::from(batch);
+            self.group(leader).propose(batch.clone()).await.expect("the leader commits");
+            self.acknowledged.push(batch);
         }
     }
 

@@ -11,7 +11,7 @@ use weft_store::wal::GroupId;
 
 use crate::testing::net::{Faults, Net};
 use crate::testing::{Recorder, open};
-use crate::{Leadership, Machine, Node, NodeConfig, NodeId, ProposeError, ReadError, Timing};
+use crate::{KEPT_BYTES, Leadership, Machine, Node, NodeConfig, NodeId, ProposeError, ReadError, Timing};
 
 const GROUPS: u32 = 16;
 
@@ -35,6 +35,7 @@ impl Hearts {
                 timing: Timing::default(),
                 transport: net.transport(id),
                 founders: (1..=size).map(NodeId).collect(),
+                kept_bytes: KEPT_BYTES,
             };
             let machines = (0..GROUPS).map(GroupId).map(|group| {
                 let machine: Arc<dyn Machine> = Arc::new(Recorder::new(wal.group(group)));

@@ -18,7 +18,12 @@ async fn left_behind(seed: u64) -> (Cluster, NodeId) {
     cluster.settle().await;
     cluster.checkpoint().await;
     cluster.commit("after").await;
-    // The leader purges when it finds out that its follower does not answer.
+    purged(&cluster).await;
+    (cluster, follower)
+}
+
+/// The leader purges when it finds out that its follower does not answer.
+async fn purged(cluster: &Cluster) {
     let log = cluster.member(cluster.leader().await).log();
     let purged = async {
         while log.state().purged.is_none() {
@@ -26,7 +31,34 @@ async fn left_behind(seed: u64) -> (Cluster, NodeId) {
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(10), purged).await.expect("a dead follower holds back no log");
-    (cluster, follower)
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_entries_are_kept_for_a_follower_up_to_a_share_of_bytes() {
+    const KEPT: u64 = 64 << 10;
+    const ENTRY: usize = 2 << 10;
+    let mut cluster = Cluster::keeping(KEPT, 6, 3).await;
+    let leader = cluster.leader().await;
+    let follower = cluster.ids().into_iter().find(|id| *id != leader).expect("there are three");
+    cluster.crash(follower).await;
+    cluster.commit_large(500, ENTRY).await;
+    cluster.settle().await;
+    cluster.checkpoint().await;
+    cluster.commit("after").await;
+    purged(&cluster).await;
+    for id in cluster.ids() {
+        let log = cluster.member(id).log();
+        let state = log.state();
+        let (first, last) = (state.first.expect("an entry"), state.last.expect("an entry"));
+        let kept: usize =
+            log.read(first..last + 1).expect("they are there").iter().map(|entry| entry.bytes.len()).sum();
+        assert!(kept <= KEPT as usize + ENTRY, "node {id} keeps {kept} bytes in {} entries", last + 1 - first);
+        assert!(kept >= KEPT as usize - 2 * ENTRY, "node {id} keeps {kept} bytes, of which a follower could live");
+    }
+    cluster.restart(follower).await;
+    cluster.settle().await;
+    assert_eq!(cluster.member(follower).machine.installs(), 1);
+    cluster.check();
 }
 
 #[tokio::test(start_paused = true)]

@@ -448,6 +448,7 @@ async fn start_groups(
         timing: raft::Timing::default(),
         transport: Arc::new(links.peers.clone()),
         founders: founders.into_iter().map(|node| raft::NodeId(u64::from(node))).collect(),
+        kept_bytes: raft::KEPT_BYTES,
     };
     let machines = replicas.iter().map(|(group, replica)| {
         let machine: Arc<dyn Machine> = Arc::<Replica>::clone(replica);

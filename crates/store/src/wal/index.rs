@@ -99,6 +99,19 @@ impl Index {
         self.groups.get(&group)?.places.get(&index).copied()
     }
 
+    /// The first index, of those from `from` on, from which on the entries have at most so many bytes.
+    pub(super) fn within(&self, group: GroupId, from: u64, bytes: u64) -> u64 {
+        let Some(group) = self.groups.get(&group) else { return from };
+        let mut room = bytes;
+        for (index, place) in group.places.range(from..).rev() {
+            match room.checked_sub(u64::from(place.bytes)) {
+                Some(rest) => room = rest,
+                None => return index + 1,
+            }
+        }
+        from
+    }
+
     /// The records that bring a reader who starts here up to date with every group's marks.
     pub(super) fn marks(&self) -> Vec<Record> {
         let mut records = Vec::new();

@@ -110,6 +110,20 @@ fn what_was_written_is_there_after_a_crash() {
 }
 
 #[test]
+fn it_says_from_where_on_its_entries_have_so_many_bytes() {
+    let wal = open(&SimDisk::new(1));
+    let log = wal.group(G1);
+    append(&log, 1..11, 100);
+    append(&log, 11..13, 300);
+    let within = |from, bytes| log.within(from, bytes);
+    assert_eq!([within(1, 1600), within(1, 1599), within(1, 600), within(1, 599), within(1, 0)], [1, 2, 11, 12, 13]);
+    assert_eq!([within(5, 10_000), within(12, 10), within(20, 0), within(u64::MAX, 0)], [5, 13, 20, u64::MAX]);
+    purge(&log, 6);
+    assert_eq!(within(1, 10_000), 1, "what is purged has none");
+    assert_eq!(wal.group(G2).within(3, 0), 3);
+}
+
+#[test]
 fn what_is_asked_during_a_commit_shares_the_next_frame() {
     let disk = SimDisk::new(1);
     let lane = Lane::inline();
