@@ -216,6 +216,12 @@ pub(crate) fn laws(cases: &str) -> Step {
     Step::cargo("the laws of the engine", &laws).env("PROPTEST_CASES", cases)
 }
 
+/// Workflows of the software-engineering worker, whose processes are killed in each phase.
+fn phases() -> Step {
+    let test = ["test", "-p", "wfctl", "--test", "crash"];
+    Step::cargo("kills in each phase of the worker's workflows", &test).env("CRASH_PHASES", "all")
+}
+
 /// Random workflows on workers that crash and forget, over so many seeds.
 fn closed_loop(seeds: &str) -> Step {
     let test = ["test", "-p", "weft-engine", "--test", "closed_loop", "--", "--nocapture"];
@@ -339,6 +345,7 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
             steps.push(crash_load("300"));
             steps.push(mutations("50"));
             steps.push(repair("50"));
+            steps.push(phases());
             steps.extend(fuzz::all(300));
         }
     }

@@ -4,6 +4,12 @@
 //!
 //! `CRASH_PHASES=all` kills in each phase, one phase a run; without it a few are tried.
 
+mod deliver;
+mod gate;
+mod incident;
 mod machine;
 mod migrate;
+mod picture;
+mod play;
 mod repository;
+mod scene;

@@ -27,8 +27,3 @@ pub(crate) fn git(directory: &Path, args: &[&str]) -> anyhow::Result<String> {
     anyhow::ensure!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
-
-/// Names of all refs.
-pub(crate) fn refs(repository: &Path) -> anyhow::Result<String> {
-    git(repository, &["for-each-ref", "--format=%(refname)"])
-}
