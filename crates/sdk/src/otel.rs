@@ -214,6 +214,15 @@ impl Running {
         gauge("weft_worker_task_milliseconds", |tasks| u64::try_from(tasks.time.as_millis()).unwrap_or(u64::MAX));
         let read = self.reader();
         let _ = meter
+            .u64_observable_gauge("weft_worker_eager_activities")
+            .with_callback(move |observer| {
+                if let Some(metrics) = read() {
+                    observer.observe(metrics.eager_activities, &[]);
+                }
+            })
+            .build();
+        let read = self.reader();
+        let _ = meter
             .u64_observable_gauge("weft_worker_cache")
             .with_callback(move |observer| {
                 let Some(metrics) = read() else { return };

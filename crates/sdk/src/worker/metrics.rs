@@ -18,6 +18,8 @@ pub struct WorkerMetrics {
     /// Polls that wait for tasks of workflows that are kept here.
     pub sticky_polls: usize,
     pub activity_polls: usize,
+    /// Activities that began with the answer to a workflow task, without a poll.
+    pub eager_activities: u64,
     /// Workflows that are kept in memory between their tasks.
     pub cached_workflows: usize,
     /// Tasks that found their workflow here.
@@ -72,6 +74,7 @@ pub(crate) struct Counts {
     pub(crate) workflow_tasks: Tally,
     pub(crate) activities: Tally,
     pub(crate) local_activities: Tally,
+    pub(crate) eager_activities: AtomicU64,
     pub(crate) sticky_hits: AtomicU64,
     pub(crate) sticky_misses: AtomicU64,
     pub(crate) replays: AtomicU64,
@@ -86,6 +89,7 @@ pub(crate) fn snapshot(shared: &Shared) -> WorkerMetrics {
         workflow_polls: Scale::running(&shared.scales.workflow),
         sticky_polls: Scale::running(&shared.scales.sticky),
         activity_polls: Scale::running(&shared.scales.activity),
+        eager_activities: counts.eager_activities.load(Relaxed),
         cached_workflows: shared.threads.cached(),
         sticky_hits: counts.sticky_hits.load(Relaxed),
         sticky_misses: counts.sticky_misses.load(Relaxed),

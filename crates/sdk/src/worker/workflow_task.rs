@@ -352,6 +352,7 @@ async fn respond(
     for task in answer.activity_tasks {
         // A server hands over no more than it was asked for.
         let Some(slot) = slots.pop() else { break };
+        shared.counts.eager_activities.fetch_add(1, Relaxed);
         shared.tasks.spawn(activity_task::run(Arc::clone(shared), task, slot));
     }
     Ok(answer.workflow_task.filter(|task| !task.task_token.is_empty()).map(Box::new))

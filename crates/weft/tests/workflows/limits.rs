@@ -71,6 +71,19 @@ async fn no_more_activities_run_at_once_than_there_are_slots() {
     world.end().await;
 }
 
+/// Three come with the answer to the workflow task, and the rest goes through the queue; nothing does where a rate is set.
+#[tokio::test(flavor = "multi_thread")]
+async fn activities_begin_without_a_poll_where_there_is_room() {
+    let (world, _) = fan_out(5, false, |worker| worker).await;
+    let metrics = world.worker.metrics();
+    assert_eq!((metrics.activities.done, metrics.eager_activities), (5, 3));
+    world.end().await;
+    let (world, _) = fan_out(5, false, |worker| worker.activities_per_second(1000.0)).await;
+    let metrics = world.worker.metrics();
+    assert_eq!((metrics.activities.done, metrics.eager_activities), (5, 0));
+    world.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_local_activities_run_at_once_than_there_are_slots() {
     let (world, watched) = fan_out(20, true, |worker| worker.local_activities_max(2)).await;

@@ -35,6 +35,8 @@ pub(super) fn prometheus(metrics: &WorkerMetrics, is_draining: bool) -> String {
     for (label, count) in polls {
         let _ = writeln!(text, "weft_worker_polls{{kind=\"{label}\"}} {count}");
     }
+    let help = "Activities that began without a poll";
+    one(&mut text, "weft_worker_eager_activities_total", help, "counter", metrics.eager_activities);
     let cached = metrics.cached_workflows as u64;
     one(&mut text, "weft_worker_cached_workflows", "Workflows kept in memory", "gauge", cached);
     one(&mut text, "weft_worker_sticky_hits_total", "Tasks of workflows kept here", "counter", metrics.sticky_hits);
