@@ -9,7 +9,7 @@ use crate::{
     output::{ColorWhen, Format},
     quarantine, run, schedule, search_attribute, start_dev, task_queue,
     tls::TlsArgs,
-    worker, workflow,
+    transcript, worker, workflow,
 };
 
 const EXIT_CODES: &str = "\
@@ -108,6 +108,11 @@ pub(crate) enum Verb {
     /// See what a run has spent, and what it may spend
     #[command(after_help = "Example:\n  wfctl budget quality-gate-1a2b3c4d")]
     Budget(run::BudgetArgs),
+    /// See what agents and checks of a run say, as they say it
+    #[command(
+        after_help = "Examples:\n  wfctl transcript plan-patch-pr-1a2b3c4d --follow\n  wfctl transcript plan-patch-pr-1a2b3c4d --step patch/issue-1/1"
+    )]
+    Transcript(transcript::TranscriptArgs),
     /// Start, watch, signal, query and end workflows
     #[command(subcommand, visible_alias = "wf")]
     Workflow(Box<workflow::Verb>),

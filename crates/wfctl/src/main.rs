@@ -36,6 +36,7 @@ mod start_dev;
 mod task_queue;
 mod test_server;
 mod tls;
+mod transcript;
 mod worker;
 mod workers;
 mod workflow;
@@ -82,6 +83,7 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<()> {
         Verb::Abort(args) => session()?.run(async |session| run::abort(session, args).await),
         Verb::Resume(args) => session()?.run(async |session| run::resume(session, args).await),
         Verb::Budget(args) => session()?.run(async |session| run::budget(session, args).await),
+        Verb::Transcript(args) => session()?.run(async |session| transcript::transcript(session, args).await),
         Verb::Workflow(verb) => session()?.run(async |session| workflow::run(session, *verb).await),
         Verb::Schedule(verb) => session()?.run(async |session| schedule::run(session, verb).await),
         Verb::Activity(verb) => session()?.run(async |session| activity::run(session, *verb).await),

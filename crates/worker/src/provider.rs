@@ -25,6 +25,7 @@ use crate::{
     model::{Alert, Diagnosis, Issue, Plan},
 };
 use builtin::plan::{Design, Facts};
+use llm::Key;
 use record::Record;
 use shell::{CannotRun, Shell};
 
@@ -74,7 +75,8 @@ pub struct DiagnoseTask {
 }
 
 /// What a provider did in a worktree.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Patched {
     /// The worktree has changed.
     Made {
@@ -86,7 +88,7 @@ pub enum Patched {
 }
 
 /// An honest no: trying again does not help.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unable {
     pub reason: String,
     pub tried: u32,
@@ -135,11 +137,17 @@ pub struct Providers {
     by_role: BTreeMap<Role, Arc<dyn Provider>>,
     otherwise: Arc<dyn Provider>,
     key_files: Vec<PathBuf>,
+    secrets: Vec<Key>,
 }
 
 impl Default for Providers {
     fn default() -> Self {
-        Self { by_role: BTreeMap::new(), otherwise: Arc::new(builtin::Builtin::default()), key_files: Vec::new() }
+        Self {
+            by_role: BTreeMap::new(),
+            otherwise: Arc::new(builtin::Builtin::default()),
+            key_files: Vec::new(),
+            secrets: Vec::new(),
+        }
     }
 }
 
@@ -155,6 +163,17 @@ impl Providers {
     pub fn key_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.key_files.push(path.into());
         self
+    }
+
+    /// One more key: no transcript may hold it.
+    #[must_use]
+    pub fn secret(mut self, key: Key) -> Self {
+        self.secrets.push(key);
+        self
+    }
+
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.secrets.iter().map(Key::reveal)
     }
 
     #[must_use]

@@ -13,6 +13,7 @@ use crate::{
     provider::{self, Providers, config},
     repository,
     sandbox::Mode,
+    transcript::Secrets,
     workflow,
 };
 
@@ -47,7 +48,9 @@ pub fn providers(file: Option<&Path>) -> Result<Providers, provider::Error> {
 /// When its folder cannot be used.
 pub fn worker(client: &Client, settings: &Settings, providers: &Providers) -> Result<Worker, repository::Error> {
     let hidden = key_files(client.options(), |name| std::env::var_os(name).map(PathBuf::from));
-    let bench = bench(settings)?.hide(hidden.into_iter().chain(providers.key_files().iter().cloned()));
+    let key = client.options().api_key.as_deref();
+    let secrets = Secrets::new(key.into_iter().chain(providers.secrets()));
+    let bench = bench(settings)?.secrets(secrets).hide(hidden.into_iter().chain(providers.key_files().iter().cloned()));
     Ok(workflow::register(Worker::new(client, &settings.queue))
         .activities(Checking::new(bench.clone()))
         .activities(Coding::new(bench.clone(), providers.clone()))

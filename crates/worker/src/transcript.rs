@@ -1,59 +1,35 @@
 //! What was said and done in a step, beside the history and never in it.
 //!
 //! A transcript is a file of lines of JSON ([`Entry`]), one for each step and attempt. It grows at its end only, so
-//! whoever follows it goes on from a [`Cursor`]. What is missing is said where it is missing: a worker that died, a
-//! transcript that grew too long, a file that is not the one that was read before. Secrets that the worker knows never
-//! reach the file ([`Secrets`]).
+//! whoever follows it goes on from a [`Cursor`], and whoever follows a whole run ([`RunReader`]) from a [`Bookmark`].
+//! What is missing is said where it is missing: a worker that died, a transcript that grew too long, a file that is not
+//! the one that was read before. Secrets that the worker knows never reach the file ([`Secrets`]). Agents say what they
+//! have to say to a [`Scribe`].
+//!
+//! ```text
+//! <git directory>/weft/transcripts/<run>/<step>-<attempt>-….jsonl
+//! ```
 
 mod lines;
 mod reader;
+mod run;
+mod said;
+mod scribe;
 mod writer;
 
-use std::path::PathBuf;
-
-use serde::{Deserialize, Serialize};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 pub use lines::Secrets;
 pub use reader::{Cursor, InvalidCursor, Page, Reader};
+pub use run::{Bookmark, Heard, InvalidBookmark, RunPage, RunReader};
+pub use said::{Entry, Gap, Said};
+pub use scribe::Scribe;
 pub use writer::Writer;
 
-use crate::{blame::Blame, model::ContentHash, process::Stream, repository::Key};
-
-/// One line of a transcript.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Counted from 0 in each transcript; none is left out.
-    pub number: u64,
-    pub unix_ms: i64,
-    #[serde(flatten)]
-    pub said: Said,
-}
-
-/// What an entry says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Said {
-    /// Whole lines that a command printed, or the rest of its output.
-    Printed { stream: Stream, text: String },
-    /// A word of the worker's or of an agent's.
-    Note { text: String },
-    /// Something is missing here.
-    Gap { gap: Gap },
-    /// Nothing follows.
-    End,
-}
-
-/// Why something is missing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "why", rename_all = "snake_case")]
-pub enum Gap {
-    /// Whoever wrote died; what was said until somebody went on is not known.
-    WriterDied,
-    /// The transcript was full.
-    Full { lost_bytes: u64 },
-    /// The reader's place is not in this file: it is read from its beginning.
-    Replaced,
-}
+use crate::{blame::Blame, model::ContentHash, repository::Key};
 
 /// Why a transcript was not written or read.
 #[derive(Debug, thiserror::Error)]
@@ -62,19 +38,24 @@ pub enum Error {
     None { run: String, step: String, attempt: u32 },
     #[error("the transcript {path}: {message}")]
     Disk { path: PathBuf, message: String },
+    #[error("there are no transcripts of the run {run} in {}: nobody has begun a step there yet, or they were removed", folder.display())]
+    NoneOfRun { run: String, folder: PathBuf },
 }
 
 impl Error {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Self::None { .. } => Blame::Refused,
+            Self::None { .. } | Self::NoneOfRun { .. } => Blame::Refused,
             Self::Disk { .. } => Blame::Environment,
         }
     }
 }
 
-/// The transcripts of a worker.
+/// Beyond this a transcript takes nothing more.
+const BYTES_MAX: u64 = 16 << 20;
+
+/// The transcripts of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transcripts {
     folder: PathBuf,
@@ -83,7 +64,13 @@ pub struct Transcripts {
 }
 
 impl Transcripts {
-    /// In a folder of the worker's own.
+    /// Those that lie with a repository, whichever worker writes them.
+    #[must_use]
+    pub fn of(git_dir: &Path) -> Self {
+        Self::new(git_dir.join("weft/transcripts"), BYTES_MAX)
+    }
+
+    /// In a folder of their own.
     pub fn new(folder: impl Into<PathBuf>, bytes_max: u64) -> Self {
         Self { folder: folder.into(), bytes_max }
     }
@@ -100,6 +87,30 @@ impl Transcripts {
             return Err(Error::None { run: key.run.clone(), step: key.step.clone(), attempt: key.attempt });
         }
         Ok(Reader::new(path, from))
+    }
+
+    /// Reads all that is said in a run, or in one step of it, from a place on.
+    ///
+    /// # Errors
+    /// When there is nothing yet.
+    pub fn read_run(&self, run: &str, step: Option<&str>, from: Bookmark) -> Result<RunReader, Error> {
+        let folder = self.run_folder(run);
+        if !folder.exists() {
+            return Err(Error::NoneOfRun { run: run.to_owned(), folder: self.folder.clone() });
+        }
+        Ok(RunReader::new(folder, step.map(str::to_owned), from))
+    }
+
+    /// Removes the transcripts of runs in which nothing was said for so long.
+    pub fn sweep(&self, silent_for: Duration) -> Result<(), Error> {
+        for run in files(&self.folder)? {
+            let is_silent = |path: PathBuf| Ok(silence(&path)? > silent_for);
+            let all: Vec<bool> = files(&run)?.into_iter().map(is_silent).collect::<Result<_, Error>>()?;
+            if all.into_iter().all(|it| it) {
+                std::fs::remove_dir_all(&run).map_err(|e| disk(&run, &e))?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes all transcripts of a run.
@@ -120,8 +131,33 @@ impl Transcripts {
     }
 }
 
-fn disk(path: &std::path::Path, error: &std::io::Error) -> Error {
+fn disk(path: &Path, error: &std::io::Error) -> Error {
     Error::Disk { path: path.to_owned(), message: error.to_string() }
+}
+
+/// What lies in a folder, in the order of its names; nothing where there is none.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(disk(folder, &error)),
+    };
+    let paths = entries.map(|entry| entry.map(|it| it.path())).collect::<Result<Vec<_>, _>>();
+    let mut paths = paths.map_err(|e| disk(folder, &e))?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// How long ago somebody wrote there. What was written in the future was written now.
+fn silence(path: &Path) -> Result<Duration, Error> {
+    let written = std::fs::metadata(path).and_then(|it| it.modified()).map_err(|e| disk(path, &e))?;
+    let now = std::time::SystemTime::UNIX_EPOCH + Duration::from_nanos(u64::try_from(now_ns()).unwrap_or_default());
+    Ok(now.duration_since(written).unwrap_or_default())
+}
+
+fn now_ns() -> i64 {
+    use weft_env::Clock as _;
+    weft_env::RealClock::new().now().0
 }
 
 #[cfg(test)]

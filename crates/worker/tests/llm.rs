@@ -130,7 +130,7 @@ fn task(worktree: &Path, recorder: Arc<dyn Recorder>) -> PatchTask {
         scratch: worktree.join("../scratch"),
         tests: ["grep", "-q", "new", "a.txt"].map(str::to_owned).to_vec(),
         shell: Arc::new(Unconfined),
-        record: Record { step: "step-1".to_owned(), recorder },
+        record: Record { step: "step-1".to_owned(), recorder, ..Record::default() },
     }
 }
 

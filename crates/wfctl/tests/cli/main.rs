@@ -14,6 +14,7 @@ mod nodes;
 mod operate;
 mod schedules;
 mod search_attributes;
+mod transcripts;
 mod updates;
 mod workflows;
 mod world;

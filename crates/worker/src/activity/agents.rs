@@ -2,6 +2,7 @@
 
 use std::{io::ErrorKind, path::Path, time::Duration};
 
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use weft::{Error, Result};
 
@@ -14,11 +15,12 @@ use crate::{
     checks::{self, Checks, Place},
     model::{Billed, CheckKind, CheckOutcome, Finding, Spend},
     provider::{
-        self,
+        self, Provider,
         builtin::plan::{Facts, FailingTest},
         record::Record,
     },
     repository::Worktree,
+    transcript::{Said, Scribe},
 };
 
 /// Between looks whether the attempt before has ended.
@@ -26,10 +28,23 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The record of one step's calls; what they cost is asked of the journal at the end. While an attempt before lives it
 /// is waited for: it ends as soon as it hears that nobody wants it.
-pub(super) async fn record(bench: &Bench, site: &Site, cancel: &CancellationToken) -> Result<(Record, Journal)> {
+pub(super) async fn record(
+    bench: &Bench,
+    Attempt { site, number }: Attempt<'_>,
+    agent: &dyn Provider,
+    cancel: &CancellationToken,
+) -> Result<(Record, Journal)> {
     let journal = free(&bench.calls(site).await?, cancel).await?;
-    let record = Record { step: format!("{}/{}", site.run, site.step), recorder: std::sync::Arc::new(journal.clone()) };
-    Ok((record, journal))
+    let recorder = std::sync::Arc::new(journal.clone());
+    let scribe = bench.scribe(site, number, agent.name()).await?;
+    Ok((Record { step: format!("{}/{}", site.run, site.step), recorder, scribe }, journal))
+}
+
+/// Which attempt of which step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt<'a> {
+    pub(super) site: &'a Site,
+    pub(super) number: u32,
 }
 
 /// The journal once no other attempt has it.
@@ -47,14 +62,21 @@ async fn free(path: &Path, cancel: &CancellationToken) -> Result<Journal> {
 }
 
 /// What an agent says, as long as somebody wants it: one that is dropped makes no more calls.
-pub(super) async fn asked<T>(
+pub(super) async fn asked<T: Serialize>(
     cancel: &CancellationToken,
+    scribe: &Scribe,
     work: impl Future<Output = Result<T, provider::Error>>,
 ) -> Result<T> {
-    match cancel.run_until_cancelled(work).await {
+    let said = match cancel.run_until_cancelled(work).await {
         Some(said) => said.map_err(of_provider),
         None => Err(unwanted()),
+    };
+    match &said {
+        Ok(said) => scribe.say(Said::Came { value: serde_json::to_value(said).unwrap_or_default() }),
+        Err(error) => scribe.note(error.root().to_string()),
     }
+    scribe.end();
+    said
 }
 
 fn unwanted() -> Error {
@@ -168,13 +190,13 @@ mod tests {
                 self.0.set(true);
             }
         }
-        let (cancel, ended) = (CancellationToken::new(), std::cell::Cell::new(false));
+        let (cancel, ended, scribe) = (CancellationToken::new(), std::cell::Cell::new(false), Scribe::default());
         let call = Call(&ended);
         let work = async move {
             let _call = call;
             std::future::pending::<Result<(), provider::Error>>().await
         };
-        let mut asking = std::pin::pin!(asked(&cancel, work));
+        let mut asking = std::pin::pin!(asked(&cancel, &scribe, work));
         assert!(futures::poll!(&mut asking).is_pending());
         cancel.cancel();
         assert!(asking.await.is_err() && ended.get());

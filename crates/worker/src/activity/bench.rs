@@ -19,10 +19,13 @@ use crate::{
     provider::shell::Confined,
     repository::{self, Key, Release, Repository, Worktree, Worktrees},
     sandbox::{Mode, Sandbox},
+    transcript::{Said, Scribe, Secrets, Transcripts},
 };
 
 /// How often an activity says that it lives: well within what the workflows allow.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
+/// Transcripts are for people, who come after the run has ended; not for ever.
+const TRANSCRIPTS_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 /// What was done is not to be blamed on the machine: trying again gives the same.
 pub(crate) const WORK: &str = "Work";
 /// The machine, the network, a full disk: trying again may help.
@@ -37,6 +40,7 @@ pub struct Bench {
     supervisor: Supervisor,
     mode: Mode,
     hidden: Arc<[PathBuf]>,
+    secrets: Secrets,
 }
 
 impl Bench {
@@ -45,7 +49,14 @@ impl Bench {
     /// # Errors
     /// When the folder cannot be used.
     pub fn new(folder: impl Into<PathBuf>, supervisor: Supervisor, mode: Mode) -> Result<Self, repository::Error> {
-        Ok(Self { worktrees: Arc::new(Worktrees::new(folder)?), supervisor, mode, hidden: Arc::default() })
+        let (hidden, secrets) = (Arc::default(), Secrets::default());
+        Ok(Self { worktrees: Arc::new(Worktrees::new(folder)?), supervisor, mode, hidden, secrets })
+    }
+
+    /// What no transcript may hold.
+    #[must_use]
+    pub fn secrets(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// Files that no command may read.
@@ -75,6 +86,15 @@ impl Bench {
     async fn calls_of_run(&self, site: &Site) -> Result<PathBuf, Error> {
         let calls = self.repository(site).await?.git_dir().join("weft/calls");
         Ok(calls.join(ContentHash::of(site.run.as_bytes()).short()))
+    }
+
+    /// Takes down what is said in an attempt at a step. Where that cannot be written the step goes on without.
+    pub(super) async fn scribe(&self, site: &Site, attempt: u32, by: &str) -> Result<Scribe, Error> {
+        let transcripts = Transcripts::of(self.repository(site).await?.git_dir());
+        let key = Key { run: site.run.clone(), step: site.step.clone(), attempt };
+        let scribe = transcripts.write(&key, self.secrets.clone()).map(Scribe::new).unwrap_or_default();
+        scribe.say(Said::Began { step: key.step, attempt, by: by.to_owned() });
+        Ok(scribe)
     }
 
     /// Commands of an agent, in the sandbox of its worktree.
@@ -113,7 +133,10 @@ impl Bench {
             return Err(failure(ENVIRONMENT, format!("the worktree of {} is still there: {why}", key.step)));
         }
         clear(&self.calls_of_run(site).await?)?;
-        self.repository(site).await?.forget(&prefix(site)).await.map_err(of_repository)
+        let repository = self.repository(site).await?;
+        let transcripts = Transcripts::of(repository.git_dir());
+        transcripts.sweep(TRANSCRIPTS_FOR).map_err(|error| failure(ENVIRONMENT, error.to_string()))?;
+        repository.forget(&prefix(site)).await.map_err(of_repository)
     }
 }
 

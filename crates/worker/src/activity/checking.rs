@@ -15,6 +15,7 @@ use crate::{
     checks::{self, Checks, Place},
     model::{Billed, CheckKind, CheckOutcome, ContentHash, QualityGateResult},
     repository::Worktree,
+    transcript::Said,
 };
 
 /// Which branch is looked at.
@@ -132,11 +133,20 @@ impl Checking {
         alive(&ctx, |cancel| async move {
             let run = async |worktree: &Worktree| {
                 let checks = self.checks(&request.site, &request.base, worktree).await?;
-                let sandbox = self.bench.sandbox(worktree);
+                let (sandbox, tree) = (self.bench.sandbox(worktree), worktree.path());
                 let supervisor = self.bench.supervisor();
-                let place =
-                    Place { supervisor, tree: worktree.path(), sandbox: &sandbox, cancel: &cancel, output: None };
-                checks::run(&checks, request.kind, &place).await.map_err(|error| failure(WORK, error.to_string()))
+                let scribe = self.bench.scribe(&request.site, attempt, request.kind.name()).await?;
+                let (output, heard) = scribe.listen().unzip();
+                let place = Place { supervisor, tree, sandbox: &sandbox, cancel: &cancel, output };
+                let outcome = checks::run(&checks, request.kind, &place).await;
+                // Its other end ends with the place.
+                drop(place);
+                if let Some(heard) = heard {
+                    let _ = heard.await;
+                }
+                scribe.say(Said::Came { value: serde_json::to_value(outcome.as_ref().ok()).unwrap_or_default() });
+                scribe.end();
+                outcome.map_err(|error| failure(WORK, error.to_string()))
             };
             self.bench.in_worktree(&request.site, attempt, &request.commit, run).await.map(Billed::attempt)
         })

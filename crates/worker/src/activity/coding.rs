@@ -8,7 +8,7 @@ use weft::{ActivityCtx, Result, activities};
 
 use super::{
     Site,
-    agents::{asked, billed, of_checks, record},
+    agents::{Attempt, asked, billed, of_checks, record},
     bench::{Bench, ENVIRONMENT, alive, artefact, clear, failure, of_repository},
 };
 use crate::{
@@ -81,7 +81,7 @@ impl Coding {
                 shell: Arc::new(self.bench.shell(worktree, &cancel)),
                 record: record.clone(),
             };
-            let patched = asked(&cancel, self.providers.of(Role::Patch).patch(task)).await?;
+            let patched = asked(&cancel, &record.scribe, self.providers.of(Role::Patch).patch(task)).await?;
             let (summary, tried) = match patched {
                 Patched::Made { summary, tried, .. } => (summary, tried),
                 Patched::Unable(Unable { reason, tried }) => return Ok(Err(PatchOutcome::Unable { reason, tried })),
@@ -123,10 +123,16 @@ impl Coding {
     pub async fn patch(&self, ctx: ActivityCtx, request: PatchRequest) -> Result<Billed<PatchOutcome>> {
         alive(&ctx, |cancel| async {
             let repository = self.bench.repository(&request.site).await?;
-            let (record, journal) = record(&self.bench, &request.site, &cancel).await?;
+            let attempt = Attempt { site: &request.site, number: ctx.info().attempt };
+            let agent = self.providers.of(Role::Patch);
+            let (record, journal) = record(&self.bench, attempt, agent, &cancel).await?;
             let kept = repository.kept(&artefact(&request.site)).await.map_err(of_repository)?;
             let commit = match kept {
-                Some(commit) => commit,
+                Some(commit) => {
+                    record.scribe.note("an attempt before has made it");
+                    record.scribe.end();
+                    commit
+                }
                 None => match self.code(&request, ctx.info().attempt, record, cancel).await? {
                     Ok(commit) => repository.keep(&artefact(&request.site), &commit).await.map_err(of_repository)?,
                     Err(unable) => return Ok(billed(unable, &journal).in_vain()),

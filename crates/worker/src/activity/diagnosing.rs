@@ -8,7 +8,7 @@ use weft::{ActivityCtx, Result, activities};
 
 use super::{
     Site,
-    agents::{asked, billed, record},
+    agents::{Attempt, asked, billed, record},
     bench::{Bench, WORK, alive, failure, of_process, of_repository},
 };
 use crate::{
@@ -101,11 +101,15 @@ impl Diagnosing {
 
     #[activity]
     pub async fn diagnose(&self, ctx: ActivityCtx, request: DiagnoseRequest) -> Result<Billed<Diagnosis>> {
+        let number = ctx.info().attempt;
         alive(&ctx, |cancel| async move {
-            let (record, journal) = record(&self.bench, &request.site, &cancel).await?;
+            let by = self.providers.of(Role::Diagnose);
+            let attempt = Attempt { site: &request.site, number };
+            let (record, journal) = record(&self.bench, attempt, by, &cancel).await?;
+            let scribe = record.scribe.clone();
             let agent = usize::try_from(request.agent).unwrap_or(usize::MAX);
             let task = DiagnoseTask { alert: request.alert, agent, record };
-            let diagnosis = asked(&cancel, self.providers.of(Role::Diagnose).diagnose(task)).await?;
+            let diagnosis = asked(&cancel, &scribe, by.diagnose(task)).await?;
             Ok(billed(diagnosis, &journal))
         })
         .await

@@ -7,7 +7,7 @@ use weft::{ActivityCtx, Result, activities};
 
 use super::{
     Site,
-    agents::{asked, billed, facts, record},
+    agents::{Attempt, asked, billed, facts, record},
     bench::{Bench, alive, of_repository},
 };
 use crate::{
@@ -70,17 +70,19 @@ impl Planning {
     /// Looks at the repository first, and runs its tests to see which of them fail.
     #[activity]
     pub async fn design(&self, ctx: ActivityCtx, request: DesignRequest) -> Result<Billed<Design>> {
-        let attempt = ctx.info().attempt;
+        let (number, agent) = (ctx.info().attempt, self.providers.of(Role::Design));
         alive(&ctx, |cancel| async move {
             let repository = self.bench.repository(&request.site).await?;
             repository.refuse_unclean().await.map_err(of_repository)?;
             let base_commit = repository.resolve(&request.base).await.map_err(of_repository)?;
-            let facts = facts(&self.bench, &request.site, attempt, &base_commit, &cancel).await?;
-            let (record, journal) = record(&self.bench, &request.site, &cancel).await?;
+            let facts = facts(&self.bench, &request.site, number, &base_commit, &cancel).await?;
+            let (record, journal) =
+                record(&self.bench, Attempt { site: &request.site, number }, agent, &cancel).await?;
             let failing = facts.failing.clone();
             let (requirement, notes) = (request.requirement, request.notes);
+            let scribe = record.scribe.clone();
             let task = PlanTask { requirement, notes, facts, design: None, record };
-            let said = asked(&cancel, self.providers.of(Role::Design).design(task)).await?;
+            let said = asked(&cancel, &scribe, agent.design(task)).await?;
             Ok(billed(Design { text: said.text, components: said.components, base_commit, failing }, &journal))
         })
         .await
@@ -88,15 +90,17 @@ impl Planning {
 
     #[activity]
     pub async fn plan(&self, ctx: ActivityCtx, request: PlanRequest) -> Result<Billed<Plan>> {
+        let (number, agent) = (ctx.info().attempt, self.providers.of(Role::Plan));
         alive(&ctx, |cancel| async move {
             let PlanRequest { site, requirement, design, notes } = request;
             let repository = self.bench.repository(&site).await?;
             let files = repository.files(&design.base_commit).await.map_err(of_repository)?;
-            let (record, journal) = record(&self.bench, &site, &cancel).await?;
+            let (record, journal) = record(&self.bench, Attempt { site: &site, number }, agent, &cancel).await?;
             let facts = Facts { files, failing: design.failing };
+            let scribe = record.scribe.clone();
             let said = provider::builtin::plan::Design { text: design.text, components: design.components };
             let task = PlanTask { requirement: requirement.clone(), notes, facts, design: Some(said.clone()), record };
-            let plan = asked(&cancel, self.providers.of(Role::Plan).plan(task)).await?;
+            let plan = asked(&cancel, &scribe, agent.plan(task)).await?;
             // What was asked for and what was designed is known better here.
             Ok(billed(Plan { requirement, design: said.text, components: said.components, ..plan }, &journal))
         })

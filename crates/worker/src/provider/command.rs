@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     model::{Diagnosis, Plan},
-    transcript::Secrets,
+    transcript::{Said, Secrets},
 };
 
 /// What stands for the prompt among a command's words.
@@ -59,7 +59,10 @@ impl Command {
         if let Some(file) = before.first() {
             return Err(Error::Environment(format!("the worktree is not clean before the agent starts: {file}")));
         }
-        let ended = shell.run(self.call(&prompt::patch(&task), &task.worktree)).await?;
+        let prompt = prompt::patch(&task);
+        let scribe = task.record.scribe.clone();
+        scribe.say(Said::Told { text: prompt.clone() });
+        let ended = shell.run(Call { scribe, ..self.call(&prompt, &task.worktree) }).await?;
         let files = changed(shell, &task.worktree).await?;
         let said = last_words(&ended, &self.secrets());
         if ended.timed_out {

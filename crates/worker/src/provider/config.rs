@@ -114,7 +114,8 @@ pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Pr
         if let Some(path) = key_file(&kind) {
             providers = providers.key_file(path);
         }
-        let provider = build(&name, kind, &variable)?;
+        let (provider, keys) = build(&name, kind, &variable)?;
+        providers = keys.into_iter().fold(providers, Providers::secret);
         built.insert(name, provider);
     }
     for (role, name) in file.roles {
@@ -138,7 +139,10 @@ fn key_file(kind: &Kind) -> Option<&Path> {
     }
 }
 
-fn build(name: &str, kind: Kind, variable: &impl Fn(&str) -> Option<String>) -> Result<Arc<dyn Provider>, Error> {
+/// A provider, and the keys that it knows.
+type Built = (Arc<dyn Provider>, Vec<Key>);
+
+fn build(name: &str, kind: Kind, variable: &impl Fn(&str) -> Option<String>) -> Result<Built, Error> {
     let missing = |variable: &str| Error::Refused(format!("{name}: {variable} is not in the environment: set it"));
     match kind {
         Kind::Command { words, time_seconds, pass } => {
@@ -147,8 +151,10 @@ fn build(name: &str, kind: Kind, variable: &impl Fn(&str) -> Option<String>) -> 
             }
             let passed =
                 pass.into_iter().map(|it| Ok((it.clone(), Key::new(variable(&it).ok_or_else(|| missing(&it))?))));
-            let environment = passed.collect::<Result<_, Error>>()?;
-            Ok(Arc::new(Command { name: name.to_owned(), words, time: Duration::from_secs(time_seconds), environment }))
+            let environment = passed.collect::<Result<BTreeMap<_, _>, Error>>()?;
+            let keys = environment.values().cloned().collect();
+            let (name, time) = (name.to_owned(), Duration::from_secs(time_seconds));
+            Ok((Arc::new(Command { name, words, time, environment }), keys))
         }
         Kind::Llm(model) => {
             let key = match model.key {
@@ -167,7 +173,8 @@ fn build(name: &str, kind: Kind, variable: &impl Fn(&str) -> Option<String>) -> 
                 wait: Duration::from_secs(2),
                 time: Duration::from_secs(model.time_seconds),
             };
-            llm::provider(config, Key::new(key.trim()))
+            let key = Key::new(key.trim());
+            Ok((llm::provider(config, key.clone())?, vec![key]))
         }
     }
 }

@@ -23,7 +23,10 @@ use super::{
     prompt,
     record::{Record, Recorder, Standing, Tokens},
 };
-use crate::model::{Diagnosis, Plan};
+use crate::{
+    model::{Diagnosis, Plan},
+    transcript::Said,
+};
 use http::{Client, Problem};
 use tools::Tools;
 
@@ -138,11 +141,15 @@ impl Llm {
         let input = u64::try_from(body.to_string().len()).unwrap_or(u64::MAX) / BYTES_PER_TOKEN;
         let most = Tokens { input, output: self.config.output_tokens };
         if let Standing::Settled(answer) = record.recorder.begin(&name, most).await? {
-            return serde_json::from_value(answer).map_err(|e| self.nonsense(format!("the record of {name}: {e}")));
+            let reply: Reply =
+                serde_json::from_value(answer).map_err(|e| self.nonsense(format!("the record of {name}: {e}")))?;
+            record.scribe.say(answered(&reply, true));
+            return Ok(reply);
         }
         let reply = self.sent(&body, (&name, most), record.recorder.as_ref()).await?;
         let answer = serde_json::to_value(&reply).map_err(|e| self.nonsense(e.to_string()))?;
         record.recorder.settle(&name, answer, reply.tokens.or(most)).await?;
+        record.scribe.say(answered(&reply, false));
         Ok(reply)
     }
 
@@ -188,6 +195,7 @@ impl Llm {
 
     /// A value instead of words; one more try where the first answer holds none.
     async fn value<T: DeserializeOwned>(&self, prompt: String, record: &Record) -> Result<T, Error> {
+        record.scribe.say(Said::Told { text: prompt.clone() });
         let mut turns = vec![Turn::User(prompt)];
         let mut reason = String::new();
         for number in 0..2 {
@@ -197,14 +205,18 @@ impl Llm {
                 Err(why) => reason = why,
             }
             turns.push(Turn::Model(reply));
-            turns.push(Turn::User(format!("That cannot be read: {reason}. Answer with the JSON object alone.")));
+            let again = format!("That cannot be read: {reason}. Answer with the JSON object alone.");
+            record.scribe.say(Said::Told { text: again.clone() });
+            turns.push(Turn::User(again));
         }
         Err(self.nonsense(reason))
     }
 
     async fn change(&self, task: PatchTask) -> Result<Patched, Error> {
         let tools = Tools::new(&task);
-        let mut turns = vec![Turn::User(prompt::patch(&task))];
+        let prompt = prompt::patch(&task);
+        task.record.scribe.say(Said::Told { text: prompt.clone() });
+        let mut turns = vec![Turn::User(prompt)];
         for number in 0..self.config.turns {
             let reply = self.reply(&turns, true, &task.record, number).await?;
             if reply.calls.is_empty() {
@@ -234,15 +246,29 @@ impl Llm {
     }
 
     async fn tool(&self, tools: &Tools<'_>, call: &ToolCall, name: &str, record: &Record) -> Result<ToolResult, Error> {
+        record.scribe.say(Said::Called { tool: call.name.clone(), arguments: call.arguments.clone() });
         if let Standing::Settled(answer) = record.recorder.begin(name, Tokens::default()).await? {
             tools.again(call);
-            return serde_json::from_value(answer).map_err(|e| self.nonsense(format!("the record of {name}: {e}")));
+            let result: ToolResult =
+                serde_json::from_value(answer).map_err(|e| self.nonsense(format!("the record of {name}: {e}")))?;
+            record.scribe.say(replied(call, &result, true));
+            return Ok(result);
         }
         let result = tools.call(call).await?;
         let answer = serde_json::to_value(&result).map_err(|e| self.nonsense(e.to_string()))?;
         record.recorder.settle(name, answer, Tokens::default()).await?;
+        record.scribe.say(replied(call, &result, false));
         Ok(result)
     }
+}
+
+fn answered(reply: &Reply, recorded: bool) -> Said {
+    let (input_tokens, output_tokens) = (reply.tokens.input, reply.tokens.output);
+    Said::Answered { text: reply.text.clone(), input_tokens, output_tokens, recorded }
+}
+
+fn replied(call: &ToolCall, result: &ToolResult, recorded: bool) -> Said {
+    Said::Replied { tool: call.name.clone(), text: result.text.clone(), failed: result.failed, recorded }
 }
 
 impl Provider for Llm {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Error;
+use crate::transcript::Scribe;
 
 /// Tokens, as the provider counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,11 +59,13 @@ pub struct Record {
     /// Calls are named after it; equal for all attempts of a step.
     pub step: String,
     pub recorder: Arc<dyn Recorder>,
+    /// Takes down for people what is said and done.
+    pub scribe: Scribe,
 }
 
 impl Default for Record {
     fn default() -> Self {
-        Self { step: "step".to_owned(), recorder: Arc::new(InMemory::default()) }
+        Self { step: "step".to_owned(), recorder: Arc::new(InMemory::default()), scribe: Scribe::default() }
     }
 }
 

@@ -7,15 +7,16 @@ use tokio::{io::AsyncReadExt, process::Command};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    process::{self, End, Limits, Stop, Supervisor, Watch},
+    process::{self, Chunk, End, Limits, Stop, Stream, Supervisor, Watch},
     sandbox::Sandbox,
+    transcript::Scribe,
 };
 
 /// What is kept of each stream, in bytes: cargo says much when it builds.
 const KEPT_BYTES: usize = 8 << 20;
 
 /// A command that a provider wants to run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Call {
     /// A path, or a name that is looked up in `PATH`.
     pub program: String,
@@ -27,6 +28,8 @@ pub struct Call {
     pub input: String,
     /// It is killed when this much time has passed.
     pub time: Duration,
+    /// Hears its output as it comes.
+    pub scribe: Scribe,
 }
 
 /// How a command ended.
@@ -57,7 +60,8 @@ impl Call {
     pub fn new(command: &[String], directory: impl Into<PathBuf>, time: Duration) -> Self {
         let (program, args) = command.split_first().map(|(it, rest)| (it.clone(), rest.to_vec())).unwrap_or_default();
         let (environment, input) = (BTreeMap::new(), String::new());
-        Self { program, args, directory: directory.into(), environment, input, time }
+        let scribe = Scribe::default();
+        Self { program, args, directory: directory.into(), environment, input, time, scribe }
     }
 
     #[must_use]
@@ -94,7 +98,13 @@ impl Shell for Confined {
                 .input(call.input.into_bytes())
                 .limits(limits);
             command.environment = call.environment;
-            let report = self.supervisor.run(&command, &self.sandbox, Watch::new(&self.cancel)).await;
+            let (output, heard) = call.scribe.listen().unzip();
+            let watch = Watch { cancel: &self.cancel, output };
+            let report = self.supervisor.run(&command, &self.sandbox, watch).await;
+            if let Some(heard) = heard {
+                // It ends with the command: nobody else has the other end.
+                let _ = heard.await;
+            }
             let report = report.map_err(|e| CannotRun { program: call.program, reason: e.to_string() })?;
             if report.end == End::Stopped(Stop::Cancelled) {
                 return Err(CannotRun { program: command.program, reason: "nobody wants it any more".to_owned() });
@@ -116,9 +126,13 @@ pub struct Unconfined;
 impl Shell for Unconfined {
     fn run(&self, call: Call) -> BoxFuture<'_, Result<Ended, CannotRun>> {
         Box::pin(async move {
-            let program = call.program.clone();
+            let (program, scribe) = (call.program.clone(), call.scribe.clone());
             let cannot = |e: std::io::Error| CannotRun { program: program.clone(), reason: e.to_string() };
-            run(call).await.map_err(cannot)
+            let ended = run(call).await.map_err(cannot)?;
+            for (stream, text) in [(Stream::Stdout, &ended.stdout), (Stream::Stderr, &ended.stderr)] {
+                scribe.output(&Chunk { stream, bytes: text.clone().into() });
+            }
+            Ok(ended)
         })
     }
 }

@@ -31,6 +31,12 @@ pub struct Cursor {
 #[error("{0:?} is no place in a transcript: take the one that was printed")]
 pub struct InvalidCursor(String);
 
+impl Cursor {
+    pub(super) fn number(self) -> u64 {
+        self.number
+    }
+}
+
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "1-{}-{}", self.number, self.offset)

@@ -3,7 +3,7 @@
 use std::{fs, io::Write, time::Duration};
 
 use super::*;
-use crate::process::Chunk;
+use crate::process::{Chunk, Stream};
 
 fn key() -> Key {
     Key { run: "run-1".to_owned(), step: "patch/1".to_owned(), attempt: 1 }
@@ -27,6 +27,12 @@ fn told(page: &Page) -> Vec<String> {
         Said::Note { text } => format!("{} note:{text}", entry.number),
         Said::Gap { gap } => format!("{} {gap:?}", entry.number),
         Said::End => format!("{} end", entry.number),
+        other @ (Said::Began { .. }
+        | Said::Told { .. }
+        | Said::Answered { .. }
+        | Said::Called { .. }
+        | Said::Replied { .. }
+        | Said::Came { .. }) => format!("{} {other:?}", entry.number),
     };
     page.entries.iter().map(words).collect()
 }
@@ -118,7 +124,8 @@ fn what_is_no_transcript_and_no_cursor_is_told() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_reader_follows_a_command_that_prints() -> anyhow::Result<()> {
     let (_folder, transcripts) = begun(1 << 20)?;
-    let (sender, written) = transcripts.write(&key(), Secrets::default())?.listen();
+    let scribe = Scribe::new(transcripts.write(&key(), Secrets::default())?);
+    let (sender, written) = scribe.listen().expect("it is not silent");
     let mut reader = transcripts.read(&key(), Cursor::default())?;
     assert_eq!(told(&reader.follow(Duration::from_millis(1)).await?), Vec::<String>::new());
     let (page, sent) =
@@ -126,7 +133,88 @@ async fn a_reader_follows_a_command_that_prints() -> anyhow::Result<()> {
     sent?;
     assert_eq!(told(&page?), ["0 stdout:hello\n"]);
     drop(sender);
-    written.await??.end()?;
+    written.await?;
+    scribe.end();
     assert!(reader.follow(Duration::from_secs(60)).await?.is_end);
+    Ok(())
+}
+
+fn attempt(transcripts: &Transcripts, step: &str, attempt: u32) -> anyhow::Result<Writer> {
+    let key = Key { run: "run-1".to_owned(), step: step.to_owned(), attempt };
+    let mut writer = transcripts.write(&key, Secrets::default())?;
+    writer.say(Said::Began { step: step.to_owned(), attempt, by: "coder".to_owned() })?;
+    Ok(writer)
+}
+
+/// `patch/1#1 note:x`
+fn heard(page: &RunPage) -> Vec<String> {
+    let words = |it: &Heard| {
+        let said = match &it.entry.said {
+            Said::Began { by, .. } => format!("began:{by}"),
+            Said::Note { text } => format!("note:{text}"),
+            Said::Gap { gap } => format!("{gap:?}"),
+            other => format!("{other:?}"),
+        };
+        format!("{}#{} {said}", it.step, it.attempt)
+    };
+    page.heard.iter().map(words).collect()
+}
+
+#[test]
+fn a_run_is_followed_through_attempts_and_a_kill_in_the_middle_is_told() -> anyhow::Result<()> {
+    let (_folder, transcripts) = begun(1 << 20)?;
+    let mut first = attempt(&transcripts, "patch/1", 1)?;
+    first.note("half")?;
+    let mut reader = transcripts.read_run("run-1", Some("patch/1"), Bookmark::default())?;
+    let page = reader.page(false)?;
+    assert_eq!(heard(&page), ["patch/1#1 began:coder", "patch/1#1 note:half"]);
+    // Killed in the middle of a line. Nobody knows yet that nothing more comes.
+    drop(first);
+    let path = transcripts.path(&key());
+    fs::OpenOptions::new().append(true).open(path)?.write_all(b"{\"number\":2,\"uni")?;
+    assert_eq!(heard(&reader.page(false)?), Vec::<String>::new());
+    let mut second = attempt(&transcripts, "patch/1", 2)?;
+    second.end()?;
+    let other = attempt(&transcripts, "plan", 1)?;
+    drop(other);
+    let from: Bookmark = page.next.to_string().parse()?;
+    for mut reader in [reader, transcripts.read_run("run-1", Some("patch/1"), from)?] {
+        let page = reader.page(false)?;
+        let wanted = ["patch/1#2 began:coder", "patch/1#2 End", "patch/1#1 WriterDied"];
+        assert_eq!((heard(&page), page.is_end), (wanted.map(str::to_owned).to_vec(), true));
+        assert_eq!(heard(&reader.page(true)?), Vec::<String>::new());
+    }
+    let mut all = transcripts.read_run("run-1", None, Bookmark::default())?;
+    assert_eq!(all.steps()?, [("patch/1".to_owned(), 2), ("plan".to_owned(), 1)].into());
+    assert!(!all.page(false)?.is_end, "the plan may go on");
+    let page = all.page(true)?;
+    let wanted = ["patch/1#1 WriterDied", "plan#1 WriterDied"];
+    assert_eq!((heard(&page), page.is_end), (wanted.map(str::to_owned).to_vec(), true));
+    Ok(())
+}
+
+#[test]
+fn what_was_removed_since_it_was_read_is_told() -> anyhow::Result<()> {
+    let (_folder, transcripts) = begun(1 << 20)?;
+    attempt(&transcripts, "patch/1", 1)?.note("x")?;
+    let page = transcripts.read_run("run-1", None, Bookmark::default())?.page(false)?;
+    fs::remove_file(transcripts.path(&key()))?;
+    let page = transcripts.read_run("run-1", None, page.next)?.page(false)?;
+    assert!(heard(&page)[0].ends_with("#0 Removed") && page.is_end, "{page:?}");
+    for text in ["x", "@1-1-1", "../x@1-1-1", "x@2"] {
+        assert!(text.parse::<Bookmark>().is_err(), "{text}");
+    }
+    Ok(())
+}
+
+#[test]
+fn transcripts_of_runs_that_are_long_silent_are_removed() -> anyhow::Result<()> {
+    let (_folder, transcripts) = begun(1 << 20)?;
+    attempt(&transcripts, "patch/1", 1)?.note("x")?;
+    transcripts.sweep(Duration::from_secs(3600))?;
+    assert!(transcripts.read_run("run-1", None, Bookmark::default()).is_ok());
+    fs::File::options().append(true).open(transcripts.path(&key()))?.set_modified(std::time::SystemTime::UNIX_EPOCH)?;
+    transcripts.sweep(Duration::from_secs(3600))?;
+    assert!(matches!(transcripts.read_run("run-1", None, Bookmark::default()), Err(Error::NoneOfRun { .. })));
     Ok(())
 }

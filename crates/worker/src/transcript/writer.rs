@@ -9,17 +9,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tokio::{sync::mpsc, task::JoinHandle};
-use weft_env::{Clock, RealClock};
-
 use super::{
     Entry, Error, Gap, Said, disk,
     lines::{Lines, Secrets},
+    now_ns,
 };
 use crate::process::{Chunk, Stream};
-
-/// Chunks that wait to be written; a command that prints faster is slowed.
-const CHUNKS_WAITING: usize = 64;
 
 /// The one who writes a transcript.
 #[derive(Debug)]
@@ -64,8 +59,18 @@ impl Writer {
 
     /// A word of the worker's or of an agent's.
     pub fn note(&mut self, text: &str) -> Result<(), Error> {
-        let text = self.secrets.hide(text);
-        self.say(Said::Note { text })
+        self.say(Said::Note { text: text.to_owned() })
+    }
+
+    /// Anything. What does not fit any more is counted.
+    pub fn say(&mut self, said: Said) -> Result<(), Error> {
+        let said = said.clean(&self.secrets);
+        let said_bytes = said.bytes();
+        if self.bytes.saturating_add(said_bytes) > self.bytes_max {
+            self.lost_bytes += said_bytes;
+            return Ok(());
+        }
+        self.append(said)
     }
 
     /// A piece of a command's output.
@@ -97,40 +102,14 @@ impl Writer {
     }
 
     /// Nothing follows.
-    pub fn end(mut self) -> Result<(), Error> {
+    pub fn end(&mut self) -> Result<(), Error> {
         self.flush()?;
         self.append(Said::End)?;
         self.file.sync_all().map_err(|e| disk(&self.path, &e))
     }
 
-    /// Takes the output of commands from a channel, and gives the writer back when all senders are gone.
-    pub fn listen(mut self) -> (mpsc::Sender<Chunk>, JoinHandle<Result<Self, Error>>) {
-        let (sender, mut chunks) = mpsc::channel::<Chunk>(CHUNKS_WAITING);
-        // Files are written off the runtime's own threads.
-        let written = tokio::task::spawn_blocking(move || {
-            while let Some(chunk) = chunks.blocking_recv() {
-                self.output(&chunk)?;
-            }
-            self.flush()?;
-            Ok(self)
-        });
-        (sender, written)
-    }
-
-    fn say(&mut self, said: Said) -> Result<(), Error> {
-        let said_bytes = match &said {
-            Said::Printed { text, .. } | Said::Note { text } => text.len() as u64,
-            Said::Gap { .. } | Said::End => 0,
-        };
-        if self.bytes.saturating_add(said_bytes) > self.bytes_max {
-            self.lost_bytes += said_bytes;
-            return Ok(());
-        }
-        self.append(said)
-    }
-
     fn append(&mut self, said: Said) -> Result<(), Error> {
-        let unix_ms = RealClock::new().now().0 / 1_000_000;
+        let unix_ms = now_ns() / 1_000_000;
         let entry = Entry { number: self.number, unix_ms, said };
         let fault = |error: std::io::Error| disk(&self.path, &error);
         let mut line = serde_json::to_vec(&entry).map_err(|e| fault(e.into()))?;
