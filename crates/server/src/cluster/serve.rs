@@ -135,6 +135,9 @@ impl Service<http::Request<Body>> for Gate {
             if let Some(unsaid) = self.throttle.speak(self.clock.monotonic()) {
                 tracing::warn!(%refusal, unsaid, "a call on the internal port was refused");
             }
+            // A client's call, which another node carries out: to the client nothing here is final.
+            let is_carried = !request.uri().path().starts_with(INTERNAL);
+            let refusal = if is_carried { Status::unavailable(refusal.message()) } else { refusal };
             return Box::pin(std::future::ready(Ok(refusal.into_http())));
         }
         if request.uri().path().starts_with(INTERNAL) {

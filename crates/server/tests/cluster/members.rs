@@ -1,14 +1,22 @@
 //! Nodes come and go while workflows are started: nothing that was acknowledged is lost, and lists are whole.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use futures::future::join_all;
 use tokio::sync::watch;
+use tonic::{Code, Request};
+use weft_protocol::api::{
+    common::WorkflowType,
+    taskqueue::TaskQueue,
+    workflowservice::{PollWorkflowTaskQueueRequest, StartWorkflowExecutionRequest},
+};
 use weft_rows::member::MemberState;
 
 use crate::{
     WORKFLOWS,
     growing::{Growing, client},
     listed, run_of, start,
+    trio::Client,
 };
 
 /// Starts workflows one after the other until it is told to stop; answers which were acknowledged.
@@ -69,6 +77,38 @@ async fn check(growing: &Growing, runs: &BTreeMap<String, String>) {
     }
 }
 
+/// A node that was removed and runs on tells its clients nothing that is final: others can do what it cannot.
+async fn check_refusals(removed: &Client) {
+    fn soon<T>(message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.set_timeout(Duration::from_secs(2));
+        request
+    }
+    let queue = |name: &str| Some(TaskQueue { name: name.to_owned(), ..TaskQueue::default() });
+    let asks = (0..WORKFLOWS).map(|number| async move {
+        let (mut starting, mut polling) = (removed.clone(), removed.clone());
+        let start = StartWorkflowExecutionRequest {
+            namespace: "default".to_owned(),
+            workflow_id: format!("astray-{number}"),
+            workflow_type: Some(WorkflowType { name: "Order".to_owned() }),
+            task_queue: queue("astray"),
+            request_id: "astray".to_owned(),
+            ..StartWorkflowExecutionRequest::default()
+        };
+        let poll = PollWorkflowTaskQueueRequest {
+            namespace: "default".to_owned(),
+            task_queue: queue(&format!("astray-{number}")),
+            ..PollWorkflowTaskQueueRequest::default()
+        };
+        let started = starting.start_workflow_execution(soon(start)).await.map(drop);
+        [started, polling.poll_workflow_task_queue(soon(poll)).await.map(drop)]
+    });
+    for refused in join_all(asks).await.into_iter().flatten().filter_map(Result::err) {
+        let is_transient = matches!(refused.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled);
+        assert!(is_transient, "{refused}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_node_becomes_three_and_four_and_three_again_without_the_first() {
     let mut growing = Growing::found().await;
@@ -89,6 +129,7 @@ async fn one_node_becomes_three_and_four_and_three_again_without_the_first() {
     assert!(said.contains("being removed"), "{said}");
     growing.until(2, 1, MemberState::Removed).await;
     load.more(WORKFLOWS).await;
+    check_refusals(&growing.client(1)).await;
     growing.stop(1).await;
     load.more(WORKFLOWS).await;
     runs.extend(load.end().await);
