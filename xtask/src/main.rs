@@ -27,7 +27,7 @@ cargo xtask <verb>
   conformance --oracle    the same scenarios against Temporal's own server, where they must pass too
   side-by-side  the same scenarios against Temporal's own server, and the histories of both compared; arguments go to it
   bench         the load generator against a release build; arguments go to it
-  chaos         three real server processes, killed, frozen and cut apart; arguments go to it
+  chaos         three real server processes, killed, frozen, cut apart, without room and with wrong clocks; arguments go to it
   sim [SEEDS]   the simulated node over so many seeds (1000), the cluster over a fortieth
   laws [CASES]  the engine's laws over so many random sequences of requests (256)
   deploy        the files for deployment against Kubernetes' schemas and the server

@@ -333,7 +333,7 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
     steps.extend(deploy());
     steps.extend(conformance(false));
     match tier {
-        Tier::Full => steps.extend(chaos(&["--seconds", "60"])),
+        Tier::Full => steps.extend(chaos(&["--seconds", "90"])),
         Tier::Long => {
             steps.extend(chaos(&["--seconds", "3600"]));
             steps.push(laws("100000"));

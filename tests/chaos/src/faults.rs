@@ -1,12 +1,19 @@
 //! What is broken next, by the seed.
 //!
-//! Invariant: never more than one node is down, frozen or cut off at a time, so that the other two owe their clients
-//! progress; each fault is healed before the next one.
+//! Invariant: never more than one node is down, frozen, cut off, without room or on its way out at a time, so that the
+//! other two owe their clients progress; each fault is healed before the next one.
 
-use std::{fmt, sync::Arc, time::Duration};
+mod kind;
+mod node;
 
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use anyhow::bail;
 use futures::future::join_all;
 use weft_env::{Clock, SeededIds};
+
+use kind::Deck;
+pub(crate) use kind::Kind;
 
 use crate::{
     load,
@@ -20,104 +27,111 @@ pub(crate) struct Faults<'n> {
     nodes: &'n Nodes,
     clock: &'n Arc<dyn Clock>,
     ids: SeededIds,
+    deck: Deck,
     kills: u64,
+    has_done_all: bool,
 }
 
 /// What was done.
 #[derive(Clone, Debug)]
-pub(crate) enum Fault {
-    Kill {
-        node: usize,
-        down: Duration,
-    },
-    /// A node was killed and stayed down until every shard had answered: how soon each did.
-    Failover {
-        node: usize,
-        answered: Vec<Duration>,
-    },
-    Restart {
-        node: usize,
-    },
-    Freeze {
-        node: usize,
-        stood: Duration,
-    },
-    Isolate {
-        node: usize,
-        apart: Duration,
-    },
-    /// Nothing of the node reached the others, while it heard them.
-    Mute {
-        node: usize,
-        apart: Duration,
-    },
-    Cut {
-        from: usize,
-        to: usize,
-        apart: Duration,
-    },
-    /// Killed again and again, before it could do much.
-    Flap {
-        node: usize,
-        times: u64,
-    },
-    Rolling,
+pub(crate) struct Fault {
+    pub(crate) kind: Kind,
+    /// To whom, and what came of it.
+    pub(crate) account: String,
+    /// How soon each shard answered, where that was asked.
+    pub(crate) answered: Vec<Duration>,
 }
 
 impl<'n> Faults<'n> {
-    pub(crate) fn new(nodes: &'n Nodes, clock: &'n Arc<dyn Clock>, ids: SeededIds) -> Self {
-        Self { nodes, clock, ids, kills: 0 }
+    /// Only those kinds, if any are named.
+    pub(crate) fn new(nodes: &'n Nodes, clock: &'n Arc<dyn Clock>, ids: SeededIds, only: &[Kind]) -> Self {
+        let wanted = |kind: &Kind| (only.is_empty() || only.contains(kind)) && kind.cannot(nodes).is_none();
+        let deck = Deck::of(Kind::ALL.into_iter().filter(wanted));
+        Self { nodes, clock, ids, deck, kills: 0, has_done_all: false }
+    }
+
+    /// What this machine does not allow, and why.
+    pub(crate) fn left_out(nodes: &Nodes) -> BTreeMap<Kind, &'static str> {
+        Kind::ALL.into_iter().filter_map(|kind| Some((kind, kind.cannot(nodes)?))).collect()
+    }
+
+    /// Whether every kind was there.
+    pub(crate) fn has_done_all(&self) -> bool {
+        self.has_done_all
     }
 
     /// Breaks something, heals it, and gives the cluster a breath.
     pub(crate) async fn next(&mut self) -> anyhow::Result<Fault> {
+        let kind = self.deck.deal(&self.ids);
         let node = usize::try_from(self.ids.below(NODES as u64)).unwrap_or(0);
-        let (other, span) = ((node + 1 + usize::from(self.ids.below(2) == 1)) % NODES, self.span());
-        let fault = match self.ids.below(9) {
-            0 | 1 => self.kill(node, span).await?,
-            2 => self.failover().await?,
-            3 => {
-                self.nodes.end(node).await?;
-                self.back(node).await?;
-                Fault::Restart { node }
+        let fault = self.one(kind, node).await?;
+        self.has_done_all |= self.deck.is_empty();
+        for node in 0..NODES {
+            if let Some(status) = self.nodes.exited(node)? {
+                bail!("{fault}: node {} ended by itself afterwards: {status}", node + 1);
             }
-            4 => {
-                self.nodes.freeze(node, true).await?;
-                self.wait(span).await;
-                self.nodes.freeze(node, false).await?;
-                Fault::Freeze { node, stood: span }
-            }
-            5 => {
-                self.apart(span, &[(node, true, true)]).await;
-                Fault::Isolate { node, apart: span }
-            }
-            6 => {
-                self.apart(span, &[(node, true, false)]).await;
-                Fault::Mute { node, apart: span }
-            }
-            7 => {
-                self.nodes.cut(node, other, true);
-                self.wait(span).await;
-                self.nodes.cut(node, other, false);
-                Fault::Cut { from: node, to: other, apart: span }
-            }
-            _ if self.ids.below(2) == 0 => self.flap(node).await?,
-            _ => {
-                for node in 0..NODES {
-                    self.nodes.end(node).await?;
-                    self.back(node).await?;
-                }
-                Fault::Rolling
-            }
-        };
+        }
         let breath = self.span();
         self.wait(breath / 4).await;
         Ok(fault)
     }
 
-    /// kill -9, and how soon every shard answers those who call another node.
-    pub(crate) async fn failover(&mut self) -> anyhow::Result<Fault> {
+    async fn one(&mut self, kind: Kind, node: usize) -> anyhow::Result<Fault> {
+        let (other, span) = ((node + 1 + usize::from(self.ids.below(2) == 1)) % NODES, self.span());
+        let seat = node + 1;
+        let account = match kind {
+            Kind::Failover => return self.failover(node).await,
+            Kind::Kill => {
+                self.nodes.kill(node).await?;
+                self.wait(span).await;
+                self.back(node).await?;
+                format!("node {seat} for {span:.1?}")
+            }
+            Kind::Restart => {
+                self.nodes.end(node).await?;
+                self.back(node).await?;
+                format!("node {seat}")
+            }
+            Kind::Freeze => {
+                self.nodes.freeze(node, true).await?;
+                self.wait(span).await;
+                self.nodes.freeze(node, false).await?;
+                format!("node {seat} for {span:.1?}")
+            }
+            Kind::Isolate | Kind::Mute => {
+                self.apart(span, node, kind == Kind::Isolate).await?;
+                format!("node {seat} for {span:.1?}")
+            }
+            Kind::Cut => {
+                self.nodes.ground.cut(node, other, true)?;
+                self.wait(span).await;
+                self.nodes.ground.cut(node, other, false)?;
+                format!("node {seat} to node {} for {span:.1?}", other + 1)
+            }
+            Kind::Flap => self.flap(node).await?,
+            Kind::Rolling => {
+                for node in 0..NODES {
+                    self.nodes.end(node).await?;
+                    self.back(node).await?;
+                }
+                "all nodes".to_owned()
+            }
+            Kind::FullDisk => self.full_disk(node, span).await?,
+            Kind::SlowSyncs => self.slow_syncs(node, span).await?,
+            Kind::ClockJump => self.clock_jump(node, span).await?,
+            Kind::Wipe => self.wipe(node).await?,
+            Kind::Mixed => self.mixed(node, other, span).await?,
+        };
+        Ok(Fault { kind, account, answered: Vec::new() })
+    }
+
+    /// kill -9 of any node, and how soon every shard answers those who call another one.
+    pub(crate) async fn next_failover(&mut self) -> anyhow::Result<Fault> {
         let node = usize::try_from(self.ids.below(NODES as u64)).unwrap_or(0);
+        self.failover(node).await
+    }
+
+    async fn failover(&mut self, node: usize) -> anyhow::Result<Fault> {
         self.kills += 1;
         self.nodes.kill(node).await?;
         let killed = self.clock.monotonic();
@@ -132,17 +146,12 @@ impl<'n> Faults<'n> {
         });
         let answered = join_all(asks).await;
         self.back(node).await?;
-        Ok(Fault::Failover { node, answered })
+        let last = answered.iter().max().copied().unwrap_or_default();
+        let account = format!("node {}; the last one answered after {last:.2?}", node + 1);
+        Ok(Fault { kind: Kind::Failover, account, answered })
     }
 
-    async fn kill(&self, node: usize, down: Duration) -> anyhow::Result<Fault> {
-        self.nodes.kill(node).await?;
-        self.wait(down).await;
-        self.back(node).await?;
-        Ok(Fault::Kill { node, down })
-    }
-
-    async fn flap(&self, node: usize) -> anyhow::Result<Fault> {
+    async fn flap(&self, node: usize) -> anyhow::Result<String> {
         let times = 3 + self.ids.below(3);
         for _ in 0..times {
             self.nodes.kill(node).await?;
@@ -150,35 +159,23 @@ impl<'n> Faults<'n> {
             self.wait(Duration::from_millis(50 + self.ids.below(400))).await;
         }
         self.nodes.ready(node).await?;
-        Ok(Fault::Flap { node, times })
+        Ok(format!("node {}, {times} times", node + 1))
     }
 
-    /// Cuts what leads from these nodes (first flag) and to them (second one) for a while.
-    async fn apart(&self, span: Duration, whom: &[(usize, bool, bool)]) {
+    /// Cuts what leads from a node, and to it if so, for a while.
+    async fn apart(&self, span: Duration, node: usize, both_ways: bool) -> anyhow::Result<()> {
         for is_cut in [true, false] {
-            for &(node, out, back) in whom {
-                for other in (0..NODES).filter(|other| *other != node) {
-                    if out {
-                        self.nodes.cut(node, other, is_cut);
-                    }
-                    if back {
-                        self.nodes.cut(other, node, is_cut);
-                    }
+            for other in (0..NODES).filter(|other| *other != node) {
+                self.nodes.ground.cut(node, other, is_cut)?;
+                if both_ways {
+                    self.nodes.ground.cut(other, node, is_cut)?;
                 }
             }
             if is_cut {
                 self.wait(span).await;
             }
         }
-    }
-
-    /// Heals everything, and waits until all nodes answer.
-    pub(crate) async fn heal(&self) -> anyhow::Result<()> {
-        for from in 0..NODES {
-            (0..NODES).for_each(|to| self.nodes.cut(from, to, false));
-            self.nodes.freeze(from, false).await?;
-        }
-        self.nodes.all_ready().await
+        Ok(())
     }
 
     async fn back(&self, node: usize) -> anyhow::Result<()> {
@@ -195,39 +192,8 @@ impl<'n> Faults<'n> {
     }
 }
 
-impl Fault {
-    /// What kind it is, for counts.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Kill { .. } => "kill -9",
-            Self::Failover { .. } => "kill -9 with every shard timed",
-            Self::Restart { .. } => "stop in order and start",
-            Self::Freeze { .. } => "SIGSTOP",
-            Self::Isolate { .. } => "cut off both ways",
-            Self::Mute { .. } => "cut off one way",
-            Self::Cut { .. } => "one link cut",
-            Self::Flap { .. } => "killed again and again",
-            Self::Rolling => "rolling restart",
-        }
-    }
-}
-
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.name();
-        match self {
-            Self::Kill { node, down: span }
-            | Self::Freeze { node, stood: span }
-            | Self::Isolate { node, apart: span }
-            | Self::Mute { node, apart: span } => write!(f, "node {}: {name} for {span:?}", node + 1),
-            Self::Failover { node, answered } => {
-                let last = answered.iter().max().copied().unwrap_or_default();
-                write!(f, "node {}: {name}; the last one answered after {last:?}", node + 1)
-            }
-            Self::Cut { from, to, apart } => write!(f, "node {} to node {}: {name} for {apart:?}", from + 1, to + 1),
-            Self::Flap { node, times } => write!(f, "node {}: {name}, {times} times", node + 1),
-            Self::Restart { node } => write!(f, "node {}: {name}", node + 1),
-            Self::Rolling => f.write_str(name),
-        }
+        write!(f, "{}: {}", self.kind.name(), self.account)
     }
 }

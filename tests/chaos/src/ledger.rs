@@ -101,6 +101,12 @@ fn wrong(workflow: &str, asked: &Asked, events: &[HistoryEvent]) -> Vec<String> 
     if let Some(place) = events.iter().zip(1..).position(|(event, id)| event.event_id != id) {
         complain(format!("event {} stands at place {}", events[place].event_id, place + 1));
     }
+    for pair in events.windows(2) {
+        let nanos = |event: &HistoryEvent| event.event_time.as_ref().map(|time| (time.seconds, time.nanos));
+        if nanos(&pair[1]) < nanos(&pair[0]) {
+            complain(format!("event {} is earlier than the one before it", pair[1].event_id));
+        }
+    }
     let run = events.first().and_then(|event| match &event.attributes {
         Some(Attributes::WorkflowExecutionStartedEventAttributes(it)) => Some(it.original_execution_run_id.clone()),
         _ => None,
@@ -163,8 +169,9 @@ pub(crate) async fn history(client: &mut Client, workflow: &str) -> anyhow::Resu
 
 #[cfg(test)]
 mod tests {
-    use weft_protocol::api::history::{
-        WorkflowExecutionSignaledEventAttributes, WorkflowExecutionStartedEventAttributes,
+    use weft_protocol::{
+        Timestamp,
+        api::history::{WorkflowExecutionSignaledEventAttributes, WorkflowExecutionStartedEventAttributes},
     };
 
     use super::*;
@@ -216,6 +223,15 @@ mod tests {
         let mut events = events(&["a"]);
         events[1].event_id = 3;
         assert_eq!(wrong("w", &asked(&[("a", Told::Done)]), &events), ["w: event 3 stands at place 2"]);
+    }
+
+    #[test]
+    fn time_goes_forward() {
+        let mut events = events(&["a"]);
+        for (event, seconds) in events.iter_mut().zip([9, 8]) {
+            event.event_time = Some(Timestamp { seconds, nanos: 0 });
+        }
+        assert_eq!(wrong("w", &asked(&[("a", Told::Done)]), &events), ["w: event 2 is earlier than the one before it"]);
     }
 
     #[test]

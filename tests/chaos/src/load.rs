@@ -63,6 +63,7 @@ struct Shared {
     finished: AtomicU64,
     slowest: Mutex<Duration>,
     to_finish: Mutex<Vec<String>>,
+    wrong: Mutex<Vec<String>>,
 }
 
 /// What came of it.
@@ -73,6 +74,8 @@ pub(crate) struct Work {
     pub(crate) finished: u64,
     /// The longest that a client waited to be told, retries included.
     pub(crate) slowest: Duration,
+    /// Answers that no client should have had.
+    pub(crate) wrong: Vec<String>,
 }
 
 impl Load {
@@ -104,8 +107,9 @@ impl Load {
     pub(crate) async fn finish(mut self) -> Work {
         self.stop.send_replace(true);
         for client in self.clients {
-            // A client that panicked has said so.
-            let _ = client.await;
+            if let Err(panicked) = client.await {
+                self.shared.wrong.lock().push(format!("a client: {panicked}"));
+            }
         }
         let end = self.clock.monotonic() + FINISHED_MAX;
         let waiting = self.shared.to_finish.lock().clone();
@@ -130,6 +134,7 @@ impl Load {
             given_up: self.shared.given_up.load(Ordering::Relaxed),
             finished: self.shared.finished.load(Ordering::Relaxed),
             slowest: *self.shared.slowest.lock(),
+            wrong: self.shared.wrong.lock().clone(),
         }
     }
 }
@@ -207,7 +212,12 @@ impl Caller {
                     *slowest = waited.max(*slowest);
                     return Some(answer);
                 }
-                Err(status) => assert!(may_be_tried_again(status.code()), "a final answer that is wrong: {status}"),
+                Err(status) if may_be_tried_again(status.code()) => {}
+                Err(status) => {
+                    let complaint = format!("node {} gave an answer that is final, and wrong: {status}", node + 1);
+                    self.shared.wrong.lock().push(complaint);
+                    return None;
+                }
             }
             if self.ids.below(20) == 0 {
                 self.shared.given_up.fetch_add(1, Ordering::Relaxed);

@@ -1,23 +1,41 @@
-//! Chaos: a cluster of three real processes is killed, frozen and cut apart while clients work against it; in the end
-//! everything is healed, and the histories are held against what clients were told.
+//! Chaos: a cluster of three real processes is killed, frozen and cut apart, its disks and clocks fail and its nodes lose
+//! their data, while clients work against it; in the end everything is healed, and the histories are held against what
+//! clients were told.
+//!
+//! Nodes of an earlier build may be replaced instead, one after the other (`upgrade.rs`).
 //!
 //! Invariant: what a client was told was done is there once, through every node; what it was not told is there once or not
 //! at all; whatever can finish has finished.
 
 mod faults;
+mod ground;
 mod ledger;
-mod links;
 mod load;
 mod nodes;
+mod operations;
 mod report;
+mod shim;
+mod upgrade;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use clap::Parser;
 use weft_env::{Clock, RealClock, SeededIds};
 
-use crate::{faults::Faults, ledger::Ledger, load::Load, nodes::Nodes, report::Report};
+use crate::{
+    faults::{Faults, Kind},
+    ground::Ground,
+    ledger::{Checked, Ledger},
+    load::Load,
+    nodes::{NODES, Nodes},
+    report::Report,
+    shim::Shim,
+};
 
 /// Breaks a cluster of real processes for a while, and checks what it owes.
 #[derive(Debug, Parser)]
@@ -37,34 +55,91 @@ struct Flags {
     /// Only kill -9, one node at a time, and measure how soon each shard answers again.
     #[arg(long)]
     failover: bool,
+    /// Only what is named so in the report; may be repeated.
+    #[arg(long, value_name = "NAME", value_parser = kind)]
+    only: Vec<Kind>,
+    /// Instead: start this server of an earlier build, and replace it by the other one, node by node.
+    #[arg(long, value_name = "FILE")]
+    upgrade_from: Option<PathBuf>,
+    /// Size of each node's disk, as far as nodes have disks of their own; what is not written to takes no room.
+    #[arg(long, value_name = "MIB", default_value_t = 8192)]
+    disk_mib: u64,
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn kind(name: &str) -> Result<Kind, String> {
+    let known = || Kind::ALL.map(Kind::name).join(", ");
+    Kind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| format!("it is one of: {}", known()))
+}
+
+fn main() -> anyhow::Result<()> {
     let flags = Flags::parse();
+    ground::enter()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        let data = tempfile::tempdir().context("no place for the data")?;
+        let outcome = tokio::select! {
+            outcome = run(&flags, data.path()) => outcome,
+            // The first process of a namespace has to listen to it itself.
+            interrupted = tokio::signal::ctrl_c() => bail!("interrupted {interrupted:?}"),
+        };
+        let complaints = match outcome {
+            Ok(checked) if checked.complaints.is_empty() => return Ok(()),
+            Ok(checked) => anyhow::anyhow!("{} complaints", checked.complaints.len()),
+            Err(error) => error,
+        };
+        // For whoever looks into it.
+        Err(complaints.context(format!("the nodes' data and logs are in {}", data.keep().display())))
+    })
+}
+
+async fn run(flags: &Flags, data: &Path) -> anyhow::Result<Checked> {
     let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
     let ids = SeededIds::new(flags.seed);
-    let data = tempfile::tempdir().context("no place for the data")?;
-    let nodes = Nodes::start(flags.server.clone(), data.path(), Arc::clone(&clock)).await?;
-    let ledger = Arc::<Ledger>::default();
-    let mut report = Report::new(flags.seed);
-    let load = Load::start(&nodes, &ledger, &clock, flags.clients, &ids);
-    let mut faults = Faults::new(&nodes, &clock, ids.fork());
-    let end = clock.monotonic() + Duration::from_secs(flags.seconds);
-    while clock.monotonic() < end {
-        let fault = if flags.failover { faults.failover().await? } else { faults.next().await? };
-        report.fault(fault);
+    let ground = Ground::prepare(NODES, data, flags.disk_mib).await?;
+    let first = flags.upgrade_from.as_ref().unwrap_or(&flags.server);
+    let nodes = Nodes::start(first, ground, data, Shim::build(data).ok(), Arc::clone(&clock)).await?;
+    let left_out = Faults::left_out(&nodes);
+    if !left_out.is_empty() && std::env::var_os("CI").is_some() {
+        bail!("a run of CI leaves nothing out, and this machine cannot have {left_out:?}");
     }
-    faults.heal().await?;
+    let ledger = Arc::<Ledger>::default();
+    let mut report = Report::new(flags.seed, left_out);
+    let load = Load::start(&nodes, &ledger, &clock, flags.clients, &ids);
+    let broken = match &flags.upgrade_from {
+        Some(earlier) => upgrade::run(&nodes, &clock, earlier, &flags.server).await,
+        None => faults(flags, &nodes, &clock, ids.fork(), &mut report).await,
+    };
+    if broken.is_err() {
+        nodes.account().await?;
+    }
+    broken?;
+    nodes.all_current().await?;
     let outcome = load.finish().await;
     report.work(&outcome);
-    let checked = ledger.check(&nodes).await?;
+    let mut checked = ledger.check(&nodes).await?;
+    checked.complaints.extend(outcome.wrong);
     report.print(&checked);
     nodes.stop().await?;
-    if !checked.complaints.is_empty() {
-        // For whoever looks into it.
-        let kept = data.keep();
-        bail!("{} complaints; the nodes' data and logs are in {}", checked.complaints.len(), kept.display());
+    if checked.complaints.is_empty() {
+        nodes.ground.leave()?;
+    }
+    Ok(checked)
+}
+
+/// Breaks one thing after the other.
+async fn faults(
+    flags: &Flags,
+    nodes: &Nodes,
+    clock: &Arc<dyn Clock>,
+    ids: SeededIds,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let mut faults = Faults::new(nodes, clock, ids, &flags.only);
+    let end = clock.monotonic() + Duration::from_secs(flags.seconds);
+    // Each kind was there before it ends.
+    while clock.monotonic() < end || !(flags.failover || faults.has_done_all()) {
+        let fault = if flags.failover { faults.next_failover().await? } else { faults.next().await? };
+        report.fault(fault);
     }
     Ok(())
 }

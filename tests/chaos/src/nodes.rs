@@ -1,27 +1,30 @@
-//! The three processes and what can be done to them.
+//! The processes and what can be done to them.
+//!
+//! A node has a seat: where it stands and where its data are. One that is wiped comes back in its seat under another number.
 
 use std::{
     fs::File,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context, bail};
 use parking_lot::Mutex;
-use tokio::{
-    net::TcpListener,
-    process::{Child, Command},
-};
+use tokio::process::{Child, Command};
 use tonic::transport::{Channel, Endpoint};
 use weft_env::Clock;
 use weft_protocol::{
     api::workflowservice::GetSystemInfoRequest, services::workflow_service_client::WorkflowServiceClient,
 };
 
-use crate::links::Link;
+use crate::{
+    ground::Ground,
+    operations,
+    shim::{Control, Shim},
+};
 
 pub(crate) const NODES: usize = 3;
 /// A node that is started has answered by then, or never will.
@@ -30,34 +33,39 @@ const LOOK: Duration = Duration::from_millis(20);
 
 pub(crate) type Client = WorkflowServiceClient<Channel>;
 
-/// The cluster. Its nodes are numbered from 0 here, and from 1 among themselves.
+/// The cluster. Its seats are counted from 0.
 pub(crate) struct Nodes {
-    server: PathBuf,
+    pub(crate) ground: Ground,
     clock: Arc<dyn Clock>,
-    folders: Vec<PathBuf>,
-    public: Vec<SocketAddr>,
-    operations: Vec<SocketAddr>,
-    internal: Vec<SocketAddr>,
-    /// `links[a][b]` leads from a to b; nothing leads from a node to itself.
-    links: Vec<Vec<Option<Link>>>,
-    processes: Vec<Mutex<Option<Child>>>,
+    /// Where logs are, and data that have no disk of their own.
+    place: PathBuf,
+    shim: Option<Shim>,
+    seats: Vec<Seat>,
+}
+
+struct Seat {
+    server: Mutex<PathBuf>,
+    number: Mutex<u64>,
+    control: Control,
+    process: Mutex<Option<Child>>,
 }
 
 impl Nodes {
     /// Starts all of them; they answer when this returns.
-    pub(crate) async fn start(server: PathBuf, data: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let (public, operations, internal) = (ports().await?, ports().await?, ports().await?);
-        let mut links = Vec::new();
-        for from in 0..NODES {
-            let mut row = Vec::new();
-            for (to, address) in internal.iter().enumerate() {
-                row.push(if from == to { None } else { Some(Link::to(*address).await?) });
-            }
-            links.push(row);
-        }
-        let folders = (1..=NODES).map(|node| data.join(node.to_string())).collect();
-        let processes = (0..NODES).map(|_| Mutex::default()).collect();
-        let nodes = Self { server, clock, folders, public, operations, internal, links, processes };
+    pub(crate) async fn start(
+        server: &Path,
+        ground: Ground,
+        place: &Path,
+        shim: Option<Shim>,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
+        let seat = |number: u64| {
+            let control = Control::create(place.join(format!("control-{number}")))?;
+            let (server, number) = (Mutex::new(server.to_owned()), Mutex::new(number));
+            anyhow::Ok(Seat { server, number, control, process: Mutex::default() })
+        };
+        let seats = (1..=NODES as u64).map(seat).collect::<anyhow::Result<_>>()?;
+        let nodes = Self { ground, clock, place: place.to_owned(), shim, seats };
         (0..NODES).try_for_each(|node| nodes.run(node))?;
         nodes.all_ready().await?;
         Ok(nodes)
@@ -65,28 +73,36 @@ impl Nodes {
 
     /// Starts the process of a node that is down.
     pub(crate) fn run(&self, node: usize) -> anyhow::Result<()> {
-        let folder = &self.folders[node];
-        std::fs::create_dir_all(folder)?;
-        let log = File::options().create(true).append(true).open(folder.with_extension("log"))?;
-        let mut command = Command::new(&self.server);
-        command.arg("--data-dir").arg(folder).args(["--cluster-name", "chaos", "--log-level", "info"]);
-        command.arg("--node").arg((node + 1).to_string());
-        command.arg("--listen").arg(self.public[node].to_string());
-        command.arg("--metrics-listen").arg(self.operations[node].to_string());
-        command.arg("--cluster-listen").arg(self.internal[node].to_string());
+        let (seat, addresses) = (&self.seats[node], self.ground.addresses(node));
+        let server = seat.server.lock().clone();
+        let log = File::options().create(true).append(true).open(self.log(node))?;
+        let mut command = Command::from(self.ground.command(node, &server));
+        command.arg("--data-dir").arg(self.folder(node)).args(["--cluster-name", "chaos", "--log-level", "info"]);
+        command.arg("--node").arg(self.number(node).to_string());
+        command.arg("--listen").arg(addresses.public.to_string());
+        command.arg("--metrics-listen").arg(addresses.operations.to_string());
+        command.arg("--cluster-listen").arg(addresses.internal.to_string());
+        command.arg("--insecure-bind");
         for member in 0..NODES {
-            let address = self.links[node][member].as_ref().map_or(self.internal[member], |link| link.address);
-            command.arg("--member").arg(format!("{}={address}", member + 1));
+            let address = self.ground.addresses(member).internal;
+            if self.number(node) <= NODES as u64 {
+                command.arg("--member").arg(format!("{}={address}", member + 1));
+            } else if member != node {
+                command.arg("--join").arg(address.to_string());
+            }
+        }
+        if let Some(shim) = &self.shim {
+            command.envs(shim.environment(&seat.control));
         }
         let child = command.stdout(Stdio::from(log.try_clone()?)).stderr(Stdio::from(log)).kill_on_drop(true).spawn();
-        let child = child.with_context(|| format!("cannot run {}", self.server.display()))?;
-        *self.processes[node].lock() = Some(child);
+        let child = child.with_context(|| format!("cannot run {}", server.display()))?;
+        *seat.process.lock() = Some(child);
         Ok(())
     }
 
     /// kill -9. The process is gone when this returns.
     pub(crate) async fn kill(&self, node: usize) -> anyhow::Result<()> {
-        let child = self.processes[node].lock().take();
+        let child = self.seats[node].process.lock().take();
         if let Some(mut child) = child {
             child.kill().await?;
         }
@@ -95,7 +111,7 @@ impl Nodes {
 
     /// SIGTERM: the node stops in order.
     pub(crate) async fn end(&self, node: usize) -> anyhow::Result<()> {
-        let child = self.processes[node].lock().take();
+        let child = self.seats[node].process.lock().take();
         if let Some(mut child) = child {
             signal(&child, "TERM").await?;
             child.wait().await?;
@@ -105,25 +121,40 @@ impl Nodes {
 
     /// Stops its time, or lets it go on.
     pub(crate) async fn freeze(&self, node: usize, frozen: bool) -> anyhow::Result<()> {
-        let id = self.processes[node].lock().as_ref().and_then(Child::id);
+        let id = self.seats[node].process.lock().as_ref().and_then(Child::id);
         match id {
             Some(id) => signal_id(id, if frozen { "STOP" } else { "CONT" }).await,
             None => Ok(()),
         }
     }
 
-    /// Cuts or mends the way from one node to another; the way back is another one.
-    pub(crate) fn cut(&self, from: usize, to: usize, is_cut: bool) {
-        if let Some(link) = &self.links[from][to] {
-            link.cut(is_cut);
-        }
+    /// What makes its syncs slow and its clock wrong, if anything here can.
+    pub(crate) fn control(&self, node: usize) -> Option<&Control> {
+        self.shim.as_ref().map(|_| &self.seats[node].control)
+    }
+
+    /// From its next start on it is this program.
+    pub(crate) fn replace(&self, node: usize, server: &Path) {
+        *self.seats[node].server.lock() = server.to_owned();
+    }
+
+    /// Loses all data of a node that is down and has left the cluster, which will come back under this number.
+    pub(crate) fn wipe(&self, node: usize, next: u64) -> anyhow::Result<()> {
+        std::fs::remove_dir_all(self.folder(node))?;
+        *self.seats[node].number.lock() = next;
+        Ok(())
     }
 
     /// A client of a node, with a connection of its own that is made when it is needed.
     pub(crate) fn client(&self, node: usize) -> Client {
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.public[node])).expect("an address");
-        let channel = endpoint.connect_timeout(Duration::from_secs(1)).tcp_nodelay(true).connect_lazy();
-        Client::new(channel).max_decoding_message_size(64 << 20)
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.ground.addresses(node).public));
+        let endpoint = endpoint.expect("an address").connect_timeout(Duration::from_secs(1)).tcp_nodelay(true);
+        Client::new(endpoint.connect_lazy()).max_decoding_message_size(64 << 20)
+    }
+
+    /// Its operations port.
+    pub(crate) fn operations(&self, node: usize) -> SocketAddr {
+        self.ground.addresses(node).operations
     }
 
     /// Waits until every node answers.
@@ -136,27 +167,69 @@ impl Nodes {
 
     /// Waits until a node answers.
     pub(crate) async fn ready(&self, node: usize) -> anyhow::Result<()> {
+        let answers = async || self.client(node).get_system_info(GetSystemInfoRequest {}).await.is_ok();
+        self.until(node, "did not answer", answers).await
+    }
+
+    /// Waits until a node has applied what the others have committed.
+    pub(crate) async fn current(&self, node: usize) -> anyhow::Result<()> {
+        let is_current = async || operations::is_ready(self.operations(node)).await;
+        self.until(node, "was not ready", is_current).await
+    }
+
+    /// Waits until all of them have.
+    pub(crate) async fn all_current(&self) -> anyhow::Result<()> {
+        for node in 0..NODES {
+            self.current(node).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks again until it is so. A node that ended by itself is an error, and so is one that takes too long.
+    pub(crate) async fn until(
+        &self,
+        node: usize,
+        otherwise: &str,
+        is_so: impl AsyncFn() -> bool,
+    ) -> anyhow::Result<()> {
         let end = self.clock.monotonic() + READY_MAX;
-        loop {
-            if self.client(node).get_system_info(GetSystemInfoRequest {}).await.is_ok() {
-                return Ok(());
-            }
+        while !is_so().await {
             if let Some(status) = self.exited(node)? {
                 bail!("node {} ended by itself: {status}; see {}", node + 1, self.log(node).display());
             }
             if self.clock.monotonic() > end {
-                bail!("node {} did not answer in {READY_MAX:?}; see {}", node + 1, self.log(node).display());
+                bail!("node {} {otherwise} in {READY_MAX:?}; see {}", node + 1, self.log(node).display());
             }
             self.clock.sleep_until(self.clock.monotonic() + LOOK).await;
         }
+        Ok(())
     }
 
-    fn exited(&self, node: usize) -> anyhow::Result<Option<std::process::ExitStatus>> {
-        Ok(self.processes[node].lock().as_mut().map(Child::try_wait).transpose()?.flatten())
+    /// How a process that was started ended by itself, if it has.
+    pub(crate) fn exited(&self, node: usize) -> anyhow::Result<Option<ExitStatus>> {
+        Ok(self.seats[node].process.lock().as_mut().map(Child::try_wait).transpose()?.flatten())
+    }
+
+    /// Its number among the nodes.
+    pub(crate) fn number(&self, node: usize) -> u64 {
+        *self.seats[node].number.lock()
+    }
+
+    fn folder(&self, node: usize) -> PathBuf {
+        self.ground.disk(node).unwrap_or(&self.place).join(format!("data-{}", node + 1))
     }
 
     fn log(&self, node: usize) -> PathBuf {
-        self.folders[node].with_extension("log")
+        self.place.join(format!("{}.log", node + 1))
+    }
+
+    /// Writes what each node says of the cluster beside its log.
+    pub(crate) async fn account(&self) -> anyhow::Result<()> {
+        for node in 0..NODES {
+            let said = operations::account(self.operations(node)).await;
+            std::fs::write(self.log(node).with_extension("cluster.json"), said)?;
+        }
+        Ok(())
     }
 
     /// Ends all of them in order.
@@ -166,15 +239,6 @@ impl Nodes {
         }
         Ok(())
     }
-}
-
-/// Free ports, one for each node. Whoever takes one in between makes a node fail to start, which is said.
-async fn ports() -> anyhow::Result<Vec<SocketAddr>> {
-    let mut held = Vec::new();
-    for _ in 0..NODES {
-        held.push(TcpListener::bind("127.0.0.1:0").await.context("no free port")?);
-    }
-    held.iter().map(|port| Ok(port.local_addr()?)).collect()
 }
 
 async fn signal(child: &Child, name: &str) -> anyhow::Result<()> {

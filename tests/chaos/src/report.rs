@@ -2,11 +2,17 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{faults::Fault, ledger::Checked, load::Work};
+use crate::{
+    faults::{Fault, Kind},
+    ledger::Checked,
+    load::Work,
+};
 
 pub(crate) struct Report {
     seed: u64,
-    counts: BTreeMap<&'static str, u64>,
+    counts: BTreeMap<Kind, u64>,
+    /// What this machine does not allow, and why.
+    left_out: BTreeMap<Kind, &'static str>,
     /// Of every probe of every timed kill.
     answered: Vec<Duration>,
     /// The last probe of each of them.
@@ -15,17 +21,15 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, counts: BTreeMap::new(), answered: Vec::new(), last: Vec::new(), work: None }
+    pub(crate) fn new(seed: u64, left_out: BTreeMap<Kind, &'static str>) -> Self {
+        Self { seed, counts: BTreeMap::new(), left_out, answered: Vec::new(), last: Vec::new(), work: None }
     }
 
     pub(crate) fn fault(&mut self, fault: Fault) {
         println!("{fault}");
-        *self.counts.entry(fault.name()).or_default() += 1;
-        if let Fault::Failover { answered, .. } = fault {
-            self.last.extend(answered.iter().max());
-            self.answered.extend(answered);
-        }
+        *self.counts.entry(fault.kind).or_default() += 1;
+        self.last.extend(fault.answered.iter().max());
+        self.answered.extend(fault.answered);
     }
 
     pub(crate) fn work(&mut self, work: &Work) {
@@ -34,15 +38,18 @@ impl Report {
 
     pub(crate) fn print(&mut self, checked: &Checked) {
         println!("\nseed {}: {} faults", self.seed, self.counts.values().sum::<u64>());
-        for (name, count) in &self.counts {
-            println!("  {count:4} {name}");
+        for (kind, count) in &self.counts {
+            println!("  {count:4} {}", kind.name());
+        }
+        for (kind, why) in &self.left_out {
+            println!("  LEFT OUT {}: {why}", kind.name());
         }
         if !self.last.is_empty() {
             let (any, all) = (spread(&mut self.answered), spread(&mut self.last));
             println!("after kill -9, from the kill to the answer of a start: {any}");
             println!("  of the last shard of each kill: {all}");
         }
-        if let Some(Work { answered, given_up, finished, slowest }) = &self.work {
+        if let Some(Work { answered, given_up, finished, slowest, wrong: _ }) = &self.work {
             println!(
                 "{answered} calls answered, {given_up} given up, {finished} workflows finished; the slowest answer took \
                  {slowest:.2?}"
