@@ -12,6 +12,7 @@ use std::{
 mod fuzz;
 mod steps;
 mod tools;
+mod upgrade;
 
 use steps::{Outcome, Step, Tier};
 
@@ -28,6 +29,7 @@ cargo xtask <verb>
   side-by-side  the same scenarios against Temporal's own server, and the histories of both compared; arguments go to it
   bench         the load generator against a release build; arguments go to it
   chaos         three real server processes, killed, frozen, cut apart, without room and with wrong clocks; arguments go to it
+  upgrade       a cluster of an earlier build becomes one of this build, node by node, under load
   sim [SEEDS]   the simulated node over so many seeds (1000), the cluster over a fortieth
   laws [CASES]  the engine's laws over so many random sequences of requests (256)
   deploy        the files for deployment against Kubernetes' schemas and the server
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         "side-by-side" => steps::side_by_side(rest),
         "bench" => steps::bench(rest),
         "chaos" => steps::chaos(&rest.iter().map(String::as_str).collect::<Vec<_>>()),
+        "upgrade" => upgrade::steps(),
         "sim" => vec![steps::sim(rest.first().map_or("1000", String::as_str))],
         "laws" => vec![steps::laws(rest.first().map_or("256", String::as_str))],
         "repair" => vec![steps::repair(rest.first().map_or("50", String::as_str))],

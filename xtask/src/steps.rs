@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use crate::{fuzz, tools::CARGO_DENY};
+use crate::{fuzz, tools::CARGO_DENY, upgrade};
 
 const RUSTFMT: &[&str] = &["cargo", "fmt", "--version"];
 const CLIPPY: &[&str] = &["cargo", "clippy", "--version"];
@@ -274,7 +274,7 @@ pub(crate) fn side_by_side(rest: &[String]) -> Vec<Step> {
     vec![binaries(), compare]
 }
 
-fn binaries() -> Step {
+pub(crate) fn binaries() -> Step {
     let binaries = ["weft-server", "wfctl", "weft-conformance"];
     let build: Vec<&str> =
         iter::once("build").chain(binaries.iter().flat_map(|name| ["-p", name, "--bin", name])).collect();
@@ -333,9 +333,13 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
     steps.extend(deploy());
     steps.extend(conformance(false));
     match tier {
-        Tier::Full => steps.extend(chaos(&["--seconds", "90"])),
+        Tier::Full => {
+            steps.extend(chaos(&["--seconds", "90"]));
+            steps.extend(upgrade::steps());
+        }
         Tier::Long => {
             steps.extend(chaos(&["--seconds", "3600"]));
+            steps.extend(upgrade::steps());
             steps.push(laws("100000"));
             steps.push(closed_loop("3000"));
             // The Python suite is a part of what is compared.
