@@ -2,7 +2,7 @@
 
 use weft_raft::ReadError;
 
-use super::Node;
+use super::{Node, NodeInner};
 
 impl Node {
     /// Waits until this node has applied all that was committed when the call came, as a majority confirms.
@@ -10,7 +10,14 @@ impl Node {
     /// # Errors
     /// When a group has no leader, or its leader no majority.
     pub(crate) async fn caught_up(&self) -> Result<(), ReadError> {
-        let groups = self.raft().groups().map(|(_, group)| {
+        self.inner().has_committed().await
+    }
+}
+
+impl NodeInner {
+    /// The same, for what is a part of the node.
+    pub(crate) async fn has_committed(&self) -> Result<(), ReadError> {
+        let groups = self.raft.groups().map(|(_, group)| {
             let group = group.clone();
             async move {
                 let index = group.read_index().await?;

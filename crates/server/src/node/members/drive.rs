@@ -109,7 +109,15 @@ impl NodeInner {
         asked.into_iter().filter(|(_, ready)| *ready).map(|(node, _)| node).collect()
     }
 
+    /// Whether it has. This node may be the one that joins: as soon as it votes it may be elected.
     async fn has_caught_up(&self, node: u32) -> bool {
+        if node == self.peers.node {
+            let end = self.clock.monotonic() + CAUGHT_UP_MAX;
+            return tokio::select! {
+                caught_up = self.has_committed() => caught_up.is_ok(),
+                () = self.clock.sleep_until(end) => false,
+            };
+        }
         let Some(mut peer) = self.peers.members_service(node) else { return false };
         let mut request = Request::new(CaughtUpRequest {});
         request.set_timeout(CAUGHT_UP_MAX);
@@ -136,4 +144,24 @@ fn group_picture(id: GroupId, group: &Group) -> GroupPicture {
 
 fn numbers(nodes: &BTreeSet<NodeId>) -> Nodes {
     nodes.iter().filter_map(|node| u32::try_from(node.0).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        Server,
+        node::{Options, Place},
+    };
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whoever_joins_and_leads_the_metadata_asks_itself_whether_it_has_caught_up() {
+        let any = "127.0.0.1:0".parse().expect("an address");
+        let mut options = Options::new(Place::Memory);
+        options.shards = 2;
+        let server = Server::builder(Place::Memory).options(options).listen(any).start().await.expect("it starts");
+        let node = server.node().inner();
+        assert!(node.has_caught_up(node.peers.node).await);
+        assert!(!node.has_caught_up(node.peers.node + 1).await, "nobody is there");
+        server.shutdown().await;
+    }
 }
