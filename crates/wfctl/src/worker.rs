@@ -50,6 +50,9 @@ pub(crate) struct RunArgs {
     /// Who does the work of which role, as TOML [default: the builtin provider does all]
     #[arg(long, value_name = "FILE")]
     agents: Option<PathBuf>,
+    /// Whose pull requests live on GitHub, as TOML [default: all live beside their repository]
+    #[arg(long, value_name = "FILE")]
+    forges: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -79,10 +82,11 @@ async fn work(session: &Connected, args: RunArgs) -> anyhow::Result<()> {
     let supervisor = Supervisor::this_program();
     let settings = Settings { queue: args.queue, folder: args.folder, supervisor, sandbox };
     let providers = serve::providers(args.agents.as_deref())?;
+    let forges = serve::forges(args.forges.as_deref())?;
     let mut signals = Signals::listen()?;
     let stop = async move { signals.next().await };
     session.output.note(format_args!("working for {}", settings.queue));
-    Ok(serve::worker(&session.client, &settings, &providers)?.run_until(stop).await?)
+    Ok(serve::worker_with(&session.client, &settings, &providers, forges)?.run_until(stop).await?)
 }
 
 async fn list(session: &Connected, query: &str) -> anyhow::Result<()> {

@@ -3,9 +3,10 @@
 //! Everything that is opened has a key, which names the step that opens it: opened again with the same key it is found,
 //! not made twice.
 
+pub mod config;
 mod local;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ pub use local::Local;
 
 use crate::{
     blame::Blame,
+    github,
     model::{PullRequest, QualityGateResult},
     repository,
 };
@@ -64,6 +66,8 @@ pub enum Error {
     CheckedOut { number: u64, base: String, path: String },
     #[error("pull request {0} is closed")]
     Closed(u64),
+    #[error(transparent)]
+    GitHub(github::Error),
     #[error("the forge's records cannot be kept: {0}")]
     Records(String),
 }
@@ -74,9 +78,25 @@ impl Error {
     pub fn blame(&self) -> Blame {
         match self {
             Self::Repository(error) => error.blame(),
+            Self::GitHub(error) => error.blame(),
             Self::Unknown(_) | Self::CheckedOut { .. } | Self::Closed(_) => Blame::Refused,
             Self::Moved { .. } | Self::Conflict { .. } => Blame::Work,
             Self::Records(_) => Blame::Environment,
+        }
+    }
+
+    /// How long the forge wants to be left alone, if it says so.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::GitHub(error) => error.wait(),
+            Self::Repository(_)
+            | Self::Unknown(_)
+            | Self::Moved { .. }
+            | Self::Conflict { .. }
+            | Self::CheckedOut { .. }
+            | Self::Closed(_)
+            | Self::Records(_) => None,
         }
     }
 }
@@ -105,4 +125,7 @@ pub trait Forge: Send + Sync {
 
     /// Keeps a document; its address.
     fn keep<'a>(&'a self, new: &'a NewDocument) -> Answer<'a, String>;
+
+    /// Removes what it has of a branch; the repository's own is not the forge's.
+    fn remove_branch<'a>(&'a self, branch: &'a str) -> Answer<'a, ()>;
 }

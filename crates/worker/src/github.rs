@@ -4,16 +4,21 @@
 //! again: a call that was repeated, because its answer was lost, makes nothing twice.
 
 mod answer;
+mod fault;
+mod forge;
 
 use std::{collections::BTreeSet, time::Duration};
 
 use octocrab::Octocrab;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use answer::{document_address, nonsense, number, number_of, pull_request};
+use fault::{causes, fault, status};
 
 use crate::{
     blame::Blame,
+    forge::{DocumentKind, NewDocument, NewPullRequest},
     model::{PullRequest, PullRequestState, QualityGateResult},
     repository::{self, Repository},
 };
@@ -24,6 +29,8 @@ const STATUS_CONTEXT: &str = "weft/quality-gate";
 const STATUS_CHARS_MAX: usize = 140;
 /// What carries a key is looked for among this many: the newest of pull requests and issues, the oldest of comments.
 const PAGE_SIZE: u32 = 100;
+/// All but what means nothing anywhere in an address.
+const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
@@ -45,32 +52,6 @@ impl std::fmt::Debug for Access {
     }
 }
 
-/// A pull request that is to be opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opening {
-    /// The step that opens it.
-    pub key: String,
-    pub branch: String,
-    /// What the branch is at.
-    pub commit: String,
-    pub base: String,
-    pub title: String,
-    /// In Markdown.
-    pub description: String,
-    pub labels: BTreeSet<String>,
-}
-
-/// An issue that is to be kept: one for people, or a postmortem, told apart by their labels.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Keeping {
-    /// The step that keeps it.
-    pub key: String,
-    pub title: String,
-    /// In Markdown.
-    pub text: String,
-    pub labels: BTreeSet<String>,
-}
-
 /// What GitHub did not do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -82,8 +63,14 @@ pub enum Error {
     Denied(String),
     #[error("GitHub cannot be reached, or does not work: {0}")]
     Service(String),
-    #[error("pull request {number} cannot be merged into {base}: bring its branch up to date")]
-    Conflict { number: u64, base: String },
+    #[error("GitHub wants fewer calls: {said}")]
+    Busy { said: String, wait: Option<Duration> },
+    #[error(
+        "pull request {number} cannot be merged into {base} ({said}): bring its branch up to date, or see what {base} requires"
+    )]
+    NotMergeable { number: u64, base: String, said: String },
+    #[error("somebody has pushed to the branch of pull request {0} since it was looked at: have it checked again")]
+    Changed(u64),
     #[error("pull request {0} is closed")]
     Closed(u64),
 }
@@ -94,8 +81,23 @@ impl Error {
         match self {
             Self::Repository(error) => error.blame(),
             Self::NotThere(_) | Self::Denied(_) | Self::Closed(_) => Blame::Refused,
-            Self::Conflict { .. } => Blame::Work,
-            Self::Service(_) => Blame::Environment,
+            Self::NotMergeable { .. } | Self::Changed(_) => Blame::Work,
+            Self::Service(_) | Self::Busy { .. } => Blame::Environment,
+        }
+    }
+
+    /// How long it wants to be left alone, if it says so.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { wait, .. } => *wait,
+            Self::Repository(_)
+            | Self::NotThere(_)
+            | Self::Denied(_)
+            | Self::Service(_)
+            | Self::NotMergeable { .. }
+            | Self::Changed(_)
+            | Self::Closed(_) => None,
         }
     }
 }
@@ -139,7 +141,7 @@ impl GitHub {
     }
 
     /// Pushes the commit and opens a pull request for it.
-    pub async fn open(&self, new: &Opening) -> Result<PullRequest, Error> {
+    pub async fn open(&self, new: &NewPullRequest) -> Result<PullRequest, Error> {
         self.clone.push(&self.access.remote, &new.commit, &new.branch, Some(&self.access.token)).await?;
         let list = format!("pulls?state=all&base={}&per_page={PAGE_SIZE}", encoded(&new.base));
         let opened = match self.keyed(&list, &new.key).await? {
@@ -147,7 +149,12 @@ impl GitHub {
             None => {
                 let body = format!("{}\n\n{}", new.description, mark(&new.key));
                 let ask = json!({ "title": new.title, "head": new.branch, "base": new.base, "body": body });
-                self.post("pulls", &ask).await?
+                match self.client.post(self.route("pulls"), Some(&ask)).await {
+                    Ok(opened) => opened,
+                    // Its lists lag behind what it knows.
+                    Err(error) if status(&error) == Some(422) => self.lagging(new, fault(error)).await?,
+                    Err(error) => return Err(fault(error)),
+                }
             }
         };
         let number = number(&opened)?;
@@ -156,6 +163,16 @@ impl GitHub {
             self.post(&format!("issues/{number}/labels"), &json!({ "labels": new.labels })).await?;
         }
         self.get(number).await
+    }
+
+    /// The open pull request of the branch, if it is the one that was to be opened.
+    async fn lagging(&self, new: &NewPullRequest, refused: Error) -> Result<Value, Error> {
+        let owner = self.access.name.split('/').next().unwrap_or_default();
+        let head = encoded(&format!("{owner}:{}", new.branch));
+        match self.keyed(&format!("pulls?state=open&head={head}"), &new.key).await? {
+            Some(opened) => Ok(opened),
+            None => Err(refused),
+        }
     }
 
     pub async fn get(&self, number: u64) -> Result<PullRequest, Error> {
@@ -180,8 +197,13 @@ impl GitHub {
         Ok(())
     }
 
-    /// Says on the commit what a quality gate found.
-    pub async fn set_status(&self, result: &QualityGateResult) -> Result<(), Error> {
+    /// Says on the commit what a quality gate found. Automatic fixes are commits that GitHub does not have yet.
+    pub async fn set_status(&self, number: u64, result: &QualityGateResult) -> Result<(), Error> {
+        let head = self.pull(number).await?["head"].clone();
+        if head["sha"].as_str() != Some(&result.commit) {
+            let branch = head["ref"].as_str().ok_or_else(|| nonsense("a pull request"))?;
+            self.clone.push(&self.access.remote, &result.commit, branch, Some(&self.access.token)).await?;
+        }
         let state = if result.can_merge { "success" } else { "failure" };
         let score = format!("score {:.1}", result.overall_score.get());
         let words = std::iter::once(&score).chain(&result.blocking_issues).map(String::as_str);
@@ -205,7 +227,12 @@ impl GitHub {
         match self.client.put::<Value, _, _>(route, Some(&body)).await {
             Ok(_) => self.get(number).await,
             Err(error) => match status(&error) {
-                Some(405 | 409) => Err(Error::Conflict { number, base: known.base }),
+                Some(409) => Err(Error::Changed(number)),
+                // It says so itself when it only needs another moment.
+                Some(405) if fault::message(&error).contains("try the merge again") => {
+                    Err(Error::Service(fault::message(&error)))
+                }
+                Some(405) => Err(Error::NotMergeable { number, base: known.base, said: fault::message(&error) }),
                 _ => Err(fault(error)),
             },
         }
@@ -223,9 +250,14 @@ impl GitHub {
     }
 
     /// Keeps an issue; its address. Found again among those with its labels.
-    pub async fn keep(&self, new: &Keeping) -> Result<String, Error> {
-        let labels: Vec<&str> = new.labels.iter().map(String::as_str).collect();
-        let list = format!("issues?state=all&labels={}&per_page={PAGE_SIZE}", encoded(&labels.join(",")));
+    pub async fn keep(&self, new: &NewDocument) -> Result<String, Error> {
+        let kind = match new.kind {
+            DocumentKind::Issue => None,
+            DocumentKind::Postmortem => Some("postmortem"),
+        };
+        let labels: BTreeSet<&str> = new.labels.iter().map(String::as_str).chain(kind).collect();
+        let names: Vec<&str> = labels.iter().copied().collect();
+        let list = format!("issues?state=all&labels={}&per_page={PAGE_SIZE}", encoded(&names.join(",")));
         let kept = match self.keyed(&list, &new.key).await? {
             Some(kept) => kept,
             None => {
@@ -235,6 +267,18 @@ impl GitHub {
         };
         document_address(&kept)
     }
+
+    /// Removes a branch; one that is not there is removed already.
+    pub async fn remove_branch(&self, branch: &str) -> Result<(), Error> {
+        let parts: Vec<String> = branch.split('/').map(encoded).collect();
+        let route = self.route(&format!("git/refs/heads/{}", parts.join("/")));
+        let answer = self.client._delete(route, None::<&()>).await.map_err(fault)?;
+        match octocrab::map_github_error(answer).await {
+            Ok(_) => Ok(()),
+            Err(error) if matches!(status(&error), Some(404 | 422)) => Ok(()),
+            Err(error) => Err(fault(error)),
+        }
+    }
 }
 
 /// A key cannot end the comment that it stands in.
@@ -243,35 +287,5 @@ fn mark(key: &str) -> String {
 }
 
 fn encoded(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-}
-
-fn status(error: &octocrab::Error) -> Option<u16> {
-    match error {
-        octocrab::Error::GitHub { source, .. } => Some(source.status_code.as_u16()),
-        _ => None,
-    }
-}
-
-/// Too many calls come with 403 or 429, and words that say so.
-fn fault(error: octocrab::Error) -> Error {
-    let octocrab::Error::GitHub { source, .. } = &error else { return Error::Service(causes(&error)) };
-    let message = format!("{} ({})", source.message, source.status_code);
-    match source.status_code.as_u16() {
-        403 if source.message.contains("rate limit") => Error::Service(message),
-        408 | 429 | 500.. => Error::Service(message),
-        404 => Error::NotThere(message),
-        _ => Error::Denied(message),
-    }
-}
-
-/// All that is said of an error, but not the backtrace that its first words hold.
-fn causes(error: &octocrab::Error) -> String {
-    let mut words = Vec::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        words.push(error.to_string());
-        cause = error.source();
-    }
-    words.join(": ")
+    utf8_percent_encode(text, &ESCAPED).to_string()
 }

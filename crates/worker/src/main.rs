@@ -53,6 +53,9 @@ struct Args {
     /// Who does the work of which role, as TOML [default: the builtin provider does all]
     #[arg(long, env = "WEFT_WORKER_AGENTS", value_name = "FILE")]
     agents: Option<PathBuf>,
+    /// Whose pull requests live on GitHub, as TOML [default: all live beside their repository]
+    #[arg(long, env = "WEFT_WORKER_FORGES", value_name = "FILE")]
+    forges: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -88,6 +91,7 @@ fn run(args: Args) -> anyhow::Result<()> {
         let supervisor = Supervisor::this_program();
         let settings = Settings { queue: args.queue, folder: args.folder, supervisor, sandbox };
         let providers = serve::providers(args.agents.as_deref())?;
+        let forges = serve::forges(args.forges.as_deref())?;
         let mut terminate = signal(SignalKind::terminate()).context("listening for signals failed")?;
         let stop = async move {
             tokio::select! {
@@ -99,7 +103,7 @@ fn run(args: Args) -> anyhow::Result<()> {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
-        Ok(operations::run(serve::worker(&client, &settings, &providers)?, listener, stop).await?)
+        Ok(operations::run(serve::worker_with(&client, &settings, &providers, forges)?, listener, stop).await?)
     })
 }
 

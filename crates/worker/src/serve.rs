@@ -9,6 +9,7 @@ use weft::{
 
 use crate::{
     activity::{Bench, Checking, Coding, Diagnosing, Migrating, Planning, Publishing},
+    forge::config::Forges,
     process::Supervisor,
     provider::{self, Providers, config},
     repository,
@@ -47,10 +48,36 @@ pub fn providers(file: Option<&Path>) -> Result<Providers, provider::Error> {
 /// # Errors
 /// When its folder cannot be used.
 pub fn worker(client: &Client, settings: &Settings, providers: &Providers) -> Result<Worker, repository::Error> {
+    worker_with(client, settings, providers, Forges::default())
+}
+
+/// The forges of a file; all repositories have the local one where there is none.
+///
+/// # Errors
+/// When the file cannot be read, or says what cannot be.
+pub fn forges(file: Option<&Path>) -> Result<Forges, provider::Error> {
+    let Some(path) = file else { return Ok(Forges::default()) };
+    let at = |error: &dyn std::fmt::Display| provider::Error::Refused(format!("{}: {error}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| at(&error))?;
+    Forges::parse(&text, |name| std::env::var(name).ok()).map_err(|error| at(&error))
+}
+
+/// A worker that does everything, for repositories on these forges.
+///
+/// # Errors
+/// As [`worker`].
+pub fn worker_with(
+    client: &Client,
+    settings: &Settings,
+    providers: &Providers,
+    forges: Forges,
+) -> Result<Worker, repository::Error> {
     let hidden = key_files(client.options(), |name| std::env::var_os(name).map(PathBuf::from));
     let key = client.options().api_key.as_deref();
-    let secrets = Secrets::new(key.into_iter().chain(providers.secrets()));
-    let bench = bench(settings)?.secrets(secrets).hide(hidden.into_iter().chain(providers.key_files().iter().cloned()));
+    let secrets = Secrets::new(key.into_iter().chain(providers.secrets()).chain(forges.secrets()));
+    let keys = providers.key_files().iter().chain(forges.key_files()).cloned();
+    let hidden: Vec<PathBuf> = hidden.into_iter().chain(keys).collect();
+    let bench = bench(settings)?.forges(forges).secrets(secrets).hide(hidden);
     Ok(workflow::register(Worker::new(client, &settings.queue))
         .activities(Checking::new(bench.clone()))
         .activities(Coding::new(bench.clone(), providers.clone()))

@@ -13,7 +13,8 @@ use weft::{ActivityCtx, Error, Failure};
 use super::Site;
 use crate::{
     blame::Blame,
-    forge::{self, Forge, Local},
+    forge::{self, Forge, Local, config::Forges},
+    github::GitHub,
     model::ContentHash,
     process::{self, Limits, Supervisor},
     provider::shell::Confined,
@@ -41,6 +42,7 @@ pub struct Bench {
     mode: Mode,
     hidden: Arc<[PathBuf]>,
     secrets: Secrets,
+    forges: Arc<Forges>,
 }
 
 impl Bench {
@@ -49,8 +51,14 @@ impl Bench {
     /// # Errors
     /// When the folder cannot be used.
     pub fn new(folder: impl Into<PathBuf>, supervisor: Supervisor, mode: Mode) -> Result<Self, repository::Error> {
-        let (hidden, secrets) = (Arc::default(), Secrets::default());
-        Ok(Self { worktrees: Arc::new(Worktrees::new(folder)?), supervisor, mode, hidden, secrets })
+        let (hidden, secrets, forges) = (Arc::default(), Secrets::default(), Arc::default());
+        Ok(Self { worktrees: Arc::new(Worktrees::new(folder)?), supervisor, mode, hidden, secrets, forges })
+    }
+
+    /// Where pull requests live that do not live with their repository.
+    #[must_use]
+    pub fn forges(self, forges: Forges) -> Self {
+        Self { forges: Arc::new(forges), ..self }
     }
 
     /// What no transcript may hold.
@@ -105,7 +113,10 @@ impl Bench {
 
     pub(super) async fn forge(&self, site: &Site) -> Result<Arc<dyn Forge>, Error> {
         let repository = self.repository(site).await?;
-        Ok(Arc::new(Local::new(repository).map_err(of_forge)?))
+        Ok(match self.forges.of(repository.path()) {
+            Some(access) => Arc::new(GitHub::new(access.clone(), repository).map_err(|error| of_forge(error.into()))?),
+            None => Arc::new(Local::new(repository).map_err(of_forge)?),
+        })
     }
 
     /// Works in a worktree of this attempt, which is gone afterwards whatever came of it.
@@ -204,7 +215,10 @@ pub(super) fn of_repository(error: repository::Error) -> Error {
 
 #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 pub(super) fn of_forge(error: forge::Error) -> Error {
-    blamed(error.blame(), error.to_string())
+    match error.wait() {
+        Some(wait) => Failure::application(error.to_string()).kind(ENVIRONMENT).retry_after(wait).into(),
+        None => blamed(error.blame(), error.to_string()),
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]

@@ -100,6 +100,8 @@ impl Publishing {
     pub async fn remove_branch(&self, ctx: ActivityCtx, request: BranchRef) -> Result<()> {
         alive(&ctx, |_| async {
             let repository = self.bench.repository(&request.site).await?;
+            let forge = self.bench.forge(&request.site).await?;
+            forge.remove_branch(&request.branch).await.map_err(of_forge)?;
             repository.remove_branch(&request.branch).await.map_err(of_repository)
         })
         .await

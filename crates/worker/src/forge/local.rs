@@ -256,6 +256,10 @@ impl Forge for Local {
     fn keep<'a>(&'a self, new: &'a NewDocument) -> Answer<'a, String> {
         Box::pin(self.keep_one(new))
     }
+
+    fn remove_branch<'a>(&'a self, _: &'a str) -> Answer<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 fn folder(kind: DocumentKind) -> &'static str {

@@ -78,7 +78,7 @@ struct Model {
 /// Where a secret stands.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Secret {
+pub(crate) enum Secret {
     Variable(String),
     File(PathBuf),
 }

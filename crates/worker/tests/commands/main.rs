@@ -2,6 +2,8 @@
 
 mod checks;
 mod github;
+#[path = "../hub/server.rs"]
+mod hub;
 mod operations;
 mod process;
 mod repository;

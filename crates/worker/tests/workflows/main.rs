@@ -3,6 +3,9 @@
 
 mod code_migration;
 mod desk;
+mod github;
+#[path = "../hub/server.rs"]
+mod hub;
 mod incident;
 mod lab;
 mod plan_patch_pr;
