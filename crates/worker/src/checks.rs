@@ -128,6 +128,15 @@ impl Checks {
         config::parse(text, detect::checks(tree))
     }
 
+    /// These, and of others the kinds that are not among these.
+    #[must_use]
+    pub fn or(mut self, others: Self) -> Self {
+        for (kind, check) in others.by_kind {
+            self.by_kind.entry(kind).or_insert(check);
+        }
+        self
+    }
+
     #[must_use]
     pub fn get(&self, kind: CheckKind) -> Option<&Check> {
         self.by_kind.get(&kind)

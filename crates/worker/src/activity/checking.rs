@@ -86,20 +86,28 @@ impl Checking {
 }
 
 impl Checking {
-    /// As the commit says that the change left its base at; found by what lies in the tree where it says nothing.
-    async fn checks(&self, site: &Site, base: &str, worktree: &Worktree) -> Result<Checks> {
+    /// As the commit says that the change left its base at; found by what lies there where it says nothing. The change
+    /// may add checks to those, and takes none away.
+    async fn checks(&self, site: &Site, attempt: u32, base: &str, worktree: &Worktree) -> Result<Checks> {
         let repository = self.bench.repository(site).await?;
         let from = repository.merge_base(base, worktree.base()).await.map_err(of_repository)?;
         let text = repository.text(&from, checks::FILE).await.map_err(of_repository)?;
         match text {
             Some(text) => Checks::parse(&text, worktree.path()).map_err(of_checks),
-            None => Ok(Checks::found_in(worktree.path())),
+            None if from == worktree.base() => Ok(Checks::found_in(worktree.path())),
+            None => {
+                let site = Site { step: format!("{}/base", site.step), ..site.clone() };
+                let look = async |tree: &Worktree| Ok(Checks::found_in(tree.path()));
+                let found = self.bench.in_worktree(&site, attempt, &from, look).await?;
+                Ok(found.or(Checks::found_in(worktree.path())))
+            }
         }
     }
 
     async fn mend(&self, ctx: &ActivityCtx, request: &FixRequest, cancel: CancellationToken) -> Result<Option<String>> {
+        let attempt = ctx.info().attempt;
         let run = async |worktree: &Worktree| {
-            let checks = self.checks(&request.site, &request.base, worktree).await?;
+            let checks = self.checks(&request.site, attempt, &request.base, worktree).await?;
             let sandbox = self.bench.sandbox(worktree);
             let supervisor = self.bench.supervisor();
             let place = Place { supervisor, tree: worktree.path(), sandbox: &sandbox, cancel: &cancel, output: None };
@@ -108,7 +116,7 @@ impl Checking {
             }
             worktree.commit("Apply automatic fixes").await.map_err(of_repository)
         };
-        self.bench.in_worktree(&request.site, ctx.info().attempt, &request.commit, run).await
+        self.bench.in_worktree(&request.site, attempt, &request.commit, run).await
     }
 }
 
@@ -132,7 +140,7 @@ impl Checking {
         let (request, attempt) = (&request, ctx.info().attempt);
         alive(&ctx, |cancel| async move {
             let run = async |worktree: &Worktree| {
-                let checks = self.checks(&request.site, &request.base, worktree).await?;
+                let checks = self.checks(&request.site, attempt, &request.base, worktree).await?;
                 let (sandbox, tree) = (self.bench.sandbox(worktree), worktree.path());
                 let supervisor = self.bench.supervisor();
                 let scribe = self.bench.scribe(&request.site, attempt, request.kind.name()).await?;

@@ -202,6 +202,8 @@ async fn a_change_does_not_choose_its_own_judges() -> anyhow::Result<()> {
     let (env, shelf) = (TestEnv::start().await?, Shelf::new(SHELF)?);
     shelf.branch("feature/easy", &SHELF.replace("return low", "return high"))?;
     shelf.add("feature/easy", ".weft/checks.yaml", "checks: { unit_tests: { command: \"true\" } }\n")?;
+    // Nor by what it looks like: pytest would be chosen for a tree that asks for it.
+    shelf.add("feature/easy", "requirements.txt", "pytest\n")?;
     let worker = worker(&env, &shelf)?;
     let request = gate(&shelf, "feature/easy");
     let run = env.client().start_workflow(QualityGateWorkflow::run, request).id("easy").task_queue(QUEUE).await?;
