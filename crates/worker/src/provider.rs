@@ -26,7 +26,7 @@ use crate::{
 };
 use builtin::plan::{Design, Facts};
 use llm::Key;
-use record::Record;
+use record::{Price, Record};
 use shell::{CannotRun, Shell};
 
 /// What an agent is wanted for.
@@ -121,6 +121,11 @@ impl From<CannotRun> for Error {
 pub trait Provider: Send + Sync {
     /// As the configuration calls it.
     fn name(&self) -> &str;
+
+    /// What its calls of models cost.
+    fn price(&self) -> Price {
+        Price::default()
+    }
 
     fn design(&self, task: PlanTask) -> BoxFuture<'_, Result<Design, Error>>;
 

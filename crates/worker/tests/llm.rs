@@ -22,7 +22,7 @@ use weft_worker::{
         Error, PatchTask, Patched, PlanTask, Provider, Unable,
         builtin::plan::Facts,
         llm::{Config, Dialect, Key, Llm},
-        record::{InMemory, Record, Recorder, Tokens},
+        record::{InMemory, Price, Record, Recorder, Tokens},
         shell::Unconfined,
     },
 };
@@ -71,6 +71,7 @@ async fn model(dialect: Dialect, answers: Vec<Answer>) -> (Llm, Script) {
         attempts: 3,
         wait: Duration::ZERO,
         time: Duration::from_secs(30),
+        price: Price { input: 3.0, output: 15.0 },
     };
     (Llm::new(config, Key::new(SECRET)).expect("there are certificates"), script)
 }

@@ -17,7 +17,7 @@ use crate::{
     provider::{
         self, Provider,
         builtin::plan::{Facts, FailingTest},
-        record::Record,
+        record::{Price, Record},
     },
     repository::Worktree,
     transcript::{Said, Scribe},
@@ -34,7 +34,7 @@ pub(super) async fn record(
     agent: &dyn Provider,
     cancel: &CancellationToken,
 ) -> Result<(Record, Journal)> {
-    let journal = free(&bench.calls(site).await?, cancel).await?;
+    let journal = free(&bench.calls(site).await?, agent.price(), cancel).await?;
     let recorder = std::sync::Arc::new(journal.clone());
     let scribe = bench.scribe(site, number, agent.name()).await?;
     Ok((Record { step: format!("{}/{}", site.run, site.step), recorder, scribe }, journal))
@@ -48,9 +48,9 @@ pub(super) struct Attempt<'a> {
 }
 
 /// The journal once no other attempt has it.
-async fn free(path: &Path, cancel: &CancellationToken) -> Result<Journal> {
+async fn free(path: &Path, price: Price, cancel: &CancellationToken) -> Result<Journal> {
     loop {
-        match Journal::open(path, Spend::AGENT) {
+        match Journal::open(path, Spend::AGENT, price) {
             Ok(journal) => return Ok(journal),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => return Err(failure(ENVIRONMENT, format!("{}: {error}", path.display()))),
@@ -169,13 +169,13 @@ mod tests {
     async fn a_journal_that_an_attempt_has_is_waited_for_until_nobody_wants_it() {
         let folder = tempfile::tempdir().expect("there is room for a folder");
         let (path, cancel) = (folder.path().join("step.jsonl"), CancellationToken::new());
-        let living = free(&path, &cancel).await.expect("nobody has it");
-        let mut waiting = std::pin::pin!(free(&path, &cancel));
+        let living = free(&path, Price::default(), &cancel).await.expect("nobody has it");
+        let mut waiting = std::pin::pin!(free(&path, Price::default(), &cancel));
         assert!(futures::poll!(&mut waiting).is_pending(), "it is locked");
         drop(living);
-        drop(free(&path, &cancel).await.expect("it is free again"));
+        drop(free(&path, Price::default(), &cancel).await.expect("it is free again"));
 
-        let _other = free(&path, &cancel).await.expect("nobody has it");
+        let _other = free(&path, Price::default(), &cancel).await.expect("nobody has it");
         cancel.cancel();
         let ended = waiting.await.expect_err("nobody wants it");
         assert!(ended.to_string().contains("nobody wants it any more"), "{ended}");

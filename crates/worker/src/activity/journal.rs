@@ -27,7 +27,7 @@ use crate::{
     model::Spend,
     provider::{
         Error,
-        record::{Recorder, Standing, Tokens},
+        record::{Price, Recorder, Standing, Tokens},
     },
 };
 
@@ -43,6 +43,7 @@ struct Inner {
     calls: BTreeMap<String, Known>,
     spent: Spend,
     allowed: Spend,
+    price: Price,
 }
 
 #[derive(Debug)]
@@ -73,11 +74,12 @@ enum Line {
 }
 
 impl Journal {
-    /// Opens it, or begins one. The step may spend what is allowed, over all its attempts.
+    /// Opens it, or begins one. The step may spend what is allowed, over all its attempts. All its calls are of one agent,
+    /// whose tokens have this price.
     ///
     /// # Errors
     /// [`ErrorKind::WouldBlock`] while another attempt has it.
-    pub(super) fn open(path: &Path, allowed: Spend) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, allowed: Spend, price: Price) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
@@ -86,7 +88,7 @@ impl Journal {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let mut inner = Inner { file, calls: BTreeMap::new(), spent: Spend::default(), allowed };
+        let mut inner = Inner { file, calls: BTreeMap::new(), spent: Spend::default(), allowed, price };
         for (index, line) in bytes[..whole].split(|byte| *byte == b'\n').enumerate().filter(|(_, it)| !it.is_empty()) {
             inner.take(serde_json::from_slice(line).map_err(|error| unreadable(index + 1, &error))?);
         }
@@ -97,7 +99,7 @@ impl Journal {
     /// By all attempts so far; what was begun and not settled counts as spent.
     pub(super) fn spent(&self) -> Spend {
         let inner = self.inner.lock();
-        inner.open().fold(inner.spent, |sum, most| sum.plus(cost(most)))
+        inner.open().fold(inner.spent, |sum, most| sum.plus(inner.cost(most)))
     }
 
     /// Off the threads that everything else runs on: each line waits for the disk.
@@ -129,6 +131,13 @@ impl Drop for Inner {
 }
 
 impl Inner {
+    /// Tools cost no tokens, models always do.
+    fn cost(&self, tokens: Tokens) -> Spend {
+        let sum = tokens.input.saturating_add(tokens.output);
+        let cost_microdollars = self.price.of(tokens);
+        Spend { tokens: sum, cost_microdollars, tool_calls: u64::from(sum == 0), ..Spend::default() }
+    }
+
     fn open(&self) -> impl Iterator<Item = Tokens> {
         self.calls.values().filter_map(|known| match known {
             Known::Begun(most) => Some(*most),
@@ -141,12 +150,12 @@ impl Inner {
             Line::Begun { call, most } => drop(self.calls.insert(call, Known::Begun(most))),
             Line::Settled { call, answer, spent } => {
                 self.calls.insert(call, Known::Settled(answer));
-                self.spent = self.spent.plus(cost(spent));
+                self.spent = self.spent.plus(self.cost(spent));
             }
             Line::Released { call } => drop(self.calls.remove(&call)),
             Line::Lost { call } => {
                 if let Some(Known::Begun(most)) = self.calls.remove(&call) {
-                    self.spent = self.spent.plus(cost(most));
+                    self.spent = self.spent.plus(self.cost(most));
                 }
             }
         }
@@ -170,7 +179,7 @@ impl Inner {
         if standing == Standing::Unsettled {
             self.write(Line::Lost { call: call.clone() })?;
         }
-        let would_be = self.open().fold(self.spent, |sum, most| sum.plus(cost(most))).plus(cost(most));
+        let would_be = self.open().fold(self.spent, |sum, most| sum.plus(self.cost(most))).plus(self.cost(most));
         if would_be.tokens > self.allowed.tokens || would_be.tool_calls > self.allowed.tool_calls {
             let (tokens, tools) = (self.allowed.tokens, self.allowed.tool_calls);
             return Err(Error::Refused(format!(
@@ -178,15 +187,15 @@ impl Inner {
                 would_be.tokens, would_be.tool_calls
             )));
         }
+        if would_be.cost_microdollars > self.allowed.cost_microdollars {
+            return Err(Error::Refused(format!(
+                "{call} would bring the step to {} millionths of a dollar: it may cost {}",
+                would_be.cost_microdollars, self.allowed.cost_microdollars
+            )));
+        }
         self.write(Line::Begun { call, most })?;
         Ok(standing)
     }
-}
-
-/// Tools cost no tokens, models always do.
-fn cost(tokens: Tokens) -> Spend {
-    let sum = tokens.input.saturating_add(tokens.output);
-    Spend { tokens: sum, tool_calls: u64::from(sum == 0), ..Spend::default() }
 }
 
 impl Recorder for Journal {
@@ -218,11 +227,11 @@ mod tests {
     fn journal() -> (Journal, std::path::PathBuf, tempfile::TempDir) {
         let folder = tempfile::tempdir().expect("there is room for a folder");
         let path = folder.path().join("calls/run/step.jsonl");
-        (Journal::open(&path, ALLOWED).expect("it is begun"), path, folder)
+        (Journal::open(&path, ALLOWED, Price::default()).expect("it is begun"), path, folder)
     }
 
     fn again(path: &Path) -> Journal {
-        Journal::open(path, ALLOWED).expect("it is opened again")
+        Journal::open(path, ALLOWED, Price::default()).expect("it is opened again")
     }
 
     #[tokio::test]
@@ -269,10 +278,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_step_does_not_cost_more_money_than_it_may() -> Result<(), Error> {
+        let (journal, path, _folder) = journal();
+        drop(journal);
+        // 100 at 3 and 50 at 15.5 come to 1075.
+        let price = Price { input: 3.0, output: 15.5 };
+        let allowed = Spend { cost_microdollars: 2000, ..ALLOWED };
+        let open = || Journal::open(&path, allowed, price).expect("it is opened");
+        let journal = open();
+        journal.begin("model-0", MOST).await?;
+        assert_eq!(journal.spent().cost_microdollars, 1075);
+        let refused = journal.begin("model-1", MOST).await.expect_err("it would be too much");
+        assert!(refused.to_string().contains("2150 millionths of a dollar: it may cost 2000"), "{refused}");
+        journal.settle("model-0", json!("yes"), Tokens { input: 1, output: 1 }).await?;
+        journal.begin("model-1", MOST).await?;
+        drop(journal);
+        assert_eq!(open().spent().cost_microdollars, 19 + 1075);
+        Ok(())
+    }
+
+    #[tokio::test]
     async fn while_one_attempt_has_it_no_other_reads_or_cuts_it() -> Result<(), Error> {
         let (living, path, _folder) = journal();
         living.begin("model-0", MOST).await?;
-        let refused = Journal::open(&path, ALLOWED).expect_err("it is locked");
+        let refused = Journal::open(&path, ALLOWED, Price::default()).expect_err("it is locked");
         assert_eq!(refused.kind(), ErrorKind::WouldBlock);
         living.settle("model-0", json!("yes"), MOST).await?;
         drop(living);
@@ -285,7 +314,7 @@ mod tests {
         let (journal, path, _folder) = journal();
         drop(journal);
         fs::write(&path, "{\"released\":{\"call\":\"a\"}}\nnonsense\n").expect("it is written");
-        let said = Journal::open(&path, ALLOWED).expect_err("it cannot be read").to_string();
+        let said = Journal::open(&path, ALLOWED, Price::default()).expect_err("it cannot be read").to_string();
         assert!(
             said.starts_with("line 2 is no record of a call") && said.contains("mend the line, or remove"),
             "{said}"

@@ -34,6 +34,7 @@ use super::{
     Error, Provider, Providers, Role,
     command::Command,
     llm::{self, Dialect, Key},
+    record::Price,
 };
 
 /// Always there, whatever the file says.
@@ -73,6 +74,9 @@ struct Model {
     turns: u32,
     #[serde(default = "five_minutes")]
     time_seconds: u64,
+    /// Without one its tokens are counted and not its money.
+    #[serde(default)]
+    price: Price,
 }
 
 /// Where a secret stands.
@@ -172,7 +176,13 @@ fn build(name: &str, kind: Kind, variable: &impl Fn(&str) -> Option<String>) -> 
                 attempts: 4,
                 wait: Duration::from_secs(2),
                 time: Duration::from_secs(model.time_seconds),
+                price: model.price,
             };
+            if !model.price.is_right() {
+                let said =
+                    "price is no price: give dollars for a million tokens, such as { input = 3.0, output = 15.0 }";
+                return Err(Error::Refused(format!("{name}: {said}")));
+            }
             let key = Key::new(key.trim());
             Ok((llm::provider(config, key.clone())?, vec![key]))
         }
@@ -227,6 +237,14 @@ mod tests {
         check("providers.x = { kind = \"command\", words = [] }", "x: words is empty");
         check("providers.x = { kind = \"magic\" }", "unknown variant `magic`");
         check(&format!("{BOTH}\noutput_token = 9"), "unknown field `output_token`");
+        let price = |price: &str| {
+            format!(
+                "[providers.x]\nkind = \"llm\"\ndialect = \"anthropic\"\naddress = \"http://127.0.0.1:1\"\nmodel = \"m\"\n\
+                 key = {{ file = \"/dev/null\" }}\nprice = {{ {price} }}"
+            )
+        };
+        check(&price("input = -1.0, output = 2.0"), "x: price is no price: give dollars for a million tokens");
+        check(&price("input = 1.0"), "missing field `output`");
         check("providers.builtin = { kind = \"command\", words = [\"x\"] }", "give the provider another name");
     }
 }

@@ -21,7 +21,7 @@ use super::{
     DiagnoseTask, Error, PatchTask, Patched, PlanTask, Provider, Unable,
     builtin::plan::Design,
     prompt,
-    record::{Record, Recorder, Standing, Tokens},
+    record::{Price, Record, Recorder, Standing, Tokens},
 };
 use crate::{
     model::{Diagnosis, Plan},
@@ -42,7 +42,7 @@ pub enum Dialect {
 }
 
 /// How a model is reached, and how far it may go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     pub name: String,
     pub dialect: Dialect,
@@ -58,6 +58,8 @@ pub struct Config {
     pub wait: Duration,
     /// For one answer.
     pub time: Duration,
+    /// Of its tokens.
+    pub price: Price,
 }
 
 /// A key, which is never shown.
@@ -274,6 +276,10 @@ fn replied(call: &ToolCall, result: &ToolResult, recorded: bool) -> Said {
 impl Provider for Llm {
     fn name(&self) -> &str {
         &self.config.name
+    }
+
+    fn price(&self) -> Price {
+        self.config.price
     }
 
     fn design(&self, task: PlanTask) -> BoxFuture<'_, Result<Design, Error>> {

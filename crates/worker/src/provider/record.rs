@@ -21,6 +21,31 @@ pub struct Tokens {
     pub output: u64,
 }
 
+/// What a model costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// Dollars for a million tokens, as price lists have it.
+    pub input: f64,
+    pub output: f64,
+}
+
+impl Price {
+    /// In millionths of a dollar, rounded up: dollars for a million tokens are millionths of a dollar for each.
+    #[must_use]
+    pub fn of(self, tokens: Tokens) -> u64 {
+        #[expect(clippy::cast_precision_loss, reason = "no step has so many tokens")]
+        let cost = tokens.input as f64 * self.input + tokens.output as f64 * self.output;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates, as it should")]
+        let cost = cost.ceil() as u64;
+        cost
+    }
+
+    pub(super) fn is_right(self) -> bool {
+        [self.input, self.output].iter().all(|it| it.is_finite() && *it >= 0.0)
+    }
+}
+
 impl Tokens {
     /// What a server counts, or what was set aside where it counts nothing: no answer is free.
     #[must_use]
