@@ -10,6 +10,7 @@ mod journal;
 mod migrating;
 mod planning;
 mod publishing;
+mod reviewing;
 
 pub use bench::Bench;
 pub use checking::{ChangeSeen, CheckRequest, Checking, FixRequest, Fixed, GateReport, LookRequest};
@@ -22,6 +23,7 @@ pub use planning::{Design, DesignRequest, PlanRequest, Planning};
 pub use publishing::{
     BranchRef, BranchRequest, DocumentRequest, PublishRequest, Published, Publishing, PullRequestRef,
 };
+pub use reviewing::{ReviewRequest, Reviewing};
 
 use serde::{Deserialize, Serialize};
 

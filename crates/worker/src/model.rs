@@ -15,6 +15,7 @@ mod patch;
 mod plan;
 mod pull_request;
 mod quality;
+mod review;
 mod spend;
 
 pub use branch::BranchKind;
@@ -28,4 +29,5 @@ pub use patch::{Patch, PatchOutcome};
 pub use plan::{Issue, IssueId, Plan, PlanFault};
 pub use pull_request::{PrResult, PullRequest, PullRequestState, TestResults};
 pub use quality::{QualityGateResult, QualityThresholds};
+pub use review::{Review, ReviewVerdict};
 pub use spend::{Billed, Spend};

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     approval::Note,
-    model::{Alert, Diagnosis, Issue, Plan},
+    model::{Alert, Diagnosis, Issue, Plan, Review},
 };
 use builtin::plan::{Design, Facts};
 use llm::Key;
@@ -37,6 +37,7 @@ pub enum Role {
     Plan,
     Patch,
     Diagnose,
+    Review,
 }
 
 /// A requirement, and the repository that it is for.
@@ -71,6 +72,21 @@ pub struct PatchTask {
 pub struct DiagnoseTask {
     pub alert: Alert,
     pub agent: usize,
+    pub record: Record,
+}
+
+/// A change, and a worktree that has it.
+#[derive(Clone)]
+pub struct ReviewTask {
+    /// What the change is for.
+    pub requirement: String,
+    /// What people have added.
+    pub notes: Vec<Note>,
+    /// As `git diff` prints it.
+    pub diff: String,
+    /// For looking; what is changed in it is thrown away.
+    pub worktree: PathBuf,
+    pub shell: Arc<dyn Shell>,
     pub record: Record,
 }
 
@@ -134,6 +150,8 @@ pub trait Provider: Send + Sync {
     fn patch(&self, task: PatchTask) -> BoxFuture<'_, Result<Patched, Error>>;
 
     fn diagnose(&self, task: DiagnoseTask) -> BoxFuture<'_, Result<Diagnosis, Error>>;
+
+    fn review(&self, task: ReviewTask) -> BoxFuture<'_, Result<Review, Error>>;
 }
 
 /// The providers of a worker: one for each role, the builtin one where nothing is configured.

@@ -8,7 +8,7 @@ use weft::{
 };
 
 use crate::{
-    activity::{Bench, Checking, Coding, Diagnosing, Migrating, Planning, Publishing},
+    activity::{Bench, Checking, Coding, Diagnosing, Migrating, Planning, Publishing, Reviewing},
     forge::config::Forges,
     process::Supervisor,
     provider::{self, Providers, config},
@@ -84,7 +84,8 @@ pub fn worker_with(
         .activities(Diagnosing::new(bench.clone(), providers.clone()))
         .activities(Migrating::new(bench.clone()))
         .activities(Planning::new(bench.clone(), providers.clone()))
-        .activities(Publishing::new(bench)))
+        .activities(Publishing::new(bench.clone()))
+        .activities(Reviewing::new(bench, providers.clone())))
 }
 
 fn bench(settings: &Settings) -> Result<Bench, repository::Error> {

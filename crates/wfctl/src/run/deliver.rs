@@ -26,6 +26,9 @@ pub(crate) struct PlanPatchPrArgs {
     /// Merge the pull request if it passes the gate
     #[arg(long)]
     auto_merge: bool,
+    /// Have the change reviewed before it is published; what is found goes back, twice at most
+    #[arg(long)]
+    review: bool,
 }
 
 #[derive(Args, Debug)]
@@ -49,6 +52,10 @@ pub(crate) struct IncidentArgs {
 }
 
 pub(super) async fn plan_patch_pr(session: &Connected, args: PlanPatchPrArgs) -> anyhow::Result<()> {
+    let mut house = house(&args.common)?;
+    if args.review {
+        house.review.get_or_insert_default();
+    }
     let request = PlanPatchPrRequest {
         repository: repository(&args.common.repo)?,
         base: args.common.base.clone(),
@@ -56,7 +63,7 @@ pub(super) async fn plan_patch_pr(session: &Connected, args: PlanPatchPrArgs) ->
         auto_merge: args.auto_merge,
         approve_plan: args.approve_plan,
         bar: bar(&args.bar),
-        house: house(&args.common)?,
+        house,
     };
     begin(session, &args.common, "plan-patch-pr", PlanPatchPrWorkflow::run, request).await
 }

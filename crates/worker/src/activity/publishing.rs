@@ -128,6 +128,16 @@ impl Publishing {
         .await
     }
 
+    /// Leaves a comment; once for each step.
+    #[activity]
+    pub async fn comment(&self, ctx: ActivityCtx, request: PullRequestRef) -> Result<()> {
+        alive(&ctx, |_| async {
+            let forge = self.bench.forge(&request.site).await?;
+            forge.comment(request.number, &request.site.step, &request.comment).await.map_err(of_forge)
+        })
+        .await
+    }
+
     #[activity]
     pub async fn merge_pull_request(&self, ctx: ActivityCtx, request: PullRequestRef) -> Result<PullRequest> {
         alive(&ctx, |_| async {

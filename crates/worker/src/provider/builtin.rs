@@ -4,14 +4,15 @@ pub mod diagnose;
 pub mod migrate;
 pub mod plan;
 pub mod repair;
+pub mod review;
 pub mod syntax;
 
 use std::collections::BTreeSet;
 
 use futures_util::future::{BoxFuture, ready};
 
-use super::{DiagnoseTask, Error, PatchTask, Patched, PlanTask, Provider, Unable};
-use crate::model::{Diagnosis, Plan};
+use super::{DiagnoseTask, Error, PatchTask, Patched, PlanTask, Provider, ReviewTask, Unable};
+use crate::model::{Diagnosis, Plan, Review};
 use plan::Design;
 use repair::{Limits, Outcome, Task};
 
@@ -61,5 +62,9 @@ impl Provider for Builtin {
 
     fn diagnose(&self, task: DiagnoseTask) -> BoxFuture<'_, Result<Diagnosis, Error>> {
         Box::pin(ready(Ok(diagnose::diagnose(&task.alert, diagnose::View::of_agent(task.agent)))))
+    }
+
+    fn review(&self, task: ReviewTask) -> BoxFuture<'_, Result<Review, Error>> {
+        Box::pin(ready(Ok(review::review(&task.diff))))
     }
 }

@@ -1,7 +1,8 @@
 //! The provider that is a command: any coding agent that is started in a worktree and changes it.
 //!
 //! `{prompt}` among its words stands for what it is told; without one it reads that from its standard input. Its patch is
-//! what git sees of the worktree afterwards, whatever it says. It has no other role: it is asked for no values. What is
+//! what git sees of the worktree afterwards, whatever it says. Its review is a JSON object among what it prints. It has no
+//! other role. What is
 //! told of what it prints goes into histories and commits, so the values of its environment are hidden in it.
 
 use std::{
@@ -13,14 +14,14 @@ use std::{
 use futures_util::future::BoxFuture;
 
 use super::{
-    DiagnoseTask, Error, PatchTask, Patched, PlanTask, Provider, Role, Unable,
+    DiagnoseTask, Error, PatchTask, Patched, PlanTask, Provider, ReviewTask, Role, Unable,
     builtin::plan::Design,
     llm::Key,
     prompt,
     shell::{Call, Ended, Shell},
 };
 use crate::{
-    model::{Diagnosis, Plan},
+    model::{Diagnosis, Plan, Review},
     transcript::{Said, Secrets},
 };
 
@@ -75,6 +76,26 @@ impl Command {
             return Ok(self.unable(format!("it changed nothing: {said}")));
         }
         Ok(Patched::Made { summary: first_line(&said, &task.issue.title), files, tried: 1 })
+    }
+
+    /// Its answer is the first JSON object of this form among what it prints.
+    async fn look(&self, task: ReviewTask) -> Result<Review, Error> {
+        let prompt = prompt::review(&task);
+        let scribe = task.record.scribe.clone();
+        scribe.say(Said::Told { text: prompt.clone() });
+        let ended = task.shell.run(Call { scribe, ..self.call(&prompt, &task.worktree) }).await?;
+        let said = last_words(&ended, &self.secrets());
+        if ended.timed_out {
+            let seconds = self.time.as_secs();
+            return Err(Error::Environment(format!("{}: it did not end within {seconds} s", self.name)));
+        }
+        if !ended.success {
+            return Err(Error::Environment(format!("{}: it failed: {said}", self.name)));
+        }
+        let nonsense = |reason| Error::Nonsense { provider: self.name.clone(), reason };
+        // It goes into histories and to forges.
+        let review: Review = prompt::value(&self.secrets().hide(&ended.stdout)).map_err(nonsense)?;
+        Ok(Review { by: self.name.clone(), ..review })
     }
 
     fn secrets(&self) -> Secrets {
@@ -135,5 +156,9 @@ impl Provider for Command {
 
     fn diagnose(&self, _: DiagnoseTask) -> BoxFuture<'_, Result<Diagnosis, Error>> {
         Box::pin(async { Err(self.unsupported(Role::Diagnose)) })
+    }
+
+    fn review(&self, task: ReviewTask) -> BoxFuture<'_, Result<Review, Error>> {
+        Box::pin(self.look(task))
     }
 }

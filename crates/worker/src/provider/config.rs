@@ -219,9 +219,9 @@ mod tests {
     #[test]
     fn each_role_has_the_provider_that_is_named_and_the_rest_the_builtin_one() {
         let providers = parse(BOTH, secret).expect("it is right");
-        let names =
-            [Role::Design, Role::Plan, Role::Patch, Role::Diagnose].map(|role| providers.of(role).name().to_owned());
-        assert_eq!(names, ["builtin", "model", "coder", "builtin"]);
+        let names = [Role::Design, Role::Plan, Role::Patch, Role::Diagnose, Role::Review];
+        let names = names.map(|role| providers.of(role).name().to_owned());
+        assert_eq!(names, ["builtin", "model", "coder", "builtin", "builtin"]);
         assert_eq!(parse("", secret).expect("nothing is right too").of(Role::Patch).name(), "builtin");
     }
 

@@ -18,13 +18,13 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
-    DiagnoseTask, Error, PatchTask, Patched, PlanTask, Provider, Unable,
+    DiagnoseTask, Error, PatchTask, Patched, PlanTask, Provider, ReviewTask, Unable,
     builtin::plan::Design,
     prompt,
     record::{Price, Record, Recorder, Standing, Tokens},
 };
 use crate::{
-    model::{Diagnosis, Plan},
+    model::{Diagnosis, Plan, Review},
     transcript::Said,
 };
 use http::{Client, Problem};
@@ -304,6 +304,13 @@ impl Provider for Llm {
         Box::pin(async move {
             let said: Diagnosis = self.value(prompt::diagnose(&task), &task.record).await?;
             Ok(Diagnosis { agent: format!("{}-{}", self.config.name, task.agent), ..said })
+        })
+    }
+
+    fn review(&self, task: ReviewTask) -> BoxFuture<'_, Result<Review, Error>> {
+        Box::pin(async move {
+            let said: Review = self.value(prompt::review(&task), &task.record).await?;
+            Ok(Review { by: self.config.name.clone(), ..said })
         })
     }
 }

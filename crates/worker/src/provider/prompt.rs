@@ -4,11 +4,13 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{DiagnoseTask, PatchTask, PlanTask};
+use super::{DiagnoseTask, PatchTask, PlanTask, ReviewTask};
 use crate::approval::Note;
 
 /// Most files of a repository that a prompt lists.
 const LISTED_MAX: usize = 400;
+/// As much of a change a reviewer is shown; the rest it can look up.
+const DIFF_CHARS_MAX: usize = 60_000;
 /// Most places of an answer at which a value may begin.
 const STARTS_MAX: usize = 200;
 
@@ -74,6 +76,23 @@ pub(super) fn diagnose(task: &DiagnoseTask) -> String {
          {{\"agent\": \"\", \"cause\": \"short_name_of_the_kind\", \"root_cause\": \"…\", \"confidence\": 0.0 to 1.0, \
          \"evidence_for\": [{{\"statement\": \"…\", \"source\": \"…\"}}], \"evidence_against\": [], \
          \"suggested_fix\": \"…\" or null}}"
+    )
+}
+
+pub(super) fn review(task: &ReviewTask) -> String {
+    let surplus = task.diff.chars().count().saturating_sub(DIFF_CHARS_MAX);
+    let diff: String = task.diff.chars().take(DIFF_CHARS_MAX).collect();
+    let rest = if surplus == 0 { String::new() } else { format!("\n[{surplus} characters more are left out]") };
+    format!(
+        "You review a change of the repository in the current folder, which somebody else has made. Change nothing.\n\
+         Look for faults, missing tests, what could break, and whether it does what was asked for.\n\
+         Ask for changes only because of what must be mended before it is merged.\n\n\
+         <requirement>\n{}\n</requirement>\n\n{}<change>\n{diff}{rest}\n</change>\n\n\
+         Answer with one JSON object and nothing else:\n\
+         {{\"verdict\": \"approve\" or \"request_changes\", \"summary\": \"…\", \"findings\": [{{\"severity\": \
+         \"note\", \"warning\", \"error\" or \"critical\", \"message\": \"…\", \"file\": \"…\", \"line\": 7}}]}}",
+        task.requirement,
+        notes(&task.notes),
     )
 }
 

@@ -31,6 +31,23 @@ pub struct House {
     pub patience: Patience,
     /// Who does the steps; without any, the workers of the workflow's own queue.
     pub agents: Vec<Agent>,
+    /// Changes are reviewed before they are published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<ReviewPolicy>,
+}
+
+/// How changes are reviewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReviewPolicy {
+    /// How often a change goes back to a coder; then a person decides.
+    pub rounds: u32,
+}
+
+impl Default for ReviewPolicy {
+    fn default() -> Self {
+        Self { rounds: 2 }
+    }
 }
 
 /// The state that all workflows share.

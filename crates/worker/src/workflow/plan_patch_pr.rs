@@ -6,11 +6,14 @@
 //!                                          └───────────────────────────────┘
 //! ```
 //!
+//! Where the house wants it, the change is reviewed before the gate, and goes back to a coder with what was found.
+//!
 //! A saga: when it fails, is aborted or cancelled, the pull request is closed and the run's branches go.
 //! Everything that is made names the hash of the plan that was approved.
 
 mod deliver;
 mod describe;
+mod review;
 
 use serde::{Deserialize, Serialize};
 use weft::{Ctx, Result, workflow};

@@ -12,4 +12,5 @@ mod plan_patch_pr;
 mod quality_gate;
 mod real;
 mod real_migration;
+mod review;
 mod shelf;

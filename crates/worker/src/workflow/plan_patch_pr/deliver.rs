@@ -3,7 +3,10 @@
 use futures::future::join_all;
 use weft::{Ctx, Result, Saga};
 
-use super::{PlanPatchPrRequest, PlanPatchPrWorkflow as Own, describe};
+use super::{
+    PlanPatchPrRequest, PlanPatchPrWorkflow as Own, describe,
+    review::{self, Change},
+};
 use crate::{
     activity::{
         BranchRequest, Coding, Design, DesignRequest, MergeRequest, PatchRequest, PlanRequest, Planning,
@@ -15,7 +18,7 @@ use crate::{
     workflow::{
         GateRequest,
         clear::{close_pull_request, remove_branch, tidy},
-        desk::{self, Work, agreed, failed},
+        desk::{self, ReviewPolicy, Work, agreed, failed},
         quality_gate::child,
         step::{self, site},
     },
@@ -41,7 +44,15 @@ pub(super) async fn deliver(ctx: Ctx<Own>, request: PlanPatchPrRequest) -> Resul
 
 async fn steps(ctx: &Ctx<Own>, request: &PlanPatchPrRequest, saga: &Saga<Own>) -> Result<PrResult> {
     let (plan, base) = plan(ctx, request).await?;
-    let commit = patch_all(ctx, request, &plan, base).await?;
+    let commit = patch_all(ctx, request, &plan, base.clone()).await?;
+    let (commit, review) = match request.house.review {
+        Some(ReviewPolicy { rounds }) => {
+            let change = Change { plan: &plan, base: &base, commit };
+            let (commit, review) = review::review(ctx, request, change, rounds).await?;
+            (commit, Some(review))
+        }
+        None => (commit, None),
+    };
     let asked = BranchRequest {
         site: site(ctx, &request.repository, "branch"),
         branch: plan.branch.branch(&request.requirement),
@@ -55,12 +66,17 @@ async fn steps(ctx: &Ctx<Own>, request: &PlanPatchPrRequest, saga: &Saga<Own>) -
     let published = publish(ctx, request, &plan, &branch, &gate);
     let published =
         saga.step("pull request", published, |ctx, it: Published| close_pull_request(ctx, repository, it)).await?;
+    if let Some(review) = &review {
+        let site = site(ctx, &request.repository, "review");
+        let asked = PullRequestRef { site, number: published.pull_request.number, comment: review.text() };
+        step::quick(ctx.activity(Publishing::comment, asked), None).await?;
+    }
     let pull_request = if request.auto_merge {
         merge_pull_request(ctx, request, published.pull_request.number).await?
     } else {
         published.pull_request
     };
-    Ok(describe::result(pull_request, published.files, &gate))
+    Ok(PrResult { review, ..describe::result(pull_request, published.files, &gate) })
 }
 
 /// The plan that people agreed to, and the commit that it is for.
@@ -153,7 +169,7 @@ async fn patch_wave(
     Err(failed(MERGE_CONFLICT, format!("{} conflict however often they are made", ids.join(", "))))
 }
 
-fn patch_step(issue: &Issue) -> String {
+pub(super) fn patch_step(issue: &Issue) -> String {
     format!("patch/{}", issue.id)
 }
 
@@ -166,17 +182,7 @@ async fn patch(
     round: u32,
 ) -> Result<Patch> {
     let id = patch_step(issue);
-    let asked = PatchRequest {
-        site: site(ctx, &request.repository, &format!("{id}/{round}")),
-        issue: issue.clone(),
-        plan: plan.hash(),
-        base: base.to_owned(),
-        notes: desk::notes(ctx),
-    };
-    let need = Some(Need { agent_type: AgentType::Coder, skills: issue.skills.clone() });
-    let work = Work { step: id.clone(), title: issue.title.clone(), want: Spend::AGENT, need };
-    let call = ctx.activity(Coding::patch, asked).summary(&issue.title);
-    match desk::spend(ctx, work, |queue| step::long(call, queue).into_future()).await? {
+    match patched(ctx, request, plan, issue, base, round).await? {
         PatchOutcome::Made(patch) => {
             desk::step(ctx, &id, &issue.title, StepState::Done, &patch.summary);
             Ok(patch)
@@ -187,6 +193,29 @@ async fn patch(
             Err(failed(UNABLE, format!("{id}: {reason}")))
         }
     }
+}
+
+/// What comes of an issue, whatever that is.
+pub(super) async fn patched(
+    ctx: &Ctx<Own>,
+    request: &PlanPatchPrRequest,
+    plan: &Plan,
+    issue: &Issue,
+    base: &str,
+    round: u32,
+) -> Result<PatchOutcome> {
+    let id = patch_step(issue);
+    let asked = PatchRequest {
+        site: site(ctx, &request.repository, &format!("{id}/{round}")),
+        issue: issue.clone(),
+        plan: plan.hash(),
+        base: base.to_owned(),
+        notes: desk::notes(ctx),
+    };
+    let need = Some(Need { agent_type: AgentType::Coder, skills: issue.skills.clone() });
+    let work = Work { step: id.clone(), title: issue.title.clone(), want: Spend::AGENT, need };
+    let call = ctx.activity(Coding::patch, asked).summary(&issue.title);
+    desk::spend(ctx, work, |queue| step::long(call, queue).into_future()).await
 }
 
 /// The gate, as a child with a budget out of this one's.

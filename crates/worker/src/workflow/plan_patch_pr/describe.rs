@@ -57,6 +57,7 @@ pub(super) fn result(pull_request: PullRequest, files: BTreeSet<String>, gate: &
         qa_score: gate.overall_score,
         merged: pull_request.state == PullRequestState::Merged,
         merge_commit_sha: pull_request.merge_commit,
+        review: None,
     }
 }
 
