@@ -41,15 +41,24 @@ pub(super) fn cobertura(text: &str) -> Result<Found, Unreadable> {
     }
 }
 
+/// Totals are left out by some tools: the lines themselves are counted then.
 pub(super) fn lcov(text: &str) -> Result<Found, Unreadable> {
     let (mut lines, mut hit, mut records) = (0_u64, 0_u64, 0);
+    let (mut totals, mut counted) = ((None, None), (0_u64, 0_u64));
     for line in text.lines() {
         let number = |text: &str| text.trim().parse::<u64>().map_err(|_| Unreadable::new(LCOV, format!("{line:?}")));
         if let Some(count) = line.strip_prefix("LF:") {
-            lines += number(count)?;
+            totals.0 = Some(number(count)?);
         } else if let Some(count) = line.strip_prefix("LH:") {
-            hit += number(count)?;
+            totals.1 = Some(number(count)?);
+        } else if let Some(data) = line.strip_prefix("DA:") {
+            let times = data.split(',').nth(1).ok_or_else(|| Unreadable::new(LCOV, format!("{line:?}")))?;
+            counted = (counted.0 + 1, counted.1 + u64::from(number(times)? > 0));
         } else if line.trim() == "end_of_record" {
+            let (found, reached) = std::mem::take(&mut totals);
+            let (all, some) = std::mem::take(&mut counted);
+            lines += found.unwrap_or(all);
+            hit += reached.unwrap_or(some);
             records += 1;
         }
     }
@@ -99,7 +108,9 @@ mod tests {
     #[test]
     fn lcov_is_read() {
         assert_eq!(percent(lcov("SF:a\nLF:6\nLH:3\nend_of_record\nSF:b\nLF:2\nLH:2\nend_of_record\n")), Some(62.5));
-        assert!(lcov("").is_err() && lcov("LF:x\nend_of_record").is_err());
+        let lines = "SF:a\nDA:1,0\nDA:2,7\nDA:3,0,hash\nend_of_record\n";
+        assert_eq!(percent(lcov(&format!("{lines}SF:b\nLF:1\nLH:1\nDA:1,1\nend_of_record\n"))), Some(50.0));
+        assert!(lcov("").is_err() && lcov("LF:x\nend_of_record").is_err() && lcov("DA:1\nend_of_record").is_err());
     }
 
     #[test]
