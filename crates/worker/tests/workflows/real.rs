@@ -154,6 +154,44 @@ async fn an_agent_that_is_a_command_makes_the_patch_and_sees_the_notes_and_no_ke
     Ok(())
 }
 
+/// Two agents begin the same file, each in its own words; on top of the other's both go on with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn patches_that_contradict_each_other_are_made_again() -> anyhow::Result<()> {
+    let test = |module: &str| {
+        format!(
+            "import unittest\n\nfrom {module} import count\n\n\nclass Count(unittest.TestCase):\n    \
+             def test_{module}(self):\n        self.assertEqual(count([1, 2]), 2)\n"
+        )
+    };
+    let wrong = "def count(things):\n    return len(things) + 1\n";
+    let files =
+        [("lamp.py", wrong), ("test_lamp.py", &test("lamp")), ("vase.py", wrong), ("test_vase.py", &test("vase"))];
+    let shelf = Shelf::of(&files)?;
+    let agents = r#"
+        roles.patch = "agent"
+        [providers.agent]
+        kind = "command"
+        words = ["sh", "-ec", "case $(cat) in *'in lamp.py'*) name=lamp ;; *) name=vase ;; esac; sed -i 's/ + 1//' $name.py; echo $name >> CHANGES"]
+    "#;
+    let env = TestEnv::start().await?;
+    let worker = serve::worker(env.client(), &settings(&shelf), &config::parse(agents, |_| None)?)?.start()?;
+    let request = wanted(&shelf, "Fix what the tests complain of");
+    let run = env.client().start_workflow(PlanPatchPrWorkflow::run, request).id("both").task_queue(QUEUE).await?;
+    let result = run.result().await?;
+    assert_eq!(result.files_changed, ["CHANGES", "lamp.py", "vase.py"].map(str::to_owned).into());
+    assert!(result.merged && result.test_results.passed && result.test_results.total == 2, "{result:#?}");
+    let changes = shelf.asked(&["show", "main:CHANGES"])?;
+    assert!(changes == "lamp\nvase" || changes == "vase\nlamp", "{changes}");
+    let timeline = run.query(PlanPatchPrWorkflow::timeline, ()).await?;
+    for line in ["patches overlap in CHANGES", "conflicts with other patches"] {
+        assert!(timeline.entries.iter().any(|entry| entry.what.contains(line)), "{line:?} is not in {timeline:#?}");
+    }
+    assert_eq!((shelf.worktrees()?, shelf.calls()?), (0, 0));
+    worker.shutdown().await?;
+    env.shutdown().await;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alert_becomes_a_hotfix_that_mends_what_the_tests_complain_of() -> anyhow::Result<()> {
     let (env, shelf) = (TestEnv::start().await?, Shelf::new(&SHELF.replace("value > high", "value > low"))?);

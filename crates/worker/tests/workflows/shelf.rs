@@ -1,6 +1,7 @@
 //! A small real repository: a Python module with its tests, in a bare repository as forges have them.
 
 use std::{
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -66,7 +67,7 @@ impl Shelf {
         Self::of(&[("shelf.py", module), ("test_shelf.py", TESTS)])
     }
 
-    /// `main` has these files.
+    /// `main` has these files; those that begin like a program are one.
     pub(crate) fn of(files: &[(&str, &str)]) -> anyhow::Result<Self> {
         let root = tempfile::tempdir()?;
         let shelf = Self { root };
@@ -74,7 +75,10 @@ impl Shelf {
         for (name, text) in files {
             let path = tree.join(name);
             std::fs::create_dir_all(path.parent().unwrap_or(&tree))?;
-            std::fs::write(path, text)?;
+            std::fs::write(&path, text)?;
+            if text.starts_with("#!") {
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
+            }
         }
         git(&tree, &["init", "--quiet", "--initial-branch=main"])?;
         git(&tree, &["add", "--all"])?;
@@ -90,6 +94,17 @@ impl Shelf {
         std::fs::write(tree.join("shelf.py"), module)?;
         git(&tree, &["commit", "--quiet", "--all", "--message", name])?;
         git(&tree, &["push", "--quiet", "../shelf.git", name])
+    }
+
+    /// A branch on top of `main` with these files.
+    pub(crate) fn branch_of(&self, name: &str, files: &[(&str, String)]) -> anyhow::Result<()> {
+        let tree = self.root.path().join("tree");
+        git(&tree, &["checkout", "--quiet", "-b", name, "main"])?;
+        git(&tree, &["push", "--quiet", "../shelf.git", name])?;
+        for (file, text) in files {
+            self.add(name, file, text)?;
+        }
+        Ok(())
     }
 
     /// Another text of a file on `main`.

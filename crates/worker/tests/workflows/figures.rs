@@ -1,0 +1,248 @@
+//! What the worker's engine costs, and what doing things at once saves: figures, with `cargo xtask figures`.
+//!
+//! Nothing here is quick, and what it measures depends on the machine, so it does not run with the other tests.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use axum::{Router, routing::post};
+use tokio_util::sync::CancellationToken;
+use weft::{Running, testing::TestEnv};
+use weft_env::{Clock, RealClock};
+use weft_worker::{
+    budget::{Ceiling, Limits},
+    checks::{self, Checks, Place},
+    model::{Alert, AlertSeverity, CheckKind, Spend},
+    process::Supervisor,
+    progress::Timeline,
+    provider::config,
+    quality::Bar,
+    repository::{Key, Release, Repository, Worktrees},
+    sandbox::Mode,
+    serve::{self, Settings},
+    workflow::{
+        GateRequest, IncidentRequest, IncidentSwarmWorkflow, PlanPatchPrRequest, PlanPatchPrWorkflow,
+        QualityGateWorkflow, desk::House, seventy_percent,
+    },
+};
+
+use crate::{
+    lab::{QUEUE, house},
+    shelf::Shelf,
+};
+
+const AGAIN: usize = 5;
+
+fn worker(env: &TestEnv, shelf: &Shelf, agents: &str) -> anyhow::Result<Running> {
+    let supervisor = Supervisor::at(env!("CARGO_BIN_EXE_weft-worker"));
+    let settings = Settings { queue: QUEUE.to_owned(), folder: shelf.folder(), supervisor, sandbox: Mode::Enforced };
+    let providers = config::parse(agents, |_| Some("a key".to_owned()))?;
+    Ok(serve::worker(env.client(), &settings, &providers)?.start()?)
+}
+
+/// So many steps at once at most.
+fn at_once(fan_out: Option<u64>) -> House {
+    house(Limits { hard: Ceiling { fan_out, ..Ceiling::default() }, ..Limits::default() })
+}
+
+/// Seconds from the line that has these words to the first after it that has those.
+fn between(timeline: &Timeline, from: &str, to: &str) -> f64 {
+    let mut entries = timeline.entries.iter();
+    let at = |entry: Option<&weft_worker::progress::Entry>| {
+        Duration::from_millis(entry.unwrap_or_else(|| panic!("{from:?} to {to:?}: {timeline:#?}")).at_ms).as_secs_f64()
+    };
+    let begin = at(entries.find(|entry| entry.what.contains(from)));
+    at(entries.find(|entry| entry.what.contains(to))) - begin
+}
+
+fn told(what: &str, sequential: f64, parallel: f64) {
+    println!("| {what} | {sequential:.1} s | {parallel:.1} s | {:.1} |", sequential / parallel);
+    assert!(parallel < sequential, "{what}: {sequential} s one after the other, {parallel} s at once");
+}
+
+/// Eight checks that each run this.
+fn checked(command: &str) -> anyhow::Result<Shelf> {
+    let checks = CheckKind::ALL.map(|kind| format!("  {}: {command}\n", kind.name()));
+    let shelf = Shelf::of(&[(".weft/checks.yaml", &format!("checks:\n{}", checks.concat()))])?;
+    shelf.branch_of("feature/lamp", &[("lamp.txt", "light\n".to_owned())])?;
+    Ok(shelf)
+}
+
+async fn gate(command: &str, fan_out: Option<u64>) -> anyhow::Result<f64> {
+    let (env, shelf) = (TestEnv::start().await?, checked(command)?);
+    let worker = worker(&env, &shelf, "")?;
+    let mut seconds = Vec::new();
+    for number in 0..if command == "true" { AGAIN } else { 1 } {
+        let request = GateRequest {
+            repository: shelf.path(),
+            branch: "feature/lamp".to_owned(),
+            base: "main".to_owned(),
+            pr_number: None,
+            attempt_auto_fix: false,
+            bar: Bar::default(),
+            house: at_once(fan_out),
+        };
+        let run = env.client().start_workflow(QualityGateWorkflow::run, request).id(format!("gate-{number}"));
+        let run = run.task_queue(QUEUE).await?;
+        assert!(run.result().await?.can_merge);
+        let timeline = run.query(QualityGateWorkflow::timeline, ()).await?;
+        seconds.push(between(&timeline, "phase: quality checks", "can be merged"));
+    }
+    worker.shutdown().await?;
+    env.shutdown().await;
+    Ok(least(&seconds))
+}
+
+fn least(seconds: &[f64]) -> f64 {
+    seconds.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
+/// The same eight checks, each in a worktree of its own, one after the other and without a workflow.
+async fn script() -> anyhow::Result<f64> {
+    let shelf = checked("true")?;
+    let (repository, worktrees) = (Repository::open(shelf.path()).await?, Worktrees::new(shelf.folder())?);
+    let supervisor = Supervisor::at(env!("CARGO_BIN_EXE_weft-worker"));
+    let (clock, mut seconds) = (RealClock::new(), Vec::new());
+    for number in 0..AGAIN {
+        let start = clock.monotonic();
+        let commit = repository.resolve("feature/lamp").await?;
+        for kind in CheckKind::ALL {
+            let key = Key { run: format!("script-{number}"), step: kind.name().to_owned(), attempt: 1 };
+            let worktree = worktrees.acquire(&repository, &key, &commit).await?;
+            worktree.undo(&commit).await?;
+            let (sandbox, cancel) = (worktree.sandbox().mode(Mode::Enforced), CancellationToken::new());
+            let tree = worktree.path();
+            let place = Place { supervisor: &supervisor, tree, sandbox: &sandbox, cancel: &cancel, output: None };
+            checks::run(&Checks::of(tree)?, kind, &place).await?;
+            worktrees.release(&key, Release::Discard).await?;
+        }
+        seconds.push((clock.monotonic() - start).as_secs_f64());
+    }
+    Ok(least(&seconds))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a figure"]
+async fn overhead_of_a_step() -> anyhow::Result<()> {
+    let (plain, durable) = (script().await?, gate("true", Some(1)).await?);
+    let steps = f64::from(u32::try_from(CheckKind::ALL.len())?);
+    println!("| eight checks that do nothing, one after the other | {plain:.3} s | {durable:.3} s |");
+    println!("overhead of a durable step: {:.1} ms", (durable - plain) / steps * 1000.0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a figure"]
+async fn eight_checks_at_once() -> anyhow::Result<()> {
+    told("eight checks that wait 2 s", gate("sleep 2", Some(1)).await?, gate("sleep 2", None).await?);
+    Ok(())
+}
+
+async fn patches(fan_out: Option<u64>) -> anyhow::Result<f64> {
+    let names = ["bowl", "lamp", "sofa", "vase"];
+    let test = |name: &str| {
+        format!(
+            "import unittest\n\nfrom {name} import count\n\n\nclass Count(unittest.TestCase):\n    \
+             def test_{name}(self):\n        self.assertEqual(count([1]), 1)\n"
+        )
+    };
+    let wrong = "def count(things):\n    return len(things) + 1\n".to_owned();
+    let files: Vec<(String, String)> = names
+        .iter()
+        .flat_map(|name| [(format!("{name}.py"), wrong.clone()), (format!("test_{name}.py"), test(name))])
+        .collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let (env, shelf) = (TestEnv::start().await?, Shelf::of(&files)?);
+    let script = "for name in bowl lamp sofa vase; do if grep -q \"in $name.py\" prompt; then mine=$name; fi; done; rm prompt; \
+                  sleep 2; sed -i 's/ + 1//' $mine.py";
+    let words = serde_json::json!(["sh", "-ec", format!("cat > prompt; {script}")]);
+    let agents = format!("roles.patch = \"agent\"\n[providers.agent]\nkind = \"command\"\nwords = {words}\n");
+    let worker = worker(&env, &shelf, &agents)?;
+    let request = PlanPatchPrRequest {
+        repository: shelf.path(),
+        base: "main".to_owned(),
+        requirement: "Fix what the tests complain of".to_owned(),
+        auto_merge: false,
+        approve_plan: false,
+        bar: Bar::default(),
+        house: at_once(fan_out),
+    };
+    let run = env.client().start_workflow(PlanPatchPrWorkflow::run, request).id("four").task_queue(QUEUE).await?;
+    assert_eq!(run.result().await?.files_changed.len(), 4);
+    let timeline = run.query(PlanPatchPrWorkflow::timeline, ()).await?;
+    worker.shutdown().await?;
+    env.shutdown().await;
+    Ok(between(&timeline, "phase: patches, wave 1", "phase: quality gate"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a figure"]
+async fn four_patches_at_once() -> anyhow::Result<()> {
+    told("four patches whose agent waits 2 s", patches(Some(1)).await?, patches(None).await?);
+    Ok(())
+}
+
+/// A model that thinks for two seconds.
+async fn model() -> anyhow::Result<String> {
+    let diagnosis = serde_json::json!({
+        "agent": "model", "cause": "disk_full", "root_cause": "Disk full", "confidence": 0.9,
+        "evidence_for": [], "evidence_against": [],
+    });
+    let events = [
+        serde_json::json!({"choices": [{"index": 0, "delta": {"role": "assistant", "content": diagnosis.to_string()}}]}),
+        serde_json::json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}),
+        serde_json::json!({"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 20}}),
+    ];
+    let answer: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    let answer = format!("{answer}data: [DONE]\n\n");
+    let think = move || async move {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        ([("content-type", "text/event-stream")], answer)
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let router = Router::new().fallback(post(think));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(format!(
+        "roles.diagnose = \"model\"\n[providers.model]\nkind = \"llm\"\ndialect = \"open_ai\"\n\
+         address = \"http://{address}\"\nmodel = \"m\"\nkey = {{ variable = \"KEY\" }}\n"
+    ))
+}
+
+async fn diagnoses(fan_out: Option<u64>) -> anyhow::Result<f64> {
+    let (env, shelf) = (TestEnv::start().await?, Shelf::of(&[("lamp.txt", "light\n")])?);
+    let worker = worker(&env, &shelf, &model().await?)?;
+    let request = IncidentRequest {
+        repository: shelf.path(),
+        base: "main".to_owned(),
+        alert: Alert {
+            id: "alert-1".to_owned(),
+            severity: AlertSeverity::High,
+            service: "shop".to_owned(),
+            message: "Slow".to_owned(),
+            timestamp: "2024-01-15T14:32:00Z".to_owned(),
+            metrics: BTreeMap::new(),
+            logs: Vec::new(),
+            series: BTreeMap::new(),
+        },
+        num_diagnostic_agents: 3,
+        auto_fix: false,
+        threshold: seventy_percent(),
+        bar: Bar::default(),
+        house: at_once(fan_out),
+    };
+    let run = env.client().start_workflow(IncidentSwarmWorkflow::run, request).id("three").task_queue(QUEUE).await?;
+    let result = run.result().await?;
+    assert_eq!(result.consensus.supporting_diagnoses.len(), 3);
+    assert!(run.query(IncidentSwarmWorkflow::budget, ()).await?.spent != Spend::default());
+    let timeline = run.query(IncidentSwarmWorkflow::timeline, ()).await?;
+    worker.shutdown().await?;
+    env.shutdown().await;
+    Ok(between(&timeline, "phase: diagnoses", "consensus: "))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a figure"]
+async fn three_diagnoses_at_once() -> anyhow::Result<()> {
+    told("three diagnoses by a model that waits 2 s", diagnoses(Some(1)).await?, diagnoses(None).await?);
+    Ok(())
+}
