@@ -34,6 +34,7 @@ cargo xtask <verb>
   laws [CASES]  the engine's laws over so many random sequences of requests (256)
   deploy        the files for deployment against Kubernetes' schemas and the server
   repair [MUTANTS]   the builtin provider mends so many seeded mutants of each of two small projects (50)
+  figures       what the software-engineering worker costs and saves, and how many mutants it mends
   deny          licences, bans and sources of all dependencies, by cargo-deny
   fuzz [TARGET] [SECONDS]   libFuzzer over one target or all of them, so long each (60)
 ";
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         "sim" => vec![steps::sim(rest.first().map_or("1000", String::as_str))],
         "laws" => vec![steps::laws(rest.first().map_or("256", String::as_str))],
         "repair" => vec![steps::repair(rest.first().map_or("50", String::as_str))],
+        "figures" => steps::figures(),
         "deny" => steps::deny(),
         "deploy" => steps::deploy(),
         "fuzz" => match fuzz::steps(rest) {

@@ -222,6 +222,21 @@ fn phases() -> Step {
     Step::cargo("kills in each phase of the worker's workflows", &test).env("CRASH_PHASES", "all")
 }
 
+/// What is told in `docs/results` of the software-engineering worker.
+pub(crate) fn figures() -> Vec<Step> {
+    let of_workflows = ["test", "-p", "weft-worker", "--test", "workflows", "--"];
+    let alone = ["figures::", "--ignored", "--nocapture", "--test-threads", "1"];
+    let twenty = ["test", "-p", "wfctl", "--test", "crash", "--", "--nocapture", "many::"];
+    vec![
+        Step::cargo(
+            "what a durable step costs, and what doing things at once saves",
+            &[&of_workflows[..], &alone].concat(),
+        ),
+        Step::cargo("twenty runs at once on one worker", &twenty).env("WORKER_RUNS", "20"),
+        repair("50"),
+    ]
+}
+
 /// Random workflows on workers that crash and forget, over so many seeds.
 fn closed_loop(seeds: &str) -> Step {
     let test = ["test", "-p", "weft-engine", "--test", "closed_loop", "--", "--nocapture"];

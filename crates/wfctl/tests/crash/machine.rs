@@ -65,6 +65,13 @@ impl Machine {
         Ok(())
     }
 
+    /// The most memory that the worker has had resident.
+    pub(crate) fn worker_peak_mebibytes(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.worker.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? / 1024)
+    }
+
     /// Worktrees, their records and their temporary folders that are still there.
     pub(crate) fn left_behind(&self) -> anyhow::Result<usize> {
         let count = |part| anyhow::Ok(std::fs::read_dir(self.folder.join("worker").join(part))?.count());

@@ -8,6 +8,7 @@ mod deliver;
 mod gate;
 mod incident;
 mod machine;
+mod many;
 mod migrate;
 mod picture;
 mod play;
