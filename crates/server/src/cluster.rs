@@ -4,8 +4,10 @@
 //! Invariant: a message names its cluster and its sender, and a node takes none of another cluster, nor of a stranger but
 //! for what replicas say; so two clusters cannot mix, whatever addresses are given to them.
 
+mod expulsion;
 mod inbox;
 pub(crate) mod join;
+mod meeting;
 mod members_desk;
 mod network;
 mod options;
@@ -14,12 +16,13 @@ mod serve;
 
 pub(crate) use inbox::Inbox;
 pub use join::JoinError;
+pub use meeting::MeetError;
 pub(crate) use members_desk::MembersDesk;
 pub(crate) use network::Reach;
 pub use network::{Network, Pipe};
 pub(crate) use options::is_address;
 pub use options::{ClusterError, ClusterOptions};
-pub(crate) use peers::{Peers, Way};
+pub(crate) use peers::{Address, Peers, Way};
 pub(crate) use serve::{Gate, listen, listen_within};
 
 use uuid::Uuid;

@@ -21,7 +21,7 @@ pub mod telemetry;
 
 use weft_protocol::{services::workflow_service_server::WorkflowService, weft::history_service_server::HistoryService};
 
-pub use cluster::{ClusterError, ClusterOptions, JoinError, Network, Pipe};
+pub use cluster::{ClusterError, ClusterOptions, JoinError, MeetError, Network, Pipe};
 pub use connector::Connector;
 pub use server::{Builder, Embedded, Server, StartError};
 

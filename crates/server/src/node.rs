@@ -225,7 +225,8 @@ impl Node {
     /// Why the node cannot go on, if it cannot: it has to stop.
     #[must_use]
     pub fn fault(&self) -> Option<Arc<str>> {
-        self.0.raft.fault().or_else(|| self.0.wal.fault().map(|fault| fault.to_string().into()))
+        let of_log = || self.0.wal.fault().map(|fault| fault.to_string().into());
+        self.0.raft.fault().or_else(of_log).or_else(|| self.0.peers.expulsion.reason())
     }
 
     /// Makes a checkpoint now.

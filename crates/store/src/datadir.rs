@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! weft.toml           whose data this is: format version, cluster, node, number of shards, backend of the applied state
+//! founders.toml       which directories founded the cluster with this one; where it founded one with others
 //! LOCK                locked while a process uses the directory; says which
 //! log/                the write-ahead log
 //! state/              the applied state: nothing but the backend's own files
@@ -14,6 +15,7 @@
 
 mod beginning;
 mod error;
+mod founders;
 mod identity;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -22,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 pub use beginning::Beginning;
 pub use error::Error;
+pub use founders::Founders;
 pub use identity::{Backend, FORMAT, Identity};
 use uuid::Uuid;
 
@@ -216,10 +219,15 @@ fn found(dir: &Path, founding: &Founding) -> Result<Identity, Error> {
 }
 
 fn write_identity(dir: &Path, identity: &Identity) -> Result<(), Error> {
-    let (unfinished, path) = (dir.join(UNFINISHED_IDENTITY_FILE), dir.join(IDENTITY_FILE));
+    write_durably(dir, UNFINISHED_IDENTITY_FILE, IDENTITY_FILE, &identity.encode())
+}
+
+/// Writes a file of the directory whole, or not at all.
+fn write_durably(dir: &Path, unfinished: &str, name: &str, text: &str) -> Result<(), Error> {
+    let (unfinished, path) = (dir.join(unfinished), dir.join(name));
     let write = || {
         let mut file = File::create(&unfinished)?;
-        file.write_all(identity.encode().as_bytes())?;
+        file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&unfinished, &path)
     };

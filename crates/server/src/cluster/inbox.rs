@@ -18,6 +18,7 @@ use weft_raft::{self as raft, GroupId};
 use weft_rows::{job, outbox, receipt};
 use weft_shard::Failure;
 
+use super::meeting::Meeting;
 use crate::{
     jobs::Single,
     node::{Node, NodeInner, remove_here},
@@ -31,6 +32,7 @@ pub(crate) struct Inbox(Arc<Behind>);
 struct Behind {
     raft: OnceLock<raft::Node>,
     node: OnceLock<Weak<NodeInner>>,
+    meeting: Meeting,
 }
 
 impl Inbox {
@@ -38,6 +40,11 @@ impl Inbox {
     pub(crate) fn attach_raft(&self, raft: &raft::Node) {
         // A node is put together once.
         let _ = self.0.raft.set(raft.clone());
+    }
+
+    /// Who founded the cluster with this node.
+    pub(crate) fn meeting(&self) -> &Meeting {
+        &self.0.meeting
     }
 
     /// The node is put together.

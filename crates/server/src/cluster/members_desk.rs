@@ -3,17 +3,23 @@
 use tonic::{Request, Response, Status};
 use weft_protocol::internal::{members_service_server::MembersService, *};
 
-use super::Inbox;
+use super::{Inbox, Peers};
 use crate::node::Node;
 
-/// In front of the node, once it is put together.
+/// In front of the node, once it is put together; what founders ask is answered before.
 #[derive(Clone)]
-pub(crate) struct MembersDesk(pub(crate) Inbox);
+pub(crate) struct MembersDesk(pub(crate) Inbox, pub(crate) Peers);
 
 #[tonic::async_trait]
 impl MembersService for MembersDesk {
     async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {
         self.0.node()?.join(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn meet(&self, request: Request<MeetRequest>) -> Result<Response<MeetResponse>, Status> {
+        let MeetRequest { node, directory } = request.into_inner();
+        let own = self.0.meeting().receive(self.1.node, node, &directory)?;
+        Ok(Response::new(MeetResponse { directory: own.to_string() }))
     }
 
     async fn change_cluster(

@@ -28,12 +28,14 @@ use weft_protocol::internal::{
 };
 use weft_raft::{GroupId, NodeId, Transport, Unreachable};
 
-use super::{ClusterOptions, Reach, network::Connect};
+use super::{ClusterOptions, Reach, expulsion::Expulsion, network::Connect};
 
 /// The cluster that a message is of.
 pub(crate) const CLUSTER: &str = "weft-cluster";
 /// The node that sent a message.
 pub(crate) const NODE: &str = "weft-node";
+/// The data directory of the node that it is sent to, where that is known.
+pub(crate) const DIRECTORY: &str = "weft-directory";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A peer that does not answer to pings for so long is gone, though its connection is not closed.
@@ -55,17 +57,30 @@ pub(crate) struct Peers {
     introduction: Introduction,
     reach: Reach,
     known: Arc<RwLock<Known>>,
+    pub(crate) expulsion: Expulsion,
 }
 
 #[derive(Default)]
 struct Known {
     ways: BTreeMap<u32, Ways>,
     removed: BTreeSet<u32>,
+    /// This node's data directory, if the others may know it.
+    own: Option<Uuid>,
+    /// Those of the founders, if this node is one of them and was told.
+    founders: BTreeMap<u32, Uuid>,
+}
+
+/// Where a member is, and whose data it has; an empty name says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) address: String,
+    pub(crate) directory: String,
 }
 
 /// The ways to one node. What replicas say has a connection of its own: a large answer would hold it up.
 struct Ways {
     address: String,
+    directory: Option<MetadataValue<Ascii>>,
     replicas: Channel,
     calls: Channel,
 }
@@ -86,12 +101,17 @@ pub(crate) type Way = InterceptedService<Channel, Introduction>;
 pub(crate) struct Introduction {
     cluster: MetadataValue<Ascii>,
     node: MetadataValue<Ascii>,
+    /// Of whom is called.
+    directory: Option<MetadataValue<Ascii>>,
 }
 
 impl Interceptor for Introduction {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         request.metadata_mut().insert(CLUSTER, self.cluster.clone());
         request.metadata_mut().insert(NODE, self.node.clone());
+        if let Some(directory) = &self.directory {
+            request.metadata_mut().insert(DIRECTORY, directory.clone());
+        }
         Ok(request)
     }
 }
@@ -100,21 +120,26 @@ impl Peers {
     /// Nobody is called yet. To be called within a tokio runtime.
     pub(crate) fn new(node: u32, cluster: Uuid, options: &ClusterOptions, reach: &Reach) -> Self {
         let introduction =
-            Introduction { cluster: cluster.to_string().parse().expect("a UUID is ASCII"), node: node.into() };
+            cluster.to_string().parse().map(|cluster| Introduction { cluster, node: node.into(), directory: None });
+        let introduction = introduction.expect("a UUID is ASCII");
         let (alone, reach) = (options.is_alone(), reach.clone());
-        let peers = Self { node, cluster, alone, introduction, reach, known: Arc::default() };
-        peers.set(options.members.clone(), BTreeSet::new());
+        let (known, expulsion) = (Arc::default(), Expulsion::default());
+        let peers = Self { node, cluster, alone, introduction, reach, known, expulsion };
+        let at =
+            |(node, address): (&u32, &String)| (*node, Address { address: address.clone(), directory: String::new() });
+        peers.set(options.members.iter().map(at).collect(), BTreeSet::new());
         peers
     }
 
     /// Who the nodes of the cluster are from now on. Ways to those that are where they were stay as they are. To be called
     /// within a tokio runtime.
-    pub(crate) fn set(&self, members: BTreeMap<u32, String>, removed: BTreeSet<u32>) {
+    pub(crate) fn set(&self, members: BTreeMap<u32, Address>, removed: BTreeSet<u32>) {
         let mut known = self.known.write();
         let mut old = std::mem::take(&mut known.ways);
-        for (node, address) in members.into_iter().filter(|(node, _)| *node != self.node) {
+        for (node, Address { address, directory }) in members.into_iter().filter(|(node, _)| *node != self.node) {
             let kept = old.remove(&node).filter(|ways| ways.address == address);
-            if let Some(ways) = kept.or_else(|| self.open(node, address)) {
+            if let Some(mut ways) = kept.or_else(|| self.open(node, address)) {
+                ways.directory = directory.parse().ok().filter(|_| !directory.is_empty());
                 known.ways.insert(node, ways);
             }
         }
@@ -125,12 +150,40 @@ impl Peers {
         // Addresses were checked when they were given, so this is one.
         let endpoint = endpoint(&address)?;
         let channel = |endpoint| channel(endpoint, node, &self.reach);
-        Some(Ways { address, replicas: channel(endpoint.clone()), calls: channel(endpoint) })
+        Some(Ways { address, directory: None, replicas: channel(endpoint.clone()), calls: channel(endpoint) })
     }
 
     /// This node is all there is, and no other can come.
     pub(crate) fn is_alone(&self) -> bool {
         self.alone
+    }
+
+    /// This node's data directory, and those of the founders of its cluster, as far as they are known.
+    pub(crate) fn set_directories(&self, own: Option<Uuid>, founders: BTreeMap<u32, Uuid>) {
+        let mut known = self.known.write();
+        (known.own, known.founders) = (own, founders);
+    }
+
+    /// The data directory of a founder.
+    pub(crate) fn directory_of_founder(&self, node: u32) -> Option<Uuid> {
+        self.known.read().founders.get(&node).copied()
+    }
+
+    /// Refuses what is meant for another data directory, and notes that the others know this node no more.
+    pub(crate) fn check_meant(&self, directory: &str) -> Result<(), Status> {
+        let own = self.known.read().own;
+        let is_meant = directory.is_empty() || own.is_none_or(|own| directory.parse() == Ok(own));
+        if is_meant {
+            return Ok(());
+        }
+        let node = self.node;
+        let why = format!(
+            "the others know node {node} with another data directory, which is lost: it has forgotten its votes and must \
+             not come back under its number. Remove it (wfctl cluster remove {node}), and start this one with an empty data \
+             directory, --join and a number that no node ever had"
+        );
+        self.expulsion.note(&why);
+        Err(Status::permission_denied(why))
     }
 
     /// What a node that calls is to this one.
@@ -147,16 +200,21 @@ impl Peers {
 
     /// The way for calls to another node; none to one that is not a member.
     pub(crate) fn way(&self, node: u32) -> Option<Way> {
-        Some(self.introduced(self.known.read().ways.get(&node)?.calls.clone()))
+        let (channel, directory) = {
+            let known = self.known.read();
+            let ways = known.ways.get(&node)?;
+            (ways.calls.clone(), ways.directory.clone())
+        };
+        Some(self.introduced(channel, directory))
     }
 
     /// The way to whoever answers at an address, which may be no node that is known.
     pub(crate) fn way_to(&self, address: &str) -> Option<Way> {
-        Some(self.introduced(channel(endpoint(address)?, 0, &self.reach)))
+        Some(self.introduced(channel(endpoint(address)?, 0, &self.reach), None))
     }
 
-    fn introduced(&self, channel: Channel) -> Way {
-        InterceptedService::new(channel, self.introduction.clone())
+    fn introduced(&self, channel: Channel, directory: Option<MetadataValue<Ascii>>) -> Way {
+        InterceptedService::new(channel, Introduction { directory, ..self.introduction.clone() })
     }
 
     /// Brings a call of the public API to another node, as it is.
@@ -169,7 +227,7 @@ impl Peers {
         mut call: http::Request<Body>,
     ) -> Option<impl Future<Output = Result<http::Response<Body>, tonic::transport::Error>> + Send + use<>> {
         let mut channel = self.known.read().ways.get(&node)?.calls.clone();
-        let Introduction { cluster, node } = &self.introduction;
+        let Introduction { cluster, node, directory: _ } = &self.introduction;
         for (name, value) in [(CLUSTER, cluster), (NODE, node)] {
             let value = http::HeaderValue::from_bytes(value.as_encoded_bytes()).ok()?;
             call.headers_mut().insert(name, value);
@@ -205,9 +263,10 @@ impl Peers {
     /// The way for what replicas say to those of another node.
     fn replicas(&self, to: NodeId) -> Result<ClusterServiceClient<Way>, Unreachable> {
         let node = u32::try_from(to.0).ok();
-        let replicas = node.and_then(|node| Some(self.known.read().ways.get(&node)?.replicas.clone()));
-        let replicas = replicas.ok_or_else(|| Unreachable(format!("node {to} is not a member")))?;
-        Ok(cluster_service(self.introduced(replicas)))
+        let known = self.known.read();
+        let ways = node.and_then(|node| known.ways.get(&node));
+        let ways = ways.ok_or_else(|| Unreachable(format!("node {to} is not a member")))?;
+        Ok(cluster_service(self.introduced(ways.replicas.clone(), ways.directory.clone())))
     }
 
     /// What is asked of another node of the cluster.
@@ -241,25 +300,27 @@ fn channel(endpoint: Endpoint, node: u32, reach: &Reach) -> Channel {
     }
 }
 
-fn unreachable(node: NodeId, status: &Status) -> Unreachable {
+/// Why no answer came; whoever refused may have said that this node is out.
+fn unreachable(expulsion: &Expulsion, node: NodeId, status: &Status) -> Unreachable {
+    expulsion.heed(status);
     Unreachable(format!("node {node}: {}", status.message()))
 }
 
 impl Transport for Peers {
     fn send(&self, to: NodeId, group: GroupId, message: Bytes) -> BoxFuture<'static, Result<Bytes, Unreachable>> {
-        let replicas = self.replicas(to);
+        let (replicas, expulsion) = (self.replicas(to), self.expulsion.clone());
         async move {
             let sent = replicas?.raft(RaftRequest { group: group.0, message }).await;
-            sent.map(|answer| answer.into_inner().message).map_err(|status| unreachable(to, &status))
+            sent.map(|answer| answer.into_inner().message).map_err(|status| unreachable(&expulsion, to, &status))
         }
         .boxed()
     }
 
     fn pulse(&self, to: NodeId, message: Bytes) -> BoxFuture<'static, Result<Bytes, Unreachable>> {
-        let replicas = self.replicas(to);
+        let (replicas, expulsion) = (self.replicas(to), self.expulsion.clone());
         async move {
             let sent = replicas?.pulse(PulseRequest { message }).await;
-            sent.map(|answer| answer.into_inner().message).map_err(|status| unreachable(to, &status))
+            sent.map(|answer| answer.into_inner().message).map_err(|status| unreachable(&expulsion, to, &status))
         }
         .boxed()
     }

@@ -41,7 +41,8 @@ use crate::access::{self, Mutual, Throttle};
 
 use super::{
     Inbox, MembersDesk, Network, Peers,
-    peers::{Acquaintance, CLUSTER, MESSAGE_BYTES_MAX, NODE},
+    expulsion::expelling,
+    peers::{Acquaintance, CLUSTER, DIRECTORY, MESSAGE_BYTES_MAX, NODE},
 };
 
 /// Calls of the internal API begin so; all others are forwarded calls of the public one.
@@ -71,7 +72,7 @@ impl Gate {
         let matching = MatchingServiceServer::new(inbox.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let members = MembersServiceServer::new(MembersDesk(inbox.clone()));
+        let members = MembersServiceServer::new(MembersDesk(inbox.clone(), peers.clone()));
         let cluster = ClusterServiceServer::new(inbox)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
@@ -101,13 +102,14 @@ impl Gate {
                 self.cluster
             )));
         }
+        self.peers.check_meant(text(DIRECTORY))?;
         let known = node.parse().map(|node| self.peers.acquaintance(node)).unwrap_or(Acquaintance::Stranger);
         match known {
             Acquaintance::Member => Ok(()),
             // Whoever wants to become one, or has started again, is told more than this there.
             Acquaintance::Removed | Acquaintance::Stranger if path == JOIN => Ok(()),
             Acquaintance::Stranger if REPLICAS.contains(&path) => Ok(()),
-            Acquaintance::Removed => Err(Status::permission_denied(format!(
+            Acquaintance::Removed => Err(expelling(format!(
                 "node {node} was removed from this cluster, and its number is not used again: wipe its data directory \
                  and let it join under a new number"
             ))),

@@ -1,23 +1,30 @@
-//! A node that joins a cluster that is there, before it has anything of it.
+//! A node and its cluster before it has anything of it: one that joins a cluster that is there, and one that founds it.
 //!
 //! Invariants: it founds its data only when it knows how many shards there are, and says that it joins only when it has
 //! founded them, by a name that stands in them: so it may say it again, also after a crash, and is told from another node
-//! of its number, or from what is left of it when its data are lost, neither of which is let in.
+//! of its number, or from what is left of it when its data are lost, neither of which is let in. One that founds the cluster
+//! votes only when all founders know it by the name of its data (see `cluster::meeting`).
 
-use std::time::Duration;
+use std::{collections::BTreeMap, convert::Infallible, time::Duration};
 
+use tonic::Request;
 use uuid::Uuid;
 use weft_env::Clock;
-use weft_protocol::internal::JoinRequest;
+use weft_protocol::internal::{JoinRequest, PingRequest};
 use weft_shard::Members;
-use weft_store::{datadir::DataDir, state::StateStore};
+use weft_store::{
+    datadir::{DataDir, Founders},
+    state::StateStore,
+};
 
 use super::{OpenError, Options, Place, World, members};
-use crate::cluster::{JoinError, Peers, join};
+use crate::cluster::{JoinError, Links, Peers, join};
 
 /// How long the cluster may take to let a new node in, and a known one that has everything it needs without it.
 const LET_IN_MAX: Duration = Duration::from_secs(60);
 const HEARD_MAX: Duration = Duration::from_secs(2);
+/// Between two questions whether this node is wanted.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Whose data a node has.
 pub(super) struct Known {
@@ -70,6 +77,56 @@ pub(super) async fn meet(
         Err(error) => return Err(error.into()),
     }
     Ok(())
+}
+
+/// Waits, before this node votes for the first time, until all that found the cluster with it know which data directory it
+/// has. Answers with that.
+pub(super) async fn meet_founders(
+    options: &Options,
+    links: &Links,
+    world: &World,
+    directory: Option<&DataDir>,
+    has_log: bool,
+) -> Result<Option<Uuid>, OpenError> {
+    let (peers, meeting) = (&links.peers, links.inbox.meeting());
+    let directory = directory.filter(|_| !options.cluster.is_alone());
+    let founders = match directory {
+        Some(directory) if directory.identity().joined.is_none() => match Founders::read(directory.path())? {
+            None if !has_log => Some(Founders::begin(directory.path(), world.ids.uuid())?),
+            known => known,
+        },
+        // What is in memory was nobody's before.
+        Some(_) | None => None,
+    };
+    let joined = directory.and_then(|directory| directory.identity().joined);
+    let own = joined.or(founders.as_ref().map(Founders::own));
+    meeting.open(founders);
+    peers.set_directories(own, BTreeMap::new());
+    let others = options.cluster.members.keys().copied().filter(|node| *node != options.node).collect();
+    // One that joins asks whoever leads the metadata, and does not vote before that has let it in.
+    if !options.cluster.joins() {
+        meeting.hold(peers, &others, world.clock.as_ref()).await?;
+    }
+    peers.set_directories(own, meeting.directories(options.node, &others));
+    Ok(own)
+}
+
+/// Hears from the others, while this node starts, if it is out: a replica that has no vote would wait for ever for a leader.
+pub(super) async fn ask_whether_wanted(peers: &Peers, clock: &dyn Clock) -> Infallible {
+    if peers.is_alone() {
+        return std::future::pending().await;
+    }
+    loop {
+        let asked = peers.others().filter_map(|node| peers.cluster_service(node)).map(|mut peer| async move {
+            let mut request = Request::new(PingRequest {});
+            request.set_timeout(HEARD_MAX);
+            if let Err(status) = peer.ping(request).await {
+                peers.expulsion.heed(&status);
+            }
+        });
+        futures::future::join_all(asked).await;
+        clock.sleep_until(clock.monotonic() + ASK_AGAIN).await;
+    }
 }
 
 fn request(options: &Options) -> JoinRequest {

@@ -111,7 +111,8 @@ impl NodeInner {
         let mut request = Request::new(PingRequest {});
         request.set_timeout(PING_TIMEOUT);
         let (asked, began) = (self.clock.now().0, self.clock.monotonic());
-        let theirs = peer.ping(request).await.ok()?.into_inner().unix_nanos;
+        let answer = peer.ping(request).await.inspect_err(|status| self.peers.expulsion.heed(status));
+        let theirs = answer.ok()?.into_inner().unix_nanos;
         let at = self.clock.monotonic();
         let half = i64::try_from((at.saturating_sub(began) / 2).as_nanos()).unwrap_or(i64::MAX);
         Some(Answered { at, ahead_nanos: theirs.saturating_sub(asked.saturating_add(half)) })

@@ -21,7 +21,7 @@ use weft_rows::member::{MemberRow, MemberState, MoveRow};
 use weft_shard::{ChangeError, Members, MembersChange, Metadata};
 
 use super::{NodeInner, leader::Leader};
-use crate::cluster::Peers;
+use crate::cluster::{Address, Peers};
 
 pub(crate) use drive::drive;
 
@@ -32,7 +32,8 @@ pub(crate) fn acquaint(peers: &Peers, members: &Members) {
     if members.nodes.is_empty() {
         return;
     }
-    let present: BTreeMap<u32, String> = members.present().map(|row| (row.node, row.address.clone())).collect();
+    let at = |row: &MemberRow| Address { address: row.address.clone(), directory: row.incarnation.clone() };
+    let present: BTreeMap<u32, Address> = members.present().map(|row| (row.node, at(row))).collect();
     let removed: BTreeSet<u32> = members.nodes.keys().copied().filter(|node| !present.contains_key(node)).collect();
     peers.set(present, removed);
 }
@@ -128,7 +129,8 @@ impl NodeInner {
     /// The members, as written by the first node that leads the metadata of a cluster that has none yet.
     async fn write_founders(&self) {
         let founder = |(node, address): (&u32, &String)| {
-            let (address, incarnation) = (address.clone(), String::new());
+            let directory = self.peers.directory_of_founder(*node).map(|directory| directory.to_string());
+            let (address, incarnation) = (address.clone(), directory.unwrap_or_default());
             MembersChange::Put(MemberRow { node: *node, address, state: MemberState::Member, incarnation })
         };
         let founders = &self.options.cluster.members;

@@ -35,7 +35,7 @@ use weft_store::{
 use weft_visibility::{Index, Visibility};
 
 use crate::{
-    cluster::{ClusterError, JoinError, Links, Network, Peers, Reach},
+    cluster::{ClusterError, JoinError, Links, MeetError, Network, Peers, Reach},
     exchange::{self, Outgoing},
 };
 
@@ -131,6 +131,11 @@ pub enum OpenError {
     Cluster(#[from] ClusterError),
     #[error(transparent)]
     Join(#[from] JoinError),
+    #[error(transparent)]
+    Meet(#[from] MeetError),
+    /// This node is out of its cluster.
+    #[error("{0}")]
+    Expelled(Arc<str>),
 }
 
 impl From<mend::Error> for OpenError {
@@ -172,7 +177,18 @@ impl Node {
         Self::open_among(options, world, links).await
     }
 
-    pub(crate) async fn open_among(mut options: Options, world: World, links: Links) -> Result<Self, OpenError> {
+    pub(crate) async fn open_among(options: Options, world: World, links: Links) -> Result<Self, OpenError> {
+        let (peers, clock) = (links.peers.clone(), Arc::clone(&world.clock));
+        let told = peers.expulsion.clone();
+        tokio::select! {
+            biased;
+            opened = Self::open_if_wanted(options, world, links) => opened,
+            why = told.heard() => Err(OpenError::Expelled(why)),
+            never = super::joining::ask_whether_wanted(&peers, clock.as_ref()) => match never {},
+        }
+    }
+
+    async fn open_if_wanted(mut options: Options, world: World, links: Links) -> Result<Self, OpenError> {
         if options.place != Place::Memory && world.clock.skipping().is_some() {
             return Err(OpenError::Skips);
         }
@@ -187,6 +203,9 @@ impl Node {
         if let Some(torn) = &report.torn {
             tracing::warn!(file = %torn.file.display(), offset = torn.offset, "cut a torn last frame off the log");
         }
+        let has_log = !wal.groups().is_empty();
+        let own = super::joining::meet_founders(&options, &links, &world, ground.directory.as_ref(), has_log).await?;
+        let known = Known { incarnation: known.incarnation.or(own), ..known };
         let visibility = Visibility::new(ground.index, threads.index.clone())?;
         let groups = METADATA_GROUP..=u32::from(options.shards);
         let feeds = Arc::new(Feeds::new(ToIndex::new(visibility.clone(), groups.clone())));

@@ -3,6 +3,7 @@
 mod backup;
 mod door;
 mod far;
+mod founders;
 mod growing;
 mod members;
 mod tasks;

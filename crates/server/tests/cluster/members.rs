@@ -130,7 +130,12 @@ async fn one_node_becomes_three_and_four_and_three_again_without_the_first() {
     growing.until(2, 1, MemberState::Removed).await;
     load.more(WORKFLOWS).await;
     check_refusals(&growing.client(1)).await;
+    let stops = tokio::time::timeout(crate::PATIENCE, growing.servers[&1].failed()).await.expect("it is told");
+    assert!(stops.contains("node 1 was removed from this cluster"), "{stops}");
     growing.stop(1).await;
+    let again = tokio::time::timeout(crate::PATIENCE, growing.try_first()).await.expect("it is told");
+    let again = again.err().map(|error| error.to_string()).expect("it is out for ever");
+    assert!(again.contains("node 1 was removed from this cluster"), "{again}");
     load.more(WORKFLOWS).await;
     runs.extend(load.end().await);
     let picture = growing.picture(2);
@@ -163,6 +168,31 @@ async fn a_node_that_lost_its_data_comes_back_under_a_new_number() {
     let runs = load.end().await;
     assert!(growing.picture(1).iter().all(|(voters, _)| *voters == [1, 2, 4]));
     check(&growing, &runs).await;
+    growing.shutdown().await;
+}
+
+/// It would found a cluster of its own under the name of the one that is there, and does not know whom to ask.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_only_founder_that_lost_its_data_is_told_by_those_who_joined() {
+    let mut growing = Growing::found().await;
+    for node in [2, 3] {
+        growing.join(node, 1).await;
+        growing.until(1, node, MemberState::Member).await;
+    }
+    growing.stop(1).await;
+    std::fs::remove_dir_all(growing.dir(1)).expect("it is there");
+    let told = async {
+        match growing.try_first().await {
+            Ok(server) => {
+                let why = server.failed().await.to_string();
+                server.shutdown().await;
+                why
+            }
+            Err(error) => error.to_string(),
+        }
+    };
+    let told = tokio::time::timeout(crate::PATIENCE, told).await.expect("it is told");
+    assert!(told.contains("another data directory") && told.contains("wfctl cluster remove 1"), "{told}");
     growing.shutdown().await;
 }
 

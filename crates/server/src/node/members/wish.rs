@@ -1,8 +1,7 @@
 //! What nodes and operators may ask of a cluster's members, and what is written of it. Pure.
 //!
 //! Invariants: asked again it is answered the same and changes nothing more; what is refused says why and what would help.
-//! A number is never given to a second node, and a node that joined and has lost its data does not come back under its own (a founder is not told from
-//! itself with nothing).
+//! A number is never given to a second node, and a node that has lost its data does not come back under its own.
 
 use weft_rows::member::{MemberRow, MemberState, MoveRow};
 use weft_shard::{Members, MembersChange};
@@ -51,7 +50,8 @@ impl Newcomer {
                 "node {node} was removed from this cluster, and its number is not used again: start it with an empty \
                  data directory and --node {next}"
             )),
-            Some(row) if *is_new || row.incarnation != *incarnation => Err(format!(
+            // A founder's was not always noted.
+            Some(row) if *is_new || !(row.incarnation.is_empty() || row.incarnation == *incarnation) => Err(format!(
                 "node {node} is known in this cluster, at {}, and this one has none of its data: a node that lost its data has \
                  forgotten its votes and must not come back under its number. Remove it (wfctl cluster remove {node}) \
                  and start this one with --node {next}",

@@ -1,0 +1,169 @@
+//! Before the founders of a cluster vote for the first time, each says to each other which data directory it has.
+//!
+//! Invariant: who votes is known, by its directory, to all other founders, durably. So a founder that has lost its disk, and
+//! with it its votes and what it had confirmed, is told from one that has never had any: whichever other founder it asks
+//! knows the directory that was lost. That is why a first start waits for all of them, and not for a majority.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tonic::{Code, Request, Status};
+use uuid::Uuid;
+use weft_env::Clock;
+use weft_protocol::internal::{MeetRequest, members_service_client::MembersServiceClient};
+use weft_store::datadir::{self, Founders};
+
+use super::{Peers, Way};
+
+/// Between two questions to those that have not answered.
+const PAUSE: Duration = Duration::from_millis(200);
+const ANSWER_MAX: Duration = Duration::from_secs(2);
+/// Between two lines about who is waited for.
+const SAID: Duration = Duration::from_secs(10);
+
+/// Why a founder may not vote.
+#[derive(Debug, thiserror::Error)]
+pub enum MeetError {
+    #[error("node {node} does not know this node as a founder of the cluster: {why}")]
+    Refused { node: u32, why: String },
+    #[error(transparent)]
+    DataDir(#[from] datadir::Error),
+}
+
+/// What this node knows of the founders, once its data are open; nothing if it founded nothing, or with a version that did
+/// not note it.
+#[derive(Default)]
+pub(crate) struct Meeting(OnceLock<Option<Mutex<Founders>>>);
+
+impl Meeting {
+    /// From now on the others are answered.
+    pub(crate) fn open(&self, founders: Option<Founders>) {
+        // A node is put together once.
+        let _ = self.0.set(founders.map(Mutex::new));
+    }
+
+    /// Another founder says which directory it has, and is told of this one.
+    pub(crate) fn receive(&self, own: u32, node: u32, directory: &str) -> Result<Uuid, Status> {
+        let Ok(directory) = directory.parse::<Uuid>() else {
+            return Err(Status::invalid_argument(format!("{directory:?} is no UUID of a data directory")));
+        };
+        let Some(opened) = self.0.get() else { return Err(Status::unavailable("this node is starting")) };
+        let Some(founders) = opened else {
+            return Err(Status::failed_precondition(format!(
+                "node {own} has data, and was not told then which directory node {node} has. {}",
+                what_to_do(node)
+            )));
+        };
+        let mut founders = founders.lock();
+        match founders.is_known(node, directory) {
+            Ok(true) => Ok(founders.own()),
+            Ok(false) => Err(Status::failed_precondition(format!(
+                "node {own} knows another data directory of node {node}, and this one has none of its data. {}",
+                what_to_do(node)
+            ))),
+            Err(error) => Err(Status::unavailable(error.to_string())),
+        }
+    }
+
+    /// Waits until all other founders know this node's directory, if it may not vote before that.
+    pub(crate) async fn hold(&self, peers: &Peers, others: &BTreeSet<u32>, clock: &dyn Clock) -> Result<(), MeetError> {
+        let Some(Some(founders)) = self.0.get() else { return Ok(()) };
+        let (own, has_met) = {
+            let founders = founders.lock();
+            (founders.own(), founders.has_met())
+        };
+        let mut missing = if has_met { BTreeSet::new() } else { others.clone() };
+        let mut said_at = clock.monotonic();
+        while !missing.is_empty() {
+            let asked = missing.iter().map(|node| async move { (*node, ask(peers, *node, own).await) });
+            for (node, answer) in futures::future::join_all(asked).await {
+                match answer {
+                    // One that is not the first one of its number does not vote, and may go.
+                    Ok(theirs) if founders.lock().is_known(node, theirs)? => drop(missing.remove(&node)),
+                    Ok(_) => tracing::warn!(node, "it has another data directory than before: it has lost its data"),
+                    Err(status) if is_final(&status) => {
+                        return Err(MeetError::Refused { node, why: status.message().to_owned() });
+                    }
+                    Err(_) => {}
+                }
+            }
+            if missing.is_empty() {
+                break;
+            }
+            if clock.monotonic() >= said_at + SAID {
+                said_at = clock.monotonic();
+                tracing::info!(?missing, "the first start of a cluster waits for all of its founders");
+            }
+            clock.sleep_until(clock.monotonic() + PAUSE).await;
+        }
+        if !has_met {
+            founders.lock().note_met()?;
+        }
+        Ok(())
+    }
+
+    /// The data directories of the founders, as far as they are known.
+    pub(crate) fn directories(&self, own: u32, others: &BTreeSet<u32>) -> BTreeMap<u32, Uuid> {
+        let Some(Some(founders)) = self.0.get() else { return BTreeMap::new() };
+        let founders = founders.lock();
+        let known = others.iter().filter_map(|node| Some((*node, founders.of(*node)?)));
+        known.chain([(own, founders.own())]).collect()
+    }
+}
+
+fn what_to_do(node: u32) -> String {
+    format!(
+        "A node that lost its data has forgotten its votes and must not come back under its number: remove it (wfctl \
+         cluster remove {node}), and start this one with an empty data directory, --join and a number that no node ever \
+         had. Only if the cluster has never served anybody: empty the data directories of all founders, and start them \
+         again"
+    )
+}
+
+async fn ask(peers: &Peers, node: u32, own: Uuid) -> Result<Uuid, Status> {
+    let way: Way = peers.way(node).ok_or_else(|| Status::unavailable("it is not known"))?;
+    let mut request = Request::new(MeetRequest { node: peers.node, directory: own.to_string() });
+    request.set_timeout(ANSWER_MAX);
+    let answer = MembersServiceClient::new(way).meet(request).await?.into_inner();
+    answer.directory.parse().map_err(|_| Status::unavailable("it names no directory"))
+}
+
+/// Asked again, it would say the same.
+fn is_final(status: &Status) -> bool {
+    matches!(status.code(), Code::FailedPrecondition | Code::PermissionDenied | Code::InvalidArgument)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: &str = "00000000-0000-0000-0000-000000000001";
+    const SECOND: &str = "00000000-0000-0000-0000-000000000002";
+
+    #[test]
+    fn a_founder_that_comes_with_another_directory_is_told_what_to_do() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let meeting = Meeting::default();
+        let starting = meeting.receive(1, 2, FIRST).expect_err("it has not opened its data");
+        assert_eq!(starting.code(), Code::Unavailable);
+        let own = Uuid::from_u128(9);
+        meeting.open(Some(Founders::begin(dir.path(), own).expect("it is written")));
+        assert_eq!(meeting.receive(1, 2, FIRST).expect("it is the first"), own);
+        assert_eq!(meeting.receive(1, 2, FIRST).expect("it is the same"), own);
+        let refused = meeting.receive(1, 2, SECOND).expect_err("it is another one");
+        assert!(is_final(&refused) && refused.message().contains("wfctl cluster remove 2"), "{refused}");
+        assert!(is_final(&meeting.receive(1, 2, "two").expect_err("it is none")));
+    }
+
+    #[test]
+    fn data_of_which_nothing_was_noted_know_no_founder_without_data() {
+        let meeting = Meeting::default();
+        meeting.open(None);
+        let refused = meeting.receive(1, 2, FIRST).expect_err("it cannot tell");
+        assert!(is_final(&refused) && refused.message().contains("node 1 has data"), "{refused}");
+    }
+}
