@@ -72,6 +72,13 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "N")]
         to: u64,
     },
+    /// Leave the vote that is being moved in a shard where it is
+    #[command(after_help = "Examples:\n  wfctl cluster cancel-move --shard 5")]
+    CancelMove {
+        /// Number of the shard; 0 is the metadata
+        #[arg(long, value_name = "S")]
+        shard: u64,
+    },
     /// Let another node lead a shard, now
     #[command(after_help = "Nodes even out who leads how many: a node that leads more than its share gives some away \
         again.\n\nExamples:\n  wfctl cluster transfer-leader --shard 5 --to 2")]
@@ -105,6 +112,7 @@ pub(crate) fn run(session: &Session, verb: &Verb, output: &Output) -> anyhow::Re
         Verb::Drain { node } => command(format!("drain?node={node}")),
         Verb::Undrain { node } => command(format!("undrain?node={node}")),
         Verb::MoveShard { shard, from, to } => command(format!("move-shard?shard={shard}&from={from}&to={to}")),
+        Verb::CancelMove { shard } => command(format!("cancel-move?shard={shard}")),
         Verb::TransferLeader { shard, to } => command(format!("transfer-leader?shard={shard}&to={to}")),
         Verb::Snapshot => command("snapshot".to_owned()),
     }

@@ -98,6 +98,7 @@ impl NodeInner {
             Some(Wire::Drain(node)) => Wish::Drain(node),
             Some(Wire::Undrain(node)) => Wish::Undrain(node),
             Some(Wire::Move(wire::Move { group, from, to })) => Wish::Move(MoveRow { group, from, to }),
+            Some(Wire::CancelMove(group)) => Wish::CancelMove(group),
             None => return Err(Status::invalid_argument("nothing is wanted")),
         };
         let decide = |members: &Members| {

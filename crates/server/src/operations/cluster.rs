@@ -123,6 +123,10 @@ pub(super) async fn command(node: &Node, command: &str, query: &str) -> Answer {
             (Some(group), Some(from), Some(to)) => wish(node, Wish::Move(Move { group, from, to })).await,
             _ => return wanted("shard=…&from=…&to=…"),
         },
+        "cancel-move" => match number("shard") {
+            Some(group) => wish(node, Wish::CancelMove(group)).await,
+            None => return wanted("shard=…"),
+        },
         "remove" | "drain" | "undrain" => match (number("node"), command) {
             (Some(gone), "remove") => wish(node, Wish::Remove(gone)).await,
             (Some(idle), "drain") => wish(node, Wish::Drain(idle)).await,

@@ -93,7 +93,9 @@ impl Picture {
             plan.steps.extend(self.share());
         }
         let settled = plan.steps.is_empty() && plan.waits.is_empty();
-        plan.changes = self.arrivals(settled, &given).chain(self.departures()).chain(self.ended_moves()).collect();
+        // A node is out when those that stay vote evenly: what an operator moves afterwards stays where it is.
+        let departures = self.departures().filter(|_| plan.steps.is_empty());
+        plan.changes = self.arrivals(settled, &given).chain(departures).chain(self.ended_moves()).collect();
         plan
     }
 
@@ -197,12 +199,25 @@ impl Picture {
         loads
     }
 
-    /// A vote for a node that joins and has fewer than others: one at a time, so that no node gets too many.
+    /// A vote for a node that has fewer than others, while one joins or goes: one at a time, so that no node gets too many.
     fn share(&self) -> Option<(u32, Step)> {
         let loads = self.loads();
+        self.share_with_new(&loads).or_else(|| self.share_of_gone(&loads))
+    }
+
+    fn share_with_new(&self, loads: &BTreeMap<u32, usize>) -> Option<(u32, Step)> {
         let joins = |row: &&MemberRow| row.state == MemberState::Joining && self.ready.contains(&row.node);
         let new = self.members.present().filter(joins).map(|row| row.node);
-        new.filter(|node| self.live.contains(node)).find_map(|node| self.share_for(node, &loads))
+        new.filter(|node| self.live.contains(node)).find_map(|node| self.share_for(node, loads))
+    }
+
+    /// What a node that goes leaves behind went to whoever had the fewest votes when that was planned, group by group.
+    fn share_of_gone(&self, loads: &BTreeMap<u32, usize>) -> Option<(u32, Step)> {
+        self.members.nodes.values().find(|row| row.state == MemberState::Removing)?;
+        let takes = |row: &&MemberRow| row.state == MemberState::Member && self.live.contains(&row.node);
+        let mut takers: Vec<u32> = self.members.present().filter(takes).map(|row| row.node).collect();
+        takers.sort_by_key(|node| (loads.get(node).copied(), *node));
+        takers.into_iter().find_map(|node| self.share_for(node, loads))
     }
 
     fn share_for(&self, new: u32, loads: &BTreeMap<u32, usize>) -> Option<(u32, Step)> {

@@ -15,6 +15,8 @@ pub(crate) enum Wish {
     Drain(u32),
     Undrain(u32),
     Move(MoveRow),
+    /// Of this group.
+    CancelMove(u32),
 }
 
 /// A node that asks to be let in, or says that it has started again.
@@ -76,6 +78,7 @@ impl Wish {
             Self::Drain(node) => picture.drain(node),
             Self::Undrain(node) => picture.undrain(node),
             Self::Move(wanted) => picture.move_vote(wanted),
+            Self::CancelMove(group) => picture.cancel_move(group),
         }
     }
 }
@@ -162,6 +165,22 @@ impl Picture {
         }
     }
 
+    fn cancel_move(&self, group: u32) -> Result<Decided, String> {
+        let Some(MoveRow { from, to, .. }) = self.members.moves.get(&group) else {
+            return Err(format!("no vote of shard {group} is being moved: see wfctl cluster status"));
+        };
+        let both = self.groups.iter().any(|known| known.group == group && known.voters.len() > 1);
+        if both {
+            return Err(format!(
+                "in shard {group} node {to} is taking over from node {from} just now: move the vote back when that is done"
+            ));
+        }
+        Ok((
+            vec![MembersChange::Moved(group)],
+            format!("the vote of node {from} in shard {group} is not moved any more"),
+        ))
+    }
+
     fn move_vote(&self, wanted: MoveRow) -> Result<Decided, String> {
         let MoveRow { group, from, to } = wanted;
         let known = self.groups.iter().find(|known| known.group == group);
@@ -169,7 +188,10 @@ impl Picture {
         let voters: Nodes = known.voters.iter().flatten().copied().collect();
         let state = self.row(to)?.state;
         if self.members.moves.get(&group).is_some_and(|other| *other != wanted) {
-            return Err(format!("another vote of shard {group} is being moved: wait until that is done"));
+            return Err(format!(
+                "another vote of shard {group} is being moved: wait until that is done, or cancel it (wfctl cluster \
+                 cancel-move --shard {group})"
+            ));
         }
         if voters.contains(&to) && !voters.contains(&from) {
             return Ok((Vec::new(), format!("node {to} votes in shard {group} already, and node {from} does not")));

@@ -146,6 +146,66 @@ fn a_node_that_is_removed_gives_its_leaderships_and_votes_to_the_others() {
 }
 
 #[test]
+fn what_a_node_leaves_behind_is_evenly_shared() {
+    let mut picture = founded(3, 24);
+    for node in 4..=6 {
+        join(&mut picture, node);
+        play(&mut picture);
+    }
+    assert_eq!(votes(&picture), [12, 12, 12, 12, 12, 12]);
+    put(&mut picture, 2, MemberState::Removing);
+    assert_eq!(play(&mut picture), Vec::<String>::new());
+    assert_eq!(picture.members.state(2), Some(MemberState::Removed));
+    assert_eq!(votes(&picture), [14, 14, 14, 15, 15]);
+}
+
+#[test]
+fn whoever_goes_or_takes_its_place_those_that_stay_vote_evenly() {
+    for seed in 0..100 {
+        let chance = SeededIds::new(seed);
+        let mut picture = founded(3, 1 + u32::try_from(chance.below(24)).expect("few"));
+        for next in 4..12 {
+            join(&mut picture, next);
+            assert_eq!(play(&mut picture), Vec::<String>::new(), "seed {seed}");
+            let present: Vec<u32> = picture.members.present().map(|row| row.node).collect();
+            if present.len() > 3 && chance.below(2) == 0 {
+                let gone = present[usize::try_from(chance.below(present.len() as u64)).expect("few")];
+                put(&mut picture, gone, MemberState::Removing);
+                if chance.below(2) == 0 {
+                    picture.live.remove(&gone);
+                    picture.groups.iter_mut().filter(|group| group.leader == Some(gone)).for_each(|group| {
+                        group.leader = group.voters().into_iter().find(|node| *node != gone);
+                    });
+                }
+                assert_eq!(play(&mut picture), Vec::<String>::new(), "seed {seed}");
+                assert_eq!(picture.members.state(gone), Some(MemberState::Removed), "seed {seed}");
+                let votes = votes(&picture);
+                assert!(
+                    votes.last().zip(votes.first()).is_some_and(|(most, least)| most - least <= 1),
+                    "{seed}: {votes:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_an_operator_moved_stays_moved_though_it_is_uneven() {
+    let mut picture = founded(3, 4);
+    join(&mut picture, 4);
+    play(&mut picture);
+    for group in 0..4 {
+        let voters = picture.groups[group as usize].voters();
+        if let Some(from) = voters.iter().copied().find(|node| *node != 4 && !voters.contains(&4)) {
+            picture.members.moves.insert(group, MoveRow { group, from, to: 4 });
+        }
+    }
+    assert_eq!(play(&mut picture), Vec::<String>::new());
+    assert!(picture.groups.iter().all(|group| group.voters().contains(&4)));
+    assert_eq!(picture.plan(), Plan::default());
+}
+
+#[test]
 fn a_cluster_shrinks_to_one_node() {
     let mut picture = founded(3, 3);
     for (gone, left) in [(3, nodes([1, 2])), (1, nodes([2]))] {

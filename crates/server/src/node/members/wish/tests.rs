@@ -106,3 +106,33 @@ fn a_vote_is_moved_from_a_voter_to_a_member_without_one() {
     picture.members.moves.insert(1, MoveRow { from: 1, ..wanted });
     assert!(Wish::Move(wanted).decide(&picture).expect_err("one at a time").contains("another vote"));
 }
+
+#[test]
+fn a_move_that_does_not_come_to_pass_is_cancelled_before_both_vote() {
+    let mut picture = picture(4);
+    picture.groups.iter_mut().for_each(|group| group.voters = vec![BTreeSet::from([1, 2, 3])]);
+    assert!(Wish::CancelMove(1).decide(&picture).expect_err("there is none").contains("no vote of shard 1"));
+    picture.members.moves.insert(1, MoveRow { group: 1, from: 2, to: 4 });
+    let (changes, said) = Wish::CancelMove(1).decide(&picture).expect("it waits");
+    assert_eq!(
+        (changes, said.as_str()),
+        (vec![MembersChange::Moved(1)], "the vote of node 2 in shard 1 is not moved any more")
+    );
+    picture.groups[1].voters.push(BTreeSet::from([1, 3, 4]));
+    assert!(Wish::CancelMove(1).decide(&picture).expect_err("it is under way").contains("just now"));
+}
+
+#[test]
+fn a_founder_comes_back_with_the_data_that_it_was_noted_with_or_where_nothing_was_noted() {
+    let mut members = picture(2).members;
+    let back = |incarnation: &str| Newcomer {
+        node: 2,
+        address: "n2:1".to_owned(),
+        is_new: false,
+        incarnation: incarnation.to_owned(),
+    };
+    assert_eq!(back("a").decide(&members), Ok(Vec::new()));
+    members.nodes.get_mut(&2).expect("it is there").incarnation = "a".to_owned();
+    assert_eq!(back("a").decide(&members), Ok(Vec::new()));
+    assert!(back("b").decide(&members).expect_err("it has lost its data").contains("forgotten its votes"));
+}
