@@ -28,7 +28,7 @@ pub mod tasks;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 use weft_engine::{Answer, Request, Settings, WorkflowKey};
 use weft_env::{Clock, Ids, Pool};
@@ -80,6 +80,8 @@ pub(crate) struct NodeInner {
     pub(crate) peers: Peers,
     /// What goes from one workflow id to another.
     pub(crate) crossings: crossing::Crossings,
+    /// Room for who reads a backup.
+    pub(crate) backups: Arc<Semaphore>,
     heard: leadership::Heard,
     /// What a change of the cluster waits for, while this node drives it.
     pub(crate) waits: Mutex<Vec<String>>,

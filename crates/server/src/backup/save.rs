@@ -17,6 +17,10 @@ use super::{
     stream,
 };
 
+/// A file is synced each time that so much was written: were all of it synced at the end, the node that sends would see
+/// nothing taken meanwhile, and give up.
+const SYNC_BYTES: u64 = 64 << 20;
+
 /// Reads a backup as a node sends it, and keeps it in `dir`, which is empty or does not exist.
 ///
 /// # Errors
@@ -128,6 +132,7 @@ struct Group {
     hash: Sha256,
     pieces: u64,
     bytes: u64,
+    synced: u64,
 }
 
 impl Group {
@@ -138,7 +143,7 @@ impl Group {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&path).map_err(|error| Error::io("write", &path, error))?;
-        Ok(Self { head, path, file: BufWriter::new(file), hash: Sha256::new(), pieces: 0, bytes: 0 })
+        Ok(Self { head, path, file: BufWriter::new(file), hash: Sha256::new(), pieces: 0, bytes: 0, synced: 0 })
     }
 
     fn put(&mut self, piece: &[u8]) -> Result<(), Error> {
@@ -146,11 +151,21 @@ impl Group {
         self.hash.update(&record);
         self.pieces += 1;
         self.bytes += record.len() as u64;
-        self.file.write_all(&record).map_err(|error| Error::io("write", &self.path, error))
+        self.write(&record).map_err(|error| Error::io("write", &self.path, error))
+    }
+
+    fn write(&mut self, record: &[u8]) -> io::Result<()> {
+        self.file.write_all(record)?;
+        if self.bytes - self.synced >= SYNC_BYTES {
+            self.file.flush()?;
+            self.file.get_ref().sync_data()?;
+            self.synced = self.bytes;
+        }
+        Ok(())
     }
 
     fn finish(self) -> Result<SavedGroup, Error> {
-        let Self { head, path, file, hash, pieces, bytes } = self;
+        let Self { head, path, file, hash, pieces, bytes, synced: _ } = self;
         let failed = |error| Error::io("write", &path, error);
         file.into_inner().map_err(|error| failed(error.into_error()))?.sync_all().map_err(failed)?;
         Ok(SavedGroup { group: head.group, index: head.index, pieces, bytes, sha256: hex(&hash.finalize()) })

@@ -289,6 +289,7 @@ impl Base {
             raft: self.raft,
             peers: self.links.peers,
             crossings: super::crossing::Crossings::default(),
+            backups: super::point::readers(),
             heard: super::leadership::Heard::default(),
             waits: parking_lot::Mutex::default(),
             wal: self.wal,

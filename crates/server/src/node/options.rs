@@ -71,6 +71,8 @@ pub struct Options {
     pub jobs: JobOptions,
     /// How long messages between workflows may wait for a backup; then there is none.
     pub hold_max: Duration,
+    /// How long a backup may be read: until its end old rows are kept that nobody else needs.
+    pub backup_max: Duration,
 }
 
 /// How batch jobs are worked on.
@@ -128,6 +130,7 @@ impl Options {
             give_back_retry: Duration::from_millis(100),
             jobs: JobOptions::default(),
             hold_max: Duration::from_secs(10),
+            backup_max: Duration::from_secs(6 * 3600),
         }
     }
 }

@@ -10,6 +10,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::future::{join_all, try_join_all};
+use tokio::sync::Semaphore;
 use tonic::Request;
 use weft_protocol::internal::{HoldRequest, ReleaseRequest};
 use weft_raft::{MachineError, ReadError};
@@ -24,6 +25,14 @@ const ANSWER_MAX: Duration = Duration::from_secs(8);
 /// How long this node may take to apply what was committed: before anything is held, and then.
 const CATCH_UP_MAX: Duration = Duration::from_secs(30);
 const CATCH_UP_HELD_MAX: Duration = Duration::from_secs(10);
+
+/// Backups of one node that are read at the same time: each keeps old rows.
+pub(crate) const READERS_MAX: usize = 2;
+
+/// Room for those who read one.
+pub(super) fn readers() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(READERS_MAX))
+}
 
 /// Why there is no such point now.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +49,8 @@ pub(crate) enum PointError {
     RanOut(Duration),
     #[error("nodes joined or left meanwhile: try again")]
     Changed,
+    #[error("this node is stopping: ask another one")]
+    Stopping,
     #[error(transparent)]
     Machine(#[from] MachineError),
 }
@@ -68,10 +79,15 @@ impl Node {
         let members = inner.all_members();
         let token = inner.ids.uuid().to_string();
         let began = clock.monotonic();
-        let held = inner.hold_all(&members, &token).await;
-        let views = match held {
-            Ok(()) => self.views(&members).await,
-            Err(error) => Err(error),
+        let mut stopping = self.stopping();
+        let held = async {
+            inner.hold_all(&members, &token).await?;
+            self.views(&members).await
+        };
+        let views = tokio::select! {
+            views = held => views,
+            // Nobody would get it, and the others are not to wait until the hold runs out.
+            _ = stopping.wait_for(|stopping| *stopping) => Err(PointError::Stopping),
         };
         let stood = inner.release_all(&members, &token).await;
         let views = views?;

@@ -2,7 +2,7 @@
 //!
 //! Invariants: whoever has a backup has all histories, and this port asks nobody who he is; so it is given to callers of
 //! this machine alone. What is sent is read piece by piece, as fast as it is taken; a reader that takes nothing is given
-//! up, because what it reads keeps old rows alive.
+//! up, because what it reads keeps old rows alive; for the same reason few read at once, and none for ever.
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -19,7 +19,10 @@ use weft_shard::GroupView;
 use super::{Answer, Body};
 use crate::{
     backup::{Frame, GroupHead, Source},
-    node::{Node, point::Point},
+    node::{
+        Node,
+        point::{Point, READERS_MAX},
+    },
 };
 
 /// Pieces that wait to be sent.
@@ -36,12 +39,20 @@ pub(super) async fn send(node: &Node, caller: SocketAddr) -> Response<Body> {
                     run wfctl on the node's machine, or in its container or pod, or reach the port through a tunnel";
         return refuse(StatusCode::FORBIDDEN, says);
     }
+    let Ok(room) = Arc::clone(&node.inner().backups).try_acquire_owned() else {
+        let says = format!("{READERS_MAX} backups are being read from this node: try again when one has ended");
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, &says);
+    };
     match node.point().await {
         Ok(point) => {
             let (held_ms, groups) = (point.held.as_millis(), point.views.len());
             tracing::info!(%caller, held_ms, groups, "a backup is being sent");
             let (sender, receiver) = mpsc::channel(PIECES_WAITING);
-            tokio::spawn(read(node.clone(), point, sender));
+            let reading = read(node.clone(), point, sender);
+            tokio::spawn(async move {
+                reading.await;
+                drop(room);
+            });
             let frames = ReceiverStream::new(receiver).map(|bytes| Ok::<_, io::Error>(body::Frame::data(bytes)));
             let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
             let kind = http::HeaderValue::from_static("application/octet-stream");
@@ -97,12 +108,13 @@ fn source(node: &Node, point: &Point) -> Source {
 }
 
 async fn all(node: &Node, source: Source, point: Point, sender: &Sender) -> Result<(), Ended> {
+    let until = node.clock().monotonic().saturating_add(node.options().backup_max);
     push(node, sender, &Frame::Source(source)).await?;
     for view in point.views.into_iter().map(Arc::new) {
         push(node, sender, &Frame::Group(GroupHead { group: view.group(), index: view.index() })).await?;
         let mut cursor = Some(Bytes::new());
         while let Some(at) = cursor {
-            let PictureOf { bytes, next } = piece(node, &view, at).await?;
+            let PictureOf { bytes, next } = piece(node, &view, at, until).await?;
             push(node, sender, &Frame::Piece(bytes)).await?;
             cursor = next;
         }
@@ -110,9 +122,13 @@ async fn all(node: &Node, source: Source, point: Point, sender: &Sender) -> Resu
     push(node, sender, &Frame::End).await
 }
 
-async fn piece(node: &Node, view: &Arc<GroupView>, at: Bytes) -> Result<PictureOf, Ended> {
+async fn piece(node: &Node, view: &Arc<GroupView>, at: Bytes, until: Duration) -> Result<PictureOf, Ended> {
     if *node.stopping().borrow() {
         return Err(Ended::Failed("the server is stopping: ask another node".to_owned()));
+    }
+    if node.clock().monotonic() >= until {
+        let hours = node.options().backup_max.as_secs_f32() / 3600.0;
+        return Err(Ended::Failed(format!("it was read for longer than {hours} h: a faster disk may help")));
     }
     let view = Arc::clone(view);
     let piece = node.inner().pool.call(move || view.piece(&at)).await;
@@ -129,5 +145,54 @@ async fn push(node: &Node, sender: &Sender, frame: &Frame) -> Result<(), Ended> 
         () = clock.sleep_until(clock.monotonic() + STALLED) => Err(Ended::Left),
         // Nobody knows whether the reader goes on, and the store is to be let go of.
         _ = stopping.wait_for(|stopping| *stopping) => Err(Ended::Left),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::{Options, Place, World};
+
+    const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9);
+
+    async fn node(backup_max: Duration) -> Node {
+        let options = Options { backup_max, ..Options::new(Place::Memory) };
+        Node::open(options, World::real()).await.expect("it opens")
+    }
+
+    async fn said(response: Response<Body>) -> (StatusCode, String) {
+        let status = response.status();
+        let body = response.into_body().collect().await.expect("it ends").to_bytes();
+        (status, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    #[tokio::test]
+    async fn few_read_a_backup_at_once() {
+        let node = node(Duration::from_secs(3600)).await;
+        let mut reading = Vec::new();
+        for _ in 0..READERS_MAX {
+            // There are more groups than pieces that wait, so it is not at its end.
+            let response = send(&node, HERE).await;
+            assert_eq!(response.status(), StatusCode::OK);
+            reading.push(response);
+        }
+        let (status, says) = said(send(&node, HERE).await).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(says.contains("2 backups are being read"), "{says}");
+        // Whoever leaves makes room.
+        drop(reading.pop());
+        let room = node.inner().backups.acquire().await.expect("it is never closed");
+        drop(room);
+        assert_eq!(said(send(&node, HERE).await).await.0, StatusCode::OK);
+        node.shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn a_backup_that_is_read_for_too_long_breaks_off() {
+        let node = node(Duration::from_nanos(1)).await;
+        let (status, says) = said(send(&node, HERE).await).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(says.contains("it was read for longer than"), "{says}");
+        node.shutdown().await;
     }
 }
