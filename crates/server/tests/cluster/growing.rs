@@ -57,12 +57,7 @@ impl Growing {
 
     pub(crate) async fn try_first(&mut self) -> Result<Server, StartError> {
         let (door, at) = self.door(1).await;
-        let cluster = ClusterOptions {
-            name: "growing".to_owned(),
-            members: BTreeMap::from([(1, at.to_string())]),
-            ..ClusterOptions::default()
-        };
-        self.start(1, cluster, Some(door)).await
+        self.start(1, Self::founding(at), Some(door)).await
     }
 
     /// Node 1 as one of its own, whose data are no cluster's.
@@ -79,13 +74,52 @@ impl Growing {
 
     pub(crate) async fn try_join(&mut self, node: u32, by: u32) -> Result<Server, StartError> {
         let (door, at) = self.door(node).await;
-        let cluster = ClusterOptions {
-            name: "growing".to_owned(),
-            join: vec![self.internal[&by].to_string()],
-            advertise: at.to_string(),
-            ..ClusterOptions::default()
-        };
-        self.start(node, cluster, Some(door)).await
+        self.start(node, self.joining(at, by), Some(door)).await
+    }
+
+    /// Starts a node again on its data.
+    pub(crate) async fn start_again(&mut self, node: u32) {
+        match node {
+            1 => self.start_first().await,
+            other => {
+                let by = self.servers.keys().copied().find(|by| *by != other).expect("one runs");
+                self.join(other, by).await;
+            }
+        }
+    }
+
+    /// All stop, and start again at once.
+    pub(crate) async fn start_all_again(&mut self) {
+        let servers = std::mem::take(&mut self.servers);
+        let nodes: Vec<u32> = servers.keys().copied().collect();
+        futures::future::join_all(servers.into_values().map(Server::shutdown)).await;
+        let mut doors = Vec::new();
+        for node in nodes {
+            doors.push((node, self.door(node).await));
+        }
+        let this = &*self;
+        let starting = doors.into_iter().map(|(node, (door, at))| async move {
+            let cluster = if node == 1 { Self::founding(at) } else { this.joining(at, 1) };
+            (node, this.start(node, cluster, Some(door)).await.expect("it starts again"))
+        });
+        self.servers = futures::future::join_all(starting).await.into_iter().collect();
+    }
+
+    /// The node that leads the metadata, as another one knows it.
+    pub(crate) async fn driver(&self, at: u32) -> u32 {
+        let mut leadership = self.servers[&at].node().metadata().leadership();
+        let known = leadership.wait_for(|known| known.leader.is_some()).await.expect("it runs");
+        known.leader.and_then(|leader| u32::try_from(leader.0).ok()).expect("somebody leads")
+    }
+
+    fn founding(at: SocketAddr) -> ClusterOptions {
+        let members = BTreeMap::from([(1, at.to_string())]);
+        ClusterOptions { name: "growing".to_owned(), members, ..ClusterOptions::default() }
+    }
+
+    fn joining(&self, at: SocketAddr, by: u32) -> ClusterOptions {
+        let (join, advertise) = (vec![self.internal[&by].to_string()], at.to_string());
+        ClusterOptions { name: "growing".to_owned(), join, advertise, ..ClusterOptions::default() }
     }
 
     async fn door(&mut self, node: u32) -> (TcpListener, SocketAddr) {

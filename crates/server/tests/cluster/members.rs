@@ -145,6 +145,51 @@ async fn one_node_becomes_three_and_four_and_three_again_without_the_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_begun_goes_on_when_the_newcomer_the_driver_or_all_start_again() {
+    let mut growing = Growing::found().await;
+    for node in [2, 3] {
+        growing.join(node, 1).await;
+        growing.until(1, node, MemberState::Member).await;
+    }
+    let load = Load::on(&growing, 2, "order");
+    load.more(WORKFLOWS).await;
+    let runs = load.end().await;
+
+    // In the middle of its joining the new node goes, and whoever drives it.
+    growing.join(4, 1).await;
+    growing.stop(4).await;
+    growing.join(4, 2).await;
+    let driver = growing.driver(4).await;
+    growing.stop(driver).await;
+    growing.start_again(driver).await;
+    growing.until(4, 4, MemberState::Member).await;
+
+    // A vote is to move, and all go before it has.
+    let (voters, learners) = growing.picture(1)[1].clone();
+    let (from, to) = (voters[0], learners[0]);
+    let moving = async {
+        let command = format!("move-shard?shard=1&from={from}&to={to}");
+        while !growing.command(1, &command).await.contains("as soon as that has its log") {}
+    };
+    tokio::time::timeout(crate::PATIENCE, moving).await.expect("somebody leads the metadata");
+    growing.start_all_again().await;
+    let is_moved = || {
+        let (voters, _) = &growing.picture(2)[1];
+        voters.contains(&to)
+            && !voters.contains(&from)
+            && growing.servers[&2].node().metadata().members().moves.is_empty()
+    };
+    let moved = async {
+        while !is_moved() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::PATIENCE, moved).await.expect("it is moved");
+    check(&growing, &runs).await;
+    growing.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_lost_its_data_comes_back_under_a_new_number() {
     let mut growing = Growing::found().await;
     growing.join(2, 1).await;
