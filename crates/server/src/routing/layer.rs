@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    error::Error as _,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
@@ -23,6 +22,7 @@ use super::{
     table::{self, Route, Way},
 };
 use crate::{
+    cluster::Failed,
     frontend::{NOT_LEADER, grpc_timeout},
     node::{Node, leader::Leader},
 };
@@ -143,9 +143,10 @@ impl Call {
                 Some(forwarded) => match forwarded.await {
                     Ok(answer) if is_not_leader(&answer) => Outcome::Again,
                     Ok(answer) => Outcome::Answered(answer),
-                    Err(error) if never_left(&error) => Outcome::Again,
-                    Err(error) => Outcome::Lost(Status::unavailable(format!(
-                        "node {node}, which leads the shard of this call, did not answer: {error}"
+                    Err(Failed::NeverLeft(..)) => Outcome::Again,
+                    Err(Failed::Lost(why)) => Outcome::Lost(Status::unavailable(format!(
+                        "node {node}, which leads the shard of this call, did not answer: {}",
+                        why.message()
                     ))),
                 },
             },
@@ -214,16 +215,4 @@ impl Call {
 fn is_not_leader(answer: &Answer) -> bool {
     let status = answer.headers().get(STATUS).map(|status| Code::from_bytes(status.as_bytes()));
     status == Some(Code::Unavailable) && answer.headers().contains_key(NOT_LEADER)
-}
-
-/// There was no connection to send it on.
-fn never_left(error: &tonic::transport::Error) -> bool {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if cause.is::<tonic::ConnectError>() {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
 }
