@@ -10,6 +10,7 @@ mod candidacy;
 mod codec;
 mod group;
 mod heart;
+mod late;
 mod log;
 mod machine;
 mod membership;
