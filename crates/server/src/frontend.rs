@@ -57,6 +57,7 @@ pub(crate) mod single {
     };
 }
 
+pub(crate) use context::POLL_SHORTEST;
 pub(crate) use errors::NOT_LEADER;
 pub(crate) use list::{is as condition, parse as filter};
 pub(crate) use validate::ids::grpc_timeout;

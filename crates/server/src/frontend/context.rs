@@ -20,7 +20,7 @@ const POLL_TAIL: Duration = Duration::from_secs(1);
 /// What does not come in time is said this long before the caller's deadline, so that it hears it from the server.
 const ANSWER_TAIL: Duration = Duration::from_millis(50);
 /// A poll with less time than this is refused.
-const POLL_SHORTEST: Duration = Duration::from_secs(2);
+pub(crate) const POLL_SHORTEST: Duration = Duration::from_secs(2);
 
 /// The namespace that a call names.
 pub(crate) async fn namespace(node: &Node, name: &str) -> Result<Arc<Namespace>, Status> {

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     cluster::Failed,
-    frontend::{NOT_LEADER, grpc_timeout},
+    frontend::{NOT_LEADER, POLL_SHORTEST, grpc_timeout},
     node::{Node, leader::Leader},
 };
 
@@ -107,7 +107,7 @@ impl Call {
 
     async fn answer(mut self) -> Answer {
         let begun = self.node.clock().monotonic();
-        let give_up = self.deadline.map_or(begun + PATIENCE, |deadline| deadline.saturating_sub(ANSWER_TAIL));
+        let give_up = give_up(begun, self.deadline, matches!(self.way.route, Route::Queue(_)));
         loop {
             let Some(mut leadership) = self.leadership() else {
                 // A namespace that is not known here yet is looked for by whoever answers, and is known then.
@@ -211,8 +211,29 @@ impl Call {
     }
 }
 
+/// Until when a call is tried again. A poll with less time than any poll must have would be refused for that, which is
+/// not its caller's fault.
+fn give_up(begun: Duration, deadline: Option<Duration>, is_of_queue: bool) -> Duration {
+    let Some(deadline) = deadline else { return begun + PATIENCE };
+    let tail = if is_of_queue { POLL_SHORTEST + ANSWER_TAIL } else { ANSWER_TAIL };
+    deadline.saturating_sub(tail)
+}
+
 /// Says whoever was asked that nothing was done, and that it does not lead?
 fn is_not_leader(answer: &Answer) -> bool {
     let status = answer.headers().get(STATUS).map(|status| Code::from_bytes(status.as_bytes()));
     status == Some(Code::Unavailable) && answer.headers().contains_key(NOT_LEADER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poll_is_not_brought_on_with_less_time_than_a_poll_must_have() {
+        let (begun, deadline) = (Duration::from_secs(7), Duration::from_secs(12));
+        assert!(deadline - give_up(begun, Some(deadline), true) > POLL_SHORTEST);
+        assert_eq!(deadline - give_up(begun, Some(deadline), false), ANSWER_TAIL);
+        assert_eq!(give_up(begun, None, true), begun + PATIENCE);
+    }
 }
