@@ -8,6 +8,8 @@
 pub mod balance;
 mod candidacy;
 mod codec;
+#[cfg(feature = "testing")]
+pub mod forge;
 mod group;
 mod heart;
 mod late;

@@ -7,9 +7,12 @@
 //!
 //! Deliberately not here: what one node alone can get wrong; the simulation of one node does that.
 
+mod book;
 mod client;
 mod coverage;
 mod history;
+mod laws;
+mod lies;
 mod machine;
 mod mischief;
 mod net;
@@ -17,6 +20,7 @@ mod record;
 mod replicas;
 mod terms;
 mod town;
+mod worker;
 
 pub use coverage::Coverage as ClusterCoverage;
 pub use town::{ClusterOutcome, simulate_cluster};

@@ -157,11 +157,15 @@ impl Machine {
             | Plant::EarlySync
             | Plant::LyingCheckpoint
             | Plant::NoMessage
+            | Plant::NoReceipt
             | Plant::NoReference
             | Plant::NoRequestId
             | Plant::NoUpdate
             | Plant::NoActivityChange
-            | Plant::NoJob => true,
+            | Plant::NoJob
+            | Plant::EarlyCommit
+            | Plant::WrongQuorum
+            | Plant::StaleRead => true,
         };
         let counts = self.disk.counts();
         (planted, counts.writes ^ counts.bytes_written.rotate_left(20) ^ counts.file_syncs.rotate_left(40))
@@ -239,11 +243,15 @@ impl Machine {
             | Plant::EarlySync
             | Plant::LyingCheckpoint
             | Plant::NoMessage
+            | Plant::NoReceipt
             | Plant::NoReference
             | Plant::NoRequestId
             | Plant::NoUpdate
             | Plant::NoActivityChange
-            | Plant::NoJob => Arc::default(),
+            | Plant::NoJob
+            | Plant::EarlyCommit
+            | Plant::WrongQuorum
+            | Plant::StaleRead => Arc::default(),
         }
     }
 

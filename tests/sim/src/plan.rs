@@ -101,6 +101,24 @@ impl Plan {
         }
     }
 
+    /// What workers of a cluster do: steps, children, signals to each other, and no more.
+    pub(crate) fn of_errands(dice: &SeededIds) -> Self {
+        let mut workflows: Vec<_> = (0..2 + dice.below(2)).map(|number| WorkflowPlan::errand(dice, number)).collect();
+        tell_each_other(dice, &mut workflows);
+        let children = bear_children(dice, &mut workflows);
+        Self {
+            shards: 1,
+            workflows,
+            children,
+            forks: Vec::new(),
+            job: None,
+            schedule: None,
+            mishaps: 0,
+            checkpoint_bytes: 0,
+            segment_bytes: 0,
+        }
+    }
+
     pub(crate) fn of(&self, workflow: &str) -> Option<&WorkflowPlan> {
         let scheduled = self.schedule.as_ref().map(|schedule| &schedule.workflow);
         let scheduled = scheduled.filter(|plan| workflow.starts_with(&plan.id));
@@ -150,6 +168,12 @@ impl WorkflowPlan {
     /// A workflow that another one, or a schedule, starts, and that only does one thing.
     pub(crate) fn child(dice: &SeededIds, id: &str) -> Self {
         Self { id: id.to_owned(), steps: Arc::new(vec![Step::draw(dice, 0)]), ..Self::default() }
+    }
+
+    fn errand(dice: &SeededIds, number: u64) -> Self {
+        let steps = (0..1 + dice.below(2)).map(|step| Step::draw(dice, step)).collect();
+        let (id, begins_ms) = (format!("e{number}-{}", dice.below(1_000_000)), dice.below(3000));
+        Self { id, begins_ms, steps: Arc::new(steps), ..Self::default() }
     }
 
     fn draw(dice: &SeededIds, number: u64) -> Self {

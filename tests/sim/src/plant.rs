@@ -37,6 +37,8 @@ pub enum Plant {
     LyingCheckpoint,
     /// Messages between workflows are not stored: they are delivered from memory alone.
     NoMessage,
+    /// Nobody remembers which messages have come: what is brought again is done again.
+    NoReceipt,
     /// Nobody remembers that a run's history begins with a part of another's.
     NoReference,
     /// Request ids are forgotten: what is asked for again is done again.
@@ -47,6 +49,12 @@ pub enum Plant {
     NoActivityChange,
     /// How far a batch job has come is not stored, nor that there is one.
     NoJob,
+    /// A leader counts an entry as replicated when it is on its way: what it says is not committed yet.
+    EarlyCommit,
+    /// A candidate counts one vote more than it has.
+    WrongQuorum,
+    /// A leader answers reads without asking whether it still leads.
+    StaleRead,
 }
 
 /// When the power goes because a sync was skipped: a lie that costs nothing shows nothing.
@@ -326,6 +334,7 @@ impl StateStore for PlantedStore {
         self.writes.fetch_add(1, Ordering::Relaxed);
         let batch = match self.plant {
             Plant::NoMessage => without(&batch, table::OUTBOX),
+            Plant::NoReceipt => without(&batch, table::RECEIPT),
             Plant::NoReference => without(&batch, table::REFERENCE),
             Plant::NoRequestId => without(&batch, table::REQUEST_ID),
             Plant::NoUpdate => without(&batch, table::UPDATE),

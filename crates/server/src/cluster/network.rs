@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tonic::transport::server::Connected;
 use tower::Service;
+use weft_raft::Transport;
 
 use crate::access::NodeConnector;
 
@@ -26,6 +27,11 @@ pub trait Network: Send + Sync + 'static {
 
     /// The connections that others make to this node. Asked for once, when the node starts.
     fn incoming(&self) -> BoxStream<'static, Pipe>;
+
+    /// What this node's groups send by, given how they do: a simulation may stand in between.
+    fn between(&self, transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
+        transport
+    }
 }
 
 trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}

@@ -462,11 +462,12 @@ async fn start_groups(
     links: &Links,
     (founders, store): (BTreeSet<u32>, &Arc<dyn StateStore>),
 ) -> Result<raft::Node, OpenError> {
+    let way: Arc<dyn raft::Transport> = Arc::new(links.peers.clone());
     let config = raft::NodeConfig {
         node: raft::NodeId(u64::from(options.node)),
         seed: world.ids.next_u64(),
         timing: raft::Timing::default(),
-        transport: Arc::new(links.peers.clone()),
+        transport: world.network.as_ref().map_or_else(|| Arc::clone(&way), |network| network.between(Arc::clone(&way))),
         founders: founders.into_iter().map(|node| raft::NodeId(u64::from(node))).collect(),
         kept_bytes: raft::KEPT_BYTES,
     };

@@ -1,6 +1,13 @@
 //! Clients: each asks any node, asks again until it knows the outcome, and remembers what it was told.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tonic::{Code, Request, Response, Status, transport::Channel};
@@ -9,6 +16,7 @@ use weft_protocol::{
     api::{
         common::{WorkflowExecution, WorkflowType},
         enums::WorkflowExecutionStatus,
+        history::HistoryEvent,
         taskqueue::TaskQueue,
         workflowservice::*,
     },
@@ -16,11 +24,13 @@ use weft_protocol::{
 };
 
 use super::{
+    book::Book,
     history::Shown,
     record::{Record, Run},
 };
+use crate::{decide::QUEUE as WORKED, plan::Plan};
 
-const NAMESPACE: &str = "default";
+pub(crate) const NAMESPACE: &str = "default";
 const QUEUE: &str = "orders";
 /// How long a client waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -55,6 +65,11 @@ pub(crate) struct Scene {
     pub(crate) workflows: Arc<[String]>,
     pub(crate) record: Arc<Record>,
     pub(crate) dice: Arc<SeededIds>,
+    /// What workers do.
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) book: Arc<Book>,
+    /// Nobody makes mistakes any more, so that everything comes to its end.
+    pub(crate) calm: Arc<AtomicBool>,
 }
 
 /// What became of a call.
@@ -68,7 +83,16 @@ enum Settled<T> {
 }
 
 impl Scene {
-    async fn sleep_ms(&self, ms: u64) {
+    pub(crate) fn is_calm(&self) -> bool {
+        self.calm.load(Ordering::Relaxed)
+    }
+
+    /// The way to some node, if it is up.
+    pub(crate) fn door(&self) -> Option<Api> {
+        self.doors.to(1 + u32::try_from(self.dice.below(u64::from(self.nodes))).expect("few nodes"))
+    }
+
+    pub(crate) async fn sleep_ms(&self, ms: u64) {
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
 
@@ -126,7 +150,7 @@ impl Scene {
             ..Default::default()
         };
         let ask = |mut api: Api| {
-            let request = within(request.clone());
+            let request = within(request.clone(), PATIENCE);
             async move { api.start_workflow_execution(request).await }
         };
         match self.settle(&what, ask).await {
@@ -140,6 +164,36 @@ impl Scene {
                 if for_certain {
                     self.record.not_started(workflow);
                 }
+            }
+        }
+    }
+
+    /// Starts a workflow that workers do. Gives its run.
+    pub(crate) async fn begin(&self, workflow: &str) -> Option<String> {
+        let what = format!("begin {workflow}");
+        let request = StartWorkflowExecutionRequest {
+            namespace: NAMESPACE.to_owned(),
+            workflow_id: workflow.to_owned(),
+            workflow_type: Some(WorkflowType { name: "Errand".to_owned() }),
+            task_queue: Some(TaskQueue { name: WORKED.to_owned(), ..Default::default() }),
+            request_id: workflow.to_owned(),
+            workflow_task_timeout: Some(seconds(2000)),
+            ..Default::default()
+        };
+        let ask = |mut api: Api| {
+            let request = within(request.clone(), PATIENCE);
+            async move { api.start_workflow_execution(request).await }
+        };
+        match self.settle(&what, ask).await {
+            Settled::Answered(answer) => {
+                if !self.record.started(workflow, &answer.run_id, None) {
+                    self.record.violate(format!("{what}: answered with run {}, which is another's", answer.run_id));
+                }
+                Some(answer.run_id)
+            }
+            Settled::Refused { status, .. } => {
+                self.record.violate(format!("{what}: {:?}: {}", status.code(), status.message()));
+                None
             }
         }
     }
@@ -164,7 +218,7 @@ impl Scene {
             ..Default::default()
         };
         let ask = |mut api: Api| {
-            let request = within(request.clone());
+            let request = within(request.clone(), PATIENCE);
             async move { api.signal_workflow_execution(request).await }
         };
         match self.settle(&what, ask).await {
@@ -179,7 +233,9 @@ impl Scene {
     }
 
     async fn terminate(&self, name: &str) {
-        let runs = self.record.runs();
+        // What workers do comes to its end by itself: others wait for it.
+        let is_order = |run: &String| self.record.run(run).is_some_and(|it| self.plan.of(&it.workflow).is_none());
+        let runs: Vec<_> = self.record.runs().into_iter().filter(is_order).collect();
         let Some((run, known)) = self.any(&runs).and_then(|run| Some((run.clone(), self.record.run(run)?))) else {
             return;
         };
@@ -190,7 +246,7 @@ impl Scene {
             ..Default::default()
         };
         let ask = |mut api: Api| {
-            let request = within(request.clone());
+            let request = within(request.clone(), PATIENCE);
             async move { api.terminate_workflow_execution(request).await }
         };
         match self.settle(&what, ask).await {
@@ -207,21 +263,20 @@ impl Scene {
         }
     }
 
-    /// Reads a run's whole history and holds it against what was known before.
-    pub(crate) async fn read(&self, run: &str) -> Option<Shown> {
-        let before = self.record.run(run)?;
-        let what = format!("read {} {run}", before.workflow);
+    /// A run's whole history.
+    pub(crate) async fn history(&self, workflow: &str, run: &str) -> Option<Vec<HistoryEvent>> {
+        let what = format!("read {workflow} {run}");
         let mut events = Vec::new();
         let mut page = Vec::new();
         loop {
             let request = GetWorkflowExecutionHistoryRequest {
                 namespace: NAMESPACE.to_owned(),
-                execution: execution(&before.workflow, run),
+                execution: execution(workflow, run),
                 next_page_token: page.clone(),
                 ..Default::default()
             };
             let ask = |mut api: Api| {
-                let request = within(request.clone());
+                let request = within(request.clone(), PATIENCE);
                 async move { api.get_workflow_execution_history(request).await }
             };
             match self.settle(&what, ask).await {
@@ -238,6 +293,13 @@ impl Scene {
                 break;
             }
         }
+        Some(events)
+    }
+
+    /// Reads a run's whole history and holds it against what was known before.
+    pub(crate) async fn read(&self, run: &str) -> Option<Shown> {
+        let before = self.record.run(run)?;
+        let events = self.history(&before.workflow, run).await?;
         let shown = Shown::of(events);
         self.record.shown(run, &before, &shown);
         Some(shown)
@@ -249,7 +311,7 @@ impl Scene {
             self.record.runs().into_iter().map(|run| (run.clone(), self.record.run(&run))).collect();
         let request = ListWorkflowExecutionsRequest { namespace: NAMESPACE.to_owned(), ..Default::default() };
         let ask = |mut api: Api| {
-            let request = within(request.clone());
+            let request = within(request.clone(), PATIENCE);
             async move { api.list_workflow_executions(request).await }
         };
         let executions = match self.settle("list", ask).await {
@@ -301,7 +363,7 @@ pub(crate) async fn run(scene: Scene, number: u64, steps: u64) {
 }
 
 /// Whether the answer says what became of the call, however often it was asked before.
-fn is_final(status: &Status) -> bool {
+pub(crate) fn is_final(status: &Status) -> bool {
     match status.code() {
         // What connections that break are reported as.
         Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown | Code::ResourceExhausted => false,
@@ -310,9 +372,10 @@ fn is_final(status: &Status) -> bool {
     }
 }
 
-fn within<T>(message: T) -> Request<T> {
+/// A call that the server gives up after so long.
+pub(crate) fn within<T>(message: T, patience: Duration) -> Request<T> {
     let mut request = Request::new(message);
-    request.set_timeout(PATIENCE);
+    request.set_timeout(patience);
     request
 }
 

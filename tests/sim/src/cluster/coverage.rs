@@ -31,6 +31,18 @@ pub struct Coverage {
     pub reads: u64,
     pub lists: u64,
     pub events: u64,
+    /// Attempts that workers had, and those of them that were not the first.
+    pub tasks: u64,
+    pub retries: u64,
+    /// Histories that a sticky worker had to read.
+    pub sticky: u64,
+    /// Polls whose caller went away.
+    pub hang_ups: u64,
+    /// Workflows that workers brought to their end.
+    pub errands: u64,
+    pub worked_events: u64,
+    /// Messages from one workflow to another.
+    pub messages: u64,
 }
 
 impl Coverage {
@@ -71,6 +83,13 @@ impl Coverage {
             ("reads", &mut self.reads),
             ("lists", &mut self.lists),
             ("events", &mut self.events),
+            ("tasks", &mut self.tasks),
+            ("retries", &mut self.retries),
+            ("sticky", &mut self.sticky),
+            ("hang-ups", &mut self.hang_ups),
+            ("errands", &mut self.errands),
+            ("worked events", &mut self.worked_events),
+            ("messages", &mut self.messages),
         ]
     }
 }

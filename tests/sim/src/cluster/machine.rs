@@ -82,7 +82,7 @@ impl Machine {
             let _within = runtime.enter();
             TokioClock::starting_at(wall)
         };
-        let network: Arc<dyn Network> = net.of(self.node);
+        let network: Arc<dyn Network> = net.of(self.node, self.plant);
         let world = World {
             clock: Arc::new(clock),
             ids: Arc::new(self.dice.fork()),

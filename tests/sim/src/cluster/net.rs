@@ -17,7 +17,11 @@ use tokio::{
     sync::mpsc,
 };
 use weft_env::SeededIds;
+use weft_raft::Transport;
 use weft_server::{Network, Pipe};
+
+use super::lies;
+use crate::plant::Plant;
 
 /// Bytes that may be under way in one direction of a connection.
 const UNDER_WAY_MAX: usize = 1 << 20;
@@ -185,8 +189,8 @@ impl Net {
     }
 
     /// The network as a node has it.
-    pub(crate) fn of(&self, node: u32) -> Arc<dyn Network> {
-        Arc::new(Plug { net: self.clone(), node })
+    pub(crate) fn of(&self, node: u32, plant: Plant) -> Arc<dyn Network> {
+        Arc::new(Plug { net: self.clone(), node, plant })
     }
 
     /// It is so late now: what is due arrives.
@@ -285,6 +289,7 @@ impl Net {
 struct Plug {
     net: Net,
     node: u32,
+    plant: Plant,
 }
 
 impl Network for Plug {
@@ -303,5 +308,9 @@ impl Network for Plug {
             let pipe = incoming.recv().await?;
             Some((pipe, incoming))
         }))
+    }
+
+    fn between(&self, transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
+        lies::between(self.plant, self.node, transport)
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -14,16 +14,19 @@ use weft_protocol::api::{enums::WorkflowExecutionStatus, history::history_event:
 use super::{
     client::{self, Doors, Scene},
     coverage::Coverage,
+    laws,
     machine::{self, Machine, Opened},
     mischief::Mischief,
     net::Net,
     record::Record,
     replicas,
     terms::Terms,
+    worker,
 };
-use crate::{hooks, plant::Plant};
+use crate::{hooks, plan::Plan, plant::Plant};
 
 const CLIENTS: u64 = 3;
+const WORKERS: u64 = 2;
 /// Virtual milliseconds in which a cluster opens, and in which everything comes to its end without faults.
 const OPENING_MAX: u64 = 60_000;
 const PEACE_MAX: u64 = 120_000;
@@ -85,6 +88,9 @@ impl Town {
             workflows: (0..3 + dice.below(4)).map(|number| format!("w{number}")).collect(),
             record: Arc::clone(&record),
             dice: Arc::new(dice.fork()),
+            plan: Arc::new(Plan::of_errands(&dice)),
+            book: Arc::default(),
+            calm: Arc::default(),
         };
         let (net, clients, terms) = (Net::new(dice.fork()), machine::runtime(), Terms::default());
         record.note(&format!("{nodes} nodes, {shards} shards, {} workflow ids", scene.workflows.len()));
@@ -96,13 +102,7 @@ impl Town {
         if !self.until(OPENING_MAX, "the cluster opens", |town| town.machines.iter().all(Machine::is_open)) {
             return;
         }
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|number| {
-                // Dice of its own: it does not matter to it in which order clients are answered.
-                let scene = Scene { dice: Arc::new(self.dice.fork()), ..self.scene.clone() };
-                self.clients.spawn(client::run(scene, number, 14 + self.dice.below(10)))
-            })
-            .collect();
+        let clients = self.invite();
         for _ in 0..6 + self.dice.below(8) {
             let mischief = Mischief::draw(&self.dice, self.nodes);
             self.happen(mischief);
@@ -121,6 +121,25 @@ impl Town {
             counts.connections += self.net.connections();
             counts.broken_connections += self.net.broken();
         });
+    }
+
+    /// Everybody who asks for something; workers, who never end, are not given.
+    fn invite(&self) -> Vec<JoinHandle<()>> {
+        // Dice of its own: it does not matter to it in which order others are answered.
+        let scene = || Scene { dice: Arc::new(self.dice.fork()), ..self.scene.clone() };
+        for number in 0..WORKERS {
+            self.clients.spawn(worker::workflows(scene(), number));
+            self.clients.spawn(worker::activities(scene(), number));
+        }
+        let clients = (0..CLIENTS).map(|number| {
+            let scene = scene();
+            self.clients.spawn(client::run(scene, number, 14 + self.dice.below(10)))
+        });
+        let errands = self.scene.plan.workflows.iter().map(|plan| {
+            let scene = scene();
+            self.clients.spawn(worker::errand(scene, plan.id.clone(), plan.begins_ms))
+        });
+        clients.chain(errands).collect()
     }
 
     fn is_sound(&self) -> bool {
@@ -229,6 +248,7 @@ impl Town {
 
     fn heal(&mut self) {
         self.record.note("peace");
+        self.scene.calm.store(true, Ordering::Relaxed);
         self.net.heal();
         for machine in &self.machines {
             machine.disk.cut_power_during(u64::MAX);
@@ -302,6 +322,8 @@ async fn audit(scene: Scene) {
         }
     }
     let listed = scene.list().await;
+    let ids: Vec<_> = listed.iter().map(|(workflow, run, _)| (workflow.clone(), run.clone())).collect();
+    laws::check(&scene, &ids).await;
     for workflow in scene.workflows.iter() {
         let of_it: Vec<_> = listed.iter().filter(|(id, _, _)| id == workflow).collect();
         let running = of_it.iter().filter(|(_, _, status)| *status == WorkflowExecutionStatus::Running).count();

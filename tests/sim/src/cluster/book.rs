@@ -1,0 +1,90 @@
+//! What workers were handed, and what they were told of their answers.
+//!
+//! Invariant: an attempt is written down when a worker has it, and an answer when it is acknowledged, before anybody acts
+//! on either.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use parking_lot::Mutex;
+
+/// Names an attempt: of which run, what, and which one of how many.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Attempt {
+    pub(crate) run: String,
+    /// An activity by its id, a workflow task by the event that started it.
+    pub(crate) what: String,
+    pub(crate) number: i32,
+}
+
+/// What workers know of a run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Worked {
+    /// Hashes of the events that workers have been shown.
+    pub(crate) seen: Vec<u64>,
+    /// Workflow tasks whose completion was acknowledged, by the events that started them.
+    pub(crate) tasks: BTreeSet<i64>,
+    /// What was acknowledged as the result of an activity, by its id.
+    pub(crate) results: BTreeMap<String, Vec<u8>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    handed: BTreeMap<Attempt, String>,
+    runs: BTreeMap<String, Worked>,
+}
+
+/// Shared by all workers.
+#[derive(Default)]
+pub(crate) struct Book(Mutex<Inner>);
+
+impl Book {
+    /// A worker has an attempt.
+    ///
+    /// # Errors
+    /// Who had it before.
+    pub(crate) fn handed(&self, attempt: &Attempt, to: &str) -> Result<(), String> {
+        let mut inner = self.0.lock();
+        match inner.handed.insert(attempt.clone(), to.to_owned()) {
+            Some(before) => Err(format!("{attempt:?} was handed to {before}, and then to {to}")),
+            None => Ok(()),
+        }
+    }
+
+    /// A worker is shown the beginning of a history.
+    ///
+    /// # Errors
+    /// The place of an event that was another one before.
+    pub(crate) fn shown(&self, run: &str, hashes: &[u64]) -> Result<(), usize> {
+        let mut inner = self.0.lock();
+        let seen = &mut inner.runs.entry(run.to_owned()).or_default().seen;
+        match seen.iter().zip(hashes).position(|(one, other)| one != other) {
+            Some(place) => Err(place + 1),
+            None => {
+                seen.extend(hashes.iter().skip(seen.len()).copied().collect::<Vec<_>>());
+                Ok(())
+            }
+        }
+    }
+
+    /// The completion of a workflow task was acknowledged.
+    pub(crate) fn completed(&self, run: &str, started: i64) {
+        self.0.lock().runs.entry(run.to_owned()).or_default().tasks.insert(started);
+    }
+
+    /// The completion of an activity was acknowledged.
+    ///
+    /// # Errors
+    /// When another result was acknowledged before.
+    pub(crate) fn resulted(&self, run: &str, activity: &str, result: &[u8]) -> Result<(), String> {
+        let mut inner = self.0.lock();
+        let results = &mut inner.runs.entry(run.to_owned()).or_default().results;
+        match results.insert(activity.to_owned(), result.to_owned()) {
+            Some(before) if before != result => Err(format!("two results of {activity} of {run} were acknowledged")),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    pub(crate) fn of(&self, run: &str) -> Worked {
+        self.0.lock().runs.get(run).cloned().unwrap_or_default()
+    }
+}
