@@ -67,6 +67,11 @@ pub(crate) fn enter() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether root has made the namespaces, and so may do everything else that faults need.
+pub(crate) fn is_roots() -> bool {
+    env::var(STANDS).is_ok_and(|stands| stands == AS_ROOT)
+}
+
 impl Ground {
     /// Prepares it for so many nodes, with their disks in `place`.
     pub(crate) async fn prepare(nodes: usize, place: &Path, disk_mib: u64) -> anyhow::Result<Self> {
@@ -77,7 +82,7 @@ impl Ground {
         }
         lay_networks(nodes)?;
         let disks = (1..=nodes).map(|node| lay_disk(place, node, disk_mib)).collect::<anyhow::Result<_>>();
-        let disks = if stands == AS_ROOT { Some(disks?) } else { None };
+        let disks = if is_roots() { Some(disks?) } else { None };
         Ok(Self { addresses: (0..nodes).map(in_its_network).collect(), has_networks, disks })
     }
 

@@ -99,8 +99,8 @@ async fn run(flags: &Flags, data: &Path) -> anyhow::Result<Checked> {
     let first = flags.upgrade_from.as_ref().unwrap_or(&flags.server);
     let nodes = Nodes::start(first, ground, data, Shim::build(data).ok(), Arc::clone(&clock)).await?;
     let left_out = Faults::left_out(&nodes);
-    if !left_out.is_empty() && std::env::var_os("CI").is_some() {
-        bail!("a run of CI leaves nothing out, and this machine cannot have {left_out:?}");
+    if !left_out.is_empty() && ground::is_roots() && std::env::var_os("CI").is_some() {
+        bail!("where root may do everything a run of CI leaves nothing out, and here it cannot have {left_out:?}");
     }
     let ledger = Arc::<Ledger>::default();
     let mut report = Report::new(flags.seed, left_out);
