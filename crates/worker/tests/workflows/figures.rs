@@ -31,6 +31,8 @@ use crate::{
 };
 
 const AGAIN: usize = 5;
+/// A check that does nothing.
+const IDLE: &str = "exit 0";
 
 fn worker(env: &TestEnv, shelf: &Shelf, agents: &str) -> anyhow::Result<Running> {
     let supervisor = Supervisor::at(env!("CARGO_BIN_EXE_weft-worker"));
@@ -71,7 +73,7 @@ async fn gate(command: &str, fan_out: Option<u64>) -> anyhow::Result<f64> {
     let (env, shelf) = (TestEnv::start().await?, checked(command)?);
     let worker = worker(&env, &shelf, "")?;
     let mut seconds = Vec::new();
-    for number in 0..if command == "true" { AGAIN } else { 1 } {
+    for number in 0..if command == IDLE { AGAIN } else { 1 } {
         let request = GateRequest {
             repository: shelf.path(),
             branch: "feature/lamp".to_owned(),
@@ -98,7 +100,7 @@ fn least(seconds: &[f64]) -> f64 {
 
 /// The same eight checks, each in a worktree of its own, one after the other and without a workflow.
 async fn script() -> anyhow::Result<f64> {
-    let shelf = checked("true")?;
+    let shelf = checked(IDLE)?;
     let (repository, worktrees) = (Repository::open(shelf.path()).await?, Worktrees::new(shelf.folder())?);
     let supervisor = Supervisor::at(env!("CARGO_BIN_EXE_weft-worker"));
     let (clock, mut seconds) = (RealClock::new(), Vec::new());
@@ -123,7 +125,7 @@ async fn script() -> anyhow::Result<f64> {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a figure"]
 async fn overhead_of_a_step() -> anyhow::Result<()> {
-    let (plain, durable) = (script().await?, gate("true", Some(1)).await?);
+    let (plain, durable) = (script().await?, gate(IDLE, Some(1)).await?);
     let steps = f64::from(u32::try_from(CheckKind::ALL.len())?);
     println!("| eight checks that do nothing, one after the other | {plain:.3} s | {durable:.3} s |");
     println!("overhead of a durable step: {:.1} ms", (durable - plain) / steps * 1000.0);
