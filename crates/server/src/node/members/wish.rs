@@ -52,8 +52,7 @@ impl Newcomer {
                 "node {node} was removed from this cluster, and its number is not used again: start it with an empty \
                  data directory and --node {next}"
             )),
-            // A founder's was not always noted.
-            Some(row) if *is_new || !(row.incarnation.is_empty() || row.incarnation == *incarnation) => Err(format!(
+            Some(row) if *is_new || row.incarnation != *incarnation => Err(format!(
                 "node {node} is known in this cluster, at {}, and this one has none of its data: a node that lost its data has \
                  forgotten its votes and must not come back under its number. Remove it (wfctl cluster remove {node}) \
                  and start this one with --node {next}",
