@@ -225,13 +225,14 @@ fn phases() -> Step {
 /// What is told in `docs/results` of the software-engineering worker.
 pub(crate) fn figures() -> Vec<Step> {
     let of_workflows = ["test", "-p", "weft-worker", "--test", "workflows", "--"];
-    let alone = ["figures::", "--ignored", "--nocapture", "--test-threads", "1"];
+    let alone = ["figures::", "--nocapture", "--test-threads", "1"];
     let twenty = ["test", "-p", "wfctl", "--test", "crash", "--", "--nocapture", "many::"];
     vec![
         Step::cargo(
             "what a durable step costs, and what doing things at once saves",
             &[&of_workflows[..], &alone].concat(),
-        ),
+        )
+        .env("FIGURE_SECONDS", "2"),
         Step::cargo("twenty runs at once on one worker", &twenty).env("WORKER_RUNS", "20"),
         repair("50"),
     ]

@@ -1,6 +1,5 @@
-//! What the worker's engine costs, and what doing things at once saves: figures, with `cargo xtask figures`.
-//!
-//! Nothing here is quick, and what it measures depends on the machine, so it does not run with the other tests.
+//! What the worker's engine costs, and that things are done at once. `cargo xtask figures` shows the figures, with longer
+//! waits (`FIGURE_SECONDS`): they depend on the machine.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -29,6 +28,11 @@ use crate::{
     lab::{QUEUE, house},
     shelf::Shelf,
 };
+
+/// How long agents, checks and models wait.
+fn wait() -> u64 {
+    std::env::var("FIGURE_SECONDS").map_or(1, |seconds| seconds.parse().expect("FIGURE_SECONDS is a number"))
+}
 
 const AGAIN: usize = 5;
 /// A check that does nothing.
@@ -123,7 +127,6 @@ async fn script() -> anyhow::Result<f64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a figure"]
 async fn overhead_of_a_step() -> anyhow::Result<()> {
     let (plain, durable) = (script().await?, gate(IDLE, Some(1)).await?);
     let steps = f64::from(u32::try_from(CheckKind::ALL.len())?);
@@ -133,9 +136,9 @@ async fn overhead_of_a_step() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a figure"]
 async fn eight_checks_at_once() -> anyhow::Result<()> {
-    told("eight checks that wait 2 s", gate("sleep 2", Some(1)).await?, gate("sleep 2", None).await?);
+    let check = format!("sleep {}", wait());
+    told("eight checks that wait", gate(&check, Some(1)).await?, gate(&check, None).await?);
     Ok(())
 }
 
@@ -155,8 +158,8 @@ async fn patches(fan_out: Option<u64>) -> anyhow::Result<f64> {
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let (env, shelf) = (TestEnv::start().await?, Shelf::of(&files)?);
     let script = "for name in bowl lamp sofa vase; do if grep -q \"in $name.py\" prompt; then mine=$name; fi; done; rm prompt; \
-                  sleep 2; sed -i 's/ + 1//' $mine.py";
-    let words = serde_json::json!(["sh", "-ec", format!("cat > prompt; {script}")]);
+                  sed -i 's/ + 1//' $mine.py";
+    let words = serde_json::json!(["sh", "-ec", format!("cat > prompt; sleep {}; {script}", wait())]);
     let agents = format!("roles.patch = \"agent\"\n[providers.agent]\nkind = \"command\"\nwords = {words}\n");
     let worker = worker(&env, &shelf, &agents)?;
     let request = PlanPatchPrRequest {
@@ -177,13 +180,12 @@ async fn patches(fan_out: Option<u64>) -> anyhow::Result<f64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a figure"]
 async fn four_patches_at_once() -> anyhow::Result<()> {
-    told("four patches whose agent waits 2 s", patches(Some(1)).await?, patches(None).await?);
+    told("four patches whose agent waits", patches(Some(1)).await?, patches(None).await?);
     Ok(())
 }
 
-/// A model that thinks for two seconds.
+/// A model that thinks for a while.
 async fn model() -> anyhow::Result<String> {
     let diagnosis = serde_json::json!({
         "agent": "model", "cause": "disk_full", "root_cause": "Disk full", "confidence": 0.9,
@@ -197,7 +199,7 @@ async fn model() -> anyhow::Result<String> {
     let answer: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
     let answer = format!("{answer}data: [DONE]\n\n");
     let think = move || async move {
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        tokio::time::sleep(Duration::from_secs(wait())).await;
         ([("content-type", "text/event-stream")], answer)
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
@@ -243,8 +245,7 @@ async fn diagnoses(fan_out: Option<u64>) -> anyhow::Result<f64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a figure"]
 async fn three_diagnoses_at_once() -> anyhow::Result<()> {
-    told("three diagnoses by a model that waits 2 s", diagnoses(Some(1)).await?, diagnoses(None).await?);
+    told("three diagnoses by a model that waits", diagnoses(Some(1)).await?, diagnoses(None).await?);
     Ok(())
 }
