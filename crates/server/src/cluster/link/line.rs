@@ -62,8 +62,6 @@ struct State {
     /// By their numbers: those that have left.
     waiting: BTreeMap<u64, oneshot::Sender<Answered>>,
     given_up: Vec<u64>,
-    /// The other node has taken the link; nothing leaves before, so that what it refuses has not left.
-    is_open: bool,
     is_closed: bool,
 }
 
@@ -95,18 +93,10 @@ impl Line {
     /// Carries calls and answers until the stream ends.
     pub(super) async fn run(self: Arc<Self>, mut client: LinkServiceClient<InterceptedService<Channel, Introduction>>) {
         let why = match client.link(Arc::clone(&self).outgoing()).await {
-            Ok(answers) => {
-                self.open();
-                self.receive(answers.into_inner()).await
-            }
+            Ok(answers) => self.receive(answers.into_inner()).await,
             Err(status) => status,
         };
         self.close(&why);
-    }
-
-    fn open(&self) {
-        self.state.lock().is_open = true;
-        self.sender.wake();
     }
 
     async fn receive(&self, mut answers: Streaming<LinkResponse>) -> Status {
@@ -132,8 +122,8 @@ impl Line {
     fn poll_news(&self, context: &Context<'_>) -> Poll<()> {
         self.sender.register(context.waker());
         let state = self.state.lock();
-        let has_news = state.is_open && !(state.queue.is_empty() && state.given_up.is_empty());
-        if has_news || state.is_closed { Poll::Ready(()) } else { Poll::Pending }
+        let is_quiet = state.queue.is_empty() && state.given_up.is_empty() && !state.is_closed;
+        if is_quiet { Poll::Pending } else { Poll::Ready(()) }
     }
 
     /// What waits, in one message. `None` when the line has ended.
