@@ -17,13 +17,13 @@ mod serve;
 
 pub(crate) use inbox::Inbox;
 pub use join::JoinError;
-pub(crate) use link::{Failed, Link};
 pub use meeting::MeetError;
 pub(crate) use members_desk::MembersDesk;
 pub(crate) use network::Reach;
 pub use network::{Network, Pipe};
 pub(crate) use options::is_address;
 pub use options::{ClusterError, ClusterOptions};
+pub(crate) use link::{Failed, Link};
 pub(crate) use peers::{Address, Peers};
 pub(crate) use serve::{Gate, listen, listen_within};
 

@@ -162,10 +162,8 @@ impl Peers {
     fn open(&self, node: u32, address: String, directory: String) -> Option<Ways> {
         // Addresses were checked when they were given, so this is one.
         let endpoint = endpoint(&address)?;
-        let introduction = Introduction {
-            directory: directory.parse().ok().filter(|_| !directory.is_empty()),
-            ..self.introduction.clone()
-        };
+        let introduction =
+            Introduction { directory: directory.parse().ok().filter(|_| !directory.is_empty()), ..self.introduction.clone() };
         let link = |endpoint| Link::new(channel(endpoint, node, &self.reach), introduction.clone());
         let (replicas, calls) = (link(endpoint.clone()), link(endpoint));
         Some(Ways { address, directory, replicas, calls })

@@ -22,7 +22,7 @@ use weft_env::RealClock;
 use weft_protocol::internal::{PingRequest, cluster_service_server::ClusterServiceServer};
 
 use super::*;
-use crate::cluster::{Address, ClusterOptions, Gate, Inbox, Peers, Reach, listen};
+use crate::cluster::{ClusterOptions, Gate, Inbox, Peers, Reach, listen};
 
 /// A public call that never ends, and tells of each that begins and, by dropping what it was told with, that it has ended.
 #[derive(Clone)]
@@ -128,8 +128,7 @@ async fn a_node_that_was_removed_is_not_heard_by_a_link_that_it_has() {
     let (address, gate, _close) = door(peers).await;
     let peers = peers(address);
     assert_eq!(ping(&peers).await.code(), Code::Unavailable);
-    let at = Address { address: address.to_string(), directory: String::new() };
-    gate.peers().set(BTreeMap::from([(2, at)]), BTreeSet::from([1]));
+    gate.peers().set(BTreeMap::from([(2, address.to_string())]), BTreeSet::from([1]));
     assert_eq!(ping(&peers).await.code(), Code::PermissionDenied);
     assert!(is_linked(&peers));
 }
