@@ -12,7 +12,6 @@ mod codec;
 pub mod forge;
 mod group;
 mod heart;
-mod late;
 mod log;
 mod machine;
 mod membership;

@@ -88,8 +88,7 @@ impl Link {
             return self.send_whole(parts, body).await;
         };
         let answered = tokio::time::timeout(timeout, self.send_whole(parts, body)).await;
-        answered
-            .unwrap_or_else(|_| Err(Failed::Lost(Status::deadline_exceeded("the other node did not answer in time"))))
+        answered.unwrap_or_else(|_| Err(Failed::Lost(Status::deadline_exceeded("the other node did not answer in time"))))
     }
 
     async fn send_whole(&self, parts: http::request::Parts, body: Bytes) -> Result<http::Response<Body>, Failed> {

@@ -52,7 +52,8 @@ const INTERNAL: &str = "/weft.internal.";
 const JOIN: &str = "/weft.internal.v1.MembersService/Join";
 /// A replica may hear of a new node only by what that node sends it, which may lead the metadata. Only those that its group
 /// counts among its voters have a say in it. Of what comes by a link each call is looked at.
-const REPLICAS: [&str; 3] = ["/weft.internal.v1.ClusterService/Raft", "/weft.internal.v1.ClusterService/Pulse", LINK];
+const REPLICAS: [&str; 3] =
+    ["/weft.internal.v1.ClusterService/Raft", "/weft.internal.v1.ClusterService/Pulse", LINK];
 /// Each waiting poll that was forwarded is a stream.
 const STREAMS_PER_CONNECTION_MAX: u32 = 100_000;
 

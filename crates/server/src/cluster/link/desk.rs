@@ -12,7 +12,9 @@ use http::HeaderMap;
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 use tonic::{Request, Response, Status, Streaming};
-use weft_protocol::internal::{LinkAnswer, LinkCall, LinkRequest, LinkResponse, link_service_server::LinkService};
+use weft_protocol::internal::{
+    LinkAnswer, LinkCall, LinkRequest, LinkResponse, link_service_server::LinkService,
+};
 
 use super::{frame, line::FRAME_BYTES};
 use crate::cluster::serve::Doors;

@@ -84,7 +84,8 @@ fn read(headers: Vec<LinkHeader>) -> HeaderMap {
 fn read_plain(headers: Vec<LinkHeader>) -> HeaderMap {
     let mut read = HeaderMap::with_capacity(headers.len() + 2);
     for LinkHeader { name, value } in headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_maybe_shared(value))
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_maybe_shared(value))
         {
             read.append(name, value);
         }

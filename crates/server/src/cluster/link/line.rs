@@ -91,7 +91,10 @@ impl Line {
     }
 
     /// Carries calls and answers until the stream ends.
-    pub(super) async fn run(self: Arc<Self>, mut client: LinkServiceClient<InterceptedService<Channel, Introduction>>) {
+    pub(super) async fn run(
+        self: Arc<Self>,
+        mut client: LinkServiceClient<InterceptedService<Channel, Introduction>>,
+    ) {
         let why = match client.link(Arc::clone(&self).outgoing()).await {
             Ok(answers) => self.receive(answers.into_inner()).await,
             Err(status) => status,
