@@ -7,7 +7,6 @@
 mod expulsion;
 mod inbox;
 pub(crate) mod join;
-mod link;
 mod meeting;
 mod members_desk;
 mod network;
@@ -23,8 +22,7 @@ pub(crate) use network::Reach;
 pub use network::{Network, Pipe};
 pub(crate) use options::is_address;
 pub use options::{ClusterError, ClusterOptions};
-pub(crate) use link::{Failed, Link};
-pub(crate) use peers::{Address, Peers};
+pub(crate) use peers::{Address, Peers, Way};
 pub(crate) use serve::{Gate, listen, listen_within};
 
 use uuid::Uuid;

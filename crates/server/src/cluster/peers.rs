@@ -5,22 +5,22 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    future::Future,
+    future::{self, Future},
     sync::Arc,
     time::Duration,
 };
 
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
-use http::{HeaderMap, HeaderValue};
 use parking_lot::RwLock;
 use tonic::{
     Request, Status,
     body::Body,
     metadata::{Ascii, MetadataValue},
-    service::Interceptor,
+    service::{Interceptor, interceptor::InterceptedService},
     transport::{Channel, Endpoint},
 };
+use tower::Service;
 use uuid::Uuid;
 use weft_protocol::internal::{
     PulseRequest, RaftRequest, cluster_service_client::ClusterServiceClient,
@@ -28,12 +28,7 @@ use weft_protocol::internal::{
 };
 use weft_raft::{GroupId, NodeId, Transport, Unreachable};
 
-use super::{
-    ClusterOptions, Reach,
-    expulsion::Expulsion,
-    link::{Failed, Link},
-    network::Connect,
-};
+use super::{ClusterOptions, Reach, expulsion::Expulsion, network::Connect};
 
 /// The cluster that a message is of.
 pub(crate) const CLUSTER: &str = "weft-cluster";
@@ -85,10 +80,9 @@ pub(crate) struct Address {
 /// The ways to one node. What replicas say has a connection of its own: a large answer would hold it up.
 struct Ways {
     address: String,
-    /// Whose data it has: an empty name says nothing.
-    directory: String,
-    replicas: Link,
-    calls: Link,
+    directory: Option<MetadataValue<Ascii>>,
+    replicas: Channel,
+    calls: Channel,
 }
 
 /// What a node is to this one.
@@ -98,6 +92,9 @@ pub(crate) enum Acquaintance {
     Removed,
     Stranger,
 }
+
+/// The way to one node: says to it who calls.
+pub(crate) type Way = InterceptedService<Channel, Introduction>;
 
 /// Says of each call which cluster and node it comes from.
 #[derive(Clone, Debug)]
@@ -116,17 +113,6 @@ impl Interceptor for Introduction {
             request.metadata_mut().insert(DIRECTORY, directory.clone());
         }
         Ok(request)
-    }
-}
-
-impl Introduction {
-    pub(super) fn introduce(&self, headers: &mut HeaderMap) {
-        let directory = self.directory.iter().map(|directory| (DIRECTORY, directory));
-        for (name, value) in [(CLUSTER, &self.cluster), (NODE, &self.node)].into_iter().chain(directory) {
-            if let Ok(value) = HeaderValue::from_bytes(value.as_encoded_bytes()) {
-                headers.insert(name, value);
-            }
-        }
     }
 }
 
@@ -151,22 +137,20 @@ impl Peers {
         let mut known = self.known.write();
         let mut old = std::mem::take(&mut known.ways);
         for (node, Address { address, directory }) in members.into_iter().filter(|(node, _)| *node != self.node) {
-            let kept = old.remove(&node).filter(|ways| ways.address == address && ways.directory == directory);
-            if let Some(ways) = kept.or_else(|| self.open(node, address, directory)) {
+            let kept = old.remove(&node).filter(|ways| ways.address == address);
+            if let Some(mut ways) = kept.or_else(|| self.open(node, address)) {
+                ways.directory = directory.parse().ok().filter(|_| !directory.is_empty());
                 known.ways.insert(node, ways);
             }
         }
         known.removed = removed;
     }
 
-    fn open(&self, node: u32, address: String, directory: String) -> Option<Ways> {
+    fn open(&self, node: u32, address: String) -> Option<Ways> {
         // Addresses were checked when they were given, so this is one.
         let endpoint = endpoint(&address)?;
-        let introduction =
-            Introduction { directory: directory.parse().ok().filter(|_| !directory.is_empty()), ..self.introduction.clone() };
-        let link = |endpoint| Link::new(channel(endpoint, node, &self.reach), introduction.clone());
-        let (replicas, calls) = (link(endpoint.clone()), link(endpoint));
-        Some(Ways { address, directory, replicas, calls })
+        let channel = |endpoint| channel(endpoint, node, &self.reach);
+        Some(Ways { address, directory: None, replicas: channel(endpoint.clone()), calls: channel(endpoint) })
     }
 
     /// This node is all there is, and no other can come.
@@ -215,13 +199,22 @@ impl Peers {
     }
 
     /// The way for calls to another node; none to one that is not a member.
-    pub(crate) fn way(&self, node: u32) -> Option<Link> {
-        Some(self.known.read().ways.get(&node)?.calls.clone())
+    pub(crate) fn way(&self, node: u32) -> Option<Way> {
+        let (channel, directory) = {
+            let known = self.known.read();
+            let ways = known.ways.get(&node)?;
+            (ways.calls.clone(), ways.directory.clone())
+        };
+        Some(self.introduced(channel, directory))
     }
 
     /// The way to whoever answers at an address, which may be no node that is known.
-    pub(crate) fn way_to(&self, address: &str) -> Option<Link> {
-        Some(Link::alone(channel(endpoint(address)?, 0, &self.reach), self.introduction.clone()))
+    pub(crate) fn way_to(&self, address: &str) -> Option<Way> {
+        Some(self.introduced(channel(endpoint(address)?, 0, &self.reach), None))
+    }
+
+    fn introduced(&self, channel: Channel, directory: Option<MetadataValue<Ascii>>) -> Way {
+        InterceptedService::new(channel, Introduction { directory, ..self.introduction.clone() })
     }
 
     /// Brings a call of the public API to another node, as it is.
@@ -231,10 +224,18 @@ impl Peers {
     pub(crate) fn forward(
         &self,
         node: u32,
-        call: http::Request<Body>,
-    ) -> Option<impl Future<Output = Result<http::Response<Body>, Failed>> + Send + use<>> {
-        let calls = self.way(node)?;
-        Some(async move { calls.send(call).await })
+        mut call: http::Request<Body>,
+    ) -> Option<impl Future<Output = Result<http::Response<Body>, tonic::transport::Error>> + Send + use<>> {
+        let mut channel = self.known.read().ways.get(&node)?.calls.clone();
+        let Introduction { cluster, node, directory: _ } = &self.introduction;
+        for (name, value) in [(CLUSTER, cluster), (NODE, node)] {
+            let value = http::HeaderValue::from_bytes(value.as_encoded_bytes()).ok()?;
+            call.headers_mut().insert(name, value);
+        }
+        Some(async move {
+            future::poll_fn(|context| channel.poll_ready(context)).await?;
+            channel.call(call).await
+        })
     }
 
     /// The members, this node among them.
@@ -243,7 +244,7 @@ impl Peers {
     }
 
     /// What is asked of another node about task queues.
-    pub(crate) fn matching_service(&self, node: u32) -> Option<MatchingServiceClient<Link>> {
+    pub(crate) fn matching_service(&self, node: u32) -> Option<MatchingServiceClient<Way>> {
         let client = MatchingServiceClient::new(self.way(node)?);
         Some(client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
     }
@@ -255,20 +256,21 @@ impl Peers {
     }
 
     /// What is asked of another node about who the nodes are.
-    pub(crate) fn members_service(&self, node: u32) -> Option<MembersServiceClient<Link>> {
+    pub(crate) fn members_service(&self, node: u32) -> Option<MembersServiceClient<Way>> {
         Some(MembersServiceClient::new(self.way(node)?))
     }
 
     /// The way for what replicas say to those of another node.
-    fn replicas(&self, to: NodeId) -> Result<ClusterServiceClient<Link>, Unreachable> {
+    fn replicas(&self, to: NodeId) -> Result<ClusterServiceClient<Way>, Unreachable> {
         let node = u32::try_from(to.0).ok();
-        let replicas = node.and_then(|node| Some(self.known.read().ways.get(&node)?.replicas.clone()));
-        let replicas = replicas.ok_or_else(|| Unreachable(format!("node {to} is not a member")))?;
-        Ok(cluster_service(replicas))
+        let known = self.known.read();
+        let ways = node.and_then(|node| known.ways.get(&node));
+        let ways = ways.ok_or_else(|| Unreachable(format!("node {to} is not a member")))?;
+        Ok(cluster_service(self.introduced(ways.replicas.clone(), ways.directory.clone())))
     }
 
     /// What is asked of another node of the cluster.
-    pub(crate) fn cluster_service(&self, node: u32) -> Option<ClusterServiceClient<Link>> {
+    pub(crate) fn cluster_service(&self, node: u32) -> Option<ClusterServiceClient<Way>> {
         Some(cluster_service(self.way(node)?))
     }
 }
@@ -277,7 +279,7 @@ fn endpoint(address: &str) -> Option<Endpoint> {
     Endpoint::from_shared(format!("http://{address}")).ok()
 }
 
-fn cluster_service(way: Link) -> ClusterServiceClient<Link> {
+fn cluster_service(way: Way) -> ClusterServiceClient<Way> {
     let client = ClusterServiceClient::new(way);
     client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX)
 }

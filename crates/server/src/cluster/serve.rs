@@ -13,7 +13,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures::{Stream, StreamExt, future::BoxFuture};
+use futures::{Stream, StreamExt};
 use http::HeaderMap;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -33,8 +33,8 @@ use tower::Service;
 use uuid::Uuid;
 use weft_env::Clock;
 use weft_protocol::internal::{
-    cluster_service_server::ClusterServiceServer, link_service_server::LinkServiceServer,
-    matching_service_server::MatchingServiceServer, members_service_server::MembersServiceServer,
+    cluster_service_server::ClusterServiceServer, matching_service_server::MatchingServiceServer,
+    members_service_server::MembersServiceServer,
 };
 
 use crate::access::{self, Mutual, Throttle};
@@ -42,7 +42,6 @@ use crate::access::{self, Mutual, Throttle};
 use super::{
     Inbox, MembersDesk, Network, Peers,
     expulsion::expelling,
-    link::{self, LINK},
     peers::{Acquaintance, CLUSTER, DIRECTORY, MESSAGE_BYTES_MAX, NODE},
 };
 
@@ -51,34 +50,25 @@ const INTERNAL: &str = "/weft.internal.";
 /// The one call that is taken of strangers.
 const JOIN: &str = "/weft.internal.v1.MembersService/Join";
 /// A replica may hear of a new node only by what that node sends it, which may lead the metadata. Only those that its group
-/// counts among its voters have a say in it. Of what comes by a link each call is looked at.
-const REPLICAS: [&str; 3] =
-    ["/weft.internal.v1.ClusterService/Raft", "/weft.internal.v1.ClusterService/Pulse", LINK];
+/// counts among its voters have a say in it.
+const REPLICAS: [&str; 2] = ["/weft.internal.v1.ClusterService/Raft", "/weft.internal.v1.ClusterService/Pulse"];
 /// Each waiting poll that was forwarded is a stream.
 const STREAMS_PER_CONNECTION_MAX: u32 = 100_000;
 
 /// The door of the internal port.
 #[derive(Clone)]
 pub(crate) struct Gate {
-    doors: Doors,
-    link: Routes,
-    clock: Arc<dyn Clock>,
-    throttle: Arc<Throttle>,
-}
-
-/// What is behind it, for calls that come alone and for those that come by a link.
-#[derive(Clone)]
-pub(crate) struct Doors {
     cluster: Uuid,
     peers: Peers,
     internal: Routes,
     /// The public API, once the node is put together.
     public: Arc<OnceLock<Routes>>,
+    clock: Arc<dyn Clock>,
+    throttle: Arc<Throttle>,
 }
 
 impl Gate {
-    /// Its links end when the node is `closing`.
-    pub(crate) fn new(peers: &Peers, inbox: Inbox, clock: Arc<dyn Clock>, closing: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(peers: &Peers, inbox: Inbox, clock: Arc<dyn Clock>) -> Self {
         let matching = MatchingServiceServer::new(inbox.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
@@ -86,36 +76,23 @@ impl Gate {
         let cluster = ClusterServiceServer::new(inbox)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let internal = Routes::new(cluster).add_service(matching).add_service(members).prepare();
-        let doors = Doors { cluster: peers.cluster, peers: peers.clone(), internal, public: Arc::default() };
-        let link = LinkServiceServer::new(link::Desk { doors: doors.clone(), closing })
-            .max_decoding_message_size(link::LINK_BYTES_MAX)
-            .max_encoding_message_size(link::LINK_BYTES_MAX);
-        Self { doors, link: Routes::new(link).prepare(), clock, throttle: Arc::default() }
+        Self {
+            cluster: peers.cluster,
+            peers: peers.clone(),
+            internal: Routes::new(cluster).add_service(matching).add_service(members).prepare(),
+            public: Arc::default(),
+            clock,
+            throttle: Arc::default(),
+        }
     }
 
     /// From now on forwarded calls are answered.
     pub(crate) fn open(&self, public: Routes) {
         // A node is put together once.
-        let _ = self.doors.public.set(public.prepare());
+        let _ = self.public.set(public.prepare());
     }
 
-    #[cfg(test)]
-    pub(super) fn peers(&self) -> &Peers {
-        &self.doors.peers
-    }
-}
-
-impl Doors {
-    /// Whether a call with this path may come in, of whoever introduces itself so. Where a client's call is carried out, no
-    /// refusal is final to the client.
-    pub(super) fn admit(&self, path: &str, headers: &HeaderMap) -> Result<(), Status> {
-        let is_carried = !path.starts_with(INTERNAL);
-        self.recognise(path, headers)
-            .map_err(|refusal| if is_carried { Status::unavailable(refusal.message()) } else { refusal })
-    }
-
-    fn recognise(&self, path: &str, headers: &HeaderMap) -> Result<(), Status> {
+    fn admit(&self, path: &str, headers: &HeaderMap) -> Result<(), Status> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let (cluster, node) = (text(CLUSTER), text(NODE));
         if cluster.parse() != Ok(self.cluster) {
@@ -142,17 +119,6 @@ impl Doors {
             }
         }
     }
-
-    /// Answers a call that was admitted.
-    pub(super) fn answer(&self, request: http::Request<Body>) -> BoxFuture<'static, Answer> {
-        if request.uri().path().starts_with(INTERNAL) {
-            return Box::pin(self.internal.clone().call(request));
-        }
-        match self.public.get() {
-            Some(public) => Box::pin(public.clone().call(request)),
-            None => Box::pin(std::future::ready(Ok(Status::unavailable("this node is starting").into_http()))),
-        }
-    }
 }
 
 type Answer = Result<http::Response<Body>, Infallible>;
@@ -167,16 +133,22 @@ impl Service<http::Request<Body>> for Gate {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        if let Err(refusal) = self.doors.admit(request.uri().path(), request.headers()) {
+        if let Err(refusal) = self.admit(request.uri().path(), request.headers()) {
             if let Some(unsaid) = self.throttle.speak(self.clock.monotonic()) {
                 tracing::warn!(%refusal, unsaid, "a call on the internal port was refused");
             }
+            // A client's call, which another node carries out: to the client nothing here is final.
+            let is_carried = !request.uri().path().starts_with(INTERNAL);
+            let refusal = if is_carried { Status::unavailable(refusal.message()) } else { refusal };
             return Box::pin(std::future::ready(Ok(refusal.into_http())));
         }
-        if request.uri().path() == LINK {
-            return Box::pin(self.link.call(request));
+        if request.uri().path().starts_with(INTERNAL) {
+            return Box::pin(self.internal.call(request));
         }
-        self.doors.answer(request)
+        match self.public.get() {
+            Some(public) => Box::pin(public.clone().call(request)),
+            None => Box::pin(std::future::ready(Ok(Status::unavailable("this node is starting").into_http()))),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    error::Error as _,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
@@ -22,7 +23,6 @@ use super::{
     table::{self, Route, Way},
 };
 use crate::{
-    cluster::Failed,
     frontend::{NOT_LEADER, POLL_SHORTEST, grpc_timeout},
     node::{Node, leader::Leader},
 };
@@ -143,10 +143,9 @@ impl Call {
                 Some(forwarded) => match forwarded.await {
                     Ok(answer) if is_not_leader(&answer) => Outcome::Again,
                     Ok(answer) => Outcome::Answered(answer),
-                    Err(Failed::NeverLeft(..)) => Outcome::Again,
-                    Err(Failed::Lost(why)) => Outcome::Lost(Status::unavailable(format!(
-                        "node {node}, which leads the shard of this call, did not answer: {}",
-                        why.message()
+                    Err(error) if never_left(&error) => Outcome::Again,
+                    Err(error) => Outcome::Lost(Status::unavailable(format!(
+                        "node {node}, which leads the shard of this call, did not answer: {error}"
                     ))),
                 },
             },
@@ -223,6 +222,18 @@ fn give_up(begun: Duration, deadline: Option<Duration>, is_of_queue: bool) -> Du
 fn is_not_leader(answer: &Answer) -> bool {
     let status = answer.headers().get(STATUS).map(|status| Code::from_bytes(status.as_bytes()));
     status == Some(Code::Unavailable) && answer.headers().contains_key(NOT_LEADER)
+}
+
+/// There was no connection to send it on.
+fn never_left(error: &tonic::transport::Error) -> bool {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if cause.is::<tonic::ConnectError>() {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
 }
 
 #[cfg(test)]
