@@ -349,10 +349,7 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
     steps.extend(deploy());
     steps.extend(conformance(false));
     match tier {
-        Tier::Full => {
-            steps.extend(chaos(&["--seconds", "90"]));
-            steps.extend(upgrade::steps());
-        }
+        Tier::Full => steps.extend(chaos(&["--seconds", "90"])),
         Tier::Long => {
             steps.extend(chaos(&["--seconds", "3600"]));
             steps.extend(upgrade::steps());
