@@ -119,7 +119,9 @@ impl RunReader {
             let entries = self.read(&name, run_is_over || !is_last)?;
             heard.extend(entries.into_iter().map(|entry| Heard { step: step.clone(), attempt, entry }));
         }
-        heard.sort_by_key(|heard| heard.entry.unix_ms);
+        // A death is found after all that was said in the same millisecond.
+        heard
+            .sort_by_key(|heard| (heard.entry.unix_ms, matches!(heard.entry.said, Said::Gap { gap: Gap::WriterDied })));
         let is_end = self.bookmark.places.values().all(|place| place.over);
         Ok(RunPage { heard, next: self.bookmark.clone(), is_end })
     }
