@@ -139,7 +139,8 @@ impl Peers {
         for (node, Address { address, directory }) in members.into_iter().filter(|(node, _)| *node != self.node) {
             let kept = old.remove(&node).filter(|ways| ways.address == address);
             if let Some(mut ways) = kept.or_else(|| self.open(node, address)) {
-                ways.directory = directory.parse().ok().filter(|_| !directory.is_empty());
+                // With the number: another node may answer at the address by now.
+                ways.directory = format!("{node}:{directory}").parse().ok().filter(|_| !directory.is_empty());
                 known.ways.insert(node, ways);
             }
         }
@@ -172,7 +173,11 @@ impl Peers {
     /// Refuses what is meant for another data directory, and notes that the others know this node no more.
     pub(crate) fn check_meant(&self, directory: &str) -> Result<(), Status> {
         let own = self.known.read().own;
-        let is_meant = directory.is_empty() || own.is_none_or(|own| directory.parse() == Ok(own));
+        let Some((meant, directory)) = directory.split_once(':') else { return Ok(()) };
+        if meant.parse() != Ok(self.node) {
+            return Err(Status::unavailable(format!("this is node {}, and the call is for node {meant}", self.node)));
+        }
+        let is_meant = own.is_none_or(|own| directory.parse() == Ok(own));
         if is_meant {
             return Ok(());
         }
