@@ -330,3 +330,23 @@ impl Transport for Peers {
         .boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_node_at_the_address_of_a_removed_one_takes_no_calls_for_that_one_for_its_own() {
+        let peers = Peers::new(4, Uuid::from_u128(1), &ClusterOptions::default(), &Reach::Tcp);
+        let (own, lost) = (Uuid::from_u128(2), Uuid::from_u128(3));
+        peers.set_directories(Some(own), BTreeMap::new());
+        let check = |meant: &str| peers.check_meant(meant).map_err(|refusal| refusal.code());
+        assert_eq!([check(""), check(&format!("4:{own}"))], [Ok(()), Ok(())]);
+        assert_eq!(check(&format!("1:{lost}")), Err(Code::Unavailable));
+        assert_eq!(peers.expulsion.reason(), None, "whoever calls learns of the new node soon");
+        assert_eq!(check(&format!("4:{lost}")), Err(Code::PermissionDenied));
+        assert!(peers.expulsion.reason().is_some());
+    }
+}
