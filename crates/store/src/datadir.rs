@@ -143,7 +143,6 @@ fn is_ours(path: &Path) -> Result<bool, Error> {
 
 /// Makes the directory and what is missing above it, readable for its owner only, and makes that durable: a log that
 /// is synced in a directory that is gone after a power failure would be worth nothing.
-/// Makes a directory that its owner alone can read, and those above it, durably.
 ///
 /// # Errors
 /// When it cannot be made.

@@ -59,6 +59,12 @@ impl Meeting {
             )));
         };
         let mut founders = founders.lock();
+        if founders.has_met() && founders.of(node).is_none() {
+            return Err(Status::failed_precondition(format!(
+                "node {node} did not found the cluster together with node {own}. {}",
+                what_to_do(node)
+            )));
+        }
         match founders.is_known(node, directory) {
             Ok(true) => Ok(founders.own()),
             Ok(false) => Err(Status::failed_precondition(format!(
@@ -79,16 +85,19 @@ impl Meeting {
         let mut missing = if has_met { BTreeSet::new() } else { others.clone() };
         let mut said_at = clock.monotonic();
         while !missing.is_empty() {
+            let mut why = BTreeMap::new();
             let asked = missing.iter().map(|node| async move { (*node, ask(peers, *node, own).await) });
             for (node, answer) in futures::future::join_all(asked).await {
                 match answer {
                     // One that is not the first one of its number does not vote, and may go.
                     Ok(theirs) if founders.lock().is_known(node, theirs)? => drop(missing.remove(&node)),
-                    Ok(_) => tracing::warn!(node, "it has another data directory than before: it has lost its data"),
+                    Ok(_) => {
+                        why.insert(node, "it has another data directory than before: it lost its data".to_owned());
+                    }
                     Err(status) if is_final(&status) => {
                         return Err(MeetError::Refused { node, why: status.message().to_owned() });
                     }
-                    Err(_) => {}
+                    Err(status) => drop(why.insert(node, status.message().to_owned())),
                 }
             }
             if missing.is_empty() {
@@ -96,7 +105,7 @@ impl Meeting {
             }
             if clock.monotonic() >= said_at + SAID {
                 said_at = clock.monotonic();
-                tracing::info!(?missing, "the first start of a cluster waits for all of its founders");
+                tracing::info!(?missing, ?why, "the first start of a cluster waits for all of its founders");
             }
             clock.sleep_until(clock.monotonic() + PAUSE).await;
         }
@@ -134,7 +143,11 @@ async fn ask(peers: &Peers, node: u32, own: Uuid) -> Result<Uuid, Status> {
 
 /// Asked again, it would say the same.
 fn is_final(status: &Status) -> bool {
-    matches!(status.code(), Code::FailedPrecondition | Code::PermissionDenied | Code::InvalidArgument)
+    // One that does not know the question is of an earlier version.
+    matches!(
+        status.code(),
+        Code::FailedPrecondition | Code::PermissionDenied | Code::InvalidArgument | Code::Unimplemented
+    )
 }
 
 #[cfg(test)]
@@ -157,6 +170,17 @@ mod tests {
         let refused = meeting.receive(1, 2, SECOND).expect_err("it is another one");
         assert!(is_final(&refused) && refused.message().contains("wfctl cluster remove 2"), "{refused}");
         assert!(is_final(&meeting.receive(1, 2, "two").expect_err("it is none")));
+    }
+
+    #[test]
+    fn whoever_comes_when_all_founders_have_met_is_none_of_them() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut founders = Founders::begin(dir.path(), Uuid::from_u128(9)).expect("it is written");
+        founders.note_met().expect("it is noted");
+        let meeting = Meeting::default();
+        meeting.open(Some(founders));
+        let refused = meeting.receive(1, 4, FIRST).expect_err("it joined later, if ever");
+        assert!(is_final(&refused) && refused.message().contains("did not found the cluster"), "{refused}");
     }
 
     #[test]

@@ -170,18 +170,23 @@ impl Peers {
         self.known.read().founders.get(&node).copied()
     }
 
-    /// Refuses what is meant for another data directory, and notes that the others know this node no more.
-    pub(crate) fn check_meant(&self, directory: &str) -> Result<(), Status> {
-        let own = self.known.read().own;
-        let Some((meant, directory)) = directory.split_once(':') else { return Ok(()) };
-        if meant.parse() != Ok(self.node) {
-            return Err(Status::unavailable(format!("this is node {}, and the call is for node {meant}", self.node)));
-        }
-        let is_meant = own.is_none_or(|own| directory.parse() == Ok(own));
-        if is_meant {
+    /// Refuses what is meant for another node, or for data of this one that are lost, and notes then that the others know
+    /// it no more. Whoever says nothing means any.
+    pub(crate) fn check_meant(&self, meant: &str) -> Result<(), Status> {
+        if meant.is_empty() {
             return Ok(());
         }
-        let node = self.node;
+        let read =
+            meant.split_once(':').and_then(|(node, directory)| Some((node.parse().ok()?, directory.parse().ok()?)));
+        let Some((node, directory)): Option<(u32, Uuid)> = read else {
+            return Err(Status::invalid_argument(format!("{meant:?} is no number of a node with its data directory")));
+        };
+        if node != self.node {
+            return Err(Status::unavailable(format!("this is node {}, and the call is for node {node}", self.node)));
+        }
+        if self.known.read().own.is_none_or(|own| own == directory) {
+            return Ok(());
+        }
         let why = format!(
             "the others know node {node} with another data directory, which is lost: it has forgotten its votes and must \
              not come back under its number. Remove it (wfctl cluster remove {node}), and start this one with an empty data \
@@ -231,9 +236,16 @@ impl Peers {
         node: u32,
         mut call: http::Request<Body>,
     ) -> Option<impl Future<Output = Result<http::Response<Body>, tonic::transport::Error>> + Send + use<>> {
-        let mut channel = self.known.read().ways.get(&node)?.calls.clone();
+        let (mut channel, directory) = {
+            let known = self.known.read();
+            let ways = known.ways.get(&node)?;
+            (ways.calls.clone(), ways.directory.clone())
+        };
         let Introduction { cluster, node, directory: _ } = &self.introduction;
-        for (name, value) in [(CLUSTER, cluster), (NODE, node)] {
+        // A client may have said it, and its word is not a node's.
+        call.headers_mut().remove(DIRECTORY);
+        let said = [(CLUSTER, Some(cluster)), (NODE, Some(node)), (DIRECTORY, directory.as_ref())];
+        for (name, value) in said.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             let value = http::HeaderValue::from_bytes(value.as_encoded_bytes()).ok()?;
             call.headers_mut().insert(name, value);
         }
@@ -344,6 +356,7 @@ mod tests {
         peers.set_directories(Some(own), BTreeMap::new());
         let check = |meant: &str| peers.check_meant(meant).map_err(|refusal| refusal.code());
         assert_eq!([check(""), check(&format!("4:{own}"))], [Ok(()), Ok(())]);
+        assert_eq!([check("4:x"), check("x"), check(":")], [Err(Code::InvalidArgument); 3]);
         assert_eq!(check(&format!("1:{lost}")), Err(Code::Unavailable));
         assert_eq!(peers.expulsion.reason(), None, "whoever calls learns of the new node soon");
         assert_eq!(check(&format!("4:{lost}")), Err(Code::PermissionDenied));

@@ -49,8 +49,8 @@ use super::{
 const INTERNAL: &str = "/weft.internal.";
 /// The one call that is taken of strangers.
 const JOIN: &str = "/weft.internal.v1.MembersService/Join";
-/// A replica may hear of a new node only by what that node sends it, which may lead the metadata. Only those that its group
-/// counts among its voters have a say in it.
+/// A replica may hear of a new node only by what that node sends it, which may lead the metadata. It takes
+/// that by its term, whoever sends it: certificates keep strangers who know the cluster's id from this port.
 const REPLICAS: [&str; 2] = ["/weft.internal.v1.ClusterService/Raft", "/weft.internal.v1.ClusterService/Pulse"];
 /// Each waiting poll that was forwarded is a stream.
 const STREAMS_PER_CONNECTION_MAX: u32 = 100_000;

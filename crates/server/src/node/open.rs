@@ -475,31 +475,32 @@ async fn start_groups(
         let machine: Arc<dyn Machine> = Arc::<Replica>::clone(replica);
         (GroupId(*group), machine)
     });
+    // What `meet` knows already, and may know better.
+    let met = Members::read(store.as_ref()).map_err(OpenError::Metadata)?;
     let node = raft::Node::start(&config, wal, machines).await?;
     links.inbox.attach_raft(&node);
     // Every group has a leader, and those led here have replayed their log (rule 4).
     tokio::select! {
         ready = node.ready() => ready.map_err(|error| OpenError::NoLeader(error.to_string()))?,
-        error = get_to_know(&node, &links.peers, store.as_ref()) => return Err(error),
+        error = get_to_know(&node, &links.peers, store.as_ref(), met) => return Err(error),
     }
     Ok(node)
 }
 
-/// Learns of the others from what is replayed: there may be no leader without those that the store had not heard of.
-async fn get_to_know(node: &raft::Node, peers: &Peers, store: &dyn StateStore) -> OpenError {
+/// Learns of the others from what is replayed: there may be no leader without those that the store had not heard of when
+/// it held `last`.
+async fn get_to_know(node: &raft::Node, peers: &Peers, store: &dyn StateStore, mut last: Members) -> OpenError {
     let Some(metadata) = node.group(GroupId(METADATA_GROUP)).filter(|_| !peers.is_alone()) else {
         return std::future::pending().await;
     };
-    let (mut applied, mut last) = (metadata.applied(), None);
+    let mut applied = metadata.applied();
     loop {
         match Members::read(store) {
             Err(error) => return OpenError::Metadata(error),
-            // The first look is what `meet` knows already, and may know better.
-            Ok(members) if last.is_none() => last = Some(members),
-            Ok(members) if last.as_ref() == Some(&members) => {}
+            Ok(members) if last == members => {}
             Ok(members) => {
                 super::members::acquaint(peers, &members);
-                last = Some(members);
+                last = members;
             }
         }
         if applied.changed().await.is_err() {

@@ -107,7 +107,8 @@ impl Call {
 
     async fn answer(mut self) -> Answer {
         let begun = self.node.clock().monotonic();
-        let give_up = give_up(begun, self.deadline, matches!(self.way.route, Route::Queue(_)));
+        let is_poll = self.parts.uri.path().rsplit('/').next().is_some_and(|name| name.starts_with("Poll"));
+        let give_up = give_up(begun, self.deadline, is_poll);
         loop {
             let Some(mut leadership) = self.leadership() else {
                 // A namespace that is not known here yet is looked for by whoever answers, and is known then.
@@ -212,9 +213,9 @@ impl Call {
 
 /// Until when a call is tried again. A poll with less time than any poll must have would be refused for that, which is
 /// not its caller's fault.
-fn give_up(begun: Duration, deadline: Option<Duration>, is_of_queue: bool) -> Duration {
+fn give_up(begun: Duration, deadline: Option<Duration>, is_poll: bool) -> Duration {
     let Some(deadline) = deadline else { return begun + PATIENCE };
-    let tail = if is_of_queue { POLL_SHORTEST + ANSWER_TAIL } else { ANSWER_TAIL };
+    let tail = if is_poll { POLL_SHORTEST + ANSWER_TAIL } else { ANSWER_TAIL };
     deadline.saturating_sub(tail)
 }
 

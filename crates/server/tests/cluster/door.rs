@@ -6,6 +6,7 @@ use tonic::{
     service::{Interceptor, interceptor::InterceptedService},
     transport::{Channel, Endpoint},
 };
+use weft_protocol::api::workflowservice::DescribeWorkflowExecutionRequest;
 use weft_protocol::internal::{PingRequest, RaftRequest, cluster_service_client::ClusterServiceClient};
 use weft_server::ClusterOptions;
 
@@ -49,5 +50,21 @@ async fn a_replica_is_heard_before_its_node_is_known_and_nothing_else_of_it() {
     let said = stranger.ping(PingRequest {}).await.expect_err("it is no member");
     assert_eq!(said.code(), Code::PermissionDenied, "{said}");
     as_node(&trio, 0, 2).ping(PingRequest {}).await.expect("it is a member");
+    trio.shutdown().await;
+}
+
+/// To a node such a header says that its data are lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_says_in_the_name_of_a_node_is_not_brought_to_another() {
+    let trio = Trio::start().await;
+    let mut client = trio.clients().remove(0);
+    let id = trio.name_led_by(1, "order");
+    crate::start(&mut client, &id).await.expect("it starts");
+    let namespace = "default".to_owned();
+    let mut asks = Request::new(DescribeWorkflowExecutionRequest { namespace, execution: crate::execution(&id) });
+    let lost = "2:00000000-0000-0000-0000-000000000001".parse().expect("it is ASCII");
+    asks.metadata_mut().insert("weft-directory", lost);
+    client.describe_workflow_execution(asks).await.expect("node 2 answers, and goes on");
+    crate::run_of(&mut client, &id).await.expect("it goes on");
     trio.shutdown().await;
 }
