@@ -8,7 +8,7 @@ mod node;
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use futures::future::join_all;
 use weft_env::{Clock, SeededIds};
 
@@ -44,10 +44,17 @@ pub(crate) struct Fault {
 
 impl<'n> Faults<'n> {
     /// Only those kinds, if any are named.
-    pub(crate) fn new(nodes: &'n Nodes, clock: &'n Arc<dyn Clock>, ids: SeededIds, only: &[Kind]) -> Self {
+    pub(crate) fn new(
+        nodes: &'n Nodes,
+        clock: &'n Arc<dyn Clock>,
+        ids: SeededIds,
+        only: &[Kind],
+    ) -> anyhow::Result<Self> {
+        let missing: Vec<_> = only.iter().filter_map(|kind| Some((*kind, kind.cannot(nodes)?))).collect();
+        ensure!(missing.is_empty(), "this machine cannot have {missing:?}");
         let wanted = |kind: &Kind| (only.is_empty() || only.contains(kind)) && kind.cannot(nodes).is_none();
         let deck = Deck::of(Kind::ALL.into_iter().filter(wanted));
-        Self { nodes, clock, ids, deck, kills: 0, has_done_all: false }
+        Ok(Self { nodes, clock, ids, deck, kills: 0, has_done_all: false })
     }
 
     /// What this machine does not allow, and why.

@@ -82,6 +82,7 @@ impl NodeInner {
             node: row.node,
             address: row.address.clone(),
             state: wire_state(row.state).into(),
+            incarnation: row.incarnation.clone(),
         });
         Ok(wire::JoinResponse { shards: u32::from(self.options.shards), members: members.collect() })
     }
@@ -173,7 +174,7 @@ pub(crate) fn told(answer: &wire::JoinResponse) -> Members {
             wire::MemberState::Removing => MemberState::Removing,
             wire::MemberState::Removed => MemberState::Removed,
         };
-        let (address, incarnation) = (member.address.clone(), String::new());
+        let (address, incarnation) = (member.address.clone(), member.incarnation.clone());
         (member.node, MemberRow { node: member.node, address, state, incarnation })
     };
     Members { nodes: answer.members.iter().map(row).collect(), moves: BTreeMap::new() }

@@ -454,6 +454,10 @@ fn tables() -> Vec<Table> {
     table::TABLES.iter().map(|(id, name)| Table { id: *id, name }).collect()
 }
 
+/// What each group may keep of its log at least for replicas that are behind, however many groups there are: a follower
+/// that is only a few large entries behind gets those, and not a picture.
+const KEPT_BYTES_OF_GROUP: u64 = 16 << 20;
+
 async fn start_groups(
     options: &Options,
     world: &World,
@@ -469,7 +473,7 @@ async fn start_groups(
         timing: raft::Timing::default(),
         transport: world.network.as_ref().map_or_else(|| Arc::clone(&way), |network| network.between(Arc::clone(&way))),
         founders: founders.into_iter().map(|node| raft::NodeId(u64::from(node))).collect(),
-        kept_bytes: raft::KEPT_BYTES,
+        kept_bytes: raft::KEPT_BYTES.max(KEPT_BYTES_OF_GROUP * replicas.len() as u64),
     };
     let machines = replicas.iter().map(|(group, replica)| {
         let machine: Arc<dyn Machine> = Arc::<Replica>::clone(replica);

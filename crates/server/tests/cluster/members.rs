@@ -103,7 +103,9 @@ async fn check_refusals(removed: &Client) {
         let started = starting.start_workflow_execution(soon(start)).await.map(drop);
         [started, polling.poll_workflow_task_queue(soon(poll)).await.map(drop)]
     });
-    for refused in join_all(asks).await.into_iter().flatten().filter_map(Result::err) {
+    let refused: Vec<_> = join_all(asks).await.into_iter().flatten().filter_map(Result::err).collect();
+    assert!(!refused.is_empty(), "it does all that it is asked for");
+    for refused in refused {
         let is_transient = matches!(refused.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled);
         assert!(is_transient, "{refused}");
     }

@@ -109,7 +109,9 @@ impl Deck {
     /// Of all that is possible; a kill twice, because it is the commonest of all.
     pub(crate) fn of(possible: impl IntoIterator<Item = Kind>) -> Self {
         let mut kinds: Vec<Kind> = possible.into_iter().collect();
-        kinds.push(Kind::Kill);
+        if kinds.contains(&Kind::Kill) {
+            kinds.push(Kind::Kill);
+        }
         Self { kinds, left: Vec::new() }
     }
 
