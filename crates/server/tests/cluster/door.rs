@@ -53,7 +53,7 @@ async fn a_replica_is_heard_before_its_node_is_known_and_nothing_else_of_it() {
     trio.shutdown().await;
 }
 
-/// To a node such a header says that its data are lost.
+/// To a node such a header says whom the call is for, and whether its own data are lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_client_says_in_the_name_of_a_node_is_not_brought_to_another() {
     let trio = Trio::start().await;
@@ -62,8 +62,8 @@ async fn what_a_client_says_in_the_name_of_a_node_is_not_brought_to_another() {
     crate::start(&mut client, &id).await.expect("it starts");
     let namespace = "default".to_owned();
     let mut asks = Request::new(DescribeWorkflowExecutionRequest { namespace, execution: crate::execution(&id) });
-    let lost = "2:00000000-0000-0000-0000-000000000001".parse().expect("it is ASCII");
-    asks.metadata_mut().insert("weft-directory", lost);
+    let other = "9:00000000-0000-0000-0000-000000000001".parse().expect("it is ASCII");
+    asks.metadata_mut().insert("weft-directory", other);
     client.describe_workflow_execution(asks).await.expect("node 2 answers, and goes on");
     crate::run_of(&mut client, &id).await.expect("it goes on");
     trio.shutdown().await;
