@@ -31,7 +31,7 @@ use crate::{
     family, hooks, job,
     ledger::Ledger,
     plan::Plan,
-    plant::{AfterSkip, Plant, PlantedDisk, PlantedStore},
+    plant::{AfterSkip, Plant, PlantedDisk, PlantedStore, Site},
     scene::Scene,
     schedule, worker,
 };
@@ -113,7 +113,7 @@ impl Mishap {
     fn draw(dice: &SeededIds, plant: Plant) -> Self {
         let (ms, steps) = (dice.below(350), dice.below(60));
         let is_gentle = plant == Plant::Nothing;
-        if matches!(plant, Plant::SkippedSync | Plant::SkippedDirSync) {
+        if matches!(plant.site(), Site::File | Site::Folder) {
             return Self::PowerCut { nth: 200 + dice.below(200) };
         }
         match dice.below(10) {
@@ -149,23 +149,9 @@ impl Machine {
         if self.is_sound() {
             self.live(None, true);
         }
-        let planted = match self.plant {
-            Plant::SkippedSync | Plant::SkippedDirSync => self.disk.has_skipped(),
-            Plant::Nothing
-            | Plant::NoFrameSync
-            | Plant::NoDirSync
-            | Plant::EarlySync
-            | Plant::LyingCheckpoint
-            | Plant::NoMessage
-            | Plant::NoReceipt
-            | Plant::NoReference
-            | Plant::NoRequestId
-            | Plant::NoUpdate
-            | Plant::NoActivityChange
-            | Plant::NoJob
-            | Plant::EarlyCommit
-            | Plant::WrongQuorum
-            | Plant::StaleRead => true,
+        let planted = match self.plant.site() {
+            Site::File | Site::Folder => self.disk.has_skipped(),
+            Site::Nowhere | Site::Program | Site::Leader => true,
         };
         let counts = self.disk.counts();
         (planted, counts.writes ^ counts.bytes_written.rotate_left(20) ^ counts.file_syncs.rotate_left(40))
@@ -228,30 +214,16 @@ impl Machine {
     fn break_disk(&self, mishap: Option<Mishap>) -> Arc<AfterSkip> {
         let Some(Mishap::PowerCut { nth }) = mishap else { return Arc::default() };
         self.disk.cut_power_during(nth);
-        match self.plant {
-            Plant::SkippedSync => {
+        match self.plant.site() {
+            Site::File => {
                 self.disk.skip_sync(self.dice.below(4 << self.dice.below(6)));
                 AfterSkip::cut_during(self.dice.below(4))
             }
-            Plant::SkippedDirSync => {
+            Site::Folder => {
                 self.disk.skip_dir_sync(1 + self.dice.below(6));
                 AfterSkip::cut_during(1 + self.dice.below(5))
             }
-            Plant::Nothing
-            | Plant::NoFrameSync
-            | Plant::NoDirSync
-            | Plant::EarlySync
-            | Plant::LyingCheckpoint
-            | Plant::NoMessage
-            | Plant::NoReceipt
-            | Plant::NoReference
-            | Plant::NoRequestId
-            | Plant::NoUpdate
-            | Plant::NoActivityChange
-            | Plant::NoJob
-            | Plant::EarlyCommit
-            | Plant::WrongQuorum
-            | Plant::StaleRead => Arc::default(),
+            Site::Nowhere | Site::Program | Site::Leader => Arc::default(),
         }
     }
 

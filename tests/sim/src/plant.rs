@@ -57,6 +57,42 @@ pub enum Plant {
     StaleRead,
 }
 
+/// Where a bug sits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Site {
+    Nowhere,
+    /// In the disk: it skips one sync of a file or directory.
+    File,
+    /// In the disk: it skips one sync of a directory.
+    Folder,
+    /// In what a node does with its disk and its store.
+    Program,
+    /// In what a leader, or who wants to be one, believes of the others.
+    Leader,
+}
+
+impl Plant {
+    pub(crate) fn site(self) -> Site {
+        match self {
+            Self::Nothing => Site::Nowhere,
+            Self::SkippedSync => Site::File,
+            Self::SkippedDirSync => Site::Folder,
+            Self::NoFrameSync
+            | Self::NoDirSync
+            | Self::EarlySync
+            | Self::LyingCheckpoint
+            | Self::NoMessage
+            | Self::NoReceipt
+            | Self::NoReference
+            | Self::NoRequestId
+            | Self::NoUpdate
+            | Self::NoActivityChange
+            | Self::NoJob => Site::Program,
+            Self::EarlyCommit | Self::WrongQuorum | Self::StaleRead => Site::Leader,
+        }
+    }
+}
+
 /// When the power goes because a sync was skipped: a lie that costs nothing shows nothing.
 #[derive(Debug, Default)]
 pub(crate) struct AfterSkip {

@@ -87,9 +87,10 @@ impl Scene {
         self.calm.load(Ordering::Relaxed)
     }
 
-    /// The way to some node, if it is up.
-    pub(crate) fn door(&self) -> Option<Api> {
-        self.doors.to(1 + u32::try_from(self.dice.below(u64::from(self.nodes))).expect("few nodes"))
+    /// Some node, and the way to it if it is up.
+    pub(crate) fn door(&self) -> (u32, Option<Api>) {
+        let node = 1 + u32::try_from(self.dice.below(u64::from(self.nodes))).expect("few nodes");
+        (node, self.doors.to(node))
     }
 
     pub(crate) async fn sleep_ms(&self, ms: u64) {
@@ -110,8 +111,7 @@ impl Scene {
     {
         let mut asked = 0_u64;
         loop {
-            let node = 1 + u32::try_from(self.dice.below(u64::from(self.nodes))).expect("few nodes");
-            let Some(api) = self.doors.to(node) else {
+            let (node, Some(api)) = self.door() else {
                 self.sleep_ms(20 + self.dice.below(80)).await;
                 continue;
             };
@@ -149,21 +149,10 @@ impl Scene {
             workflow_execution_timeout: deadline_ms.map(seconds),
             ..Default::default()
         };
-        let ask = |mut api: Api| {
-            let request = within(request.clone(), PATIENCE);
-            async move { api.start_workflow_execution(request).await }
-        };
-        match self.settle(&what, ask).await {
-            Settled::Answered(answer) => {
-                if !self.record.started(workflow, &answer.run_id, deadline_ms) {
-                    self.record.violate(format!("{what}: answered with run {}, which is another's", answer.run_id));
-                }
-            }
-            Settled::Refused { status, for_certain } => {
-                self.expect(&what, &status, Code::AlreadyExists);
-                if for_certain {
-                    self.record.not_started(workflow);
-                }
+        if let Err((status, for_certain)) = self.ask_start(&what, request, deadline_ms).await {
+            self.expect(&what, &status, Code::AlreadyExists);
+            if for_certain {
+                self.record.not_started(workflow);
             }
         }
     }
@@ -180,21 +169,31 @@ impl Scene {
             workflow_task_timeout: Some(seconds(2000)),
             ..Default::default()
         };
+        let refused = |(status, _): (Status, bool)| {
+            self.record.violate(format!("{what}: {:?}: {}", status.code(), status.message()));
+        };
+        self.ask_start(&what, request, None).await.map_err(refused).ok()
+    }
+
+    /// Starts a workflow. Gives its run, or why there is none and whether that is certain: see [`Settled::Refused`].
+    async fn ask_start(
+        &self,
+        what: &str,
+        request: StartWorkflowExecutionRequest,
+        deadline_ms: Option<u64>,
+    ) -> Result<String, (Status, bool)> {
         let ask = |mut api: Api| {
             let request = within(request.clone(), PATIENCE);
             async move { api.start_workflow_execution(request).await }
         };
-        match self.settle(&what, ask).await {
+        match self.settle(what, ask).await {
             Settled::Answered(answer) => {
-                if !self.record.started(workflow, &answer.run_id, None) {
+                if !self.record.started(&request.workflow_id, &answer.run_id, deadline_ms) {
                     self.record.violate(format!("{what}: answered with run {}, which is another's", answer.run_id));
                 }
-                Some(answer.run_id)
+                Ok(answer.run_id)
             }
-            Settled::Refused { status, .. } => {
-                self.record.violate(format!("{what}: {:?}: {}", status.code(), status.message()));
-                None
-            }
+            Settled::Refused { status, for_certain } => Err((status, for_certain)),
         }
     }
 

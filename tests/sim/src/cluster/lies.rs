@@ -18,7 +18,7 @@ use weft_raft::{
     forge::{self, Asked},
 };
 
-use crate::plant::Plant;
+use crate::plant::{Plant, Site};
 
 type Answer = Result<Bytes, Unreachable>;
 
@@ -27,24 +27,9 @@ const AGAIN: Duration = Duration::from_millis(20);
 
 /// What stands between a node and the others.
 pub(crate) fn between(plant: Plant, node: u32, way: Arc<dyn Transport>) -> Arc<dyn Transport> {
-    match plant {
-        Plant::EarlyCommit | Plant::WrongQuorum | Plant::StaleRead => {
-            Arc::new_cyclic(|me| Liar { plant, node, way, lines: Mutex::default(), me: me.clone() })
-        }
-        Plant::Nothing
-        | Plant::SkippedSync
-        | Plant::SkippedDirSync
-        | Plant::NoFrameSync
-        | Plant::NoDirSync
-        | Plant::EarlySync
-        | Plant::LyingCheckpoint
-        | Plant::NoMessage
-        | Plant::NoReceipt
-        | Plant::NoReference
-        | Plant::NoRequestId
-        | Plant::NoUpdate
-        | Plant::NoActivityChange
-        | Plant::NoJob => way,
+    match plant.site() {
+        Site::Leader => Arc::new_cyclic(|me| Liar { plant, node, way, lines: Mutex::default(), me: me.clone() }),
+        Site::Nowhere | Site::File | Site::Folder | Site::Program => way,
     }
 }
 

@@ -8,6 +8,7 @@ use tonic::{Code, Response, Status};
 use weft_env::Ids;
 use weft_protocol::{
     api::{
+        common::WorkflowExecution,
         enums::TaskQueueKind,
         history::HistoryEvent,
         taskqueue::{StickyExecutionAttributes, TaskQueue},
@@ -57,9 +58,8 @@ pub(crate) async fn workflows(scene: Scene, number: u64) {
             async move { api.poll_workflow_task_queue(request).await }
         });
         let Some(task) = polled.await.filter(|task| !task.task_token.is_empty()) else { continue };
-        let run = task.workflow_execution.as_ref().map(|it| it.run_id.clone()).unwrap_or_default();
-        let attempt = Attempt { run, what: format!("task {}", task.started_event_id), number: task.attempt };
-        if !has(&scene, &attempt, &identity) {
+        let what = format!("task {}", task.started_event_id);
+        if take(&scene, task.workflow_execution.as_ref(), what, task.attempt, &identity).is_none() {
             return;
         }
         // A worker that dies with its task.
@@ -75,15 +75,22 @@ fn queue(name: &str, is_sticky: bool) -> TaskQueue {
     TaskQueue { name: name.to_owned(), kind: kind.into(), normal_name }
 }
 
-/// Notes that a worker has an attempt; says whether nobody had it before.
-fn has(scene: &Scene, attempt: &Attempt, identity: &str) -> bool {
+/// Notes that a worker has an attempt, and gives it if nobody had it before.
+fn take(
+    scene: &Scene,
+    execution: Option<&WorkflowExecution>,
+    what: String,
+    number: i32,
+    identity: &str,
+) -> Option<Attempt> {
+    let attempt = Attempt { run: execution.map(|it| it.run_id.clone()).unwrap_or_default(), what, number };
     scene.record.note(&format!("{identity} has {attempt:?}"));
     scene.record.cover(|counts| {
         counts.tasks += 1;
         counts.retries += u64::from(attempt.number > 1);
     });
-    let handed = scene.book.handed(attempt, identity);
-    handed.map_err(|twice| scene.record.violate(twice)).is_ok()
+    let handed = scene.book.handed(&attempt, identity);
+    handed.map_err(|twice| scene.record.violate(twice)).ok().map(|()| attempt)
 }
 
 /// Asks one node for a task, once; a caller may hang up.
@@ -91,7 +98,7 @@ async fn poll<T, F>(scene: &Scene, ask: impl Fn(Api) -> F) -> Option<T>
 where
     F: Future<Output = Result<Response<T>, Status>>,
 {
-    let Some(api) = scene.door() else {
+    let (_, Some(api)) = scene.door() else {
         scene.sleep_ms(50).await;
         return None;
     };
@@ -177,7 +184,7 @@ where
     F: Future<Output = Result<Response<T>, Status>>,
 {
     for _ in 0..ANSWERS_MAX {
-        let Some(api) = scene.door() else {
+        let (_, Some(api)) = scene.door() else {
             scene.sleep_ms(50).await;
             continue;
         };
@@ -216,11 +223,9 @@ pub(crate) async fn activities(scene: Scene, number: u64) {
             async move { api.poll_activity_task_queue(request).await }
         });
         let Some(task) = polled.await.filter(|task| !task.task_token.is_empty()) else { continue };
-        let run = task.workflow_execution.as_ref().map(|it| it.run_id.clone()).unwrap_or_default();
-        let attempt = Attempt { run, what: format!("activity {}", task.activity_id), number: task.attempt };
-        if !has(&scene, &attempt, &identity) {
-            return;
-        }
+        let what = format!("activity {}", task.activity_id);
+        let taken = take(&scene, task.workflow_execution.as_ref(), what, task.attempt, &identity);
+        let Some(attempt) = taken else { return };
         act(&scene, &attempt.run, task).await;
     }
 }
