@@ -47,16 +47,6 @@ pub fn consent(message: Bytes) -> Result<Option<Bytes>, CodecError> {
     Ok(Some(message::response(&response)))
 }
 
-/// The answer of a node all of whose groups follow whoever sent these heartbeats.
-///
-/// # Errors
-/// When it is no pulse.
-pub fn consent_to_pulse(message: Bytes) -> Result<Bytes, CodecError> {
-    let beats = pulse::read_request(message)?;
-    let answers = beats.into_iter().map(|(_, beat)| consent(beat)).collect::<Result<Vec<_>, _>>()?;
-    Ok(pulse::response(&answers))
-}
-
 /// Whether it says that what was asked for is done.
 #[must_use]
 pub fn is_consent(response: Bytes) -> bool {

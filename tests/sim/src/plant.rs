@@ -37,8 +37,6 @@ pub enum Plant {
     LyingCheckpoint,
     /// Messages between workflows are not stored: they are delivered from memory alone.
     NoMessage,
-    /// Nobody remembers which messages have come: what is brought again is done again.
-    NoReceipt,
     /// Nobody remembers that a run's history begins with a part of another's.
     NoReference,
     /// Request ids are forgotten: what is asked for again is done again.
@@ -53,8 +51,6 @@ pub enum Plant {
     EarlyCommit,
     /// A candidate counts one vote more than it has.
     WrongQuorum,
-    /// A leader answers reads without asking whether it still leads.
-    StaleRead,
 }
 
 /// Where a bug sits.
@@ -82,13 +78,12 @@ impl Plant {
             | Self::EarlySync
             | Self::LyingCheckpoint
             | Self::NoMessage
-            | Self::NoReceipt
             | Self::NoReference
             | Self::NoRequestId
             | Self::NoUpdate
             | Self::NoActivityChange
             | Self::NoJob => Site::Program,
-            Self::EarlyCommit | Self::WrongQuorum | Self::StaleRead => Site::Leader,
+            Self::EarlyCommit | Self::WrongQuorum => Site::Leader,
         }
     }
 }
@@ -370,7 +365,6 @@ impl StateStore for PlantedStore {
         self.writes.fetch_add(1, Ordering::Relaxed);
         let batch = match self.plant {
             Plant::NoMessage => without(&batch, table::OUTBOX),
-            Plant::NoReceipt => without(&batch, table::RECEIPT),
             Plant::NoReference => without(&batch, table::REFERENCE),
             Plant::NoRequestId => without(&batch, table::REQUEST_ID),
             Plant::NoUpdate => without(&batch, table::UPDATE),

@@ -63,13 +63,3 @@ fn an_entry_that_counts_as_committed_before_others_have_it_is_found() {
 fn a_vote_that_is_counted_and_was_not_given_is_found() {
     check(Plant::WrongQuorum, 40);
 }
-
-#[test]
-fn a_read_that_asks_nobody_is_found() {
-    check(Plant::StaleRead, 60);
-}
-
-#[test]
-fn messages_that_are_not_remembered_are_found() {
-    check(Plant::NoReceipt, 60);
-}

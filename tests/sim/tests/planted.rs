@@ -69,8 +69,3 @@ fn attempts_and_pauses_of_activities_that_are_not_stored_are_found() {
 fn batch_jobs_that_are_not_stored_are_found() {
     check(Plant::NoJob, 50);
 }
-
-#[test]
-fn messages_that_are_not_remembered_are_found() {
-    check(Plant::NoReceipt, 200);
-}
