@@ -78,12 +78,13 @@ pub(crate) fn begin(run: &mut Run<'_>, poller: &Poller, from_sticky: bool, resen
     carry::carry(run, event_id, resend);
 }
 
-/// A retry whose place in history was taken by something else.
-fn outdated(run: &Run<'_>) -> bool {
-    run.core
-        .task
-        .as_ref()
-        .is_some_and(|task| task.kind == TaskKind::Transient && task.scheduled_event_id != run.core.next_event_id)
+/// A retry that waits, and whose place in history was taken by something else.
+fn outdated(execution: &Execution) -> bool {
+    execution.core.task.as_ref().is_some_and(|task| {
+        task.kind == TaskKind::Transient
+            && matches!(task.stage, WorkflowTaskStage::Scheduled(_))
+            && task.scheduled_event_id != execution.core.next_event_id
+    })
 }
 
 /// The started task as its worker gets it.
@@ -109,11 +110,11 @@ pub(crate) fn hand_over(run: &Run<'_>) -> Option<StartedWorkflowTask> {
 
 impl Execution {
     /// The events of a pending retry, or of a speculative task, that are shown after the history and not stored:
-    /// Scheduled, and Started if it is.
+    /// Scheduled, and Started if it is. None of a retry whose place was taken: it gets another when it starts.
     #[must_use]
     pub fn transient_events(&self, limits: &Limits) -> Vec<HistoryEvent> {
         match self.task() {
-            Some(task) if task.kind != TaskKind::Normal => unwritten_events(self, task, limits),
+            Some(task) if task.kind != TaskKind::Normal && !outdated(self) => unwritten_events(self, task, limits),
             Some(_) | None => Vec::new(),
         }
     }

@@ -161,6 +161,12 @@ impl World {
         for execution in self.workflow.runs.values().filter(|run| run.core.forked_from.is_none()) {
             check_history(execution, &self.table.histories[&execution.core.run]);
         }
+        for execution in self.workflow.runs.values() {
+            let shown = execution.transient_events(&self.settings.limits);
+            let ids: Vec<_> = shown.iter().map(|event| event.event_id).collect();
+            let next: Vec<_> = (execution.core.next_event_id.0..).take(ids.len()).collect();
+            assert_eq!(ids, next, "what is shown after the history follows it");
+        }
         self.check_wakes(transition);
     }
 
