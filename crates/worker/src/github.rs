@@ -4,6 +4,7 @@
 //! again: a call that was repeated, because its answer was lost, makes nothing twice.
 
 mod answer;
+mod branch;
 mod fault;
 mod forge;
 
@@ -197,19 +198,21 @@ impl GitHub {
         Ok(())
     }
 
-    /// Says on the commit what a quality gate found. Automatic fixes are commits that GitHub does not have yet.
+    /// Says on the commit what a quality gate found. Automatic fixes are commits that GitHub does not have yet; those of
+    /// a fork it does not get, and nothing can be said on them.
     pub async fn set_status(&self, number: u64, result: &QualityGateResult) -> Result<(), Error> {
-        let head = self.pull(number).await?["head"].clone();
-        if head["sha"].as_str() != Some(&result.commit) {
-            let branch = head["ref"].as_str().ok_or_else(|| nonsense("a pull request"))?;
-            self.clone.push(&self.access.remote, &result.commit, branch, Some(&self.access.token)).await?;
-        }
+        let has_it = self.bring(number, &self.pull(number).await?["head"], &result.commit).await?;
         let state = if result.can_merge { "success" } else { "failure" };
         let score = format!("score {:.1}", result.overall_score.get());
         let words = std::iter::once(&score).chain(&result.blocking_issues).map(String::as_str);
         let description: String = words.collect::<Vec<_>>().join("; ").chars().take(STATUS_CHARS_MAX).collect();
         let body = json!({ "state": state, "context": STATUS_CONTEXT, "description": description });
-        self.post(&format!("statuses/{}", result.commit), &body).await.map(drop)
+        let said: Result<Value, _> =
+            self.client.post(self.route(&format!("statuses/{}", result.commit)), Some(&body)).await;
+        match said {
+            Err(error) if !has_it && status(&error) == Some(422) => Ok(()),
+            said => said.map(drop).map_err(fault),
+        }
     }
 
     /// Merges it; once it is merged, nothing more.
@@ -266,18 +269,6 @@ impl GitHub {
             }
         };
         document_address(&kept)
-    }
-
-    /// Removes a branch; one that is not there is removed already.
-    pub async fn remove_branch(&self, branch: &str) -> Result<(), Error> {
-        let parts: Vec<String> = branch.split('/').map(encoded).collect();
-        let route = self.route(&format!("git/refs/heads/{}", parts.join("/")));
-        let answer = self.client._delete(route, None::<&()>).await.map_err(fault)?;
-        match octocrab::map_github_error(answer).await {
-            Ok(_) => Ok(()),
-            Err(error) if matches!(status(&error), Some(404 | 422)) => Ok(()),
-            Err(error) => Err(fault(error)),
-        }
     }
 }
 

@@ -31,6 +31,7 @@ impl World {
         fixture.git(&["checkout", "--quiet", "-b", "feature/x"])?;
         let commit = fixture.commit(&[("a", "2")])?;
         let hub = Shared::default();
+        with(&hub, |hub| hub.remote = fixture.beside("remote").display().to_string());
         let api = serve(&hub).await?;
         let access = Access {
             api,
@@ -136,19 +137,7 @@ async fn comments_and_issues_are_left_once_and_a_status_is_short() -> anyhow::Re
     };
     let address = world.github.keep(&keeping).await?;
     assert_eq!(world.github.keep(&keeping).await?, address);
-    let result = QualityGateResult {
-        pr_number: Some(1),
-        all_checks_passed: false,
-        required_checks_passed: false,
-        can_merge: false,
-        checks: std::collections::BTreeMap::new(),
-        overall_score: Percent::of(1, 2),
-        auto_fixes_applied: false,
-        blocking_issues: vec!["x".repeat(500)],
-        commit: world.commit.clone(),
-        diff: ContentHash::of(b"diff"),
-        spent: Spend::default(),
-    };
+    let result = QualityGateResult { blocking_issues: vec!["x".repeat(500)], ..found(&world.commit) };
     world.github.set_status(1, &result).await?;
     world.with(|hub| {
         assert_eq!((hub.comments.len(), hub.issues.len()), (1, 1));
@@ -158,6 +147,64 @@ async fn comments_and_issues_are_left_once_and_a_status_is_short() -> anyhow::Re
         assert_eq!((&hub.statuses[0]["commit"], &said["state"]), (&json!(world.commit), &json!("failure")));
         assert!(said["description"].as_str().is_some_and(|it| it.starts_with("score 50.0; x") && it.len() == 140));
     });
+    Ok(())
+}
+
+/// What a gate found on a commit.
+fn found(commit: &str) -> QualityGateResult {
+    QualityGateResult {
+        pr_number: Some(1),
+        all_checks_passed: false,
+        required_checks_passed: false,
+        can_merge: false,
+        checks: std::collections::BTreeMap::new(),
+        overall_score: Percent::of(1, 2),
+        auto_fixes_applied: false,
+        blocking_issues: Vec::new(),
+        commit: commit.to_owned(),
+        diff: ContentHash::of(b"diff"),
+        spent: Spend::default(),
+    }
+}
+
+#[tokio::test]
+async fn fixes_are_pushed_onto_what_was_checked_and_nowhere_else() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    world.github.open(&world.opening()).await?;
+    let on_github = || world.fixture.git(&["--git-dir=../remote", "rev-parse", "feature/x"]);
+    let fixed = world.fixture.commit(&[("a", "3")])?;
+    // A fork's branch of the same name is another one, and GitHub does not get its fixes.
+    let own = world.with(|hub| {
+        std::mem::replace(&mut hub.pulls[0]["head"]["repo"], json!({ "full_name": "somebody/something" }))
+    });
+    world.github.set_status(1, &found(&fixed)).await?;
+    assert_eq!((on_github()?, world.with(|hub| hub.statuses.len())), (world.commit.clone(), 0));
+    world.with(|hub| hub.pulls[0]["head"]["repo"] = own);
+    world.github.set_status(1, &found(&fixed)).await?;
+    assert_eq!((on_github()?, world.with(|hub| hub.statuses.len())), (fixed.clone(), 1));
+    // Somebody else went on from there.
+    let others = world.fixture.commit(&[("a", "4")])?;
+    world.fixture.git(&["push", "--quiet", "../remote", "HEAD:refs/heads/feature/x"])?;
+    let error = world.github.set_status(1, &found(&fixed)).await.expect_err("it was not checked");
+    assert!(matches!(error, Error::Changed(1)), "{error}");
+    assert_eq!(on_github()?, others);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_branch_that_others_went_on_with_stays() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    world.github.open(&world.opening()).await?;
+    world.fixture.git(&["checkout", "--quiet", "-b", "others"])?;
+    world.fixture.commit(&[("a", "3")])?;
+    world.fixture.git(&["push", "--quiet", "../remote", "HEAD:refs/heads/feature/x"])?;
+    world.github.remove_branch("feature/x").await?;
+    assert_eq!(world.with(|hub| hub.removed.clone()), Vec::<String>::new());
+    // Ours, and protected.
+    world.fixture.git(&["branch", "--force", "feature/x", "others"])?;
+    world.with(|hub| hub.protected = Some((422, "Cannot delete this branch", None)));
+    let error = world.github.remove_branch("feature/x").await.expect_err("it is protected");
+    assert!(error.to_string().contains("Cannot delete this branch"), "{error}");
     Ok(())
 }
 

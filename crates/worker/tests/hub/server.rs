@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    process::Command,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -15,6 +16,8 @@ use serde_json::{Value, json};
 /// What the server knows.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
+    /// The bare repository behind it.
+    pub(crate) remote: String,
     pub(crate) pulls: Vec<Value>,
     pub(crate) issues: Vec<Value>,
     pub(crate) comments: Vec<Value>,
@@ -27,8 +30,34 @@ pub(crate) struct Hub {
     pub(crate) broken_once: Option<Fault>,
     /// Answered to whoever merges.
     pub(crate) unmergeable: Option<Fault>,
+    /// Answered to whoever removes a branch.
+    pub(crate) protected: Option<Fault>,
     /// Lists of pull requests without more words know nothing of the newest.
     pub(crate) lagging: bool,
+}
+
+impl Hub {
+    /// What git prints in the repository, if it agrees.
+    fn git(&self, args: &[&str]) -> Option<String> {
+        let output = Command::new("git").arg("--git-dir").arg(&self.remote).args(args).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// The commit that a branch is at.
+    fn at(&self, branch: &str) -> Option<String> {
+        self.git(&["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")])
+    }
+
+    /// Pull requests from here follow their branches.
+    fn look(&mut self) {
+        for number in 0..self.pulls.len() {
+            let head = &self.pulls[number]["head"];
+            let is_own = head["repo"]["full_name"] == "someone/something";
+            if let Some(at) = head["ref"].as_str().filter(|_| is_own).and_then(|branch| self.at(branch)) {
+                self.pulls[number]["head"]["sha"] = at.into();
+            }
+        }
+    }
 }
 
 /// A status, what is said, and a header.
@@ -67,6 +96,7 @@ async fn answer(State(hub): State<Shared>, method: Method, uri: Uri, headers: He
     if let Some(fault) = hub.broken_once.take().or(hub.broken) {
         return refused(fault);
     }
+    hub.look();
     let body: Value = serde_json::from_str(&body).unwrap_or_default();
     let path = uri.path().strip_prefix("/repos/someone/something/").unwrap_or_default().to_owned();
     let parts: Vec<&str> = path.split('/').collect();
@@ -85,8 +115,10 @@ async fn answer(State(hub): State<Shared>, method: Method, uri: Uri, headers: He
         ("POST", ["pulls"]) => {
             let number = hub.pulls.len() + 1;
             let url = format!("https://example.com/someone/something/pull/{number}");
+            let head = json!({ "ref": body["head"], "sha": hub.at(body["head"].as_str().unwrap_or_default()),
+                "repo": { "full_name": "someone/something" } });
             let pull = json!({ "number": number, "html_url": url, "state": "open", "title": body["title"], "body": body["body"],
-                "head": { "ref": body["head"], "sha": "abc" }, "base": { "ref": body["base"] }, "labels": [], "merged": false });
+                "head": head, "base": { "ref": body["base"] }, "labels": [], "merged": false });
             hub.pulls.push(pull.clone());
             said(StatusCode::CREATED, pull)
         }
@@ -132,14 +164,21 @@ fn beside(hub: &mut Hub, what: (&str, &[&str]), body: &Value) -> Said {
             hub.issues.push(issue.clone());
             said(StatusCode::CREATED, issue)
         }
+        ("GET", ["git", "ref", "heads", branch @ ..]) => {
+            found(hub.at(&branch.join("/")).map(|at| json!({ "object": { "sha": at } })).as_ref())
+        }
+        ("DELETE", ["git", ..]) if hub.protected.is_some() => refused(hub.protected.unwrap_or_default()),
         ("DELETE", ["git", "refs", "heads", branch @ ..]) => {
             let branch = branch.join("/");
-            let is_known = hub.pulls.iter().any(|it| it["head"]["ref"] == branch.as_str());
-            if !is_known || hub.removed.contains(&branch) {
+            if hub.at(&branch).is_none() {
                 return refused((422, "Reference does not exist", None));
             }
+            hub.git(&["update-ref", "-d", &format!("refs/heads/{branch}")]);
             hub.removed.push(branch);
             said(StatusCode::NO_CONTENT, Value::Null)
+        }
+        ("POST", ["statuses", commit]) if hub.git(&["cat-file", "-e", commit]).is_none() => {
+            refused((422, "No commit found for SHA", None))
         }
         ("POST", ["statuses", commit]) => {
             hub.statuses.push(json!({ "commit": commit, "said": body }));

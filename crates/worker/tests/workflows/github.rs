@@ -33,6 +33,7 @@ async fn world(env: &TestEnv) -> anyhow::Result<(Shelf, Shelf, Shared, Running)>
         remote: remote.path(),
         token: "token-of-a-test".to_owned(),
     };
+    with(&hub, |hub| hub.remote = remote.path());
     // It has the same commits as the clone, as a fork has.
     remote.asked(&["fetch", "--quiet", &shelf.path(), "+main:main"])?;
     let forges = Forges::default().github(std::path::Path::new(&shelf.path()).canonicalize()?, access);
