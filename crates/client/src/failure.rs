@@ -329,9 +329,18 @@ impl Failure {
 #[must_use]
 pub fn in_one_line(error: &(dyn StdError + 'static)) -> String {
     let line = error.to_string();
-    let Some(cause) = error.source().map(in_one_line) else { return line };
-    let is_said = line.strip_suffix(&cause).is_some_and(|before| before.is_empty() || before.ends_with(": "));
-    if is_said { line } else { format!("{line}: {cause}") }
+    let Some(source) = error.source() else { return line };
+    let (own, cause) = (source.to_string(), in_one_line(source));
+    // What it says of its cause is all that the cause says, or what the cause says without its own causes.
+    let before = [&cause, &own].into_iter().find_map(|said| {
+        let before = line.strip_suffix(said.as_str()).filter(|_| !said.is_empty())?;
+        if before.is_empty() { Some(before) } else { before.strip_suffix(": ") }
+    });
+    match before {
+        Some("") => cause,
+        Some(before) => format!("{before}: {cause}"),
+        None => format!("{line}: {cause}"),
+    }
 }
 
 /// What the caller of a workflow was told. These errors print their whole chain; on their way out of a workflow or an

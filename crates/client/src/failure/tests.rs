@@ -59,6 +59,12 @@ fn an_error_that_says_its_cause_says_it_once() {
     assert_eq!(failure.in_one_line(), "reading the price: invalid digit found in string");
     let other = Failure::application("the tax").caused_by("tax");
     assert_eq!(other.in_one_line(), "the tax: tax");
+    // One that says its cause, which does not say its own.
+    let inner = || Failure::application("b").caused_by("c");
+    assert_eq!(Failure::application("a: b").caused_by(inner()).in_one_line(), "a: b: c");
+    assert_eq!(Failure::application("a: b: c").caused_by(inner()).in_one_line(), "a: b: c");
+    assert_eq!(Failure::application("b").caused_by(inner()).in_one_line(), "b: c");
+    assert_eq!(Failure::application("ab").caused_by(inner()).in_one_line(), "ab: b: c");
 }
 
 #[test]
