@@ -51,7 +51,7 @@ impl Reviewing {
         let request = &request;
         alive(&ctx, |cancel| async move {
             let repository = self.bench.repository(&request.site).await?;
-            let diff = repository.diff(&request.base, &request.commit).await.map_err(of_repository)?.text;
+            let diff = repository.shown(&request.base, &request.commit).await.map_err(of_repository)?;
             let (record, journal) =
                 record(&self.bench, Attempt { site: &request.site, number }, agent, &cancel).await?;
             let look = async |worktree: &Worktree| {
@@ -59,12 +59,13 @@ impl Reviewing {
                 let task = ReviewTask {
                     requirement: request.requirement.clone(),
                     notes: request.notes.clone(),
-                    diff: String::from_utf8_lossy(&diff).into_owned(),
+                    diff: diff.clone(),
                     worktree: worktree.path().to_owned(),
                     shell: Arc::new(self.bench.shell(worktree, &cancel)),
                     record: record.clone(),
                 };
-                asked(&cancel, &scribe, agent.review(task)).await
+                let review = async { agent.review(task).await.map(Review::bounded) };
+                asked(&cancel, &scribe, review).await
             };
             let review = self.bench.in_worktree(&request.site, number, &request.commit, look).await?;
             Ok(billed(review, &journal))

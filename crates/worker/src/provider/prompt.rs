@@ -10,7 +10,7 @@ use crate::approval::Note;
 /// Most files of a repository that a prompt lists.
 const LISTED_MAX: usize = 400;
 /// As much of a change a reviewer is shown; the rest it can look up.
-const DIFF_CHARS_MAX: usize = 60_000;
+const DIFF_BYTES_MAX: usize = 60_000;
 /// Most places of an answer at which a value may begin.
 const STARTS_MAX: usize = 200;
 
@@ -80,9 +80,7 @@ pub(super) fn diagnose(task: &DiagnoseTask) -> String {
 }
 
 pub(super) fn review(task: &ReviewTask) -> String {
-    let surplus = task.diff.chars().count().saturating_sub(DIFF_CHARS_MAX);
-    let diff: String = task.diff.chars().take(DIFF_CHARS_MAX).collect();
-    let rest = if surplus == 0 { String::new() } else { format!("\n[{surplus} characters more are left out]") };
+    let (diff, rest) = shown(&task.diff);
     format!(
         "You review a change of the repository in the current folder, which somebody else has made. Change nothing.\n\
          Look for faults, missing tests, what could break, and whether it does what was asked for.\n\
@@ -94,6 +92,13 @@ pub(super) fn review(task: &ReviewTask) -> String {
         task.requirement,
         notes(&task.notes),
     )
+}
+
+/// As much of a change as is shown, and how much more there is.
+fn shown(diff: &str) -> (&str, String) {
+    let (shown, surplus) = diff.split_at(diff.floor_char_boundary(DIFF_BYTES_MAX));
+    let rest = if surplus.is_empty() { String::new() } else { format!("\n[{} bytes more are left out]", surplus.len()) };
+    (shown, rest)
 }
 
 /// The first value of this form in an answer, whatever stands around it.
@@ -119,6 +124,14 @@ mod tests {
     fn a_value_is_found_among_words() {
         let answer = "Sure {not json}:\n```json\n{\"text\": \"x {y}\", \"components\": []}\n```\nAnything else?";
         assert_eq!(value::<Design>(answer).map(|it| it.text), Ok("x {y}".to_owned()));
+    }
+
+    #[test]
+    fn of_a_change_no_more_is_shown_than_a_command_line_takes() {
+        assert_eq!(shown("+ä\n"), ("+ä\n", String::new()));
+        let large = format!("+{}", "ä".repeat(40_000));
+        let (first, rest) = shown(&large);
+        assert_eq!((first.len(), rest.as_str()), (59_999, "\n[20002 bytes more are left out]"));
     }
 
     #[test]

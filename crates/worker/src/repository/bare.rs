@@ -18,6 +18,12 @@ impl Repository {
         Ok(Diff { hash: ContentHash::of(&text), text, files })
     }
 
+    /// What lies between two commits, for reading: of what is binary only that it changes.
+    pub async fn shown(&self, from: &str, to: &str) -> Result<String, Error> {
+        let args = ["diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--end-of-options", from, to];
+        Ok(String::from_utf8_lossy(&self.git().bytes(&[&args[..], &["--"]].concat()).await?).into_owned())
+    }
+
     /// Where two lines of commits part.
     pub async fn merge_base(&self, one: &str, other: &str) -> Result<String, Error> {
         Ok(self.git().run(&["merge-base", one, other]).await?.trim().to_owned())

@@ -14,8 +14,6 @@ use crate::model::{Finding, Review, ReviewVerdict, Severity};
 const LINES_MANY: usize = 400;
 /// And more than this not at all.
 const LINES_MAX: usize = 2_000;
-/// More is not told: who mends these is asked again.
-const FINDINGS_MAX: usize = 50;
 
 /// What one file of a difference is.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -36,7 +34,6 @@ pub fn review(diff: &str) -> Review {
     look_at_all(&changes, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let found = findings.len();
-    findings.truncate(FINDINGS_MAX);
     let asks = findings.iter().any(|finding| finding.severity >= Severity::Error);
     let (verdict, said) = match asks {
         true => (ReviewVerdict::RequestChanges, "It brings what no change should"),
@@ -44,7 +41,8 @@ pub fn review(diff: &str) -> Review {
     };
     let (added, removed) = count(&changes);
     let summary = format!("{said}: {} files, {added} lines more, {removed} less; {found} findings.", changes.len());
-    Review { by: "builtin".to_owned(), verdict, summary, findings }
+    // More findings are not told: who mends these is asked again.
+    Review { by: "builtin".to_owned(), verdict, summary, findings }.bounded()
 }
 
 fn count(changes: &BTreeMap<String, Change>) -> (usize, usize) {
@@ -116,7 +114,8 @@ fn changes(diff: &str) -> BTreeMap<String, Change> {
             line += 1;
         } else if text.starts_with('-') {
             change.removed += 1;
-        } else {
+        } else if !text.starts_with('\\') {
+            // `\ No newline at end of file` is no line.
             line += 1;
         }
     }

@@ -67,9 +67,7 @@ async fn steps(ctx: &Ctx<Own>, request: &PlanPatchPrRequest, saga: &Saga<Own>) -
     let published =
         saga.step("pull request", published, |ctx, it: Published| close_pull_request(ctx, repository, it)).await?;
     if let Some(review) = &review {
-        let site = site(ctx, &request.repository, "review");
-        let asked = PullRequestRef { site, number: published.pull_request.number, comment: review.text() };
-        step::quick(ctx.activity(Publishing::comment, asked), None).await?;
+        comment(ctx, request, published.pull_request.number, review.text()).await?;
     }
     let pull_request = if request.auto_merge {
         merge_pull_request(ctx, request, published.pull_request.number).await?
@@ -258,6 +256,18 @@ async fn publish(
     let published = step::quick(ctx.activity(Publishing::publish, asked), None).await?;
     desk::step(ctx, "publish", "Pull request", StepState::Done, &published.pull_request.url);
     Ok(published)
+}
+
+/// Says beside the pull request what the reviewer said. That it cannot be said there undoes nothing.
+async fn comment(ctx: &Ctx<Own>, request: &PlanPatchPrRequest, number: u64, comment: String) -> Result<()> {
+    let asked = PullRequestRef { site: site(ctx, &request.repository, "review"), number, comment };
+    match step::quick(ctx.activity(Publishing::comment, asked), None).await {
+        Err(error) if !ctx.is_cancelled() && !desk::ends_run(&error) => {
+            desk::tell(ctx, format!("the review could not be left on the pull request: {}", error.root()));
+            Ok(())
+        }
+        done => done,
+    }
 }
 
 async fn merge_pull_request(ctx: &Ctx<Own>, request: &PlanPatchPrRequest, number: u64) -> Result<PullRequest> {

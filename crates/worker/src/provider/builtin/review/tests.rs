@@ -49,6 +49,13 @@ fn what_no_change_should_bring_is_found_where_it_is() {
 }
 
 #[test]
+fn a_mark_of_a_missing_end_of_line_is_no_line() {
+    let diff = "diff --git a/a.py b/a.py\nindex 1..2 100644\n--- a/a.py\n+++ b/a.py\n@@ -1 +1,2 @@\n-x\n\\ No newline at \
+                end of file\n+x\n+breakpoint()\n\\ No newline at end of file\n";
+    assert_eq!(review(diff).findings[0].line, Some(2));
+}
+
+#[test]
 fn what_only_looks_like_it_is_let_be() {
     for (file, line) in [
         ("a.py", "password = os.environ['PASSWORD']"),
