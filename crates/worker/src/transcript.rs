@@ -104,10 +104,8 @@ impl Transcripts {
     /// Removes the transcripts of runs in which nothing was said for so long.
     pub fn sweep(&self, silent_for: Duration) -> Result<(), Error> {
         for run in files(&self.folder)? {
-            let is_silent = |path: PathBuf| Ok(silence(&path)? > silent_for);
-            let all: Vec<bool> = files(&run)?.into_iter().map(is_silent).collect::<Result<_, Error>>()?;
-            if all.into_iter().all(|it| it) {
-                std::fs::remove_dir_all(&run).map_err(|e| disk(&run, &e))?;
+            if is_silent(&run, silent_for)? {
+                gone(&run, std::fs::remove_dir_all(&run))?;
             }
         }
         Ok(())
@@ -116,10 +114,7 @@ impl Transcripts {
     /// Removes all transcripts of a run.
     pub fn remove(&self, run: &str) -> Result<(), Error> {
         let path = self.run_folder(run);
-        match std::fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(disk(&path, &error)),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        gone(&path, std::fs::remove_dir_all(&path))
     }
 
     fn run_folder(&self, run: &str) -> PathBuf {
@@ -148,11 +143,37 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(paths)
 }
 
-/// How long ago somebody wrote there. What was written in the future was written now.
-fn silence(path: &Path) -> Result<Duration, Error> {
-    let written = std::fs::metadata(path).and_then(|it| it.modified()).map_err(|e| disk(path, &e))?;
+/// Whether nothing was written to any file of a folder for so long; a run that has just begun has no file yet. What is no
+/// folder is not ours, and what vanishes meanwhile somebody else removes.
+fn is_silent(run: &Path, silent_for: Duration) -> Result<bool, Error> {
+    if !run.is_dir() {
+        return Ok(false);
+    }
+    let mut paths = files(run)?;
+    if paths.is_empty() {
+        paths.push(run.to_owned());
+    }
+    let silences = paths.iter().map(|path| silence(path)).collect::<Result<Vec<_>, _>>()?;
+    Ok(silences.into_iter().flatten().all(|silence| silence > silent_for))
+}
+
+/// How long ago somebody wrote there, if it is there. What was written in the future was written now.
+fn silence(path: &Path) -> Result<Option<Duration>, Error> {
+    let written = match std::fs::metadata(path).and_then(|it| it.modified()) {
+        Ok(written) => written,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(disk(path, &error)),
+    };
     let now = std::time::SystemTime::UNIX_EPOCH + Duration::from_nanos(u64::try_from(now_ns()).unwrap_or_default());
-    Ok(now.duration_since(written).unwrap_or_default())
+    Ok(Some(now.duration_since(written).unwrap_or_default()))
+}
+
+/// What was removed before is removed.
+fn gone(path: &Path, removed: std::io::Result<()>) -> Result<(), Error> {
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(disk(path, &error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn now_ns() -> i64 {

@@ -126,12 +126,15 @@ impl RunReader {
         Ok(RunPage { heard, next: self.bookmark.clone(), is_end })
     }
 
-    /// Finds what was begun since.
+    /// Finds what was begun since, and forgets what is gone.
     fn look(&mut self) -> Result<(), Error> {
-        for path in files(&self.folder)? {
+        let paths = files(&self.folder)?;
+        let names: BTreeSet<&str> = paths.iter().filter_map(|path| path.file_stem()?.to_str()).collect();
+        self.begun.retain(|name, _| names.contains(name.as_str()));
+        for path in &paths {
             let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
             if !self.begun.contains_key(name)
-                && let Some(begun) = began(&path)?
+                && let Some(begun) = began(path)?
             {
                 self.begun.insert(name.to_owned(), begun);
             }
@@ -177,7 +180,11 @@ impl RunReader {
 
 /// Step and attempt, once the first entry is there.
 fn began(path: &Path) -> Result<Option<(String, u32)>, Error> {
-    let file = File::open(path).map_err(|e| disk(path, &e))?;
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(disk(path, &error)),
+    };
     let mut line = String::new();
     // What is not text is no entry either.
     if BufReader::new(file.take(FIRST_BYTES_MAX)).read_line(&mut line).is_err() {

@@ -197,10 +197,13 @@ fn a_run_is_followed_through_attempts_and_a_kill_in_the_middle_is_told() -> anyh
 fn what_was_removed_since_it_was_read_is_told() -> anyhow::Result<()> {
     let (_folder, transcripts) = begun(1 << 20)?;
     attempt(&transcripts, "patch/1", 1)?.note("x")?;
-    let page = transcripts.read_run("run-1", None, Bookmark::default())?.page(false)?;
+    let mut following = transcripts.read_run("run-1", None, Bookmark::default())?;
+    let page = following.page(false)?;
     fs::remove_file(transcripts.path(&key()))?;
-    let page = transcripts.read_run("run-1", None, page.next)?.page(false)?;
-    assert!(heard(&page)[0].ends_with("#0 Removed") && page.is_end, "{page:?}");
+    for mut reader in [following, transcripts.read_run("run-1", None, page.next)?] {
+        let page = reader.page(false)?;
+        assert!(heard(&page)[0].ends_with("#0 Removed") && page.is_end, "{page:?}");
+    }
     for text in ["x", "@1-1-1", "../x@1-1-1", "x@2"] {
         assert!(text.parse::<Bookmark>().is_err(), "{text}");
     }
@@ -216,5 +219,20 @@ fn transcripts_of_runs_that_are_long_silent_are_removed() -> anyhow::Result<()> 
     fs::File::options().append(true).open(transcripts.path(&key()))?.set_modified(std::time::SystemTime::UNIX_EPOCH)?;
     transcripts.sweep(Duration::from_secs(3600))?;
     assert!(matches!(transcripts.read_run("run-1", None, Bookmark::default()), Err(Error::NoneOfRun { .. })));
+    Ok(())
+}
+
+#[test]
+fn a_run_that_has_just_begun_and_what_is_no_run_are_not_swept() -> anyhow::Result<()> {
+    let (_folder, transcripts) = begun(1 << 20)?;
+    let (begun, stray) = (transcripts.run_folder("run-2"), transcripts.folder.join("stray"));
+    fs::create_dir_all(&begun)?;
+    fs::write(&stray, "")?;
+    fs::File::options().append(true).open(&stray)?.set_modified(std::time::SystemTime::UNIX_EPOCH)?;
+    transcripts.sweep(Duration::from_secs(3600))?;
+    assert!(begun.exists() && stray.exists());
+    fs::File::open(&begun)?.set_modified(std::time::SystemTime::UNIX_EPOCH)?;
+    transcripts.sweep(Duration::from_secs(3600))?;
+    assert!(!begun.exists());
     Ok(())
 }

@@ -104,8 +104,7 @@ impl Writer {
     /// Nothing follows.
     pub fn end(&mut self) -> Result<(), Error> {
         self.flush()?;
-        self.append(Said::End)?;
-        self.file.sync_all().map_err(|e| disk(&self.path, &e))
+        self.append(Said::End)
     }
 
     fn append(&mut self, said: Said) -> Result<(), Error> {
