@@ -5,8 +5,8 @@
 //! workflows, pure and on their own: [`budget`], [`approval`], [`progress`], [`routing`]. What a gate and a swarm of
 //! diagnoses and a migration decide, pure too: [`quality`], [`consensus`], [`migration`]. What touches the machine:
 //! [`process`] runs commands, confined by [`sandbox`]; [`repository`] is git; [`checks`] look at a tree;
-//! [`forge`] is where pull requests live, [`github`] one such place. [`workflow`] and [`activity`] put all of it together, [`serve`] makes a worker
-//! of them, and [`operations`] runs it. [`transcript`] keeps what was said.
+//! [`forge`] is where pull requests live, [`github`] one such place. [`workflow`] and [`activity`] put all of it
+//! together, [`serve`] makes a worker of them, and [`operations`] runs it. [`transcript`] keeps what was said.
 //!
 //! [`provider`] is who does the work of a role; [`mutant`] plants faults for whoever mends them.
 

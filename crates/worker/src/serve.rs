@@ -9,7 +9,7 @@ use weft::{
 
 use crate::{
     activity::{Bench, Checking, Coding, Diagnosing, Migrating, Planning, Publishing, Reviewing},
-    forge::config::Forges,
+    forge::{self, config::Forges},
     process::Supervisor,
     provider::{self, Providers, config},
     repository,
@@ -55,9 +55,9 @@ pub fn worker(client: &Client, settings: &Settings, providers: &Providers) -> Re
 ///
 /// # Errors
 /// When the file cannot be read, or says what cannot be.
-pub fn forges(file: Option<&Path>) -> Result<Forges, provider::Error> {
+pub fn forges(file: Option<&Path>) -> Result<Forges, forge::config::Invalid> {
     let Some(path) = file else { return Ok(Forges::default()) };
-    let at = |error: &dyn std::fmt::Display| provider::Error::Refused(format!("{}: {error}", path.display()));
+    let at = |error: &dyn std::fmt::Display| forge::config::Invalid(format!("{}: {error}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| at(&error))?;
     Forges::parse(&text, |name| std::env::var(name).ok()).map_err(|error| at(&error))
 }

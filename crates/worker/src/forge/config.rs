@@ -31,15 +31,15 @@ const GITHUB: &str = "https://github.com";
 /// Where pull requests live that do not live with their repository.
 #[derive(Clone, Debug, Default)]
 pub struct Forges {
-    /// By the canonical paths of the clones.
-    by_path: BTreeMap<PathBuf, Access>,
+    /// By the folders of git that all worktrees of a clone share.
+    by_git_dir: BTreeMap<PathBuf, Access>,
     key_files: Vec<PathBuf>,
 }
 
 /// What is wrong with such a file, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Invalid(String);
+pub struct Invalid(pub(crate) String);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,7 +84,7 @@ impl Forges {
                     if let Secret::File(file) = &github.token {
                         forges.key_files.push(file.clone());
                     }
-                    forges.by_path.insert(path, access(github, &variable).map_err(at)?);
+                    forges.by_git_dir.insert(shared_git_dir(&path), access(github, &variable).map_err(at)?);
                 }
             }
         }
@@ -93,15 +93,16 @@ impl Forges {
 
     /// One more repository whose pull requests live on GitHub.
     #[must_use]
-    pub fn github(mut self, clone: impl Into<PathBuf>, access: Access) -> Self {
-        self.by_path.insert(clone.into(), access);
+    pub fn github(mut self, clone: impl AsRef<Path>, access: Access) -> Self {
+        self.by_git_dir.insert(shared_git_dir(clone.as_ref()), access);
         self
     }
 
-    /// How the service is reached that a repository's pull requests live on.
+    /// How the service is reached that a repository's pull requests live on: by its path, that of a folder in it, or that
+    /// of a worktree.
     #[must_use]
-    pub fn of(&self, clone: &Path) -> Option<&Access> {
-        self.by_path.get(clone)
+    pub fn of(&self, path: &Path) -> Option<&Access> {
+        self.by_git_dir.get(&shared_git_dir(path))
     }
 
     /// Files that no command may read.
@@ -111,8 +112,30 @@ impl Forges {
     }
 
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
-        self.by_path.values().map(|access| access.token.as_str())
+        self.by_git_dir.values().map(|access| access.token.as_str())
     }
+}
+
+/// The folder of git that a path belongs to, as git itself finds it; the path where there is none.
+fn shared_git_dir(path: &Path) -> PathBuf {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    path.ancestors().find_map(git_dir_at).unwrap_or(path)
+}
+
+fn git_dir_at(folder: &Path) -> Option<PathBuf> {
+    let inner = folder.join(".git");
+    let git_dir = if inner.is_dir() {
+        inner
+    } else if let Ok(text) = fs::read_to_string(&inner) {
+        folder.join(text.strip_prefix("gitdir:")?.trim())
+    } else if folder.join("HEAD").is_file() && folder.join("objects").is_dir() {
+        folder.to_owned()
+    } else {
+        return None;
+    };
+    // A worktree beside the clone names the one that they share.
+    let shared = fs::read_to_string(git_dir.join("commondir")).map(|text| git_dir.join(text.trim()));
+    shared.unwrap_or(git_dir).canonicalize().ok()
 }
 
 fn access(github: GitHub, variable: &impl Fn(&str) -> Option<String>) -> Result<Access, String> {
@@ -130,8 +153,17 @@ fn access(github: GitHub, variable: &impl Fn(&str) -> Option<String>) -> Result<
         return Err("the token is empty".to_owned());
     }
     let remote = github.remote.unwrap_or_else(|| format!("{GITHUB}/{}.git", github.name));
+    if has_userinfo(&remote) {
+        return Err("the remote holds a user or a password, which everybody may read: leave them out".to_owned());
+    }
     let api = github.api.unwrap_or_else(|| GITHUB_API.to_owned());
     Ok(Access { api, name: github.name, remote, token: token.reveal().to_owned() })
+}
+
+/// Of an address for HTTP; `git@` of one for SSH is no secret.
+fn has_userinfo(remote: &str) -> bool {
+    let rest = remote.strip_prefix("https://").or_else(|| remote.strip_prefix("http://"));
+    rest.and_then(|rest| rest.split('/').next()).is_some_and(|authority| authority.contains('@'))
 }
 
 #[cfg(test)]
@@ -157,6 +189,40 @@ mod tests {
         assert!(local.of(&path).is_none());
     }
 
+    fn git(folder: &Path, args: &[&str]) {
+        let identity = ["-c", "user.name=Someone", "-c", "user.email=someone@example.com"];
+        let status = std::process::Command::new("git").args(identity).args(args).current_dir(folder).status();
+        assert!(status.expect("git is there").success(), "git {args:?}");
+    }
+
+    #[test]
+    fn a_clone_is_known_by_all_that_belongs_to_it() {
+        let root = tempfile::tempdir().expect("there is room for a folder");
+        let (root, clone) = (root.path(), root.path().join("clone"));
+        git(root, &["init", "--quiet", "clone"]);
+        git(&clone, &["commit", "--quiet", "--allow-empty", "--message", "first"]);
+        git(&clone, &["worktree", "add", "--quiet", "../beside"]);
+        git(root, &["init", "--quiet", "--bare", "bare"]);
+        fs::create_dir_all(clone.join("src/deep")).expect("there is room for a folder");
+        let [access, other] = ["a/b", "c/d"].map(|name| Access {
+            api: String::new(),
+            name: name.to_owned(),
+            remote: String::new(),
+            token: String::new(),
+        });
+        let forges = Forges::default().github(clone.join("src"), access).github(root.join("bare"), other);
+        for (path, name) in [
+            ("clone", Some("a/b")),
+            ("clone/src/deep", Some("a/b")),
+            ("clone/.git", Some("a/b")),
+            ("beside", Some("a/b")),
+            ("bare", Some("c/d")),
+            (".", None),
+        ] {
+            assert_eq!(forges.of(&root.join(path)).map(|it| it.name.as_str()), name, "{path}");
+        }
+    }
+
     #[test]
     fn what_is_wrong_is_said_with_what_would_be_right() {
         let folder = tempfile::tempdir().expect("there is room for a folder");
@@ -169,6 +235,11 @@ mod tests {
         check(&text(folder.path(), &named("a/b/../c")), "write owner/name");
         check(&text(Path::new("/not/there"), "kind = \"local\""), "name a clone on this machine");
         check(&text(folder.path(), "kind = \"sourcehut\""), "unknown variant `sourcehut`");
+        let (key, remote) = (folder.path().join("key"), "https://ada:secret@example.com/a/b.git");
+        fs::write(&key, "token").expect("there is room for a file");
+        let token = format!("token = {{ file = \"{}\" }}", key.display());
+        let said = format!("kind = \"github\"\nname = \"a/b\"\n{token}\nremote = \"{remote}\"");
+        check(&text(folder.path(), &said), "leave them out");
         check("repository = 1", "unknown field `repository`");
     }
 }
