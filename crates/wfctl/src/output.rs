@@ -34,6 +34,11 @@ pub(crate) enum Tone {
     Faint,
 }
 
+/// What others wrote, without what a terminal would obey: it could hide what was said, or write where nobody looks.
+pub(crate) fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
     pub(crate) format: Format,

@@ -2,7 +2,7 @@
 
 use weft_client::{Code, Error};
 
-use crate::{exit::Failure, session::Connected};
+use crate::{exit::Failure, output::harmless, session::Connected};
 
 /// Shows where in the query the error is, if it says so; anything else passes.
 pub(crate) fn explained(session: &Connected, error: Error, query: &str) -> anyhow::Error {
@@ -33,7 +33,9 @@ fn marked(query: &str, position: usize) -> Option<String> {
     let at = position.checked_sub(1).filter(|at| *at <= chars.len())?;
     let begin = chars[..at].iter().rposition(|c| *c == '\n').map_or(0, |before| before + 1);
     let end = chars[at..].iter().position(|c| *c == '\n').map_or(chars.len(), |length| at + length);
-    let line: String = chars[begin..end].iter().map(|c| if c.is_control() { ' ' } else { *c }).collect();
+    let line: String = chars[begin..end].iter().collect();
+    // Every character is one wide, so that the marks stand under the word.
+    let line = harmless(&line.replace(['\t', '\r'], " "));
     let marks = "^".repeat(word(&chars[at..end]));
     Some(format!("  {line}\n  {}{marks}", " ".repeat(at - begin)))
 }

@@ -19,8 +19,9 @@ use weft_worker::{
 };
 
 use crate::{
+    dev::Signals,
     exit::Failure,
-    output::{Output, Tone},
+    output::{Output, Tone, harmless},
     session::Connected,
 };
 
@@ -65,17 +66,36 @@ pub(crate) async fn transcript(session: &Connected, args: TranscriptArgs) -> any
     })?;
     let transcripts = Transcripts::of(repository.git_dir());
     let run = format!("{}/{}", args.workflow_id, started.first_run_id);
-    let mut reader = loop {
-        match transcripts.read_run(&run, args.step.as_deref(), from.clone()) {
-            Ok(reader) => break reader,
-            // A run that has just been started has said nothing yet.
+    // From here on an interrupt ends in words: from where to go on.
+    let mut signals = Signals::listen()?;
+    let mut reader = tokio::select! {
+        reader = begun(session, &args, &transcripts, (&run, from)) => reader?,
+        () = signals.next() => return Ok(()),
+    };
+    let mut shown = false;
+    tokio::select! {
+        done = show(session, &args, &mut reader, &mut shown) => done?,
+        () = signals.next() => {}
+    }
+    say_where(&session.output, &args, &mut reader, shown)
+}
+
+/// A reader, once there is something to read: a run that has just been started has said nothing yet.
+async fn begun(
+    session: &Connected,
+    args: &TranscriptArgs,
+    transcripts: &Transcripts,
+    (run, from): (&str, Bookmark),
+) -> anyhow::Result<RunReader> {
+    loop {
+        match transcripts.read_run(run, args.step.as_deref(), from.clone()) {
+            Ok(reader) => return Ok(reader),
             Err(_) if args.follow && !is_over(session, &args.workflow_id).await? => {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
             Err(error) => return Err(Failure::refused(error.to_string()).into()),
         }
-    };
-    read(session, &args, &mut reader).await
+    }
 }
 
 /// Of the first event.
@@ -102,36 +122,45 @@ async fn is_over(session: &Connected, id: &str) -> anyhow::Result<bool> {
     Ok(status != i32::from(WorkflowExecutionStatus::Running))
 }
 
-async fn read(session: &Connected, args: &TranscriptArgs, reader: &mut RunReader) -> anyhow::Result<()> {
-    let (output, id) = (&session.output, &args.workflow_id);
-    let mut shown = false;
+async fn show(
+    session: &Connected,
+    args: &TranscriptArgs,
+    reader: &mut RunReader,
+    shown: &mut bool,
+) -> anyhow::Result<()> {
+    // Known before a page is read: what was said before the end is on it.
+    let mut run_is_over = false;
     loop {
-        // Asked before the page is read: what was said before the end is on it.
-        let is_over = is_over(session, id).await?;
-        let page = reader.page(is_over)?;
+        let page = reader.page(run_is_over)?;
         for heard in &page.heard {
-            print(output, heard)?;
+            print(&session.output, heard)?;
         }
-        shown |= !page.heard.is_empty();
-        let goes_on = args.follow && !is_over;
-        if page.heard.is_empty() && !goes_on {
-            break;
-        }
-        if page.heard.is_empty() {
-            tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-                _ = tokio::signal::ctrl_c() => break,
-            }
+        if !page.heard.is_empty() {
+            *shown = true;
+            // However much there is to show, an interrupt is heard.
+            tokio::task::yield_now().await;
+        } else if run_is_over {
+            return Ok(());
+        } else if is_over(session, &args.workflow_id).await? {
+            run_is_over = true;
+        } else if args.follow {
+            tokio::time::sleep(LOOK_EVERY).await;
+        } else {
+            return Ok(());
         }
     }
+}
+
+/// The place from which to go on.
+fn say_where(output: &Output, args: &TranscriptArgs, reader: &mut RunReader, shown: bool) -> anyhow::Result<()> {
     if output.is_json() {
         return Ok(output.line(json!({ "cursor": reader.bookmark().to_string() }))?);
     }
     if let Some(step) = args.step.as_ref().filter(|_| !shown && args.from.is_none()) {
         let steps: Vec<String> = reader.steps()?.into_keys().collect();
-        output.note(format_args!("nothing was said in {step}; there are {}", steps.join(", ")));
+        output.note(format_args!("nothing was said in {step}; there are {}", harmless(&steps.join(", "))));
     }
-    output.note(format_args!("to go on from here: --from {}", reader.bookmark()));
+    output.note(format_args!("to go on from here: --from {}", harmless(&reader.bookmark().to_string())));
     Ok(())
 }
 
@@ -142,12 +171,23 @@ fn print(output: &Output, heard: &Heard) -> anyhow::Result<()> {
         value["of"] = json!({ "step": heard.step, "attempt": heard.attempt });
         return Ok(output.line(value)?);
     }
-    let place = output.paint(Tone::Faint, &format!("{}#{}", heard.step, heard.attempt));
-    let (tone, text) = words(&heard.entry.said);
-    for line in text.trim_end_matches('\n').split('\n') {
-        output.line(format_args!("{place}  {}", output.paint(tone, line)))?;
+    let place = output.paint(Tone::Faint, &place(heard));
+    let (tone, lines) = lines(&heard.entry.said);
+    for line in lines {
+        output.line(format_args!("{place}  {}", output.paint(tone, &line)))?;
     }
     Ok(())
+}
+
+fn place(heard: &Heard) -> String {
+    harmless(&format!("{}#{}", heard.step, heard.attempt))
+}
+
+/// As people see them: agents and commands print what they like.
+fn lines(said: &Said) -> (Tone, Vec<String>) {
+    let (tone, text) = words(said);
+    let lines = text.trim_end_matches(['\n', '\r']).split('\n');
+    (tone, lines.map(|line| harmless(line.trim_end_matches('\r'))).collect())
 }
 
 fn words(said: &Said) -> (Tone, String) {
@@ -179,5 +219,22 @@ fn why(gap: &Gap) -> String {
         Gap::Full { lost_bytes } => format!("the transcript was full; {lost_bytes} bytes are missing"),
         Gap::Replaced => "this is another file than the one that was read before; from its beginning".to_owned(),
         Gap::Removed => "what was read before was removed; what followed is lost".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_worker::transcript::Entry;
+
+    use super::*;
+
+    #[test]
+    fn a_terminal_obeys_nothing_that_others_wrote() {
+        let text = "\tone\r\n\u{1b}]0;title\u{7}two\u{1b}[2J\rthree\u{9b}1m\r\n".to_owned();
+        let said = Said::Printed { stream: Stream::Stdout, text };
+        assert_eq!(lines(&said).1, ["\tone", "\u{fffd}]0;title\u{fffd}two\u{fffd}[2J\u{fffd}three\u{fffd}1m"]);
+        let entry = Entry { number: 0, unix_ms: 0, said };
+        let heard = Heard { step: "patch\u{1b}[2J".to_owned(), attempt: 1, entry };
+        assert_eq!(place(&heard), "patch\u{fffd}[2J#1");
     }
 }

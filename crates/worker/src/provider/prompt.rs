@@ -97,7 +97,8 @@ pub(super) fn review(task: &ReviewTask) -> String {
 /// As much of a change as is shown, and how much more there is.
 fn shown(diff: &str) -> (&str, String) {
     let (shown, surplus) = diff.split_at(diff.floor_char_boundary(DIFF_BYTES_MAX));
-    let rest = if surplus.is_empty() { String::new() } else { format!("\n[{} bytes more are left out]", surplus.len()) };
+    let rest =
+        if surplus.is_empty() { String::new() } else { format!("\n[{} bytes more are left out]", surplus.len()) };
     (shown, rest)
 }
 

@@ -20,7 +20,8 @@ impl Repository {
 
     /// What lies between two commits, for reading: of what is binary only that it changes.
     pub async fn shown(&self, from: &str, to: &str) -> Result<String, Error> {
-        let args = ["diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--end-of-options", from, to];
+        let args =
+            ["diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--end-of-options", from, to];
         Ok(String::from_utf8_lossy(&self.git().bytes(&[&args[..], &["--"]].concat()).await?).into_owned())
     }
 

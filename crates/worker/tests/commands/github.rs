@@ -174,9 +174,8 @@ async fn fixes_are_pushed_onto_what_was_checked_and_nowhere_else() -> anyhow::Re
     let on_github = || world.fixture.git(&["--git-dir=../remote", "rev-parse", "feature/x"]);
     let fixed = world.fixture.commit(&[("a", "3")])?;
     // A fork's branch of the same name is another one, and GitHub does not get its fixes.
-    let own = world.with(|hub| {
-        std::mem::replace(&mut hub.pulls[0]["head"]["repo"], json!({ "full_name": "somebody/something" }))
-    });
+    let own = world
+        .with(|hub| std::mem::replace(&mut hub.pulls[0]["head"]["repo"], json!({ "full_name": "somebody/something" })));
     world.github.set_status(1, &found(&fixed)).await?;
     assert_eq!((on_github()?, world.with(|hub| hub.statuses.len())), (world.commit.clone(), 0));
     world.with(|hub| hub.pulls[0]["head"]["repo"] = own);
