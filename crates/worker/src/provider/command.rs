@@ -2,8 +2,8 @@
 //!
 //! `{prompt}` among its words stands for what it is told; without one it reads that from its standard input. Its patch is
 //! what git sees of the worktree afterwards, whatever it says. Its review is a JSON object among what it prints. It has no
-//! other role. What is
-//! told of what it prints goes into histories and commits, so the values of its environment are hidden in it.
+//! other role. What is told of what it prints goes into histories and commits, so the values of its environment are
+//! hidden in it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,6 +18,7 @@ use super::{
     builtin::plan::Design,
     llm::Key,
     prompt,
+    record::Record,
     shell::{Call, Ended, Shell},
 };
 use crate::{
@@ -40,6 +41,15 @@ pub struct Command {
     pub environment: BTreeMap<String, Key>,
 }
 
+/// What came of a command.
+struct Told {
+    ended: Ended,
+    /// The last of it, without secrets.
+    said: String,
+    /// Why it came to nothing.
+    fault: Option<String>,
+}
+
 impl Command {
     fn call(&self, prompt: &str, directory: &Path) -> Call {
         let told = self.words.iter().any(|word| word.contains(PROMPT));
@@ -60,18 +70,11 @@ impl Command {
         if let Some(file) = before.first() {
             return Err(Error::Environment(format!("the worktree is not clean before the agent starts: {file}")));
         }
-        let prompt = prompt::patch(&task);
-        let scribe = task.record.scribe.clone();
-        scribe.say(Said::Told { text: prompt.clone() });
-        let ended = shell.run(Call { scribe, ..self.call(&prompt, &task.worktree) }).await?;
-        let files = changed(shell, &task.worktree).await?;
-        let said = last_words(&ended, &self.secrets());
-        if ended.timed_out {
-            return Ok(self.unable(format!("it did not end within {} s", self.time.as_secs())));
+        let told = self.told(shell, &task.record, &prompt::patch(&task), &task.worktree).await?;
+        if let Some(fault) = told.fault {
+            return Ok(self.unable(fault));
         }
-        if !ended.success {
-            return Ok(self.unable(format!("it failed: {said}")));
-        }
+        let (said, files) = (told.said, changed(shell, &task.worktree).await?);
         if files.is_empty() {
             return Ok(self.unable(format!("it changed nothing: {said}")));
         }
@@ -80,22 +83,28 @@ impl Command {
 
     /// Its answer is the first JSON object of this form among what it prints.
     async fn look(&self, task: ReviewTask) -> Result<Review, Error> {
-        let prompt = prompt::review(&task);
-        let scribe = task.record.scribe.clone();
-        scribe.say(Said::Told { text: prompt.clone() });
-        let ended = task.shell.run(Call { scribe, ..self.call(&prompt, &task.worktree) }).await?;
-        let said = last_words(&ended, &self.secrets());
-        if ended.timed_out {
-            let seconds = self.time.as_secs();
-            return Err(Error::Environment(format!("{}: it did not end within {seconds} s", self.name)));
-        }
-        if !ended.success {
-            return Err(Error::Environment(format!("{}: it failed: {said}", self.name)));
+        let told = self.told(task.shell.as_ref(), &task.record, &prompt::review(&task), &task.worktree).await?;
+        if let Some(fault) = told.fault {
+            return Err(Error::Environment(format!("{}: {fault}", self.name)));
         }
         let nonsense = |reason| Error::Nonsense { provider: self.name.clone(), reason };
         // It goes into histories and to forges.
-        let review: Review = prompt::value(&self.secrets().hide(&ended.stdout)).map_err(nonsense)?;
+        let review: Review = prompt::value(&self.secrets().hide(&told.ended.stdout)).map_err(nonsense)?;
         Ok(Review { by: self.name.clone(), ..review })
+    }
+
+    /// Runs it, and takes down what it is told.
+    async fn told(&self, shell: &dyn Shell, record: &Record, prompt: &str, worktree: &Path) -> Result<Told, Error> {
+        let scribe = record.scribe.clone();
+        scribe.say(Said::Told { text: prompt.to_owned() });
+        let ended = shell.run(Call { scribe, ..self.call(prompt, worktree) }).await?;
+        let said = last_words(&ended, &self.secrets());
+        let fault = match (ended.timed_out, ended.success) {
+            (true, _) => Some(format!("it did not end within {} s", self.time.as_secs())),
+            (false, false) => Some(format!("it failed: {said}")),
+            (false, true) => None,
+        };
+        Ok(Told { ended, said, fault })
     }
 
     fn secrets(&self) -> Secrets {

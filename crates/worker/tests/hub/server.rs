@@ -32,6 +32,8 @@ pub(crate) struct Hub {
     pub(crate) unmergeable: Option<Fault>,
     /// Answered to whoever removes a branch.
     pub(crate) protected: Option<Fault>,
+    /// Answered to the next one who comments.
+    pub(crate) mute_once: Option<Fault>,
     /// Lists of pull requests without more words know nothing of the newest.
     pub(crate) lagging: bool,
 }
@@ -148,6 +150,9 @@ fn beside(hub: &mut Hub, what: (&str, &[&str]), body: &Value) -> Said {
             said(StatusCode::OK, labels)
         }
         ("GET", ["issues", _, "comments"]) => said(StatusCode::OK, hub.comments.clone()),
+        ("POST", ["issues", _, "comments"]) if hub.mute_once.is_some() => {
+            refused(hub.mute_once.take().unwrap_or_default())
+        }
         ("POST", ["issues", _, "comments"]) => {
             let comment = json!({ "id": hub.comments.len() + 1, "body": body["body"] });
             hub.comments.push(comment.clone());

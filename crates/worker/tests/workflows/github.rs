@@ -12,7 +12,10 @@ use weft_worker::{
     quality::Bar,
     sandbox::Mode,
     serve::{self, Settings},
-    workflow::{PlanPatchPrRequest, PlanPatchPrWorkflow},
+    workflow::{
+        PlanPatchPrRequest, PlanPatchPrWorkflow,
+        desk::{House, ReviewPolicy},
+    },
 };
 
 use crate::{
@@ -96,6 +99,22 @@ async fn what_github_does_not_merge_is_closed_and_its_branch_removed() -> anyhow
         assert!(hub.comments[0]["body"].as_str().is_some_and(|body| body.starts_with("Closed: ")), "{hub:?}");
     });
     assert_eq!(shelf.asked(&["for-each-ref", "--format=%(refname)"])?, "refs/heads/main");
+    worker.shutdown().await?;
+    env.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_that_cannot_be_left_beside_the_pull_request_undoes_nothing() -> anyhow::Result<()> {
+    let env = TestEnv::start().await?;
+    let (shelf, _remote, hub, worker) = world(&env).await?;
+    with(&hub, |hub| hub.mute_once = Some((403, "Resource not accessible", None)));
+    let review = Some(ReviewPolicy::default());
+    let wanted = PlanPatchPrRequest { house: House { review, ..house(Limits::default()) }, ..wanted(&shelf) };
+    let run = env.client().start_workflow(PlanPatchPrWorkflow::run, wanted).id("github").task_queue(QUEUE);
+    let result = run.await?.result().await?;
+    assert!(result.merged && result.review.is_some(), "{result:?}");
+    with(&hub, |hub| assert!(hub.mute_once.is_none() && hub.comments.len() == 1, "{hub:?}"));
     worker.shutdown().await?;
     env.shutdown().await;
     Ok(())
