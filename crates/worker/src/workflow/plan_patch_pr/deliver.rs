@@ -167,7 +167,7 @@ async fn patch_wave(
     Err(failed(MERGE_CONFLICT, format!("{} conflict however often they are made", ids.join(", "))))
 }
 
-pub(super) fn patch_step(issue: &Issue) -> String {
+fn patch_step(issue: &Issue) -> String {
     format!("patch/{}", issue.id)
 }
 
@@ -179,21 +179,11 @@ async fn patch(
     base: &str,
     round: u32,
 ) -> Result<Patch> {
-    let id = patch_step(issue);
-    match patched(ctx, request, plan, issue, base, round).await? {
-        PatchOutcome::Made(patch) => {
-            desk::step(ctx, &id, &issue.title, StepState::Done, &patch.summary);
-            Ok(patch)
-        }
-        PatchOutcome::Unable { reason, tried } => {
-            let reason = format!("{reason} ({tried} candidates were tried)");
-            desk::step(ctx, &id, &issue.title, StepState::Failed, &reason);
-            Err(failed(UNABLE, format!("{id}: {reason}")))
-        }
-    }
+    let made = patched(ctx, request, plan, issue, base, round).await?;
+    made.map_err(|reason| failed(UNABLE, format!("{}: {reason}", patch_step(issue))))
 }
 
-/// What comes of an issue, whatever that is.
+/// What comes of an issue: a patch, or why there is none.
 pub(super) async fn patched(
     ctx: &Ctx<Own>,
     request: &PlanPatchPrRequest,
@@ -201,7 +191,7 @@ pub(super) async fn patched(
     issue: &Issue,
     base: &str,
     round: u32,
-) -> Result<PatchOutcome> {
+) -> Result<Result<Patch, String>> {
     let id = patch_step(issue);
     let asked = PatchRequest {
         site: site(ctx, &request.repository, &format!("{id}/{round}")),
@@ -213,7 +203,17 @@ pub(super) async fn patched(
     let need = Some(Need { agent_type: AgentType::Coder, skills: issue.skills.clone() });
     let work = Work { step: id.clone(), title: issue.title.clone(), want: Spend::AGENT, need };
     let call = ctx.activity(Coding::patch, asked).summary(&issue.title);
-    desk::spend(ctx, work, |queue| step::long(call, queue).into_future()).await
+    match desk::spend(ctx, work, |queue| step::long(call, queue).into_future()).await? {
+        PatchOutcome::Made(patch) => {
+            desk::step(ctx, &id, &issue.title, StepState::Done, &patch.summary);
+            Ok(Ok(patch))
+        }
+        PatchOutcome::Unable { reason, tried } => {
+            let reason = format!("{reason} ({tried} candidates were tried)");
+            desk::step(ctx, &id, &issue.title, StepState::Failed, &reason);
+            Ok(Err(reason))
+        }
+    }
 }
 
 /// The gate, as a child with a budget out of this one's.

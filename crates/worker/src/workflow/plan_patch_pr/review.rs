@@ -5,14 +5,11 @@ use std::collections::BTreeSet;
 
 use weft::{Ctx, Result};
 
-use super::{
-    PlanPatchPrRequest, PlanPatchPrWorkflow as Own,
-    deliver::{patch_step, patched},
-};
+use super::{PlanPatchPrRequest, PlanPatchPrWorkflow as Own, deliver::patched};
 use crate::{
     activity::{ReviewRequest, Reviewing},
     approval::Question,
-    model::{ContentHash, Issue, IssueId, PatchOutcome, Plan, Review, ReviewVerdict, Spend},
+    model::{ContentHash, Issue, IssueId, Plan, Review, ReviewVerdict, Spend},
     progress::StepState,
     routing::AgentType,
     workflow::{
@@ -93,14 +90,6 @@ async fn mend(
         depends_on: BTreeSet::new(),
         skills,
     };
-    match patched(ctx, request, change.plan, &issue, &change.commit, round).await? {
-        PatchOutcome::Made(patch) => {
-            desk::step(ctx, &patch_step(&issue), &issue.title, StepState::Done, &patch.summary);
-            Ok(Some(patch.commit))
-        }
-        PatchOutcome::Unable { reason, .. } => {
-            desk::step(ctx, &patch_step(&issue), &issue.title, StepState::Failed, &reason);
-            Ok(None)
-        }
-    }
+    let mended = patched(ctx, request, change.plan, &issue, &change.commit, round).await?;
+    Ok(mended.ok().map(|patch| patch.commit))
 }
