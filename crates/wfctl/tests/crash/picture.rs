@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::ensure;
-use serde_json::Value;
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
 
 use crate::repository::git;
 
@@ -31,7 +31,8 @@ fn of_text(text: &str) -> String {
     }
 }
 
-/// All refs with the files that they lead to and the number of their commits, and all records of the forge.
+/// All refs with the files that they lead to and the number of their commits; of each pull request its state, labels, number of
+/// comments and verdict; and which documents there are.
 pub(crate) fn of_repository(repository: &Path) -> anyhow::Result<Vec<String>> {
     let refs = git(repository, &["for-each-ref", "--format=%(refname) %(tree)"])?;
     let mut picture = Vec::new();
@@ -55,9 +56,52 @@ fn files(folder: &Path, name: &str, into: &mut Vec<String>) -> anyhow::Result<()
         let name = format!("{name}/{}", entry.file_name().display());
         if entry.file_type()?.is_dir() {
             files(&entry.path(), &name, into)?;
+        } else if name.starts_with("weft/pull-requests/") {
+            let record = serde_json::from_slice(&std::fs::read(entry.path())?)?;
+            into.push(format!("{name} {}", of_pull_request(&record).with_context(|| format!("{name}: {record}"))?));
         } else {
             into.push(name);
         }
     }
     Ok(())
+}
+
+/// What a record of the local forge says, without what depends on times.
+fn of_pull_request(record: &Value) -> Option<Value> {
+    let verdict = match record.get("status")? {
+        Value::Null => Value::Null,
+        status => json!({ "success": status.get("success")?, "score": status.get("score")? }),
+    };
+    let (state, labels) = (record.get("state")?.as_str()?, record.get("labels")?.as_array()?);
+    Some(json!({
+        "state": state, "labels": labels, "comments": record.get("comments")?.as_object()?.len(), "verdict": verdict,
+    }))
+}
+
+#[test]
+fn pull_requests_that_differ_in_more_than_times_are_told_apart() {
+    let record = json!({
+        "key": "k", "number": 1, "head": "0123", "state": "open", "labels": ["automated"], "comments": { "gate": "in 5 s" },
+        "status": { "success": true, "commit": "0123", "score": 92.5, "blocking_issues": [] },
+    });
+    let other = |pointer: &str, value: Value| {
+        let mut other = record.clone();
+        *other.pointer_mut(pointer).expect("it is there") = value;
+        of_pull_request(&other)
+    };
+    let same = of_pull_request(&record);
+    assert!(same.is_some());
+    assert_eq!(other("/head", json!("4567")), same);
+    assert_eq!(other("/comments/gate", json!("in 6 s")), same);
+    for (pointer, value) in [
+        ("/state", json!("merged")),
+        ("/labels", json!([])),
+        ("/comments", json!({})),
+        ("/status", json!(null)),
+        ("/status/success", json!(false)),
+        ("/status/score", json!(80.0)),
+    ] {
+        assert_ne!(other(pointer, value), same, "{pointer}");
+    }
+    assert_eq!(other("/state", json!(null)), None, "a record that says nothing is no record");
 }
