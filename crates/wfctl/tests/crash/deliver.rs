@@ -64,7 +64,7 @@ fn a_change_outlives_its_worker_and_its_server_in_each_phase() -> anyhow::Result
 #[test]
 fn a_change_that_does_not_pass_is_undone_through_crashes_too() -> anyhow::Result<()> {
     let scene = Scene { workflow: "PlanPatchPRWorkflow", files: FILES, agents: SPOILS, prepare: nothing, request };
-    let ended = scene.outlives(&[("remove_branch", 1), ("tidy", 1)], &[])?;
+    let ended = scene.outlives(&[("remove_branch", 1), ("tidy", 1)], &[Victim::Both.at(("remove_branch", 1))])?;
     assert_eq!(ended.played.result, json!({ "failed": ["QualityGate"] }));
     let refs = ended.repository.iter().filter(|line| line.starts_with("refs/"));
     assert_eq!(refs.count(), 1, "{:?}", ended.repository);

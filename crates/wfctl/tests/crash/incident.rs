@@ -50,7 +50,8 @@ fn an_incident_outlives_its_worker_and_its_server_in_each_phase() -> anyhow::Res
 fn a_rollback_outlives_them_too() -> anyhow::Result<()> {
     let scene = Scene { workflow: "IncidentSwarmWorkflow", files: FILES, agents: SPOILS, prepare: nothing, request };
     // The issue first, and then the postmortem.
-    let ended = scene.outlives(&[("remove_branch", 1), ("keep_document", 1), ("keep_document", 2)], &[])?;
+    let phases = [("remove_branch", 1), ("keep_document", 1), ("keep_document", 2)];
+    let ended = scene.outlives(&phases, &[Victim::Both.at(("remove_branch", 1))])?;
     let result = &ended.played.result;
     assert_eq!((&result["fix_applied"], &result["rollback_performed"]), (&json!(false), &json!(true)), "{result}");
     Ok(())
