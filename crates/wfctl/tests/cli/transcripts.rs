@@ -4,18 +4,19 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{Mortal, World};
 
 const TESTS: &str = "import unittest\n\nfrom shelf import double\n\n\nclass Shelf(unittest.TestCase):\n    \
                      def test_double(self):\n        self.assertEqual(double(2), 4)\n";
 
-/// Says one thing, and waits for what is never written the first time.
-const AGENT: &str = "echo one $AGENT_KEY; while [ ! -e FLAG ]; do sleep 0.1; done; \
+/// Says one thing, and waits for what is never written the first time; a minute at most, should nobody end it.
+const AGENT: &str = "echo one $AGENT_KEY; tries=600; \
+    while [ ! -e FLAG ]; do [ $tries -gt 0 ] || exit 1; tries=$((tries - 1)); sleep 0.1; done; \
     sed -i 's/return n/return 2 * n/' shelf.py; echo two >&2";
 
 fn git(directory: &Path, args: &[&str]) {
@@ -37,7 +38,7 @@ fn repository(folder: &Path) -> String {
     folder.join("shelf.git").display().to_string()
 }
 
-fn worker(world: &World, folder: &Path) -> Child {
+fn worker(world: &World, folder: &Path) -> Mortal {
     let agent = AGENT.replace("FLAG", &folder.join("flag").display().to_string());
     let agents = json!({
         "roles": { "patch": "coder" },
@@ -48,7 +49,7 @@ fn worker(world: &World, folder: &Path) -> Child {
     let mut command = world.command(&["worker", "run", "--folder"]);
     command.arg(folder.join("worker")).arg("--agents").arg(file);
     command.env("PATH", std::env::var_os("PATH").unwrap()).env("AGENT_KEY", "a-key-that-nobody-sees");
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    Mortal(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
 
 /// `one [hidden]`, of what is printed and of gaps.
@@ -66,32 +67,31 @@ fn told(line: &Value) -> Option<String> {
 fn an_agent_is_followed_through_a_kill_of_its_worker() {
     let (world, folder) = (World::start(), tempfile::tempdir().unwrap());
     let repository = repository(folder.path());
-    let mut first = worker(&world, folder.path());
+    let first = worker(&world, folder.path());
     let start = ["run", "plan-patch-pr", "--requirement", "Fix double in shelf.py", "--detach", "--id", "mend"];
     world.run(&[&start[..], &["--repo", &repository]].concat()).ok();
 
     let step = ["transcript", "mend", "--step", "patch/issue-1/1"];
     let mut path = world.command(&[&step[..], &["--follow", "-o", "json"]].concat());
     let path = path.env("PATH", std::env::var_os("PATH").unwrap());
-    let mut following = world.spawn(path);
-    let lines = BufReader::new(following.stdout.take().unwrap()).lines().map(|line| line.unwrap());
+    let mut following = Mortal(world.spawn(path));
+    let lines = BufReader::new(following.0.stdout.take().unwrap()).lines().map(|line| line.unwrap());
     let mut lines = lines.map(|line| serde_json::from_str::<Value>(&line).unwrap());
     let mut said: Vec<String> = Vec::new();
     while said.is_empty() {
         said.extend(told(&lines.next().expect("it is said")));
     }
-    first.kill().unwrap();
-    first.wait().unwrap();
+    // With -9.
+    drop(first);
     fs::write(folder.path().join("flag"), "").unwrap();
-    let mut second = worker(&world, folder.path());
+    let second = worker(&world, folder.path());
     let mut cursor = Value::Null;
     for line in lines {
         said.extend(told(&line));
         cursor = line["cursor"].clone();
     }
-    assert!(following.wait().unwrap().success());
-    second.kill().unwrap();
-    second.wait().unwrap();
+    assert!(following.0.wait().unwrap().success());
+    drop(second);
     let attempt = |number: u32, what: &str| format!("patch/issue-1/1#{number} {what}");
     said[1..].sort();
     let wanted = [

@@ -29,6 +29,9 @@ pub(crate) struct World {
     pub(crate) operations: String,
 }
 
+/// A process that does not outlive its test, however that ends.
+pub(crate) struct Mortal(pub(crate) Child);
+
 /// How a command ended.
 #[derive(Debug)]
 pub(crate) struct Ran {
@@ -176,6 +179,14 @@ async fn poll(client: &Client, queue: &str) -> PollWorkflowTaskQueueResponse {
     // Temporal's servers refuse a poll without a time limit.
     request.set_timeout(std::time::Duration::from_secs(60));
     client.workflow_service().poll_workflow_task_queue(request).await.unwrap().into_inner()
+}
+
+impl Drop for Mortal {
+    fn drop(&mut self) {
+        // Gone already is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Drop for World {
