@@ -7,11 +7,8 @@ use weft_worker::{
     budget::Limits,
     forge::config::Forges,
     github::Access,
-    process::Supervisor,
     provider::Providers,
-    quality::Bar,
-    sandbox::Mode,
-    serve::{self, Settings},
+    serve::worker_with,
     workflow::{
         PlanPatchPrRequest, PlanPatchPrWorkflow,
         desk::{House, ReviewPolicy},
@@ -21,7 +18,7 @@ use weft_worker::{
 use crate::{
     hub::{Shared, serve, with},
     lab::{QUEUE, house, kind},
-    shelf::{SHELF, Shelf},
+    shelf::{BROKEN, SHELF, Shelf},
 };
 
 const BRANCH: &str = "bugfix/fix-refill-in-shelf-py-it-orders";
@@ -40,22 +37,8 @@ async fn world(env: &TestEnv) -> anyhow::Result<(Shelf, Shelf, Shared, Running)>
     // It has the same commits as the clone, as a fork has.
     remote.asked(&["fetch", "--quiet", &shelf.path(), "+main:main"])?;
     let forges = Forges::default().github(std::path::Path::new(&shelf.path()).canonicalize()?, access);
-    let supervisor = Supervisor::at(env!("CARGO_BIN_EXE_weft-worker"));
-    let settings = Settings { queue: QUEUE.to_owned(), folder: shelf.folder(), supervisor, sandbox: Mode::Enforced };
-    let worker = serve::worker_with(env.client(), &settings, &Providers::default(), forges)?.start()?;
+    let worker = worker_with(env.client(), &shelf.settings(), &Providers::default(), forges)?.start()?;
     Ok((shelf, remote, hub, worker))
-}
-
-fn wanted(shelf: &Shelf) -> PlanPatchPrRequest {
-    PlanPatchPrRequest {
-        repository: shelf.path(),
-        base: "main".to_owned(),
-        requirement: "Fix refill in shelf.py: it orders nothing".to_owned(),
-        auto_merge: true,
-        approve_plan: false,
-        bar: Bar::default(),
-        house: house(Limits::default()),
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,7 +46,8 @@ async fn a_requirement_becomes_a_merged_pull_request_on_github_though_it_is_busy
     let env = TestEnv::start().await?;
     let (shelf, remote, hub, worker) = world(&env).await?;
     with(&hub, |hub| hub.broken_once = Some((403, "You have exceeded a secondary limit", Some(("retry-after", "60")))));
-    let run = env.client().start_workflow(PlanPatchPrWorkflow::run, wanted(&shelf)).id("github").task_queue(QUEUE);
+    let run =
+        env.client().start_workflow(PlanPatchPrWorkflow::run, shelf.wanted(BROKEN)).id("github").task_queue(QUEUE);
     let result = run.await?.result().await?;
     assert_eq!((result.pr_number, result.merged, result.merge_commit_sha.as_deref()), (1, true, Some("def")));
     assert_eq!(
@@ -89,7 +73,8 @@ async fn what_github_does_not_merge_is_closed_and_its_branch_removed() -> anyhow
     let env = TestEnv::start().await?;
     let (shelf, _remote, hub, worker) = world(&env).await?;
     with(&hub, |hub| hub.unmergeable = Some((405, "At least 1 approving review is required", None)));
-    let run = env.client().start_workflow(PlanPatchPrWorkflow::run, wanted(&shelf)).id("github").task_queue(QUEUE);
+    let run =
+        env.client().start_workflow(PlanPatchPrWorkflow::run, shelf.wanted(BROKEN)).id("github").task_queue(QUEUE);
     let error = run.await?.result().await.expect_err("it is not merged");
     let said = format!("{error:?}");
     assert!(said.contains("At least 1 approving review is required"), "{said}");
@@ -110,7 +95,7 @@ async fn a_review_that_cannot_be_left_beside_the_pull_request_undoes_nothing() -
     let (shelf, _remote, hub, worker) = world(&env).await?;
     with(&hub, |hub| hub.mute_once = Some((403, "Resource not accessible", None)));
     let review = Some(ReviewPolicy::default());
-    let wanted = PlanPatchPrRequest { house: House { review, ..house(Limits::default()) }, ..wanted(&shelf) };
+    let wanted = PlanPatchPrRequest { house: House { review, ..house(Limits::default()) }, ..shelf.wanted(BROKEN) };
     let run = env.client().start_workflow(PlanPatchPrWorkflow::run, wanted).id("github").task_queue(QUEUE);
     let result = run.await?.result().await?;
     assert!(result.merged && result.review.is_some(), "{result:?}");

@@ -2,36 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use weft::{Running, testing::TestEnv};
+use weft::testing::TestEnv;
 use weft_worker::{
     approval::Note,
     budget::Limits,
     model::{Alert, AlertSeverity, CheckKind, CheckOutcome, Spend, Verdict},
-    process::Supervisor,
-    provider::{Providers, config},
     quality::Bar,
-    sandbox::Mode,
-    serve::{self, Settings},
     workflow::{
-        GateRequest, IncidentRequest, IncidentSwarmWorkflow, PlanPatchPrRequest, PlanPatchPrWorkflow,
-        QualityGateWorkflow, seventy_percent,
+        GateRequest, IncidentRequest, IncidentSwarmWorkflow, PlanPatchPrWorkflow, QualityGateWorkflow, seventy_percent,
     },
 };
 
 use crate::{
     lab::{QUEUE, house, kind},
-    shelf::{SHELF, Shelf},
+    shelf::{BROKEN, SHELF, Shelf},
 };
-
-fn settings(shelf: &Shelf) -> Settings {
-    let supervisor = Supervisor::at(env!("CARGO_BIN_EXE_weft-worker"));
-    Settings { queue: QUEUE.to_owned(), folder: shelf.folder(), supervisor, sandbox: Mode::Enforced }
-}
-
-/// With the builtin provider.
-fn worker(env: &TestEnv, shelf: &Shelf) -> anyhow::Result<Running> {
-    Ok(serve::worker(env.client(), &settings(shelf), &Providers::default())?.start()?)
-}
 
 fn gate(shelf: &Shelf, branch: &str) -> GateRequest {
     GateRequest {
@@ -45,24 +30,12 @@ fn gate(shelf: &Shelf, branch: &str) -> GateRequest {
     }
 }
 
-fn wanted(shelf: &Shelf, requirement: &str) -> PlanPatchPrRequest {
-    PlanPatchPrRequest {
-        repository: shelf.path(),
-        base: "main".to_owned(),
-        requirement: requirement.to_owned(),
-        auto_merge: true,
-        approve_plan: false,
-        bar: Bar::default(),
-        house: house(Limits::default()),
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gate_runs_the_tests_of_a_branch_and_leaves_nothing_behind() -> anyhow::Result<()> {
     let (env, shelf) = (TestEnv::start().await?, Shelf::new(SHELF)?);
     shelf.branch("feature/same", &SHELF.replace("The nearest number", "The closest number"))?;
     shelf.branch("feature/worse", &SHELF.replace("return low", "return high"))?;
-    let worker = worker(&env, &shelf)?;
+    let worker = shelf.worker(&env, "")?;
     for (branch, can_merge, passed, failed) in [("feature/same", true, 6, 0), ("feature/worse", false, 4, 2)] {
         let run =
             env.client().start_workflow(QualityGateWorkflow::run, gate(&shelf, branch)).id(branch).task_queue(QUEUE);
@@ -85,8 +58,8 @@ async fn a_gate_runs_the_tests_of_a_branch_and_leaves_nothing_behind() -> anyhow
 #[tokio::test(flavor = "multi_thread")]
 async fn a_requirement_becomes_a_merged_pull_request() -> anyhow::Result<()> {
     let (env, shelf) = (TestEnv::start().await?, Shelf::new(&SHELF.replace("value > high", "value > low"))?);
-    let worker = worker(&env, &shelf)?;
-    let request = wanted(&shelf, "Fix refill in shelf.py: it orders nothing");
+    let worker = shelf.worker(&env, "")?;
+    let request = shelf.wanted(BROKEN);
     let run = env.client().start_workflow(PlanPatchPrWorkflow::run, request).id("mend").task_queue(QUEUE).await?;
     let result = run.result().await?;
     assert_eq!((result.pr_number, result.merged, result.test_results.total), (1, true, 6), "{result:#?}");
@@ -107,9 +80,9 @@ async fn a_requirement_becomes_a_merged_pull_request() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_provider_cannot_do_leaves_the_repository_as_it_was() -> anyhow::Result<()> {
     let (env, shelf) = (TestEnv::start().await?, Shelf::new(SHELF)?);
-    let worker = worker(&env, &shelf)?;
+    let worker = shelf.worker(&env, "")?;
     let before = shelf.asked(&["for-each-ref"])?;
-    let request = wanted(&shelf, "Add a page for shelves");
+    let request = shelf.wanted("Add a page for shelves");
     let run = env.client().start_workflow(PlanPatchPrWorkflow::run, request).id("add").task_queue(QUEUE).await?;
     let error = run.result().await.expect_err("nothing fails, so there is nothing to mend");
     assert_eq!(kind(error), "Unable");
@@ -140,9 +113,8 @@ async fn an_agent_that_is_a_command_makes_the_patch_and_sees_the_notes_and_no_ke
         key = {{ file = "{key}" }}
     "#
     );
-    let providers = config::parse(&agent, |_| None)?;
-    let worker = serve::worker(env.client(), &settings(&shelf), &providers)?.start()?;
-    let request = wanted(&shelf, "Fix refill in shelf.py: it orders nothing");
+    let worker = shelf.worker(&env, &agent)?;
+    let request = shelf.wanted(BROKEN);
     let run = env.client().start_workflow(PlanPatchPrWorkflow::run, request).id("agent").task_queue(QUEUE).await?;
     let note = Note { by: "Ada".to_owned(), text: "the bound is the upper one".to_owned() };
     run.signal(PlanPatchPrWorkflow::add_context, note).await?;
@@ -174,8 +146,8 @@ async fn patches_that_contradict_each_other_are_made_again() -> anyhow::Result<(
         words = ["sh", "-ec", "case $(cat) in *'in lamp.py'*) name=lamp ;; *) name=vase ;; esac; sed -i 's/ + 1//' $name.py; echo $name >> CHANGES"]
     "#;
     let env = TestEnv::start().await?;
-    let worker = serve::worker(env.client(), &settings(&shelf), &config::parse(agents, |_| None)?)?.start()?;
-    let request = wanted(&shelf, "Fix what the tests complain of");
+    let worker = shelf.worker(&env, agents)?;
+    let request = shelf.wanted("Fix what the tests complain of");
     let run = env.client().start_workflow(PlanPatchPrWorkflow::run, request).id("both").task_queue(QUEUE).await?;
     let result = run.result().await?;
     assert_eq!(result.files_changed, ["CHANGES", "lamp.py", "vase.py"].map(str::to_owned).into());
@@ -195,7 +167,7 @@ async fn patches_that_contradict_each_other_are_made_again() -> anyhow::Result<(
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alert_becomes_a_hotfix_that_mends_what_the_tests_complain_of() -> anyhow::Result<()> {
     let (env, shelf) = (TestEnv::start().await?, Shelf::new(&SHELF.replace("value > high", "value > low"))?);
-    let worker = worker(&env, &shelf)?;
+    let worker = shelf.worker(&env, "")?;
     let run = env.client().start_workflow(IncidentSwarmWorkflow::run, pool_is_exhausted(&shelf)).id("alert");
     let run = run.task_queue(QUEUE).await?;
     let result = run.result().await?;
@@ -242,7 +214,7 @@ async fn a_change_does_not_choose_its_own_judges() -> anyhow::Result<()> {
     shelf.add("feature/easy", ".weft/checks.yaml", "checks: { unit_tests: { command: \"true\" } }\n")?;
     // Nor by what it looks like: pytest would be chosen for a tree that asks for it.
     shelf.add("feature/easy", "requirements.txt", "pytest\n")?;
-    let worker = worker(&env, &shelf)?;
+    let worker = shelf.worker(&env, "")?;
     let request = gate(&shelf, "feature/easy");
     let run = env.client().start_workflow(QualityGateWorkflow::run, request).id("easy").task_queue(QUEUE).await?;
     let result = run.result().await?;

@@ -1,20 +1,15 @@
 //! Migrations of real repositories: rules on syntax trees, worktrees, confined tests, branches and the local forge.
 
-use weft::{Running, client::WorkflowHandle, testing::TestEnv};
+use weft::{client::WorkflowHandle, testing::TestEnv};
 use weft_worker::{
     approval::Answer,
-    budget::Limits,
-    model::{CheckKind, MigrationResult},
-    process::Supervisor,
+    model::MigrationResult,
     progress::Status,
-    provider::Providers,
-    sandbox::Mode,
-    serve::{self, Settings},
-    workflow::{CodeMigrationRequest, CodeMigrationWorkflow as Own, a_quarter},
+    workflow::{CodeMigrationRequest, CodeMigrationWorkflow as Own},
 };
 
 use crate::{
-    lab::{QUEUE, house, kind, until},
+    lab::{QUEUE, kind, until},
     shelf::Shelf,
 };
 
@@ -69,36 +64,14 @@ const RUST: &[(&str, &str)] = &[
     ),
 ];
 
-fn worker(env: &TestEnv, shelf: &Shelf) -> anyhow::Result<Running> {
-    let supervisor = Supervisor::at(env!("CARGO_BIN_EXE_weft-worker"));
-    let settings = Settings { queue: QUEUE.to_owned(), folder: shelf.folder(), supervisor, sandbox: Mode::Enforced };
-    Ok(serve::worker(env.client(), &settings, &Providers::default())?.start()?)
-}
-
-fn wanted(shelf: &Shelf, migration_type: &str, source: &str, target: &str) -> CodeMigrationRequest {
-    CodeMigrationRequest {
-        repository: shelf.path(),
-        base: "main".to_owned(),
-        migration_type: migration_type.to_owned(),
-        source_version: source.to_owned(),
-        target_version: target.to_owned(),
-        incremental: true,
-        auto_rollback: true,
-        approve_plan: false,
-        failure_rate_max: a_quarter(),
-        checks: [CheckKind::UnitTests].into(),
-        house: house(Limits::default()),
-    }
-}
-
 /// Plays a migration; what it ended with. Nothing but refs is left.
-async fn play(
+pub(crate) async fn play(
     shelf: &Shelf,
     request: CodeMigrationRequest,
     then: impl AsyncFn(&TestEnv, &WorkflowHandle<Own>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Result<MigrationResult, weft::client::WorkflowError>> {
     let env = TestEnv::start().await?;
-    let worker = worker(&env, shelf)?;
+    let worker = shelf.worker(&env, "")?;
     let run = env.client().start_workflow(Own::run, request).id("migrate").task_queue(QUEUE).await?;
     then(&env, &run).await?;
     let ended = run.result().await;
@@ -109,14 +82,14 @@ async fn play(
     Ok(ended)
 }
 
-async fn nothing(_: &TestEnv, _: &WorkflowHandle<Own>) -> anyhow::Result<()> {
+pub(crate) async fn nothing(_: &TestEnv, _: &WorkflowHandle<Own>) -> anyhow::Result<()> {
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn python_2_becomes_python_3_step_by_step() -> anyhow::Result<()> {
     let shelf = Shelf::of(PYTHON)?;
-    let request = wanted(&shelf, "python3-migration", "2.7", "3.11");
+    let request = shelf.migration("python3-migration", "2.7", "3.11");
     let result = play(&shelf, request, nothing).await??;
     assert_eq!(result.plan_name, "Migration to 3.11");
     assert_eq!((result.total_steps, result.completed_steps, result.failed_steps), (6, 6, 0), "{result:#?}");
@@ -141,7 +114,7 @@ async fn python_2_becomes_python_3_step_by_step() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crate_goes_to_another_edition_by_rules_of_its_own() -> anyhow::Result<()> {
     let shelf = Shelf::of(RUST)?;
-    let result = play(&shelf, wanted(&shelf, "edition", "2015", "2021"), nothing).await??;
+    let result = play(&shelf, shelf.migration("edition", "2015", "2021"), nothing).await??;
     assert_eq!((result.completed_steps, result.failed_steps), (3, 0), "{result:#?}");
     let branch = result.branch_name.expect("there is one");
     let lib = shelf.asked(&["show", &format!("{branch}:src/lib.rs")])?;
@@ -166,7 +139,7 @@ fn breaking() -> anyhow::Result<Shelf> {
 async fn a_step_that_breaks_tests_is_undone_with_those_before_it() -> anyhow::Result<()> {
     let shelf = breaking()?;
     let before = shelf.asked(&["for-each-ref"])?;
-    let result = play(&shelf, wanted(&shelf, "breaks", "1", "2"), nothing).await??;
+    let result = play(&shelf, shelf.migration("breaks", "1", "2"), nothing).await??;
     assert_eq!((result.completed_steps, result.failed_steps, result.rollback_performed), (1, 1, true), "{result:#?}");
     assert_eq!((result.final_pr_url, result.branch_name), (None, None));
     assert!(result.step_results[0].undone && result.step_results[1].summary.contains("Unit Tests"));
@@ -177,7 +150,7 @@ async fn a_step_that_breaks_tests_is_undone_with_those_before_it() -> anyhow::Re
 #[tokio::test(flavor = "multi_thread")]
 async fn a_base_that_goes_on_in_another_direction_is_told_of() -> anyhow::Result<()> {
     let shelf = Shelf::of(PYTHON)?;
-    let request = CodeMigrationRequest { approve_plan: true, ..wanted(&shelf, "python3-migration", "2.7", "3.11") };
+    let request = CodeMigrationRequest { approve_plan: true, ..shelf.migration("python3-migration", "2.7", "3.11") };
     let ended = play(&shelf, request, async |env: &TestEnv, run: &WorkflowHandle<Own>| {
         until(env, Status::WaitingForApproval, async || run.query(Own::status, ()).await).await;
         shelf.change("report.py", "def show(name):\n    print name.upper()\n")?;
@@ -194,7 +167,7 @@ async fn a_base_that_goes_on_in_another_direction_is_told_of() -> anyhow::Result
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migration_that_nobody_knows_is_refused_with_those_that_are_known() -> anyhow::Result<()> {
     let shelf = Shelf::of(PYTHON)?;
-    let error = play(&shelf, wanted(&shelf, "../secrets", "1", "2"), nothing).await?.expect_err("it is refused");
+    let error = play(&shelf, shelf.migration("../secrets", "1", "2"), nothing).await?.expect_err("it is refused");
     let says = "name one of python3-migration, react-upgrade, rust-edition, or put a rule pack at .weft/migrations/";
     assert!(format!("{error:?}").contains(says), "{error:?}");
     assert_eq!(kind(error), "Refused");

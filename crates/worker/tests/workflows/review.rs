@@ -1,16 +1,11 @@
 //! A change is reviewed before it is published: by rules and by commands, on a real repository.
 
-use weft::{Running, testing::TestEnv};
+use weft::testing::TestEnv;
 use weft_worker::{
     approval::Answer,
     budget::Limits,
     model::ReviewVerdict,
-    process::Supervisor,
     progress::Status,
-    provider::config,
-    quality::Bar,
-    sandbox::Mode,
-    serve::{self, Settings},
     workflow::{
         PlanPatchPrRequest, PlanPatchPrWorkflow,
         desk::{House, ReviewPolicy},
@@ -19,25 +14,12 @@ use weft_worker::{
 
 use crate::{
     lab::{QUEUE, house, kind, until},
-    shelf::{SHELF, Shelf},
+    shelf::{BROKEN, SHELF, Shelf},
 };
 
-fn worker(env: &TestEnv, shelf: &Shelf, agents: &str) -> anyhow::Result<Running> {
-    let supervisor = Supervisor::at(env!("CARGO_BIN_EXE_weft-worker"));
-    let settings = Settings { queue: QUEUE.to_owned(), folder: shelf.folder(), supervisor, sandbox: Mode::Enforced };
-    Ok(serve::worker(env.client(), &settings, &config::parse(agents, |_| None)?)?.start()?)
-}
-
 fn wanted(shelf: &Shelf, rounds: u32) -> PlanPatchPrRequest {
-    PlanPatchPrRequest {
-        repository: shelf.path(),
-        base: "main".to_owned(),
-        requirement: "Fix refill in shelf.py: it orders nothing".to_owned(),
-        auto_merge: true,
-        approve_plan: false,
-        bar: Bar::default(),
-        house: House { review: Some(ReviewPolicy { rounds }), ..house(Limits::default()) },
-    }
+    let house = House { review: Some(ReviewPolicy { rounds }), ..house(Limits::default()) };
+    PlanPatchPrRequest { house, ..shelf.wanted(BROKEN) }
 }
 
 /// Leaves something the first time, and takes it away when it is told of it.
@@ -53,7 +35,7 @@ const CARELESS: &str = r#"
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_review_finds_goes_back_and_is_mended() -> anyhow::Result<()> {
     let (env, shelf) = (TestEnv::start().await?, Shelf::new(&SHELF.replace("value > high", "value > low"))?);
-    let worker = worker(&env, &shelf, CARELESS)?;
+    let worker = shelf.worker(&env, CARELESS)?;
     let run = env.client().start_workflow(PlanPatchPrWorkflow::run, wanted(&shelf, 2)).id("care").task_queue(QUEUE);
     let run = run.await?;
     let result = run.result().await?;
@@ -87,7 +69,7 @@ const NEVER_CONTENT: &str = r#"
 async fn after_the_last_round_a_person_decides() -> anyhow::Result<()> {
     for agrees in [true, false] {
         let (env, shelf) = (TestEnv::start().await?, Shelf::new(&SHELF.replace("value > high", "value > low"))?);
-        let worker = worker(&env, &shelf, NEVER_CONTENT)?;
+        let worker = shelf.worker(&env, NEVER_CONTENT)?;
         let run =
             env.client().start_workflow(PlanPatchPrWorkflow::run, wanted(&shelf, 1)).id("never").task_queue(QUEUE);
         let run = run.await?;

@@ -1,10 +1,25 @@
-//! A small real repository: a Python module with its tests, in a bare repository as forges have them.
+//! A small real repository: a Python module with its tests, in a bare repository as forges have them; a worker for it, and
+//! what is asked of that.
 
 use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
+
+use weft::{Running, Worker, testing::TestEnv};
+use weft_worker::{
+    budget::Limits,
+    model::CheckKind,
+    process::Supervisor,
+    provider::config,
+    quality::Bar,
+    sandbox::Mode,
+    serve::{self, Settings},
+    workflow::{CodeMigrationRequest, PlanPatchPrRequest, a_quarter},
+};
+
+use crate::lab::{QUEUE, house};
 
 /// Good, as `main` has it.
 pub(crate) const SHELF: &str = r#""""What is on a shelf."""
@@ -24,6 +39,9 @@ def refill(level, wanted, capacity):
     missing = wanted - level
     return clamp(missing, 0, capacity - level)
 "#;
+
+/// What is required of a shelf whose [`SHELF`] is at fault.
+pub(crate) const BROKEN: &str = "Fix refill in shelf.py: it orders nothing";
 
 const TESTS: &str = r#"import unittest
 
@@ -134,6 +152,53 @@ impl Shelf {
     /// For worktrees.
     pub(crate) fn folder(&self) -> PathBuf {
         self.root.path().join("worker")
+    }
+
+    /// Of a worker of its own.
+    pub(crate) fn settings(&self) -> Settings {
+        let supervisor = Supervisor::at(env!("CARGO_BIN_EXE_weft-worker"));
+        Settings { queue: QUEUE.to_owned(), folder: self.folder(), supervisor, sandbox: Mode::Enforced }
+    }
+
+    /// A worker whose agents are those of this file, where nothing is the builtin provider; each key that it names is there.
+    pub(crate) fn worker(&self, env: &TestEnv, agents: &str) -> anyhow::Result<Running> {
+        Ok(self.idle_worker(env, agents)?.start()?)
+    }
+
+    /// The same, before it starts.
+    pub(crate) fn idle_worker(&self, env: &TestEnv, agents: &str) -> anyhow::Result<Worker> {
+        let providers = config::parse(agents, |_| Some("a key".to_owned()))?;
+        Ok(serve::worker(env.client(), &self.settings(), &providers)?)
+    }
+
+    /// To be delivered, and merged.
+    pub(crate) fn wanted(&self, requirement: &str) -> PlanPatchPrRequest {
+        PlanPatchPrRequest {
+            repository: self.path(),
+            base: "main".to_owned(),
+            requirement: requirement.to_owned(),
+            auto_merge: true,
+            approve_plan: false,
+            bar: Bar::default(),
+            house: house(Limits::default()),
+        }
+    }
+
+    /// Step by step, each with its tests, and undone when it fails.
+    pub(crate) fn migration(&self, kind: &str, source: &str, target: &str) -> CodeMigrationRequest {
+        CodeMigrationRequest {
+            repository: self.path(),
+            base: "main".to_owned(),
+            migration_type: kind.to_owned(),
+            source_version: source.to_owned(),
+            target_version: target.to_owned(),
+            incremental: true,
+            auto_rollback: true,
+            approve_plan: false,
+            failure_rate_max: a_quarter(),
+            checks: [CheckKind::UnitTests].into(),
+            house: house(Limits::default()),
+        }
     }
 
     /// What git prints.

@@ -2,17 +2,12 @@
 
 use weft::testing::TestEnv;
 use weft_worker::{
-    budget::Limits,
     model::{BranchKind, Percent, PlanFault, PrResult},
-    quality::Bar,
     workflow::{PlanPatchPrRequest, PlanPatchPrWorkflow, PlanShown},
 };
 
-use super::project::{checks, developer, functions, kept, number_next, repository, tests, tools, worker};
-use crate::{
-    lab::{QUEUE, house},
-    shelf::Shelf,
-};
+use super::project::{checks, developer, functions, kept, number_next, repository, tests, tools};
+use crate::{lab::QUEUE, shelf::Shelf};
 
 fn file(name: &str, text: &str) -> (String, String) {
     (name.to_owned(), text.to_owned())
@@ -26,16 +21,8 @@ async fn delivered(
     auto_merge: bool,
 ) -> anyhow::Result<(PrResult, PlanShown)> {
     let env = TestEnv::start().await?;
-    let worker = worker(&env, shelf, agents)?;
-    let request = PlanPatchPrRequest {
-        repository: shelf.path(),
-        base: "main".to_owned(),
-        requirement: requirement.to_owned(),
-        auto_merge,
-        approve_plan: false,
-        bar: Bar::default(),
-        house: house(Limits::default()),
-    };
+    let worker = shelf.worker(&env, agents)?;
+    let request = PlanPatchPrRequest { auto_merge, ..shelf.wanted(requirement) };
     let run = env.client().start_workflow(PlanPatchPrWorkflow::run, request).id("deliver").task_queue(QUEUE).await?;
     let result = run.result().await?;
     let plan = run.query(PlanPatchPrWorkflow::plan, ()).await?.expect("there is one");

@@ -10,7 +10,7 @@ use weft_worker::{
     workflow::{GateRequest, QualityGateWorkflow},
 };
 
-use super::project::{checks, functions, number_next, repository, tests, tools, worker};
+use super::project::{checks, functions, number_next, repository, tests, tools};
 use crate::{
     lab::{QUEUE, house},
     shelf::Shelf,
@@ -46,7 +46,7 @@ async fn proposed(branch: &str, number: u64, fix_of_coverage: &str, files: &[(&s
 /// As the document asks it.
 async fn judged(shelf: &Shelf, branch: &str, number: u64) -> anyhow::Result<QualityGateResult> {
     let env = TestEnv::start().await?;
-    let worker = worker(&env, shelf, "")?;
+    let worker = shelf.worker(&env, "")?;
     let request = GateRequest {
         repository: shelf.path(),
         branch: branch.to_owned(),

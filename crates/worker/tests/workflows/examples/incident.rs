@@ -10,7 +10,7 @@ use weft_worker::{
     workflow::{IncidentRequest, IncidentSwarmWorkflow, seventy_percent},
 };
 
-use super::project::{developer, kept, number_next, worker};
+use super::project::{developer, kept, number_next};
 use crate::{
     lab::{QUEUE, house},
     shelf::Shelf,
@@ -80,7 +80,7 @@ fn alert(id: &str, severity: AlertSeverity, service: &str, message: &str, timest
 
 async fn resolved(shelf: &Shelf, alert: Alert) -> anyhow::Result<IncidentResult> {
     let env = TestEnv::start().await?;
-    let worker = worker(&env, shelf, &developer(ON_CALL))?;
+    let worker = shelf.worker(&env, &developer(ON_CALL))?;
     let request = IncidentRequest {
         repository: shelf.path(),
         base: "main".to_owned(),

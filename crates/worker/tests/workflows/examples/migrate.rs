@@ -2,43 +2,17 @@
 
 use std::fmt::Write;
 
-use weft::testing::TestEnv;
-use weft_worker::{
-    budget::Limits,
-    model::{CheckKind, MigrationResult},
-    workflow::{CodeMigrationRequest, CodeMigrationWorkflow, a_quarter},
-};
+use weft_worker::model::MigrationResult;
 
-use super::project::{number_next, worker};
+use super::project::number_next;
 use crate::{
-    lab::{QUEUE, house},
+    real_migration::{nothing, play},
     shelf::Shelf,
 };
 
 /// Both incremental and with auto-rollback, as the document asks for them.
-async fn migrated(shelf: &Shelf, migration_type: &str, source: &str, target: &str) -> anyhow::Result<MigrationResult> {
-    let env = TestEnv::start().await?;
-    let worker = worker(&env, shelf, "")?;
-    let request = CodeMigrationRequest {
-        repository: shelf.path(),
-        base: "main".to_owned(),
-        migration_type: migration_type.to_owned(),
-        source_version: source.to_owned(),
-        target_version: target.to_owned(),
-        incremental: true,
-        auto_rollback: true,
-        approve_plan: false,
-        failure_rate_max: a_quarter(),
-        checks: [CheckKind::UnitTests].into(),
-        house: house(Limits::default()),
-    };
-    let run = env.client().start_workflow(CodeMigrationWorkflow::run, request).id("migrate").task_queue(QUEUE).await?;
-    let result = run.result().await?;
-    worker.shutdown().await?;
-    env.shutdown().await;
-    assert_eq!(shelf.worktrees()?, 0);
-    assert_eq!(shelf.asked(&["for-each-ref", "refs/weft", "refs/heads/weft"])?, "");
-    Ok(result)
+async fn migrated(shelf: &Shelf, kind: &str, source: &str, target: &str) -> anyhow::Result<MigrationResult> {
+    Ok(play(shelf, shelf.migration(kind, source, target), nothing).await??)
 }
 
 /// As much of React, in its place, as the application and its tests need: old ways and new ones.

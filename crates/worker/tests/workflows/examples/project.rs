@@ -2,15 +2,7 @@
 
 use std::{fmt::Write, ops::Range};
 
-use weft::{Running, testing::TestEnv};
-use weft_worker::{
-    process::Supervisor,
-    provider::config,
-    sandbox::Mode,
-    serve::{self, Settings},
-};
-
-use crate::{lab::QUEUE, shelf::Shelf};
+use crate::shelf::Shelf;
 
 /// What the eight checks are in the examples' projects in Python, whose code is in this folder.
 pub(super) fn checks(folder: &str, fix_of_coverage: &str) -> String {
@@ -77,13 +69,6 @@ pub(super) fn number_next(shelf: &Shelf, number: u64) -> anyhow::Result<()> {
     std::fs::create_dir_all(&issues)?;
     let before = serde_json::json!({ "key": "a person", "title": "An older issue", "text": "", "labels": [] });
     Ok(std::fs::write(issues.join(format!("{}.json", number - 1)), before.to_string())?)
-}
-
-/// A worker whose agents are those of this file.
-pub(super) fn worker(env: &TestEnv, shelf: &Shelf, agents: &str) -> anyhow::Result<Running> {
-    let supervisor = Supervisor::at(env!("CARGO_BIN_EXE_weft-worker"));
-    let settings = Settings { queue: QUEUE.to_owned(), folder: shelf.folder(), supervisor, sandbox: Mode::Enforced };
-    Ok(serve::worker(env.client(), &settings, &config::parse(agents, |_| None)?)?.start()?)
 }
 
 /// A developer who does this to the repository.
