@@ -1,23 +1,25 @@
-//! What the worker's engine costs, and that things are done at once. `cargo xtask figures` shows the figures, with longer
-//! waits (`FIGURE_SECONDS`): they depend on the machine.
+//! What the worker's engine costs, and that things are done at once: as many as are counted. `cargo xtask figures` shows
+//! the figures too, with longer waits (`FIGURE_SECONDS`): they depend on the machine, and nothing is asserted of them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{Router, routing::post};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
-use weft::{Running, testing::TestEnv};
+use weft::{
+    ActivityCtx, BoxFuture, Interceptor, NextActivity,
+    client::api::common::{Payload, Payloads},
+    testing::TestEnv,
+};
 use weft_env::{Clock, RealClock};
 use weft_worker::{
     budget::{Ceiling, Limits},
     checks::{self, Checks, Place},
-    model::{Alert, AlertSeverity, CheckKind, Spend},
-    process::Supervisor,
+    model::{Alert, AlertSeverity, CheckKind, CheckOutcome, Spend, Verdict},
     progress::Timeline,
-    provider::config,
     quality::Bar,
     repository::{Key, Release, Repository, Worktrees},
     sandbox::Mode,
-    serve::{self, Settings},
     workflow::{
         GateRequest, IncidentRequest, IncidentSwarmWorkflow, PlanPatchPrRequest, PlanPatchPrWorkflow,
         QualityGateWorkflow, desk::House, seventy_percent,
@@ -34,16 +36,13 @@ fn wait() -> u64 {
     std::env::var("FIGURE_SECONDS").map_or(1, |seconds| seconds.parse().expect("FIGURE_SECONDS is a number"))
 }
 
-const AGAIN: usize = 5;
+/// How often what waits for nothing is done; the least time counts.
+fn again() -> usize {
+    if std::env::var_os("FIGURE_SECONDS").is_some() { 5 } else { 1 }
+}
+
 /// A check that does nothing.
 const IDLE: &str = "exit 0";
-
-fn worker(env: &TestEnv, shelf: &Shelf, agents: &str) -> anyhow::Result<Running> {
-    let supervisor = Supervisor::at(env!("CARGO_BIN_EXE_weft-worker"));
-    let settings = Settings { queue: QUEUE.to_owned(), folder: shelf.folder(), supervisor, sandbox: Mode::Enforced };
-    let providers = config::parse(agents, |_| Some("a key".to_owned()))?;
-    Ok(serve::worker(env.client(), &settings, &providers)?.start()?)
-}
 
 /// So many steps at once at most.
 fn at_once(fan_out: Option<u64>) -> House {
@@ -60,9 +59,80 @@ fn between(timeline: &Timeline, from: &str, to: &str) -> f64 {
     at(entries.find(|entry| entry.what.contains(to))) - begin
 }
 
-fn told(what: &str, sequential: f64, parallel: f64) {
-    println!("| {what} | {sequential:.1} s | {parallel:.1} s | {:.1} |", sequential / parallel);
-    assert!(parallel < sequential, "{what}: {sequential} s one after the other, {parallel} s at once");
+/// How long steps of a kind took, and how many of them there were at once.
+struct Measured {
+    seconds: f64,
+    peak: usize,
+}
+
+/// Counts the activities of a type as they run. Their history cannot tell: there the start of one is never before the end
+/// that was written before it.
+#[derive(Clone)]
+struct Counter {
+    activity: &'static str,
+    counts: Arc<Mutex<Counts>>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    running: usize,
+    peak: usize,
+    ended: usize,
+}
+
+impl Counter {
+    fn of(activity: &'static str) -> Self {
+        Self { activity, counts: Arc::default() }
+    }
+
+    /// How many there were at once at most; all of these have run.
+    fn peak(&self, steps: usize) -> usize {
+        let counts = *self.counts.lock();
+        assert_eq!((counts.running, counts.ended), (0, steps), "{}", self.activity);
+        counts.peak
+    }
+}
+
+impl Interceptor for Counter {
+    fn activity(
+        &self,
+        ctx: ActivityCtx,
+        input: Vec<Payload>,
+        next: NextActivity,
+    ) -> BoxFuture<weft::Result<Option<Payloads>>> {
+        let is_ours = ctx.info().activity_type == self.activity;
+        let (counts, running) = (Arc::clone(&self.counts), next.run(ctx, input));
+        if !is_ours {
+            return running;
+        }
+        Box::pin(async move {
+            {
+                let mut counts = counts.lock();
+                counts.running += 1;
+                counts.peak = counts.peak.max(counts.running);
+            }
+            let done = running.await;
+            let mut counts = counts.lock();
+            counts.running -= 1;
+            counts.ended += 1;
+            done
+        })
+    }
+}
+
+/// Steps that may only be done one after the other, and the same ones without a bound.
+fn told(what: &str, sequential: &Measured, parallel: &Measured) {
+    let (slow, fast) = (sequential.seconds, parallel.seconds);
+    println!("| {what} | {slow:.1} s | {fast:.1} s | {:.1} | {} at once |", slow / fast, parallel.peak);
+    assert_eq!(sequential.peak, 1, "{what}, one after the other");
+    assert!(parallel.peak > 1, "{what}: none while another one was under way");
+}
+
+/// All eight ran, and had nothing to complain of.
+fn all_passed(outcomes: &BTreeMap<CheckKind, CheckOutcome>) {
+    assert!(outcomes.keys().copied().eq(CheckKind::ALL), "{outcomes:#?}");
+    let passed = |it: &CheckOutcome| matches!(it, CheckOutcome::Ran(report) if report.verdict == Verdict::Passed);
+    assert!(outcomes.values().all(passed), "{outcomes:#?}");
 }
 
 /// Eight checks that each run this.
@@ -73,11 +143,12 @@ fn checked(command: &str) -> anyhow::Result<Shelf> {
     Ok(shelf)
 }
 
-async fn gate(command: &str, fan_out: Option<u64>) -> anyhow::Result<f64> {
+async fn gate(command: &str, fan_out: Option<u64>) -> anyhow::Result<Measured> {
     let (env, shelf) = (TestEnv::start().await?, checked(command)?);
-    let worker = worker(&env, &shelf, "")?;
-    let mut seconds = Vec::new();
-    for number in 0..if command == IDLE { AGAIN } else { 1 } {
+    let counter = Counter::of("check");
+    let worker = shelf.idle_worker(&env, "")?.interceptor(counter.clone()).start()?;
+    let (mut seconds, times) = (Vec::new(), if command == IDLE { again() } else { 1 });
+    for number in 0..times {
         let request = GateRequest {
             repository: shelf.path(),
             branch: "feature/lamp".to_owned(),
@@ -89,13 +160,15 @@ async fn gate(command: &str, fan_out: Option<u64>) -> anyhow::Result<f64> {
         };
         let run = env.client().start_workflow(QualityGateWorkflow::run, request).id(format!("gate-{number}"));
         let run = run.task_queue(QUEUE).await?;
-        assert!(run.result().await?.can_merge);
+        let result = run.result().await?;
+        assert!(result.can_merge, "{result:#?}");
+        all_passed(&result.checks);
         let timeline = run.query(QualityGateWorkflow::timeline, ()).await?;
         seconds.push(between(&timeline, "phase: quality checks", "can be merged"));
     }
     worker.shutdown().await?;
     env.shutdown().await;
-    Ok(least(&seconds))
+    Ok(Measured { seconds: least(&seconds), peak: counter.peak(times * CheckKind::ALL.len()) })
 }
 
 fn least(seconds: &[f64]) -> f64 {
@@ -106,10 +179,10 @@ fn least(seconds: &[f64]) -> f64 {
 async fn script() -> anyhow::Result<f64> {
     let shelf = checked(IDLE)?;
     let (repository, worktrees) = (Repository::open(shelf.path()).await?, Worktrees::new(shelf.folder())?);
-    let supervisor = Supervisor::at(env!("CARGO_BIN_EXE_weft-worker"));
+    let supervisor = shelf.settings().supervisor;
     let (clock, mut seconds) = (RealClock::new(), Vec::new());
-    for number in 0..AGAIN {
-        let start = clock.monotonic();
+    for number in 0..again() {
+        let (start, mut outcomes) = (clock.monotonic(), BTreeMap::new());
         let commit = repository.resolve("feature/lamp").await?;
         for kind in CheckKind::ALL {
             let key = Key { run: format!("script-{number}"), step: kind.name().to_owned(), attempt: 1 };
@@ -118,17 +191,19 @@ async fn script() -> anyhow::Result<f64> {
             let (sandbox, cancel) = (worktree.sandbox().mode(Mode::Enforced), CancellationToken::new());
             let tree = worktree.path();
             let place = Place { supervisor: &supervisor, tree, sandbox: &sandbox, cancel: &cancel, output: None };
-            checks::run(&Checks::of(tree)?, kind, &place).await?;
+            outcomes.insert(kind, checks::run(&Checks::of(tree)?, kind, &place).await?);
             worktrees.release(&key, Release::Discard).await?;
         }
         seconds.push((clock.monotonic() - start).as_secs_f64());
+        all_passed(&outcomes);
     }
     Ok(least(&seconds))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn overhead_of_a_step() -> anyhow::Result<()> {
-    let (plain, durable) = (script().await?, gate(IDLE, Some(1)).await?);
+    let (plain, Measured { seconds: durable, peak }) = (script().await?, gate(IDLE, Some(1)).await?);
+    assert_eq!(peak, 1, "they are compared one after the other");
     let steps = f64::from(u32::try_from(CheckKind::ALL.len())?);
     println!("| eight checks that do nothing, one after the other | {plain:.3} s | {durable:.3} s |");
     println!("overhead of a durable step: {:.1} ms", (durable - plain) / steps * 1000.0);
@@ -138,11 +213,11 @@ async fn overhead_of_a_step() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn eight_checks_at_once() -> anyhow::Result<()> {
     let check = format!("sleep {}", wait());
-    told("eight checks that wait", gate(&check, Some(1)).await?, gate(&check, None).await?);
+    told("eight checks that wait", &gate(&check, Some(1)).await?, &gate(&check, None).await?);
     Ok(())
 }
 
-async fn patches(fan_out: Option<u64>) -> anyhow::Result<f64> {
+async fn patches(fan_out: Option<u64>) -> anyhow::Result<Measured> {
     let names = ["bowl", "lamp", "sofa", "vase"];
     let test = |name: &str| {
         format!(
@@ -161,27 +236,21 @@ async fn patches(fan_out: Option<u64>) -> anyhow::Result<f64> {
                   sed -i 's/ + 1//' $mine.py";
     let words = serde_json::json!(["sh", "-ec", format!("cat > prompt; sleep {}; {script}", wait())]);
     let agents = format!("roles.patch = \"agent\"\n[providers.agent]\nkind = \"command\"\nwords = {words}\n");
-    let worker = worker(&env, &shelf, &agents)?;
-    let request = PlanPatchPrRequest {
-        repository: shelf.path(),
-        base: "main".to_owned(),
-        requirement: "Fix what the tests complain of".to_owned(),
-        auto_merge: false,
-        approve_plan: false,
-        bar: Bar::default(),
-        house: at_once(fan_out),
-    };
+    let counter = Counter::of("patch");
+    let worker = shelf.idle_worker(&env, &agents)?.interceptor(counter.clone()).start()?;
+    let wanted = shelf.wanted("Fix what the tests complain of");
+    let request = PlanPatchPrRequest { auto_merge: false, house: at_once(fan_out), ..wanted };
     let run = env.client().start_workflow(PlanPatchPrWorkflow::run, request).id("four").task_queue(QUEUE).await?;
     assert_eq!(run.result().await?.files_changed.len(), 4);
     let timeline = run.query(PlanPatchPrWorkflow::timeline, ()).await?;
     worker.shutdown().await?;
     env.shutdown().await;
-    Ok(between(&timeline, "phase: patches, wave 1", "phase: quality gate"))
+    Ok(Measured { seconds: between(&timeline, "phase: patches, wave 1", "phase: quality gate"), peak: counter.peak(4) })
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn four_patches_at_once() -> anyhow::Result<()> {
-    told("four patches whose agent waits", patches(Some(1)).await?, patches(None).await?);
+    told("four patches whose agent waits", &patches(Some(1)).await?, &patches(None).await?);
     Ok(())
 }
 
@@ -212,9 +281,10 @@ async fn model() -> anyhow::Result<String> {
     ))
 }
 
-async fn diagnoses(fan_out: Option<u64>) -> anyhow::Result<f64> {
+async fn diagnoses(fan_out: Option<u64>) -> anyhow::Result<Measured> {
     let (env, shelf) = (TestEnv::start().await?, Shelf::of(&[("lamp.txt", "light\n")])?);
-    let worker = worker(&env, &shelf, &model().await?)?;
+    let counter = Counter::of("diagnose");
+    let worker = shelf.idle_worker(&env, &model().await?)?.interceptor(counter.clone()).start()?;
     let request = IncidentRequest {
         repository: shelf.path(),
         base: "main".to_owned(),
@@ -241,11 +311,11 @@ async fn diagnoses(fan_out: Option<u64>) -> anyhow::Result<f64> {
     let timeline = run.query(IncidentSwarmWorkflow::timeline, ()).await?;
     worker.shutdown().await?;
     env.shutdown().await;
-    Ok(between(&timeline, "phase: diagnoses", "consensus: "))
+    Ok(Measured { seconds: between(&timeline, "phase: diagnoses", "consensus: "), peak: counter.peak(3) })
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_diagnoses_at_once() -> anyhow::Result<()> {
-    told("three diagnoses by a model that waits", diagnoses(Some(1)).await?, diagnoses(None).await?);
+    told("three diagnoses by a model that waits", &diagnoses(Some(1)).await?, &diagnoses(None).await?);
     Ok(())
 }
