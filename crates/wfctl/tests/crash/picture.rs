@@ -54,6 +54,10 @@ fn files(folder: &Path, name: &str, into: &mut Vec<String>) -> anyhow::Result<()
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let name = format!("{name}/{}", entry.file_name().display());
+        if name == "weft/transcripts" {
+            // They tell of attempts, which a kill makes more of, and are named by runs.
+            continue;
+        }
         if entry.file_type()?.is_dir() {
             files(&entry.path(), &name, into)?;
         } else if name.starts_with("weft/pull-requests/") {
