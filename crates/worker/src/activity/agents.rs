@@ -72,10 +72,10 @@ pub(super) async fn asked<T: Serialize>(
         None => Err(unwanted()),
     };
     match &said {
-        Ok(said) => scribe.say(Said::Came { value: serde_json::to_value(said).unwrap_or_default() }),
-        Err(error) => scribe.note(error.root().to_string()),
+        Ok(said) => scribe.say(Said::Came { value: serde_json::to_value(said).unwrap_or_default() }).await,
+        Err(error) => scribe.note(error.root().to_string()).await,
     }
-    scribe.end();
+    scribe.end().await;
     said
 }
 

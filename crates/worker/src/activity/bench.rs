@@ -100,8 +100,10 @@ impl Bench {
     pub(super) async fn scribe(&self, site: &Site, attempt: u32, by: &str) -> Result<Scribe, Error> {
         let transcripts = Transcripts::of(self.repository(site).await?.git_dir());
         let key = Key { run: site.run.clone(), step: site.step.clone(), attempt };
-        let scribe = transcripts.write(&key, self.secrets.clone()).map(Scribe::new).unwrap_or_default();
-        scribe.say(Said::Began { step: key.step, attempt, by: by.to_owned() });
+        let (step, secrets) = (key.step.clone(), self.secrets.clone());
+        let begun = tokio::task::spawn_blocking(move || transcripts.write(&key, secrets)).await;
+        let scribe = begun.ok().and_then(Result::ok).map(Scribe::new).unwrap_or_default();
+        scribe.say(Said::Began { step, attempt, by: by.to_owned() }).await;
         Ok(scribe)
     }
 

@@ -152,8 +152,8 @@ impl Checking {
                 if let Some(heard) = heard {
                     let _ = heard.await;
                 }
-                scribe.say(Said::Came { value: serde_json::to_value(outcome.as_ref().ok()).unwrap_or_default() });
-                scribe.end();
+                scribe.say(Said::Came { value: serde_json::to_value(outcome.as_ref().ok()).unwrap_or_default() }).await;
+                scribe.end().await;
                 outcome.map_err(|error| failure(WORK, error.to_string()))
             };
             self.bench.in_worktree(&request.site, attempt, &request.commit, run).await.map(Billed::attempt)

@@ -129,8 +129,8 @@ impl Coding {
             let kept = repository.kept(&artefact(&request.site)).await.map_err(of_repository)?;
             let commit = match kept {
                 Some(commit) => {
-                    record.scribe.note("an attempt before has made it");
-                    record.scribe.end();
+                    record.scribe.note("an attempt before has made it").await;
+                    record.scribe.end().await;
                     commit
                 }
                 None => match self.code(&request, ctx.info().attempt, record, cancel).await? {

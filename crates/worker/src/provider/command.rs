@@ -96,7 +96,7 @@ impl Command {
     /// Runs it, and takes down what it is told.
     async fn told(&self, shell: &dyn Shell, record: &Record, prompt: &str, worktree: &Path) -> Result<Told, Error> {
         let scribe = record.scribe.clone();
-        scribe.say(Said::Told { text: prompt.to_owned() });
+        scribe.say(Said::Told { text: prompt.to_owned() }).await;
         let ended = shell.run(Call { scribe, ..self.call(prompt, worktree) }).await?;
         let said = last_words(&ended, &self.secrets());
         let fault = match (ended.timed_out, ended.success) {

@@ -145,13 +145,13 @@ impl Llm {
         if let Standing::Settled(answer) = record.recorder.begin(&name, most).await? {
             let reply: Reply =
                 serde_json::from_value(answer).map_err(|e| self.nonsense(format!("the record of {name}: {e}")))?;
-            record.scribe.say(answered(&reply, true));
+            record.scribe.say(answered(&reply, true)).await;
             return Ok(reply);
         }
         let reply = self.sent(&body, (&name, most), record.recorder.as_ref()).await?;
         let answer = serde_json::to_value(&reply).map_err(|e| self.nonsense(e.to_string()))?;
         record.recorder.settle(&name, answer, reply.tokens.or(most)).await?;
-        record.scribe.say(answered(&reply, false));
+        record.scribe.say(answered(&reply, false)).await;
         Ok(reply)
     }
 
@@ -197,7 +197,7 @@ impl Llm {
 
     /// A value instead of words; one more try where the first answer holds none.
     async fn value<T: DeserializeOwned>(&self, prompt: String, record: &Record) -> Result<T, Error> {
-        record.scribe.say(Said::Told { text: prompt.clone() });
+        record.scribe.say(Said::Told { text: prompt.clone() }).await;
         let mut turns = vec![Turn::User(prompt)];
         let mut reason = String::new();
         for number in 0..2 {
@@ -208,7 +208,7 @@ impl Llm {
             }
             turns.push(Turn::Model(reply));
             let again = format!("That cannot be read: {reason}. Answer with the JSON object alone.");
-            record.scribe.say(Said::Told { text: again.clone() });
+            record.scribe.say(Said::Told { text: again.clone() }).await;
             turns.push(Turn::User(again));
         }
         Err(self.nonsense(reason))
@@ -217,7 +217,7 @@ impl Llm {
     async fn change(&self, task: PatchTask) -> Result<Patched, Error> {
         let tools = Tools::new(&task);
         let prompt = prompt::patch(&task);
-        task.record.scribe.say(Said::Told { text: prompt.clone() });
+        task.record.scribe.say(Said::Told { text: prompt.clone() }).await;
         let mut turns = vec![Turn::User(prompt)];
         for number in 0..self.config.turns {
             let reply = self.reply(&turns, true, &task.record, number).await?;
@@ -248,18 +248,18 @@ impl Llm {
     }
 
     async fn tool(&self, tools: &Tools<'_>, call: &ToolCall, name: &str, record: &Record) -> Result<ToolResult, Error> {
-        record.scribe.say(Said::Called { tool: call.name.clone(), arguments: call.arguments.clone() });
+        record.scribe.say(Said::Called { tool: call.name.clone(), arguments: call.arguments.clone() }).await;
         if let Standing::Settled(answer) = record.recorder.begin(name, Tokens::default()).await? {
             tools.again(call);
             let result: ToolResult =
                 serde_json::from_value(answer).map_err(|e| self.nonsense(format!("the record of {name}: {e}")))?;
-            record.scribe.say(replied(call, &result, true));
+            record.scribe.say(replied(call, &result, true)).await;
             return Ok(result);
         }
         let result = tools.call(call).await?;
         let answer = serde_json::to_value(&result).map_err(|e| self.nonsense(e.to_string()))?;
         record.recorder.settle(name, answer, Tokens::default()).await?;
-        record.scribe.say(replied(call, &result, false));
+        record.scribe.say(replied(call, &result, false)).await;
         Ok(result)
     }
 }

@@ -130,7 +130,7 @@ impl Shell for Unconfined {
             let cannot = |e: std::io::Error| CannotRun { program: program.clone(), reason: e.to_string() };
             let ended = run(call).await.map_err(cannot)?;
             for (stream, text) in [(Stream::Stdout, &ended.stdout), (Stream::Stderr, &ended.stderr)] {
-                scribe.output(&Chunk { stream, bytes: text.clone().into() });
+                scribe.output(Chunk { stream, bytes: text.clone().into() }).await;
             }
             Ok(ended)
         })

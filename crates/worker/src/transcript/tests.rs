@@ -134,7 +134,7 @@ async fn a_reader_follows_a_command_that_prints() -> anyhow::Result<()> {
     assert_eq!(told(&page?), ["0 stdout:hello\n"]);
     drop(sender);
     written.await?;
-    scribe.end();
+    scribe.end().await;
     assert!(reader.follow(Duration::from_secs(60)).await?.is_end);
     Ok(())
 }
