@@ -1,6 +1,7 @@
 //! Reads all transcripts of a run while they grow: of all steps, or of one, through all their attempts.
 //!
-//! An attempt whose worker died has no end: that is said once somebody has begun the next one, or once the run is over.
+//! An attempt whose worker died has no end: that is said once somebody has begun the next one, or once the run is over, and
+//! nobody writes it any more. One that lives on beside the next is read on.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,7 +12,7 @@ use std::{
     str::FromStr,
 };
 
-use super::{Cursor, Entry, Error, Gap, Reader, Said, disk, files, now_ns};
+use super::{Cursor, Entry, Error, Gap, Reader, Said, disk, files, now_ns, writer::is_written};
 
 /// A first entry is no longer.
 const FIRST_BYTES_MAX: u64 = 64 << 10;
@@ -107,7 +108,7 @@ impl RunReader {
         &self.bookmark
     }
 
-    /// What is there by now. Once the run is over, nobody will say what an attempt without an end has left out.
+    /// What is there by now. Once the run is over, nobody begins anew what an attempt without an end has left out.
     pub fn page(&mut self, run_is_over: bool) -> Result<RunPage, Error> {
         self.look()?;
         let mut heard = self.removed();
@@ -157,12 +158,15 @@ impl RunReader {
         gone.into_iter().filter_map(heard).collect()
     }
 
-    fn read(&mut self, name: &str, nobody_goes_on: bool) -> Result<Vec<Entry>, Error> {
+    fn read(&mut self, name: &str, is_past: bool) -> Result<Vec<Entry>, Error> {
         let place = self.bookmark.places.get(name).copied().unwrap_or_default();
         if place.over {
             return Ok(Vec::new());
         }
-        let mut reader = Reader::new(self.folder.join(format!("{name}.jsonl")), place.cursor);
+        let path = self.folder.join(format!("{name}.jsonl"));
+        // Asked before it is read: what was written until then is on the page.
+        let nobody_goes_on = is_past && !is_written(&path);
+        let mut reader = Reader::new(path, place.cursor);
         let page = reader.page()?;
         let mut entries = page.entries;
         let mut over = page.is_end;

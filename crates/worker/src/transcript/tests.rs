@@ -193,6 +193,25 @@ fn a_run_is_followed_through_attempts_and_a_kill_in_the_middle_is_told() -> anyh
     Ok(())
 }
 
+/// A server that was away for a while gives a step to somebody else, and does not know that the first is still at it.
+#[test]
+fn an_attempt_that_lives_on_beside_the_next_is_heard_to_its_end() -> anyhow::Result<()> {
+    let (_folder, transcripts) = begun(1 << 20)?;
+    let mut first = attempt(&transcripts, "check/lint/1", 1)?;
+    let mut reader = transcripts.read_run("run-1", None, Bookmark::default())?;
+    reader.page(false)?;
+    let mut second = attempt(&transcripts, "check/lint/1", 2)?;
+    second.end()?;
+    assert_eq!(heard(&reader.page(false)?), ["check/lint/1#2 began:coder", "check/lint/1#2 End"]);
+    assert!(!reader.page(true)?.is_end, "the first one has not ended");
+    first.note("late")?;
+    assert_eq!(heard(&reader.page(true)?), ["check/lint/1#1 note:late"]);
+    drop(first);
+    let page = reader.page(true)?;
+    assert_eq!((heard(&page), page.is_end), (vec!["check/lint/1#1 WriterDied".to_owned()], true));
+    Ok(())
+}
+
 #[test]
 fn what_was_removed_since_it_was_read_is_told() -> anyhow::Result<()> {
     let (_folder, transcripts) = begun(1 << 20)?;

@@ -1,10 +1,11 @@
 //! Writes a transcript.
 //!
 //! Invariants: entries are numbered without a gap; a line that a crash cut off is removed by the next writer, who says
-//! so; a full transcript still gets the mark that says how much is missing.
+//! so; a full transcript still gets the mark that says how much is missing; whoever writes has a part in the file's lock,
+//! so that readers know whether anybody does.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{BufRead, BufReader, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
@@ -36,6 +37,8 @@ impl Writer {
         fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(fault)?;
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(fault)?;
+        // It waits for readers alone, who look and let go. A disk without locks is written all the same.
+        let _ = file.lock_shared();
         let found = whole_entries(&mut file).map_err(fault)?;
         file.set_len(found.bytes).map_err(fault)?;
         file.seek(SeekFrom::End(0)).map_err(fault)?;
@@ -119,6 +122,11 @@ impl Writer {
         self.bytes += line.len() as u64;
         Ok(())
     }
+}
+
+/// Whether somebody has a transcript open to write it. Where that cannot be known nobody has.
+pub(super) fn is_written(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 /// What a writer before this one left.
