@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     model::{Diagnosis, Plan, Review},
-    transcript::Said,
+    transcript::{Said, Secrets},
 };
 use http::{Client, Problem};
 use tools::Tools;
@@ -77,6 +77,11 @@ impl Key {
         Self(key.into())
     }
 
+    /// What must not be told of it.
+    fn secrets(&self) -> Secrets {
+        Secrets::new([&self.0])
+    }
+
     /// For whoever it is meant for.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
@@ -106,6 +111,17 @@ pub(crate) struct Reply {
     pub tokens: Tokens,
     /// It was cut off at its most tokens.
     pub cut: bool,
+}
+
+impl Reply {
+    fn without(self, secrets: &Secrets) -> Self {
+        let hidden = |call: ToolCall| ToolCall {
+            name: secrets.hide(&call.name),
+            arguments: secrets.hide_in(call.arguments),
+            ..call
+        };
+        Self { text: secrets.hide(&self.text), calls: self.calls.into_iter().map(hidden).collect(), ..self }
+    }
 }
 
 /// A tool that the model wants to be called.

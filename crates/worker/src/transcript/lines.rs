@@ -3,6 +3,8 @@
 //! A secret that stands on one line is found whole, however the output comes: only whole lines are let go, and of a
 //! line that does not end, only what no secret can straddle.
 
+use serde_json::Value;
+
 /// Longer lines are let go in pieces.
 const LINE_BYTES_MAX: usize = 16 << 10;
 /// Shorter ones would take words out of every text.
@@ -41,8 +43,24 @@ impl Secrets {
         self.parts.iter().fold(text.to_owned(), |text, part| text.replace(part, HIDDEN))
     }
 
+    /// A value without them, wherever they stand in it.
+    #[must_use]
+    pub fn hide_in(&self, value: Value) -> Value {
+        each_text(value, &|text| self.hide(text))
+    }
+
     fn longest(&self) -> usize {
         self.parts.first().map_or(0, String::len)
+    }
+}
+
+/// A value with each of its texts changed, names of fields included.
+pub(super) fn each_text(value: Value, change: &impl Fn(&str) -> String) -> Value {
+    match value {
+        Value::String(text) => Value::String(change(&text)),
+        Value::Array(all) => all.into_iter().map(|it| each_text(it, change)).collect(),
+        Value::Object(all) => all.into_iter().map(|(name, it)| (change(&name), each_text(it, change))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Secrets;
+use super::{Secrets, lines::each_text};
 use crate::process::Stream;
 
 /// One line of a transcript.
@@ -108,14 +108,7 @@ impl Said {
 }
 
 fn clean_value(value: Value, secrets: &Secrets) -> Value {
-    match value {
-        Value::String(text) => Value::String(cut(secrets.hide(&text))),
-        Value::Array(all) => all.into_iter().map(|it| clean_value(it, secrets)).collect(),
-        Value::Object(all) => {
-            all.into_iter().map(|(name, it)| (secrets.hide(&name), clean_value(it, secrets))).collect()
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => value,
-    }
+    each_text(value, &|text| cut(secrets.hide(text)))
 }
 
 fn cut(text: String) -> String {

@@ -1,4 +1,5 @@
-//! The wire: one request, a stream of events, and what can go wrong with either.
+//! The wire: one request, a stream of events, and what can go wrong with either. Servers may repeat the key that they were
+//! given: it is hidden in all that they say, before anything is cut.
 
 use std::time::Duration;
 
@@ -100,9 +101,9 @@ impl Client {
         };
         let response = self.pool.request(request).await.map_err(lost)?;
         if response.status() == StatusCode::OK {
-            answer(config.dialect, response).await
+            answer(config.dialect, key, response).await
         } else {
-            Err(refusal(response).await)
+            Err(refusal(key, response).await)
         }
     }
 }
@@ -118,7 +119,12 @@ fn chain(error: &dyn std::error::Error) -> String {
     said
 }
 
-async fn refusal(response: Response<Body>) -> Problem {
+/// What is told of what a server said.
+fn told(key: &Key, said: &str) -> String {
+    key.secrets().hide(said).chars().take(TOLD_CHARS).collect()
+}
+
+async fn refusal(key: &Key, response: Response<Body>) -> Problem {
     let status = response.status();
     let after =
         response.headers().get("retry-after").and_then(|it| it.to_str().ok()?.parse().ok()).map(Duration::from_secs);
@@ -127,7 +133,7 @@ async fn refusal(response: Response<Body>) -> Problem {
     let text = String::from_utf8_lossy(&body);
     let message =
         serde_json::from_str::<Value>(&text).ok().and_then(|it| Some(it["error"]["message"].as_str()?.to_owned()));
-    let said = message.unwrap_or_else(|| text.into_owned()).chars().take(TOLD_CHARS).collect();
+    let said = told(key, &message.unwrap_or_else(|| text.into_owned()));
     let busy = status.is_server_error() || matches!(status.as_u16(), 408 | 409 | 429);
     if busy {
         Problem::Busy { status: status.as_u16(), said, after }
@@ -136,24 +142,26 @@ async fn refusal(response: Response<Body>) -> Problem {
     }
 }
 
-async fn answer(dialect: Dialect, response: Response<Body>) -> Result<Reply, Problem> {
+async fn answer(dialect: Dialect, key: &Key, response: Response<Body>) -> Result<Reply, Problem> {
     let mut body = response.into_body();
     let (mut events, mut anthropic, mut openai) =
         (Events::default(), anthropic::Incoming::default(), openai::Incoming::default());
-    let nonsense = |said: &str| Problem::Nonsense(said.chars().take(TOLD_CHARS).collect());
+    let nonsense = |said: &str| Problem::Nonsense(told(key, said));
     let mut heard = false;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Problem::Half)?.into_data() else { continue };
         for event in events.push(&data).map_err(nonsense)? {
             heard = true;
             if dialect == Dialect::OpenAi && event == openai::DONE {
-                return openai.done().map_err(|e| nonsense(&e))?.ok_or(Problem::Half);
+                let reply = openai.done().map_err(|e| nonsense(&e))?.ok_or(Problem::Half)?;
+                return Ok(reply.without(&key.secrets()));
             }
-            let event: Value = serde_json::from_str(&event).map_err(|e| nonsense(&format!("{e} in {event:?}")))?;
+            let event: Value = serde_json::from_str(&event)
+                .map_err(|e| nonsense(&format!("{e} in {:?}", key.secrets().hide(&event))))?;
             match dialect {
                 Dialect::Anthropic => {
                     if let Some(reply) = anthropic.take(&event).map_err(|e| nonsense(&e))? {
-                        return Ok(reply);
+                        return Ok(reply.without(&key.secrets()));
                     }
                 }
                 Dialect::OpenAi => openai.take(&event).map_err(|e| nonsense(&e))?,

@@ -1,5 +1,7 @@
 //! The provider that is a language model, against a local server that speaks the providers' formats, errors and streams.
 
+mod keys;
+
 use std::{
     collections::{BTreeSet, VecDeque},
     fs,
@@ -33,7 +35,7 @@ const SECRET: &str = "a-key-that-nobody-sees";
 #[derive(Clone)]
 enum Answer {
     Stream(String),
-    Status(u16, &'static str),
+    Status(u16, String),
 }
 
 #[derive(Clone, Default)]
@@ -48,7 +50,7 @@ async fn answer(State(script): State<Script>, headers: HeaderMap, body: Bytes) -
     let next = script.answers.lock().expect("nobody panicked").pop_front().expect("the script has an answer");
     let (status, kind, text) = match next {
         Answer::Stream(text) => (200, "text/event-stream", text),
-        Answer::Status(status, text) => (status, "application/json", text.to_owned()),
+        Answer::Status(status, text) => (status, "application/json", text),
     };
     let status = StatusCode::from_u16(status).expect("it is a status");
     Response::builder().status(status).header("content-type", kind).body(Body::from(text)).expect("it is a response")
@@ -74,6 +76,10 @@ async fn model(dialect: Dialect, answers: Vec<Answer>) -> (Llm, Script) {
         price: Price { input: 3.0, output: 15.0 },
     };
     (Llm::new(config, Key::new(SECRET)).expect("there are certificates"), script)
+}
+
+fn status_of(status: u16, text: impl Into<String>) -> Answer {
+    Answer::Status(status, text.into())
 }
 
 fn events(all: &[Value]) -> Answer {
@@ -228,8 +234,8 @@ async fn outcome(answers: Vec<Answer>) -> (Result<Patched, Error>, usize, Tokens
 
 #[tokio::test]
 async fn a_server_that_is_busy_or_broken_for_a_while_is_asked_again() {
-    let busy = Answer::Status(429, r#"{"error": {"message": "slow down"}}"#);
-    let broken = Answer::Status(500, "oops");
+    let busy = status_of(429, r#"{"error": {"message": "slow down"}}"#);
+    let broken = status_of(500, "oops");
     let half = Answer::Stream("data: {\"type\":\"message_start\",\"message\":{}}\n\ndata: {\"type\"".to_owned());
     for fault in [busy, broken, half] {
         let (made, asked, _) = outcome(vec![fault, anthropic("No.", &[])]).await;
@@ -240,7 +246,7 @@ async fn a_server_that_is_busy_or_broken_for_a_while_is_asked_again() {
 
 #[tokio::test]
 async fn a_server_that_stays_broken_is_the_environments_fault() {
-    let busy = Answer::Status(429, r#"{"error": {"message": "slow down"}}"#);
+    let busy = status_of(429, r#"{"error": {"message": "slow down"}}"#);
     let (made, asked, spent) = outcome(vec![busy.clone(), busy.clone(), busy]).await;
     assert!(matches!(&made, Err(Error::Environment(why)) if why.contains("(429): slow down")), "{made:?}");
     assert_eq!((asked, spent), (3, Tokens::default()));
@@ -248,7 +254,7 @@ async fn a_server_that_stays_broken_is_the_environments_fault() {
 
 #[tokio::test]
 async fn each_time_that_may_have_cost_something_counts_as_spent() {
-    let busy = Answer::Status(429, r#"{"error": {"message": "slow down"}}"#);
+    let busy = status_of(429, r#"{"error": {"message": "slow down"}}"#);
     let half = Answer::Stream("data: {\"type\":\"message_start\",\"message\":{}}\n\ndata: {\"type\"".to_owned());
     let (made, asked, spent) = outcome(vec![half.clone(), half.clone(), busy]).await;
     assert!(matches!(&made, Err(Error::Environment(why)) if why.contains("(429): slow down")), "{made:?}");
@@ -269,7 +275,7 @@ async fn an_answer_that_does_not_say_what_it_cost_costs_what_was_set_aside() {
 
 #[tokio::test]
 async fn a_key_that_is_refused_is_not_tried_again_and_not_shown() {
-    let (made, asked, _) = outcome(vec![Answer::Status(401, r#"{"error": {"message": "invalid x-api-key"}}"#)]).await;
+    let (made, asked, _) = outcome(vec![status_of(401, r#"{"error": {"message": "invalid x-api-key"}}"#)]).await;
     let said = format!("{made:?}");
     assert!(matches!(&made, Err(Error::Refused(why)) if why.contains("invalid x-api-key")), "{said}");
     assert!(!said.contains(SECRET));
