@@ -1,6 +1,7 @@
 //! The provider that is a language model, against a local server that speaks the providers' formats, errors and streams.
 
 mod keys;
+mod review;
 
 use std::{
     collections::{BTreeSet, VecDeque},
