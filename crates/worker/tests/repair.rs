@@ -1,16 +1,20 @@
 //! The builtin *patch* against seeded mutants of a small Python and a small Rust project.
 //!
 //! Each tree is made anew with its fault in it; what was there before is nowhere below it, and no part of the library
-//! holds it. `REPAIR_MUTANTS` asks for more mutants of each than CI's handful, and prints a table of them.
+//! holds it. `REPAIR_MUTANTS` asks for more mutants of each than CI's handful, and prints a table of them; with
+//! `REPAIR_RECORD` what came of each is kept in that file, and a run that was cut off goes on from there. A record is of
+//! one state of the code and one number of mutants: whoever changes either begins a new one.
 
 use std::{
-    fs,
+    fmt, fs,
+    io::Write,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
 
 use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 use weft_env::{Clock, RealClock};
 use weft_worker::{
     mutant::{Mutant, plant},
@@ -129,38 +133,110 @@ fn builds(project: &Project, tree: &Path, target: &Path) -> bool {
     command.output().expect("cargo runs").status.success()
 }
 
+/// What came of a mutant.
+#[derive(Clone, Serialize, Deserialize)]
+struct Tried {
+    file: String,
+    line: u32,
+    mistake: String,
+    mended: bool,
+    /// It is as it was before the fault.
+    original: bool,
+    said: String,
+    seconds: f64,
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "| {}:{} | {} | {} | {:.1} s |", self.file, self.line, self.mistake, self.said, self.seconds)
+    }
+}
+
+/// A line of the record; nothing was tried where the seed plants no fault that a test sees.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    project: String,
+    seed: u64,
+    tried: Option<Tried>,
+}
+
+/// What was tried before, if it is kept.
+struct Record {
+    path: Option<PathBuf>,
+    kept: Vec<Kept>,
+}
+
+impl Record {
+    /// A last line that was cut off is tried again.
+    fn open() -> Self {
+        let path = std::env::var_os("REPAIR_RECORD").map(PathBuf::from);
+        let text = path.as_ref().and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        let kept = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        Self { path, kept }
+    }
+
+    fn of(&self, project: &Project, seed: u64) -> Option<Option<Tried>> {
+        let kept = self.kept.iter().find(|it| it.project == project.name && it.seed == seed);
+        kept.map(|it| it.tried.clone())
+    }
+
+    fn keep(&self, project: &Project, seed: u64, tried: Option<Tried>) {
+        let Some(path) = &self.path else { return };
+        let kept = Kept { project: project.name.to_owned(), seed, tried };
+        let line = serde_json::to_string(&kept).expect("it is JSON");
+        let file = fs::OpenOptions::new().create(true).append(true).open(path);
+        file.and_then(|mut file| writeln!(file, "{line}")).expect("the record is written");
+    }
+}
+
+/// Plants the seed's fault and has it mended.
+async fn attempt(project: &Project, folder: &Path, seed: u64, limits: Limits) -> Option<Tried> {
+    let (tree, file, mutant) = planted(project, folder, seed)?;
+    let (clock, target) = (RealClock::new(), folder.join("target"));
+    let scratch = folder.join(format!("scratch-{seed}"));
+    let task = Task { tree: tree.clone(), scratch: scratch.clone(), command: project.command.clone(), limits };
+    let start = clock.monotonic();
+    let outcome = repair(&Bounded, &task).await.expect("the search can be done");
+    let seconds = (clock.monotonic() - start).as_secs_f64();
+    let after = fs::read_to_string(tree.join(file)).expect("it is still there");
+    let original = after == fs::read_to_string(fixture(project.name).join(file)).expect("the fixture is there");
+    let said = match &outcome {
+        Outcome::Mended(it) => {
+            assert!(passes(project, &tree, &target), "seed {seed} is called mended: {it:?}");
+            format!("{} ({} tried{})", it.summary, it.tried, if original { ", as it was" } else { "" })
+        }
+        Outcome::Unable { reason, tried } => {
+            assert_eq!(after, mutant.text, "seed {seed}: who cannot mend a tree leaves it alone");
+            format!("unable: {reason} ({tried} tried)")
+        }
+    };
+    // Builds of fifty mutants would fill a disk.
+    fs::remove_dir_all(&scratch).expect("the search has ended");
+    let (mistake, mended) = (format!("{:?}", mutant.mistake), matches!(outcome, Outcome::Mended(_)));
+    Some(Tried { file: file.to_owned(), line: mutant.line, mistake, mended, original, said, seconds })
+}
+
 async fn mend(project: &Project) {
     let folder = tempfile::tempdir().expect("there is room for a folder");
-    let target = folder.path().join("target");
     let (mut mutants, mut mended, mut original) = (0, 0, 0);
-    let count = wanted();
-    let clock = RealClock::new();
+    let (count, record) = (wanted(), Record::open());
     for seed in SEED_FIRST..=u64::try_from(count).expect("it is small") * SEEDS_PER_MUTANT {
         if mutants == count {
             break;
         }
-        let Some((tree, file, mutant)) = planted(project, folder.path(), seed) else { continue };
-        mutants += 1;
-        let scratch = folder.path().join(format!("scratch-{seed}"));
-        let task = Task { tree: tree.clone(), scratch, command: project.command.clone(), limits: limits(count) };
-        let start = clock.monotonic();
-        let outcome = repair(&Bounded, &task).await.expect("the search can be done");
-        let seconds = (clock.monotonic() - start).as_secs_f64();
-        let after = fs::read_to_string(tree.join(file)).expect("it is still there");
-        let said = match &outcome {
-            Outcome::Mended(it) => {
-                assert!(passes(project, &tree, &target), "seed {seed} is called mended: {it:?}");
-                mended += 1;
-                let same = after == fs::read_to_string(fixture(project.name).join(file)).expect("the fixture is there");
-                original += usize::from(same);
-                format!("{} ({} tried{})", it.summary, it.tried, if same { ", as it was" } else { "" })
-            }
-            Outcome::Unable { reason, tried } => {
-                assert_eq!(after, mutant.text, "seed {seed}: who cannot mend a tree leaves it alone");
-                format!("unable: {reason} ({tried} tried)")
+        let tried = match record.of(project, seed) {
+            Some(kept) => kept,
+            None => {
+                let tried = attempt(project, folder.path(), seed, limits(count)).await;
+                record.keep(project, seed, tried.clone());
+                tried
             }
         };
-        println!("| {seed} | {file}:{} | {:?} | {said} | {seconds:.1} s |", mutant.line, mutant.mistake);
+        let Some(tried) = tried else { continue };
+        mutants += 1;
+        mended += usize::from(tried.mended);
+        original += usize::from(tried.mended && tried.original);
+        println!("| {seed} {tried}");
     }
     println!("{}: {mended} of {mutants} mended, {original} of them as it was before", project.name);
     assert_eq!(mutants, count, "the seeds plant enough faults that tests see");
