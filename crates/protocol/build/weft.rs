@@ -16,8 +16,12 @@ use crate::services;
 /// Served beside Temporal's API.
 pub(crate) const PUBLIC: &[&str] = &["weft/api/v1/history_service.proto"];
 /// What nodes say to each other.
-pub(crate) const INTERNAL: &[&str] =
-    &["weft/internal/v1/cluster.proto", "weft/internal/v1/matching.proto", "weft/internal/v1/members.proto"];
+pub(crate) const INTERNAL: &[&str] = &[
+    "weft/internal/v1/cluster.proto",
+    "weft/internal/v1/link.proto",
+    "weft/internal/v1/matching.proto",
+    "weft/internal/v1/members.proto",
+];
 
 /// The descriptors of our files, without comments.
 pub(crate) fn read(temporal: &FileDescriptorSet, files: &[&str]) -> Result<Vec<FileDescriptorProto>, Box<dyn Error>> {

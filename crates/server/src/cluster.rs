@@ -7,6 +7,7 @@
 mod expulsion;
 mod inbox;
 pub(crate) mod join;
+mod link;
 mod meeting;
 mod members_desk;
 mod network;
@@ -16,13 +17,14 @@ mod serve;
 
 pub(crate) use inbox::Inbox;
 pub use join::JoinError;
+pub(crate) use link::{Failed, Link};
 pub use meeting::MeetError;
 pub(crate) use members_desk::MembersDesk;
 pub(crate) use network::Reach;
 pub use network::{Network, Pipe};
 pub(crate) use options::is_address;
 pub use options::{ClusterError, ClusterOptions};
-pub(crate) use peers::{Address, Peers, Way};
+pub(crate) use peers::{Address, Peers};
 pub(crate) use serve::{Gate, listen, listen_within};
 
 use uuid::Uuid;

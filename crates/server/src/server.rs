@@ -249,8 +249,8 @@ impl Running {
         let connector = mutual.as_ref().map(|mutual| mutual.connector(Arc::clone(&clock)));
         let reach = world.network.clone().map(Reach::Network).or(connector.map(Reach::Tls)).unwrap_or(Reach::Tcp);
         let links = Links::of(&options, &reach)?;
-        let gate = Gate::new(&links.peers, links.inbox.clone(), Arc::clone(&clock));
         let (close, closing) = watch::channel(false);
+        let gate = Gate::new(&links.peers, links.inbox.clone(), Arc::clone(&clock), closing.clone());
         // Before the node: its replicas speak to the others while it is put together.
         let on_port = |listener| cluster::listen(gate.clone(), listener, mutual.clone(), closing.clone());
         let door = match (options.cluster.is_alone(), internal, &world.network) {

@@ -17,7 +17,7 @@ use weft_env::Clock;
 use weft_protocol::internal::{MeetRequest, members_service_client::MembersServiceClient};
 use weft_store::datadir::{self, Founders};
 
-use super::{Peers, Way};
+use super::Peers;
 
 /// Between two questions to those that have not answered.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -134,7 +134,7 @@ fn what_to_do(node: u32) -> String {
 }
 
 async fn ask(peers: &Peers, node: u32, own: Uuid) -> Result<Uuid, Status> {
-    let way: Way = peers.way(node).ok_or_else(|| Status::unavailable("it is not known"))?;
+    let way = peers.way(node).ok_or_else(|| Status::unavailable("it is not known"))?;
     let mut request = Request::new(MeetRequest { node: peers.node, directory: own.to_string() });
     request.set_timeout(ANSWER_MAX);
     let answer = MembersServiceClient::new(way).meet(request).await?.into_inner();

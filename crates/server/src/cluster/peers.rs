@@ -5,30 +5,35 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    future::{self, Future},
+    future::Future,
     sync::Arc,
     time::Duration,
 };
 
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
+use http::{HeaderMap, HeaderValue};
 use parking_lot::RwLock;
 use tonic::{
     Request, Status,
     body::Body,
     metadata::{Ascii, MetadataValue},
-    service::{Interceptor, interceptor::InterceptedService},
+    service::Interceptor,
     transport::{Channel, Endpoint},
 };
-use tower::Service;
 use uuid::Uuid;
 use weft_protocol::internal::{
-    PulseRequest, RaftRequest, cluster_service_client::ClusterServiceClient,
-    matching_service_client::MatchingServiceClient, members_service_client::MembersServiceClient,
+    PulseRequest, cluster_service_client::ClusterServiceClient, matching_service_client::MatchingServiceClient,
+    members_service_client::MembersServiceClient,
 };
 use weft_raft::{GroupId, NodeId, Transport, Unreachable};
 
-use super::{ClusterOptions, Reach, expulsion::Expulsion, network::Connect};
+use super::{
+    ClusterOptions, Reach,
+    expulsion::Expulsion,
+    link::{Failed, Link},
+    network::Connect,
+};
 
 /// The cluster that a message is of.
 pub(crate) const CLUSTER: &str = "weft-cluster";
@@ -80,9 +85,10 @@ pub(crate) struct Address {
 /// The ways to one node. What replicas say has a connection of its own: a large answer would hold it up.
 struct Ways {
     address: String,
-    directory: Option<MetadataValue<Ascii>>,
-    replicas: Channel,
-    calls: Channel,
+    /// Whose data it has: an empty name says nothing.
+    directory: String,
+    replicas: Link,
+    calls: Link,
 }
 
 /// What a node is to this one.
@@ -92,9 +98,6 @@ pub(crate) enum Acquaintance {
     Removed,
     Stranger,
 }
-
-/// The way to one node: says to it who calls.
-pub(crate) type Way = InterceptedService<Channel, Introduction>;
 
 /// Says of each call which cluster and node it comes from.
 #[derive(Clone, Debug)]
@@ -113,6 +116,26 @@ impl Interceptor for Introduction {
             request.metadata_mut().insert(DIRECTORY, directory.clone());
         }
         Ok(request)
+    }
+}
+
+impl Introduction {
+    /// In place of what a client may have said: its word is not a node's.
+    pub(super) fn introduce(&self, headers: &mut HeaderMap) {
+        Self::forget(headers);
+        let directory = self.directory.iter().map(|directory| (DIRECTORY, directory));
+        for (name, value) in [(CLUSTER, &self.cluster), (NODE, &self.node)].into_iter().chain(directory) {
+            if let Ok(value) = HeaderValue::from_bytes(value.as_encoded_bytes()) {
+                headers.insert(name, value);
+            }
+        }
+    }
+
+    /// Takes from a call what only the stream it goes by may say.
+    pub(super) fn forget(headers: &mut HeaderMap) {
+        for name in [CLUSTER, NODE, DIRECTORY] {
+            headers.remove(name);
+        }
     }
 }
 
@@ -137,21 +160,23 @@ impl Peers {
         let mut known = self.known.write();
         let mut old = std::mem::take(&mut known.ways);
         for (node, Address { address, directory }) in members.into_iter().filter(|(node, _)| *node != self.node) {
-            let kept = old.remove(&node).filter(|ways| ways.address == address);
-            if let Some(mut ways) = kept.or_else(|| self.open(node, address)) {
-                // With the number: another node may answer at the address by now.
-                ways.directory = format!("{node}:{directory}").parse().ok().filter(|_| !directory.is_empty());
+            let kept = old.remove(&node).filter(|ways| ways.address == address && ways.directory == directory);
+            if let Some(ways) = kept.or_else(|| self.open(node, address, directory)) {
                 known.ways.insert(node, ways);
             }
         }
         known.removed = removed;
     }
 
-    fn open(&self, node: u32, address: String) -> Option<Ways> {
+    fn open(&self, node: u32, address: String, directory: String) -> Option<Ways> {
         // Addresses were checked when they were given, so this is one.
         let endpoint = endpoint(&address)?;
-        let channel = |endpoint| channel(endpoint, node, &self.reach);
-        Some(Ways { address, directory: None, replicas: channel(endpoint.clone()), calls: channel(endpoint) })
+        // With the number: another node may answer at the address by now.
+        let meant = format!("{node}:{directory}").parse().ok().filter(|_| !directory.is_empty());
+        let introduction = Introduction { directory: meant, ..self.introduction.clone() };
+        let link = |endpoint| Link::new(channel(endpoint, node, &self.reach), introduction.clone());
+        let (replicas, calls) = (link(endpoint.clone()), link(endpoint));
+        Some(Ways { address, directory, replicas, calls })
     }
 
     /// This node is all there is, and no other can come.
@@ -209,22 +234,13 @@ impl Peers {
     }
 
     /// The way for calls to another node; none to one that is not a member.
-    pub(crate) fn way(&self, node: u32) -> Option<Way> {
-        let (channel, directory) = {
-            let known = self.known.read();
-            let ways = known.ways.get(&node)?;
-            (ways.calls.clone(), ways.directory.clone())
-        };
-        Some(self.introduced(channel, directory))
+    pub(crate) fn way(&self, node: u32) -> Option<Link> {
+        Some(self.known.read().ways.get(&node)?.calls.clone())
     }
 
     /// The way to whoever answers at an address, which may be no node that is known.
-    pub(crate) fn way_to(&self, address: &str) -> Option<Way> {
-        Some(self.introduced(channel(endpoint(address)?, 0, &self.reach), None))
-    }
-
-    fn introduced(&self, channel: Channel, directory: Option<MetadataValue<Ascii>>) -> Way {
-        InterceptedService::new(channel, Introduction { directory, ..self.introduction.clone() })
+    pub(crate) fn way_to(&self, address: &str) -> Option<Link> {
+        Some(Link::alone(channel(endpoint(address)?, 0, &self.reach), self.introduction.clone()))
     }
 
     /// Brings a call of the public API to another node, as it is.
@@ -234,25 +250,10 @@ impl Peers {
     pub(crate) fn forward(
         &self,
         node: u32,
-        mut call: http::Request<Body>,
-    ) -> Option<impl Future<Output = Result<http::Response<Body>, tonic::transport::Error>> + Send + use<>> {
-        let (mut channel, directory) = {
-            let known = self.known.read();
-            let ways = known.ways.get(&node)?;
-            (ways.calls.clone(), ways.directory.clone())
-        };
-        let Introduction { cluster, node, directory: _ } = &self.introduction;
-        // A client may have said it, and its word is not a node's.
-        call.headers_mut().remove(DIRECTORY);
-        let said = [(CLUSTER, Some(cluster)), (NODE, Some(node)), (DIRECTORY, directory.as_ref())];
-        for (name, value) in said.into_iter().filter_map(|(name, value)| Some((name, value?))) {
-            let value = http::HeaderValue::from_bytes(value.as_encoded_bytes()).ok()?;
-            call.headers_mut().insert(name, value);
-        }
-        Some(async move {
-            future::poll_fn(|context| channel.poll_ready(context)).await?;
-            channel.call(call).await
-        })
+        call: http::Request<Body>,
+    ) -> Option<impl Future<Output = Result<http::Response<Body>, Failed>> + Send + use<>> {
+        let calls = self.way(node)?;
+        Some(async move { calls.send(call).await })
     }
 
     /// The members, this node among them.
@@ -261,7 +262,7 @@ impl Peers {
     }
 
     /// What is asked of another node about task queues.
-    pub(crate) fn matching_service(&self, node: u32) -> Option<MatchingServiceClient<Way>> {
+    pub(crate) fn matching_service(&self, node: u32) -> Option<MatchingServiceClient<Link>> {
         let client = MatchingServiceClient::new(self.way(node)?);
         Some(client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
     }
@@ -273,21 +274,24 @@ impl Peers {
     }
 
     /// What is asked of another node about who the nodes are.
-    pub(crate) fn members_service(&self, node: u32) -> Option<MembersServiceClient<Way>> {
+    pub(crate) fn members_service(&self, node: u32) -> Option<MembersServiceClient<Link>> {
         Some(MembersServiceClient::new(self.way(node)?))
     }
 
     /// The way for what replicas say to those of another node.
-    fn replicas(&self, to: NodeId) -> Result<ClusterServiceClient<Way>, Unreachable> {
+    fn replicas(&self, to: NodeId) -> Result<Link, Unreachable> {
         let node = u32::try_from(to.0).ok();
-        let known = self.known.read();
-        let ways = node.and_then(|node| known.ways.get(&node));
-        let ways = ways.ok_or_else(|| Unreachable(format!("node {to} is not a member")))?;
-        Ok(cluster_service(self.introduced(ways.replicas.clone(), ways.directory.clone())))
+        let replicas = node.and_then(|node| Some(self.known.read().ways.get(&node)?.replicas.clone()));
+        replicas.ok_or_else(|| Unreachable(format!("node {to} is not a member")))
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_linked_for_replicas(&self, node: u64) -> bool {
+        self.replicas(NodeId(node)).is_ok_and(|link| link.stands())
     }
 
     /// What is asked of another node of the cluster.
-    pub(crate) fn cluster_service(&self, node: u32) -> Option<ClusterServiceClient<Way>> {
+    pub(crate) fn cluster_service(&self, node: u32) -> Option<ClusterServiceClient<Link>> {
         Some(cluster_service(self.way(node)?))
     }
 }
@@ -296,7 +300,7 @@ fn endpoint(address: &str) -> Option<Endpoint> {
     Endpoint::from_shared(format!("http://{address}")).ok()
 }
 
-fn cluster_service(way: Way) -> ClusterServiceClient<Way> {
+pub(super) fn cluster_service(way: Link) -> ClusterServiceClient<Link> {
     let client = ClusterServiceClient::new(way);
     client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX)
 }
@@ -326,17 +330,14 @@ fn unreachable(expulsion: &Expulsion, node: NodeId, status: &Status) -> Unreacha
 impl Transport for Peers {
     fn send(&self, to: NodeId, group: GroupId, message: Bytes) -> BoxFuture<'static, Result<Bytes, Unreachable>> {
         let (replicas, expulsion) = (self.replicas(to), self.expulsion.clone());
-        async move {
-            let sent = replicas?.raft(RaftRequest { group: group.0, message }).await;
-            sent.map(|answer| answer.into_inner().message).map_err(|status| unreachable(&expulsion, to, &status))
-        }
-        .boxed()
+        async move { replicas?.raft(group.0, message).await.map_err(|status| unreachable(&expulsion, to, &status)) }
+            .boxed()
     }
 
     fn pulse(&self, to: NodeId, message: Bytes) -> BoxFuture<'static, Result<Bytes, Unreachable>> {
         let (replicas, expulsion) = (self.replicas(to), self.expulsion.clone());
         async move {
-            let sent = replicas?.pulse(PulseRequest { message }).await;
+            let sent = cluster_service(replicas?).pulse(PulseRequest { message }).await;
             sent.map(|answer| answer.into_inner().message).map_err(|status| unreachable(&expulsion, to, &status))
         }
         .boxed()

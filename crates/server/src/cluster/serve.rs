@@ -13,7 +13,8 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures::{Stream, StreamExt};
+use bytes::Bytes;
+use futures::{Stream, StreamExt, future::BoxFuture};
 use http::HeaderMap;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -21,7 +22,7 @@ use tokio::{
     sync::watch,
 };
 use tonic::{
-    Status,
+    Request, Status,
     body::Body,
     service::Routes,
     transport::{
@@ -33,7 +34,10 @@ use tower::Service;
 use uuid::Uuid;
 use weft_env::Clock;
 use weft_protocol::internal::{
-    cluster_service_server::ClusterServiceServer, matching_service_server::MatchingServiceServer,
+    RaftRequest,
+    cluster_service_server::{ClusterService as _, ClusterServiceServer},
+    link_service_server::LinkServiceServer,
+    matching_service_server::MatchingServiceServer,
     members_service_server::MembersServiceServer,
 };
 
@@ -42,6 +46,7 @@ use crate::access::{self, Mutual, Throttle};
 use super::{
     Inbox, MembersDesk, Network, Peers,
     expulsion::expelling,
+    link::{self, LINK},
     peers::{Acquaintance, CLUSTER, DIRECTORY, MESSAGE_BYTES_MAX, NODE},
 };
 
@@ -50,16 +55,26 @@ const INTERNAL: &str = "/weft.internal.";
 /// The one call that is taken of strangers.
 const JOIN: &str = "/weft.internal.v1.MembersService/Join";
 /// A replica may hear of a new node only by what that node sends it, which may lead the metadata. It takes
-/// that by its term, whoever sends it: certificates keep strangers who know the cluster's id from this port.
-const REPLICAS: [&str; 2] = ["/weft.internal.v1.ClusterService/Raft", "/weft.internal.v1.ClusterService/Pulse"];
+/// that by its term, whoever sends it: certificates keep strangers who know the cluster's id from this port. Of what comes
+/// by a link each call is looked at.
+const REPLICAS: [&str; 3] = [RAFT, "/weft.internal.v1.ClusterService/Pulse", LINK];
+const RAFT: &str = "/weft.internal.v1.ClusterService/Raft";
 /// Each waiting poll that was forwarded is a stream.
 const STREAMS_PER_CONNECTION_MAX: u32 = 100_000;
 
 /// The door of the internal port.
 #[derive(Clone)]
 pub(crate) struct Gate {
+    doors: Doors,
+    link: Routes,
+}
+
+/// What is behind it, for calls that come alone and for those that come by a link.
+#[derive(Clone)]
+pub(crate) struct Doors {
     cluster: Uuid,
     peers: Peers,
+    inbox: Inbox,
     internal: Routes,
     /// The public API, once the node is put together.
     public: Arc<OnceLock<Routes>>,
@@ -68,31 +83,50 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(peers: &Peers, inbox: Inbox, clock: Arc<dyn Clock>) -> Self {
+    /// Its links end when the node is `closing`.
+    pub(crate) fn new(peers: &Peers, inbox: Inbox, clock: Arc<dyn Clock>, closing: watch::Receiver<bool>) -> Self {
         let matching = MatchingServiceServer::new(inbox.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let members = MembersServiceServer::new(MembersDesk(inbox.clone(), peers.clone()));
-        let cluster = ClusterServiceServer::new(inbox)
+        let cluster = ClusterServiceServer::new(inbox.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        Self {
-            cluster: peers.cluster,
-            peers: peers.clone(),
-            internal: Routes::new(cluster).add_service(matching).add_service(members).prepare(),
-            public: Arc::default(),
-            clock,
-            throttle: Arc::default(),
-        }
+        let internal = Routes::new(cluster).add_service(matching).add_service(members).prepare();
+        let (peers, public, throttle) = (peers.clone(), Arc::default(), Arc::default());
+        let doors = Doors { cluster: peers.cluster, peers, inbox, internal, public, clock, throttle };
+        let link = LinkServiceServer::new(link::Desk { doors: doors.clone(), closing })
+            .max_decoding_message_size(link::LINK_BYTES_MAX)
+            .max_encoding_message_size(link::LINK_BYTES_MAX);
+        Self { doors, link: Routes::new(link).prepare() }
     }
 
     /// From now on forwarded calls are answered.
     pub(crate) fn open(&self, public: Routes) {
         // A node is put together once.
-        let _ = self.public.set(public.prepare());
+        let _ = self.doors.public.set(public.prepare());
     }
 
-    fn admit(&self, path: &str, headers: &HeaderMap) -> Result<(), Status> {
+    #[cfg(test)]
+    pub(super) fn peers(&self) -> &Peers {
+        &self.doors.peers
+    }
+}
+
+impl Doors {
+    /// Whether a call with this path may come in, of whoever introduces itself so. Where a client's call is carried out, no
+    /// refusal is final to the client.
+    pub(super) fn admit(&self, path: &str, headers: &HeaderMap) -> Result<(), Status> {
+        self.recognise(path, headers).map_err(|refusal| {
+            if let Some(unsaid) = self.throttle.speak(self.clock.monotonic()) {
+                tracing::warn!(%refusal, unsaid, "a call on the internal port was refused");
+            }
+            let is_carried = !path.starts_with(INTERNAL);
+            if is_carried { Status::unavailable(refusal.message()) } else { refusal }
+        })
+    }
+
+    fn recognise(&self, path: &str, headers: &HeaderMap) -> Result<(), Status> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let (cluster, node) = (text(CLUSTER), text(NODE));
         if cluster.parse() != Ok(self.cluster) {
@@ -119,6 +153,24 @@ impl Gate {
             }
         }
     }
+
+    /// Brings a message of a replica of whoever introduces itself so to that of the same group here.
+    pub(super) async fn raft(&self, headers: &HeaderMap, group: u32, message: Bytes) -> Result<Bytes, Status> {
+        self.admit(RAFT, headers)?;
+        let answered = self.inbox.raft(Request::new(RaftRequest { group, message })).await;
+        answered.map(|answer| answer.into_inner().message)
+    }
+
+    /// Answers a call that was admitted.
+    pub(super) fn answer(&self, request: http::Request<Body>) -> BoxFuture<'static, Answer> {
+        if request.uri().path().starts_with(INTERNAL) {
+            return Box::pin(self.internal.clone().call(request));
+        }
+        match self.public.get() {
+            Some(public) => Box::pin(public.clone().call(request)),
+            None => Box::pin(std::future::ready(Ok(Status::unavailable("this node is starting").into_http()))),
+        }
+    }
 }
 
 type Answer = Result<http::Response<Body>, Infallible>;
@@ -133,22 +185,13 @@ impl Service<http::Request<Body>> for Gate {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        if let Err(refusal) = self.admit(request.uri().path(), request.headers()) {
-            if let Some(unsaid) = self.throttle.speak(self.clock.monotonic()) {
-                tracing::warn!(%refusal, unsaid, "a call on the internal port was refused");
-            }
-            // A client's call, which another node carries out: to the client nothing here is final.
-            let is_carried = !request.uri().path().starts_with(INTERNAL);
-            let refusal = if is_carried { Status::unavailable(refusal.message()) } else { refusal };
+        if let Err(refusal) = self.doors.admit(request.uri().path(), request.headers()) {
             return Box::pin(std::future::ready(Ok(refusal.into_http())));
         }
-        if request.uri().path().starts_with(INTERNAL) {
-            return Box::pin(self.internal.call(request));
+        if request.uri().path() == LINK {
+            return Box::pin(self.link.call(request));
         }
-        match self.public.get() {
-            Some(public) => Box::pin(public.clone().call(request)),
-            None => Box::pin(std::future::ready(Ok(Status::unavailable("this node is starting").into_http()))),
-        }
+        self.doors.answer(request)
     }
 }
 
@@ -156,7 +199,7 @@ impl Service<http::Request<Body>> for Gate {
 pub(crate) async fn listen(gate: Gate, listener: TcpListener, tls: Option<Mutual>, stopping: watch::Receiver<bool>) {
     match tls {
         Some(tls) => {
-            let incoming = access::incoming(listener, tls.server(), access::NODES, Arc::clone(&gate.clock));
+            let incoming = access::incoming(listener, tls.server(), access::NODES, Arc::clone(&gate.doors.clock));
             serve(gate, incoming, stopping).await;
         }
         None => serve(gate, TcpIncoming::from(listener).with_nodelay(Some(true)), stopping).await,

@@ -25,7 +25,7 @@ const START_PATIENCE: Duration = Duration::from_secs(10);
 /// Between two tries.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
 
-type Client = wire_api::matching_service_client::MatchingServiceClient<crate::cluster::Way>;
+type Client = wire_api::matching_service_client::MatchingServiceClient<crate::cluster::Link>;
 
 /// A task that another node has recorded as started, and what its worker gets.
 pub(crate) struct StartedElsewhere {

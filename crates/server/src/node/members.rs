@@ -113,7 +113,7 @@ impl NodeInner {
     fn elsewhere(
         &self,
         forwarded: bool,
-    ) -> Result<Option<wire::members_service_client::MembersServiceClient<crate::cluster::Way>>, Status> {
+    ) -> Result<Option<wire::members_service_client::MembersServiceClient<crate::cluster::Link>>, Status> {
         if self.peers.is_alone() {
             return Err(Status::failed_precondition(
                 "this is a node of its own: give it --cluster-name NAME and --member N=HOST:PORT (itself), and start it \

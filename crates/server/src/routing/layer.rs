@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    error::Error as _,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
@@ -23,6 +22,7 @@ use super::{
     table::{self, Route, Way},
 };
 use crate::{
+    cluster::Failed,
     frontend::{NOT_LEADER, POLL_SHORTEST, grpc_timeout},
     node::{Node, leader::Leader},
 };
@@ -144,9 +144,10 @@ impl Call {
                 Some(forwarded) => match forwarded.await {
                     Ok(answer) if is_not_leader(&answer) => Outcome::Again,
                     Ok(answer) => Outcome::Answered(answer),
-                    Err(error) if never_left(&error) => Outcome::Again,
-                    Err(error) => Outcome::Lost(Status::unavailable(format!(
-                        "node {node}, which leads the shard of this call, did not answer: {error}"
+                    Err(Failed::NeverLeft(..)) => Outcome::Again,
+                    Err(Failed::Lost(why)) => Outcome::Lost(Status::unavailable(format!(
+                        "node {node}, which leads the shard of this call, did not answer: {}",
+                        why.message()
                     ))),
                 },
             },
@@ -223,18 +224,6 @@ fn give_up(begun: Duration, deadline: Option<Duration>, is_poll: bool) -> Durati
 fn is_not_leader(answer: &Answer) -> bool {
     let status = answer.headers().get(STATUS).map(|status| Code::from_bytes(status.as_bytes()));
     status == Some(Code::Unavailable) && answer.headers().contains_key(NOT_LEADER)
-}
-
-/// There was no connection to send it on.
-fn never_left(error: &tonic::transport::Error) -> bool {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if cause.is::<tonic::ConnectError>() {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
 }
 
 #[cfg(test)]

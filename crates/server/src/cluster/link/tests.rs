@@ -1,0 +1,233 @@
+//! A link over a real connection, to the door of a node that is still being put together.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    future::{Ready, pending, ready},
+    net::SocketAddr,
+};
+
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+};
+use tonic::{
+    Code, Request,
+    server::NamedService,
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
+use uuid::Uuid;
+use weft_env::RealClock;
+use weft_protocol::internal::{PingRequest, cluster_service_server::ClusterServiceServer};
+use weft_raft::{GroupId, NodeId, Transport};
+
+use super::*;
+use crate::cluster::{Address, ClusterOptions, Gate, Inbox, Peers, Reach, listen};
+
+/// A public call that never ends, and tells of each that begins and, by dropping what it was told with, that it has ended.
+#[derive(Clone)]
+struct Hangs(mpsc::UnboundedSender<mpsc::Sender<()>>);
+
+impl NamedService for Hangs {
+    const NAME: &'static str = "test.Hangs";
+}
+
+impl Service<http::Request<Body>> for Hangs {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: http::Request<Body>) -> Self::Future {
+        let (told, call) = mpsc::channel(1);
+        self.0.send(told).expect("the test listens");
+        async move {
+            let _call = call;
+            pending().await
+        }
+        .boxed()
+    }
+}
+
+/// The way from node 1 to node 2.
+fn peers(address: SocketAddr) -> Peers {
+    let members = BTreeMap::from([(1, "127.0.0.1:1".to_owned()), (2, address.to_string())]);
+    let options = ClusterOptions { name: "linked".to_owned(), members, ..Default::default() };
+    Peers::new(1, Uuid::nil(), &options, &Reach::Tcp)
+}
+
+async fn ping(peers: &Peers) -> Status {
+    let mut node = peers.cluster_service(2).expect("it is a member");
+    node.ping(Request::new(PingRequest {})).await.expect_err("the node is not put together")
+}
+
+fn is_linked(peers: &Peers) -> bool {
+    peers.way(2).expect("it is a member").stands()
+}
+
+/// A node's door, and what closes it.
+async fn door(peers: impl Fn(SocketAddr) -> Peers) -> (SocketAddr, Gate, watch::Sender<bool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (close, closing) = watch::channel(false);
+    let gate = Gate::new(&peers(address), Inbox::default(), Arc::new(RealClock::new()), closing.clone());
+    tokio::spawn(listen(gate.clone(), listener, None, closing));
+    (address, gate, close)
+}
+
+#[tokio::test]
+async fn calls_by_a_link_are_answered_until_the_other_node_closes_and_by_a_new_one_then() {
+    let (address, _gate, close) = door(peers).await;
+    let peers = peers(address);
+    for _ in 0..3 {
+        let status = ping(&peers).await;
+        assert_eq!((status.code(), status.message()), (Code::Unavailable, "this node is starting or stopping"));
+    }
+    assert!(is_linked(&peers));
+    close.send_replace(true);
+    while is_linked(&peers) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ping(&peers).await.code(), Code::Unavailable, "nobody is behind the door any more");
+}
+
+async fn say(peers: &Peers) -> String {
+    let said = Transport::send(peers, NodeId(2), GroupId(1), "said".into()).await;
+    said.expect_err("the node is not put together").to_string()
+}
+
+#[tokio::test]
+async fn what_replicas_say_goes_by_a_link_of_its_own_and_alone_where_there_are_none() {
+    let (address, gate, _close) = door(peers).await;
+    let knows = peers(address);
+    assert!(say(&knows).await.contains("this node is starting"));
+    assert!(knows.is_linked_for_replicas(2) && !is_linked(&knows));
+    gate.peers().set(BTreeMap::new(), BTreeSet::from([1]));
+    assert!(say(&knows).await.contains("was removed"));
+    assert!(knows.expulsion.reason().is_some_and(|why| why.contains("was removed")));
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let earlier = Server::builder().add_service(ClusterServiceServer::new(Inbox::default()));
+    tokio::spawn(earlier.serve_with_incoming(TcpIncoming::from(listener)));
+    let earlier = peers(address);
+    assert!(say(&earlier).await.contains("this node is starting"));
+    assert!(!earlier.is_linked_for_replicas(2));
+}
+
+#[tokio::test]
+async fn a_node_that_knows_no_links_gets_each_call_alone() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let earlier = Server::builder().add_service(ClusterServiceServer::new(Inbox::default()));
+    tokio::spawn(earlier.serve_with_incoming(TcpIncoming::from(listener)));
+    let peers = peers(address);
+    for _ in 0..2 {
+        assert_eq!(ping(&peers).await.message(), "this node is starting or stopping");
+        assert!(!is_linked(&peers));
+    }
+}
+
+/// A build that knows no links does not know either that strangers may open one.
+#[derive(Clone)]
+struct NoLinks;
+
+impl NamedService for NoLinks {
+    const NAME: &'static str = "weft.internal.v1.LinkService";
+}
+
+impl Service<http::Request<Body>> for NoLinks {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: http::Request<Body>) -> Self::Future {
+        ready(Ok(Status::permission_denied("it is not a member").into_http()))
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_takes_no_links_of_strangers_hears_what_their_replicas_say() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let earlier = Server::builder().add_service(ClusterServiceServer::new(Inbox::default())).add_service(NoLinks);
+    tokio::spawn(earlier.serve_with_incoming(TcpIncoming::from(listener)));
+    assert_eq!(ping(&peers(address)).await.message(), "this node is starting or stopping");
+}
+
+/// The way from node 1 to node 2, which has the data of this name.
+fn peers_that_know(address: SocketAddr, directory: Uuid) -> Peers {
+    let peers = peers(address);
+    let at = Address { address: address.to_string(), directory: directory.to_string() };
+    peers.set(BTreeMap::from([(2, at)]), BTreeSet::new());
+    peers
+}
+
+#[tokio::test]
+async fn by_a_link_nobody_takes_what_is_for_another_node_or_for_data_that_are_lost() {
+    let (own, lost) = (Uuid::from_u128(2), Uuid::from_u128(3));
+    let door_of = |node| {
+        move |address: SocketAddr| {
+            let members = BTreeMap::from([(1, "127.0.0.1:1".to_owned()), (node, address.to_string())]);
+            let options = ClusterOptions { name: "linked".to_owned(), members, ..Default::default() };
+            Peers::new(node, Uuid::nil(), &options, &Reach::Tcp)
+        }
+    };
+    let (address, gate, _close) = door(door_of(2)).await;
+    let known = peers_that_know(address, own);
+    assert_eq!(ping(&known).await.message(), "this node is starting or stopping");
+    assert!(is_linked(&known));
+    // It learns by the link that stands.
+    gate.peers().set_directories(Some(lost), BTreeMap::new());
+    assert_eq!((ping(&known).await.code(), is_linked(&known)), (Code::PermissionDenied, true));
+    assert!(gate.peers().expulsion.reason().is_some());
+
+    let (address, gate, _close) = door(door_of(3)).await;
+    gate.peers().set_directories(Some(own), BTreeMap::new());
+    let said = ping(&peers_that_know(address, lost)).await;
+    assert_eq!((said.code(), said.message()), (Code::Unavailable, "this is node 3, and the call is for node 2"));
+    assert_eq!(gate.peers().expulsion.reason(), None, "it was not meant");
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_ends_at_the_other_node() {
+    let (address, gate, _close) = door(peers).await;
+    let (begun, mut calls) = mpsc::unbounded_channel();
+    gate.open(Routes::new(Hangs(begun)));
+    let peers = peers(address);
+    let call = http::Request::builder().uri("http://node/test.Hangs/Call").body(Body::empty()).expect("a request");
+    let forwarded = tokio::spawn(peers.forward(2, call).expect("it is a member"));
+    let stands = calls.recv().await.expect("the call has come");
+    forwarded.abort();
+    stands.closed().await;
+    assert!(is_linked(&peers), "others go on");
+}
+
+#[tokio::test]
+async fn a_node_that_was_removed_is_not_heard_by_a_link_that_it_has() {
+    let (address, gate, _close) = door(peers).await;
+    let peers = peers(address);
+    assert_eq!(ping(&peers).await.code(), Code::Unavailable);
+    let at = Address { address: address.to_string(), directory: String::new() };
+    gate.peers().set(BTreeMap::from([(2, at)]), BTreeSet::from([1]));
+    assert_eq!(ping(&peers).await.code(), Code::PermissionDenied);
+    assert!(is_linked(&peers));
+}
+
+#[tokio::test]
+async fn a_call_to_nobody_has_not_left() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    let call = http::Request::builder().uri("http://node/test.Hangs/Call").body(Body::empty()).expect("a request");
+    let failed = peers(address).forward(2, call).expect("it is a member").await;
+    assert!(matches!(failed, Err(Failed::NeverLeft(..))), "{failed:?}");
+}
