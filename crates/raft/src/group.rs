@@ -165,7 +165,8 @@ impl Group {
         log::found(&log, &config.founders).await.map_err(refused)?;
         let transport = Arc::clone(&config.transport);
         let pulses = Arc::clone(&config.pulses);
-        let network = Network { group: config.group, transport, timing: config.timing, pulses };
+        let wanted = Arc::new(watch::Sender::new(()));
+        let network = Network { group: config.group, transport, timing: config.timing, pulses, wanted };
         let hearing = Hearing::new(&config.timing);
         let raft = Raft::new(config.node, settings, network.clone(), LogStore::new(log.clone()), adapter);
         let raft = runtime::seeded(config.seed, raft).await.map_err(refused)?;
@@ -310,6 +311,11 @@ impl Group {
 
     pub(crate) fn hearing(&self) -> &Hearing {
         &self.inner.hearing
+    }
+
+    /// Has the followers told what is committed: one of them waits to hear of it.
+    pub(crate) fn tell_followers(&self) {
+        self.inner.network.wanted.send_replace(());
     }
 
     pub(crate) fn timing(&self) -> Timing {

@@ -12,6 +12,7 @@ mod codec;
 pub mod forge;
 mod group;
 mod heart;
+mod late;
 mod log;
 mod machine;
 mod membership;

@@ -10,18 +10,22 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::Either;
+use futures::Stream;
+use futures::future::{BoxFuture, Either};
+use futures::stream::BoxStream;
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
-use openraft::network::{Backoff, RPCOption};
+use openraft::network::{Backoff, RPCOption, stream_append_sequential};
 use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest, TransferLeaderResponse,
-    VoteRequest, VoteResponse,
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult, TransferLeaderRequest,
+    TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use openraft::{OptionalSend, RaftNetworkFactory, RaftNetworkV2, Snapshot};
+use tokio::sync::watch;
 use weft_store::wal::GroupId;
 
 use crate::codec::message::{self, Request, Response};
 use crate::group::Timing;
+use crate::late;
 use crate::pulse::Pulses;
 use crate::snapshot::{self, Data};
 use crate::transport::Transport;
@@ -31,6 +35,9 @@ use crate::types::{Leader, NodeId, Types, Vote};
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_millis(320);
 
+/// What a follower answers to each append of a session.
+type Appended<'s> = BoxStream<'s, Result<StreamAppendResult<Types>, RPCError<Types>>>;
+
 /// The ways of one group to all others.
 #[derive(Clone)]
 pub(crate) struct Network {
@@ -38,6 +45,8 @@ pub(crate) struct Network {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) timing: Timing,
     pub(crate) pulses: Arc<Pulses>,
+    /// Changes when somebody waits to hear what is committed.
+    pub(crate) wanted: Arc<watch::Sender<()>>,
 }
 
 /// The way of one group to one other node.
@@ -109,6 +118,18 @@ impl RaftNetworkV2<Types> for Peer {
             Response::Appended(appended) => Ok(appended),
             other => Err(nonsense(&other)),
         }
+    }
+
+    fn stream_append<'s, S>(
+        &'s mut self,
+        appends: S,
+        option: RPCOption,
+    ) -> BoxFuture<'s, Result<Appended<'s>, RPCError<Types>>>
+    where
+        S: Stream<Item = AppendEntriesRequest<Types>> + OptionalSend + Unpin + 'static,
+    {
+        let appends = late::with_entries(appends, self.network.wanted.subscribe());
+        stream_append_sequential(self, appends, option)
     }
 
     async fn vote(

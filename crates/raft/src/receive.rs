@@ -65,7 +65,11 @@ impl Group {
             Request::PreVote(vote) => Response::Voted(raft.pre_vote(vote).await?),
             Request::Transfer(transfer) => Response::Transferred(raft.handle_transfer_leader(transfer).await?),
             // Only from the leader itself: who asked will ask again, and messages do not go in circles.
-            Request::ReadIndex => Response::ReadIndex(self.confirmed_index().await),
+            Request::ReadIndex => {
+                let confirmed = self.confirmed_index().await;
+                self.tell_followers();
+                Response::ReadIndex(confirmed)
+            }
             Request::Piece(piece) => {
                 let group = self.clone();
                 // On a task of its own: whoever sent the last piece may lose patience, and the installation must not
