@@ -6,8 +6,8 @@
 //! half done ([`crate::Machine::install`]). Pieces of two transfers are never mixed: a transfer is named by its leader's
 //! vote, which belongs to one run of one node, and a number.
 //!
-//! One piece is under way at a time; a link that fails costs a repetition of that piece, and a receiver that started
-//! again gets the whole again.
+//! One piece is under way at a time, and the next one is read meanwhile; a link that fails costs a repetition of that
+//! piece, and a receiver that started again gets the whole again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -105,20 +105,22 @@ type Meta = SnapshotMeta<Leader, NodeId, ()>;
 
 /// Sends a whole picture.
 pub(crate) async fn send(peer: &Peer, vote: Vote, held: &Held) -> Result<SnapshotResponse<Types>, Unreachable<Types>> {
-    let mark = held.picture.mark();
-    let (mut cursor, mut number) = (Bytes::new(), 0);
+    let picture = held.picture.as_ref();
+    let mark = picture.mark();
+    let (mut piece, mut number) = (picture.piece(Bytes::new()).await, 0);
     loop {
-        let piece = held.picture.piece(cursor.clone()).await;
         let PictureOf { bytes, next } = piece.map_err(|error| Unreachable::from_string(error.to_string()))?;
         let last = next.is_none();
-        let piece = Piece { vote, mark: mark.clone(), transfer: held.number, number, last, bytes };
-        match insist(peer, &Request::Piece(piece)).await? {
-            PieceTaken::HigherVote(vote) | PieceTaken::Installed(vote) => return Ok(SnapshotResponse::new(vote)),
-            PieceTaken::Next(expected) if expected == number + 1 && !last => {
-                (cursor, number) = (next.unwrap_or_default(), expected);
-            }
+        let sent = Piece { vote, mark: mark.clone(), transfer: held.number, number, last, bytes };
+        let sent = Request::Piece(sent);
+        // The next one is read while this one is under way.
+        let read = async { Some(picture.piece(next?).await) };
+        let (taken, read) = futures::join!(insist(peer, &sent), read);
+        match (taken?, read) {
+            (PieceTaken::HigherVote(vote) | PieceTaken::Installed(vote), _) => return Ok(SnapshotResponse::new(vote)),
+            (PieceTaken::Next(expected), Some(read)) if expected == number + 1 => (piece, number) = (read, expected),
             // It has forgotten what it had, or took another transfer in between.
-            PieceTaken::Next(_) => (cursor, number) = (Bytes::new(), 0),
+            (PieceTaken::Next(_), _) => (piece, number) = (picture.piece(Bytes::new()).await, 0),
         }
     }
 }
