@@ -8,6 +8,7 @@ pub mod access;
 pub mod backup;
 mod cluster;
 pub mod config;
+mod connections;
 mod connector;
 mod exchange;
 mod frontend;

@@ -9,6 +9,7 @@ pub(crate) mod crossing;
 mod current;
 mod dispatch;
 mod feed;
+pub(crate) mod hold;
 mod jobs;
 mod joining;
 pub(crate) mod leader;
@@ -36,7 +37,7 @@ use weft_matching::{Service, Workers};
 use weft_raft as raft;
 use weft_rows::slot_of;
 use weft_shard::{Dispatch, Failure, Metadata, Shard, TaskRef, Waiting};
-use weft_store::{datadir::DataDir, state::StateStore, wal::Wal};
+use weft_store::{state::StateStore, wal::Wal};
 
 pub use jobs::Jobs;
 pub use lists::{ListError, Lists};
@@ -96,7 +97,7 @@ pub(crate) struct NodeInner {
     pub(crate) cluster: Uuid,
     /// Holds the data directory's lock for as long as the node lives.
     #[expect(dead_code, reason = "held, not read")]
-    directory: Option<DataDir>,
+    hold: Arc<hold::Hold>,
 }
 
 impl Node {

@@ -21,7 +21,7 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::node::Node;
+use crate::{connections::Connections, node::Node};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 /// The version of Prometheus' text format.
@@ -39,7 +39,12 @@ pub(crate) struct Answer {
 }
 
 /// Serves until the node stops.
-pub(crate) async fn serve(node: Node, listener: TcpListener, mut stopping: watch::Receiver<bool>) {
+pub(crate) async fn serve(
+    node: Node,
+    listener: TcpListener,
+    connections: Connections,
+    mut stopping: watch::Receiver<bool>,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -47,7 +52,7 @@ pub(crate) async fn serve(node: Node, listener: TcpListener, mut stopping: watch
         };
         // A connection that failed before it began concerns its caller only.
         let Ok((stream, caller)) = accepted else { continue };
-        let node = node.clone();
+        let (node, stream) = (node.clone(), connections.take(stream));
         tokio::spawn(async move {
             let service = service_fn(move |request| {
                 let node = node.clone();

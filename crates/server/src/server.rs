@@ -21,9 +21,13 @@ use weft_env::SkippingClock;
 use crate::{
     access::{self, Admission, Mutual},
     cluster::{self, ClusterError, Gate, Links, Reach},
+    connections::Connections,
     connector::Connector,
     frontend::Frontend,
-    node::{Node, OpenError, Options, Place, World},
+    node::{
+        Node, OpenError, Options, Place, World,
+        hold::{Hold, Released},
+    },
     operations,
 };
 
@@ -62,6 +66,8 @@ struct Running {
     /// Closes the internal port, once the replicas have stopped.
     close: watch::Sender<bool>,
     door: Option<JoinHandle<()>>,
+    connections: Connections,
+    released: Released,
 }
 
 /// Why a server does not start.
@@ -149,10 +155,16 @@ impl Builder {
         let mut running = Running::start(self.options, self.world, self.internal, &self.access).await?;
         let stopping = running.stop.subscribe();
         let frontend = Frontend::new(running.node.clone());
-        running.tasks.push(tokio::spawn(frontend.serve(api, admission.clone(), stopping.clone())));
+        running.tasks.push(tokio::spawn(frontend.serve(
+            api,
+            admission.clone(),
+            running.connections.clone(),
+            stopping.clone(),
+        )));
         running.tasks.push(tokio::spawn(admission.keep(Arc::clone(running.node.clock()), stopping.clone())));
         if let Some(listener) = operations {
-            running.tasks.push(tokio::spawn(operations::serve(running.node.clone(), listener, stopping)));
+            let (node, connections) = (running.node.clone(), running.connections.clone());
+            running.tasks.push(tokio::spawn(operations::serve(node, listener, connections, stopping)));
         }
         Ok(Server { running, address, operations: operations_address })
     }
@@ -208,7 +220,9 @@ impl Server {
         self.running.failed().await
     }
 
-    /// Stops in order: no new calls, long polls answered empty, what is under way written, a checkpoint made.
+    /// Stops in order: no new calls, long polls answered empty, what is under way written, a checkpoint made. When this
+    /// returns all files are closed, and the data can be opened again; who has kept a handle of the node or of its parts is
+    /// waited for a few seconds, and then named in the log.
     pub async fn shutdown(self) {
         self.running.shutdown().await;
     }
@@ -251,25 +265,36 @@ impl Running {
         let links = Links::of(&options, &reach)?;
         let (close, closing) = watch::channel(false);
         let gate = Gate::new(&links.peers, links.inbox.clone(), Arc::clone(&clock), closing.clone());
+        let connections = Connections::default();
         // Before the node: its replicas speak to the others while it is put together.
-        let on_port = |listener| cluster::listen(gate.clone(), listener, mutual.clone(), closing.clone());
+        let on_port =
+            |listener| cluster::listen(gate.clone(), listener, mutual.clone(), connections.clone(), closing.clone());
         let door = match (options.cluster.is_alone(), internal, &world.network) {
             (true, _, _) => None,
             (false, Some(listener), _) => Some(tokio::spawn(on_port(listener))),
             (false, None, None) => Some(tokio::spawn(on_port(listen(options.cluster.listen).await?))),
             (false, None, Some(network)) => {
-                Some(tokio::spawn(cluster::listen_within(gate.clone(), Arc::clone(network), closing)))
+                let network = Arc::clone(network);
+                Some(tokio::spawn(cluster::listen_within(gate.clone(), network, connections.clone(), closing)))
             }
         };
-        // Boxed: the future of all that a node opens would stand in that of every caller. An error drops `close`, which
-        // closes the door.
-        let node = Box::pin(Node::open_among(options, world, links)).await?;
+        let (hold, released) = Hold::new(Arc::clone(&clock));
+        // Boxed: the future of all that a node opens would stand in that of every caller.
+        let node = match Box::pin(Node::open_among(options, world, links, hold)).await {
+            Ok(node) => node,
+            Err(error) => {
+                drop(gate);
+                end(door, &connections, released).await;
+                return Err(error.into());
+            }
+        };
         gate.open(Frontend::new(node.clone()).routes().await);
         let (connector, incoming) = Connector::new();
         let (stop, stopping) = watch::channel(false);
-        let mut tasks = vec![tokio::spawn(Frontend::new(node.clone()).serve_here(incoming, stopping.clone()))];
+        let here = Frontend::new(node.clone());
+        let mut tasks = vec![tokio::spawn(here.serve_here(incoming, connections.clone(), stopping.clone()))];
         tasks.extend(mutual.map(|mutual| tokio::spawn(mutual.keep(clock, stopping))));
-        Ok(Self { node, connector, stop, tasks, close, door })
+        Ok(Self { node, connector, stop, tasks, close, door, connections, released })
     }
 
     async fn failed(&self) -> Arc<str> {
@@ -297,13 +322,21 @@ impl Running {
         }
         self.node.shutdown().await;
         self.close.send_replace(true);
-        if let Some(door) = self.door {
-            // The others keep their connections open; there is nobody left behind the door.
-            door.abort();
-            // Its port is free when this returns. The only error is that it was stopped.
-            let _ = door.await;
-        }
+        drop(self.node);
+        end(self.door, &self.connections, self.released).await;
     }
+}
+
+/// Closes the internal port and all connections, and waits until nothing has the files of the node open.
+async fn end(door: Option<JoinHandle<()>>, connections: &Connections, released: Released) {
+    // The others keep theirs open; there is nobody left behind the door.
+    connections.cut();
+    if let Some(door) = door {
+        door.abort();
+        // Its port is free when this returns. The only error is that it was stopped.
+        let _ = door.await;
+    }
+    released.wait().await;
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

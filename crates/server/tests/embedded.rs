@@ -1,14 +1,21 @@
 //! A server in this process without a port: the same API through memory.
 
-use std::io::ErrorKind;
+use std::{io::ErrorKind, net::SocketAddr};
 
+use tokio::net::TcpStream;
 use tonic::Code;
 use weft_client::{Client, ConnectOptions, Start};
 use weft_protocol::{
-    api::workflowservice::{DescribeNamespaceRequest, GetSystemInfoRequest},
+    api::{
+        taskqueue::TaskQueue,
+        workflowservice::{DescribeNamespaceRequest, GetSystemInfoRequest, PollWorkflowTaskQueueRequest},
+    },
     services::workflow_service_client::WorkflowServiceClient,
 };
-use weft_server::{Embedded, Server, node::Place};
+use weft_server::{
+    Embedded, Server,
+    node::{Options, Place},
+};
 
 async fn embedded() -> Embedded {
     Server::builder(Place::Memory).embed().await.expect("it starts")
@@ -64,5 +71,45 @@ async fn our_client_goes_over_its_channel() {
     let client = Client::over(server.connector().channel(), ConnectOptions::default()).expect("the options are right");
     let started = client.start(Start::new("order-17", "Order", "orders")).await.expect("it starts");
     assert_eq!(client.describe(&started.run).await.expect("it is there").pending_activities.len(), 0);
+    server.shutdown().await;
+}
+
+/// A server on a directory, with all its ports but the one for other nodes.
+async fn on(directory: &std::path::Path) -> Server {
+    let mut options = Options::new(Place::Directory(directory.to_owned()));
+    options.shards = 2;
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let builder = Server::builder(options.place.clone()).options(options).listen(any).operations(any);
+    builder.start().await.expect("nobody has its data any more")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_is_opened_again_as_soon_as_its_server_has_stopped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut started = Vec::new();
+    for round in 0..50 {
+        let server = on(folder.path()).await;
+        let client = Client::over(server.connector().channel(), ConnectOptions::default()).expect("they are right");
+        for run in &started {
+            client.describe(run).await.expect("nothing was lost");
+        }
+        started
+            .push(client.start(Start::new(format!("order-{round}"), "Order", "orders")).await.expect("it starts").run);
+        // What nobody ends but the server: a connection to the operations port that nothing is asked on, one whose calls
+        // are answered, and a poll that waits.
+        let _idle = TcpStream::connect(server.operations().expect("it has the port")).await.expect("it listens");
+        let mut poller = WorkflowServiceClient::new(server.connector().channel());
+        let queue = TaskQueue { name: "nobody".to_owned(), ..TaskQueue::default() };
+        let request = PollWorkflowTaskQueueRequest {
+            namespace: "default".to_owned(),
+            task_queue: Some(queue),
+            ..PollWorkflowTaskQueueRequest::default()
+        };
+        let poll = tokio::spawn(async move { poller.poll_workflow_task_queue(request).await });
+        server.shutdown().await;
+        let polled = poll.await.expect("it does not panic");
+        assert!(polled.is_err() || polled.is_ok_and(|task| task.into_inner().task_token.is_empty()));
+    }
+    let server = on(folder.path()).await;
     server.shutdown().await;
 }

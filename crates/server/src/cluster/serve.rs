@@ -41,7 +41,10 @@ use weft_protocol::internal::{
     members_service_server::MembersServiceServer,
 };
 
-use crate::access::{self, Mutual, Throttle};
+use crate::{
+    access::{self, Mutual, Throttle},
+    connections::Connections,
+};
 
 use super::{
     Inbox, MembersDesk, Network, Peers,
@@ -196,28 +199,44 @@ impl Service<http::Request<Body>> for Gate {
 }
 
 /// Serves the internal port until the node stops; with certificates to those who have one.
-pub(crate) async fn listen(gate: Gate, listener: TcpListener, tls: Option<Mutual>, stopping: watch::Receiver<bool>) {
+pub(crate) async fn listen(
+    gate: Gate,
+    listener: TcpListener,
+    tls: Option<Mutual>,
+    connections: Connections,
+    stopping: watch::Receiver<bool>,
+) {
     match tls {
         Some(tls) => {
             let incoming = access::incoming(listener, tls.server(), access::NODES, Arc::clone(&gate.doors.clock));
-            serve(gate, incoming, stopping).await;
+            serve(gate, incoming, connections, stopping).await;
         }
-        None => serve(gate, TcpIncoming::from(listener).with_nodelay(Some(true)), stopping).await,
+        None => serve(gate, TcpIncoming::from(listener).with_nodelay(Some(true)), connections, stopping).await,
     }
 }
 
 /// Serves those who come by a network of their own, until the node stops.
-pub(crate) async fn listen_within(gate: Gate, network: Arc<dyn Network>, stopping: watch::Receiver<bool>) {
-    serve(gate, network.incoming().map(Ok), stopping).await;
+pub(crate) async fn listen_within(
+    gate: Gate,
+    network: Arc<dyn Network>,
+    connections: Connections,
+    stopping: watch::Receiver<bool>,
+) {
+    serve(gate, network.incoming().map(Ok), connections, stopping).await;
 }
 
-async fn serve<I>(gate: Gate, incoming: impl Stream<Item = io::Result<I>>, mut stopping: watch::Receiver<bool>)
-where
+async fn serve<I>(
+    gate: Gate,
+    incoming: impl Stream<Item = io::Result<I>>,
+    connections: Connections,
+    mut stopping: watch::Receiver<bool>,
+) where
     I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
     // A sender that is gone means the same as one that says so.
     let stop = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
     let server = Server::builder().max_concurrent_streams(STREAMS_PER_CONNECTION_MAX);
+    let incoming = incoming.map(move |came| came.map(|connection| connections.take(connection)));
     if let Err(error) = server.serve_with_incoming_shutdown(gate, incoming, stop).await {
         tracing::error!(%error, "serving the internal port failed");
     }

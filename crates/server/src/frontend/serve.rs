@@ -33,6 +33,7 @@ use weft_protocol::{
 use super::{Frontend, test_service::Steering, trace};
 use crate::{
     access::{self, Admission, KeyCheck},
+    connections::Connections,
     connector::Incoming,
     routing::Routed,
 };
@@ -58,32 +59,52 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Frontend {
     /// Serves a port until the node stops.
-    pub(crate) async fn serve(self, listener: TcpListener, admission: Admission, stopping: watch::Receiver<bool>) {
+    pub(crate) async fn serve(
+        self,
+        listener: TcpListener,
+        admission: Admission,
+        connections: Connections,
+        stopping: watch::Receiver<bool>,
+    ) {
         let clock = Arc::clone(self.node.clock());
         let check = admission.key_check(Arc::clone(&clock));
         match admission.tls() {
-            Some(tls) => self.serve_all(access::incoming(listener, tls, access::CLIENTS, clock), check, stopping).await,
+            Some(tls) => {
+                let incoming = access::incoming(listener, tls, access::CLIENTS, clock);
+                self.serve_all(incoming, check, connections, stopping).await;
+            }
             None => {
                 let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-                self.serve_all(incoming, check, stopping).await;
+                self.serve_all(incoming, check, connections, stopping).await;
             }
         }
     }
 
     /// Serves this process until the node stops.
-    pub(crate) async fn serve_here(self, incoming: Incoming, stopping: watch::Receiver<bool>) {
+    pub(crate) async fn serve_here(
+        self,
+        incoming: Incoming,
+        connections: Connections,
+        stopping: watch::Receiver<bool>,
+    ) {
         let check = KeyCheck::nobody(Arc::clone(self.node.clock()));
-        self.serve_all(ReceiverStream::new(incoming).map(Ok), check, stopping).await;
+        self.serve_all(ReceiverStream::new(incoming).map(Ok), check, connections, stopping).await;
     }
 
-    async fn serve_all<S, I>(self, incoming: S, check: KeyCheck, mut stopping: watch::Receiver<bool>)
-    where
+    async fn serve_all<S, I>(
+        self,
+        incoming: S,
+        check: KeyCheck,
+        connections: Connections,
+        mut stopping: watch::Receiver<bool>,
+    ) where
         S: Stream<Item = io::Result<I>>,
         I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
     {
         // A sender that is gone means the same as one that says so.
         let stop = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
         let routed = Routed::new(self.node.clone(), self.routes().await);
+        let incoming = incoming.map(move |came| came.map(|connection| connections.take(connection)));
         if let Err(error) = transport().layer(check).serve_with_incoming_shutdown(routed, incoming, stop).await {
             tracing::error!(%error, "serving the public API failed");
         }

@@ -4,18 +4,20 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use weft_shard::{Feed, Metadata};
 
-use super::{lists::ToIndex, open::METADATA_GROUP};
+use super::{hold::Hold, lists::ToIndex, open::METADATA_GROUP};
 
 /// Both of them, behind every replica of the node.
 pub(crate) struct Feeds {
     lists: ToIndex,
     /// It holds the replica that feeds it.
     metadata: OnceLock<Weak<Metadata>>,
+    /// The index of the lists is a file of the node; dropped after it.
+    _hold: Arc<Hold>,
 }
 
 impl Feeds {
-    pub(crate) fn new(lists: ToIndex) -> Self {
-        Self { lists, metadata: OnceLock::new() }
+    pub(crate) fn new(lists: ToIndex, hold: Arc<Hold>) -> Self {
+        Self { lists, metadata: OnceLock::new(), _hold: hold }
     }
 
     /// To be called before the groups are started.

@@ -44,6 +44,7 @@ use super::{
     checkpoint::Checkpointer,
     dispatch::{FromShards, ToPollers},
     feed::Feeds,
+    hold::Hold,
     joining::Known,
     lists::{Lists, ToIndex},
     mend::{self, Mender},
@@ -153,7 +154,7 @@ struct Ground {
     log: PathBuf,
     store: Arc<dyn StateStore>,
     index: Index,
-    /// Holds the directory's lock for as long as the node lives.
+    /// Holds the directory's lock, until it is handed on to whoever does so for as long as the node lives.
     directory: Option<DataDir>,
     shards: u16,
 }
@@ -174,21 +175,32 @@ impl Node {
     pub async fn open(options: Options, world: World) -> Result<Self, OpenError> {
         let reach = world.network.clone().map_or(Reach::Tcp, Reach::Network);
         let links = Links::of(&options, &reach)?;
-        Self::open_among(options, world, links).await
+        let (hold, _) = Hold::new(Arc::clone(&world.clock));
+        Self::open_among(options, world, links, hold).await
     }
 
-    pub(crate) async fn open_among(options: Options, world: World, links: Links) -> Result<Self, OpenError> {
+    pub(crate) async fn open_among(
+        options: Options,
+        world: World,
+        links: Links,
+        hold: Arc<Hold>,
+    ) -> Result<Self, OpenError> {
         let (peers, clock) = (links.peers.clone(), Arc::clone(&world.clock));
         let told = peers.expulsion.clone();
         tokio::select! {
             biased;
-            opened = Self::open_if_wanted(options, world, links) => opened,
+            opened = Self::open_if_wanted(options, world, links, hold) => opened,
             why = told.heard() => Err(OpenError::Expelled(why)),
             never = super::joining::ask_whether_wanted(&peers, clock.as_ref()) => match never {},
         }
     }
 
-    async fn open_if_wanted(mut options: Options, world: World, links: Links) -> Result<Self, OpenError> {
+    async fn open_if_wanted(
+        mut options: Options,
+        world: World,
+        links: Links,
+        hold: Arc<Hold>,
+    ) -> Result<Self, OpenError> {
         if options.place != Place::Memory && world.clock.skipping().is_some() {
             return Err(OpenError::Skips);
         }
@@ -197,6 +209,7 @@ impl Node {
         let mut ground = Ground::prepare(&options, &world)?;
         ground.check(&options)?;
         let (founders, known) = (ground.founders(&options), ground.known(&options, &world));
+        let store = ground.held(&hold);
         // The data directory knows how many shards its cluster was made with.
         options.shards = ground.shards;
         let (wal, report) = Wal::open(Arc::clone(&ground.disk), &ground.log, options.wal, threads.log.clone())?;
@@ -204,24 +217,24 @@ impl Node {
             tracing::warn!(file = %torn.file.display(), offset = torn.offset, "cut a torn last frame off the log");
         }
         let has_log = !wal.groups().is_empty();
-        let own = super::joining::meet_founders(&options, &links, &world, ground.directory.as_ref(), has_log).await?;
+        let own = super::joining::meet_founders(&options, &links, &world, hold.directory(), has_log).await?;
         let known = Known { incarnation: known.incarnation.or(own), ..known };
         let visibility = Visibility::new(ground.index, threads.index.clone())?;
         let groups = METADATA_GROUP..=u32::from(options.shards);
-        let feeds = Arc::new(Feeds::new(ToIndex::new(visibility.clone(), groups.clone())));
+        let feeds = Arc::new(Feeds::new(ToIndex::new(visibility.clone(), groups.clone()), Arc::clone(&hold)));
         let mut replicas = Vec::new();
         let owners = std::iter::once(Owns::Metadata).chain(ranges(options.shards).into_iter().map(Owns::Slots));
         for (group, owns) in groups.zip(owners) {
-            let (store, apply) = (Arc::clone(&ground.store), threads.apply.clone());
+            let (store, apply) = (Arc::clone(&store), threads.apply.clone());
             replicas.push((group, Replica::open(group, owns, store, apply, Arc::<Feeds>::clone(&feeds))?));
         }
         // Opening a replica ends what a crash interrupted: before that its rows may be half replaced.
-        mend::before_replay(&visibility, &ground.store, options.shards).await?;
+        mend::before_replay(&visibility, &store, options.shards).await?;
         let log = wal.group(GroupId(METADATA_GROUP)).state();
         let known = Known { is_new: known.is_new || (log.last.is_none() && log.purged.is_none()), ..known };
-        super::joining::meet(&options, &links.peers, &world, known, ground.store.as_ref()).await?;
-        let raft = start_groups(&options, &world, &wal, &replicas, &links, (founders, &ground.store)).await?;
-        let metadata = start_metadata(&options, &raft, &replicas, &ground.store, &world.clock)?;
+        super::joining::meet(&options, &links.peers, &world, known, store.as_ref()).await?;
+        let raft = start_groups(&options, &world, &wal, &replicas, &links, (founders, &store)).await?;
+        let metadata = start_metadata(&options, &raft, &replicas, &store, &world.clock)?;
         feeds.attach(&metadata);
         if !links.peers.is_alone() {
             tokio::spawn(super::members::follow(links.peers.clone(), Arc::downgrade(&metadata)));
@@ -232,8 +245,8 @@ impl Node {
         seed_namespaces(&options, &world, &metadata).await?;
         let clock = Arc::clone(&world.clock);
         let lists = Lists { visibility, raft: raft.clone(), pool: threads.readers.clone(), clock };
-        let base = Base { options, world, links, threads, wal, store: ground.store, raft, metadata, lists, replicas };
-        Ok(base.assemble(ground.directory).await)
+        let base = Base { options, world, links, threads, wal, store, raft, metadata, lists, replicas };
+        Ok(base.assemble(hold).await)
     }
 }
 
@@ -252,7 +265,7 @@ struct Base {
 }
 
 impl Base {
-    async fn assemble(self, directory: Option<DataDir>) -> Node {
+    async fn assemble(self, hold: Arc<Hold>) -> Node {
         let from_shards = Arc::new(FromShards::default());
         let matching = Service::new(
             self.options.matching.clone(),
@@ -300,9 +313,10 @@ impl Base {
             mender: Mender::new(self.replicas.clone()),
             checkpointer: Checkpointer::new(self.replicas),
             removal: super::Removal::default(),
-            cluster: directory.as_ref().map_or(cluster, |directory| directory.identity().cluster),
-            directory,
+            cluster: hold.directory().map_or(cluster, |directory| directory.identity().cluster),
+            hold: Arc::clone(&hold),
         });
+        hold.attach(&inner);
         from_shards.attach(&inner);
         post.attach(&inner);
         inner.configure_queues();
@@ -436,6 +450,14 @@ impl Ground {
             // What is in memory was nobody's before.
             None => Known { incarnation: world.incarnation(options), is_new: true },
         }
+    }
+
+    /// The store, which holds the directory from now on.
+    fn held(&mut self, hold: &Arc<Hold>) -> Arc<dyn StateStore> {
+        if let Some(directory) = self.directory.take() {
+            hold.keep(directory);
+        }
+        hold.over(Arc::clone(&self.store))
     }
 
     /// Who votes in groups that this node knows nothing of: nobody, if it joined a cluster that was there.

@@ -93,9 +93,6 @@ impl Growing {
         let servers = std::mem::take(&mut self.servers);
         let nodes: Vec<u32> = servers.keys().copied().collect();
         futures::future::join_all(servers.into_values().map(Server::shutdown)).await;
-        for node in &nodes {
-            self.until_let_go(*node).await;
-        }
         let mut doors = Vec::new();
         for node in nodes {
             doors.push((node, self.door(node).await));
@@ -146,18 +143,6 @@ impl Growing {
 
     pub(crate) async fn stop(&mut self, node: u32) {
         self.servers.remove(&node).expect("it runs").shutdown().await;
-        self.until_let_go(node).await;
-    }
-
-    /// Waits until nothing holds the data of a node that has stopped: what was asked of it last may end a little later.
-    async fn until_let_go(&self, node: u32) {
-        let lock = std::fs::File::open(self.dir(node).join("LOCK")).expect("it has data");
-        let waiting = async {
-            while lock.try_lock().is_err() {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, waiting).await.expect("it is let go of");
     }
 
     /// Where a node listens for clients.

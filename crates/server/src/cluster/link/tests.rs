@@ -23,7 +23,10 @@ use weft_protocol::internal::{PingRequest, cluster_service_server::ClusterServic
 use weft_raft::{GroupId, NodeId, Transport};
 
 use super::*;
-use crate::cluster::{Address, ClusterOptions, Gate, Inbox, Peers, Reach, listen};
+use crate::{
+    cluster::{Address, ClusterOptions, Gate, Inbox, Peers, Reach, listen},
+    connections::Connections,
+};
 
 /// A public call that never ends, and tells of each that begins and, by dropping what it was told with, that it has ended.
 #[derive(Clone)]
@@ -75,7 +78,7 @@ async fn door(peers: impl Fn(SocketAddr) -> Peers) -> (SocketAddr, Gate, watch::
     let address = listener.local_addr().expect("an address");
     let (close, closing) = watch::channel(false);
     let gate = Gate::new(&peers(address), Inbox::default(), Arc::new(RealClock::new()), closing.clone());
-    tokio::spawn(listen(gate.clone(), listener, None, closing));
+    tokio::spawn(listen(gate.clone(), listener, None, Connections::default(), closing));
     (address, gate, close)
 }
 
