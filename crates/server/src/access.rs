@@ -1,5 +1,5 @@
-//! Who gets in by the public port: certificates, what clients must show, and API keys; and what the nodes of a cluster
-//! show each other. All of it is read from files.
+//! Who gets in by the public port and by that of operations: certificates, what callers must show, and API keys; and what
+//! the nodes of a cluster show each other. All of it is read from files.
 //!
 //! Invariant: what is broken stops a start, and never a server that runs: that one keeps what it had, and says so in
 //! its log. Files that change are read again; connections that exist are left alone. Private keys and API keys are
@@ -13,17 +13,24 @@ mod nodes;
 mod throttle;
 mod tls;
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::sync::watch;
 use weft_env::Clock;
 
-pub(crate) use accept::{CLIENTS, NODES, incoming};
+pub(crate) use accept::{CLIENTS, NODES, OPERATORS, incoming};
 use files::{Changing, FromFiles};
 use keys::Keys;
 pub(crate) use layer::KeyCheck;
 pub(crate) use nodes::{Mutual, NodeConnector};
 pub(crate) use throttle::Throttle;
+
+use crate::operations;
 
 /// How often files are looked at, where nobody says otherwise.
 pub const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
@@ -35,6 +42,8 @@ pub struct Options {
     pub tls: Option<TlsFiles>,
     /// A file of API keys, one a line; every call but those of health checks must bring one.
     pub api_keys: Option<PathBuf>,
+    /// The same of the operations port.
+    pub operations: OperationsFiles,
     /// The nodes of a cluster show each other certificates, and take none that have none.
     pub nodes: Option<NodeFiles>,
     /// How often these files are looked at.
@@ -50,6 +59,15 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// Clients must show a certificate that one of these authorities vouches for (mTLS).
     pub client_ca: Option<PathBuf>,
+}
+
+/// Who gets in by the operations port. By default everybody who reaches it, without TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OperationsFiles {
+    /// It speaks TLS, and nothing else.
+    pub tls: Option<TlsFiles>,
+    /// A file of API keys, one a line; metrics and administration ask for one, health does not.
+    pub api_keys: Option<PathBuf>,
 }
 
 /// Files of PEM that a node has for the others of its cluster.
@@ -80,7 +98,8 @@ pub enum Error {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tls: None, api_keys: None, nodes: None, reload_interval: RELOAD_INTERVAL }
+        let operations = OperationsFiles::default();
+        Self { tls: None, api_keys: None, operations, nodes: None, reload_interval: RELOAD_INTERVAL }
     }
 }
 
@@ -89,15 +108,34 @@ impl Default for Options {
 pub(crate) struct Admission {
     tls: Option<Arc<FromFiles<rustls::ServerConfig>>>,
     keys: Option<Arc<FromFiles<Keys>>>,
+    /// What needs no key, by its path.
+    is_open: fn(&str) -> bool,
     reload_interval: Duration,
 }
 
 impl Admission {
-    /// Reads the files.
+    /// Reads the files of the public port.
     pub(crate) fn open(options: &Options) -> Result<Self, Error> {
-        let tls = options.tls.as_ref().map(tls::server).transpose()?;
-        let keys = options.api_keys.as_ref().map(|path| keys::from_file(path)).transpose()?;
-        Ok(Self { tls: tls.map(Arc::new), keys: keys.map(Arc::new), reload_interval: options.reload_interval })
+        let (tls, keys) = (options.tls.as_ref(), options.api_keys.as_deref());
+        Self::read(tls, tls::HTTP2, keys, layer::is_health, options.reload_interval)
+    }
+
+    /// Reads those of the operations port.
+    pub(crate) fn of_operations(options: &Options) -> Result<Self, Error> {
+        let OperationsFiles { tls, api_keys } = &options.operations;
+        Self::read(tls.as_ref(), tls::HTTP1, api_keys.as_deref(), operations::is_health, options.reload_interval)
+    }
+
+    fn read(
+        tls: Option<&TlsFiles>,
+        protocol: &'static [u8],
+        keys: Option<&Path>,
+        is_open: fn(&str) -> bool,
+        reload_interval: Duration,
+    ) -> Result<Self, Error> {
+        let tls = tls.map(|files| tls::server(files, protocol)).transpose()?.map(Arc::new);
+        let keys = keys.map(keys::from_file).transpose()?.map(Arc::new);
+        Ok(Self { tls, keys, is_open, reload_interval })
     }
 
     /// What the port speaks; `None` is plain HTTP/2.
@@ -108,7 +146,7 @@ impl Admission {
 
     /// What asks each call for its key.
     pub(crate) fn key_check(&self, clock: Arc<dyn Clock>) -> KeyCheck {
-        KeyCheck::new(self.keys.clone(), clock)
+        KeyCheck::new(self.keys.clone(), self.is_open, clock)
     }
 
     /// Reads files again when they change, until the server stops.

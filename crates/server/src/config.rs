@@ -42,8 +42,9 @@ pub enum Error {
     )]
     Exposed { address: SocketAddr },
     #[error(
-        "server.metrics_listen = {address} would be reached from other machines, and metrics and administration have \
-         neither TLS nor keys: use a loopback address, or say --insecure-bind if the network is trusted"
+        "server.metrics_listen = {address} would be reached from other machines, and administration would ask nobody who \
+         he is: give --operations-tls-certificate, --operations-tls-key and --operations-api-keys, use a loopback address, \
+         or say --insecure-bind if the network is trusted"
     )]
     OperationsExposed { address: SocketAddr },
     #[error("{key} is given without {without}: {why}")]
@@ -82,7 +83,11 @@ impl Config {
             if access.tls.is_none() && !listen.ip().is_loopback() {
                 return Err(Error::Exposed { address: listen });
             }
-            if !metrics_listen.ip().is_loopback() {
+            let operations = &access.operations;
+            let asks =
+                operations.api_keys.is_some() || operations.tls.as_ref().is_some_and(|it| it.client_ca.is_some());
+            let is_guarded = operations.tls.is_some() && asks;
+            if !metrics_listen.ip().is_loopback() && !is_guarded {
                 return Err(Error::OperationsExposed { address: metrics_listen });
             }
         }

@@ -1,7 +1,7 @@
 //! The operations port: `/metrics` for Prometheus, `/healthz`, `/livez` and `/readyz` with reasons, and what `wfctl` asks of one node.
 //!
 //! Invariant: nothing here changes a workflow; what changes anything lifts a quarantine, changes the cluster's nodes, or holds
-//! messages between workflows back until a backup has its views.
+//! messages between workflows back until a backup has its views. Where keys are set, health alone is told without one.
 
 mod admin;
 mod backup;
@@ -9,19 +9,30 @@ mod cluster;
 mod health;
 mod metrics;
 
-use std::{convert::Infallible, io, net::SocketAddr};
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc};
 
 use bytes::Bytes;
+use futures::{Stream, StreamExt};
 use http::{
     Method, Request, Response, StatusCode,
-    header::{CONTENT_TYPE, ORIGIN},
+    header::{CONTENT_TYPE, ORIGIN, WWW_AUTHENTICATE},
 };
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpListener, sync::watch};
+use serde_json::json;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::watch,
+};
+use tonic::transport::server::TcpIncoming;
 
-use crate::{connections::Connections, node::Node};
+use crate::{
+    access::{self, Admission, KeyCheck},
+    connections::{Connection, Connections},
+    node::Node,
+};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 /// The version of Prometheus' text format.
@@ -42,27 +53,83 @@ pub(crate) struct Answer {
 pub(crate) async fn serve(
     node: Node,
     listener: TcpListener,
+    admission: Admission,
     connections: Connections,
-    mut stopping: watch::Receiver<bool>,
+    stopping: watch::Receiver<bool>,
 ) {
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = stopping.wait_for(|stopping| *stopping) => return,
-        };
-        // A connection that failed before it began concerns its caller only.
-        let Ok((stream, caller)) = accepted else { continue };
-        let (node, stream) = (node.clone(), connections.take(stream));
-        tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let node = node.clone();
-                async move { Ok::<_, Infallible>(respond(&node, request, caller).await) }
-            });
-            if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
-                tracing::debug!(%error, "a connection to the operations port ended early");
-            }
-        });
+    let desk = Desk { check: admission.key_check(Arc::clone(node.clock())), node };
+    match admission.tls() {
+        Some(tls) => {
+            let clock = Arc::clone(desk.node.clock());
+            let incoming = access::incoming(listener, tls, access::OPERATORS, clock);
+            let incoming = incoming.map(|came| came.and_then(|stream| Ok((stream.get_ref().0.peer_addr()?, stream))));
+            desk.serve(incoming, connections, stopping).await;
+        }
+        None => {
+            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+            let incoming = incoming.map(|came| came.and_then(|stream| Ok((stream.peer_addr()?, stream))));
+            desk.serve(incoming, connections, stopping).await;
+        }
     }
+}
+
+/// What needs no key: whoever starts nodes again, and sends clients to them, has none.
+pub(crate) fn is_health(path: &str) -> bool {
+    ["/healthz", "/livez", "/readyz"].contains(&path)
+}
+
+/// What is behind the port.
+#[derive(Clone)]
+struct Desk {
+    node: Node,
+    check: KeyCheck,
+}
+
+impl Desk {
+    async fn serve<I>(
+        self,
+        incoming: impl Stream<Item = io::Result<(SocketAddr, I)>>,
+        connections: Connections,
+        mut stopping: watch::Receiver<bool>,
+    ) where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut incoming = pin!(incoming);
+        loop {
+            let came = tokio::select! {
+                came = incoming.next() => came,
+                _ = stopping.wait_for(|stopping| *stopping) => return,
+            };
+            let Some(came) = came else { return };
+            // A connection that failed before it began concerns its caller only.
+            if let Ok((caller, stream)) = came {
+                tokio::spawn(self.clone().talk(connections.take(stream), caller));
+            }
+        }
+    }
+
+    async fn talk<I: AsyncRead + AsyncWrite + Unpin + Send>(self, stream: Connection<I>, caller: SocketAddr) {
+        let service = service_fn(move |request| {
+            let desk = self.clone();
+            async move { Ok::<_, Infallible>(desk.answer(request, caller).await) }
+        });
+        if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
+            tracing::debug!(%error, "a connection to the operations port ended early");
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>, caller: SocketAddr) -> Response<Body> {
+        match self.check.check(&request) {
+            Ok(()) => respond(&self.node, request, caller).await,
+            Err(why) => refuse(why),
+        }
+    }
+}
+
+fn refuse(why: &str) -> Response<Body> {
+    let mut response = Answer::json(StatusCode::UNAUTHORIZED, &json!({ "error": why })).into_response();
+    response.headers_mut().insert(WWW_AUTHENTICATE, http::HeaderValue::from_static("Bearer"));
+    response
 }
 
 async fn respond(node: &Node, request: Request<Incoming>, caller: SocketAddr) -> Response<Body> {

@@ -110,7 +110,7 @@ impl Builder {
         self
     }
 
-    /// TLS and API keys of the public API; neither by default. The way in for this process needs none.
+    /// TLS and API keys of the ports; neither by default. The way in for this process needs none.
     #[must_use]
     pub fn access(mut self, access: access::Options) -> Self {
         self.access = access;
@@ -145,6 +145,7 @@ impl Builder {
     pub async fn start(self) -> Result<Server, StartError> {
         // Certificates and ports first: what is wrong with them is found before the data is touched.
         let admission = Admission::open(&self.access)?;
+        let operators = Admission::of_operations(&self.access)?;
         let api = listen(self.listen).await?;
         let operations = match self.operations {
             Some(address) => Some(listen(address).await?),
@@ -164,7 +165,10 @@ impl Builder {
         running.tasks.push(tokio::spawn(admission.keep(Arc::clone(running.node.clock()), stopping.clone())));
         if let Some(listener) = operations {
             let (node, connections) = (running.node.clone(), running.connections.clone());
-            running.tasks.push(tokio::spawn(operations::serve(node, listener, connections, stopping)));
+            let clock = Arc::clone(node.clock());
+            let serving = operations::serve(node, listener, operators.clone(), connections, stopping.clone());
+            running.tasks.push(tokio::spawn(serving));
+            running.tasks.push(tokio::spawn(operators.keep(clock, stopping)));
         }
         Ok(Server { running, address, operations: operations_address })
     }

@@ -27,6 +27,7 @@ pub(crate) struct Who {
 }
 
 pub(crate) const CLIENTS: Who = Who { is: "the client", authority: "tls.client_ca" };
+pub(crate) const OPERATORS: Who = Who { is: "the caller of the operations port", authority: "operations.client_ca" };
 pub(crate) const NODES: Who = Who { is: "the node", authority: "cluster.tls.ca" };
 
 /// Connections that have come through their handshake, the quickest first.

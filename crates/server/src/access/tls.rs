@@ -19,16 +19,18 @@ use super::{
     nodes::Both,
 };
 
-/// The only protocol that is spoken over it.
-const HTTP2: &[u8] = b"h2";
+/// What is spoken over it: between nodes and with clients, and on the operations port.
+pub(super) const HTTP2: &[u8] = b"h2";
+pub(super) const HTTP1: &[u8] = b"http/1.1";
 
-pub(super) fn server(files: &TlsFiles) -> Result<FromFiles<ServerConfig>, Error> {
+/// Of a port that speaks one protocol.
+pub(super) fn server(files: &TlsFiles, protocol: &'static [u8]) -> Result<FromFiles<ServerConfig>, Error> {
     let mut sources = vec![
         Source::open("the server's certificate", &files.certificate),
         Source::secret("the server's key", &files.key),
     ];
     sources.extend(files.client_ca.as_ref().map(|path| Source::open("the clients' CA certificate", path)));
-    FromFiles::load(sources, server_config)
+    FromFiles::load(sources, move |contents| server_config(contents, protocol))
 }
 
 /// Both sides of a connection between nodes: certificate, key, authorities.
@@ -40,10 +42,10 @@ pub(super) fn both(contents: &[Content]) -> Result<Both, Error> {
     let shown = Arc::new(SingleCertAndKey::from(pair(certificate, key, &provider)?));
     let mut client = builder.with_root_certificates(authorities(authority)?).with_client_cert_resolver(shown);
     client.alpn_protocols.push(HTTP2.to_vec());
-    Ok(Both { server: Arc::new(server_config(contents)?), client: Arc::new(client) })
+    Ok(Both { server: Arc::new(server_config(contents, HTTP2)?), client: Arc::new(client) })
 }
 
-fn server_config(contents: &[Content]) -> Result<ServerConfig, Error> {
+fn server_config(contents: &[Content], protocol: &[u8]) -> Result<ServerConfig, Error> {
     let provider = Arc::new(ring::default_provider());
     let (identity, authorities) = contents.split_at(2);
     let pair = pair(&identity[0], &identity[1], &provider)?;
@@ -54,7 +56,7 @@ fn server_config(contents: &[Content]) -> Result<ServerConfig, Error> {
         None => builder.with_no_client_auth(),
     };
     let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
-    config.alpn_protocols.push(HTTP2.to_vec());
+    config.alpn_protocols.push(protocol.to_vec());
     Ok(config)
 }
 

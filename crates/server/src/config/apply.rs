@@ -4,8 +4,11 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use weft_engine::Settings;
 
-use super::{Error, file::File};
-use crate::access::{self, NodeFiles, TlsFiles};
+use super::{
+    Error,
+    file::{File, Operations},
+};
+use crate::access::{self, NodeFiles, OperationsFiles, TlsFiles};
 use crate::cluster::ClusterOptions;
 use crate::node::{Backend, JobOptions, NamespaceSeed, Options, Place};
 
@@ -18,22 +21,36 @@ pub(super) fn address(key: &'static str, value: &str) -> Result<SocketAddr, Erro
 }
 
 pub(super) fn access(file: &File) -> Result<access::Options, Error> {
-    let half = |key, without, why| Error::Half { key, without, why };
-    let pair = "a certificate and its key belong together";
-    let tls = match (&file.tls.certificate, &file.tls.key) {
-        (Some(certificate), Some(key)) => {
-            Some(TlsFiles { certificate: certificate.clone(), key: key.clone(), client_ca: file.tls.client_ca.clone() })
-        }
-        (Some(_), None) => return Err(half("tls.certificate", "tls.key", pair)),
-        (None, Some(_)) => return Err(half("tls.key", "tls.certificate", pair)),
-        (None, None) if file.tls.client_ca.is_some() => {
-            return Err(half("tls.client_ca", "tls.certificate", "clients show certificates over TLS only"));
-        }
-        (None, None) => None,
-    };
+    let public = (&file.tls.certificate, &file.tls.key, &file.tls.client_ca);
+    let tls = tls_files(["tls.certificate", "tls.key", "tls.client_ca"], public)?;
+    let Operations { certificate, key, client_ca, api_keys } = &file.operations;
+    let keys = ["operations.certificate", "operations.key", "operations.client_ca"];
+    let operations =
+        OperationsFiles { tls: tls_files(keys, (certificate, key, client_ca))?, api_keys: api_keys.clone() };
     let nodes = node_files(file)?;
     let reload_interval = positive("server.reload_interval", file.server.reload_interval.0)?;
-    Ok(access::Options { tls, api_keys: file.server.api_keys.clone(), nodes, reload_interval })
+    Ok(access::Options { tls, api_keys: file.server.api_keys.clone(), operations, nodes, reload_interval })
+}
+
+type Path<'f> = &'f Option<PathBuf>;
+
+/// TLS of a port that clients come to; `keys` are what the three are called.
+fn tls_files(
+    keys: [&'static str; 3],
+    (certificate, key, client_ca): (Path<'_>, Path<'_>, Path<'_>),
+) -> Result<Option<TlsFiles>, Error> {
+    let half = |key, without, why| Err(Error::Half { key, without, why });
+    let pair = "a certificate and its key belong together";
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => {
+            let (certificate, key, client_ca) = (certificate.clone(), key.clone(), client_ca.clone());
+            Ok(Some(TlsFiles { certificate, key, client_ca }))
+        }
+        (Some(_), None) => half(keys[0], keys[1], pair),
+        (None, Some(_)) => half(keys[1], keys[0], pair),
+        (None, None) if client_ca.is_some() => half(keys[2], keys[0], "clients show certificates over TLS only"),
+        (None, None) => Ok(None),
+    }
 }
 
 fn node_files(file: &File) -> Result<Option<NodeFiles>, Error> {

@@ -18,6 +18,7 @@ use crate::node::{JobOptions, Options, Place};
 pub struct File {
     pub server: Server,
     pub tls: Tls,
+    pub operations: Operations,
     pub cluster: Cluster,
     pub log: Log,
     pub telemetry: Telemetry,
@@ -59,6 +60,22 @@ pub struct Tls {
     /// Who vouches for clients; they must show a certificate then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_ca: Option<PathBuf>,
+}
+
+/// Who gets in by the operations port: files of PEM, and of keys.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Operations {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+    /// Who vouches for callers; they must show a certificate then, those who ask for health too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_ca: Option<PathBuf>,
+    /// A file of API keys, one a line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_keys: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

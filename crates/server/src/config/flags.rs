@@ -76,6 +76,18 @@ pub struct Flags {
     /// Let in only callers with one of the API keys in this file, one a line.
     #[arg(long, value_name = "FILE", env = "WEFT_API_KEYS")]
     pub api_keys: Option<PathBuf>,
+    /// Certificate of the operations port, followed by those that vouch for it (PEM); read again when it changes.
+    #[arg(long, value_name = "FILE", env = "WEFT_OPERATIONS_TLS_CERTIFICATE")]
+    pub operations_tls_certificate: Option<PathBuf>,
+    /// Private key of that certificate (PEM).
+    #[arg(long, value_name = "FILE", env = "WEFT_OPERATIONS_TLS_KEY")]
+    pub operations_tls_key: Option<PathBuf>,
+    /// Let in only callers of the operations port with a certificate of these authorities (PEM).
+    #[arg(long, value_name = "FILE", env = "WEFT_OPERATIONS_TLS_CLIENT_CA")]
+    pub operations_tls_client_ca: Option<PathBuf>,
+    /// Show metrics, and take commands, only with one of the API keys in this file, one a line; health needs none.
+    #[arg(long, value_name = "FILE", env = "WEFT_OPERATIONS_API_KEYS")]
+    pub operations_api_keys: Option<PathBuf>,
     /// Write the addresses in use to this file, as JSON, once calls are taken.
     #[arg(long, value_name = "FILE", env = "WEFT_READY_FILE")]
     pub ready_file: Option<PathBuf>,
@@ -130,6 +142,10 @@ impl Flags {
         replace_path(&mut file.tls.certificate, self.tls_certificate.as_ref());
         replace_path(&mut file.tls.key, self.tls_key.as_ref());
         replace_path(&mut file.tls.client_ca, self.tls_client_ca.as_ref());
+        replace_path(&mut file.operations.certificate, self.operations_tls_certificate.as_ref());
+        replace_path(&mut file.operations.key, self.operations_tls_key.as_ref());
+        replace_path(&mut file.operations.client_ca, self.operations_tls_client_ca.as_ref());
+        replace_path(&mut file.operations.api_keys, self.operations_api_keys.as_ref());
     }
 }
 

@@ -43,6 +43,14 @@ fn a_public_address_needs_the_word_insecure() {
     assert!(check("", &tls).unwrap().access.tls.is_some());
     let error = check("", &[&tls[..], &["--metrics-listen", "0.0.0.0:7280"]].concat()).unwrap_err();
     assert!(error.contains("server.metrics_listen") && error.contains("--insecure-bind"), "{error}");
+    let operations =
+        ["--metrics-listen", "0.0.0.0:7280", "--operations-tls-certificate", "c", "--operations-tls-key", "k"];
+    let error = check("", &[&tls[..], &operations].concat()).unwrap_err();
+    assert!(error.contains("--operations-api-keys"), "TLS alone asks nobody who he is: {error}");
+    let keys = ["--operations-api-keys", "f"];
+    let config = check("", &[&tls[..], &operations, &keys].concat()).unwrap();
+    assert!(config.access.operations.tls.is_some() && config.access.operations.api_keys.is_some());
+    assert!(check("", &[&tls[..], &operations, &["--operations-tls-client-ca", "a"]].concat()).is_ok());
 }
 
 #[test]
@@ -51,6 +59,8 @@ fn half_of_what_tls_needs_is_refused() {
     assert!(error("certificate = \"c\"").starts_with("tls.certificate is given without tls.key"));
     assert!(error("key = \"k\"").starts_with("tls.key is given without tls.certificate"));
     assert!(error("client_ca = \"ca\"").starts_with("tls.client_ca is given without tls.certificate"));
+    let error = check("server.in_memory = true\n[operations]\nkey = \"k\"", &[]).unwrap_err();
+    assert!(error.starts_with("operations.key is given without operations.certificate"), "{error}");
     let nodes = |tls: &str| {
         let members = "[cluster.members]\n1 = \"a:1\"\n2 = \"b:1\"\n";
         let cluster = "[cluster]\nname = \"c\"\nlisten = \"0.0.0.0:1\"\n";

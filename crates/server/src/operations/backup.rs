@@ -1,6 +1,6 @@
 //! `POST /admin/backup`: a backup of all shards, sent while the node serves ([`crate::backup`]).
 //!
-//! Invariants: whoever has a backup has all histories, and this port asks nobody who he is; so it is given to callers of
+//! Invariants: whoever has a backup has all histories, and this port may ask nobody who he is; so it is given to callers of
 //! this machine alone. What is sent is read piece by piece, as fast as it is taken; a reader that takes nothing is given
 //! up, because what it reads keeps old rows alive; for the same reason few read at once, and none for ever.
 

@@ -5,5 +5,6 @@ mod authority;
 mod keys;
 mod log;
 mod nodes;
+mod operations;
 mod tls;
 mod world;
