@@ -1,12 +1,14 @@
 //! Where the nodes stand: each in a network namespace of its own, and, if this is root, with its data on a disk of its own
-//! that can be full.
+//! that can be full. Where no namespaces can be had they stand beside each other, and what they send each other goes through
+//! this program (`proxy`).
 //!
 //! The program starts itself again within namespaces for the network, for mounts and for processes. Root gets them, and
 //! others where the kernel lets them be root among themselves. So nothing stays behind however the program ends, and
 //! ports and addresses are the same in every run.
 //!
 //! Invariants: a node has one address for all others, as in a real network; nodes reach each other through this
-//! program's own namespace alone, where what goes from one to another can be dropped. Clients stand there, and are never cut off.
+//! program's own namespace alone, or through the program itself, where what goes from one to another can be stopped. Clients
+//! stand there, and are never cut off.
 
 use std::{
     env,
@@ -14,10 +16,14 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Arc,
 };
 
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
+use weft_env::Clock;
+
+use crate::proxy::Links;
 
 /// Says to the program within which namespaces it runs.
 const STANDS: &str = "WEFT_CHAOS_STANDS";
@@ -33,21 +39,25 @@ const PIECES_KIB: [u64; 10] = [1 << 20, 1 << 18, 1 << 16, 1 << 14, 1 << 12, 1 <<
 #[derive(Debug)]
 pub(crate) struct Ground {
     addresses: Vec<Addresses>,
-    has_networks: bool,
+    /// Where there are no networks that could be cut.
+    links: Option<Links>,
     disks: Option<Vec<PathBuf>>,
 }
 
-/// Where a node listens.
+/// Where a node is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Addresses {
     pub(crate) public: SocketAddr,
     pub(crate) operations: SocketAddr,
+    /// Where it listens for the others, and where they reach it.
     pub(crate) internal: SocketAddr,
+    pub(crate) advertised: SocketAddr,
 }
 
-/// Starts this program again within namespaces, if that can be had and has not been done. Comes back where it stays.
-pub(crate) fn enter() -> anyhow::Result<()> {
-    if env::var_os(STANDS).is_some() {
+/// Starts this program again within namespaces, if that is wanted, can be had and has not been done. Comes back where it
+/// stays.
+pub(crate) fn enter(is_wanted: bool) -> anyhow::Result<()> {
+    if !is_wanted || env::var_os(STANDS).is_some() {
         return Ok(());
     }
     let kinds: [(&str, &[&str]); 2] = [(AS_ROOT, &[]), (AS_USER, &["--user", "--map-root-user"])];
@@ -74,20 +84,45 @@ pub(crate) fn is_roots() -> bool {
 
 impl Ground {
     /// Prepares it for so many nodes, with their disks in `place`.
-    pub(crate) async fn prepare(nodes: usize, place: &Path, disk_mib: u64) -> anyhow::Result<Self> {
+    pub(crate) async fn prepare(
+        nodes: usize,
+        place: &Path,
+        disk_mib: u64,
+        clock: &Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
         let stands = env::var(STANDS).unwrap_or_else(|_| OUTSIDE.to_owned());
-        let has_networks = stands == AS_ROOT || stands == AS_USER;
-        if !has_networks {
-            return Ok(Self { addresses: free_addresses(nodes).await?, has_networks, disks: None });
+        if stands == OUTSIDE {
+            return Self::without_networks(nodes, clock).await;
         }
         lay_networks(nodes)?;
         let disks = (1..=nodes).map(|node| lay_disk(place, node, disk_mib)).collect::<anyhow::Result<_>>();
         let disks = if is_roots() { Some(disks?) } else { None };
-        Ok(Self { addresses: (0..nodes).map(in_its_network).collect(), has_networks, disks })
+        Ok(Self { addresses: (0..nodes).map(in_its_network).collect(), links: None, disks })
     }
 
-    pub(crate) fn has_networks(&self) -> bool {
-        self.has_networks
+    async fn without_networks(nodes: usize, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let mut addresses = free_addresses(nodes).await?;
+        let listening: Vec<SocketAddr> = addresses.iter().map(|addresses| addresses.internal).collect();
+        let links = Links::lay(&listening, clock).await?;
+        for (node, addresses) in addresses.iter_mut().enumerate() {
+            addresses.advertised = links.address(node);
+        }
+        Ok(Self { addresses, links: Some(links), disks: None })
+    }
+
+    /// What it is like, for people.
+    pub(crate) fn describe(&self) -> &'static str {
+        match self.links {
+            Some(_) => "no namespaces: links between nodes go through this program",
+            None => "each node in a network namespace of its own",
+        }
+    }
+
+    /// From now on this process is the node.
+    pub(crate) fn stands(&self, node: usize, process: Option<u32>) {
+        if let Some(links) = &self.links {
+            links.stands(node, process);
+        }
     }
 
     pub(crate) fn has_disks(&self) -> bool {
@@ -105,7 +140,7 @@ impl Ground {
 
     /// What runs a program where a node stands.
     pub(crate) fn command(&self, node: usize, program: &Path) -> Command {
-        if !self.has_networks {
+        if self.links.is_some() {
             return Command::new(program);
         }
         let mut command = Command::new("ip");
@@ -115,8 +150,9 @@ impl Ground {
 
     /// Drops all that goes from one node to another, or no longer; the way back is another one.
     pub(crate) fn cut(&self, from: usize, to: usize, is_cut: bool) -> anyhow::Result<()> {
-        if !self.has_networks {
-            bail!("nothing can be cut without namespaces");
+        if let Some(links) = &self.links {
+            links.cut((from, to), is_cut);
+            return Ok(());
         }
         let verb = if is_cut { "add" } else { "del" };
         run("ip", &["rule", verb, "from", &host(from), "to", &host(to), "priority", "100", "blackhole"])
@@ -211,7 +247,7 @@ fn host(node: usize) -> String {
 
 fn in_its_network(node: usize) -> Addresses {
     let at = |port: u16| SocketAddr::new(host(node).parse().expect("an address by construction"), port);
-    Addresses { public: at(7233), operations: at(7280), internal: at(7235) }
+    Addresses { public: at(7233), operations: at(7280), internal: at(7235), advertised: at(7235) }
 }
 
 /// Free ports of this machine. Whoever takes one in between makes a node fail to start, which is said.
@@ -221,7 +257,12 @@ async fn free_addresses(nodes: usize) -> anyhow::Result<Vec<Addresses>> {
         held.push(TcpListener::bind("127.0.0.1:0").await.context("no free port")?);
     }
     let free: Vec<SocketAddr> = held.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
-    let of_node = |three: &[SocketAddr]| Addresses { public: three[0], operations: three[1], internal: three[2] };
+    let of_node = |three: &[SocketAddr]| Addresses {
+        public: three[0],
+        operations: three[1],
+        internal: three[2],
+        advertised: three[2],
+    };
     Ok(free.chunks(3).map(of_node).collect())
 }
 

@@ -13,6 +13,7 @@ mod ledger;
 mod load;
 mod nodes;
 mod operations;
+mod proxy;
 mod report;
 mod shim;
 mod upgrade;
@@ -64,6 +65,9 @@ struct Flags {
     /// Size of each node's disk, as far as nodes have disks of their own; what is not written to takes no room.
     #[arg(long, value_name = "MIB", default_value_t = 8192)]
     disk_mib: u64,
+    /// As where no namespaces can be had.
+    #[arg(long, hide = true)]
+    no_namespaces: bool,
 }
 
 fn kind(name: &str) -> Result<Kind, String> {
@@ -73,7 +77,7 @@ fn kind(name: &str) -> Result<Kind, String> {
 
 fn main() -> anyhow::Result<()> {
     let flags = Flags::parse();
-    ground::enter()?;
+    ground::enter(!flags.no_namespaces)?;
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let data = tempfile::tempdir().context("no place for the data")?;
@@ -95,7 +99,8 @@ fn main() -> anyhow::Result<()> {
 async fn run(flags: &Flags, data: &Path) -> anyhow::Result<Checked> {
     let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
     let ids = SeededIds::new(flags.seed);
-    let ground = Ground::prepare(NODES, data, flags.disk_mib).await?;
+    let ground = Ground::prepare(NODES, data, flags.disk_mib, &clock).await?;
+    println!("{}", ground.describe());
     // Without it faults are left out; why is worth knowing where there is a compiler.
     let shim = Shim::build(data).inspect_err(|error| eprintln!("no shim: {error:#}")).ok();
     let first = flags.upgrade_from.as_ref().unwrap_or(&flags.server);

@@ -83,8 +83,11 @@ impl Nodes {
         command.arg("--metrics-listen").arg(addresses.operations.to_string());
         command.arg("--cluster-listen").arg(addresses.internal.to_string());
         command.arg("--insecure-bind");
+        if self.number(node) > NODES as u64 {
+            command.arg("--advertise").arg(addresses.advertised.to_string());
+        }
         for member in 0..NODES {
-            let address = self.ground.addresses(member).internal;
+            let address = self.ground.addresses(member).advertised;
             if self.number(node) <= NODES as u64 {
                 command.arg("--member").arg(format!("{}={address}", member + 1));
             } else if member != node {
@@ -96,6 +99,7 @@ impl Nodes {
         }
         let child = command.stdout(Stdio::from(log.try_clone()?)).stderr(Stdio::from(log)).kill_on_drop(true).spawn();
         let child = child.with_context(|| format!("cannot run {}", server.display()))?;
+        self.ground.stands(node, child.id());
         *seat.process.lock() = Some(child);
         Ok(())
     }

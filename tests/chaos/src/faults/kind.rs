@@ -31,7 +31,6 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Need {
     Nothing,
-    Networks,
     Disks,
     Shim,
 }
@@ -76,10 +75,16 @@ impl Kind {
 
     fn need(self) -> Need {
         match self {
-            Self::Kill | Self::Failover | Self::Restart | Self::Freeze | Self::Flap | Self::Rolling | Self::Wipe => {
-                Need::Nothing
-            }
-            Self::Isolate | Self::Mute | Self::Cut => Need::Networks,
+            Self::Kill
+            | Self::Failover
+            | Self::Restart
+            | Self::Freeze
+            | Self::Isolate
+            | Self::Mute
+            | Self::Cut
+            | Self::Flap
+            | Self::Rolling
+            | Self::Wipe => Need::Nothing,
             Self::FullDisk => Need::Disks,
             Self::SlowSyncs | Self::ClockJump | Self::Mixed => Need::Shim,
         }
@@ -89,9 +94,6 @@ impl Kind {
     pub(crate) fn cannot(self, nodes: &Nodes) -> Option<&'static str> {
         let (is_there, why) = match self.need() {
             Need::Nothing => return None,
-            Need::Networks => {
-                (nodes.ground.has_networks(), "needs ip (iproute2), unshare, and the right to namespaces")
-            }
             Need::Disks => (nodes.ground.has_disks(), "needs root, for a file system in a file"),
             Need::Shim => (nodes.control(0).is_some(), "needs a C compiler, and a server that is linked dynamically"),
         };

@@ -118,7 +118,7 @@ impl Faults<'_> {
         self.control(slow)?.delay_syncs(delay)?;
         self.control(wrong)?.set_clock(by)?;
         let what = match self.ids.below(3) {
-            0 if self.nodes.ground.has_networks() => {
+            0 => {
                 self.apart(span, node, true).await?;
                 "was cut off"
             }
@@ -128,7 +128,7 @@ impl Faults<'_> {
                 self.nodes.freeze(node, false).await?;
                 "was frozen"
             }
-            0 | 2 => {
+            2 => {
                 self.nodes.kill(node).await?;
                 self.wait(span).await;
                 self.back(node).await?;
