@@ -308,21 +308,6 @@ impl<T: Identified> Backlog<T> {
         }
     }
 
-    /// Forgets all that came from a shard.
-    pub(crate) fn forget(&mut self, shard: u32) {
-        self.undiscovered.remove(&shard);
-        let ids: Vec<LineId> = self.lines.range(LineId::all_of(shard)).map(|(id, _)| *id).collect();
-        for id in ids {
-            let gone = self.with_line(id, |line| {
-                let held = line.held.len();
-                *line = Line::new();
-                held
-            });
-            self.len -= gone.unwrap_or(0);
-            self.tidy(id);
-        }
-    }
-
     /// All tasks, and the shards that have more.
     pub(crate) fn drain(&mut self) -> (Vec<Offer<T>>, Vec<u32>) {
         let mut tasks = Vec::with_capacity(self.len);

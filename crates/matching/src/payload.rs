@@ -65,12 +65,6 @@ pub(crate) struct LineId {
     pub(crate) lane: u16,
 }
 
-impl LineId {
-    pub(crate) fn all_of(shard: u32) -> std::ops::RangeInclusive<Self> {
-        Self { shard, lane: 0 }..=Self { shard, lane: u16::MAX }
-    }
-}
-
 /// Where a pull begins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Start<I> {

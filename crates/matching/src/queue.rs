@@ -309,10 +309,6 @@ impl<P: Payloads, W> Queue<P, W> {
         self.backlog.mark_all(shard, now);
     }
 
-    pub(crate) fn forget(&mut self, shard: u32) {
-        self.backlog.forget(shard);
-    }
-
     pub(crate) fn take_asks(&mut self) -> Vec<Ask<<P::Task as Identified>::Id>> {
         self.backlog.take_asks()
     }

@@ -185,13 +185,6 @@ impl<P: Payloads> Service<P> {
         }
     }
 
-    /// Forgets the tasks of a shard, whose leader is elsewhere now.
-    pub fn forget_shard(&self, shard: u32) {
-        for lot in &self.0.lots {
-            lot.lock().values_mut().for_each(|queue| queue.forget(shard));
-        }
-    }
-
     /// Sets what an operator wants of a queue, from now on.
     pub fn configure(&self, key: &QueueKey, config: QueueConfig) {
         let config = Arc::new(config);

@@ -191,12 +191,3 @@ fn a_shard_that_was_not_heard_is_asked_from_the_beginning() {
     assert_eq!(backlog.take_asks(), [Ask { line: line(7), from: Start::Beginning, max: 4, number: 1 }]);
     assert!(!backlog.is_clear());
 }
-
-#[test]
-fn forgetting_a_shard_leaves_the_others() {
-    let mut backlog = full(1..=5);
-    backlog.hold(Offer { origin: 1, ..job(6) }, NOW);
-    backlog.forget(0);
-    assert_eq!((backlog.len(), backlog.has_more()), (1, false));
-    assert_eq!(popped(&mut backlog), [6]);
-}

@@ -451,14 +451,6 @@ fn a_task_for_which_there_was_no_queue_is_pulled_when_its_queue_is_polled() {
 }
 
 #[test]
-fn a_shard_whose_leader_moved_is_forgotten() {
-    let bench = Bench::new();
-    bench.service.offer(&work(), job(7));
-    bench.service.forget_shard(0);
-    drop(bench.waiting(&work()));
-}
-
-#[test]
 fn ten_thousand_waiting_pollers_are_held_and_served_in_order() {
     let mut bench = Bench::new();
     let mut polls: Vec<_> = (0..10_000).map(|_| bench.waiting(&work())).collect();
