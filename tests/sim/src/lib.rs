@@ -8,6 +8,7 @@
 //! decides; its own tests do that.
 
 mod activity;
+mod apart;
 mod audit;
 mod client;
 mod cluster;
@@ -29,6 +30,7 @@ mod seeds;
 mod update;
 mod worker;
 
+pub use apart::{play_if_told, simulate_apart};
 pub use cluster::{ClusterCoverage, ClusterOutcome, simulate_cluster};
 pub use coverage::Coverage;
 pub use life::{Outcome, simulate};

@@ -68,6 +68,12 @@ pub(crate) enum Site {
 }
 
 impl Plant {
+    /// The one that is called so, of those that a cluster can have.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let all = [Self::Nothing, Self::NoFrameSync, Self::EarlySync, Self::EarlyCommit, Self::WrongQuorum];
+        all.into_iter().find(|plant| format!("{plant:?}") == name)
+    }
+
     pub(crate) fn site(self) -> Site {
         match self {
             Self::Nothing => Site::Nowhere,

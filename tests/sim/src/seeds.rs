@@ -10,7 +10,8 @@ use std::{
 };
 
 use crate::{
-    cluster::{ClusterCoverage, simulate_cluster},
+    apart::simulate_apart,
+    cluster::ClusterCoverage,
     coverage::Coverage,
     life::{Outcome, simulate},
     plant::Plant,
@@ -49,7 +50,7 @@ pub fn in_parallel(seeds: u64, each: impl Fn(u64, &Outcome) + Sync) -> Coverage 
     total.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Plays the seeds of the cluster from 0, in parallel. Gives what they reached, and what failed, by seeds.
+/// Plays the seeds of the cluster from 0, in parallel, each in a process of its own. Gives what they reached, and what failed, by seeds.
 ///
 /// # Panics
 /// If a thread does.
@@ -57,7 +58,7 @@ pub fn in_parallel(seeds: u64, each: impl Fn(u64, &Outcome) + Sync) -> Coverage 
 pub fn cluster_seeds(seeds: u64) -> (ClusterCoverage, Vec<(u64, String)>) {
     let total = Mutex::new((ClusterCoverage::default(), Vec::new()));
     spread(seeds, |seed| {
-        let outcome = simulate_cluster(seed, Plant::Nothing, false);
+        let outcome = simulate_apart(seed, Plant::Nothing, false);
         let (coverage, failures) = &mut *total.lock().unwrap_or_else(PoisonError::into_inner);
         coverage.add(&outcome.coverage);
         failures.extend(outcome.violation.map(|violation| (seed, violation)));

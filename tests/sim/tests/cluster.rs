@@ -3,7 +3,9 @@
 //!
 //! `WEFT_SIM_CLUSTER_SEEDS` says how many seeds (24), `WEFT_SIM_CLUSTER_SEED` plays one and prints what happened in it.
 
-use weft_sim::{Plant, cluster_seeds, environment, simulate_cluster};
+use std::collections::BTreeSet;
+
+use weft_sim::{Plant, cluster_seeds, environment, play_if_told, simulate_apart};
 
 const SEEDS: u64 = 24;
 /// Reported failures at most: the first ones say enough.
@@ -11,6 +13,9 @@ const REPORTED_MAX: usize = 5;
 
 #[test]
 fn a_cluster_that_crashes_keeps_what_it_acknowledged() {
+    if play_if_told() {
+        return;
+    }
     if let Some(seed) = environment("WEFT_SIM_CLUSTER_SEED") {
         return play_one(seed);
     }
@@ -26,7 +31,7 @@ fn a_cluster_that_crashes_keeps_what_it_acknowledged() {
 }
 
 fn play_one(seed: u64) {
-    let outcome = simulate_cluster(seed, Plant::Nothing, true);
+    let outcome = simulate_apart(seed, Plant::Nothing, true);
     for line in &outcome.trace {
         println!("{line}");
     }
@@ -34,10 +39,24 @@ fn play_one(seed: u64) {
     assert_eq!(outcome.violation, None);
 }
 
+#[test]
+fn the_same_seed_is_the_same_run_in_another_process() {
+    let mut digests = BTreeSet::new();
+    for seed in [1, 2, 3] {
+        let [one, other] = [(); 2].map(|()| simulate_apart(seed, Plant::Nothing, true));
+        assert!(one.trace.len() > 100, "seed {seed}: {:?}", one.violation);
+        let differing = one.trace.iter().zip(&other.trace).find(|(one, other)| one != other);
+        assert_eq!(differing, None, "seed {seed}");
+        assert_eq!(one.digest, other.digest, "seed {seed}");
+        assert_eq!(one.coverage, other.coverage, "seed {seed}");
+        assert!(digests.insert(one.digest), "seed {seed} is the same run as another one");
+    }
+}
+
 /// Fails if a planted bug lives through this many seeds.
 fn check(plant: Plant, seeds: u64) {
     for seed in 0..seeds {
-        if let Some(violation) = simulate_cluster(seed, plant, false).violation {
+        if let Some(violation) = simulate_apart(seed, plant, false).violation {
             return println!("{plant:?}: found by seed {seed}: {violation}");
         }
     }

@@ -59,6 +59,18 @@ impl Coverage {
         self.fields().into_iter().filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()
     }
 
+    /// Reads what it is shown as; none if it is not.
+    #[must_use]
+    pub fn read(shown: &str) -> Option<Self> {
+        let mut coverage = Self::default();
+        let words = shown.split(", ").map(|words| words.rsplit_once(' ')).collect::<Option<Vec<_>>>()?;
+        for (name, field) in coverage.fields_mut() {
+            let (_, count) = words.iter().find(|(word, _)| *word == name)?;
+            *field = count.parse().ok()?;
+        }
+        Some(coverage)
+    }
+
     fn fields(&self) -> Vec<(&'static str, u64)> {
         let mut copy = *self;
         copy.fields_mut().into_iter().map(|(name, count)| (name, *count)).collect()
