@@ -5,7 +5,8 @@
 //! waits for it); a closure that panics is reported to its caller and the lane goes on with the next one.
 //!
 //! The `inline` variants run everything on the caller's thread before the call returns: with them a simulation has no
-//! threads and is deterministic.
+//! threads and is deterministic. A held lane is for one in which work takes time: it runs what its hand lets run, and
+//! forgets the rest.
 
 mod executor;
 
@@ -14,6 +15,7 @@ use std::io;
 use std::sync::Arc;
 
 use executor::Executor;
+pub use executor::Hand;
 
 /// A closure panicked; what it would have given is lost, the lane is not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +46,13 @@ impl Lane {
     /// after that one, as it would on a thread.
     pub fn inline() -> Self {
         Self { executor: Arc::new(Executor::inline()) }
+    }
+
+    /// Runs nothing by itself: what is given to it waits for the hand, on whose thread it runs then. For a simulation in
+    /// which work takes time.
+    pub fn held() -> (Self, Hand) {
+        let (executor, hand) = Executor::held();
+        (Self { executor: Arc::new(executor) }, hand)
     }
 
     /// Runs `work` after everything that came before it, without telling anyone. Blocks while the queue is full:

@@ -14,5 +14,5 @@ pub use clock::{
     Clock, Hold, Party, RealClock, SkippingClock, Sleep, Standing, TokioClock, Unbalanced, UnixNanos, VirtualClock,
 };
 pub use ids::{Ids, RealIds, SeededIds};
-pub use lane::{Lane, Panicked, Pool};
+pub use lane::{Hand, Lane, Panicked, Pool};
 pub use resources::{Load, RealResources, Resources};

@@ -18,6 +18,8 @@ pub enum Asked {
     },
     /// To vote for the sender, or whether one would.
     Vote,
+    /// To take a piece of a picture.
+    Piece,
     Other,
 }
 
@@ -27,7 +29,8 @@ pub fn asked(message: Bytes) -> Result<Asked, CodecError> {
     Ok(match message::read_request(message)? {
         Request::Append(append) => Asked::Append { term: append.vote.leader_id.term, entries: append.entries.len() },
         Request::Vote(_) | Request::PreVote(_) => Asked::Vote,
-        Request::Transfer(_) | Request::ReadIndex | Request::Piece(_) => Asked::Other,
+        Request::Piece(_) => Asked::Piece,
+        Request::Transfer(_) | Request::ReadIndex => Asked::Other,
     })
 }
 
@@ -55,6 +58,12 @@ pub fn is_consent(response: Bytes) -> bool {
         Ok(Response::Voted(voted)) => voted.vote_granted,
         Ok(Response::Transferred(_) | Response::ReadIndex(_) | Response::Piece(_)) | Err(_) => false,
     }
+}
+
+/// Whether it says that a picture has been installed.
+#[must_use]
+pub fn is_installed(response: Bytes) -> bool {
+    matches!(message::read_response(response), Ok(Response::Piece(message::PieceTaken::Installed(_))))
 }
 
 /// Whether every group of a node that got heartbeats follows whoever sent them.

@@ -232,6 +232,14 @@ impl Node {
         self.0.raft.fault().or_else(of_log).or_else(|| self.0.peers.expulsion.reason())
     }
 
+    /// Has a member of the cluster removed; any of its nodes may be asked. Answers with what an operator is told.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` when it cannot be removed, `Unavailable` when nobody decides it now.
+    pub async fn remove_member(&self, node: u32) -> Result<String, tonic::Status> {
+        self.0.remove_member(node).await
+    }
+
     /// Makes a checkpoint now.
     pub(crate) async fn checkpoint(&self) {
         self.0.checkpointer.run_once(&self.0).await;

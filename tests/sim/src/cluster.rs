@@ -8,6 +8,7 @@
 //! Deliberately not here: what one node alone can get wrong; the simulation of one node does that.
 
 mod book;
+mod change;
 mod client;
 mod coverage;
 mod history;
@@ -16,6 +17,7 @@ mod lies;
 mod machine;
 mod mischief;
 mod net;
+mod pictures;
 mod record;
 mod replicas;
 mod terms;

@@ -316,6 +316,7 @@ impl Life {
             store: Some(Arc::clone(&self.store)),
             inline: true,
             network: None,
+            ..World::real()
         };
         let opening = tokio::time::timeout(OPENING_MAX, Node::open(self.options.clone(), world)).await;
         let is_cut = matches!(mishap, Some(Mishap::PowerCut { .. }));

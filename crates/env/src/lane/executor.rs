@@ -42,8 +42,31 @@ struct Queue {
     jobs: VecDeque<(Job, Option<OwnedSemaphorePermit>)>,
     /// No more jobs will come; threads end when the queue is empty.
     closed: bool,
-    /// Inline only: somebody is emptying the queue.
+    /// Inline and held only: somebody is emptying the queue, or will.
     draining: bool,
+}
+
+/// Lets the work of a held lane run. What waits when it goes is dropped, as in a crash.
+pub struct Hand(Arc<Shared>);
+
+impl Hand {
+    /// Runs all that waits, and what that brings; says whether there was something.
+    pub fn release(&self) -> bool {
+        let mut was_there = false;
+        while let Some(job) = self.0.next_waiting() {
+            was_there = true;
+            self.0.run(job);
+        }
+        was_there
+    }
+}
+
+impl Drop for Hand {
+    fn drop(&mut self) {
+        // Outside the lock: what is dropped with them may be handles to this lane.
+        let waiting = std::mem::take(&mut self.0.queue.lock().jobs);
+        drop(waiting);
+    }
 }
 
 impl Executor {
@@ -60,6 +83,14 @@ impl Executor {
 
     pub(super) fn inline() -> Self {
         Self { shared: Arc::new(Shared::new(None)), threads: Vec::new() }
+    }
+
+    pub(super) fn held() -> (Self, Hand) {
+        let executor = Self::inline();
+        // As if somebody were emptying the queue for ever: nobody else does.
+        executor.shared.queue.lock().draining = true;
+        let hand = Hand(Arc::clone(&executor.shared));
+        (executor, hand)
     }
 
     pub(super) fn panics(&self) -> u64 {
@@ -157,6 +188,10 @@ impl Shared {
         let next = queue.jobs.pop_front();
         queue.draining = next.is_some();
         next.map(|(job, _)| job)
+    }
+
+    fn next_waiting(&self) -> Option<Job> {
+        self.queue.lock().jobs.pop_front().map(|(job, _)| job)
     }
 
     /// What each thread does until the queue is closed and empty.

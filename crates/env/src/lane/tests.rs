@@ -123,6 +123,25 @@ fn a_closure_given_from_within_runs_after_the_one_that_gave_it() {
     }
 }
 
+#[test]
+fn what_is_held_runs_in_order_when_it_is_let_and_is_dropped_with_the_hand() {
+    let (lane, hand) = Lane::held();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (again, outer, inner) = (lane.clone(), seen.clone(), seen.clone());
+    lane.run(move || {
+        again.run(move || inner.lock().push("inner"));
+        outer.lock().push("outer");
+    });
+    assert_eq!(*seen.lock(), Vec::<&str>::new());
+    assert!(hand.release());
+    assert_eq!(*seen.lock(), ["outer", "inner"]);
+    assert!(!hand.release());
+    let late = seen.clone();
+    lane.run(move || late.lock().push("late"));
+    drop(hand);
+    assert_eq!((seen.lock().len(), Arc::strong_count(&seen)), (2, 1));
+}
+
 #[tokio::test]
 async fn a_pool_runs_as_many_at_once_as_it_has_threads() {
     let pool = Pool::threads("test", 2, 8).unwrap();

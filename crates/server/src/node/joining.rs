@@ -35,19 +35,19 @@ pub(super) struct Known {
 }
 
 /// Asks what the cluster is like, before a node that joins it has data.
-pub(super) async fn ask(options: &mut Options, peers: &Peers, clock: &dyn Clock) -> Result<(), OpenError> {
+pub(super) async fn ask(options: &mut Options, peers: &Peers, world: &World) -> Result<(), OpenError> {
     if !options.cluster.joins() {
         return Ok(());
     }
     let has_data = match &options.place {
         Place::Directory(path) => DataDir::exists(path)?,
-        Place::Memory => false,
+        Place::Memory => world.incarnation.is_some(),
     };
     if has_data {
         return Ok(());
     }
     let request = JoinRequest { only_asks: true, is_new: true, ..request(options) };
-    let answer = join::ask(peers, &options.cluster, clock, &request, LET_IN_MAX).await?;
+    let answer = join::ask(peers, &options.cluster, world.clock.as_ref(), &request, LET_IN_MAX).await?;
     let shards = u16::try_from(answer.shards).ok().filter(|shards| *shards > 0);
     options.shards = shards.ok_or(JoinError::Shards(answer.shards))?;
     Ok(())

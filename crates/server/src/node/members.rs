@@ -109,6 +109,15 @@ impl NodeInner {
         self.metadata.change_members(decide).await.map_err(refused)
     }
 
+    /// Has a member removed, whichever node this is. Answers with what an operator is told.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` when it cannot be removed, `Unavailable` when nobody decides it now.
+    pub(crate) async fn remove_member(&self, node: u32) -> Result<String, Status> {
+        let wish = Some(wire::change_cluster_request::Wish::Remove(node));
+        self.change_cluster(wire::ChangeClusterRequest { wish, ..wire::ChangeClusterRequest::default() }).await
+    }
+
     /// The way to whoever leads the metadata, if that is not this node.
     fn elsewhere(
         &self,

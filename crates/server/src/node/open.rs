@@ -70,6 +70,11 @@ pub struct World {
     pub store: Option<Arc<dyn StateStore>>,
     /// Everything on the caller's thread, in order.
     pub inline: bool,
+    /// The lane of the log if it is another one: of a disk that takes its time, say.
+    pub log: Option<Lane>,
+    /// The name of data in memory that were made to join a cluster of as many shards as the options say; `None` gives them
+    /// a new name at each start, as if they had been lost.
+    pub incarnation: Option<Uuid>,
     /// The way to the other nodes; `None` is TCP.
     pub network: Option<Arc<dyn Network>>,
 }
@@ -83,7 +88,7 @@ impl World {
 
     /// What tells the data that a node makes now to join a cluster from all others.
     fn incarnation(&self, options: &Options) -> Option<Uuid> {
-        options.cluster.joins().then(|| self.ids.uuid())
+        options.cluster.joins().then(|| self.incarnation.unwrap_or_else(|| self.ids.uuid()))
     }
 
     /// The world as it is.
@@ -95,6 +100,8 @@ impl World {
             disk: None,
             store: None,
             inline: false,
+            log: None,
+            incarnation: None,
             network: None,
         }
     }
@@ -204,8 +211,8 @@ impl Node {
         if options.place != Place::Memory && world.clock.skipping().is_some() {
             return Err(OpenError::Skips);
         }
-        super::joining::ask(&mut options, &links.peers, world.clock.as_ref()).await?;
-        let threads = Threads::start(&options, world.inline)?;
+        super::joining::ask(&mut options, &links.peers, &world).await?;
+        let threads = Threads::start(&options, &world)?;
         let mut ground = Ground::prepare(&options, &world)?;
         ground.check(&options)?;
         let (founders, known) = (ground.founders(&options), ground.known(&options, &world));
@@ -372,13 +379,14 @@ impl Base {
 }
 
 impl Threads {
-    fn start(options: &Options, inline: bool) -> io::Result<Self> {
-        if inline {
+    fn start(options: &Options, world: &World) -> io::Result<Self> {
+        let log = world.log.clone();
+        if world.inline {
             let (lane, readers) = (Lane::inline, Pool::inline());
-            return Ok(Self { log: lane(), apply: lane(), index: lane(), readers });
+            return Ok(Self { log: log.unwrap_or_else(lane), apply: lane(), index: lane(), readers });
         }
         Ok(Self {
-            log: Lane::thread("weft-log", QUEUED_MAX)?,
+            log: log.map_or_else(|| Lane::thread("weft-log", QUEUED_MAX), Ok)?,
             apply: Lane::thread("weft-apply", QUEUED_MAX)?,
             index: Lane::thread("weft-index", QUEUED_MAX)?,
             readers: Pool::threads("weft-read", options.readers, QUEUED_MAX)?,
@@ -489,13 +497,14 @@ async fn start_groups(
     (founders, store): (BTreeSet<u32>, &Arc<dyn StateStore>),
 ) -> Result<raft::Node, OpenError> {
     let way: Arc<dyn raft::Transport> = Arc::new(links.peers.clone());
+    let spare = raft::KEPT_BYTES.max(KEPT_BYTES_OF_GROUP * replicas.len() as u64);
     let config = raft::NodeConfig {
         node: raft::NodeId(u64::from(options.node)),
         seed: world.ids.next_u64(),
         timing: raft::Timing::default(),
         transport: world.network.as_ref().map_or_else(|| Arc::clone(&way), |network| network.between(Arc::clone(&way))),
         founders: founders.into_iter().map(|node| raft::NodeId(u64::from(node))).collect(),
-        kept_bytes: raft::KEPT_BYTES.max(KEPT_BYTES_OF_GROUP * replicas.len() as u64),
+        kept_bytes: options.kept_log_bytes.unwrap_or(spare),
     };
     let machines = replicas.iter().map(|(group, replica)| {
         let machine: Arc<dyn Machine> = Arc::<Replica>::clone(replica);

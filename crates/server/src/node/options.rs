@@ -52,6 +52,9 @@ pub struct Options {
     pub checkpoint_bytes: u64,
     /// … or when something was logged and so much time has passed.
     pub checkpoint_interval: Duration,
+    /// What the logs of all groups together keep for replicas that are behind, which else get pictures; `None` is what a node
+    /// with so many groups can spare.
+    pub kept_log_bytes: Option<u64>,
     /// How often lists are indexed when nobody asks; who lists does not wait for it. The longer it is, the more changes of
     /// one run are written as one: a workflow that is over within it is written once.
     pub index_interval: Duration,
@@ -116,6 +119,7 @@ impl Options {
             readers: 2,
             checkpoint_bytes: 32 << 20,
             checkpoint_interval: Duration::from_secs(30),
+            kept_log_bytes: None,
             index_interval: Duration::from_millis(500),
             namespaces: vec![NamespaceSeed {
                 name: "default".to_owned(),

@@ -41,19 +41,32 @@ pub(crate) type Api = WorkflowServiceClient<Channel>;
 
 /// The ways to the nodes that are up.
 #[derive(Clone, Default)]
-pub(crate) struct Doors(Arc<Mutex<BTreeMap<u32, Channel>>>);
+pub(crate) struct Doors(Arc<Mutex<Ways>>);
+
+#[derive(Default)]
+struct Ways {
+    open: BTreeMap<u32, Channel>,
+    /// The highest number that any node had.
+    last: u32,
+}
 
 impl Doors {
     pub(crate) fn open(&self, node: u32, channel: Channel) {
-        self.0.lock().insert(node, channel);
+        let mut ways = self.0.lock();
+        ways.open.insert(node, channel);
+        ways.last = ways.last.max(node);
     }
 
     pub(crate) fn close(&self, node: u32) {
-        self.0.lock().remove(&node);
+        self.0.lock().open.remove(&node);
     }
 
     fn to(&self, node: u32) -> Option<Api> {
-        self.0.lock().get(&node).cloned().map(WorkflowServiceClient::new)
+        self.0.lock().open.get(&node).cloned().map(WorkflowServiceClient::new)
+    }
+
+    fn last(&self) -> u32 {
+        self.0.lock().last
     }
 }
 
@@ -61,7 +74,6 @@ impl Doors {
 #[derive(Clone)]
 pub(crate) struct Scene {
     pub(crate) doors: Doors,
-    pub(crate) nodes: u32,
     pub(crate) workflows: Arc<[String]>,
     pub(crate) record: Arc<Record>,
     pub(crate) dice: Arc<SeededIds>,
@@ -89,7 +101,8 @@ impl Scene {
 
     /// Some node, and the way to it if it is up.
     pub(crate) fn door(&self) -> (u32, Option<Api>) {
-        let node = 1 + u32::try_from(self.dice.below(u64::from(self.nodes))).expect("few nodes");
+        let nodes = u64::from(self.doors.last().max(1));
+        let node = 1 + u32::try_from(self.dice.below(nodes)).expect("few nodes");
         (node, self.doors.to(node))
     }
 

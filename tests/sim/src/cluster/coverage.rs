@@ -17,6 +17,21 @@ pub struct Coverage {
     /// Cuts in one direction.
     pub one_way_cuts: u64,
     pub slow_spells: u64,
+    /// Spells of syncs that take their time.
+    pub slow_disks: u64,
+    /// Disks that had hardly any room left.
+    pub full_disks: u64,
+    /// Disks of which a sync was to fail.
+    pub failing_disks: u64,
+    /// Nodes that stopped with an error because of their disks.
+    pub stops: u64,
+    pub clock_jumps: u64,
+    /// Replicas that were brought up to date by a picture of the state, not by the log.
+    pub pictures: u64,
+    /// Nodes that were let in, removed, and those of the latter that had lost their data.
+    pub joined: u64,
+    pub removed: u64,
+    pub wiped: u64,
     pub broken_connections: u64,
     pub connections: u64,
     /// Leaders that were seen, one for each group and term.
@@ -85,6 +100,15 @@ impl Coverage {
             ("isolations", &mut self.isolations),
             ("one-way cuts", &mut self.one_way_cuts),
             ("slow spells", &mut self.slow_spells),
+            ("slow disks", &mut self.slow_disks),
+            ("full disks", &mut self.full_disks),
+            ("failing disks", &mut self.failing_disks),
+            ("stops", &mut self.stops),
+            ("clock jumps", &mut self.clock_jumps),
+            ("pictures", &mut self.pictures),
+            ("joined", &mut self.joined),
+            ("removed", &mut self.removed),
+            ("wiped", &mut self.wiped),
             ("broken connections", &mut self.broken_connections),
             ("connections", &mut self.connections),
             ("leaders", &mut self.leaders),

@@ -19,12 +19,14 @@ use super::record::Run;
 /// A whole history.
 pub(crate) struct Shown {
     pub(crate) events: Vec<HistoryEvent>,
+    /// Of those that are there for ever.
     pub(crate) hashes: Vec<u64>,
 }
 
 impl Shown {
     pub(crate) fn of(events: Vec<HistoryEvent>) -> Self {
-        let hashes = events.iter().map(hash).collect();
+        let stored = events.len() - of_a_retry(&events);
+        let hashes = events.iter().take(stored).map(hash).collect();
         Self { events, hashes }
     }
 
@@ -32,6 +34,13 @@ impl Shown {
     pub(crate) fn end(&self) -> Option<&Event> {
         self.events.last().and_then(|event| event.attributes.as_ref()).filter(|event| is_end(event))
     }
+}
+
+/// How many of the last events are of a workflow task that is tried again: they are shown, and may come to nothing.
+fn of_a_retry(events: &[HistoryEvent]) -> usize {
+    let is_retry = |event: &HistoryEvent| matches!(&event.attributes, Some(Event::WorkflowTaskScheduledEventAttributes(it)) if it.attempt > 1);
+    let place = events.iter().rposition(is_retry).filter(|place| place + 2 >= events.len());
+    place.map_or(0, |place| events.len() - place)
 }
 
 pub(crate) fn hash(event: &HistoryEvent) -> u64 {

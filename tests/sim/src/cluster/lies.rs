@@ -60,7 +60,7 @@ impl Transport for Liar {
                 tokio::spawn(really);
                 consent(message)
             }
-            Ok(Asked::Append { .. } | Asked::Vote | Asked::Other) | Err(_) => really,
+            Ok(Asked::Append { .. } | Asked::Vote | Asked::Piece | Asked::Other) | Err(_) => really,
         }
     }
 

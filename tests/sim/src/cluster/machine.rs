@@ -1,4 +1,4 @@
-//! One node of the cluster: its disk and store, and while it runs its runtime with the production server in it.
+//! One node of the cluster: its disk, store and clock, and while it runs its runtime with the production server in it.
 //!
 //! Invariant: from the moment of a crash nothing that the node still does reaches its disk, its store or the others.
 
@@ -8,9 +8,10 @@ use tokio::{
     runtime::{Builder, Runtime},
     task::{JoinHandle, LocalSet},
 };
-use weft_env::{Ids, SeededIds, TokioClock, UnixNanos, disk::SimDisk};
+use tonic::Status;
+use weft_env::{Hand, Ids, Lane, SeededIds, TokioClock, UnixNanos, disk::SimDisk};
 use weft_raft::{GroupId, Leadership};
-use weft_rows::table;
+use weft_rows::{member::MemberState, table};
 use weft_server::{
     ClusterOptions, Connector, Embedded, Network, Server, StartError,
     node::{Options, Place, World},
@@ -24,18 +25,37 @@ use super::net::Net;
 use crate::plant::{Plant, PlantedDisk, PlantedStore};
 
 const BIRTH: i64 = 1_700_000_000_000_000_000;
-/// As far as a node's wall clock may be off, in both directions.
+/// As far as a node's wall clock may be off, in both directions, when it starts.
 const SKEW_MAX_MS: u64 = 200;
+/// So little of the log is kept for others that whoever misses some seconds gets a picture.
+const KEPT_LOG_BYTES: u64 = 16 << 10;
+
+/// What all nodes of a cluster have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind {
+    /// Nodes that found the cluster: those with the first numbers.
+    pub(crate) founders: u32,
+    pub(crate) shards: u16,
+    pub(crate) plant: Plant,
+}
 
 pub(crate) struct Machine {
     pub(crate) node: u32,
-    nodes: u32,
-    shards: u16,
-    plant: Plant,
+    kind: Kind,
     dice: SeededIds,
     pub(crate) disk: SimDisk,
     pub(crate) store: MemoryStore,
     running: Option<Running>,
+    /// Its disk is not as it should be: it may stop with an error.
+    pub(crate) is_ill: bool,
+    is_full: bool,
+    /// It is out of the cluster, or will be, and stops by itself when it hears of it.
+    pub(crate) is_leaving: bool,
+    /// It does not start again.
+    pub(crate) is_gone: bool,
+    /// What it writes to its log takes up to so long.
+    sync_ms: u64,
+    synced_at: u64,
 }
 
 struct Running {
@@ -44,6 +64,10 @@ struct Running {
     runtime: Runtime,
     opening: Option<JoinHandle<Result<Embedded, StartError>>>,
     server: Option<Embedded>,
+    clock: TokioClock,
+    /// How far its wall clock was set from where it began.
+    ahead_ms: i64,
+    log: Hand,
 }
 
 /// What became of an opening.
@@ -54,11 +78,13 @@ pub(crate) enum Opened {
 }
 
 impl Machine {
-    pub(crate) fn new(node: u32, nodes: u32, shards: u16, plant: Plant, dice: SeededIds) -> Self {
+    pub(crate) fn new(node: u32, kind: Kind, dice: SeededIds) -> Self {
         let tables: Vec<Table> = table::TABLES.iter().map(|(id, name)| Table { id: *id, name }).collect();
         let store = MemoryStore::with_crashes(&tables, dice.next_u64()).expect("every table has a number of its own");
         let disk = SimDisk::new(dice.next_u64());
-        Self { node, nodes, shards, plant, dice, disk, store, running: None }
+        let (is_ill, is_full, is_leaving, is_gone) = (false, false, false, false);
+        let (running, sync_ms, synced_at) = (None, 0, 0);
+        Self { node, kind, dice, disk, store, running, is_ill, is_full, is_leaving, is_gone, sync_ms, synced_at }
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -82,29 +108,41 @@ impl Machine {
             let _within = runtime.enter();
             TokioClock::starting_at(wall)
         };
-        let network: Arc<dyn Network> = net.of(self.node, self.plant);
+        let network: Arc<dyn Network> = net.of(self.node, self.kind.plant);
+        let (lane, log) = Lane::held();
         let world = World {
-            clock: Arc::new(clock),
+            clock: Arc::new(clock.clone()),
             ids: Arc::new(self.dice.fork()),
-            disk: Some(Arc::new(PlantedDisk::new(self.disk.clone(), self.plant, Arc::default()))),
-            store: Some(Arc::new(PlantedStore::new(self.store.clone(), self.plant))),
+            disk: Some(Arc::new(PlantedDisk::new(self.disk.clone(), self.kind.plant, Arc::default()))),
+            store: Some(Arc::new(PlantedStore::new(self.store.clone(), self.kind.plant))),
             inline: true,
+            log: Some(lane),
             network: Some(network),
+            // A node keeps its number as long as it keeps its data.
+            incarnation: Some(SeededIds::new(u64::from(self.node)).uuid()),
         };
         let builder = Server::builder(Place::Memory).options(self.options()).world(world);
         let local = LocalSet::new();
-        let opening = local.spawn_local(builder.embed());
-        self.running = Some(Running { local, runtime, opening: Some(opening), server: None });
+        let opening = Some(local.spawn_local(builder.embed()));
+        self.running = Some(Running { local, runtime, opening, server: None, clock, ahead_ms: 0, log });
     }
 
     fn options(&self) -> Options {
         let mut options = Options::new(Place::Memory);
         options.node = self.node;
-        options.shards = self.shards;
-        let members: BTreeMap<u32, String> = (1..=self.nodes).map(|node| (node, format!("node-{node}:1"))).collect();
-        options.cluster = ClusterOptions { name: "sim".to_owned(), members, ..ClusterOptions::default() };
+        options.shards = self.kind.shards;
+        let address = |node| format!("node-{node}:1");
+        let cluster = ClusterOptions { name: "sim".to_owned(), ..ClusterOptions::default() };
+        options.cluster = if self.node <= self.kind.founders {
+            let members: BTreeMap<u32, String> = (1..=self.kind.founders).map(|node| (node, address(node))).collect();
+            ClusterOptions { members, ..cluster }
+        } else {
+            // The network lets it speak with whoever listens.
+            ClusterOptions { join: vec!["any:1".to_owned()], advertise: address(self.node), ..cluster }
+        };
         options.checkpoint_bytes = 64 << 10;
         options.checkpoint_interval = Duration::from_secs(2);
+        options.kept_log_bytes = Some(KEPT_LOG_BYTES);
         options.index_interval = Duration::from_millis(50);
         options.wal = wal::Options {
             segment_bytes: 128 << 10,
@@ -118,11 +156,51 @@ impl Machine {
     }
 
     /// A millisecond goes by.
-    pub(crate) fn tick(&mut self) {
-        if let Some(running) = &self.running {
-            let later = async { tokio::time::sleep(Duration::from_millis(1)).await };
-            running.local.block_on(&running.runtime, later);
+    pub(crate) fn tick(&mut self, now: u64) {
+        let Some(running) = &self.running else { return };
+        if now >= self.synced_at {
+            let _within = running.runtime.enter();
+            if running.log.release() && self.sync_ms > 0 {
+                self.synced_at = now + self.dice.below(self.sync_ms);
+            }
         }
+        let later = async { tokio::time::sleep(Duration::from_millis(1)).await };
+        running.local.block_on(&running.runtime, later);
+    }
+
+    /// What it writes to its log takes up to so long from now on.
+    pub(crate) fn slow_disk(&mut self, sync_ms: u64) {
+        self.sync_ms = sync_ms;
+    }
+
+    /// Sets its wall clock so far from where it began.
+    pub(crate) fn set_clock(&mut self, ahead_ms: i64) {
+        if let Some(running) = &mut self.running {
+            running.clock.jump_wall((ahead_ms - running.ahead_ms) * 1_000_000);
+            running.ahead_ms = ahead_ms;
+        }
+    }
+
+    /// There is room for so many more bytes on its disk.
+    pub(crate) fn fill_disk(&mut self, left: u64) {
+        (self.is_ill, self.is_full) = (true, true);
+        self.disk.set_capacity(Some(self.disk.used() + left));
+    }
+
+    /// One of its next syncs fails.
+    pub(crate) fn fail_sync(&mut self, nth: u64) {
+        self.is_ill = true;
+        self.disk.fail_sync(nth);
+    }
+
+    /// Whatever was done to its disk and its clock is over; one whose disk has failed must stop all the same.
+    pub(crate) fn mend(&mut self) {
+        self.set_clock(0);
+        (self.sync_ms, self.is_full) = (0, false);
+        self.disk.set_capacity(None);
+        // What is to fail and has not yet does not any more.
+        self.disk.cut_power_during(u64::MAX);
+        self.disk.fail_sync(u64::MAX);
     }
 
     /// Whether the server has come up since the last look.
@@ -161,6 +239,18 @@ impl Machine {
         self.leaderships().iter().any(|(_, known)| known.mine)
     }
 
+    /// What the node knows of a member.
+    pub(crate) fn knows(&self, member: u32) -> Option<MemberState> {
+        self.server()?.node().metadata().members().state(member)
+    }
+
+    /// Asks the node to have a member removed.
+    pub(crate) fn remove(&self, member: u32) -> Option<JoinHandle<Result<String, Status>>> {
+        let running = self.running.as_ref()?;
+        let node = running.server.as_ref()?.node().clone();
+        Some(running.runtime.spawn(async move { node.remove_member(member).await }))
+    }
+
     /// The power goes: what was not synced is lost, or a part of it.
     pub(crate) fn crash(&mut self, net: &Net) {
         self.disk.cut_power();
@@ -169,6 +259,7 @@ impl Machine {
         // With it go all tasks of the node, and with them its ends of connections.
         self.running = None;
         self.disk.crash();
+        (self.is_ill, self.sync_ms, self.synced_at) = (self.is_full, 0, 0);
     }
 }
 

@@ -30,12 +30,38 @@ pub(crate) enum Mischief {
     },
     /// The connections of a node break.
     Break(u32),
+    /// What a node writes to its log takes up to so long.
+    SlowDisk {
+        node: u32,
+        sync_ms: u64,
+    },
+    /// There is room for so many more bytes on the disk of a node.
+    FullDisk {
+        node: u32,
+        left: u64,
+    },
+    /// The nth sync of a node's disk from now fails.
+    FailingDisk {
+        node: u32,
+        nth: u64,
+    },
+    /// The wall clock of a node is set so far from where it began.
+    Clock {
+        node: u32,
+        ahead_ms: i64,
+    },
+    /// A new node joins.
+    Join,
+    /// A new node joins, and then one is removed.
+    Replace(u32),
+    /// A node loses its power and all its data; a new one joins for it, and it is removed.
+    Wipe(u32),
 }
 
 impl Mischief {
     pub(crate) fn draw(dice: &SeededIds, nodes: u32) -> Self {
         let node = || 1 + u32::try_from(dice.below(u64::from(nodes))).expect("few nodes");
-        match dice.below(16) {
+        match dice.below(24) {
             0 => Self::Crash(node()),
             1 | 2 => Self::PowerCut { node: node(), nth: dice.below(60) },
             3 => Self::CrashLeader,
@@ -48,7 +74,14 @@ impl Mischief {
             }
             11 | 12 => Self::Heal,
             13 => Self::Slow { delay_max_ms: 5 + dice.below(120) },
-            _ => Self::Break(node()),
+            14 | 15 => Self::Break(node()),
+            16 | 17 => Self::SlowDisk { node: node(), sync_ms: 10 + dice.below(300) },
+            18 => Self::FullDisk { node: node(), left: dice.below(64 << 10) },
+            19 => Self::FailingDisk { node: node(), nth: dice.below(40) },
+            20 | 21 => Self::Clock { node: node(), ahead_ms: i64::try_from(dice.below(8000)).expect("small") - 4000 },
+            22 => Self::Join,
+            _ if dice.below(2) == 0 => Self::Replace(node()),
+            _ => Self::Wipe(node()),
         }
     }
 }

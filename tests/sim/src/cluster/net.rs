@@ -20,13 +20,16 @@ use weft_env::SeededIds;
 use weft_raft::Transport;
 use weft_server::{Network, Pipe};
 
-use super::lies;
+use super::{lies, pictures};
 use crate::plant::Plant;
 
 /// Bytes that may be under way in one direction of a connection.
 const UNDER_WAY_MAX: usize = 1 << 20;
 /// How many reads and writes of one poll may find something: whoever writes to itself must let others run.
 const CHUNK_BYTES: usize = 64 << 10;
+
+/// The number by which a node that knows nobody yet asks for somebody.
+const ANY: u32 = 0;
 
 type Shared<T> = Arc<Mutex<T>>;
 
@@ -178,13 +181,16 @@ struct Inner {
     listening: BTreeMap<u32, mpsc::UnboundedSender<Pipe>>,
     connections: u64,
     broken: u64,
+    pictures: u64,
 }
 
 impl Net {
     pub(crate) fn new(dice: SeededIds) -> Self {
         let (wires, listening) = (Vec::new(), BTreeMap::new());
         let cuts = BTreeSet::new();
-        let inner = Inner { now: 0, dice, cuts, delay_max_ms: 1, wires, listening, connections: 0, broken: 0 };
+        let (connections, broken, pictures) = (0, 0, 0);
+        let (now, delay_max_ms) = (0, 1);
+        let inner = Inner { now, dice, cuts, delay_max_ms, wires, listening, connections, broken, pictures };
         Self(Arc::new(Mutex::new(inner)))
     }
 
@@ -253,6 +259,16 @@ impl Net {
         self.0.lock().broken
     }
 
+    /// A replica has installed a picture.
+    pub(crate) fn installed(&self) {
+        self.0.lock().pictures += 1;
+    }
+
+    /// How many pictures were installed.
+    pub(crate) fn pictures(&self) -> u64 {
+        self.0.lock().pictures
+    }
+
     /// When what is sent now arrives: not before what was sent earlier.
     fn due(&self, wire: &Wire) -> u64 {
         let inner = self.0.lock();
@@ -263,6 +279,7 @@ impl Net {
     /// Both ends of a new connection; none while it cannot be made.
     fn connect(&self, from: u32, to: u32) -> Option<io::Result<Pipe>> {
         let mut inner = self.0.lock();
+        let to = if to == ANY { inner.any(from)? } else { to };
         if inner.cuts.contains(&(from, to)) || inner.cuts.contains(&(to, from)) {
             return None;
         }
@@ -282,6 +299,15 @@ impl Net {
         let ours = end(&back, &there);
         let taken = listening.send(end(&there, &back));
         Some(taken.map(|()| ours).map_err(|_| io::ErrorKind::ConnectionRefused.into()))
+    }
+}
+
+impl Inner {
+    /// One that listens; none if nobody does.
+    fn any(&self, from: u32) -> Option<u32> {
+        let others: Vec<u32> = self.listening.keys().copied().filter(|node| *node != from).collect();
+        let place = usize::try_from(self.dice.below(u64::try_from(others.len()).ok()?.max(1))).ok()?;
+        others.get(place).copied()
     }
 }
 
@@ -311,6 +337,6 @@ impl Network for Plug {
     }
 
     fn between(&self, transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
-        lies::between(self.plant, self.node, transport)
+        pictures::counted(lies::between(self.plant, self.node, transport), self.net.clone())
     }
 }

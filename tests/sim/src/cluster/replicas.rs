@@ -13,17 +13,25 @@ fn rows(machine: &Machine, table: u8) -> Rows {
     rows.expect("the store of a simulated node can be read")
 }
 
-/// What differs between the first node and another one, in words; none if nothing does.
-pub(crate) fn differing(machines: &[Machine]) -> Option<String> {
-    let (first, others) = machines.split_first()?;
+/// What differs between the first of some nodes and another one, in words; none if nothing does.
+pub(crate) fn differing<'a>(mut machines: impl Iterator<Item = &'a Machine>) -> Option<String> {
+    let first = machines.next()?;
+    let others: Vec<_> = machines.collect();
     let applied = first.applied();
     if let Some(other) = others.iter().find(|other| other.applied() != applied) {
-        return Some(format!("node 1 has applied {applied:?} and node {} {:?}", other.node, other.applied()));
+        return Some(format!(
+            "node {} has applied {applied:?} and node {} {:?}",
+            first.node,
+            other.node,
+            other.applied()
+        ));
     }
-    // What is stored of how far a log is applied is from the last checkpoint, which each node makes for itself.
-    for (id, name) in table::TABLES.iter().filter(|(id, _)| *id != table::APPLIED) {
+    // How far a log is applied is stored with the last checkpoint, which each node makes for itself; what is left of a
+    // picture is of whoever took it.
+    let of_a_node = [table::APPLIED, table::PICTURE];
+    for (id, name) in table::TABLES.iter().filter(|(id, _)| !of_a_node.contains(id)) {
         let ours = rows(first, *id);
-        for other in others {
+        for other in &others {
             let theirs = rows(other, *id);
             if ours == theirs {
                 continue;
@@ -31,7 +39,8 @@ pub(crate) fn differing(machines: &[Machine]) -> Option<String> {
             let (rows, others) = (ours.len(), theirs.len());
             let place = ours.iter().zip(&theirs).position(|(one, other)| one != other);
             return Some(format!(
-                "{name} has {rows} rows at node 1 and {others} at node {}, and they differ from row {} on",
+                "{name} has {rows} rows at node {} and {others} at node {}, and they differ from row {} on",
+                first.node,
                 other.node,
                 place.unwrap_or(rows.min(others))
             ));

@@ -12,10 +12,11 @@ use weft_env::SeededIds;
 use weft_protocol::api::{enums::WorkflowExecutionStatus, history::history_event::Attributes as Event};
 
 use super::{
+    change::{Change, Leaving},
     client::{self, Doors, Scene},
     coverage::Coverage,
     laws,
-    machine::{self, Machine, Opened},
+    machine::{self, Kind, Machine, Opened},
     mischief::Mischief,
     net::Net,
     record::Record,
@@ -33,6 +34,10 @@ const PEACE_MAX: u64 = 120_000;
 const QUIET_MAX: u64 = 20_000;
 /// Between two looks at what nodes say of themselves.
 const LOOK: u64 = 5;
+/// Between two looks at a change of who the nodes are.
+const LOOK_AT_CHANGE: u64 = 100;
+/// Nodes that come while a seed is played, at most.
+const NEWCOMERS_MAX: usize = 3;
 
 /// What came of a seed.
 #[derive(Debug)]
@@ -46,7 +51,7 @@ pub struct ClusterOutcome {
 }
 
 struct Town {
-    nodes: u32,
+    kind: Kind,
     now: u64,
     dice: SeededIds,
     net: Net,
@@ -55,6 +60,9 @@ struct Town {
     scene: Scene,
     record: Arc<Record>,
     terms: Terms,
+    change: Option<Change>,
+    /// One of the nodes has lost its data.
+    has_wiped: bool,
 }
 
 /// Plays one seed.
@@ -81,10 +89,10 @@ impl Town {
         let dice = SeededIds::new(seed);
         let nodes = if dice.below(5) == 0 { 5 } else { 3 };
         let shards = u16::try_from(1 + dice.below(3)).expect("few");
-        let machines = (1..=nodes).map(|node| Machine::new(node, nodes, shards, plant, dice.fork())).collect();
+        let kind = Kind { founders: nodes, shards, plant };
+        let machines = (1..=nodes).map(|node| Machine::new(node, kind, dice.fork())).collect();
         let scene = Scene {
             doors: Doors::default(),
-            nodes,
             workflows: (0..3 + dice.below(4)).map(|number| format!("w{number}")).collect(),
             record: Arc::clone(&record),
             dice: Arc::new(dice.fork()),
@@ -94,7 +102,8 @@ impl Town {
         };
         let (net, clients, terms) = (Net::new(dice.fork()), machine::runtime(), Terms::default());
         record.note(&format!("{nodes} nodes, {shards} shards, {} workflow ids", scene.workflows.len()));
-        Self { nodes, now: 0, dice, net, machines, clients, scene, record, terms }
+        let (change, has_wiped) = (None, false);
+        Self { kind, now: 0, dice, net, machines, clients, scene, record, terms, change, has_wiped }
     }
 
     fn play(mut self) {
@@ -104,7 +113,7 @@ impl Town {
         }
         let clients = self.invite();
         for _ in 0..6 + self.dice.below(8) {
-            let mischief = Mischief::draw(&self.dice, self.nodes);
+            let mischief = Mischief::draw(&self.dice, self.nodes());
             self.happen(mischief);
             self.pass(self.dice.below(1500));
             if !self.is_sound() {
@@ -112,14 +121,17 @@ impl Town {
             }
         }
         self.heal();
-        let done =
-            |town: &Self| clients.iter().all(JoinHandle::is_finished) && town.machines.iter().all(Machine::is_open);
+        let done = |town: &Self| {
+            let is_up = |machine: &Machine| machine.is_gone || (machine.is_open() && !machine.is_leaving);
+            clients.iter().all(JoinHandle::is_finished) && town.change.is_none() && town.machines.iter().all(is_up)
+        };
         if self.until(PEACE_MAX, "everybody is answered", done) {
             self.settle();
         }
         self.record.cover(|counts| {
             counts.connections += self.net.connections();
             counts.broken_connections += self.net.broken();
+            counts.pictures += self.net.pictures();
         });
     }
 
@@ -142,6 +154,10 @@ impl Town {
         clients.chain(errands).collect()
     }
 
+    fn nodes(&self) -> u32 {
+        u32::try_from(self.machines.len()).expect("few nodes")
+    }
+
     fn is_sound(&self) -> bool {
         self.record.first_violation().is_none()
     }
@@ -151,15 +167,21 @@ impl Town {
         self.now += 1;
         self.record.is_now(self.now);
         self.net.advance(self.now);
-        let first = usize::try_from(self.dice.below(u64::from(self.nodes))).expect("few nodes");
+        let first = usize::try_from(self.dice.below(u64::from(self.nodes()))).expect("few nodes");
         for place in 0..self.machines.len() {
             let place = (first + place) % self.machines.len();
-            self.machines[place].tick();
+            self.machines[place].tick(self.now);
             self.attend(place);
         }
         self.clients.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
         if self.now.is_multiple_of(LOOK) {
             self.terms.look(&self.machines, &self.record);
+        }
+        if self.now.is_multiple_of(LOOK_AT_CHANGE)
+            && let Some(change) = &mut self.change
+            && change.go_on(&mut self.machines, &self.clients, &self.dice, &self.record)
+        {
+            self.change = None;
         }
     }
 
@@ -177,13 +199,26 @@ impl Town {
                 let _within = self.clients.enter();
                 self.scene.doors.open(machine.node, connector.channel());
             }
-            Opened::Failed(error) => self.record.violate(format!("node {} does not open: {error}", machine.node)),
+            Opened::Failed(error) => return self.stopped(place, &error),
         }
         if self.now.is_multiple_of(LOOK)
             && let Some(fault) = machine.fault()
         {
-            self.record.violate(format!("node {} cannot go on: {fault}", machine.node));
+            self.stopped(place, &fault);
         }
+    }
+
+    /// A node has stopped, or did not start, and says why: it may because of its disk, and has to when it was removed.
+    fn stopped(&mut self, place: usize, why: &str) {
+        let machine = &mut self.machines[place];
+        let is_told = machine.is_leaving && why.contains("was removed");
+        self.record.note(&format!("node {} stops: {why}", machine.node));
+        if !is_told && !machine.is_ill {
+            return self.record.violate(format!("node {} cannot go on: {why}", machine.node));
+        }
+        machine.is_gone = is_told;
+        self.record.cover(|counts| counts.stops += u64::from(!is_told));
+        self.crash(place);
     }
 
     fn pass(&mut self, ms: u64) {
@@ -227,7 +262,7 @@ impl Town {
 
     fn restart(&mut self) {
         for machine in &mut self.machines {
-            if !machine.is_running() {
+            if !machine.is_running() && !machine.is_gone {
                 self.record.cover(|counts| counts.restarts += u64::from(self.now > 0));
                 machine.start(self.now, &self.net);
             }
@@ -236,10 +271,15 @@ impl Town {
 
     fn isolate(&mut self, node: u32) {
         self.record.cover(|counts| counts.isolations += 1);
-        for other in (1..=self.nodes).filter(|other| *other != node) {
+        for other in (1..=self.nodes()).filter(|other| *other != node) {
             self.net.cut(node, other);
             self.net.cut(other, node);
         }
+    }
+
+    /// The nodes that have not gone.
+    fn present(&self) -> impl Iterator<Item = &Machine> {
+        self.machines.iter().filter(|machine| !machine.is_gone)
     }
 
     fn leader(&self) -> Option<usize> {
@@ -250,9 +290,7 @@ impl Town {
         self.record.note("peace");
         self.scene.calm.store(true, Ordering::Relaxed);
         self.net.heal();
-        for machine in &self.machines {
-            machine.disk.cut_power_during(u64::MAX);
-        }
+        self.machines.iter_mut().for_each(Machine::mend);
         self.restart();
     }
 
@@ -283,7 +321,48 @@ impl Town {
                 self.net.slow_down(delay_max_ms);
             }
             Mischief::Break(node) => self.net.break_connections(node),
+            Mischief::SlowDisk { node, sync_ms } => {
+                self.record.cover(|counts| counts.slow_disks += 1);
+                self.machines[node as usize - 1].slow_disk(sync_ms);
+            }
+            Mischief::FullDisk { node, left } => {
+                self.record.cover(|counts| counts.full_disks += 1);
+                self.machines[node as usize - 1].fill_disk(left);
+            }
+            Mischief::FailingDisk { node, nth } => {
+                self.record.cover(|counts| counts.failing_disks += 1);
+                self.machines[node as usize - 1].fail_sync(nth);
+            }
+            Mischief::Clock { node, ahead_ms } => {
+                self.record.cover(|counts| counts.clock_jumps += 1);
+                self.machines[node as usize - 1].set_clock(ahead_ms);
+            }
+            Mischief::Join => self.change(None),
+            Mischief::Replace(node) => self.change(Some(Leaving { node, is_wiped: false })),
+            Mischief::Wipe(node) => self.change(Some(Leaving { node, is_wiped: true })),
         }
+    }
+
+    /// A node comes, and one goes, if no other change is under way.
+    fn change(&mut self, leaving: Option<Leaving>) {
+        let is_there = |leaving: Leaving| {
+            let machine = &self.machines[leaving.node as usize - 1];
+            !machine.is_gone && !machine.is_leaving && !(leaving.is_wiped && self.has_wiped)
+        };
+        let newcomers = self.machines.len() - self.kind.founders as usize;
+        if self.change.is_some() || newcomers == NEWCOMERS_MAX || !leaving.is_none_or(is_there) {
+            return;
+        }
+        if let Some(Leaving { node, is_wiped: true }) = leaving {
+            self.crash(node as usize - 1);
+            self.machines[node as usize - 1].is_gone = true;
+            self.has_wiped = true;
+        }
+        let newcomer = self.nodes() + 1;
+        let mut machine = Machine::new(newcomer, self.kind, self.dice.fork());
+        machine.start(self.now, &self.net);
+        self.machines.push(machine);
+        self.change = Some(Change::new(newcomer, leaving));
     }
 
     /// Nothing is asked for any more: everything is looked at, and replicas become equal.
@@ -292,14 +371,14 @@ impl Town {
         if !self.until(PEACE_MAX, "everything is looked at", |_| auditing.is_finished()) {
             return;
         }
-        let equal = |town: &Self| town.now.is_multiple_of(100) && replicas::differing(&town.machines).is_none();
+        let equal = |town: &Self| town.now.is_multiple_of(100) && replicas::differing(town.present()).is_none();
         for _ in 0..QUIET_MAX {
             if !self.is_sound() || equal(self) {
                 return;
             }
             self.tick();
         }
-        let differing = replicas::differing(&self.machines).unwrap_or_default();
+        let differing = replicas::differing(self.present()).unwrap_or_default();
         self.record.violate(format!("replicas differ {QUIET_MAX} ms after the last call: {differing}"));
     }
 }
