@@ -7,6 +7,7 @@
 //!
 //! Deliberately not here: what one node alone can get wrong; the simulation of one node does that.
 
+mod accounts;
 mod book;
 mod change;
 mod client;

@@ -24,6 +24,7 @@ use weft_protocol::{
 };
 
 use super::{
+    accounts,
     book::Book,
     history::Shown,
     record::{Record, Run},
@@ -33,7 +34,7 @@ use crate::{decide::QUEUE as WORKED, plan::Plan};
 pub(crate) const NAMESPACE: &str = "default";
 const QUEUE: &str = "orders";
 /// How long a client waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(4);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
 /// A node that does not say so in time is not waited for.
 const PATIENCE_MAX: Duration = Duration::from_secs(6);
 
@@ -77,6 +78,8 @@ pub(crate) struct Scene {
     pub(crate) workflows: Arc<[String]>,
     pub(crate) record: Arc<Record>,
     pub(crate) dice: Arc<SeededIds>,
+    /// Workflows that pay each other.
+    pub(crate) accounts: Arc<[String]>,
     /// What workers do.
     pub(crate) plan: Arc<Plan>,
     pub(crate) book: Arc<Book>,
@@ -85,7 +88,7 @@ pub(crate) struct Scene {
 }
 
 /// What became of a call.
-enum Settled<T> {
+pub(crate) enum Settled<T> {
     Answered(T),
     Refused {
         status: Status,
@@ -118,7 +121,7 @@ impl Scene {
     }
 
     /// Asks one node after the other until the outcome is known.
-    async fn settle<T, F>(&self, what: &str, ask: impl Fn(Api) -> F) -> Settled<T>
+    pub(crate) async fn settle<T, F>(&self, what: &str, ask: impl Fn(Api) -> F) -> Settled<T>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
@@ -358,7 +361,7 @@ impl Scene {
 pub(crate) async fn run(scene: Scene, number: u64, steps: u64) {
     for step in 0..steps {
         let name = format!("c{number}-{step}");
-        match scene.dice.below(20) {
+        match scene.dice.below(26) {
             0..=4 => scene.start(&name).await,
             5..=12 => scene.signal(&name).await,
             13..=16 => {
@@ -368,6 +371,7 @@ pub(crate) async fn run(scene: Scene, number: u64, steps: u64) {
                 }
             }
             17 | 18 => scene.terminate(&name).await,
+            19..=24 => accounts::transfer(&scene, &name).await,
             _ => drop(scene.list().await),
         }
         scene.sleep_ms(scene.dice.below(400)).await;
@@ -395,6 +399,6 @@ fn execution(workflow: &str, run: &str) -> Option<WorkflowExecution> {
     Some(WorkflowExecution { workflow_id: workflow.to_owned(), run_id: run.to_owned() })
 }
 
-fn seconds(ms: u64) -> weft_protocol::Duration {
+pub(crate) fn seconds(ms: u64) -> weft_protocol::Duration {
     weft_protocol::Duration { seconds: (ms / 1000).cast_signed(), nanos: 0 }
 }

@@ -58,6 +58,10 @@ pub struct Coverage {
     pub worked_events: u64,
     /// Messages from one workflow to another.
     pub messages: u64,
+    /// Payments from one account to another that arrived.
+    pub transfers: u64,
+    /// Runs that went on from another one.
+    pub continued: u64,
 }
 
 impl Coverage {
@@ -126,6 +130,8 @@ impl Coverage {
             ("errands", &mut self.errands),
             ("worked events", &mut self.worked_events),
             ("messages", &mut self.messages),
+            ("transfers", &mut self.transfers),
+            ("continued", &mut self.continued),
         ]
     }
 }

@@ -20,7 +20,7 @@ type Asked = (String, i64);
 
 /// What the histories of all runs say of messages between them.
 #[derive(Default)]
-struct Messages {
+pub(crate) struct Messages {
     /// How often each was taken, by whoever it was for.
     taken: BTreeMap<Asked, u64>,
     /// Those of which the sender was told that they arrived.
@@ -52,7 +52,7 @@ pub(crate) async fn check(scene: &Scene, listed: &[(String, String)]) {
     if let Err(wrong) = messages.judge() {
         scene.record.violate(wrong);
     }
-    scene.record.cover(|counts| counts.messages += messages.taken.len() as u64);
+    scene.record.cover(|counts| counts.messages += messages.count());
 }
 
 fn of_a_run(shown: &Shown, worked: &Worked) -> Result<(), String> {
@@ -122,7 +122,7 @@ fn timers(events: &[HistoryEvent]) -> Result<(), String> {
 }
 
 impl Messages {
-    fn add(&mut self, run: &str, events: &[HistoryEvent]) {
+    pub(crate) fn add(&mut self, run: &str, events: &[HistoryEvent]) {
         let asked = |initiated: i64| (run.to_owned(), initiated);
         for event in events {
             match &event.attributes {
@@ -154,7 +154,14 @@ impl Messages {
         }
     }
 
-    fn judge(&self) -> Result<(), String> {
+    /// How many were taken.
+    pub(crate) fn count(&self) -> u64 {
+        self.taken.len() as u64
+    }
+
+    /// # Errors
+    /// What was done twice, or not at all, or against what its sender was told.
+    pub(crate) fn judge(&self) -> Result<(), String> {
         if let Some((asked, times)) = self.taken.iter().find(|(_, times)| **times > 1) {
             return Err(format!("what {asked:?} asked for was done {times} times"));
         }

@@ -12,6 +12,7 @@ use weft_env::SeededIds;
 use weft_protocol::api::{enums::WorkflowExecutionStatus, history::history_event::Attributes as Event};
 
 use super::{
+    accounts,
     change::{Change, Leaving},
     client::{self, Doors, Scene},
     coverage::Coverage,
@@ -94,6 +95,9 @@ impl Town {
         let scene = Scene {
             doors: Doors::default(),
             workflows: (0..3 + dice.below(4)).map(|number| format!("w{number}")).collect(),
+            accounts: (0..2 + dice.below(2))
+                .map(|number| format!("account{number}-{}", dice.below(1_000_000)))
+                .collect(),
             record: Arc::clone(&record),
             dice: Arc::new(dice.fork()),
             plan: Arc::new(Plan::of_errands(&dice)),
@@ -151,7 +155,11 @@ impl Town {
             let scene = scene();
             self.clients.spawn(worker::errand(scene, plan.id.clone(), plan.begins_ms))
         });
-        clients.chain(errands).collect()
+        let accounts = self.scene.accounts.iter().map(|account| {
+            let scene = scene();
+            self.clients.spawn(accounts::keep(scene, account.clone()))
+        });
+        clients.chain(errands).chain(accounts).collect()
     }
 
     fn nodes(&self) -> u32 {
@@ -403,6 +411,7 @@ async fn audit(scene: Scene) {
     let listed = scene.list().await;
     let ids: Vec<_> = listed.iter().map(|(workflow, run, _)| (workflow.clone(), run.clone())).collect();
     laws::check(&scene, &ids).await;
+    accounts::check(&scene, &ids).await;
     for workflow in scene.workflows.iter() {
         let of_it: Vec<_> = listed.iter().filter(|(id, _, _)| id == workflow).collect();
         let running = of_it.iter().filter(|(_, _, status)| *status == WorkflowExecutionStatus::Running).count();

@@ -18,6 +18,7 @@ use weft_protocol::{
 };
 
 use super::{
+    accounts,
     book::Attempt,
     client::{Api, NAMESPACE, Scene, is_final, within},
     history::{Shown, hash},
@@ -130,10 +131,10 @@ async fn work(scene: &Scene, task: PollWorkflowTaskQueueResponse, sticky: Option
     if let Err(place) = scene.book.shown(&run, &known) {
         return scene.record.violate(format!("{workflow} {run}: event {place} was shown to a worker as another one"));
     }
-    let Some(plan) = scene.plan.of(&workflow) else {
+    let of_plan = || scene.plan.of(&workflow).map(|plan| decide(plan, &history, true, false));
+    let Some(commands) = accounts::decide(scene, &workflow, &history).or_else(of_plan) else {
         return scene.record.violate(format!("{workflow}: nobody has started it"));
     };
-    let commands = decide(plan, &history, true, false);
     scene.sleep_ms(scene.dice.below(20)).await;
     let request = RespondWorkflowTaskCompletedRequest {
         namespace: NAMESPACE.to_owned(),

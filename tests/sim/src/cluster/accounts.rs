@@ -1,0 +1,267 @@
+//! Accounts that pay each other: workflows that send amounts as signals, and go on as new runs with what they have.
+//!
+//! Invariant: whatever goes wrong, all accounts together have at their ends what they began with. A payment that arrives
+//! twice, or not at all, or in a run that was lost, shows in the sum; a run takes its request ids with it, so that what is
+//! brought again to the next one is known by its receipt alone.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tonic::Code;
+use weft_protocol::{
+    api::{
+        command::{
+            Command, CompleteWorkflowExecutionCommandAttributes, ContinueAsNewWorkflowExecutionCommandAttributes,
+            SignalExternalWorkflowExecutionCommandAttributes, command::Attributes,
+        },
+        common::{Payloads, WorkflowExecution, WorkflowType},
+        enums::CommandType,
+        history::{HistoryEvent, history_event::Attributes as Event},
+        taskqueue::TaskQueue,
+        workflowservice::{SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest},
+    },
+    payload,
+};
+
+use super::{
+    client::{Api, NAMESPACE, PATIENCE, Scene, Settled, seconds, within},
+    laws::Messages,
+};
+use crate::decide::{QUEUE, command};
+
+/// What each account begins with.
+const BEGINS_WITH: i64 = 1000;
+/// A run that has so many events goes on as a new one, if nothing is under way.
+const EVENTS_MAX: usize = 24;
+const KIND: &str = "Account";
+const CLOSE: &str = "close";
+
+/// What an account knows from the history of its run.
+#[derive(Debug, Default)]
+struct Account {
+    balance: i64,
+    /// To whom, how much, and the names that tell them apart.
+    orders: BTreeMap<String, (String, i64)>,
+    /// Payments of which nobody knows yet whether they arrived, by the events that asked for them.
+    under_way: BTreeMap<i64, i64>,
+    is_closed: bool,
+}
+
+impl Account {
+    fn of<'h>(history: impl Iterator<Item = &'h HistoryEvent>) -> Self {
+        let mut account = Self::default();
+        for event in history {
+            account.see(event);
+        }
+        account
+    }
+
+    fn see(&mut self, event: &HistoryEvent) {
+        match &event.attributes {
+            Some(Event::WorkflowExecutionStartedEventAttributes(it)) => {
+                self.balance = number(it.input.as_ref()).unwrap_or_default();
+            }
+            Some(Event::WorkflowExecutionSignaledEventAttributes(it)) => {
+                match it.signal_name.split(':').collect::<Vec<_>>()[..] {
+                    ["credit", amount, _] => self.balance += amount.parse::<i64>().unwrap_or_default(),
+                    ["pay", whom, amount, name] => {
+                        let order = (whom.to_owned(), amount.parse().unwrap_or_default());
+                        self.orders.insert(name.to_owned(), order);
+                    }
+                    _ => self.is_closed |= it.signal_name == CLOSE,
+                }
+            }
+            Some(Event::SignalExternalWorkflowExecutionInitiatedEventAttributes(it)) => {
+                let name = it.signal_name.rsplit(':').next().unwrap_or_default();
+                if let Some((_, amount)) = self.orders.remove(name) {
+                    self.balance -= amount;
+                    self.under_way.insert(event.event_id, amount);
+                }
+            }
+            Some(Event::ExternalWorkflowExecutionSignaledEventAttributes(it)) => {
+                self.under_way.remove(&it.initiated_event_id);
+            }
+            Some(Event::SignalExternalWorkflowExecutionFailedEventAttributes(it)) => {
+                // Whoever was to have it is closed, or not there yet.
+                self.balance += self.under_way.remove(&it.initiated_event_id).unwrap_or_default();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The commands of an account's worker; none for another workflow.
+pub(crate) fn decide(scene: &Scene, workflow: &str, history: &[Arc<HistoryEvent>]) -> Option<Vec<Command>> {
+    is_account(scene, workflow).then(|| commands(history))
+}
+
+fn is_account(scene: &Scene, workflow: &str) -> bool {
+    scene.accounts.iter().any(|account| account == workflow)
+}
+
+fn commands(history: &[Arc<HistoryEvent>]) -> Vec<Command> {
+    let account = Account::of(history.iter().map(AsRef::as_ref));
+    if !account.orders.is_empty() {
+        return account.orders.into_iter().map(|(name, (whom, amount))| pay(&name, whom, amount)).collect();
+    }
+    let has = Some(payload::list(payload::json_string(&account.balance.to_string())));
+    if !account.under_way.is_empty() {
+        Vec::new()
+    } else if account.is_closed {
+        let complete = CompleteWorkflowExecutionCommandAttributes { result: has };
+        let complete = Attributes::CompleteWorkflowExecutionCommandAttributes(complete);
+        vec![command(CommandType::CompleteWorkflowExecution, complete)]
+    } else if history.len() > EVENTS_MAX {
+        let go_on = ContinueAsNewWorkflowExecutionCommandAttributes {
+            workflow_type: Some(WorkflowType { name: KIND.to_owned() }),
+            task_queue: Some(TaskQueue { name: QUEUE.to_owned(), ..TaskQueue::default() }),
+            input: has,
+            workflow_task_timeout: Some(seconds(2000)),
+            ..ContinueAsNewWorkflowExecutionCommandAttributes::default()
+        };
+        let go_on = Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(go_on);
+        vec![command(CommandType::ContinueAsNewWorkflowExecution, go_on)]
+    } else {
+        Vec::new()
+    }
+}
+
+fn pay(name: &str, whom: String, amount: i64) -> Command {
+    let signal = SignalExternalWorkflowExecutionCommandAttributes {
+        execution: Some(WorkflowExecution { workflow_id: whom, run_id: String::new() }),
+        signal_name: format!("credit:{amount}:{name}"),
+        ..SignalExternalWorkflowExecutionCommandAttributes::default()
+    };
+    let signal = Attributes::SignalExternalWorkflowExecutionCommandAttributes(signal);
+    command(CommandType::SignalExternalWorkflowExecution, signal)
+}
+
+fn number(payloads: Option<&Payloads>) -> Option<i64> {
+    let data = &payloads?.payloads.first()?.data;
+    std::str::from_utf8(data).ok()?.trim_matches('"').parse().ok()
+}
+
+/// Opens an account, and closes it when nothing goes wrong any more.
+pub(crate) async fn keep(scene: Scene, workflow: String) {
+    let what = format!("open {workflow}");
+    let request = StartWorkflowExecutionRequest {
+        namespace: NAMESPACE.to_owned(),
+        workflow_id: workflow.clone(),
+        workflow_type: Some(WorkflowType { name: KIND.to_owned() }),
+        task_queue: Some(TaskQueue { name: QUEUE.to_owned(), ..TaskQueue::default() }),
+        request_id: workflow.clone(),
+        input: Some(payload::list(payload::json_string(&BEGINS_WITH.to_string()))),
+        workflow_task_timeout: Some(seconds(2000)),
+        ..StartWorkflowExecutionRequest::default()
+    };
+    let opened = scene.settle(&what, |mut api: Api| {
+        let request = within(request.clone(), PATIENCE);
+        async move { api.start_workflow_execution(request).await }
+    });
+    match opened.await {
+        Settled::Answered(_) => {}
+        // It goes on as a new run before its start is heard of, and then the start is another one's.
+        Settled::Refused { status, for_certain: false } if status.code() == Code::AlreadyExists => {}
+        Settled::Refused { status, .. } => return scene.record.violate(format!("{what}: {status}")),
+    }
+    while !scene.is_calm() {
+        scene.sleep_ms(200).await;
+    }
+    tell(&scene, &workflow, CLOSE.to_owned(), &format!("close {workflow}")).await;
+    loop {
+        let Some(events) = scene.history(&workflow, "").await else { return };
+        let last = events.last().and_then(|event| event.attributes.as_ref());
+        if matches!(last, Some(Event::WorkflowExecutionCompletedEventAttributes(_))) {
+            return;
+        }
+        scene.sleep_ms(500).await;
+    }
+}
+
+/// Has one account pay another one.
+pub(crate) async fn transfer(scene: &Scene, name: &str) {
+    let count = scene.accounts.len() as u64;
+    let from = scene.dice.below(count);
+    let to = (from + 1 + scene.dice.below(count - 1)) % count;
+    let account = |number: u64| &scene.accounts[usize::try_from(number).expect("few")];
+    let order = format!("pay:{}:{}:{name}", account(to), 1 + scene.dice.below(50));
+    tell(scene, account(from), order, name).await;
+}
+
+async fn tell(scene: &Scene, workflow: &str, signal_name: String, name: &str) {
+    let what = format!("tell {workflow} {signal_name}");
+    let request = SignalWorkflowExecutionRequest {
+        namespace: NAMESPACE.to_owned(),
+        workflow_execution: Some(WorkflowExecution { workflow_id: workflow.to_owned(), run_id: String::new() }),
+        signal_name,
+        request_id: name.to_owned(),
+        ..SignalWorkflowExecutionRequest::default()
+    };
+    let told = scene.settle(&what, |mut api: Api| {
+        let request = within(request.clone(), PATIENCE);
+        async move { api.signal_workflow_execution(request).await }
+    });
+    match told.await {
+        // One that is not open yet, or is closed.
+        Settled::Refused { status, .. } if status.code() != Code::NotFound => {
+            scene.record.violate(format!("{what}: {status}"));
+        }
+        Settled::Answered(_) | Settled::Refused { .. } => {}
+    }
+}
+
+/// Looks at all runs of all accounts, when they are closed.
+pub(crate) async fn check(scene: &Scene, listed: &[(String, String)]) {
+    let mut messages = Messages::default();
+    let mut runs = BTreeMap::<&str, BTreeMap<&str, Vec<HistoryEvent>>>::new();
+    for (workflow, run) in listed.iter().filter(|(workflow, _)| is_account(scene, workflow)) {
+        let Some(events) = scene.history(workflow, run).await else { return };
+        messages.add(run, &events);
+        runs.entry(workflow).or_default().insert(run, events);
+    }
+    let mut sum = 0;
+    for account in scene.accounts.iter() {
+        match runs.get(account.as_str()).map_or(Err("it has no runs".to_owned()), chain) {
+            Ok(balance) => sum += balance,
+            Err(wrong) => return scene.record.violate(format!("{account}: {wrong}")),
+        }
+    }
+    if let Err(wrong) = messages.judge() {
+        scene.record.violate(wrong);
+    }
+    let began_with = BEGINS_WITH * i64::try_from(scene.accounts.len()).expect("few");
+    if sum != began_with {
+        scene.record.violate(format!("accounts began with {began_with} and ended with {sum}"));
+    }
+    scene.record.cover(|counts| {
+        counts.transfers += messages.count();
+        counts.continued += runs.values().map(|runs| runs.len() as u64 - 1).sum::<u64>();
+    });
+}
+
+/// What an account had at its end: each of its runs is there once, and goes on where the one before it ended.
+fn chain(runs: &BTreeMap<&str, Vec<HistoryEvent>>) -> Result<i64, String> {
+    let first = |events: &&Vec<HistoryEvent>| match events.first().and_then(|event| event.attributes.as_ref()) {
+        Some(Event::WorkflowExecutionStartedEventAttributes(it)) => it.continued_execution_run_id.is_empty(),
+        _ => false,
+    };
+    let mut firsts = runs.values().filter(first);
+    let (Some(mut run), None) = (firsts.next(), firsts.next()) else {
+        return Err(format!("not one of {} runs is the first", runs.len()));
+    };
+    for _ in 0..runs.len() {
+        let has = Account::of(run.iter()).balance;
+        let (said, next) = match run.last().and_then(|event| event.attributes.as_ref()) {
+            Some(Event::WorkflowExecutionCompletedEventAttributes(it)) => (number(it.result.as_ref()), None),
+            Some(Event::WorkflowExecutionContinuedAsNewEventAttributes(it)) => {
+                (number(it.input.as_ref()), Some(it.new_execution_run_id.as_str()))
+            }
+            end => return Err(format!("a run ends with {end:?}")),
+        };
+        if said != Some(has) {
+            return Err(format!("a run has {has} by its history and says {said:?}"));
+        }
+        let Some(next) = next else { return Ok(has) };
+        run = runs.get(next).ok_or_else(|| format!("run {next} was begun and is not there"))?;
+    }
+    Err(format!("its {} runs have no end", runs.len()))
+}
