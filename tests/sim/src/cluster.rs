@@ -23,6 +23,7 @@ mod record;
 mod replicas;
 mod terms;
 mod town;
+mod updates;
 mod worker;
 
 pub use coverage::Coverage as ClusterCoverage;

@@ -101,7 +101,7 @@ impl Plan {
         }
     }
 
-    /// What workers of a cluster do: steps, children, signals to each other, and no more.
+    /// What workers of a cluster do: steps, children, signals to each other, updates, and no more.
     pub(crate) fn of_errands(dice: &SeededIds) -> Self {
         let mut workflows: Vec<_> = (0..2 + dice.below(2)).map(|number| WorkflowPlan::errand(dice, number)).collect();
         tell_each_other(dice, &mut workflows);
@@ -171,9 +171,10 @@ impl WorkflowPlan {
     }
 
     fn errand(dice: &SeededIds, number: u64) -> Self {
-        let steps = (0..1 + dice.below(2)).map(|step| Step::draw(dice, step)).collect();
+        let steps = (0..1 + dice.below(2)).map(|step| Step::draw(dice, step).slowly()).collect();
         let (id, begins_ms) = (format!("e{number}-{}", dice.below(1_000_000)), dice.below(3000));
-        Self { id, begins_ms, steps: Arc::new(steps), ..Self::default() }
+        let updates = UpdatePlan::draw_some(dice, 0);
+        Self { id, begins_ms, steps: Arc::new(steps), updates, ..Self::default() }
     }
 
     fn draw(dice: &SeededIds, number: u64) -> Self {
@@ -210,6 +211,14 @@ impl Step {
         match dice.below(3) {
             0 => Self::Timer(format!("t{step}"), 1 + dice.below(150)),
             _ => Self::Activities((0..1 + dice.below(2)).map(|number| format!("a{step}-{number}")).collect()),
+        }
+    }
+
+    /// Timers of a cluster, which takes longer to find another leader, last longer.
+    fn slowly(self) -> Self {
+        match self {
+            Self::Timer(id, ms) => Self::Timer(id, ms * 20),
+            other @ (Self::Activities(_) | Self::Children(_) | Self::Tell(_)) => other,
         }
     }
 }

@@ -72,6 +72,10 @@ impl UpdatePlan {
         Self { id: format!("u{number}"), after, pause_ms: dice.below(150), kind, waits: dice.below(3) > 0 }
     }
 
+    pub(crate) fn pause_ms(&self) -> u64 {
+        self.pause_ms
+    }
+
     /// The workflow ends only when it has had it.
     pub(crate) fn is_waited_for(&self) -> bool {
         self.kind != Kind::Rejected

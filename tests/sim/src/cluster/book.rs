@@ -25,6 +25,10 @@ pub(crate) struct Worked {
     pub(crate) tasks: BTreeSet<i64>,
     /// What was acknowledged as the result of an activity, by its id.
     pub(crate) results: BTreeMap<String, Vec<u8>>,
+    /// What callers were told of the outcome of updates, by their ids.
+    pub(crate) updates: BTreeMap<String, Vec<u8>>,
+    /// Updates of which they were told that the workflow did not take them.
+    pub(crate) rejected: BTreeSet<String>,
 }
 
 #[derive(Default)]
@@ -80,6 +84,23 @@ impl Book {
         let results = &mut inner.runs.entry(run.to_owned()).or_default().results;
         match results.insert(activity.to_owned(), result.to_owned()) {
             Some(before) if before != result => Err(format!("two results of {activity} of {run} were acknowledged")),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// A caller was told what became of an update.
+    ///
+    /// # Errors
+    /// When another one was told something else.
+    pub(crate) fn updated(&self, run: &str, id: &str, told: &[u8], is_rejected: bool) -> Result<(), String> {
+        let mut inner = self.0.lock();
+        let worked = inner.runs.entry(run.to_owned()).or_default();
+        if is_rejected {
+            worked.rejected.insert(id.to_owned());
+            return Ok(());
+        }
+        match worked.updates.insert(id.to_owned(), told.to_owned()) {
+            Some(before) if before != told => Err(format!("two outcomes of update {id} of {run} were told")),
             Some(_) | None => Ok(()),
         }
     }

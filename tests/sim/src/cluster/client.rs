@@ -35,6 +35,8 @@ pub(crate) const NAMESPACE: &str = "default";
 const QUEUE: &str = "orders";
 /// How long a client waits for an answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
+/// How long it waits for a node when it asks all.
+const GLANCE: Duration = Duration::from_millis(500);
 /// A node that does not say so in time is not waited for.
 const PATIENCE_MAX: Duration = Duration::from_secs(6);
 
@@ -64,6 +66,11 @@ impl Doors {
 
     fn to(&self, node: u32) -> Option<Api> {
         self.0.lock().open.get(&node).cloned().map(WorkflowServiceClient::new)
+    }
+
+    fn all(&self) -> Vec<(u32, Api)> {
+        let ways = self.0.lock();
+        ways.open.iter().map(|(node, channel)| (*node, WorkflowServiceClient::new(channel.clone()))).collect()
     }
 
     fn last(&self) -> u32 {
@@ -237,7 +244,12 @@ impl Scene {
             async move { api.signal_workflow_execution(request).await }
         };
         match self.settle(&what, ask).await {
-            Settled::Answered(_) => self.record.change(&run, |run| run.signals.extend([name.to_owned()])),
+            Settled::Answered(_) => {
+                self.record.change(&run, |run| run.signals.extend([name.to_owned()]));
+                if self.dice.below(2) == 0 {
+                    self.read_everywhere(&run).await;
+                }
+            }
             Settled::Refused { status, for_certain } => {
                 self.gone(&what, &status);
                 if for_certain {
@@ -320,6 +332,30 @@ impl Scene {
         Some(shown)
     }
 
+    /// Asks each node that is up for a run, all at once and each of them once: what was acknowledged before is there,
+    /// whoever answers.
+    async fn read_everywhere(&self, run: &str) {
+        let looks = self.doors.all().into_iter().map(|(node, api)| self.read_at(node, api, run));
+        futures::future::join_all(looks).await;
+    }
+
+    async fn read_at(&self, node: u32, mut api: Api, run: &str) {
+        let Some(before) = self.record.run(run) else { return };
+        let request = GetWorkflowExecutionHistoryRequest {
+            namespace: NAMESPACE.to_owned(),
+            execution: execution(&before.workflow, run),
+            ..Default::default()
+        };
+        let asked = api.get_workflow_execution_history(within(request, GLANCE));
+        let Ok(Ok(answer)) = tokio::time::timeout(GLANCE * 2, asked).await else { return };
+        let answer = answer.into_inner();
+        if answer.next_page_token.is_empty() {
+            self.record.note(&format!("node {node} shows {} {run}", before.workflow));
+            let shown = Shown::of(answer.history.map(|history| history.events).unwrap_or_default());
+            self.record.shown(run, &before, &shown);
+        }
+    }
+
     /// Lists everything: whatever was acknowledged before is there. Gives each workflow id with its run and status.
     pub(crate) async fn list(&self) -> Vec<(String, String, WorkflowExecutionStatus)> {
         let before: Vec<(String, Option<Run>)> =
@@ -395,7 +431,7 @@ pub(crate) fn within<T>(message: T, patience: Duration) -> Request<T> {
     request
 }
 
-fn execution(workflow: &str, run: &str) -> Option<WorkflowExecution> {
+pub(crate) fn execution(workflow: &str, run: &str) -> Option<WorkflowExecution> {
     Some(WorkflowExecution { workflow_id: workflow.to_owned(), run_id: run.to_owned() })
 }
 

@@ -60,6 +60,8 @@ pub struct Coverage {
     pub messages: u64,
     /// Payments from one account to another that arrived.
     pub transfers: u64,
+    /// Updates that were completed.
+    pub updates: u64,
     /// Runs that went on from another one.
     pub continued: u64,
 }
@@ -131,6 +133,7 @@ impl Coverage {
             ("worked events", &mut self.worked_events),
             ("messages", &mut self.messages),
             ("transfers", &mut self.transfers),
+            ("updates", &mut self.updates),
             ("continued", &mut self.continued),
         ]
     }

@@ -25,7 +25,7 @@ pub(crate) struct Shown {
 
 impl Shown {
     pub(crate) fn of(events: Vec<HistoryEvent>) -> Self {
-        let stored = events.len() - of_a_retry(&events);
+        let stored = events.len() - of_a_task(&events);
         let hashes = events.iter().take(stored).map(hash).collect();
         Self { events, hashes }
     }
@@ -36,10 +36,12 @@ impl Shown {
     }
 }
 
-/// How many of the last events are of a workflow task that is tried again: they are shown, and may come to nothing.
-fn of_a_retry(events: &[HistoryEvent]) -> usize {
-    let is_retry = |event: &HistoryEvent| matches!(&event.attributes, Some(Event::WorkflowTaskScheduledEventAttributes(it)) if it.attempt > 1);
-    let place = events.iter().rposition(is_retry).filter(|place| place + 2 >= events.len());
+/// How many of the last events are of a workflow task that nobody has completed: one that is tried again, or that carries
+/// updates alone, is shown, and may come to nothing.
+fn of_a_task(events: &[HistoryEvent]) -> usize {
+    let is_begin =
+        |event: &HistoryEvent| matches!(&event.attributes, Some(Event::WorkflowTaskScheduledEventAttributes(_)));
+    let place = events.iter().rposition(is_begin).filter(|place| place + 2 >= events.len());
     place.map_or(0, |place| events.len() - place)
 }
 

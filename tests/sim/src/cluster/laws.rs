@@ -13,6 +13,7 @@ use super::{
     client::Scene,
     history::{self, Shown, nanos},
     record::Run,
+    updates,
 };
 
 /// Who asked for something elsewhere: a run, and the event that initiated it.
@@ -37,8 +38,10 @@ pub(crate) async fn check(scene: &Scene, listed: &[(String, String)]) {
         *runs.entry(workflow).or_default() += 1;
         let Some(events) = scene.history(workflow, run).await else { return };
         let shown = Shown::of(events);
-        if let Err(wrong) = of_a_run(&shown, &scene.book.of(run)) {
-            return scene.record.violate(format!("{workflow} {run}: {wrong}"));
+        let worked = scene.book.of(run);
+        match of_a_run(&shown, &worked).and_then(|()| updates::judge(&shown.events, &worked)) {
+            Ok(updates) => scene.record.cover(|counts| counts.updates += updates),
+            Err(wrong) => return scene.record.violate(format!("{workflow} {run}: {wrong}")),
         }
         messages.add(run, &shown.events);
         scene.record.cover(|counts| counts.worked_events += shown.events.len() as u64);

@@ -355,7 +355,7 @@ impl Town {
     fn change(&mut self, leaving: Option<Leaving>) {
         let is_there = |leaving: Leaving| {
             let machine = &self.machines[leaving.node as usize - 1];
-            !machine.is_gone && !machine.is_leaving && !(leaving.is_wiped && self.has_wiped)
+            !(machine.is_gone || machine.is_leaving || leaving.is_wiped && self.has_wiped)
         };
         let newcomers = self.machines.len() - self.kind.founders as usize;
         if self.change.is_some() || newcomers == NEWCOMERS_MAX || !leaving.is_none_or(is_there) {

@@ -8,9 +8,11 @@ use tonic::{Code, Response, Status};
 use weft_env::Ids;
 use weft_protocol::{
     api::{
+        command::Command,
         common::WorkflowExecution,
         enums::TaskQueueKind,
         history::HistoryEvent,
+        protocol::Message,
         taskqueue::{StickyExecutionAttributes, TaskQueue},
         workflowservice::*,
     },
@@ -22,10 +24,12 @@ use super::{
     book::Attempt,
     client::{Api, NAMESPACE, Scene, is_final, within},
     history::{Shown, hash},
+    updates,
 };
 use crate::{
     decide::{QUEUE, decide},
     plan::Deed,
+    update::{self, Said},
 };
 
 /// So long a worker waits for a task, if the server has none.
@@ -59,7 +63,9 @@ pub(crate) async fn workflows(scene: Scene, number: u64) {
             async move { api.poll_workflow_task_queue(request).await }
         });
         let Some(task) = polled.await.filter(|task| !task.task_token.is_empty()) else { continue };
-        let what = format!("task {}", task.started_event_id);
+        // One that carries updates may have been another before, which came to nothing.
+        let of_updates = if task.messages.is_empty() { String::new() } else { format!(" of {identity}") };
+        let what = format!("task {}{of_updates}", task.started_event_id);
         if take(&scene, task.workflow_execution.as_ref(), what, task.attempt, &identity).is_none() {
             return;
         }
@@ -131,15 +137,17 @@ async fn work(scene: &Scene, task: PollWorkflowTaskQueueResponse, sticky: Option
     if let Err(place) = scene.book.shown(&run, &known) {
         return scene.record.violate(format!("{workflow} {run}: event {place} was shown to a worker as another one"));
     }
-    let of_plan = || scene.plan.of(&workflow).map(|plan| decide(plan, &history, true, false));
-    let Some(commands) = accounts::decide(scene, &workflow, &history).or_else(of_plan) else {
+    let Some((commands, messages)) = decided(scene, &workflow, &history, &task.messages) else {
         return scene.record.violate(format!("{workflow}: nobody has started it"));
     };
+    // Nothing is stored of a task that only carried what was rejected.
+    let may_be_nothing = commands.is_empty() && !task.messages.is_empty();
     scene.sleep_ms(scene.dice.below(20)).await;
     let request = RespondWorkflowTaskCompletedRequest {
         namespace: NAMESPACE.to_owned(),
         task_token: task.task_token,
         commands,
+        messages,
         identity: "worker".to_owned(),
         sticky_attributes: sticky.map(|name| StickyExecutionAttributes {
             worker_task_queue: Some(queue(name, true)),
@@ -153,9 +161,26 @@ async fn work(scene: &Scene, task: PollWorkflowTaskQueueResponse, sticky: Option
         async move { api.respond_workflow_task_completed(request).await }
     });
     match told.await {
+        Told::Acknowledged if may_be_nothing => {}
         Told::Acknowledged => scene.book.completed(&run, task.started_event_id),
         Told::Gone | Told::Unknown => {}
     }
+}
+
+/// What a worker says to a task; none if nobody knows the workflow.
+fn decided(
+    scene: &Scene,
+    workflow: &str,
+    history: &[Arc<HistoryEvent>],
+    asked: &[Message],
+) -> Option<(Vec<Command>, Vec<Message>)> {
+    if let Some(commands) = accounts::decide(scene, workflow, history) {
+        return Some((commands, Vec::new()));
+    }
+    let plan = scene.plan.of(workflow)?;
+    let Said { mut commands, messages, is_done } = update::answers(plan, history, asked, &scene.dice);
+    commands.extend(decide(plan, history, is_done, false));
+    Some((commands, messages))
 }
 
 /// The whole history of a task, up to its start.
@@ -293,8 +318,13 @@ async fn act(scene: &Scene, run: &str, task: PollActivityTaskQueueResponse) {
 pub(crate) async fn errand(scene: Scene, workflow: String, begins_ms: u64) {
     scene.sleep_ms(begins_ms).await;
     let Some(run) = scene.begin(&workflow).await else { return };
+    let looking = look_on(&scene, &run);
+    futures::future::join(updates::ask_all(&scene, &workflow, &run), looking).await;
+}
+
+async fn look_on(scene: &Scene, run: &str) {
     loop {
-        match scene.read(&run).await {
+        match scene.read(run).await {
             Some(shown) if !is_over(&shown) => scene.sleep_ms(300 + scene.dice.below(700)).await,
             Some(_) => return scene.record.cover(|counts| counts.errands += 1),
             None => return,
