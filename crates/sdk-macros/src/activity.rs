@@ -12,7 +12,7 @@ use crate::{
 
 /// An activity that is a function.
 pub(crate) fn function(named: Named, function: ItemFn) -> Result<TokenStream> {
-    let named = named.without_check()?;
+    let named = named.alone()?;
     let shape = Shape::of(&function.sig, "ActivityCtx")?;
     if let Some(receiver) = shape.receiver {
         return Err(Error::new_spanned(receiver, "mark the impl block with `#[activities]` and this method in it"));
@@ -86,7 +86,7 @@ pub(crate) fn block(mut block: ItemImpl) -> Result<TokenStream> {
     for item in &mut block.items {
         let ImplItem::Fn(method) = item else { continue };
         let Some((_, attribute)) = take_marker(&mut method.attrs, &["activity"])? else { continue };
-        let named = Named::of(&attribute)?.without_check()?;
+        let named = Named::of(&attribute)?.alone()?;
         let shape = Shape::of(&method.sig, "ActivityCtx")?;
         match shape.receiver {
             Some(receiver) if receiver.mutability.is_none() && receiver.reference.is_some() => {}

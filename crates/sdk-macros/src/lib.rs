@@ -40,7 +40,8 @@ use syn::{Item, parse_macro_input};
 /// }
 /// ```
 ///
-/// `name = "…"` gives another name than the function's or the type's. A method marked `#[init]` makes the state from the
+/// `name = "…"` gives another name than the function's or the type's. `with = function` adds handlers that several
+/// workflows share: the function takes the type's `Handlers` and returns them with more. A method marked `#[init]` makes the state from the
 /// arguments of the run method, by reference; without one the state is the type's default.
 #[proc_macro_attribute]
 pub fn workflow(arguments: TokenStream, item: TokenStream) -> TokenStream {

@@ -3,8 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, Ident, ItemFn, LitStr, Meta, PatType, PathArguments, Receiver, Result,
-    ReturnType, Signature, Token, Type,
+    Attribute, Error, FnArg, GenericArgument, Ident, ItemFn, LitStr, Meta, PatType, Path, PathArguments, Receiver,
+    Result, ReturnType, Signature, Token, Type,
     parse::{Parse, ParseStream},
 };
 
@@ -15,6 +15,8 @@ use crate::handler::kept;
 pub(crate) struct Named {
     pub(crate) name: Option<LitStr>,
     pub(crate) check: Option<Ident>,
+    /// Adds handlers that several workflows share.
+    pub(crate) with: Option<Path>,
 }
 
 impl Parse for Named {
@@ -26,9 +28,12 @@ impl Parse for Named {
             match key.to_string().as_str() {
                 "name" => named.name = Some(input.parse()?),
                 "check" => named.check = Some(input.parse()?),
+                "with" => named.with = Some(input.parse()?),
                 other => {
-                    let message =
-                        format!("there is no `{other}` here: `name = \"…\"`, and `check = method` for updates");
+                    let message = format!(
+                        "there is no `{other}` here: `name = \"…\"`, `check = method` for updates, and \
+                         `with = function` for a workflow with handlers"
+                    );
                     return Err(Error::new(key.span(), message));
                 }
             }
@@ -60,6 +65,22 @@ impl Named {
             Some(check) => Err(Error::new(check.span(), "only updates have a check")),
             None => Ok(self),
         }
+    }
+
+    /// Refuses shared handlers where there is nothing that could have them.
+    pub(crate) fn without_with(self) -> Result<Self> {
+        match &self.with {
+            Some(with) => {
+                let message = "only a workflow that is an impl block has handlers that it could share with others";
+                Err(Error::new_spanned(with, message))
+            }
+            None => Ok(self),
+        }
+    }
+
+    /// Refuses all but a name.
+    pub(crate) fn alone(self) -> Result<Self> {
+        self.without_check()?.without_with()
     }
 }
 

@@ -13,7 +13,7 @@ const MARKERS: &[&str] = &["run", "init", "signal", "query", "update"];
 
 /// A workflow that is a function.
 pub(crate) fn function(named: Named, function: ItemFn) -> Result<TokenStream> {
-    let named = named.without_check()?;
+    let named = named.alone()?;
     let shape = Shape::of(&function.sig, "Ctx")?;
     if function.sig.asyncness.is_none() {
         return Err(Error::new_spanned(function.sig.fn_token, "a workflow is an `async fn`"));
@@ -80,11 +80,11 @@ pub(crate) fn block(named: Named, mut block: ItemImpl) -> Result<TokenStream> {
         let Some((marker, attribute)) = take_marker(&mut method.attrs, MARKERS)? else { continue };
         let named = Named::of(&attribute)?;
         match marker.as_str() {
-            "run" => parts.run(&owner, &named.without_check()?, method)?,
-            "init" => parts.init(&owner, &named.without_check()?, method)?,
-            "signal" => parts.handler(handler::of(Kind::Signal, &owner, &owner_name, &named.without_check()?, method)?),
-            "query" => parts.handler(handler::of(Kind::Query, &owner, &owner_name, &named.without_check()?, method)?),
-            _ => parts.handler(handler::of(Kind::Update, &owner, &owner_name, &named, method)?),
+            "run" => parts.run(&owner, &named.alone()?, method)?,
+            "init" => parts.init(&owner, &named.alone()?, method)?,
+            "signal" => parts.handler(handler::of(Kind::Signal, &owner, &owner_name, &named.alone()?, method)?),
+            "query" => parts.handler(handler::of(Kind::Query, &owner, &owner_name, &named.alone()?, method)?),
+            _ => parts.handler(handler::of(Kind::Update, &owner, &owner_name, &named.without_with()?, method)?),
         }
     }
     let Some(main) = parts.main else {
@@ -97,6 +97,9 @@ pub(crate) fn block(named: Named, mut block: ItemImpl) -> Result<TokenStream> {
     block.items.extend(parts.constants.into_iter().map(ImplItem::Verbatim));
     let (beside, registrations) = (parts.beside, parts.registrations);
     let rt = quote!(::weft::__rt);
+    // Its own come after those that it shares, and so take the place of one with the same name.
+    let shared = named.with.iter();
+    let handlers = quote!(#(#shared)* (#rt::Handlers::default()));
     Ok(quote! {
         #block
         #(#beside)*
@@ -113,7 +116,7 @@ pub(crate) fn block(named: Named, mut block: ItemImpl) -> Result<TokenStream> {
             }
             #run
             fn handlers() -> #rt::Handlers<Self> {
-                #rt::Handlers::default() #(#registrations)*
+                #handlers #(#registrations)*
             }
         }
     })

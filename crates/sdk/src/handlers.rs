@@ -21,7 +21,28 @@ type OnQuery<S> = dyn Fn(&S, &[Payload]) -> Result<Option<Payloads>>;
 type OnUpdate<S> = dyn Fn(&Ctx<S>, &[Payload]) -> Result<Handling<Option<Payloads>>>;
 type Check<S> = dyn Fn(&S, &[Payload]) -> Result<()>;
 
-/// The handlers of a workflow. `#[workflow]` fills it.
+/// The handlers of a workflow. `#[workflow]` fills it with those of its impl block.
+///
+/// What several workflows share is a function that adds to it, named by `#[workflow(with = function)]`. A handler in the
+/// impl block takes the place of a shared one with the same name.
+///
+/// ```ignore
+/// /// The signal `pause` of every workflow that has a valve.
+/// pub struct Pause<W>(PhantomData<fn() -> W>);
+///
+/// impl<W: WorkflowDefinition> SignalDefinition for Pause<W> {
+///     type Workflow = W;
+///     type Args = (bool,);
+///     const NAME: &'static str = "pause";
+/// }
+///
+/// pub fn valve<S: HasValve + WorkflowDefinition>(handlers: Handlers<S>) -> Handlers<S> {
+///     handlers.signal::<Pause<S>>(|state, (paused,)| Ok(state.valve().paused = paused))
+/// }
+///
+/// #[workflow(with = valve)]
+/// impl Pipeline { … }
+/// ```
 pub struct Handlers<S> {
     pub(crate) signals: BTreeMap<&'static str, Rc<OnSignal<S>>>,
     pub(crate) queries: BTreeMap<&'static str, Rc<OnQuery<S>>>,
@@ -65,6 +86,7 @@ impl<S: 'static> Handlers<S> {
         self
     }
 
+    /// A query; it changes nothing.
     #[must_use]
     pub fn query<D: QueryDefinition>(mut self, handler: fn(&S, D::Args) -> Result<D::Output>) -> Self {
         let on = move |state: &S, input: &[Payload]| {

@@ -38,7 +38,7 @@ pub use weft_client::{
 };
 pub use weft_sdk::{
     Activity, ActivityCall, ActivityCtx, ActivityInfo, ActivitySet, BoxFuture, Caller, Cancellation, ChildCall,
-    ChildCancellation, ChildHandle, CommandError, Ctx, Error, External, Inbound, InboundKind, Interceptor,
+    ChildCancellation, ChildHandle, CommandError, Ctx, Error, External, Handlers, Inbound, InboundKind, Interceptor,
     LocalActivityCall, NextActivity, Options, Outbound, OutboundKind, Polls, ReplayError, Replayed, Replayer, Result,
     Running, Saga, Slots, SlotsByLoad, TaskMetrics, TimerCall, Undo, Worker, WorkerError, WorkerMetrics, Workflow,
     WorkflowInfo, activities, activity, select, workflow,

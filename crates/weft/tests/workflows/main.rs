@@ -18,6 +18,7 @@ mod restart;
 mod saga;
 mod sealed;
 mod select;
+mod shared;
 mod shown;
 mod time;
 #[cfg(feature = "otel")]
