@@ -22,7 +22,10 @@ use weft_env::{Clock, Ids, RealClock, RealIds};
 use weft_worker::{
     progress::{Progress, StepState},
     quality::Bar,
-    workflow::{PlanPatchPrRequest, PlanPatchPrWorkflow as Own, desk::House},
+    workflow::{
+        PlanPatchPrRequest, PlanPatchPrWorkflow as Own,
+        desk::{Attended as _, House},
+    },
 };
 
 use super::{Scratch, options};

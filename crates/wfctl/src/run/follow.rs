@@ -6,7 +6,7 @@ use tonic::Code;
 use weft_client::{Error, Run};
 use weft_worker::{
     progress::{Entry, Status, Timeline},
-    workflow::QualityGateWorkflow as Any,
+    workflow::{QualityGateWorkflow as Any, desk::Attended as _},
 };
 
 use crate::{

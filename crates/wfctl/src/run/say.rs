@@ -4,7 +4,12 @@ use clap::Args;
 use serde_json::json;
 use weft_client::IntoArgs;
 use weft_client::SignalDefinition;
-use weft_worker::{approval::Answer, budget::Ceiling, model::ContentHash, workflow::QualityGateWorkflow as Any};
+use weft_worker::{
+    approval::Answer,
+    budget::Ceiling,
+    model::ContentHash,
+    workflow::{QualityGateWorkflow as Any, desk::Attended as _},
+};
 
 use crate::{exit::Failure, session::Connected};
 

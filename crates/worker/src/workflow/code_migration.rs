@@ -21,11 +21,9 @@ use weft::{Ctx, Result, workflow};
 
 use super::desk::{self, AtDesk, Desk, House};
 use crate::{
-    approval::{Answer, Note, Question},
-    budget::{BudgetReport, Ceiling},
+    approval::Question,
     migration::{Rules, fault_of_edit},
     model::{CheckKind, ContentHash, MigrationPlan, MigrationRequest, MigrationResult, Percent, StepResult},
-    progress::{Progress, Status, Timeline},
 };
 
 /// What is to be migrated, and how.
@@ -128,7 +126,7 @@ impl CodeMigrationWorkflow {
     }
 }
 
-#[workflow]
+#[workflow(with = desk::handlers)]
 impl CodeMigrationWorkflow {
     #[run]
     pub async fn run(ctx: Ctx<Self>, request: CodeMigrationRequest) -> Result<MigrationResult> {
@@ -165,50 +163,5 @@ impl CodeMigrationWorkflow {
     #[query]
     pub fn steps(&self) -> Vec<StepResult> {
         self.results.clone()
-    }
-
-    #[signal]
-    pub async fn approve(ctx: Ctx<Self>, answer: Answer) {
-        desk::approve(&ctx, answer);
-    }
-
-    #[signal]
-    pub async fn reject(ctx: Ctx<Self>, answer: Answer) {
-        desk::reject(&ctx, answer);
-    }
-
-    #[signal]
-    pub async fn abort(ctx: Ctx<Self>, reason: String) {
-        desk::abort(&ctx, reason);
-    }
-
-    #[signal]
-    pub async fn add_context(ctx: Ctx<Self>, note: Note) {
-        desk::add_context(&ctx, note);
-    }
-
-    #[signal]
-    pub async fn resume(ctx: Ctx<Self>, by: Ceiling) {
-        desk::resume(&ctx, by);
-    }
-
-    #[query]
-    pub fn status(&self) -> Status {
-        self.desk.progress.status
-    }
-
-    #[query]
-    pub fn progress(&self) -> Progress {
-        self.desk.progress.clone()
-    }
-
-    #[query]
-    pub fn timeline(&self) -> Timeline {
-        self.desk.timeline.clone()
-    }
-
-    #[query]
-    pub fn budget(&self) -> BudgetReport {
-        desk::budget(&self.desk)
     }
 }

@@ -1,9 +1,11 @@
 //! The desk of a run: its approvals, budget, agents and progress, and the waiting that goes with them.
 //!
-//! A workflow keeps a [`Desk`] in its state ([`AtDesk`]) and hands its signals and queries on to it. Everything that
-//! waits is here, everything that decides is in [`crate::approval`], [`crate::budget`] and [`crate::routing`].
+//! A workflow keeps a [`Desk`] in its state ([`AtDesk`]) and is marked `#[workflow(with = desk::handlers)]`, which gives
+//! it the signals and queries of [`Attended`]. Everything that waits is here, everything that decides is in
+//! [`crate::approval`], [`crate::budget`] and [`crate::routing`].
 
 mod failure;
+mod handlers;
 mod spend;
 
 use std::time::{Duration, SystemTime};
@@ -13,11 +15,12 @@ use weft::{Ctx, Result};
 
 pub use failure::{ABORTED, APPROVAL_TIMEOUT, BUDGET_EXHAUSTED, NO_AGENT, REJECTED, failed};
 pub(crate) use failure::{agreed, ends_run};
+pub use handlers::{Attended, handlers};
 pub use spend::{Work, spend};
 
 use crate::{
-    approval::{Answer, Approvals, Decision, Note, Patience, Question, Taken},
-    budget::{Budget, BudgetReport, Ceiling, Limits},
+    approval::{Approvals, Decision, Note, Patience, Question},
+    budget::{Budget, Limits},
     model::Spend,
     progress::{Progress, Status, StepState, Timeline},
     routing::{Agent, Roster},
@@ -240,51 +243,4 @@ pub async fn abortable<S: AtDesk, T, F: Future<Output = Result<T>>>(
         tell(ctx, format!("failed: {}", error.root()));
     }
     result
-}
-
-// ---- signals and queries -----------------------------------------------------------------------------------------
-
-/// The signal `approve`.
-pub fn approve<S: AtDesk>(ctx: &Ctx<S>, answer: Answer) {
-    take(ctx, "approval", |approvals| approvals.approve(answer));
-}
-
-/// The signal `reject`.
-pub fn reject<S: AtDesk>(ctx: &Ctx<S>, answer: Answer) {
-    take(ctx, "rejection", |approvals| approvals.reject(answer));
-}
-
-fn take<S: AtDesk>(ctx: &Ctx<S>, what: &str, give: impl FnOnce(&mut Approvals) -> Taken) {
-    let taken = ctx.with_mut(|state| give(&mut state.desk_mut().approvals));
-    if let Taken::Ignored { why } = taken {
-        tell(ctx, format!("an {what} was ignored: {why}").replace("an rejection", "a rejection"));
-    }
-}
-
-/// The signal `abort`.
-pub fn abort<S: AtDesk>(ctx: &Ctx<S>, reason: String) {
-    tell(ctx, format!("abort: {reason}"));
-    ctx.with_mut(|state| state.desk_mut().approvals.abort(reason));
-}
-
-/// The signal `add_context`.
-pub fn add_context<S: AtDesk>(ctx: &Ctx<S>, note: Note) {
-    let kept = ctx.with_mut(|state| state.desk_mut().approvals.add_context(note));
-    tell(ctx, if kept { "context was added" } else { "context was ignored: there are too many notes" });
-}
-
-/// The signal `resume`: the run may spend so much more, and goes on where it has stopped.
-pub fn resume<S: AtDesk>(ctx: &Ctx<S>, by: Ceiling) {
-    tell(ctx, "resumed");
-    ctx.with_mut(|state| {
-        let desk = state.desk_mut();
-        desk.budget.raise(by);
-        desk.resumed += 1;
-    });
-}
-
-/// The query `budget`. Wall time is that of the last thing that happened.
-#[must_use]
-pub fn budget(desk: &Desk) -> BudgetReport {
-    desk.budget.report(desk.timeline.entries.back().map_or(0, |entry| entry.at_ms))
 }

@@ -17,10 +17,7 @@ use weft::{Ctx, Result, workflow};
 
 use super::desk::{self, AtDesk, Desk, House};
 use crate::{
-    approval::{Answer, Note},
-    budget::{BudgetReport, Ceiling},
     model::{Alert, Confidence, Consensus, Diagnosis, IncidentResult},
-    progress::{Progress, Status, Timeline},
     quality::Bar,
 };
 
@@ -77,7 +74,7 @@ impl AtDesk for IncidentSwarmWorkflow {
 /// Diagnoses that wait to be taken in.
 const LATE_MAX: usize = 100;
 
-#[workflow]
+#[workflow(with = desk::handlers)]
 impl IncidentSwarmWorkflow {
     #[run]
     pub async fn run(ctx: Ctx<Self>, request: IncidentRequest) -> Result<IncidentResult> {
@@ -99,50 +96,5 @@ impl IncidentSwarmWorkflow {
     #[query]
     pub fn consensus(&self) -> Option<Consensus> {
         self.consensus.clone()
-    }
-
-    #[signal]
-    pub async fn approve(ctx: Ctx<Self>, answer: Answer) {
-        desk::approve(&ctx, answer);
-    }
-
-    #[signal]
-    pub async fn reject(ctx: Ctx<Self>, answer: Answer) {
-        desk::reject(&ctx, answer);
-    }
-
-    #[signal]
-    pub async fn abort(ctx: Ctx<Self>, reason: String) {
-        desk::abort(&ctx, reason);
-    }
-
-    #[signal]
-    pub async fn add_context(ctx: Ctx<Self>, note: Note) {
-        desk::add_context(&ctx, note);
-    }
-
-    #[signal]
-    pub async fn resume(ctx: Ctx<Self>, by: Ceiling) {
-        desk::resume(&ctx, by);
-    }
-
-    #[query]
-    pub fn status(&self) -> Status {
-        self.desk.progress.status
-    }
-
-    #[query]
-    pub fn progress(&self) -> Progress {
-        self.desk.progress.clone()
-    }
-
-    #[query]
-    pub fn timeline(&self) -> Timeline {
-        self.desk.timeline.clone()
-    }
-
-    #[query]
-    pub fn budget(&self) -> BudgetReport {
-        desk::budget(&self.desk)
     }
 }

@@ -20,10 +20,8 @@ use weft::{Ctx, Result, workflow};
 
 use super::desk::{self, AtDesk, Desk, House};
 use crate::{
-    approval::{Answer, Note, Question},
-    budget::{BudgetReport, Ceiling},
+    approval::Question,
     model::{ContentHash, Plan, PrResult},
-    progress::{Progress, Status, Timeline},
     quality::Bar,
 };
 
@@ -83,7 +81,7 @@ impl PlanPatchPrWorkflow {
     }
 }
 
-#[workflow(name = "PlanPatchPRWorkflow")]
+#[workflow(name = "PlanPatchPRWorkflow", with = desk::handlers)]
 impl PlanPatchPrWorkflow {
     #[run]
     pub async fn run(ctx: Ctx<Self>, request: PlanPatchPrRequest) -> Result<PrResult> {
@@ -112,50 +110,5 @@ impl PlanPatchPrWorkflow {
     #[query]
     pub fn plan(&self) -> Option<PlanShown> {
         self.plan.clone().map(|plan| PlanShown { hash: plan.hash(), plan })
-    }
-
-    #[signal]
-    pub async fn approve(ctx: Ctx<Self>, answer: Answer) {
-        desk::approve(&ctx, answer);
-    }
-
-    #[signal]
-    pub async fn reject(ctx: Ctx<Self>, answer: Answer) {
-        desk::reject(&ctx, answer);
-    }
-
-    #[signal]
-    pub async fn abort(ctx: Ctx<Self>, reason: String) {
-        desk::abort(&ctx, reason);
-    }
-
-    #[signal]
-    pub async fn add_context(ctx: Ctx<Self>, note: Note) {
-        desk::add_context(&ctx, note);
-    }
-
-    #[signal]
-    pub async fn resume(ctx: Ctx<Self>, by: Ceiling) {
-        desk::resume(&ctx, by);
-    }
-
-    #[query]
-    pub fn status(&self) -> Status {
-        self.desk.progress.status
-    }
-
-    #[query]
-    pub fn progress(&self) -> Progress {
-        self.desk.progress.clone()
-    }
-
-    #[query]
-    pub fn timeline(&self) -> Timeline {
-        self.desk.timeline.clone()
-    }
-
-    #[query]
-    pub fn budget(&self) -> BudgetReport {
-        desk::budget(&self.desk)
     }
 }

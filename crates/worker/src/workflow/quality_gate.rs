@@ -21,10 +21,8 @@ use super::{
 };
 use crate::{
     activity::{ChangeSeen, CheckRequest, Checking, FixRequest, GateReport, LookRequest},
-    approval::{Answer, Note},
-    budget::{BudgetReport, Ceiling},
     model::{CheckKind, CheckOutcome, QualityGateResult, Spend},
-    progress::{Progress, Status, StepState, Timeline},
+    progress::StepState,
     quality::{Bar, Looked, has_failed, judge},
     routing::{AgentType, Need},
 };
@@ -64,57 +62,12 @@ impl AtDesk for QualityGateWorkflow {
     }
 }
 
-#[workflow]
+#[workflow(with = desk::handlers)]
 impl QualityGateWorkflow {
     #[run]
     pub async fn run(ctx: Ctx<Self>, request: GateRequest) -> Result<QualityGateResult> {
         desk::open(&ctx, request.house.clone());
         desk::abortable(&ctx, |ctx| gate(ctx, request)).await
-    }
-
-    #[signal]
-    pub async fn approve(ctx: Ctx<Self>, answer: Answer) {
-        desk::approve(&ctx, answer);
-    }
-
-    #[signal]
-    pub async fn reject(ctx: Ctx<Self>, answer: Answer) {
-        desk::reject(&ctx, answer);
-    }
-
-    #[signal]
-    pub async fn abort(ctx: Ctx<Self>, reason: String) {
-        desk::abort(&ctx, reason);
-    }
-
-    #[signal]
-    pub async fn add_context(ctx: Ctx<Self>, note: Note) {
-        desk::add_context(&ctx, note);
-    }
-
-    #[signal]
-    pub async fn resume(ctx: Ctx<Self>, by: Ceiling) {
-        desk::resume(&ctx, by);
-    }
-
-    #[query]
-    pub fn status(&self) -> Status {
-        self.desk.progress.status
-    }
-
-    #[query]
-    pub fn progress(&self) -> Progress {
-        self.desk.progress.clone()
-    }
-
-    #[query]
-    pub fn timeline(&self) -> Timeline {
-        self.desk.timeline.clone()
-    }
-
-    #[query]
-    pub fn budget(&self) -> BudgetReport {
-        desk::budget(&self.desk)
     }
 }
 

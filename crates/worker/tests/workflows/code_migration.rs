@@ -22,7 +22,7 @@ use weft_worker::{
         PullRequest, PullRequestState,
     },
     progress::Status,
-    workflow::{CodeMigrationRequest, CodeMigrationWorkflow as Own},
+    workflow::{CodeMigrationRequest, CodeMigrationWorkflow as Own, desk::Attended as _},
 };
 
 use crate::lab::{QUEUE, house, passed, tests, until};

@@ -10,7 +10,7 @@ use weft_worker::{
     model::{Billed, ContentHash, Spend},
     progress::Status,
     routing::{Agent, AgentType},
-    workflow::{GateRequest, QualityGateWorkflow},
+    workflow::{GateRequest, QualityGateWorkflow, desk::Attended as _},
 };
 
 use crate::lab::{QUEUE, gate, kind, passed, until};

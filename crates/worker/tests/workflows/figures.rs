@@ -22,7 +22,9 @@ use weft_worker::{
     sandbox::Mode,
     workflow::{
         GateRequest, IncidentRequest, IncidentSwarmWorkflow, PlanPatchPrRequest, PlanPatchPrWorkflow,
-        QualityGateWorkflow, desk::House, seventy_percent,
+        QualityGateWorkflow,
+        desk::{Attended as _, House},
+        seventy_percent,
     },
 };
 

@@ -17,7 +17,7 @@ use weft_worker::{
     },
     progress::Status,
     quality::Bar,
-    workflow::{IncidentRequest, IncidentSwarmWorkflow as Own, seventy_percent},
+    workflow::{IncidentRequest, IncidentSwarmWorkflow as Own, desk::Attended as _, seventy_percent},
 };
 
 use crate::lab::{QUEUE, house, kind, passed, tests, until};

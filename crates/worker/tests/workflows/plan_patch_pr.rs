@@ -18,7 +18,7 @@ use weft_worker::{
     },
     progress::Status,
     quality::Bar,
-    workflow::{PlanPatchPrRequest, PlanPatchPrWorkflow as Own},
+    workflow::{PlanPatchPrRequest, PlanPatchPrWorkflow as Own, desk::Attended as _},
 };
 
 use crate::lab::{QUEUE, covered, house, kind, passed, tests, until};

@@ -9,7 +9,8 @@ use weft_worker::{
     model::{Alert, AlertSeverity, CheckKind, CheckOutcome, Spend, Verdict},
     quality::Bar,
     workflow::{
-        GateRequest, IncidentRequest, IncidentSwarmWorkflow, PlanPatchPrWorkflow, QualityGateWorkflow, seventy_percent,
+        GateRequest, IncidentRequest, IncidentSwarmWorkflow, PlanPatchPrWorkflow, QualityGateWorkflow,
+        desk::Attended as _, seventy_percent,
     },
 };
 

@@ -5,7 +5,7 @@ use weft_worker::{
     approval::Answer,
     model::MigrationResult,
     progress::Status,
-    workflow::{CodeMigrationRequest, CodeMigrationWorkflow as Own},
+    workflow::{CodeMigrationRequest, CodeMigrationWorkflow as Own, desk::Attended as _},
 };
 
 use crate::{

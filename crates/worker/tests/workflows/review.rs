@@ -8,7 +8,7 @@ use weft_worker::{
     progress::Status,
     workflow::{
         PlanPatchPrRequest, PlanPatchPrWorkflow,
-        desk::{House, ReviewPolicy},
+        desk::{Attended as _, House, ReviewPolicy},
     },
 };
 
