@@ -226,14 +226,19 @@ fn phases() -> Step {
 pub(crate) fn figures() -> Vec<Step> {
     let of_workflows = ["test", "-p", "weft-worker", "--test", "workflows", "--"];
     let alone = ["figures::", "--nocapture", "--test-threads", "1"];
-    let twenty = ["test", "-p", "wfctl", "--test", "crash", "--", "--nocapture", "many::"];
+    let of_processes = ["test", "-p", "wfctl", "--test", "crash", "--", "--nocapture", "--test-threads", "1"];
     vec![
         Step::cargo(
             "what a durable step costs, and what doing things at once saves",
             &[&of_workflows[..], &alone].concat(),
         )
         .env("FIGURE_SECONDS", "2"),
-        Step::cargo("twenty runs at once on one worker", &twenty).env("WORKER_RUNS", "20"),
+        Step::cargo(
+            "a durable step, and twenty runs at once on one worker",
+            &[&of_processes[..], &["many::", "overhead::"]].concat(),
+        )
+        .env("OVERHEAD_RUNS", "5")
+        .env("WORKER_RUNS", "20"),
         repair("50"),
     ]
 }

@@ -112,7 +112,8 @@ fn worker(folder: &Path, address: &str) -> anyhow::Result<Child> {
 
 fn command(folder: &Path, log: &str) -> anyhow::Result<Command> {
     let log = File::options().create(true).append(true).open(folder.join(log))?;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wfctl"));
+    let binary = std::env::var_os("WFCTL_UNDER_TEST").unwrap_or_else(|| env!("CARGO_BIN_EXE_wfctl").into());
+    let mut command = Command::new(binary);
     command.stdin(Stdio::null()).stderr(log);
     Ok(command)
 }
