@@ -91,7 +91,7 @@ fn suspicious(syntax: &Syntax<'_>, node: Node<'_>, file: &str, suspicion: &Suspi
     if node.kind() == "block" {
         return suspicion.most(file, line(node)..=last_line(node));
     }
-    let own = suspicion.of(file, line(node));
+    let own = suspicion.of(file, line(node)).max(of_default(node, file, suspicion));
     if own > 0.0 {
         return own;
     }
@@ -106,6 +106,13 @@ fn head(statement: Node<'_>) -> RangeInclusive<u32> {
     let body = ["body", "consequence"].into_iter().find_map(|name| statement.child_by_field_name(name));
     let end = body.map_or_else(|| last_line(statement), |body| line(body).saturating_sub(1).max(line(statement)));
     line(statement)..=end
+}
+
+/// What a parameter is where nothing is given is read by the function, though it is executed before any test.
+fn of_default(node: Node<'_>, file: &str, suspicion: &Suspicion) -> f64 {
+    let default = enclosing(node, &["default_parameter", "typed_default_parameter"]);
+    let function = default.and_then(function);
+    function.map_or(0.0, |it| CONSTANT_SHARE * suspicion.most(file, line(it)..=last_line(it)))
 }
 
 /// The name of the constant of the file within whose value the node stands.
@@ -183,6 +190,17 @@ mod tests {
         assert!(all.len() > 30, "{}", all.len());
         assert_eq!(texts.len(), all.len());
         assert!(texts.iter().all(|text| Syntax::parse(text, Language::Python).is_some_and(|it| it.is_sound())));
+    }
+
+    /// The line is executed once, before any test, so that by itself it is hardly suspicious.
+    #[test]
+    fn a_default_is_nearly_as_suspicious_as_the_function_that_reads_it() {
+        let source = "def f(a, fast=True):\n    if fast:\n        return a\n    return 0\n";
+        let mut suspicion = Suspicion::default();
+        [(1, 0.1), (2, 1.0), (3, 1.0)].iter().for_each(|(line, value)| suspicion.raise("a.py", *line, *value));
+        let all = candidates(Target { file: "a.py", source, language: Language::Python, tests: "" }, &suspicion);
+        let default = all.iter().find(|it| it.edit.line == 1 && it.edit.text == "False").expect("it is offered");
+        assert!(default.score > 0.5, "{default:?}");
     }
 
     #[test]

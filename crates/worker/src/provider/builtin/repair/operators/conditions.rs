@@ -82,6 +82,13 @@ fn around<'t>(site: &Site<'_, 't>, condition: Node<'t>, out: &mut Vec<Edit>) {
         others.push(format!("({text}) {or} ({other})"));
     }
     site.replace(condition, Kind::Condition, others, out);
+    let forgotten = site.scope.flags(condition).iter().filter(|flag| !text.contains(flag.as_str()));
+    let not = if site.is_python() { "not " } else { "!" };
+    let joined = forgotten.flat_map(|flag| {
+        let flags = [format!("{not}{flag}"), flag.clone()];
+        flags.into_iter().flat_map(|flag| [format!("({text}) {and} {flag}"), format!("({text}) {or} {flag}")])
+    });
+    site.replace(condition, Kind::Condition, joined.collect::<Vec<_>>(), out);
 }
 
 /// One side of `a and b` alone, or one side turned round.
@@ -99,6 +106,16 @@ fn parts(site: &Site<'_, '_>, out: &mut Vec<Edit>) {
 #[cfg(test)]
 mod tests {
     use super::{super::tests::check, Kind};
+
+    #[test]
+    fn a_flag_that_a_condition_forgets_is_added() {
+        let source = "def f(a, fast=False):\n    if a > 1:\n        return 1\n";
+        let whole = "if a > 1:\n        return 1";
+        let wanted = "def f(a, fast=False):\n    if (a > 1) and not fast:\n        return 1\n";
+        check(source, whole, Kind::Condition, wanted);
+        let source = "fn f(a: u8, fast: bool) -> bool { a > 1 }";
+        check(source, "a > 1", Kind::Condition, "fn f(a: u8, fast: bool) -> bool { (a > 1) || fast }");
+    }
 
     #[test]
     fn conditions_are_turned_round_and_taken_apart() {

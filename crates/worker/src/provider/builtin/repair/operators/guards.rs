@@ -1,4 +1,5 @@
-//! Missing branches: `if there is nothing to do, return`, at the start of a function or of a loop's body.
+//! Missing branches: `if there is nothing to do, return`, at the start of a function or of a loop's body; and before what
+//! is read at a place, `if there is no such place, return`.
 
 use tree_sitter::Node;
 
@@ -8,15 +9,20 @@ use crate::provider::builtin::{
         edit::{Edit, Kind},
         pool::is_docstring,
     },
-    syntax::{self, function, named},
+    syntax::{self, function, is_statement, named, statement},
 };
 
 /// Most guards that are tried at one place.
 const GUARDS_MAX: usize = 60;
+/// Most parameters that are compared with each other.
+const COMPARED_MAX: usize = 3;
+/// Most places of one statement that are looked at, and most answers for each.
+const PLACES_MAX: usize = 2;
+const ANSWERS_MAX: usize = 6;
 
 pub(super) fn offer(site: &Site<'_, '_>, out: &mut Vec<Edit>) {
     if site.node.kind() != "block" {
-        return;
+        return before_places(site, out);
     }
     let Some(owner) = site.node.parent() else { return };
     let is_loop = matches!(owner.kind(), "for_statement" | "while_statement" | "for_expression" | "while_expression");
@@ -29,17 +35,81 @@ pub(super) fn offer(site: &Site<'_, '_>, out: &mut Vec<Edit>) {
     if first.start_position().row == owner.start_position().row {
         return;
     }
+    let compared = if is_loop { Vec::new() } else { compared(site, function) };
     let guards = if is_loop { of_loop(site, owner) } else { of_function(site, function) };
-    for (rank, (condition, action)) in guards.into_iter().take(GUARDS_MAX).enumerate() {
-        let text = if site.is_python() {
-            format!("if {condition}:\n{indent}    {action}\n{indent}")
-        } else {
-            format!("if {condition} {{\n{indent}    {action};\n{indent}}}\n{indent}")
-        };
-        let rank = u32::try_from(rank / 6).unwrap_or(u32::MAX);
-        let at = first.start_byte();
-        out.push(Edit { range: at..at, text, line: syntax::line(first), kind: Kind::Guard, rank });
+    let guards = guards.into_iter().take(GUARDS_MAX).enumerate().map(|(rank, guard)| (rank / 6, guard));
+    let compared = compared.into_iter().enumerate().map(|(rank, guard)| (rank / 3 + 1, guard));
+    for (rank, guard) in guards.chain(compared) {
+        before(site, first, indent, (rank, &guard), out);
     }
+}
+
+/// A branch before a statement.
+fn before(
+    site: &Site<'_, '_>,
+    statement: Node<'_>,
+    indent: &str,
+    (rank, (condition, action)): (usize, &(String, String)),
+    out: &mut Vec<Edit>,
+) {
+    let text = if site.is_python() {
+        format!("if {condition}:\n{indent}    {action}\n{indent}")
+    } else {
+        format!("if {condition} {{\n{indent}    {action};\n{indent}}}\n{indent}")
+    };
+    let rank = u32::try_from(rank).unwrap_or(u32::MAX);
+    let at = statement.start_byte();
+    out.push(Edit { range: at..at, text, line: syntax::line(statement), kind: Kind::Guard, rank });
+}
+
+/// What is read at a place, `items[at]`, may lie behind the end.
+fn before_places(site: &Site<'_, '_>, out: &mut Vec<Edit>) {
+    let is_ours = is_statement(site.node) || !site.is_python() && site.is_last_expression();
+    let Some(function) = function(site.node).filter(|it| is_ours && *it != site.node) else { return };
+    let indent = site.syntax.indent(site.node);
+    let names = parameters(site, function);
+    let places = site.syntax.nodes().into_iter().filter(|it| {
+        let is_within = it.start_byte() >= site.node.start_byte() && it.end_byte() <= site.node.end_byte();
+        is_within && statement(*it).is_none_or(|own| own.id() == site.node.id())
+    });
+    let places = places.filter_map(|it| place(site, it)).take(PLACES_MAX);
+    for condition in places {
+        let answers = actions(site, &names);
+        let own = names.iter().map(|it| format!("return {it}"));
+        let answers: Vec<String> = own.chain(answers).take(ANSWERS_MAX).collect();
+        for (rank, answer) in answers.into_iter().enumerate() {
+            before(site, site.node, indent, (rank / 2, &(condition.clone(), answer)), out);
+        }
+    }
+}
+
+/// That the place which a node reads is behind the end. Nobody counts up to a number that stands there.
+fn place(site: &Site<'_, '_>, node: Node<'_>) -> Option<String> {
+    let (base, at) = match node.kind() {
+        "subscript" => (node.child_by_field_name("value")?, node.child_by_field_name("subscript")?),
+        "index_expression" => (node.named_child(0)?, node.named_child(1)?),
+        _ => return None,
+    };
+    let is_counted = matches!(at.kind(), "identifier" | "binary_operator" | "binary_expression");
+    let (base, at) = (site.syntax.of(base), site.syntax.of(at));
+    is_counted.then(|| match site.is_python() {
+        true => format!("{at} >= len({base})"),
+        false => format!("{at} >= {base}.len()"),
+    })
+}
+
+/// One parameter beyond another one.
+fn compared(site: &Site<'_, '_>, function: Node<'_>) -> Vec<(String, String)> {
+    let names: Vec<String> = parameters(site, function).into_iter().take(COMPARED_MAX).collect();
+    let mut found = Vec::new();
+    for one in &names {
+        for other in names.iter().filter(|it| *it != one) {
+            for answer in [other, one] {
+                found.push((format!("{one} < {other}"), format!("return {answer}")));
+            }
+        }
+    }
+    found
 }
 
 fn holds_docstring(statement: Node<'_>) -> bool {
@@ -53,14 +123,18 @@ fn of_loop(site: &Site<'_, '_>, owner: Node<'_>) -> Vec<(String, String)> {
     conditions.flat_map(|it| [(it.clone(), "continue".to_owned()), (it, "break".to_owned())]).collect()
 }
 
-fn of_function(site: &Site<'_, '_>, function: Node<'_>) -> Vec<(String, String)> {
+fn parameters(site: &Site<'_, '_>, function: Node<'_>) -> Vec<String> {
     let parameters = function.child_by_field_name("parameters").map(named).unwrap_or_default();
     let names = parameters.into_iter().filter_map(|it| {
         let name = it.child_by_field_name("name").or(it.child_by_field_name("pattern")).unwrap_or(it);
         let name = if name.kind() == "typed_parameter" { name.named_child(0)? } else { name };
         Some(site.syntax.of(name).to_owned())
     });
-    let names: Vec<String> = names.filter(|it| it != "self" && !it.contains("self")).collect();
+    names.filter(|it| it != "self" && !it.contains("self")).collect()
+}
+
+fn of_function(site: &Site<'_, '_>, function: Node<'_>) -> Vec<(String, String)> {
+    let names = parameters(site, function);
     let conditions = names.iter().flat_map(|name| empty(site, name)).chain(site.pool.conditions.iter().cloned());
     let conditions: Vec<String> = conditions.collect();
     let mut guards = Vec::new();
@@ -109,6 +183,23 @@ mod tests {
         let wanted =
             "def f(a):\n    \"\"\"Why.\"\"\"\n    if not a:\n        return None\n    return sum(a) / len(a)\n";
         check(source, body, Kind::Guard, wanted);
+    }
+
+    #[test]
+    fn a_branch_where_one_parameter_is_beyond_another_is_offered() {
+        let source = "def f(a, low):\n    return g(a)\n";
+        let wanted = "def f(a, low):\n    if a < low:\n        return low\n    return g(a)\n";
+        check(source, "return g(a)", Kind::Guard, wanted);
+    }
+
+    #[test]
+    fn a_branch_before_what_is_read_behind_the_end_is_offered() {
+        let source = "def f(at):\n    g(at)\n    return ALL[at + 1]\n";
+        let wanted = "def f(at):\n    g(at)\n    if at + 1 >= len(ALL):\n        return at\n    return ALL[at + 1]\n";
+        check(source, "return ALL[at + 1]", Kind::Guard, wanted);
+        let source = "fn f(a: &[u8], at: usize) -> usize {\n    g();\n    a[at].into()\n}\n";
+        let wanted = "fn f(a: &[u8], at: usize) -> usize {\n    g();\n    if at >= a.len() {\n        return at;\n    }\n    a[at].into()\n}\n";
+        check(source, "a[at].into()", Kind::Guard, wanted);
     }
 
     #[test]

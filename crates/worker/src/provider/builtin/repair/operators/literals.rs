@@ -6,15 +6,16 @@ use crate::provider::builtin::repair::{
     pool::{bare, is_docstring},
 };
 
+/// What most often stands between parts of a text, or fills it up.
+const SEPARATORS: [&str; 10] = [" ", ",", ".", "-", ":", "/", "_", "0", ", ", "\\n"];
+
 pub(super) fn offer(site: &Site<'_, '_>, out: &mut Vec<Edit>) {
     match site.node.kind() {
         "integer" | "integer_literal" => integer(site, out),
         "float" | "float_literal" => float(site, out),
         "true" | "false" | "boolean_literal" => truth(site, out),
         "string" | "string_literal" if !is_docstring(site.node) => {
-            let empty = site.text().chars().next().map(|quote| format!("{quote}{quote}"));
-            let others = site.pool.strings.iter().cloned().chain(empty);
-            site.replace(site.node, Kind::Constant, others, out);
+            string(site, out);
         }
         "unary_operator" | "unary_expression" if site.text().starts_with('-') => {
             let argument = site.text().trim_start_matches('-').trim_start().to_owned();
@@ -22,6 +23,17 @@ pub(super) fn offer(site: &Site<'_, '_>, out: &mut Vec<Edit>) {
         }
         _ => {}
     }
+}
+
+/// Where nothing stands a separator may have been forgotten.
+fn string(site: &Site<'_, '_>, out: &mut Vec<Edit>) {
+    let Some(quote) = site.text().chars().next().filter(|it| matches!(it, '"' | '\'')) else { return };
+    let empty = format!("{quote}{quote}");
+    if site.text() == empty {
+        let separators = SEPARATORS.iter().map(|it| format!("{quote}{it}{quote}"));
+        site.replace(site.node, Kind::Constant, separators, out);
+    }
+    site.replace(site.node, Kind::Constant, site.pool.strings.iter().cloned().chain([empty]), out);
 }
 
 fn integer(site: &Site<'_, '_>, out: &mut Vec<Edit>) {
@@ -68,6 +80,16 @@ fn truth(site: &Site<'_, '_>, out: &mut Vec<Edit>) {
 #[cfg(test)]
 mod tests {
     use super::{super::tests::check, Kind};
+
+    #[test]
+    fn a_separator_is_offered_where_nothing_stands() {
+        check(
+            "def f(a):\n    return a.split(\"\")\n",
+            "\"\"",
+            Kind::Constant,
+            "def f(a):\n    return a.split(\".\")\n",
+        );
+    }
 
     #[test]
     fn a_constant_gives_way_to_its_neighbours_and_to_others_of_the_file() {

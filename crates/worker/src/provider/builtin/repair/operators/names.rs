@@ -18,6 +18,8 @@ const NAMES_MAX: usize = 8;
 pub(in super::super) struct Scope {
     /// Parameters and variables of each function, by where it starts, in the order in which they appear.
     locals: BTreeMap<usize, Vec<String>>,
+    /// Parameters of each function that are true or false.
+    flags: BTreeMap<usize, Vec<String>>,
     /// Fields by what they are read of: `self` → `rate`, `limit`.
     fields: BTreeMap<String, BTreeSet<String>>,
     /// Constants of the file.
@@ -58,6 +60,8 @@ impl Scope {
     fn function(&mut self, syntax: &Syntax<'_>, node: Node<'_>) {
         let Some(name) = node.child_by_field_name("name") else { return };
         let parameters = node.child_by_field_name("parameters").map(named).unwrap_or_default();
+        let flags = parameters.iter().filter_map(|it| flag(syntax, *it)).collect();
+        self.flags.insert(node.start_byte(), flags);
         let own = parameters.iter().filter(|it| it.kind() != "self_parameter" && syntax.of(**it) != "self");
         self.functions.push(Function { name: syntax.of(name).to_owned(), parameters: own.count() });
     }
@@ -93,11 +97,30 @@ impl Scope {
         self.variables(node).iter().chain(constants).cloned().collect()
     }
 
+    /// Parameters of the function around a node that are true or false.
+    pub(super) fn flags(&self, node: Node<'_>) -> &[String] {
+        let flags = function(node).and_then(|it| self.flags.get(&it.start_byte()));
+        flags.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Constants of the file.
+    pub(super) fn constants(&self) -> &[String] {
+        &self.constants
+    }
+
     /// Variables that may be read at a node.
     pub(super) fn variables(&self, node: Node<'_>) -> &[String] {
         let locals = function(node).and_then(|it| self.locals.get(&it.start_byte()));
         locals.map(Vec::as_slice).unwrap_or_default()
     }
+}
+
+/// The name of a parameter whose type or default says that it is true or false.
+fn flag(syntax: &Syntax<'_>, parameter: Node<'_>) -> Option<String> {
+    let text = |field: &str| parameter.child_by_field_name(field).map(|it| syntax.of(it));
+    let is_flag = text("type") == Some("bool") || matches!(text("value"), Some("True" | "False"));
+    let name = text("name").or(text("pattern")).or(parameter.named_child(0).map(|it| syntax.of(it)))?;
+    is_flag.then(|| name.to_owned())
 }
 
 /// Whether this name comes to be here: a parameter, a variable that is assigned, a pattern.

@@ -5,7 +5,7 @@ use tree_sitter::Node;
 use super::Site;
 use crate::provider::builtin::{
     repair::edit::{Edit, Kind},
-    syntax::{self, function, is_statement, named},
+    syntax::{self, function, is_statement},
 };
 
 /// Longest statement that is copied, in bytes.
@@ -96,10 +96,18 @@ fn copies(site: &Site<'_, '_>, function: Node<'_>) -> Vec<String> {
     };
     let end = if site.is_python() { "" } else { ";" };
     let names = site.scope.readable(site.syntax, site.node);
-    for name in site.scope.variables(site.node).iter().filter(|name| assigned(site, function, name)) {
+    for name in site.scope.variables(site.node) {
+        let Some(gathered) = gathered(site, function, name) else { continue };
         let others = names.iter().filter(|it| *it != name);
-        let others = others.flat_map(|it| [format!("{name} += {it}{end}"), format!("{name} -= {it}{end}")]);
-        [format!("{name} += 1{end}"), format!("{name} = 0{end}")].into_iter().chain(others).for_each(&mut add);
+        let others = others.flat_map(|it| match (gathered, site.is_python()) {
+            (Gathered::Number, _) => vec![format!("{name} += {it}{end}"), format!("{name} -= {it}{end}")],
+            (Gathered::Text, true) => vec![format!("{name} += {it}")],
+            (Gathered::Text, false) => vec![format!("{name}.push({it});"), format!("{name}.push_str({it});")],
+            (Gathered::List, true) => vec![format!("{name}.append({it})")],
+            (Gathered::List, false) => vec![format!("{name}.push({it});")],
+        });
+        let counted = [format!("{name} += 1{end}"), format!("{name} = 0{end}")];
+        counted.into_iter().filter(|_| gathered == Gathered::Number).chain(others).for_each(&mut add);
     }
     for node in site.syntax.nodes() {
         let text = site.syntax.of(node);
@@ -112,12 +120,29 @@ fn copies(site: &Site<'_, '_>, function: Node<'_>) -> Vec<String> {
     found
 }
 
-/// Whether a number is counted in this variable, as far as one sees: it is assigned a number.
-fn assigned(site: &Site<'_, '_>, function: Node<'_>, name: &str) -> bool {
+/// What comes together in a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gathered {
+    Number,
+    Text,
+    List,
+}
+
+/// What is gathered in this variable, as far as one sees: by what it is assigned first.
+fn gathered(site: &Site<'_, '_>, function: Node<'_>, name: &str) -> Option<Gathered> {
     let body = site.syntax.text.get(function.byte_range()).unwrap_or_default();
-    let starts =
-        [format!("{name} = 0"), format!("let mut {name} = 0"), format!("{name} = 1"), format!("mut {name} = 1")];
-    starts.iter().any(|start| body.contains(start.as_str())) && !named(function).is_empty()
+    let assigned = body.lines().find_map(|line| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("let mut ").unwrap_or(line);
+        line.strip_prefix(name)?.trim_start().strip_prefix("= ")
+    })?;
+    let first = assigned.trim().trim_end_matches(';');
+    let is_number = first.parse::<i64>().is_ok() || site.scope.constants().iter().any(|it| it == first);
+    match first {
+        "\"\"" | "''" | "String::new()" => Some(Gathered::Text),
+        "[]" | "Vec::new()" | "vec![]" => Some(Gathered::List),
+        _ => is_number.then_some(Gathered::Number),
+    }
 }
 
 #[cfg(test)]
@@ -128,6 +153,22 @@ mod tests {
     fn jumps_are_exchanged() {
         let source = "def f(a):\n    for x in a:\n        break\n";
         check(source, "break", Kind::Jump, "def f(a):\n    for x in a:\n        continue\n");
+    }
+
+    #[test]
+    fn what_gathers_texts_lists_and_sums_is_offered_what_there_is() {
+        let python = |first: &str, then: &str| {
+            format!("STEP = 5\n\n\ndef f(a):\n    n = {first}\n    for x in a:\n        {then}\n    return n\n")
+        };
+        for (first, then) in [("\"\"", "n += x"), ("[]", "n.append(x)"), ("STEP", "n += STEP"), ("0", "n -= x")] {
+            check(&python(first, "pass"), "pass", Kind::Placeholder, &python(first, then));
+        }
+        let rust = |then: &str| {
+            format!(
+                "fn f(a: &[u8]) {{\n    let mut n = Vec::new();\n    for x in a {{\n        g(x);{then}\n    }}\n}}\n"
+            )
+        };
+        check(&rust(""), "g(x);", Kind::Insertion, &rust("\n        n.push(x);"));
     }
 
     #[test]
