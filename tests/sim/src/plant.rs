@@ -51,6 +51,8 @@ pub enum Plant {
     EarlyCommit,
     /// A candidate counts one vote more than it has.
     WrongQuorum,
+    /// What is said to be applied is there when the next thing is: answers are given before they can be read.
+    LateApply,
 }
 
 /// Where a bug sits.
@@ -70,7 +72,8 @@ pub(crate) enum Site {
 impl Plant {
     /// The one that is called so, of those that a cluster can have.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        let all = [Self::Nothing, Self::NoFrameSync, Self::EarlySync, Self::EarlyCommit, Self::WrongQuorum];
+        let all =
+            [Self::Nothing, Self::NoFrameSync, Self::EarlySync, Self::EarlyCommit, Self::WrongQuorum, Self::LateApply];
         all.into_iter().find(|plant| format!("{plant:?}") == name)
     }
 
@@ -84,6 +87,7 @@ impl Plant {
             | Self::EarlySync
             | Self::LyingCheckpoint
             | Self::NoMessage
+            | Self::LateApply
             | Self::NoReference
             | Self::NoRequestId
             | Self::NoUpdate
@@ -325,11 +329,13 @@ pub(crate) struct PlantedStore {
     plant: Plant,
     writes: Arc<AtomicU64>,
     persists: Arc<AtomicU64>,
+    /// What is said to be applied and is not ([`Plant::LateApply`]).
+    late: Mutex<Option<WriteBatch>>,
 }
 
 impl PlantedStore {
     pub(crate) fn new(store: MemoryStore, plant: Plant) -> Self {
-        Self { store, plant, writes: Arc::default(), persists: Arc::default() }
+        Self { store, plant, writes: Arc::default(), persists: Arc::default(), late: Mutex::default() }
     }
 
     /// How often rows were written.
@@ -378,11 +384,14 @@ impl StateStore for PlantedStore {
             Plant::NoActivityChange => self.unchanged(&batch, table::ACTIVITY)?,
             _ => batch,
         };
-        self.store.apply(batch)
+        let batch = if self.plant == Plant::LateApply { self.late.lock().replace(batch) } else { Some(batch) };
+        batch.map_or(Ok(()), |batch| self.store.apply(batch))
     }
 
     fn persist(&self) -> Result<(), StoreError> {
         self.persists.fetch_add(1, Ordering::Relaxed);
+        let late = self.late.lock().take();
+        late.map_or(Ok(()), |batch| self.store.apply(batch))?;
         if self.plant == Plant::LyingCheckpoint { Ok(()) } else { self.store.persist() }
     }
 

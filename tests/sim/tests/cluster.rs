@@ -82,3 +82,8 @@ fn an_entry_that_counts_as_committed_before_others_have_it_is_found() {
 fn a_vote_that_is_counted_and_was_not_given_is_found() {
     check(Plant::WrongQuorum, 40);
 }
+
+#[test]
+fn an_answer_that_is_given_before_it_can_be_read_is_found() {
+    check(Plant::LateApply, 20);
+}
