@@ -72,7 +72,7 @@ pub use retry_policy::RetryPolicy;
 pub use schedule::{NewSchedule, ScheduleDescription, ScheduleHandle, SchedulePages};
 pub use start::{Start, Started};
 pub use stream::Items;
-pub use tls::{ClientCertificate, Pem, Tls, TlsError};
+pub use tls::{ClientCertificate, Pem, Secured, Tls, TlsError};
 pub use update::{Update, UpdateWait, Updated};
 pub use value::{Args, Binary, IntoArgs, Raw, Value, ValueError, result_from_payloads};
 pub use workflow::{Query, Run, Signal};

@@ -3,6 +3,8 @@
 //! Invariant: what is wrong with a certificate or a key is found before anything is sent, and the error says which one
 //! and where it came from. Private keys are never printed.
 
+mod beside;
+
 use std::{fmt, fs, io, path::PathBuf, sync::Arc};
 
 use rustls::{
@@ -13,6 +15,8 @@ use rustls::{
     sign::CertifiedKey,
 };
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
+
+pub use beside::Secured;
 
 /// How a connection is secured. By default: the system's certificate authorities are trusted, and the client shows
 /// nothing of itself.

@@ -1,6 +1,11 @@
 //! TLS against a server that has it: who is trusted, what is shown, and what is said when it does not fit.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::Path,
+};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::net::TcpListener;
@@ -13,6 +18,10 @@ use weft_client::{
     api::workflowservice::{GetSystemInfoRequest, GetSystemInfoResponse},
 };
 use weft_protocol::services::workflow_service_server::{WorkflowService, WorkflowServiceServer};
+use weft_server::{
+    access::{self, OperationsFiles, TlsFiles},
+    node::{Options, Place},
+};
 
 /// Says of itself which bearer token it got.
 struct Echo;
@@ -167,4 +176,48 @@ async fn what_is_wrong_with_a_file_is_said_with_its_name() {
     refused("a:1", name, "\"not a name\" cannot be the name of a server").await;
     let data = format!("{:?}", ada.shown());
     assert!(!data.contains("BEGIN"), "{data}");
+}
+
+/// What a server says of its health, or why it says nothing.
+async fn health(address: SocketAddr, tls: Tls) -> io::Result<String> {
+    let ask = move || {
+        let stream = TcpStream::connect(address)?;
+        let mut secured = tls.over(stream, &address.ip().to_string()).map_err(io::Error::other)?;
+        secured.write_all(b"GET /livez HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        secured.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    tokio::task::spawn_blocking(ask).await.expect("it does not panic")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_beside_the_api_is_asked_over_the_same_tls() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("there is room");
+        path
+    };
+    let (authority, clients) = (Authority::new(), Authority::new());
+    let Pair { certificate, key } = authority.certify(NAME);
+    let client_ca = Some(file("clients.crt", &clients.pem));
+    let tls = TlsFiles { certificate: file("tls.crt", &certificate), key: file("tls.key", &key), client_ca };
+    let operations = OperationsFiles { tls: Some(tls), api_keys: None };
+    let access = access::Options { operations, ..access::Options::default() };
+    let (options, any) = (Options { shards: 1, ..Options::new(Place::Memory) }, SocketAddr::from(([127, 0, 0, 1], 0)));
+    let builder = weft_server::Server::builder(Place::Memory).options(options).listen(any).operations(any);
+    let server = builder.access(access).start().await.expect("it starts");
+    let address = server.operations().expect("it has the port");
+
+    let trusted = Tls { server_ca: authority.as_ca(), ..named() };
+    let known = Tls { client: clients.certify("ada").shown(), ..trusted.clone() };
+    let answer = health(address, known.clone()).await.expect("it is known");
+    assert!(answer.starts_with("HTTP/1.0 200") && answer.ends_with("ok\n"), "{answer}");
+    let anyone = Tls { server_ca: None, disable_host_verification: true, ..known.clone() };
+    health(address, anyone).await.expect("anyone is trusted");
+    assert!(health(address, trusted).await.is_err(), "it shows nothing");
+    let refused = health(address, Tls { server_ca: clients.as_ca(), ..known }).await.expect_err("another authority's");
+    assert!(refused.to_string().contains("invalid peer certificate"), "{refused}");
+    server.shutdown().await;
 }

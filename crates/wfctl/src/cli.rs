@@ -66,7 +66,8 @@ pub(crate) struct Global {
     /// Another temporal.toml
     #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     pub(crate) config_file: Option<PathBuf>,
-    /// Operations port of the server, for names of queues, quarantine and doctor [default: the address, 47 ports up]
+    /// Operations port of the server, for the cluster, names of queues, quarantine and doctor; https://HOST:PORT where it
+    /// speaks TLS; its key is given in WEFT_OPERATIONS_API_KEY [default: the address, 47 ports up]
     #[arg(long, global = true, value_name = "HOST:PORT", help_heading = "Connection")]
     pub(crate) operations: Option<String>,
     #[command(flatten)]

@@ -1,7 +1,9 @@
-//! The operations port of a Weft server, over plain HTTP: health, names of queues, quarantine.
+//! The operations port of a Weft server, over HTTP, with TLS or plain: health, names of queues, quarantine.
 //!
 //! Calls are few and small and nothing else runs meanwhile, so they are made on this thread with a short time limit.
 //! A Temporal server has no such port; whoever only wants a hint goes without.
+//!
+//! Invariant: the API key of the server goes nowhere without TLS; one that is given for this port goes where it is.
 
 use std::{
     io::{self, Read, Write},
@@ -11,6 +13,7 @@ use std::{
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+use weft_client::{ConnectOptions, Tls};
 
 use crate::exit::{Exit, Failure};
 
@@ -19,10 +22,17 @@ pub(crate) const PORTS_UP: u16 = 47;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct Operations {
     pub(crate) address: String,
+    tls: Option<Tls>,
+    key: Option<String>,
 }
+
+/// A connection to the port.
+pub(crate) trait Connection: Read + Write {}
+
+impl<T: Read + Write> Connection for T {}
 
 /// What a queue is called, and whether somebody polls it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,10 +50,21 @@ pub(crate) struct Reply {
 }
 
 impl Operations {
-    pub(crate) fn find(said: Option<&str>, api: &str) -> Self {
-        let said =
-            said.map(ToOwned::to_owned).or_else(|| std::env::var("WEFT_OPERATIONS").ok().filter(|it| !it.is_empty()));
-        Self { address: said.unwrap_or_else(|| beside(api)) }
+    /// Where it is said to be, or beside the API. `https://` means TLS, with what the API's has.
+    pub(crate) fn find(said: Option<&str>, api: &ConnectOptions) -> Self {
+        let variable = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
+        let said = said.map(ToOwned::to_owned).or_else(|| variable("WEFT_OPERATIONS"));
+        Self::at(said.unwrap_or_else(|| beside(&api.address)), api, variable("WEFT_OPERATIONS_API_KEY"))
+    }
+
+    fn at(said: String, api: &ConnectOptions, key: Option<String>) -> Self {
+        let (tls, address) = match said.split_once("://") {
+            Some(("https", address)) => (Some(api.tls.clone().unwrap_or_default()), address.to_owned()),
+            Some((_, address)) => (None, address.to_owned()),
+            None => (None, said),
+        };
+        let key = key.or_else(|| api.api_key.clone().filter(|_| tls.is_some()));
+        Self { address: address.trim_end_matches('/').to_owned(), tls, key }
     }
 
     pub(crate) fn get(&self, path: &str) -> io::Result<Reply> {
@@ -79,9 +100,10 @@ impl Operations {
         }
     }
 
-    fn unreachable(&self, error: &io::Error) -> Failure {
+    pub(crate) fn unreachable(&self, error: &io::Error) -> Failure {
         let says = format!(
-            "no operations port answers at {} ({error}); name it with --operations or WEFT_OPERATIONS",
+            "no operations port answers at {} ({error}); name it with --operations or WEFT_OPERATIONS, with https:// in \
+             front where it speaks TLS",
             self.address
         );
         Failure::new(Exit::Unreachable, says)
@@ -92,14 +114,27 @@ impl Operations {
     }
 
     fn send_within(&self, timeout: Duration, method: &str, path: &str) -> io::Result<Reply> {
+        let mut text = String::new();
+        self.ask(timeout, method, path)?.read_to_string(&mut text)?;
+        parse(&text).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP"))
+    }
+
+    /// Sends; the answer is still to be read.
+    pub(crate) fn ask(&self, timeout: Duration, method: &str, path: &str) -> io::Result<Box<dyn Connection>> {
         let none = || io::Error::new(io::ErrorKind::InvalidInput, "not HOST:PORT");
         let address = self.address.to_socket_addrs()?.next().ok_or_else(none)?;
-        let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+        let stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
         stream.set_read_timeout(Some(timeout))?;
-        write!(stream, "{method} {path} HTTP/1.0\r\nHost: {}\r\nContent-Length: 0\r\n\r\n", self.address)?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text)?;
-        parse(&text).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP"))
+        let mut connection: Box<dyn Connection> = match &self.tls {
+            Some(tls) => {
+                let host = self.address.rsplit_once(':').map_or(self.address.as_str(), |(host, _)| host);
+                Box::new(tls.over(stream, host.trim_matches(['[', ']'])).map_err(io::Error::other)?)
+            }
+            None => Box::new(stream),
+        };
+        let key = self.key.as_ref().map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
+        write!(connection, "{method} {path} HTTP/1.0\r\nHost: {}\r\n{key}Content-Length: 0\r\n\r\n", self.address)?;
+        Ok(connection)
     }
 }
 
@@ -135,6 +170,21 @@ mod tests {
         assert_eq!(beside("127.0.0.1:7233"), "127.0.0.1:7280");
         assert_eq!(beside("http://[::1]:9000/"), "[::1]:9047");
         assert_eq!(beside("localhost"), "localhost:7280");
+    }
+
+    #[test]
+    fn the_key_of_the_api_goes_nowhere_without_tls() {
+        let api = ConnectOptions { api_key: Some("of-the-api".to_owned()), ..ConnectOptions::default() };
+        let found = |said: &str, key: Option<&str>| {
+            let operations = Operations::at(said.to_owned(), &api, key.map(ToOwned::to_owned));
+            (operations.address, operations.tls.is_some(), operations.key)
+        };
+        let key = |key: &str| Some(key.to_owned());
+        assert_eq!(found("host:1", None), ("host:1".to_owned(), false, None));
+        assert_eq!(found("http://host:1/", None), ("host:1".to_owned(), false, None));
+        assert_eq!(found("https://host:1", None), ("host:1".to_owned(), true, key("of-the-api")));
+        assert_eq!(found("https://host:1", Some("own")), ("host:1".to_owned(), true, key("own")));
+        assert_eq!(found("host:1", Some("own")), ("host:1".to_owned(), false, key("own")));
     }
 
     #[test]

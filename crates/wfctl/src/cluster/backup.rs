@@ -2,8 +2,7 @@
 //! directory of it. What a backup consists of is the server's business ([`weft_server::backup`]).
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpStream, ToSocketAddrs},
+    io::{BufRead, BufReader, Read},
     path::PathBuf,
     time::Duration,
 };
@@ -12,12 +11,7 @@ use serde_json::{Value, json};
 use weft_env::{Ids, RealIds};
 use weft_server::backup::{self, Manifest, Restoring};
 
-use crate::{
-    exit::{Exit, Failure},
-    operations::Operations,
-    output::Output,
-    render::execution::bytes,
-};
+use crate::{exit::Failure, operations::Operations, output::Output, render::execution::bytes};
 
 /// How long a node may take between two pieces, the first one included: by then it has held messages back or given up.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -108,20 +102,9 @@ fn size(manifest: &Manifest) -> String {
 /// Asks a node for a backup; gives what it sends of it.
 fn ask(operations: &Operations) -> Result<impl Read + use<>, Failure> {
     let address = &operations.address;
-    let unreachable = |error: std::io::Error| {
-        let says =
-            format!("no operations port answers at {address} ({error}); name it with --operations or WEFT_OPERATIONS");
-        Failure::new(Exit::Unreachable, says)
-    };
-    let connect = || {
-        let none = || std::io::Error::new(std::io::ErrorKind::InvalidInput, "not HOST:PORT");
-        let found = address.to_socket_addrs()?.next().ok_or_else(none)?;
-        let mut stream = TcpStream::connect_timeout(&found, Duration::from_secs(3))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        write!(stream, "POST /admin/backup HTTP/1.0\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n")?;
-        Ok(BufReader::with_capacity(1 << 20, stream))
-    };
-    let mut answer = connect().map_err(unreachable)?;
+    let unreachable = |error: std::io::Error| operations.unreachable(&error);
+    let connection = operations.ask(PATIENCE, "POST", "/admin/backup").map_err(unreachable)?;
+    let mut answer = BufReader::with_capacity(1 << 20, connection);
     match status(&mut answer).map_err(unreachable)? {
         200 => Ok(answer),
         other => Err(Failure::refused(why(&mut answer, address, other))),

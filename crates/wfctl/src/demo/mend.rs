@@ -17,7 +17,7 @@ use std::{
 
 use anyhow::{Context, anyhow, bail, ensure};
 use tokio::process::Command;
-use weft_client::{Client, Close, Run, api::failure::failure::FailureInfo};
+use weft_client::{Client, Close, ConnectOptions, Run, api::failure::failure::FailureInfo};
 use weft_env::{Clock, Ids, RealClock, RealIds};
 use weft_worker::{
     progress::{Progress, StepState},
@@ -119,7 +119,8 @@ async fn round(wanted: &Wanted, output: &Output, cast: &mut Cast, subject: &Subj
         house: House::default(),
     };
     client.start_workflow(Own::run, request).id(&subject.id).task_queue(QUEUE).await?;
-    let operations = Operations::find(None, &cast.server.ready.address.to_string());
+    let api = ConnectOptions { address: cast.server.ready.address.to_string(), ..ConnectOptions::default() };
+    let operations = Operations::find(None, &api);
     let session = Connected { client: client.clone(), output: output.clone(), operations };
     let mut killed = false;
     let watched = async {
