@@ -209,3 +209,6 @@ impl Single<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -178,3 +178,22 @@ impl NodeInner {
         self.checkpointer.replicas()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::{Options, Place, World};
+
+    #[tokio::test]
+    async fn nodes_that_came_or_went_while_messages_were_held_back_make_it_no_point() {
+        let options = Options { shards: 2, ..Options::new(Place::Memory) };
+        let node = Node::open(options, World::real()).await.expect("it opens");
+        let members = node.inner().all_members();
+        let views = node.views(&members).await.expect("they are the same");
+        assert_eq!(views.len(), 3, "the metadata and the shards");
+        // Who is new was not asked to hold anything back.
+        let before = members.iter().copied().skip(1).collect();
+        assert!(matches!(node.views(&before).await, Err(PointError::Changed)));
+        node.shutdown().await;
+    }
+}

@@ -1,6 +1,11 @@
 //! A cluster that begins with one node: others come and go. Each has a data directory and real ports.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tempfile::TempDir;
 use tokio::{
@@ -25,6 +30,7 @@ pub(crate) struct Growing {
     /// Where each is for the others: the same whenever it starts again.
     internal: BTreeMap<u32, SocketAddr>,
     dirs: TempDir,
+    pub(crate) checkpoint_interval: Duration,
 }
 
 /// To be called within a tokio runtime.
@@ -42,7 +48,8 @@ impl Growing {
 
     pub(crate) fn nobody() -> Self {
         let dirs = tempfile::tempdir().expect("a directory");
-        Self { servers: BTreeMap::new(), internal: BTreeMap::new(), dirs }
+        let checkpoint_interval = Options::new(Place::Memory).checkpoint_interval;
+        Self { servers: BTreeMap::new(), internal: BTreeMap::new(), dirs, checkpoint_interval }
     }
 
     pub(crate) fn dir(&self, node: u32) -> PathBuf {
@@ -93,8 +100,29 @@ impl Growing {
         let servers = std::mem::take(&mut self.servers);
         let nodes: Vec<u32> = servers.keys().copied().collect();
         futures::future::join_all(servers.into_values().map(Server::shutdown)).await;
-        let mut doors = Vec::new();
+        self.start_together(&nodes).await;
+    }
+
+    /// All stop as if they had lost their power before their first checkpoint: what was applied is gone, and the log is
+    /// there. Starts some of them again on that.
+    pub(crate) async fn start_from_logs(&mut self, nodes: &[u32]) {
         for node in nodes {
+            // While it runs: at its end it makes a checkpoint.
+            let (from, to) = (self.dir(*node), self.dirs.path().join(format!("log-of-{node}")));
+            copy_logs(&from, &to).expect("there is room");
+        }
+        let servers = std::mem::take(&mut self.servers);
+        futures::future::join_all(servers.into_values().map(Server::shutdown)).await;
+        for node in nodes {
+            std::fs::remove_dir_all(self.dir(*node)).expect("it is there");
+            std::fs::rename(self.dirs.path().join(format!("log-of-{node}")), self.dir(*node)).expect("it was copied");
+        }
+        self.start_together(nodes).await;
+    }
+
+    async fn start_together(&mut self, nodes: &[u32]) {
+        let mut doors = Vec::new();
+        for node in nodes.iter().copied() {
             doors.push((node, self.door(node).await));
         }
         let this = &*self;
@@ -133,6 +161,7 @@ impl Growing {
     async fn start(&self, node: u32, cluster: ClusterOptions, door: Option<TcpListener>) -> Result<Server, StartError> {
         let mut options = Options::new(Place::Directory(self.dir(node)));
         (options.node, options.shards, options.cluster) = (node, SHARDS, cluster);
+        options.checkpoint_interval = self.checkpoint_interval;
         let any: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 0));
         let builder = Server::builder(options.place.clone()).options(options).listen(any).operations(any);
         match door {
@@ -206,4 +235,19 @@ impl Growing {
     pub(crate) async fn shutdown(self) {
         futures::future::join_all(self.servers.into_values().map(Server::shutdown)).await;
     }
+}
+
+/// All of a data directory but what can be made again from the log.
+fn copy_logs(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type()?.is_file() && !name.starts_with("visibility.") {
+            std::fs::copy(entry.path(), to.join(&name))?;
+        } else if name == "log" {
+            copy_logs(&entry.path(), &to.join(&name))?;
+        }
+    }
+    Ok(())
 }

@@ -318,3 +318,22 @@ async fn leaderships_and_votes_go_where_an_operator_wants_them() {
     assert!(growing.command(1, "remove?node=9").await.contains("not known"));
     growing.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_are_known_from_the_log_alone_find_each_other() {
+    let mut growing = Growing::nobody();
+    growing.checkpoint_interval = Duration::from_secs(24 * 3600);
+    growing.start_first().await;
+    for node in [2, 3] {
+        growing.join(node, 1).await;
+        growing.until(1, node, MemberState::Member).await;
+    }
+    let run = start(&mut growing.client(3), "order").await.expect("it starts");
+    // The first knows of no other by its flags, and none of them has a row. One of three is missing, so both that are
+    // there must find the other.
+    growing.start_from_logs(&[1, 2]).await;
+    for node in [1, 2] {
+        assert_eq!(run_of(&mut growing.client(node), "order").await.expect("it is there"), run, "at node {node}");
+    }
+    growing.shutdown().await;
+}
