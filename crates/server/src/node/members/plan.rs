@@ -77,7 +77,8 @@ impl Picture {
         let mut given = Nodes::new();
         for group in &self.groups {
             if group.leader.is_none() {
-                plan.waits.push(format!("group {} has no leader", group.group));
+                // That is news of its own, and no change waits for it where none is wanted.
+                plan.waits.extend(self.is_changing().then(|| format!("group {} has no leader", group.group)));
                 continue;
             }
             match self.next(group) {
@@ -97,6 +98,12 @@ impl Picture {
         let departures = self.departures().filter(|_| plan.steps.is_empty());
         plan.changes = self.arrivals(settled, &given).chain(departures).chain(self.ended_moves()).collect();
         plan
+    }
+
+    /// Somebody comes or goes, or a vote is to move.
+    fn is_changing(&self) -> bool {
+        let on_its_way = |row: &MemberRow| matches!(row.state, MemberState::Joining | MemberState::Removing);
+        !self.members.moves.is_empty() || self.members.nodes.values().any(on_its_way)
     }
 
     fn next(&self, group: &GroupPicture) -> Result<Option<Step>, String> {

@@ -323,3 +323,12 @@ fn whatever_comes_and_goes_the_groups_work_and_it_ends() {
         }
     }
 }
+
+#[test]
+fn a_lost_leader_is_waited_for_only_where_something_is_to_change() {
+    let mut picture = founded(3, 2);
+    picture.groups[1].leader = None;
+    assert_eq!(picture.plan(), Plan::default());
+    join(&mut picture, 4);
+    assert_eq!(picture.plan().waits, ["group 1 has no leader"]);
+}
