@@ -202,6 +202,8 @@ struct Member {
     node: u64,
     address: Option<String>,
     state: String,
+    /// The node that was asked hears from it; nobody asks one that is out.
+    answers: Option<bool>,
     leads: usize,
     /// Groups in which it votes, and those of which it only has a copy.
     votes: usize,
@@ -211,10 +213,13 @@ struct Member {
 impl View {
     fn read(found: &Value) -> Option<Self> {
         let groups = found["groups"].as_array()?;
+        let listed = found["members"].as_array()?;
+        // Until another is elected, and for good where there is no majority, the last one is all that is known.
+        let is_silent = |node: u64| listed.iter().any(|it| it["node"].as_u64() == Some(node) && it["answers"] == false);
         let mut leads: BTreeMap<u64, usize> = BTreeMap::new();
         let (mut without_leader, mut behind) = (Vec::new(), 0);
         for group in groups {
-            match group["leader"].as_u64() {
+            match group["leader"].as_u64().filter(|leader| !is_silent(*leader)) {
                 Some(leader) => *leads.entry(leader).or_default() += 1,
                 None => without_leader.push(group["group"].as_u64()?),
             }
@@ -224,15 +229,17 @@ impl View {
             let node = member["node"].as_u64()?;
             let address = member["address"].as_str().map(ToOwned::to_owned);
             let state = member["state"].as_str().unwrap_or("member").to_owned();
+            let answers = member["answers"].as_bool();
             let named = |key: &str| groups.iter().filter(|group| names(&group[key], node)).count();
             let (votes, copies) = (named("voters"), named("learners"));
-            Some(Member { node, address, state, leads: leads.get(&node).copied().unwrap_or_default(), votes, copies })
+            let leads = leads.get(&node).copied().unwrap_or_default();
+            Some(Member { node, address, state, answers, leads, votes, copies })
         };
         Some(Self {
             name: found["name"].as_str()?.to_owned(),
             id: found["cluster"].as_str()?.to_owned(),
             asked: found["node"].as_u64()?,
-            members: found["members"].as_array()?.iter().map(member).collect::<Option<_>>()?,
+            members: listed.iter().map(member).collect::<Option<_>>()?,
             groups: groups.len(),
             without_leader,
             waits: found["waits"].as_array().into_iter().flatten().filter_map(Value::as_str).map(Into::into).collect(),
@@ -259,13 +266,20 @@ impl View {
                 text(member.node.to_string()),
                 text(member.address.clone().unwrap_or_else(|| "-".to_owned())),
                 text(member.state.clone()),
+                match member.answers {
+                    Some(true) => text("yes".to_owned()),
+                    Some(false) => (Tone::Bad, "no".to_owned()),
+                    None => text("-".to_owned()),
+                },
                 (leads, member.leads.to_string()),
                 text(member.votes.to_string()),
                 text(member.copies.to_string()),
             ]
         };
-        let table = output
-            .table(&["NODE", "ADDRESS", "STATE", "LEADS", "VOTES", "COPIES"], self.members.iter().map(row).collect());
+        let table = output.table(
+            &["NODE", "ADDRESS", "STATE", "ANSWERS", "LEADS", "VOTES", "COPIES"],
+            self.members.iter().map(row).collect(),
+        );
         format!("{head}\n\n{table}")
     }
 }
@@ -286,14 +300,18 @@ mod tests {
             "version": "0", "name": "prod", "cluster": "id", "node": 2,
             "next_node": 4,
             "members": [
-                { "node": 1, "address": "a:7235", "state": "member" }, { "node": 2, "address": "b:7235", "state": "drained" },
+                { "node": 1, "address": "a:7235", "state": "member", "answers": true },
+                { "node": 2, "address": "b:7235", "state": "drained" },
+                { "node": 3, "address": "c:7235", "state": "member", "answers": false },
             ],
-            "groups": [group(0, Some(1), 9), group(1, Some(1), 7), group(2, None, 9)],
+            "groups": [group(0, Some(1), 9), group(1, Some(1), 7), group(2, None, 9), group(3, Some(3), 9)],
         });
         let view = View::read(&found).unwrap();
-        assert_eq!((view.asked, view.groups, view.behind, view.without_leader), (2, 3, 2, vec![2]));
-        assert_eq!(view.members.iter().map(|member| member.leads).collect::<Vec<_>>(), [2, 0]);
-        assert_eq!(view.members.iter().map(|member| member.votes).collect::<Vec<_>>(), [3, 3]);
+        assert_eq!((view.asked, view.groups, view.behind, view.without_leader), (2, 4, 2, vec![2, 3]));
+        assert_eq!(view.members.iter().map(|member| member.leads).collect::<Vec<_>>(), [2, 0, 0]);
+        assert_eq!(view.members.iter().map(|member| member.votes).collect::<Vec<_>>(), [4, 4, 0]);
+        let answers: Vec<_> = view.members.iter().map(|member| member.answers).collect();
+        assert_eq!(answers, [Some(true), None, Some(false)], "an earlier version says nothing of it");
         assert_eq!(state_of(&found, 2).as_deref(), Some("drained"));
         let flags = join_flags(&found).unwrap();
         assert!(flags.contains("--cluster-name prod --node 4 --join a:7235"), "{flags}");

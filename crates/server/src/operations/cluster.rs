@@ -66,15 +66,20 @@ pub(super) fn status(node: &Node) -> Answer {
 fn members(node: &Node) -> Vec<Value> {
     let options = node.options();
     let known = node.metadata().members();
+    let live = node.inner().live();
+    let answers = |other: u32| other == options.node || live.contains(&other);
     if !known.nodes.is_empty() {
-        let row = |row: &MemberRow| json!({ "node": row.node, "address": row.address, "state": name(row.state) });
+        let row = |row: &MemberRow| {
+            // Nobody asks one that is out.
+            let answers = (row.state != MemberState::Removed).then(|| answers(row.node));
+            json!({ "node": row.node, "address": row.address, "state": name(row.state), "answers": answers })
+        };
         return known.nodes.values().map(row).collect();
     }
-    let founders = options.cluster.members.iter();
-    let founders: Vec<Value> =
-        founders.map(|(node, address)| json!({ "node": node, "address": address, "state": "member" })).collect();
+    let founder = |(node, address): (&u32, &String)| json!({ "node": node, "address": address, "state": "member", "answers": answers(*node) });
+    let founders: Vec<Value> = options.cluster.members.iter().map(founder).collect();
     if founders.is_empty() {
-        return vec![json!({ "node": options.node, "address": null, "state": "member" })];
+        return vec![json!({ "node": options.node, "address": null, "state": "member", "answers": true })];
     }
     founders
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jiff::{Timestamp, fmt::rfc2822};
 use serde_json::Value;
-use weft_client::{Error, PollersOf};
+use weft_client::{Code, Error, PollersOf};
 use weft_env::{Clock, RealClock};
 
 use super::Check;
@@ -53,7 +53,7 @@ async fn version(session: &Connected) -> Check {
 async fn namespace_known(session: &Connected, namespace: &str) -> Check {
     match session.client.describe_namespace(namespace).await {
         Ok(_) => Check::ok("namespace", format!("{namespace} exists")),
-        Err(Error::Refused { error, .. }) => {
+        Err(Error::Refused { error, .. }) if error.code() == Code::NotFound => {
             let says = format!("{} `wfctl namespace list` shows all, `create` makes one", error.message);
             Check::failed("namespace", says)
         }
@@ -98,6 +98,9 @@ pub(super) fn operations(session: &Session, found: &mut Vec<Check>) {
         found.push(node(&status));
         found.push(room(&status));
     }
+    if let Ok(cluster) = operations.json("GET", "/admin/cluster") {
+        found.extend(others(&cluster));
+    }
     found.push(clock(&health));
     if let Ok(Value::Array(entries)) = operations.json("GET", "/admin/quarantine") {
         found.push(quarantine(&entries));
@@ -116,6 +119,29 @@ fn node(status: &Value) -> Check {
     let shards = status["shards"].as_array().map_or(0, Vec::len);
     let version = status["version"].as_str().unwrap_or("of unknown version");
     Check::ok("node", format!("weft {version}, node {}, {shards} shards", status["node"]))
+}
+
+/// Whether the nodes of a cluster hear each other.
+fn others(cluster: &Value) -> Option<Check> {
+    let members: Vec<&Value> = cluster["members"].as_array()?.iter().filter(|it| it["answers"].is_boolean()).collect();
+    let silent: Vec<String> =
+        members.iter().filter(|it| it["answers"] == false).map(|it| it["node"].to_string()).collect();
+    if members.len() < 2 {
+        return None;
+    }
+    Some(match silent.as_slice() {
+        [] => Check::ok("cluster", format!("all {} nodes answer node {}", members.len(), cluster["node"])),
+        silent => {
+            let says = format!(
+                "of {} nodes these do not answer node {}: {}; start them again, or take one that is lost out of the cluster \
+                 (`wfctl cluster remove N`)",
+                members.len(),
+                cluster["node"],
+                silent.join(", ")
+            );
+            Check::warning("cluster", says)
+        }
+    })
 }
 
 fn room(status: &Value) -> Check {
@@ -186,6 +212,20 @@ mod tests {
         let check = apart(-90);
         assert_eq!(check.verdict, Verdict::Warning);
         assert!(check.says.contains("90 s ahead of this machine's"), "{}", check.says);
+    }
+
+    #[test]
+    fn a_node_that_does_not_answer_is_told_of() {
+        let cluster = |second: Value| {
+            serde_json::json!({ "node": 1, "members": [
+            { "node": 1, "answers": true }, { "node": 2, "answers": second }, { "node": 3, "answers": null },
+        ] })
+        };
+        let check = others(&cluster(Value::Bool(false))).unwrap();
+        assert_eq!(check.verdict, Verdict::Warning);
+        assert!(check.says.starts_with("of 2 nodes these do not answer node 1: 2; start"), "{}", check.says);
+        assert_eq!(others(&cluster(Value::Bool(true))).unwrap().says, "all 2 nodes answer node 1");
+        assert!(others(&cluster(Value::Null)).is_none(), "a node of its own has nobody to hear");
     }
 
     #[test]
