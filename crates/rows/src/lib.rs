@@ -15,6 +15,7 @@ extern crate std;
 
 mod corrupt;
 mod key;
+mod level;
 mod slot;
 mod value;
 
@@ -34,6 +35,7 @@ mod testing;
 
 pub use corrupt::Corrupt;
 pub use encode::{Encoded, EncodedBatch, encode};
+pub use level::{Level, Supported};
 pub use ops::{Op, Ops};
 pub use slot::{SLOTS, Slot, SlotRange, ranges, slot_of};
 pub use table::{

@@ -96,8 +96,7 @@ pub(crate) struct NodeInner {
     removal: Removal,
     pub(crate) cluster: Uuid,
     /// Holds the data directory's lock for as long as the node lives.
-    #[expect(dead_code, reason = "held, not read")]
-    hold: Arc<hold::Hold>,
+    pub(crate) hold: Arc<hold::Hold>,
 }
 
 impl Node {
@@ -229,7 +228,8 @@ impl Node {
     #[must_use]
     pub fn fault(&self) -> Option<Arc<str>> {
         let of_log = || self.0.wal.fault().map(|fault| fault.to_string().into());
-        self.0.raft.fault().or_else(of_log).or_else(|| self.0.peers.expulsion.reason())
+        let of_level = || members::level::misfit(self.0.metadata.members().level, self.0.options.levels).map(Arc::from);
+        self.0.raft.fault().or_else(of_log).or_else(|| self.0.peers.expulsion.reason()).or_else(of_level)
     }
 
     /// Has a member of the cluster removed; any of its nodes may be asked. Answers with what an operator is told.

@@ -1,7 +1,7 @@
 //! The node's data directory: made once, recognised for ever, used by one process at a time.
 //!
 //! ```text
-//! weft.toml           whose data this is: format version, cluster, node, number of shards, backend of the applied state
+//! weft.toml           whose data this is: format level, cluster, node, number of shards, backend of the applied state
 //! founders.toml       which directories founded the cluster with this one; where it founded one with others
 //! LOCK                locked while a process uses the directory; says which
 //! log/                the write-ahead log
@@ -20,12 +20,14 @@ mod identity;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 pub use beginning::Beginning;
 pub use error::Error;
 pub use founders::Founders;
-pub use identity::{Backend, FORMAT, Identity};
+pub use identity::{Backend, Identity};
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 const IDENTITY_FILE: &str = "weft.toml";
@@ -44,6 +46,8 @@ pub struct Founding {
     /// How many shards the cluster has: chosen when it is made.
     pub shards: u16,
     pub backend: Backend,
+    /// The format level of the cluster.
+    pub format: u32,
     /// Its node joins a cluster that is there, as this incarnation of it, and founds nothing.
     pub joins: Option<Uuid>,
 }
@@ -53,19 +57,22 @@ pub struct Founding {
 pub struct DataDir {
     path: PathBuf,
     identity: Identity,
+    /// The format level that the identity file says.
+    level: Mutex<u32>,
     is_new: bool,
     /// Locked as long as it is open.
     _lock: File,
 }
 
 impl DataDir {
-    /// Opens the directory, or founds it where there is none or an empty one.
-    pub fn open(path: &Path, founding: &Founding) -> Result<Self, Error> {
+    /// Opens the directory, or founds it where there is none or an empty one. One whose format level is not among those that
+    /// the caller knows is refused.
+    pub fn open(path: &Path, founding: &Founding, known: &RangeInclusive<u32>) -> Result<Self, Error> {
         if !is_ours(path)? {
             make_directory(path)?;
         }
         let lock = lock(path)?;
-        let (identity, is_new) = match read_identity(path)? {
+        let (identity, is_new) = match read_identity(path, known)? {
             Some(identity) => (identity, false),
             None => (found(path, founding)?, true),
         };
@@ -73,7 +80,8 @@ impl DataDir {
             let (found, wanted) = (identity.backend.name().to_owned(), founding.backend.name());
             return Err(Error::OtherBackend { path: path.to_owned(), found, wanted });
         }
-        Ok(Self { path: path.to_owned(), identity, is_new, _lock: lock })
+        let level = Mutex::new(identity.format);
+        Ok(Self { path: path.to_owned(), identity, level, is_new, _lock: lock })
     }
 
     /// Whether there is a data directory.
@@ -83,9 +91,20 @@ impl DataDir {
 
     /// The data of a node of its own are those of this cluster from now on.
     pub fn adopt(&mut self, cluster: Uuid) -> Result<(), Error> {
-        let identity = Identity { cluster, ..self.identity.clone() };
+        let identity = Identity { cluster, format: *self.level.get_mut(), ..self.identity.clone() };
         write_identity(&self.path, &identity)?;
         self.identity = identity;
+        Ok(())
+    }
+
+    /// From now on only those may open it who know this format level. It is never lowered.
+    pub fn raise(&self, format: u32) -> Result<(), Error> {
+        let mut level = self.level.lock();
+        if format <= *level {
+            return Ok(());
+        }
+        write_identity(&self.path, &Identity { format, ..self.identity.clone() })?;
+        *level = format;
         Ok(())
     }
 
@@ -93,6 +112,7 @@ impl DataDir {
         &self.path
     }
 
+    /// As it was opened; the format level may have been raised since.
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
@@ -194,10 +214,10 @@ fn holder(file: &mut File) -> Option<u32> {
     text.trim().parse().ok()
 }
 
-fn read_identity(dir: &Path) -> Result<Option<Identity>, Error> {
+fn read_identity(dir: &Path, known: &RangeInclusive<u32>) -> Result<Option<Identity>, Error> {
     let path = dir.join(IDENTITY_FILE);
     match fs::read(&path) {
-        Ok(bytes) => Identity::decode(&bytes, &path).map(Some),
+        Ok(bytes) => Identity::decode(&bytes, &path, known).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io("read", &path, error)),
     }
@@ -205,7 +225,7 @@ fn read_identity(dir: &Path) -> Result<Option<Identity>, Error> {
 
 fn found(dir: &Path, founding: &Founding) -> Result<Identity, Error> {
     let identity = Identity {
-        format: FORMAT,
+        format: founding.format,
         cluster: founding.cluster,
         node: founding.node,
         shards: founding.shards,

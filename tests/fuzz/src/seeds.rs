@@ -55,6 +55,7 @@ const NAMES: &[(u8, &str)] = &[
     (table::PICTURE, "picture"),
     (table::MEMBER, "cluster member"),
     (table::MEMBER, "shard move"),
+    (table::MEMBER, "cluster level"),
 ];
 
 /// The table's number and a key of it.

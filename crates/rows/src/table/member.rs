@@ -1,22 +1,25 @@
-//! Cluster member: the nodes of the cluster, and votes that an operator wants elsewhere. Rows of the metadata group.
+//! Cluster member: the nodes of the cluster, votes that an operator wants elsewhere, and the cluster's format level. Rows of
+//! the metadata group.
 //!
 //! ```text
 //! key    01 | node u32         value  01 | Node
 //!        02 | group u32               01 | Move
+//!        03                           01 | Level
 //! ```
 //!
-//! Invariant: the row of a node stays for ever: a number that was removed is not given again, because whoever had it may
-//! have voted, and nobody else knows for whom.
+//! Invariants: the row of a node stays for ever: a number that was removed is not given again, because whoever had it may
+//! have voted, and nobody else knows for whom. The level has a row from level 2 on; none means level 1.
 
 use alloc::{string::String, vec::Vec};
 
 use prost::Message;
 
 use super::MEMBER;
-use crate::{Corrupt, key::Reader, value};
+use crate::{Corrupt, Level, key::Reader, value};
 
 const NODE: u8 = 1;
 const MOVE: u8 = 2;
+const LEVEL: u8 = 3;
 
 /// A node of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +59,7 @@ pub struct MoveRow {
 pub enum Row {
     Member(MemberRow),
     Move(MoveRow),
+    Level(Level),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -76,21 +80,29 @@ struct MoveValue {
     to: u32,
 }
 
+#[derive(Clone, Copy, PartialEq, Message)]
+struct LevelValue {
+    #[prost(uint32, tag = "1")]
+    level: u32,
+}
+
 /// What a row is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
     Node(u32),
     Group(u32),
+    Level,
 }
 
 #[must_use]
 pub fn key(key: Key) -> Vec<u8> {
     let (kind, number) = match key {
-        Key::Node(node) => (NODE, node),
-        Key::Group(group) => (MOVE, group),
+        Key::Node(node) => (NODE, Some(node)),
+        Key::Group(group) => (MOVE, Some(group)),
+        Key::Level => (LEVEL, None),
     };
     let mut bytes = Vec::from([kind]);
-    bytes.extend_from_slice(&number.to_be_bytes());
+    bytes.extend(number.into_iter().flat_map(u32::to_be_bytes));
     bytes
 }
 
@@ -99,13 +111,15 @@ pub fn key(key: Key) -> Vec<u8> {
 pub fn decode_key(key: &[u8]) -> Result<Key, Corrupt> {
     let mut reader = Reader::after(MEMBER, &[], key)?;
     let [kind] = reader.array()?;
-    let number = u32::from_be_bytes(reader.array()?);
+    let mut number = || reader.array().map(u32::from_be_bytes);
+    let key = match kind {
+        NODE => Key::Node(number()?),
+        MOVE => Key::Group(number()?),
+        LEVEL => Key::Level,
+        other => return Err(value::unknown(MEMBER, "kind of row", u32::from(other))),
+    };
     reader.end()?;
-    match kind {
-        NODE => Ok(Key::Node(number)),
-        MOVE => Ok(Key::Group(number)),
-        other => Err(value::unknown(MEMBER, "kind of row", u32::from(other))),
-    }
+    Ok(key)
 }
 
 #[must_use]
@@ -128,12 +142,18 @@ pub fn encode_move(row: &MoveRow) -> Vec<u8> {
     value::encode(&MoveValue { from: row.from, to: row.to })
 }
 
+#[must_use]
+pub fn encode_level(level: Level) -> Vec<u8> {
+    value::encode(&LevelValue { level: level.number() })
+}
+
 /// # Errors
 /// When nobody wrote such a row.
 pub fn decode(key: &[u8], value: &[u8]) -> Result<Row, Corrupt> {
     match decode_key(key)? {
         Key::Node(node) => decode_member(node, value).map(Row::Member),
         Key::Group(group) => decode_move(group, value).map(Row::Move),
+        Key::Level => decode_level(value).map(Row::Level),
     }
 }
 
@@ -149,6 +169,13 @@ pub fn decode_member(node: u32, value: &[u8]) -> Result<MemberRow, Corrupt> {
 pub fn decode_move(group: u32, value: &[u8]) -> Result<MoveRow, Corrupt> {
     let MoveValue { from, to } = value::decode(MEMBER, value)?;
     Ok(MoveRow { group, from, to })
+}
+
+/// # Errors
+/// When nobody wrote such a value.
+pub fn decode_level(value: &[u8]) -> Result<Level, Corrupt> {
+    let LevelValue { level } = value::decode(MEMBER, value)?;
+    Level::new(level).ok_or_else(|| value::unknown(MEMBER, "level", level))
 }
 
 fn read_state(state: u32) -> Result<MemberState, Corrupt> {
@@ -180,6 +207,8 @@ mod tests {
         golden::check("cluster member value", &encode_member(&row));
         golden::check("shard move key", &key(Key::Group(258)));
         golden::check("shard move value", &encode_move(&MoveRow { group: 258, from: 1, to: 4 }));
+        golden::check("cluster level key", &key(Key::Level));
+        golden::check("cluster level value", &encode_level(Level::WRITTEN_DOWN));
     }
 
     proptest! {
@@ -196,6 +225,12 @@ mod tests {
         fn moves_come_back(group: u32, from: u32, to: u32) {
             let row = MoveRow { group, from, to };
             prop_assert_eq!(decode(&key(Key::Group(group)), &encode_move(&row)), Ok(Row::Move(row)));
+        }
+
+        #[test]
+        fn levels_come_back(number in 1_u32..) {
+            let level = Level::new(number).expect("it is not 0");
+            prop_assert_eq!(decode(&key(Key::Level), &encode_level(level)), Ok(Row::Level(level)));
         }
 
         #[test]

@@ -25,10 +25,16 @@ pub enum Error {
     #[error("{path} is not the manifest of a backup: {why}", path = path.display())]
     Manifest { path: PathBuf, why: String },
     #[error(
-        "{path} has format {found}, this version knows formats up to {known}: use the newer version that made it",
+        "{path} has format level {found}, and this version knows levels up to {known}: use the newer version that made it",
         path = path.display()
     )]
     Newer { path: PathBuf, found: u32, known: u32 },
+    #[error(
+        "{path} has format level {found}, and this version knows levels from {known} on: restore it with the version that \
+         made it, and raise the level there (wfctl cluster finalize)",
+        path = path.display()
+    )]
+    Older { path: PathBuf, found: u32, known: u32 },
     #[error("{path} is missing from the backup: get it back, or use another backup", path = path.display())]
     Missing { path: PathBuf },
     #[error("{path} is damaged: {why}; get it back, or use another backup", path = path.display())]

@@ -1,6 +1,7 @@
 //! `backup.json`: whose backup it is, and what every file of it holds.
 //!
-//! Keys that a later version of the same format adds are ignored. Another format is not looked into further.
+//! Its format is the format level that the cluster had. Keys that a later version of the same format adds are ignored. A
+//! format that this version does not know is not looked into further.
 
 use std::{
     fs, io,
@@ -8,12 +9,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use weft_rows::SLOTS;
+use weft_rows::{Level, SLOTS, Supported};
 
 use super::Error;
 
-/// The format that this version writes, and the newest that it reads.
-pub(super) const FORMAT: u32 = 1;
 pub(super) const FILE: &str = "backup.json";
 const MAGIC: &str = "weft cluster backup";
 
@@ -28,10 +27,17 @@ pub struct Source {
     /// The node that was asked.
     pub node: u32,
     pub shards: u16,
+    /// The format level of the cluster; versions that knew none had the first.
+    #[serde(default = "first_level")]
+    pub level: u32,
     /// When, by that node's clock: RFC 3339.
     pub taken_at: String,
     /// How long messages between workflows waited for it.
     pub held_ms: u64,
+}
+
+fn first_level() -> u32 {
+    Level::FIRST.number()
 }
 
 /// The rows of a Raft group, in a file of their own.
@@ -66,7 +72,12 @@ struct Envelope {
 
 impl Manifest {
     pub(super) fn new(source: Source, groups: Vec<SavedGroup>) -> Self {
-        Self { magic: MAGIC.to_owned(), format: FORMAT, source, groups }
+        Self { magic: MAGIC.to_owned(), format: source.level, source, groups }
+    }
+
+    /// The format level of the cluster when it was made.
+    pub(super) fn level(&self) -> Level {
+        Level::new(self.source.level).unwrap_or_default()
     }
 
     /// Bytes of all groups' files.
@@ -106,12 +117,8 @@ impl Manifest {
         if envelope.magic != MAGIC {
             return Err(wrong(format!("it says that it is {:?}", envelope.magic)));
         }
-        if envelope.format > FORMAT {
-            return Err(Error::Newer { path: path.to_owned(), found: envelope.format, known: FORMAT });
-        }
-        if envelope.format != FORMAT {
-            return Err(wrong(format!("no version ever had format {}", envelope.format)));
-        }
+        let level = Level::new(envelope.format).ok_or_else(|| wrong("no version ever had format 0".to_owned()))?;
+        check_level(path, level)?;
         let manifest: Self = serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
         manifest.check().map_err(wrong)?;
         Ok(manifest)
@@ -133,6 +140,16 @@ impl Manifest {
     }
 }
 
+/// Whether this version can make a node of a backup of a cluster at this level.
+pub(super) fn check_level(path: &Path, level: Level) -> Result<(), Error> {
+    let Supported { oldest, newest } = Supported::HERE;
+    let (path, found) = (path.to_owned(), level.number());
+    if level > newest {
+        return Err(Error::Newer { path, found, known: newest.number() });
+    }
+    if level < oldest { Err(Error::Older { path, found, known: oldest.number() }) } else { Ok(()) }
+}
+
 /// The file of a group.
 pub(super) fn file(backup: &Path, group: u32) -> PathBuf {
     backup.join(format!("group-{group:05}.weft"))
@@ -150,6 +167,7 @@ mod tests {
             cluster: "7".to_owned(),
             node: 2,
             shards: 2,
+            level: 1,
             taken_at: "2026-01-02T03:04:05Z".to_owned(),
             held_ms: 12,
         };
@@ -168,6 +186,8 @@ mod tests {
             assert!(text.contains(key), "{key}: {text}");
         }
         assert_eq!(read(&text.replace("\"format\"", "\"later\": 1, \"format\"")), Ok(manifest()));
+        let without_level = text.replace("\"level\": 1,", "");
+        assert!(without_level != text && read(&without_level) == Ok(manifest()), "versions that knew none made it");
     }
 
     #[test]
@@ -176,7 +196,7 @@ mod tests {
         for (broken, says) in [
             (text.replace("weft cluster backup", "photos"), "it says that it is \"photos\""),
             (text.replace("\"format\": 1", "\"format\": 0"), "no version ever had format 0"),
-            (text.replace("\"format\": 1", "\"format\": 2"), "use the newer version that made it"),
+            (text.replace("\"format\": 1", "\"format\": 99"), "use the newer version that made it"),
             (text.replace("\"shards\": 2", "\"shards\": 3"), "it has groups [0, 1, 2], and should have 0..=3"),
             (text.replace("\"shards\": 2", "\"shards\": 0"), "there are no clusters of 0 shards"),
             (text.replacen("\"index\": 9", "\"index\": 0", 1), "group 0 stands nowhere"),

@@ -17,7 +17,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use weft_raft::{NodeId, restored_mark};
 use weft_rows::{
+    Level,
     applied::{self, AppliedRow},
+    member,
     picture::{self, Keys, Note, Owns, PictureRow},
     ranges, table,
 };
@@ -46,7 +48,10 @@ pub struct Restoring {
 pub fn restore(backup: &Path, data: &Path, restoring: Restoring) -> Result<Manifest, Error> {
     let manifest = Manifest::read(backup)?;
     let saved: Vec<Saved<'_>> = manifest.groups.iter().map(|of| Saved::of(backup, of, &manifest)).collect();
-    saved.iter().try_for_each(Saved::check)?;
+    // That of the rows, if it was raised while the backup was taken.
+    let level =
+        saved.iter().map(Saved::check).try_fold(manifest.level(), |most, level| Ok::<_, Error>(most.max(level?)))?;
+    manifest::check_level(backup, level)?;
     let beginning = Beginning::at(data)?;
     let tables: Vec<Table> = table::TABLES.iter().map(|&(id, name)| Table { id, name }).collect();
     let store = state::open(Backend::Fjall, &beginning.state(), &tables, CACHE_BYTES)?;
@@ -55,9 +60,15 @@ pub fn restore(backup: &Path, data: &Path, restoring: Restoring) -> Result<Manif
     store.close()?;
     drop::<Arc<dyn StateStore>>(store);
     let Restoring { cluster, node } = restoring;
-    let founding = Founding { cluster, node, shards: manifest.source.shards, backend: Backend::Fjall, joins: None };
+    let (shards, format) = (manifest.source.shards, level.number());
+    let founding = Founding { cluster, node, shards, backend: Backend::Fjall, format, joins: None };
     beginning.finish(&founding)?;
     Ok(manifest)
+}
+
+/// The row that says at which format level the cluster was.
+fn is_level((table, key, _): &PictureRow<'_>) -> bool {
+    *table == table::MEMBER && *key == member::key(member::Key::Level)
 }
 
 /// A group's file.
@@ -77,15 +88,19 @@ impl<'m> Saved<'m> {
         Self { of, path: manifest::file(backup, of.group), tables: owns.tables().into_iter().collect() }
     }
 
-    /// Reads all of it.
-    fn check(&self) -> Result<(), Error> {
-        let mut hash = Sha256::new();
+    /// Reads all of it. Answers with the format level that it names.
+    fn check(&self) -> Result<Level, Error> {
+        let (mut hash, mut level) = (Sha256::new(), Level::FIRST);
         self.each_piece(|number, piece| {
             hash.update(stream::record(&piece));
-            self.rows(number, &piece).map(drop)
+            let (_, rows) = self.rows(number, &piece)?;
+            if let Some((_, _, value)) = rows.iter().find(|row| is_level(row)) {
+                level = member::decode_level(value).map_err(|error| Error::damaged(&self.path, error))?;
+            }
+            Ok(())
         })?;
         if hex(&hash.finalize()) == self.of.sha256 {
-            Ok(())
+            Ok(level)
         } else {
             Err(Error::damaged(&self.path, "it is not the file that the manifest speaks of"))
         }
@@ -150,8 +165,9 @@ impl<'m> Saved<'m> {
         self.each_piece(|number, piece| {
             let (stands, rows) = self.rows(number, &piece)?;
             let mut write = WriteBatch::new();
-            // Who the nodes were of the cluster that was saved is nothing to the new one, which writes down its own.
-            for (table, key, value) in rows.into_iter().filter(|(table, _, _)| *table != table::MEMBER) {
+            // Who the nodes were of the cluster that was saved is nothing to the new one, which writes down its own. What the
+            // rows may look like stays.
+            for (table, key, value) in rows.into_iter().filter(|row| row.0 != table::MEMBER || is_level(row)) {
                 write.put(table, piece.slice_ref(key), piece.slice_ref(value));
             }
             if let Some(row) = stands {

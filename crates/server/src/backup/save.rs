@@ -193,6 +193,7 @@ mod tests {
             cluster: "7".to_owned(),
             node: 1,
             shards: 1,
+            level: 1,
             taken_at: "2026-01-02T03:04:05Z".to_owned(),
             held_ms: 0,
         })

@@ -15,7 +15,7 @@ use weft_protocol::{
     internal::{cluster_service_server::ClusterService, *},
 };
 use weft_raft::{self as raft, GroupId};
-use weft_rows::{job, outbox, receipt};
+use weft_rows::{Supported, job, outbox, receipt};
 use weft_shard::Failure;
 
 use super::meeting::Meeting;
@@ -105,7 +105,10 @@ impl ClusterService for Inbox {
     }
 
     async fn ping(&self, _: Request<PingRequest>) -> Result<Response<PingResponse>, Status> {
-        Ok(Response::new(PingResponse { unix_nanos: self.node()?.clock.now().0 }))
+        let node = self.node()?;
+        let Supported { oldest, newest } = node.options.levels;
+        let (oldest_level, newest_level) = (oldest.number(), newest.number());
+        Ok(Response::new(PingResponse { unix_nanos: node.clock.now().0, oldest_level, newest_level }))
     }
 
     async fn hold(&self, request: Request<HoldRequest>) -> Result<Response<HoldResponse>, Status> {

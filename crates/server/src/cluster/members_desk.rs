@@ -3,6 +3,8 @@
 use tonic::{Request, Response, Status};
 use weft_protocol::internal::{members_service_server::MembersService, *};
 
+use weft_rows::Level;
+
 use super::{Inbox, Peers};
 use crate::node::Node;
 
@@ -36,6 +38,19 @@ impl MembersService for MembersDesk {
     ) -> Result<Response<ChangeReplicasResponse>, Status> {
         self.0.node()?.change_replicas(request.into_inner(), false).await?;
         Ok(Response::new(ChangeReplicasResponse {}))
+    }
+
+    async fn prepare_level(
+        &self,
+        request: Request<PrepareLevelRequest>,
+    ) -> Result<Response<PrepareLevelResponse>, Status> {
+        let level = Level::new(request.into_inner().level);
+        self.0.node()?.prepare_level(level).await.map(Response::new)
+    }
+
+    async fn raise_level(&self, request: Request<RaiseLevelRequest>) -> Result<Response<RaiseLevelResponse>, Status> {
+        let said = self.0.node()?.raise_level(request.into_inner().forwarded).await?;
+        Ok(Response::new(RaiseLevelResponse { said }))
     }
 
     async fn caught_up(&self, _: Request<CaughtUpRequest>) -> Result<Response<CaughtUpResponse>, Status> {

@@ -185,7 +185,7 @@ mod tests {
 
     fn open(path: &Path) -> Result<DataDir, Error> {
         let (cluster, backend) = (Uuid::nil(), Backend::Fjall);
-        DataDir::open(path, &Founding { cluster, node: 1, shards: 1, backend, joins: None })
+        DataDir::open(path, &Founding { cluster, node: 1, shards: 1, backend, format: 1, joins: None }, &(1..=1))
     }
 
     fn is_locked(path: &Path) -> bool {

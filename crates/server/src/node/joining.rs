@@ -11,6 +11,7 @@ use tonic::Request;
 use uuid::Uuid;
 use weft_env::Clock;
 use weft_protocol::internal::{JoinRequest, PingRequest};
+use weft_rows::Level;
 use weft_shard::Members;
 use weft_store::{
     datadir::{DataDir, Founders},
@@ -34,23 +35,26 @@ pub(super) struct Known {
     pub(super) is_new: bool,
 }
 
-/// Asks what the cluster is like, before a node that joins it has data.
-pub(super) async fn ask(options: &mut Options, peers: &Peers, world: &World) -> Result<(), OpenError> {
+/// Asks what the cluster is like, before a node that joins it has data. Answers with the format level of data that are made
+/// now.
+pub(super) async fn ask(options: &mut Options, peers: &Peers, world: &World) -> Result<Level, OpenError> {
     if !options.cluster.joins() {
-        return Ok(());
+        return Ok(Level::FIRST);
     }
     let has_data = match &options.place {
         Place::Directory(path) => DataDir::exists(path)?,
         Place::Memory => world.incarnation.is_some(),
     };
     if has_data {
-        return Ok(());
+        return Ok(Level::FIRST);
     }
     let request = JoinRequest { only_asks: true, is_new: true, ..request(options) };
     let answer = join::ask(peers, &options.cluster, world.clock.as_ref(), &request, LET_IN_MAX).await?;
     let shards = u16::try_from(answer.shards).ok().filter(|shards| *shards > 0);
     options.shards = shards.ok_or(JoinError::Shards(answer.shards))?;
-    Ok(())
+    let Members { level, .. } = members::told(&answer);
+    check_level(options, level)?;
+    Ok(level)
 }
 
 /// Learns who the others are: from what this node has applied, and, if it joins, from the cluster, which learns of it.
@@ -61,7 +65,9 @@ pub(super) async fn meet(
     known: Known,
     store: &dyn StateStore,
 ) -> Result<(), OpenError> {
-    members::acquaint(peers, &Members::read(store).map_err(OpenError::Metadata)?);
+    let stored = Members::read(store).map_err(OpenError::Metadata)?;
+    check_level(options, stored.level)?;
+    members::acquaint(peers, &stored);
     if !options.cluster.joins() {
         return Ok(());
     }
@@ -70,7 +76,11 @@ pub(super) async fn meet(
     let incarnation = incarnation.map(|incarnation| incarnation.to_string()).unwrap_or_default();
     let request = JoinRequest { incarnation, ..request(options) };
     match join::ask(peers, &options.cluster, world.clock.as_ref(), &request, patience).await {
-        Ok(answer) => members::acquaint(peers, &members::told(&answer)),
+        Ok(answer) => {
+            let told = members::told(&answer);
+            check_level(options, told.level)?;
+            members::acquaint(peers, &told);
+        }
         Err(error @ JoinError::Unreachable { .. }) if !is_new => {
             tracing::warn!(%error, "starting with what is known of the other nodes");
         }
@@ -130,5 +140,21 @@ pub(super) async fn ask_whether_wanted(peers: &Peers, clock: &dyn Clock) -> Infa
 }
 
 fn request(options: &Options) -> JoinRequest {
-    JoinRequest { node: options.node, address: options.cluster.advertised(), ..JoinRequest::default() }
+    let (node, address) = (options.node, options.cluster.advertised());
+    let (oldest_level, newest_level) = (options.levels.oldest.number(), options.levels.newest.number());
+    JoinRequest { node, address, oldest_level, newest_level, ..JoinRequest::default() }
+}
+
+/// The data directory knows the cluster's level, also where that was raised before this node came.
+pub(super) fn keep_level(options: &Options, level: Level, directory: Option<&DataDir>) -> Result<(), OpenError> {
+    check_level(options, level)?;
+    match directory {
+        Some(directory) => Ok(directory.raise(level.number())?),
+        None => Ok(()),
+    }
+}
+
+/// Whoever does not know the cluster's level does not start.
+fn check_level(options: &Options, level: Level) -> Result<(), OpenError> {
+    members::level::misfit(level, options.levels).map_or(Ok(()), |why| Err(OpenError::Level(why)))
 }

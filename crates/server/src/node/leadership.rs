@@ -13,13 +13,15 @@ use std::{
 use futures::future::join_all;
 use parking_lot::Mutex;
 use tonic::Request;
-use weft_protocol::internal::PingRequest;
+use weft_protocol::internal::{PingRequest, PingResponse};
 use weft_raft::{
     Group, NodeId,
     balance::{Move, Placement, moves},
 };
-
-use weft_rows::member::{MemberRow, MemberState};
+use weft_rows::{
+    Supported,
+    member::{MemberRow, MemberState},
+};
 
 use super::NodeInner;
 
@@ -45,6 +47,8 @@ struct Answered {
     at: Duration,
     /// How far its clock is ahead of ours.
     ahead_nanos: i64,
+    /// The format levels that it supports.
+    supported: Supported,
 }
 
 impl Answered {
@@ -57,6 +61,11 @@ impl Heard {
     /// Who answered lately.
     fn lately(&self, now: Duration) -> BTreeSet<u32> {
         self.0.lock().iter().filter(|(_, answered)| answered.is_recent(now)).map(|(node, _)| *node).collect()
+    }
+
+    /// What a node supports that answered lately.
+    pub(crate) fn supported_by(&self, node: u32, now: Duration) -> Option<Supported> {
+        self.0.lock().get(&node).filter(|answered| answered.is_recent(now)).map(|answered| answered.supported)
     }
 
     /// Who may lead, this node among them if its own clock is right: those that answered lately, but for those whose clock
@@ -112,10 +121,11 @@ impl NodeInner {
         request.set_timeout(PING_TIMEOUT);
         let (asked, began) = (self.clock.now().0, self.clock.monotonic());
         let answer = peer.ping(request).await.inspect_err(|status| self.peers.expulsion.heed(status));
-        let theirs = answer.ok()?.into_inner().unix_nanos;
+        let PingResponse { unix_nanos: theirs, oldest_level, newest_level } = answer.ok()?.into_inner();
+        let supported = Supported::from_numbers(oldest_level, newest_level);
         let at = self.clock.monotonic();
         let half = i64::try_from((at.saturating_sub(began) / 2).as_nanos()).unwrap_or(i64::MAX);
-        Some(Answered { at, ahead_nanos: theirs.saturating_sub(asked.saturating_add(half)) })
+        Some(Answered { at, ahead_nanos: theirs.saturating_sub(asked.saturating_add(half)), supported })
     }
 
     /// Who answered lately.
@@ -234,8 +244,10 @@ mod tests {
     #[test]
     fn who_has_not_answered_lately_is_given_nothing() {
         let heard = Heard::default();
-        let answered = |at| Answered { at: Duration::from_secs(at), ahead_nanos: 0 };
+        let answered = |at| Answered { at: Duration::from_secs(at), ahead_nanos: 0, supported: Supported::HERE };
         heard.0.lock().extend([(2, answered(10)), (3, answered(7))]);
         assert_eq!(heard.fit(1, Duration::from_secs(11)), [NodeId(1), NodeId(2)].into());
+        let supports = [2, 3].map(|node| heard.supported_by(node, Duration::from_secs(11)));
+        assert_eq!(supports, [Some(Supported::HERE), None], "it may have another build by now");
     }
 }

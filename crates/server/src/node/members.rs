@@ -6,6 +6,7 @@
 //! group that it is about, and by nobody else.
 
 mod drive;
+pub(crate) mod level;
 pub(crate) mod plan;
 mod steps;
 pub(crate) mod wish;
@@ -17,7 +18,10 @@ use std::{
 
 use tonic::Status;
 use weft_protocol::internal as wire;
-use weft_rows::member::{MemberRow, MemberState, MoveRow};
+use weft_rows::{
+    Level, Supported,
+    member::{MemberRow, MemberState, MoveRow},
+};
 use weft_shard::{ChangeError, Members, MembersChange, Metadata};
 
 use super::{NodeInner, leader::Leader};
@@ -61,14 +65,16 @@ impl NodeInner {
             request.forwarded = true;
             return leader.join(request).await.map(tonic::Response::into_inner);
         }
-        let wire::JoinRequest { node, address, is_new, only_asks, incarnation, .. } = request;
+        let wire::JoinRequest { node, address, is_new, only_asks, incarnation, oldest_level, newest_level, .. } =
+            request;
         if node == 0 || node == u32::MAX || !crate::cluster::is_address(&address) {
             return Err(Status::invalid_argument(format!(
                 "node {node} at {address:?}: nodes count from 1 to {}, and are at HOST:PORT",
                 u32::MAX - 1
             )));
         }
-        let newcomer = Newcomer { node, address, is_new, incarnation };
+        let supported = Supported::from_numbers(oldest_level, newest_level);
+        let newcomer = Newcomer { node, address, is_new, incarnation, supported };
         let decide = |members: &Members| {
             if members.nodes.is_empty() {
                 return Err(Status::unavailable("this cluster is starting"));
@@ -77,14 +83,15 @@ impl NodeInner {
             Ok((if only_asks { Vec::new() } else { changes }, ()))
         };
         self.metadata.change_members(decide).await.map_err(refused)?;
-        let members = self.metadata.members();
-        let members = members.nodes.values().map(|row| wire::Member {
+        let known = self.metadata.members();
+        let members = known.nodes.values().map(|row| wire::Member {
             node: row.node,
             address: row.address.clone(),
             state: wire_state(row.state).into(),
             incarnation: row.incarnation.clone(),
         });
-        Ok(wire::JoinResponse { shards: u32::from(self.options.shards), members: members.collect() })
+        let (shards, level) = (u32::from(self.options.shards), known.level.number());
+        Ok(wire::JoinResponse { shards, members: members.collect(), level })
     }
 
     /// Notes what an operator wants, if this node leads the metadata; else whoever does is asked.
@@ -186,5 +193,6 @@ pub(crate) fn told(answer: &wire::JoinResponse) -> Members {
         let (address, incarnation) = (member.address.clone(), member.incarnation.clone());
         (member.node, MemberRow { node: member.node, address, state, incarnation })
     };
-    Members { nodes: answer.members.iter().map(row).collect(), moves: BTreeMap::new() }
+    let level = Level::new(answer.level).unwrap_or_default();
+    Members { nodes: answer.members.iter().map(row).collect(), moves: BTreeMap::new(), level }
 }

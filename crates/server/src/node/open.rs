@@ -22,6 +22,7 @@ use weft_env::{
 use weft_matching::{Service, Workers};
 use weft_raft::{self as raft, GroupId, Machine, MachineError, StartError};
 use weft_rows::{
+    Level,
     namespace::{NamespaceRow, NamespaceState},
     picture::Owns,
     ranges, table,
@@ -141,6 +142,9 @@ pub enum OpenError {
     Join(#[from] JoinError),
     #[error(transparent)]
     Meet(#[from] MeetError),
+    /// This build does not fit the cluster's format level.
+    #[error("{0}")]
+    Level(String),
     /// This node is out of its cluster.
     #[error("{0}")]
     Expelled(Arc<str>),
@@ -211,9 +215,9 @@ impl Node {
         if options.place != Place::Memory && world.clock.skipping().is_some() {
             return Err(OpenError::Skips);
         }
-        super::joining::ask(&mut options, &links.peers, &world).await?;
+        let level = super::joining::ask(&mut options, &links.peers, &world).await?;
         let threads = Threads::start(&options, &world)?;
-        let mut ground = Ground::prepare(&options, &world)?;
+        let mut ground = Ground::prepare(&options, &world, level)?;
         ground.check(&options)?;
         let (founders, known) = (ground.founders(&options), ground.known(&options, &world));
         let store = ground.held(&hold);
@@ -249,6 +253,7 @@ impl Node {
         let reader = Arc::clone(&metadata);
         let looked = threads.readers.call(move || reader.look()).await.map_err(|panic| panic.to_string());
         looked.and_then(|looked| looked).map_err(OpenError::Metadata)?;
+        super::joining::keep_level(&options, metadata.members().level, hold.directory())?;
         seed_namespaces(&options, &world, &metadata).await?;
         let clock = Arc::clone(&world.clock);
         let lists = Lists { visibility, raft: raft.clone(), pool: threads.readers.clone(), clock };
@@ -395,7 +400,8 @@ impl Threads {
 }
 
 impl Ground {
-    fn prepare(options: &Options, world: &World) -> Result<Self, OpenError> {
+    /// Data that are made now are at `level`.
+    fn prepare(options: &Options, world: &World, level: Level) -> Result<Self, OpenError> {
         match &options.place {
             Place::Memory => {
                 let store = match &world.store {
@@ -414,7 +420,9 @@ impl Ground {
             }
             Place::Directory(path) => {
                 let cluster = options.cluster.id().unwrap_or_else(|| world.ids.uuid());
-                let directory = DataDir::open(path, &options.founding(cluster, world.incarnation(options)))?;
+                let founding = options.founding(cluster, level, world.incarnation(options));
+                let known = options.levels.oldest.number()..=options.levels.newest.number();
+                let directory = DataDir::open(path, &founding, &known)?;
                 let store = state::open(options.backend, &directory.state(), &tables(), options.store_cache_bytes)?;
                 let index = Index::open(&directory.visibility())?;
                 let disk = world.disk.clone().unwrap_or_else(|| Arc::new(RealDisk));

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use uuid::Uuid;
 use weft_engine::Settings;
+use weft_rows::{Level, Supported};
 use weft_store::{
     datadir::{Backend, Founding},
     wal,
@@ -36,6 +37,8 @@ pub struct Options {
     pub backend: Backend,
     /// This node's id within its cluster.
     pub node: u32,
+    /// The format levels that this node works at: those of this build.
+    pub levels: Supported,
     /// The other nodes; none by default.
     pub cluster: ClusterOptions,
     /// Fixed when the data directory is made.
@@ -98,8 +101,9 @@ impl Default for JobOptions {
 
 impl Options {
     /// What a fresh data directory is made with.
-    pub(crate) fn founding(&self, cluster: Uuid, joins: Option<Uuid>) -> Founding {
-        Founding { cluster, node: self.node, shards: self.shards, backend: self.backend, joins }
+    pub(crate) fn founding(&self, cluster: Uuid, level: Level, joins: Option<Uuid>) -> Founding {
+        let (node, shards, backend, format) = (self.node, self.shards, self.backend, level.number());
+        Founding { cluster, node, shards, backend, format, joins }
     }
 
     /// The defaults for one node with its data in `place`.
@@ -109,6 +113,7 @@ impl Options {
             place,
             backend: Backend::Fjall,
             node: 1,
+            levels: Supported::HERE,
             cluster: ClusterOptions::default(),
             shards: 16,
             settings: Settings::default(),

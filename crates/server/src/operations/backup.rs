@@ -102,6 +102,7 @@ fn source(node: &Node, point: &Point) -> Source {
         cluster: node.cluster().to_string(),
         node: options.node,
         shards: options.shards,
+        level: node.metadata().members().level.number(),
         taken_at: taken_at.to_string(),
         held_ms: u64::try_from(point.held.as_millis()).unwrap_or(u64::MAX),
     }

@@ -11,7 +11,10 @@ use weft_protocol::internal::{
     ChangeClusterRequest, ChangeReplicasRequest, Move, change_cluster_request::Wish, change_replicas_request::Step,
 };
 use weft_raft::{GroupId, NodeId};
-use weft_rows::member::{MemberRow, MemberState};
+use weft_rows::{
+    Supported,
+    member::{MemberRow, MemberState},
+};
 
 use super::{
     Answer,
@@ -51,6 +54,7 @@ pub(super) fn status(node: &Node) -> Answer {
         known.moves.values().map(|it| json!({ "shard": it.group, "from": it.from, "to": it.to })).collect();
     let body = json!({
         "version": env!("CARGO_PKG_VERSION"),
+        "level": known.level.number(),
         "name": options.cluster.name,
         "cluster": node.cluster().to_string(),
         "node": options.node,
@@ -72,16 +76,26 @@ fn members(node: &Node) -> Vec<Value> {
         let row = |row: &MemberRow| {
             // Nobody asks one that is out.
             let answers = (row.state != MemberState::Removed).then(|| answers(row.node));
-            json!({ "node": row.node, "address": row.address, "state": name(row.state), "answers": answers })
+            let (state, levels) = (name(row.state), levels(node, row.node));
+            json!({ "node": row.node, "address": row.address, "state": state, "answers": answers, "levels": levels })
         };
         return known.nodes.values().map(row).collect();
     }
     let founder = |(node, address): (&u32, &String)| json!({ "node": node, "address": address, "state": "member", "answers": answers(*node) });
     let founders: Vec<Value> = options.cluster.members.iter().map(founder).collect();
     if founders.is_empty() {
-        return vec![json!({ "node": options.node, "address": null, "state": "member", "answers": true })];
+        let levels = levels(node, options.node);
+        return vec![
+            json!({ "node": options.node, "address": null, "state": "member", "answers": true, "levels": levels }),
+        ];
     }
     founders
+}
+
+/// The format levels that a node supports, if it has said so lately.
+fn levels(node: &Node, of: u32) -> Option<Value> {
+    let Supported { oldest, newest } = node.inner().supported_by(of)?;
+    Some(json!({ "oldest": oldest.number(), "newest": newest.number() }))
 }
 
 fn name(state: MemberState) -> &'static str {
@@ -119,6 +133,7 @@ pub(super) async fn command(node: &Node, command: &str, query: &str) -> Answer {
     let number = |name: &str| value(query, name).and_then(|text| text.parse::<u32>().ok());
     let wanted = |names: &str| wrong(&format!("numbers are wanted as ?{names}"));
     let said = match command {
+        "finalize" => node.inner().raise_level(false).await,
         "snapshot" => snapshot(node).await,
         "transfer-leader" => match (number("shard"), number("to")) {
             (Some(shard), Some(to)) => transfer(node, shard, to).await,

@@ -1,12 +1,13 @@
-//! The nodes of the cluster, and votes that an operator wants elsewhere, beside the namespaces in the metadata group.
+//! The nodes of the cluster, votes that an operator wants elsewhere, and the cluster's format level, beside the namespaces
+//! in the metadata group.
 //!
 //! Invariant: as for namespaces, the view is changed only when the batch is applied, and one change is under way at a
-//! time. A node that was removed stays in it, as one whose number is not given again.
+//! time. A node that was removed stays in it, as one whose number is not given again. The level only rises.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use weft_rows::{
-    Ops,
+    Level, Ops,
     member::{self, Key, MemberRow, MemberState, MoveRow, Row},
     table,
 };
@@ -21,6 +22,8 @@ pub struct Members {
     pub nodes: BTreeMap<u32, MemberRow>,
     /// By group.
     pub moves: BTreeMap<u32, MoveRow>,
+    /// What may be written in this cluster (rule 18).
+    pub level: Level,
 }
 
 /// A change of it.
@@ -30,6 +33,8 @@ pub enum MembersChange {
     Move(MoveRow),
     /// The move of this group is over.
     Moved(u32),
+    /// The cluster is at this level from now on.
+    Level(Level),
 }
 
 impl Members {
@@ -55,6 +60,7 @@ impl Members {
             match member::decode(&key, &bytes).map_err(|error| error.to_string())? {
                 Row::Member(row) => drop(members.nodes.insert(row.node, row)),
                 Row::Move(row) => drop(members.moves.insert(row.group, row)),
+                Row::Level(level) => members.level = level,
             }
         }
         Ok(members)
@@ -66,6 +72,7 @@ fn put(ops: &mut Ops, change: &MembersChange) {
         MembersChange::Put(row) => (Key::Node(row.node), Some(member::encode_member(row))),
         MembersChange::Move(row) => (Key::Group(row.group), Some(member::encode_move(row))),
         MembersChange::Moved(group) => (Key::Group(*group), None),
+        MembersChange::Level(level) => (Key::Level, Some(member::encode_level(*level))),
     };
     match value {
         Some(value) => ops.put(table::MEMBER, &member::key(key), &value),
@@ -78,6 +85,13 @@ impl Metadata {
     #[must_use]
     pub fn members(&self) -> Arc<Members> {
         Arc::clone(&self.members.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// The gate of rule 18: whether what is new of this level may be written. Once it may, it always may, and every node
+    /// reads it; a node that has not heard of it yet writes what all have always read.
+    #[must_use]
+    pub fn writes(&self, level: Level) -> bool {
+        level <= self.members().level
     }
 
     /// Makes a change that `decide` checks against all that is known of the nodes.

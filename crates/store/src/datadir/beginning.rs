@@ -6,6 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use parking_lot::Mutex;
+
 use super::{
     DataDir, Error, File, Founding, IDENTITY_FILE, LOCK_FILE, UNFINISHED_IDENTITY_FILE, found, is_ours, lock,
     make_directory,
@@ -51,7 +53,10 @@ impl Beginning {
     pub fn finish(mut self, founding: &Founding) -> Result<DataDir, Error> {
         let identity = found(&self.path, founding)?;
         match self.lock.take() {
-            Some(lock) => Ok(DataDir { path: self.path.clone(), identity, is_new: true, _lock: lock }),
+            Some(lock) => {
+                let level = Mutex::new(identity.format);
+                Ok(DataDir { path: self.path.clone(), identity, level, is_new: true, _lock: lock })
+            }
             None => Err(Error::Damaged { path: self.path.clone(), why: "it is finished already".to_owned() }),
         }
     }
@@ -82,7 +87,7 @@ mod tests {
     use crate::datadir::Backend;
 
     fn founding() -> Founding {
-        Founding { cluster: Uuid::from_u128(7), node: 3, shards: 4, backend: Backend::Fjall, joins: None }
+        Founding { cluster: Uuid::from_u128(7), node: 3, shards: 4, backend: Backend::Fjall, format: 1, joins: None }
     }
 
     #[test]
@@ -95,7 +100,7 @@ mod tests {
         let finished = beginning.finish(&founding()).expect("it is written");
         assert_eq!((finished.identity().cluster, finished.identity().node), (Uuid::from_u128(7), 3));
         drop(finished);
-        assert!(!DataDir::open(&path, &founding()).expect("it is one").is_new());
+        assert!(!DataDir::open(&path, &founding(), &(1..=1)).expect("it is one").is_new());
         assert!(path.join("state").exists());
     }
 
@@ -120,7 +125,7 @@ mod tests {
         let foreign = Beginning::at(folder.path()).expect_err("it is somebody's");
         assert!(matches!(&foreign, Error::Foreign { found, .. } if found == "mine"), "{foreign}");
         let data = folder.path().join("data");
-        drop(DataDir::open(&data, &founding()).expect("it is founded"));
+        drop(DataDir::open(&data, &founding(), &(1..=1)).expect("it is founded"));
         let exists = Beginning::at(&data).expect_err("it is a data directory");
         assert!(exists.to_string().contains("is a data directory already"), "{exists}");
     }

@@ -25,10 +25,18 @@ pub enum Error {
     Locked { path: PathBuf, holder: Option<u32> },
 
     #[error(
-        "{path} has format {found}, this version knows formats up to {known}: use the newer version that wrote it",
+        "{path} has format level {found}, and this version knows levels up to {known}: use the newer version that raised \
+         it; a level is never lowered",
         path = path.display()
     )]
     Newer { path: PathBuf, found: u32, known: u32 },
+
+    #[error(
+        "{path} has format level {found}, and this version knows levels from {known} on: start a version that knows both, \
+         and raise the level there (wfctl cluster finalize)",
+        path = path.display()
+    )]
+    Older { path: PathBuf, found: u32, known: u32 },
 
     #[error(
         "{path} keeps its state in {found}, but {wanted} is configured: configure {found}, or start on an empty directory",

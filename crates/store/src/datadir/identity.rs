@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! magic = "weft data directory"     always the same; read before anything else
-//! format = 1                        what all files in the directory look like
+//! format = 1                        the format level of the cluster: what may stand in the directory
 //! cluster = "…"                     UUID
 //! node = 1
 //! created_by = "0.1.0"              version that founded the directory
@@ -10,17 +10,15 @@
 //! joined = "…"                      UUID; its node founded nothing, but joined as this incarnation; absent otherwise
 //! ```
 //!
-//! Keys that a later version of the same format adds are ignored. Another format is not looked into further.
+//! Keys that a later version of the same format adds are ignored. A format that the caller does not know is not looked into
+//! further.
 
-use std::path::Path;
+use std::{ops::RangeInclusive, path::Path};
 
 use toml::{Table, Value};
 use uuid::Uuid;
 
 use super::Error;
-
-/// The format that this version writes, and the newest that it reads.
-pub const FORMAT: u32 = 1;
 
 const MAGIC: &str = "weft data directory";
 
@@ -34,6 +32,7 @@ pub enum Backend {
 /// Whose data a directory holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
+    /// The format level that its cluster has, or is about to have.
     pub format: u32,
     pub cluster: Uuid,
     pub node: u32,
@@ -73,7 +72,7 @@ impl Identity {
         )
     }
 
-    pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Self, Error> {
+    pub(super) fn decode(bytes: &[u8], path: &Path, known: &RangeInclusive<u32>) -> Result<Self, Error> {
         let damaged = |why: &str| Error::Damaged { path: path.to_owned(), why: why.to_owned() };
         let text = std::str::from_utf8(bytes).map_err(|_| damaged("it is not text"))?;
         let table: Table = text.parse().map_err(|_| damaged("it is not TOML"))?;
@@ -82,11 +81,14 @@ impl Identity {
         }
         let format = number(&table, "format");
         let format = format.ok_or_else(|| damaged("it has no format"))?;
-        if format > FORMAT {
-            return Err(Error::Newer { path: path.to_owned(), found: format, known: FORMAT });
-        }
-        if format != FORMAT {
+        if format == 0 {
             return Err(damaged("no version ever had its format"));
+        }
+        if format > *known.end() {
+            return Err(Error::Newer { path: path.to_owned(), found: format, known: *known.end() });
+        }
+        if format < *known.start() {
+            return Err(Error::Older { path: path.to_owned(), found: format, known: *known.start() });
         }
         let cluster = string(&table, "cluster").and_then(|cluster| Uuid::try_parse(cluster).ok());
         let shards = number(&table, "shards").and_then(|count| u16::try_from(count).ok()).filter(|count| *count > 0);

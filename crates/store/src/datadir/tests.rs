@@ -1,18 +1,22 @@
 //! Founding, opening again, and every refusal.
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{Backend, DataDir, Error, FORMAT, Founding, Identity};
+use super::{Backend, DataDir, Error, Founding, Identity};
+
+/// What the build under test knows.
+const KNOWN: RangeInclusive<u32> = 1..=2;
 
 const FOUNDING: Founding =
-    Founding { cluster: Uuid::from_u128(7), node: 3, shards: 16, backend: Backend::Fjall, joins: None };
+    Founding { cluster: Uuid::from_u128(7), node: 3, shards: 16, backend: Backend::Fjall, format: 1, joins: None };
 
 fn open(path: &Path) -> Result<DataDir, Error> {
-    DataDir::open(path, &FOUNDING)
+    DataDir::open(path, &FOUNDING, &KNOWN)
 }
 
 /// The message for an operator about a directory that has this identity file.
@@ -40,7 +44,7 @@ fn a_directory_is_founded_once_and_keeps_its_identity() {
     let identity = first.identity().clone();
     drop(first);
     assert_eq!(fs::read_to_string(path.join("weft.toml")).unwrap(), golden());
-    let again = DataDir::open(&path, &Founding { cluster: Uuid::nil(), node: 9, ..FOUNDING }).unwrap();
+    let again = DataDir::open(&path, &Founding { cluster: Uuid::nil(), node: 9, ..FOUNDING }, &KNOWN).unwrap();
     assert!(!again.is_new());
     assert_eq!((again.identity(), identity.cluster, identity.node), (&identity, FOUNDING.cluster, FOUNDING.node));
     assert!(again.log() != again.state() && again.state().starts_with(again.path()));
@@ -50,7 +54,8 @@ fn a_directory_is_founded_once_and_keeps_its_identity() {
 fn the_data_of_a_node_of_its_own_become_a_clusters() {
     let dir = tempfile::tempdir().unwrap();
     assert!(!DataDir::exists(dir.path()).unwrap());
-    let mut directory = DataDir::open(dir.path(), &Founding { joins: Some(Uuid::from_u128(9)), ..FOUNDING }).unwrap();
+    let joining = Founding { joins: Some(Uuid::from_u128(9)), ..FOUNDING };
+    let mut directory = DataDir::open(dir.path(), &joining, &KNOWN).unwrap();
     directory.adopt(Uuid::from_u128(8)).unwrap();
     let identity = directory.identity().clone();
     drop(directory);
@@ -111,8 +116,25 @@ fn the_lock_of_a_dead_process_does_not_count() {
 
 #[test]
 fn a_newer_format_is_refused_whatever_else_it_says() {
-    let error = refused("magic = \"weft data directory\"\nformat = 2\nnode = \"seven\"");
-    assert!(matches!(error, Error::Newer { found: 2, known: FORMAT, .. }), "{error}");
+    let error = refused("magic = \"weft data directory\"\nformat = 3\nnode = \"seven\"");
+    assert!(matches!(error, Error::Newer { found: 3, known: 2, .. }), "{error}");
+}
+
+#[test]
+fn a_raised_directory_is_refused_by_those_who_do_not_know_the_level() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut directory = open(dir.path()).unwrap();
+    directory.raise(2).unwrap();
+    directory.raise(1).unwrap();
+    assert_eq!(directory.identity().format, 1, "as it was opened");
+    drop(directory);
+    let by = |known: RangeInclusive<u32>| DataDir::open(dir.path(), &FOUNDING, &known);
+    let error = by(1..=1).unwrap_err();
+    assert!(matches!(error, Error::Newer { found: 2, known: 1, .. }), "{error}");
+    let error = by(3..=4).unwrap_err();
+    assert!(matches!(error, Error::Older { found: 2, known: 3, .. }), "{error}");
+    assert!(error.to_string().contains("wfctl cluster finalize"), "{error}");
+    assert_eq!(by(2..=2).unwrap().identity().format, 2);
 }
 
 #[test]
@@ -144,11 +166,12 @@ proptest! {
         shards in 1_u16..,
         created_by in any::<String>(),
         (fjall, joined) in any::<(bool, Option<u128>)>(),
+        format in KNOWN,
     ) {
         let backend = if fjall { Backend::Fjall } else { Backend::Sled };
         let (cluster, joined) = (Uuid::from_u128(cluster), joined.map(Uuid::from_u128));
-        let identity = Identity { format: FORMAT, cluster, node, shards, created_by, backend, joined };
-        let decoded = Identity::decode(identity.encode().as_bytes(), Path::new("weft.toml")).unwrap();
+        let identity = Identity { format, cluster, node, shards, created_by, backend, joined };
+        let decoded = Identity::decode(identity.encode().as_bytes(), Path::new("weft.toml"), &KNOWN).unwrap();
         prop_assert_eq!(decoded, identity);
     }
 
@@ -156,7 +179,7 @@ proptest! {
     fn no_bytes_make_the_decoder_panic(bytes: Vec<u8>, text: String) {
         let golden = golden();
         for candidate in [&bytes[..], text.as_bytes(), &golden.as_bytes()[..bytes.len() % golden.len()]] {
-            let _ = Identity::decode(candidate, Path::new("weft.toml"));
+            let _ = Identity::decode(candidate, Path::new("weft.toml"), &KNOWN);
         }
     }
 }

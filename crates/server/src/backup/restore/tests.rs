@@ -4,7 +4,7 @@ use std::fs;
 
 use bytes::Bytes;
 use tempfile::TempDir;
-use weft_rows::picture::Piece;
+use weft_rows::{Supported, picture::Piece};
 
 use super::*;
 use crate::backup::{Frame, GroupHead, Source, save};
@@ -16,9 +16,14 @@ fn stands(group: u32, index: u64) -> AppliedRow {
 }
 
 fn first_piece(group: u32, rows: &[(u8, &[u8])]) -> Frame {
+    let rows: Vec<_> = rows.iter().map(|&(table, key)| (table, key, &b"value"[..])).collect();
+    first_piece_of(group, &rows)
+}
+
+fn first_piece_of(group: u32, rows: &[PictureRow<'_>]) -> Frame {
     let mut piece = Piece::default();
     piece.put(table::APPLIED, &applied::key(group), &stands(group, 70).encode());
-    rows.iter().for_each(|(table, key)| piece.put(*table, key, b"value"));
+    rows.iter().for_each(|(table, key, value)| piece.put(*table, key, value));
     Frame::Piece(Bytes::from(piece.finish()))
 }
 
@@ -29,6 +34,7 @@ fn frames(in_shard_2: &[(u8, &[u8])]) -> Vec<Frame> {
         cluster: "7".to_owned(),
         node: 1,
         shards: 2,
+        level: 1,
         taken_at: "2026-01-02T03:04:05Z".to_owned(),
         held_ms: 1,
     };
@@ -109,6 +115,34 @@ fn a_whole_backup_becomes_the_data_of_a_new_node() {
         let note = store.get(table::PICTURE, &picture::note_key(group)).expect("it reads").expect("it is noted");
         assert_eq!(Note::decode(&note), Ok(Note::Installed { mark }));
     }
+}
+
+/// The metadata of a cluster at this level, whose manifest says of none.
+fn at_level(level: Level) -> World {
+    let mut frames = frames(&[]);
+    let (node, of_level) = (member::key(member::Key::Node(1)), member::key(member::Key::Level));
+    let value = member::encode_level(level);
+    frames[2] = first_piece_of(0, &[(table::MEMBER, &node, b"who"), (table::MEMBER, &of_level, &value)]);
+    World::new(&frames)
+}
+
+#[test]
+fn the_level_of_the_rows_is_kept_and_who_the_nodes_were_is_not() {
+    let world = at_level(Level::WRITTEN_DOWN);
+    restore(&world.backup(), &world.data(), RESTORING).expect("this build knows the level");
+    let identity = fs::read_to_string(world.data().join("weft.toml")).expect("it is a data directory");
+    assert!(identity.contains("format = 2\n"), "builds that do not know the level are refused: {identity}");
+    let tables: Vec<Table> = table::TABLES.iter().map(|&(id, name)| Table { id, name }).collect();
+    let store = state::open(Backend::Fjall, &world.data().join("state"), &tables, CACHE_BYTES).expect("it opens");
+    let get = |key| store.get(table::MEMBER, &member::key(key)).expect("it reads");
+    assert_eq!(get(member::Key::Level), Some(member::encode_level(Level::WRITTEN_DOWN).into()));
+    assert_eq!(get(member::Key::Node(1)), None);
+}
+
+#[test]
+fn rows_of_a_level_that_this_build_does_not_know_make_nothing() {
+    let refused = at_level(Supported::HERE.newest.next()).refused();
+    assert!(refused.contains("use the newer version that made it"), "{refused}");
 }
 
 #[test]

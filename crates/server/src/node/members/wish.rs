@@ -3,9 +3,13 @@
 //! Invariants: asked again it is answered the same and changes nothing more; what is refused says why and what would help.
 //! A number is never given to a second node, and a node that has lost its data does not come back under its own.
 
-use weft_rows::member::{MemberRow, MemberState, MoveRow};
+use weft_rows::{
+    Supported,
+    member::{MemberRow, MemberState, MoveRow},
+};
 use weft_shard::{Members, MembersChange};
 
+use super::level::misfit;
 use super::plan::{GroupPicture, Nodes, Picture, in_state, is_present};
 
 /// What an operator wants.
@@ -28,6 +32,7 @@ pub(crate) struct Newcomer {
     pub(crate) is_new: bool,
     /// As its row has it.
     pub(crate) incarnation: String,
+    pub(crate) supported: Supported,
 }
 
 type Decided = (Vec<MembersChange>, String);
@@ -36,7 +41,10 @@ impl Newcomer {
     /// # Errors
     /// Why it is not let in.
     pub(crate) fn decide(&self, members: &Members) -> Result<Vec<MembersChange>, String> {
-        let Self { node, address, is_new, incarnation } = self;
+        let Self { node, address, is_new, incarnation, supported } = self;
+        if let Some(why) = misfit(members.level, *supported) {
+            return Err(why);
+        }
         let next = members.nodes.keys().last().map_or(1, |last| last.saturating_add(1));
         let taken = members.present().find(|row| row.address == *address && row.node != *node);
         if let Some(other) = taken {

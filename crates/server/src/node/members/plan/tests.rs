@@ -67,6 +67,7 @@ fn write(picture: &mut Picture, change: MembersChange) {
         MembersChange::Put(row) => drop(picture.members.nodes.insert(row.node, row)),
         MembersChange::Move(row) => drop(picture.members.moves.insert(row.group, row)),
         MembersChange::Moved(group) => drop(picture.members.moves.remove(&group)),
+        MembersChange::Level(level) => picture.members.level = level,
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use weft_rows::Level;
+
 use super::*;
 
 fn row(node: u32, state: MemberState) -> MemberRow {
@@ -25,7 +27,7 @@ fn in_the_state(picture: &mut Picture, node: u32, state: MemberState) {
 }
 
 fn newcomer(node: u32, is_new: bool) -> Newcomer {
-    Newcomer { node, address: format!("n{node}:1"), is_new, incarnation: String::new() }
+    Newcomer { node, address: format!("n{node}:1"), is_new, incarnation: String::new(), supported: Supported::HERE }
 }
 
 #[test]
@@ -37,6 +39,17 @@ fn a_new_node_joins_under_a_number_that_nobody_had() {
     let moved = Newcomer { address: "elsewhere:1".to_owned(), ..newcomer(3, false) };
     let row = MemberRow { address: "elsewhere:1".to_owned(), ..row(3, MemberState::Member) };
     assert_eq!(moved.decide(&members), Ok(vec![MembersChange::Put(row)]));
+}
+
+#[test]
+fn a_build_that_does_not_support_the_level_of_the_cluster_is_not_let_in() {
+    let members = Members { level: Level::WRITTEN_DOWN, ..picture(3).members };
+    for (node, is_new) in [(4, true), (3, false)] {
+        let earlier = Newcomer { supported: Supported::NONE_SAID, ..newcomer(node, is_new) };
+        let refused = earlier.decide(&members).expect_err("it would not know what it reads");
+        assert!(refused.contains("at format level 2") && refused.contains("start a newer one"), "{refused}");
+        newcomer(node, is_new).decide(&members).expect("this build knows it");
+    }
 }
 
 #[test]
@@ -130,6 +143,7 @@ fn a_founder_comes_back_with_the_data_that_it_was_noted_with() {
         address: "n2:1".to_owned(),
         is_new: false,
         incarnation: incarnation.to_owned(),
+        supported: Supported::HERE,
     };
     members.nodes.get_mut(&2).expect("it is there").incarnation = "a".to_owned();
     assert_eq!(back("a").decide(&members), Ok(Vec::new()));
