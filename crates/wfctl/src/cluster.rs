@@ -2,7 +2,10 @@
 
 mod backup;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -90,6 +93,13 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "N")]
         to: u64,
     },
+    /// End an upgrade: let the cluster write what the build of its nodes knows, and earlier builds do not
+    #[command(
+        after_help = "It raises the format level to the newest that all nodes support, and is refused while one does \
+        not. There is no way back: from then on earlier builds do not start on the data. Until then a node may go back to \
+        the build before.\n\nExamples:\n  wfctl cluster status\n  wfctl cluster finalize"
+    )]
+    Finalize,
     /// Let the node that is asked make a checkpoint of all its shards now
     #[command(
         after_help = "Its log is shorter after that, and it starts faster.\n\nExamples:\n  wfctl cluster snapshot"
@@ -114,6 +124,7 @@ pub(crate) fn run(session: &Session, verb: &Verb, output: &Output) -> anyhow::Re
         Verb::MoveShard { shard, from, to } => command(format!("move-shard?shard={shard}&from={from}&to={to}")),
         Verb::CancelMove { shard } => command(format!("cancel-move?shard={shard}")),
         Verb::TransferLeader { shard, to } => command(format!("transfer-leader?shard={shard}&to={to}")),
+        Verb::Finalize => command("finalize".to_owned()),
         Verb::Snapshot => command("snapshot".to_owned()),
     }
 }
@@ -188,6 +199,8 @@ struct View {
     name: String,
     id: String,
     asked: u64,
+    /// What the cluster may write; builds before levels do not say it.
+    level: Option<u64>,
     members: Vec<Member>,
     groups: usize,
     without_leader: Vec<u64>,
@@ -208,6 +221,8 @@ struct Member {
     /// Groups in which it votes, and those of which it only has a copy.
     votes: usize,
     copies: usize,
+    /// The oldest and the newest format level that it supports, if the node that was asked knows.
+    levels: Option<(u64, u64)>,
 }
 
 impl View {
@@ -233,18 +248,32 @@ impl View {
             let named = |key: &str| groups.iter().filter(|group| names(&group[key], node)).count();
             let (votes, copies) = (named("voters"), named("learners"));
             let leads = leads.get(&node).copied().unwrap_or_default();
-            Some(Member { node, address, state, answers, leads, votes, copies })
+            let levels = member["levels"]["oldest"].as_u64().zip(member["levels"]["newest"].as_u64());
+            Some(Member { node, address, state, answers, leads, votes, copies, levels })
         };
         Some(Self {
             name: found["name"].as_str()?.to_owned(),
             id: found["cluster"].as_str()?.to_owned(),
             asked: found["node"].as_u64()?,
+            level: found["level"].as_u64(),
             members: listed.iter().map(member).collect::<Option<_>>()?,
             groups: groups.len(),
             without_leader,
             waits: found["waits"].as_array().into_iter().flatten().filter_map(Value::as_str).map(Into::into).collect(),
             behind,
         })
+    }
+
+    /// The level of the cluster, and that to which it can be raised.
+    fn level(&self) -> Option<String> {
+        let level = self.level?;
+        let present = self.members.iter().filter(|member| member.state != "removed");
+        let newest: Option<BTreeSet<u64>> = present.map(|member| Some(member.levels?.1)).collect();
+        // While there are several, nodes are of several builds.
+        let newest = newest.filter(|newest| newest.len() == 1).and_then(|newest| newest.first().copied());
+        let all = newest.filter(|all| *all > level);
+        let next = all.map(|all| format!("; all nodes support {all}: wfctl cluster finalize")).unwrap_or_default();
+        Some(format!("{level}{next}"))
     }
 
     fn show(&self, output: &Output) -> String {
@@ -258,6 +287,7 @@ impl View {
             ("id", self.id.clone()),
             ("asked", format!("node {}, which has {} entries to apply", self.asked, self.behind)),
             ("leaders", leaders),
+            ("format level", self.level().unwrap_or_default()),
             ("waits for", self.waits.join("; ")),
         ]);
         let row = |member: &Member| {
@@ -274,10 +304,11 @@ impl View {
                 (leads, member.leads.to_string()),
                 text(member.votes.to_string()),
                 text(member.copies.to_string()),
+                text(member.levels.map_or_else(|| "-".to_owned(), |(oldest, newest)| format!("{oldest}-{newest}"))),
             ]
         };
         let table = output.table(
-            &["NODE", "ADDRESS", "STATE", "ANSWERS", "LEADS", "VOTES", "COPIES"],
+            &["NODE", "ADDRESS", "STATE", "ANSWERS", "LEADS", "VOTES", "COPIES", "LEVELS"],
             self.members.iter().map(row).collect(),
         );
         format!("{head}\n\n{table}")
@@ -307,6 +338,7 @@ mod tests {
             "groups": [group(0, Some(1), 9), group(1, Some(1), 7), group(2, None, 9), group(3, Some(3), 9)],
         });
         let view = View::read(&found).unwrap();
+        assert_eq!(view.level(), None, "it is of a build that knows no levels");
         assert_eq!((view.asked, view.groups, view.behind, view.without_leader), (2, 4, 2, vec![2, 3]));
         assert_eq!(view.members.iter().map(|member| member.leads).collect::<Vec<_>>(), [2, 0, 0]);
         assert_eq!(view.members.iter().map(|member| member.votes).collect::<Vec<_>>(), [4, 4, 0]);
@@ -316,5 +348,26 @@ mod tests {
         let flags = join_flags(&found).unwrap();
         assert!(flags.contains("--cluster-name prod --node 4 --join a:7235"), "{flags}");
         assert_eq!(View::read(&json!({ "groups": [] })), None);
+    }
+
+    #[test]
+    fn it_is_said_when_the_level_can_be_raised() {
+        let view = |newest: [Option<u64>; 2], state: &str| {
+            let levels = newest.map(|newest| newest.map(|newest| json!({ "oldest": 1, "newest": newest })));
+            let found = json!({
+                "level": 1, "name": "prod", "cluster": "id", "node": 1, "groups": [],
+                "members": [
+                    { "node": 1, "address": "a:7235", "state": "member", "levels": levels[0] },
+                    { "node": 2, "address": "b:7235", "state": state, "levels": levels[1] },
+                ],
+            });
+            View::read(&found).and_then(|view| view.level())
+        };
+        let raise = Some("1; all nodes support 2: wfctl cluster finalize".to_owned());
+        assert_eq!(view([Some(2), Some(2)], "member"), raise);
+        assert_eq!(view([Some(2), None], "removed"), raise);
+        for other in [Some(1), Some(3), None] {
+            assert_eq!(view([Some(2), other], "member"), Some("1".to_owned()), "{other:?}");
+        }
     }
 }

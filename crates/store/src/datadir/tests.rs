@@ -123,7 +123,7 @@ fn a_newer_format_is_refused_whatever_else_it_says() {
 #[test]
 fn a_raised_directory_is_refused_by_those_who_do_not_know_the_level() {
     let dir = tempfile::tempdir().unwrap();
-    let mut directory = open(dir.path()).unwrap();
+    let directory = open(dir.path()).unwrap();
     directory.raise(2).unwrap();
     directory.raise(1).unwrap();
     assert_eq!(directory.identity().format, 1, "as it was opened");
