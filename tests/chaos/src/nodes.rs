@@ -223,7 +223,8 @@ impl Nodes {
         self.ground.disk(node).unwrap_or(&self.place).join(format!("data-{}", node + 1))
     }
 
-    fn log(&self, node: usize) -> PathBuf {
+    /// Where it says what goes on in it.
+    pub(crate) fn log(&self, node: usize) -> PathBuf {
         self.place.join(format!("{}.log", node + 1))
     }
 

@@ -24,6 +24,18 @@ impl Picture {
         groups.filter(|group| group["leader"].as_u64() == Some(node)).count()
     }
 
+    /// The format level of the cluster; builds before levels do not say it.
+    pub(crate) fn level(&self) -> Option<u64> {
+        self.0["level"].as_u64()
+    }
+
+    /// The newest format level that a node supports, if the one that was asked has heard of it.
+    pub(crate) fn newest_level(&self, node: u64) -> Option<u64> {
+        let members = self.0["members"].as_array().into_iter().flatten();
+        let mut of = members.filter(|member| member["node"].as_u64() == Some(node));
+        of.find_map(|member| member["levels"]["newest"].as_u64())
+    }
+
     /// A number that no node ever had.
     pub(crate) fn next_number(&self) -> anyhow::Result<u64> {
         self.0["next_node"].as_u64().context("it knows no members yet")
