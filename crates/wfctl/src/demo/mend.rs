@@ -44,6 +44,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const REQUIREMENT: &str = "Fix what the tests complain of";
 /// A seed of our own may plant what no small edit mends: then another one is tried.
 const SEEDS_MAX: u32 = 5;
+/// How long a repair is searched for there.
+const SEARCH_MAX: Duration = Duration::from_secs(15);
 /// Without a name for a seed.
 const SEED_BELOW: u64 = 100_000;
 
@@ -70,7 +72,9 @@ pub(super) async fn play(
         output.note("this kernel cannot confine commands: the tests of the repository run unconfined");
     }
     let began = RealClock::new().monotonic();
-    let cast = cast.insert(Cast::start(&scratch.path).await?);
+    // Where another seed can be tried, nobody waits for the end of a search that finds nothing.
+    let patience = (wanted.repo.is_none() && wanted.seed.is_none()).then_some(SEARCH_MAX);
+    let cast = cast.insert(Cast::start(&scratch.path, patience).await?);
     rounds(wanted, output, scratch, cast).await?;
     let took = RealClock::new().monotonic().saturating_sub(began);
     say(output, Tone::Faint, &format!("\nall of it took {:.1} s", took.as_secs_f64()))
@@ -94,7 +98,7 @@ async fn rounds(wanted: &Wanted, output: &Output, scratch: &Scratch, cast: &mut 
         if done.is_ok() || wanted.seed.is_some() || !was_unable(&connect(cast).await?, &subject.id).await? {
             return done;
         }
-        say(output, Tone::Bad, "\nno small edit mends this one, and the run says so. Another seed:\n")?;
+        say(output, Tone::Bad, "\nno small edit that was tried mends this one, and the run says so. Another seed:\n")?;
     }
     bail!("{SEEDS_MAX} seeds planted what the builtin provider cannot mend: try --seed 1")
 }

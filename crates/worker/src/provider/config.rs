@@ -16,6 +16,10 @@
 //! address = "https://api.anthropic.com"
 //! model = "some-model"
 //! key = { variable = "ANTHROPIC_API_KEY" }
+//!
+//! [builtin]
+//! time_seconds = 900
+//! candidates = 600
 //! ```
 //!
 //! Secrets stand in the environment or in files, never here. Commands cannot read those files.
@@ -32,6 +36,7 @@ use serde::Deserialize;
 
 use super::{
     Error, Provider, Providers, Role,
+    builtin::{Builtin, repair::Limits},
     command::Command,
     llm::{self, Dialect, Key},
     record::Price,
@@ -45,6 +50,24 @@ const BUILTIN: &str = "builtin";
 struct File {
     roles: BTreeMap<Role, String>,
     providers: BTreeMap<String, Kind>,
+    builtin: Search,
+}
+
+/// How long the builtin provider searches for a repair.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Search {
+    /// All of it: what is under way is finished, and the tree is as it was.
+    time_seconds: u64,
+    /// Edits that are tried at most.
+    candidates: u32,
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        let Limits { time, candidates, .. } = Limits::default();
+        Self { time_seconds: time.as_secs(), candidates }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -109,7 +132,9 @@ const fn forty() -> u32 {
 /// What is wrong with it, and what would be right.
 pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Providers, Error> {
     let file: File = toml::from_str(text).map_err(|error| Error::Refused(error.to_string()))?;
-    let mut providers = Providers::default();
+    let Search { time_seconds, candidates } = file.builtin;
+    let limits = Limits { time: Duration::from_secs(time_seconds), candidates, ..Limits::default() };
+    let mut providers = Providers { otherwise: Arc::new(Builtin { limits }), ..Providers::default() };
     let mut built: BTreeMap<String, Arc<dyn Provider>> = BTreeMap::new();
     for (name, kind) in file.providers {
         if name == BUILTIN {
@@ -237,6 +262,7 @@ mod tests {
         check("providers.x = { kind = \"command\", words = [] }", "x: words is empty");
         check("providers.x = { kind = \"magic\" }", "unknown variant `magic`");
         check(&format!("{BOTH}\noutput_token = 9"), "unknown field `output_token`");
+        check("builtin.time_second = 9", "unknown field `time_second`, expected `time_seconds` or `candidates`");
         let price = |price: &str| {
             format!(
                 "[providers.x]\nkind = \"llm\"\ndialect = \"anthropic\"\naddress = \"http://127.0.0.1:1\"\nmodel = \"m\"\n\

@@ -6,6 +6,7 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     process::Stdio,
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -23,7 +24,12 @@ pub(in crate::demo) struct Cast {
 }
 
 impl Cast {
-    pub(super) async fn start(scratch: &Path) -> anyhow::Result<Self> {
+    /// With a bound for how long the worker searches for a repair.
+    pub(super) async fn start(scratch: &Path, search: Option<Duration>) -> anyhow::Result<Self> {
+        if let Some(search) = search {
+            let says = format!("[builtin]\ntime_seconds = {}\n", search.as_secs());
+            std::fs::write(agents(scratch), says).context("cannot write what the worker's agents are")?;
+        }
         let server = Node::start(scratch, 0).await?;
         let worker = worker(scratch, &server)?;
         Ok(Self { scratch: scratch.to_owned(), server, worker })
@@ -72,6 +78,9 @@ fn worker(scratch: &Path, server: &Node) -> anyhow::Result<Child> {
     let mut command = Command::new(binary);
     command.args(["worker", "run", "--queue", QUEUE, "--address", &server.ready.address.to_string()]);
     command.arg("--folder").arg(scratch.join("worker"));
+    if agents(scratch).exists() {
+        command.arg("--agents").arg(agents(scratch));
+    }
     if !is_confined() {
         command.arg("--no-sandbox");
     }
@@ -79,6 +88,10 @@ fn worker(scratch: &Path, server: &Node) -> anyhow::Result<Child> {
     // In a group of its own, so that Ctrl-C reaches the demo alone and it decides what ends when.
     command.process_group(0).kill_on_drop(true);
     command.spawn().context("cannot start the worker")
+}
+
+fn agents(scratch: &Path) -> PathBuf {
+    scratch.join("agents.toml")
 }
 
 fn log(scratch: &Path) -> PathBuf {
