@@ -1,20 +1,24 @@
 //! A server in this process without a port: the same API through memory.
 
-use std::{io::ErrorKind, net::SocketAddr};
+use std::{io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::net::TcpStream;
-use tonic::Code;
+use tonic::{Code, transport::Channel};
 use weft_client::{Client, ConnectOptions, Start};
+use weft_env::disk::{Disk, SimDisk};
 use weft_protocol::{
     api::{
+        common::WorkflowType,
         taskqueue::TaskQueue,
-        workflowservice::{DescribeNamespaceRequest, GetSystemInfoRequest, PollWorkflowTaskQueueRequest},
+        workflowservice::{
+            DescribeNamespaceRequest, GetSystemInfoRequest, PollWorkflowTaskQueueRequest, StartWorkflowExecutionRequest,
+        },
     },
     services::workflow_service_client::WorkflowServiceClient,
 };
 use weft_server::{
     Embedded, Server,
-    node::{Options, Place},
+    node::{Options, Place, World},
 };
 
 async fn embedded() -> Embedded {
@@ -111,5 +115,54 @@ async fn a_directory_is_opened_again_as_soon_as_its_server_has_stopped() {
         assert!(polled.is_err() || polled.is_ok_and(|task| task.into_inner().task_token.is_empty()));
     }
     let server = on(folder.path()).await;
+    server.shutdown().await;
+}
+
+/// Starts a workflow, once.
+async fn start(client: &mut WorkflowServiceClient<Channel>, id: &str) -> Result<(), Code> {
+    let request = StartWorkflowExecutionRequest {
+        namespace: "default".to_owned(),
+        workflow_id: id.to_owned(),
+        workflow_type: Some(WorkflowType { name: "Order".to_owned() }),
+        task_queue: Some(TaskQueue { name: "orders".to_owned(), ..TaskQueue::default() }),
+        request_id: id.to_owned(),
+        ..StartWorkflowExecutionRequest::default()
+    };
+    client.start_workflow_execution(request).await.map(drop).map_err(|status| status.code())
+}
+
+#[tokio::test]
+async fn a_shard_that_refused_many_calls_for_want_of_room_takes_others_when_there_is_some() {
+    let disk = SimDisk::new(0);
+    let mut options = Options::new(Place::Memory);
+    options.shards = 1;
+    options.shard_limits.batch_calls = 4;
+    options.wal.segment_bytes = 64 << 10;
+    options.wal.small_segment_bytes = 64 << 10;
+    let refusals = 3 * options.shard_limits.batch_calls;
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let world = World { disk: Some(shared), ..World::real() };
+    let server = Server::builder(Place::Memory).options(options).world(world).embed().await.expect("it starts");
+    let mut client = WorkflowServiceClient::new(server.connector().channel());
+
+    disk.set_capacity(Some(disk.used()));
+    // What is written until the log finds the disk full goes into the segment that is there.
+    let mut refused = 0;
+    for number in 0.. {
+        match start(&mut client, &format!("order-{number}")).await {
+            Ok(()) => assert_eq!(refused, 0, "there is no room again"),
+            Err(code) => {
+                assert_eq!(code, Code::ResourceExhausted);
+                refused += 1;
+            }
+        }
+        if refused == refusals {
+            break;
+        }
+    }
+    disk.set_capacity(None);
+    // The disk is looked at again when somebody asks. A shard that takes no calls would let this wait for ever.
+    let later = async { while start(&mut client, "order-later").await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(60), later).await.expect("the shard takes calls");
     server.shutdown().await;
 }

@@ -103,7 +103,10 @@ impl Actor {
         let takes_mail = match &self.role {
             Role::Follower => true,
             Role::Opening { .. } => false,
-            Role::Leading { leader, .. } => leader.has_room() && self.leaving.is_none(),
+            Role::Leading { leader, .. } => {
+                debug_assert!(leader.gets_room(), "nothing is under way that would open the mailbox again");
+                leader.has_room() && self.leaving.is_none()
+            }
         };
         tokio::select! {
             biased;

@@ -117,6 +117,11 @@ impl Leader {
         self.decided < self.shared.limits.batch_calls && self.building.ops.len_bytes() < self.shared.limits.batch_bytes
     }
 
+    /// Whether calls may be taken now, or something is under way after which they may: else the mailbox is shut for ever.
+    pub(crate) fn gets_room(&self) -> bool {
+        self.has_room() || !self.pipeline.is_idle()
+    }
+
     /// No caller waits for anything that was decided or is to be.
     pub(crate) fn is_quiet(&self) -> bool {
         self.pipeline.is_idle() && self.building.is_empty() && self.waiting.is_empty() && self.wanted.is_empty()
@@ -306,7 +311,12 @@ impl Leader {
     /// Reads what is wanted and proposes what was decided, unless so much is under way that it had better be gathered.
     pub(crate) fn flush(&mut self) {
         self.read_wanted();
-        if self.building.is_empty() || !self.is_worth_a_batch() {
+        if self.building.is_empty() {
+            // What was refused on the spot is in no batch, and must not keep the next calls out.
+            self.decided = 0;
+            return;
+        }
+        if !self.is_worth_a_batch() {
             return;
         }
         let building = std::mem::take(&mut self.building);
