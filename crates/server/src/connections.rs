@@ -20,7 +20,8 @@ pub(crate) struct Connections(CancellationToken);
 impl Connections {
     /// One of them from now on.
     pub(crate) fn take<I>(&self, connection: I) -> Connection<I> {
-        Connection { inner: connection, cut: Box::pin(self.0.clone().cancelled_owned()) }
+        // A token of its own: those that wait by the same one would all wait for its lock at each look.
+        Connection { inner: connection, cut: Box::pin(self.0.child_token().cancelled_owned()) }
     }
 
     /// Ends all of them, those that come later too.

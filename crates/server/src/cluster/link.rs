@@ -17,7 +17,7 @@ use std::{
     future,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll},
 };
@@ -46,6 +46,10 @@ pub(super) const LINK_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
 /// What is larger has a stream of its own.
 const LINKED_BYTES_MAX: usize = 64 << 10;
 
+/// A node that takes no links is asked again after so many calls: its connection may be another node's by then, which
+/// nobody is told of who did not call in between.
+const ALONE_CALLS: u32 = 1000;
+
 const TIMEOUT: &str = "grpc-timeout";
 
 /// A way to another node. Clones share their connection and its link.
@@ -55,8 +59,10 @@ pub(crate) struct Link(Arc<Inner>);
 struct Inner {
     channel: Channel,
     introduction: Introduction,
-    /// Each call goes alone.
-    alone: AtomicBool,
+    /// So many calls go alone before a link is asked for again.
+    alone: AtomicU32,
+    /// It was said that the other node takes no links.
+    is_told: AtomicBool,
     line: Mutex<Option<Arc<Line>>>,
 }
 
@@ -70,13 +76,14 @@ impl Drop for Inner {
 
 impl Link {
     pub(crate) fn new(channel: Channel, introduction: Introduction) -> Self {
-        Self(Arc::new(Inner { channel, introduction, alone: AtomicBool::new(false), line: Mutex::default() }))
+        let (alone, is_told, line) = (AtomicU32::new(0), AtomicBool::new(false), Mutex::default());
+        Self(Arc::new(Inner { channel, introduction, alone, is_told, line }))
     }
 
     /// For one that is not known to be a member: no call is kept waiting by others.
     pub(crate) fn alone(channel: Channel, introduction: Introduction) -> Self {
         let link = Self::new(channel, introduction);
-        link.0.alone.store(true, Ordering::Relaxed);
+        link.0.alone.store(u32::MAX, Ordering::Relaxed);
         link
     }
 
@@ -95,31 +102,39 @@ impl Link {
 
     /// Brings a message to a Raft group's replica at the other node, and its answer back.
     pub(crate) async fn raft(&self, group: u32, message: Bytes) -> Result<Bytes, Status> {
-        if message.len() <= LINKED_BYTES_MAX && !self.0.alone.load(Ordering::Relaxed) {
+        if message.len() <= LINKED_BYTES_MAX && !self.goes_alone() {
             match self.ask(frame::raft(group, message.clone())).await {
                 Ok(answer) => return frame::raft_answered(answer),
                 Err(Failed::NeverLeft(status, _)) if takes_no_link(&status) => self.note(&status),
                 Err(failed) => return Err(failed.into()),
             }
         }
-        let mut alone = peers::cluster_service(self.clone());
+        let mut alone = peers::cluster_service(Alone(self.clone()));
         alone.raft(RaftRequest { group, message }).await.map(|answer| answer.into_inner().message)
     }
 
     /// Why the other node takes no link.
     fn note(&self, status: &Status) {
         if status.code() == Code::Unimplemented {
-            tracing::info!("a node takes no links: each call to it goes alone");
-            self.0.alone.store(true, Ordering::Relaxed);
+            if !self.0.is_told.swap(true, Ordering::Relaxed) {
+                tracing::info!("a node takes no links: each call to it goes alone");
+            }
+            self.0.alone.store(ALONE_CALLS, Ordering::Relaxed);
         }
     }
 
+    /// Whether the next call does, which counts.
+    fn goes_alone(&self) -> bool {
+        let counted = |left: u32| left.checked_sub(1);
+        self.0.alone.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted).is_ok()
+    }
+
     async fn send_whole(&self, parts: http::request::Parts, body: Bytes) -> Result<http::Response<Body>, Failed> {
-        if body.len() > LINKED_BYTES_MAX || self.0.alone.load(Ordering::Relaxed) {
+        if body.len() > LINKED_BYTES_MAX || self.goes_alone() {
             return self.send_alone(http::Request::from_parts(parts, frame::body(body))).await;
         }
         match self.ask(frame::call(&parts, body)).await {
-            Ok(answer) => Ok(frame::response(answer)),
+            Ok(answer) => frame::response(answer).map_err(Failed::Lost),
             Err(Failed::NeverLeft(status, Some(call))) if takes_no_link(&status) => {
                 self.note(&status);
                 let (_, request) = frame::request(*call).map_err(|status| Failed::NeverLeft(status, None))?;
@@ -171,7 +186,7 @@ impl Link {
         };
         called.await.map_err(|error| {
             // Whoever answers there next may know links.
-            self.0.alone.store(false, Ordering::Relaxed);
+            self.0.alone.store(0, Ordering::Relaxed);
             failed(error)
         })
     }
@@ -189,6 +204,25 @@ impl Service<http::Request<Body>> for Link {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let link = self.clone();
         async move { link.send(request).await.map_err(Status::from) }.boxed()
+    }
+}
+
+/// The same way, past its link: what was not taken by that is not offered to it again.
+#[derive(Clone)]
+struct Alone(Link);
+
+impl Service<http::Request<Body>> for Alone {
+    type Response = http::Response<Body>;
+    type Error = Status;
+    type Future = BoxFuture<'static, Result<Self::Response, Status>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let Self(link) = self.clone();
+        async move { link.send_alone(request).await.map_err(Status::from) }.boxed()
     }
 }
 

@@ -17,6 +17,7 @@ use parking_lot::RwLock;
 use tonic::{
     Request, Status,
     body::Body,
+    client::GrpcService,
     metadata::{Ascii, MetadataValue},
     service::Interceptor,
     transport::{Channel, Endpoint},
@@ -300,7 +301,10 @@ fn endpoint(address: &str) -> Option<Endpoint> {
     Endpoint::from_shared(format!("http://{address}")).ok()
 }
 
-pub(super) fn cluster_service(way: Link) -> ClusterServiceClient<Link> {
+pub(super) fn cluster_service<W>(way: W) -> ClusterServiceClient<W>
+where
+    W: GrpcService<Body, ResponseBody = Body, Error = Status>,
+{
     let client = ClusterServiceClient::new(way);
     client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX)
 }

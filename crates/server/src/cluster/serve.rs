@@ -114,6 +114,11 @@ impl Gate {
     pub(super) fn peers(&self) -> &Peers {
         &self.doors.peers
     }
+
+    #[cfg(test)]
+    pub(super) fn doors(&self) -> Doors {
+        self.doors.clone()
+    }
 }
 
 impl Doors {

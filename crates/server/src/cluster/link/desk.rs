@@ -1,13 +1,14 @@
 //! The other end of a link: calls are taken off it, made, and their answers put on it as they come.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
-    future, mem,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    future,
+    panic::AssertUnwindSafe,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use futures::{Stream, StreamExt, stream, stream::BoxStream, task::AtomicWaker};
+use futures::{FutureExt, Stream, StreamExt, stream, stream::BoxStream, task::AtomicWaker};
 use http::HeaderMap;
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
@@ -55,6 +56,12 @@ struct Held {
     running: Mutex<BTreeMap<u64, oneshot::Sender<()>>>,
 }
 
+/// The answer to a call whose handler broke: nobody knows how much of it was done.
+fn broke(number: u64) -> LinkAnswer {
+    tracing::error!(number, "a call of another node broke here");
+    frame::refused(number, Status::unavailable("the call broke at the other node"))
+}
+
 #[derive(Default)]
 struct Answers {
     ready: Mutex<Ready>,
@@ -80,9 +87,8 @@ impl Held {
             for call in calls {
                 self.begin(call);
             }
-            let mut running = self.running.lock();
-            for number in given_up {
-                running.remove(&number);
+            if !given_up.is_empty() {
+                self.forget(&given_up.into_iter().collect());
             }
         }
         self.answers.close();
@@ -103,14 +109,30 @@ impl Held {
         let held = Arc::clone(self);
         tokio::spawn(async move {
             tokio::select! {
-                answer = held.answer(call) => {
-                    held.running.lock().remove(&number);
-                    held.answers.put(answer);
+                answered = AssertUnwindSafe(held.answer(call)).catch_unwind() => {
+                    held.finish(number, answered.unwrap_or_else(|_| broke(number)));
                 }
                 // Nobody sends anything: it was dropped.
                 _ = given_up => {}
             }
         });
+    }
+
+    /// Puts the answer on the link if somebody still waits for it.
+    fn finish(&self, number: u64, answer: LinkAnswer) {
+        let mut running = self.running.lock();
+        if running.remove(&number).is_some() {
+            self.answers.put(answer);
+        }
+    }
+
+    /// Ends calls for which nobody waits any more, and takes their answers back where they have not left.
+    fn forget(&self, given_up: &BTreeSet<u64>) {
+        let mut running = self.running.lock();
+        for number in given_up {
+            running.remove(number);
+        }
+        self.answers.forget(given_up);
     }
 
     async fn answer(&self, call: LinkCall) -> LinkAnswer {
@@ -146,6 +168,10 @@ impl Answers {
         self.sender.wake();
     }
 
+    fn forget(&self, given_up: &BTreeSet<u64>) {
+        self.ready.lock().queue.retain(|answer| !given_up.contains(&answer.number));
+    }
+
     fn close(&self) {
         self.ready.lock().is_closed = true;
         self.sender.wake();
@@ -163,17 +189,16 @@ impl Answers {
         if ready.is_closed {
             return None;
         }
-        let bytes = |answer: &LinkAnswer| answer.body.len();
-        if ready.queue.iter().map(bytes).sum::<usize>() <= FRAME_BYTES {
-            return Some(LinkResponse { answers: mem::take(&mut ready.queue).into() });
-        }
         let (mut answers, mut taken) = (Vec::new(), 0);
         while taken < FRAME_BYTES
             && let Some(answer) = ready.queue.pop_front()
         {
-            taken += bytes(&answer);
+            taken += answer.body.len();
             answers.push(answer);
         }
         Some(LinkResponse { answers })
     }
 }
+
+#[cfg(test)]
+mod tests;

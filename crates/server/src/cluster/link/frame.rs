@@ -9,6 +9,8 @@ use weft_protocol::internal::{LinkAnswer, LinkCall, LinkHeader};
 /// What every body of a gRPC call is, and so goes without saying.
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
+/// No call and no answer has so many headers; a map of them has an end too, and panics there.
+const HEADERS_MAX: usize = 1024;
 
 /// A call that has no number yet.
 pub(super) fn call(parts: &request::Parts, body: Bytes) -> LinkCall {
@@ -33,7 +35,7 @@ pub(super) fn raft_answered(answer: LinkAnswer) -> Result<Bytes, Status> {
     if answer.headers.is_empty() {
         return Ok(answer.body);
     }
-    let status = Status::from_header_map(&read_plain(answer.headers));
+    let status = Status::from_header_map(&read_plain(answer.headers)?);
     Err(status.unwrap_or_else(|| Status::unknown("a refusal without a status")))
 }
 
@@ -43,7 +45,7 @@ pub(super) fn request(call: LinkCall) -> Result<(u64, http::Request<Body>), Stat
     let uri: Uri = path.parse().map_err(|error| Status::invalid_argument(format!("{path:?} is no path: {error}")))?;
     let mut request = http::Request::new(body(bytes));
     (*request.method_mut(), *request.uri_mut(), *request.version_mut()) = (Method::POST, uri, Version::HTTP_2);
-    *request.headers_mut() = read(headers);
+    *request.headers_mut() = read(headers)?;
     request.headers_mut().insert(header::TE, TRAILERS);
     Ok((number, request))
 }
@@ -67,18 +69,18 @@ pub(super) fn refused(number: u64, status: Status) -> LinkAnswer {
 }
 
 /// An answer as it would have come alone.
-pub(super) fn response(answer: LinkAnswer) -> http::Response<Body> {
+pub(super) fn response(answer: LinkAnswer) -> Result<http::Response<Body>, Status> {
     let LinkAnswer { number: _, headers, body: bytes, trailers } = answer;
     let body = if trailers.is_empty() {
         body(bytes)
     } else {
-        let trailers = read_plain(trailers);
+        let trailers = read_plain(trailers)?;
         Body::new(Full::new(bytes).with_trailers(std::future::ready(Some(Ok(trailers)))))
     };
     let mut response = http::Response::new(body);
     *response.version_mut() = Version::HTTP_2;
-    *response.headers_mut() = read(headers);
-    response
+    *response.headers_mut() = read(headers)?;
+    Ok(response)
 }
 
 pub(super) fn body(bytes: Bytes) -> Body {
@@ -96,14 +98,18 @@ fn written(headers: &HeaderMap) -> Vec<LinkHeader> {
     headers.iter().filter(told).map(write).collect()
 }
 
-fn read(headers: Vec<LinkHeader>) -> HeaderMap {
-    let mut read = read_plain(headers);
+fn read(headers: Vec<LinkHeader>) -> Result<HeaderMap, Status> {
+    let mut read = read_plain(headers)?;
     read.entry(header::CONTENT_TYPE).or_insert(GRPC);
-    read
+    Ok(read)
 }
 
 /// What is no header is left out, as a server leaves it out that gets it alone.
-fn read_plain(headers: Vec<LinkHeader>) -> HeaderMap {
+fn read_plain(headers: Vec<LinkHeader>) -> Result<HeaderMap, Status> {
+    if headers.len() > HEADERS_MAX {
+        let headers = headers.len();
+        return Err(Status::resource_exhausted(format!("{headers} headers are more than {HEADERS_MAX}")));
+    }
     let mut read = HeaderMap::with_capacity(headers.len() + 2);
     for LinkHeader { name, value } in headers {
         if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_maybe_shared(value))
@@ -111,7 +117,7 @@ fn read_plain(headers: Vec<LinkHeader>) -> HeaderMap {
             read.append(name, value);
         }
     }
-    read
+    Ok(read)
 }
 
 #[cfg(test)]
@@ -151,7 +157,7 @@ mod tests {
         let body = Full::new(Bytes::from_static(b"\0answer")).with_trailers(std::future::ready(Some(Ok(trailers))));
         let mut sent = http::Response::new(Body::new(body));
         sent.headers_mut().insert("content-type", GRPC);
-        let came = response(answer(3, sent).await);
+        let came = response(answer(3, sent).await).expect("an answer");
         assert_eq!(shown(came.headers()), [("content-type", &b"application/grpc"[..])]);
         let body = came.into_body().collect().await.expect("a body");
         assert_eq!(shown(body.trailers().expect("trailers")), [("grpc-status", &b"0"[..])]);
@@ -160,7 +166,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_is_an_answer_without_a_body() {
-        let came = response(refused(3, Status::permission_denied("not of this cluster")));
+        let came = response(refused(3, Status::permission_denied("not of this cluster"))).expect("an answer");
         let status = Status::from_header_map(came.headers()).expect("a status");
         assert_eq!((status.code(), status.message()), (tonic::Code::PermissionDenied, "not of this cluster"));
     }
@@ -169,5 +175,23 @@ mod tests {
     fn what_is_no_path_is_refused() {
         let call = LinkCall { path: "no path".to_owned(), ..Default::default() };
         assert_eq!(request(call).map(|_| ()).map_err(|status| status.code()), Err(tonic::Code::InvalidArgument));
+    }
+
+    #[test]
+    fn more_headers_than_anybody_needs_are_refused() {
+        let headers = |count| vec![LinkHeader { name: "x".to_owned(), value: Bytes::from_static(b"1") }; count];
+        let called = |count| {
+            let call = LinkCall { path: "/a.Service/Method".to_owned(), headers: headers(count), ..Default::default() };
+            request(call).map(|_| ()).map_err(|status| status.code())
+        };
+        let refused = Err(tonic::Code::ResourceExhausted);
+        assert_eq!([called(HEADERS_MAX), called(HEADERS_MAX + 1), called(40_000)], [Ok(()), refused, refused]);
+        let answered = |headers, trailers| {
+            let answer = LinkAnswer { headers, trailers, ..Default::default() };
+            let raft = raft_answered(answer.clone()).map(|_| ()).map_err(|status| status.code());
+            (response(answer).map(|_| ()).map_err(|status| status.code()), raft)
+        };
+        assert_eq!(answered(headers(40_000), vec![]), (refused, refused));
+        assert_eq!(answered(vec![], headers(40_000)), (refused, Ok(())), "what a group answers has no trailers");
     }
 }

@@ -169,7 +169,10 @@ impl Line {
             drop(state);
             self.sender.wake();
         } else {
-            state.queue.retain(|(call, _)| call.number != number);
+            // Calls wait in the order of their numbers.
+            if let Ok(place) = state.queue.binary_search_by_key(&number, |(call, _)| call.number) {
+                state.queue.remove(place);
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{
     net::TcpListener,
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
 };
 use tonic::{
     Code, Request,
@@ -56,6 +56,28 @@ impl Service<http::Request<Body>> for Hangs {
     }
 }
 
+/// A public call that panics.
+#[derive(Clone)]
+struct Breaks;
+
+impl NamedService for Breaks {
+    const NAME: &'static str = "test.Breaks";
+}
+
+impl Service<http::Request<Body>> for Breaks {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: http::Request<Body>) -> Self::Future {
+        async { panic!("a bug that the test planted") }.boxed()
+    }
+}
+
 /// The way from node 1 to node 2.
 fn peers(address: SocketAddr) -> Peers {
     let members = BTreeMap::from([(1, "127.0.0.1:1".to_owned()), (2, address.to_string())]);
@@ -74,7 +96,11 @@ fn is_linked(peers: &Peers) -> bool {
 
 /// A node's door, and what closes it.
 async fn door(peers: impl Fn(SocketAddr) -> Peers) -> (SocketAddr, Gate, watch::Sender<bool>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    door_at("127.0.0.1:0".parse().expect("an address"), peers).await
+}
+
+async fn door_at(address: SocketAddr, peers: impl Fn(SocketAddr) -> Peers) -> (SocketAddr, Gate, watch::Sender<bool>) {
+    let listener = TcpListener::bind(address).await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (close, closing) = watch::channel(false);
     let gate = Gate::new(&peers(address), Inbox::default(), Arc::new(RealClock::new()), closing.clone());
@@ -96,6 +122,39 @@ async fn calls_by_a_link_are_answered_until_the_other_node_closes_and_by_a_new_o
         tokio::task::yield_now().await;
     }
     assert_eq!(ping(&peers).await.code(), Code::Unavailable, "nobody is behind the door any more");
+    let (_, _gate, _close) = door_at(address, self::peers).await;
+    while ping(&peers).await.message() != "this node is starting or stopping" {}
+    assert!(is_linked(&peers), "the second door at the same address is found");
+}
+
+#[tokio::test]
+async fn a_node_that_learns_of_links_at_the_same_address_gets_calls_by_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (connections, (close, closing)) = (Connections::default(), oneshot::channel::<()>());
+    let incoming = TcpIncoming::from(listener);
+    let incoming = futures::StreamExt::map(incoming, {
+        let connections = connections.clone();
+        move |came| came.map(|connection| connections.take(connection))
+    });
+    let earlier = Server::builder()
+        .add_service(ClusterServiceServer::new(Inbox::default()))
+        .serve_with_incoming_shutdown(incoming, closing.map(drop));
+    let earlier = tokio::spawn(earlier);
+    let peers = peers(address);
+    assert_eq!((ping(&peers).await.code(), is_linked(&peers)), (Code::Unavailable, false));
+    close.send(()).expect("it serves");
+    connections.cut();
+    earlier.await.expect("it ends").expect("it served");
+    let (_, _gate, _close) = door_at(address, self::peers).await;
+    // The connection finds out by itself that it has ended, and no call fails.
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..=ALONE_CALLS {
+        ping(&peers).await;
+    }
+    assert!(is_linked(&peers));
 }
 
 async fn say(peers: &Peers) -> String {
@@ -135,9 +194,9 @@ async fn a_node_that_knows_no_links_gets_each_call_alone() {
     }
 }
 
-/// A build that knows no links does not know either that strangers may open one.
-#[derive(Clone)]
-struct NoLinks;
+/// A build that knows no links does not know either that strangers may open one. Counts how often that is asked.
+#[derive(Clone, Default)]
+struct NoLinks(Arc<AtomicU32>);
 
 impl NamedService for NoLinks {
     const NAME: &'static str = "weft.internal.v1.LinkService";
@@ -153,6 +212,7 @@ impl Service<http::Request<Body>> for NoLinks {
     }
 
     fn call(&mut self, _: http::Request<Body>) -> Self::Future {
+        self.0.fetch_add(1, Ordering::Relaxed);
         ready(Ok(Status::permission_denied("it is not a member").into_http()))
     }
 }
@@ -161,9 +221,14 @@ impl Service<http::Request<Body>> for NoLinks {
 async fn a_node_that_takes_no_links_of_strangers_hears_what_their_replicas_say() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let earlier = Server::builder().add_service(ClusterServiceServer::new(Inbox::default())).add_service(NoLinks);
+    let asked = NoLinks::default();
+    let earlier = Server::builder().add_service(ClusterServiceServer::new(Inbox::default())).add_service(asked.clone());
     tokio::spawn(earlier.serve_with_incoming(TcpIncoming::from(listener)));
-    assert_eq!(ping(&peers(address)).await.message(), "this node is starting or stopping");
+    let peers = peers(address);
+    assert_eq!(ping(&peers).await.message(), "this node is starting or stopping");
+    assert_eq!(asked.0.load(Ordering::Relaxed), 1);
+    assert!(say(&peers).await.contains("this node is starting"));
+    assert_eq!(asked.0.load(Ordering::Relaxed), 2, "a message that no link takes goes alone at once");
 }
 
 /// The way from node 1 to node 2, which has the data of this name.
@@ -212,6 +277,18 @@ async fn a_call_that_is_given_up_ends_at_the_other_node() {
     forwarded.abort();
     stands.closed().await;
     assert!(is_linked(&peers), "others go on");
+}
+
+#[tokio::test]
+async fn a_call_whose_handler_breaks_is_answered_and_others_go_on() {
+    let (address, gate, _close) = door(peers).await;
+    gate.open(Routes::new(Breaks));
+    let peers = peers(address);
+    let call = http::Request::builder().uri("http://node/test.Breaks/Call").body(Body::empty()).expect("a request");
+    let answered = peers.forward(2, call).expect("it is a member").await.expect("an answer");
+    let status = Status::from_header_map(answered.headers()).expect("a status");
+    assert_eq!((status.code(), status.message()), (Code::Unavailable, "the call broke at the other node"));
+    assert_eq!((ping(&peers).await.code(), is_linked(&peers)), (Code::Unavailable, true));
 }
 
 #[tokio::test]

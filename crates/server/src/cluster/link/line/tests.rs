@@ -52,6 +52,19 @@ fn whoever_goes_takes_its_call_back_or_has_the_other_node_end_it() {
 }
 
 #[test]
+fn whoever_goes_from_among_many_takes_only_its_own_call_back() {
+    let line = Line::new();
+    let _left = [asked(&line, FRAME_BYTES)];
+    line.frame();
+    let mut wait: Vec<_> = (2..=9).map(|_| asked(&line, 1)).collect();
+    for place in [7, 3, 0] {
+        drop(wait.remove(place));
+    }
+    let frame = line.frame().expect("it stands");
+    assert_eq!((numbers(&frame), frame.given_up), (vec![3, 4, 6, 7, 8], vec![]));
+}
+
+#[test]
 fn when_it_breaks_what_had_left_is_lost_and_what_had_not_comes_back() {
     let line = Line::new();
     let left = asked(&line, 1);
