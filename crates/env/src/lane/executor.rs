@@ -40,13 +40,13 @@ struct Shared {
 struct Queue {
     /// Each job with its place, which is free again once the job is taken out.
     jobs: VecDeque<(Job, Option<OwnedSemaphorePermit>)>,
-    /// No more jobs will come; threads end when the queue is empty.
+    /// No more jobs will come; threads end when the queue is empty. Of a held lane, none that come will run.
     closed: bool,
     /// Inline and held only: somebody is emptying the queue, or will.
     draining: bool,
 }
 
-/// Lets the work of a held lane run. What waits when it goes is dropped, as in a crash.
+/// Lets the work of a held lane run. What waits when it goes is dropped, as in a crash, and so is what comes later.
 pub struct Hand(Arc<Shared>);
 
 impl Hand {
@@ -63,8 +63,12 @@ impl Hand {
 
 impl Drop for Hand {
     fn drop(&mut self) {
+        let waiting = {
+            let mut queue = self.0.queue.lock();
+            queue.closed = true;
+            std::mem::take(&mut queue.jobs)
+        };
         // Outside the lock: what is dropped with them may be handles to this lane.
-        let waiting = std::mem::take(&mut self.0.queue.lock().jobs);
         drop(waiting);
     }
 }
@@ -129,7 +133,8 @@ impl Executor {
                 let place = acquire(room).await;
                 executor.shared.push(job, Some(place));
             }
-            result.await.expect("an accepted job runs before its threads end, and replies whatever happens in it")
+            // An accepted job runs before its threads end, and replies whatever happens in it. Only a hand drops jobs.
+            result.await.unwrap_or_else(|_| Err(Panicked { message: "the hand of the lane is gone".to_owned() }))
         }
     }
 }
@@ -169,6 +174,9 @@ impl Shared {
         let inline = self.room.is_none();
         {
             let mut queue = self.queue.lock();
+            if inline && queue.closed {
+                return;
+            }
             queue.jobs.push_back((job, place));
             if inline && std::mem::replace(&mut queue.draining, true) {
                 return;

@@ -140,6 +140,11 @@ fn what_is_held_runs_in_order_when_it_is_let_and_is_dropped_with_the_hand() {
     lane.run(move || late.lock().push("late"));
     drop(hand);
     assert_eq!((seen.lock().len(), Arc::strong_count(&seen)), (2, 1));
+    let later = seen.clone();
+    lane.run(move || later.lock().push("later"));
+    assert_eq!((seen.lock().len(), Arc::strong_count(&seen)), (2, 1), "nobody will ever let it run");
+    let told = lane.call_blocking(|| "never").expect_err("nor this");
+    assert_eq!(told.message, "the hand of the lane is gone");
 }
 
 #[tokio::test]
