@@ -1,14 +1,20 @@
 //! How often, and how soon, a call is repeated that failed for a passing reason.
 //!
+//! Invariant: no attempt begins when the time for all of them has gone by, whatever it went by with: a server that has lost
+//! its majority takes as long as its caller lets it before it says so.
+//!
 //! Only calls that are harmless to repeat come here: see [`Repeat`].
 
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 
+use weft_env::{Clock, RealClock};
+
 use crate::Error;
 
-/// Waits grow from `first` by half each time, up to `longest`, with chance in them, until `total` has gone by.
+/// Waits grow from `first` by half each time, up to `longest`, with chance in them, until `total` has gone by since the
+/// first attempt began.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Retry {
     pub first: Duration,
@@ -37,7 +43,19 @@ pub(crate) enum Repeat {
     Never,
 }
 
-pub(crate) async fn run<T, F>(retry: Retry, repeat: Repeat, mut attempt: impl FnMut() -> F) -> Result<T, Error>
+pub(crate) async fn run<T, F>(retry: Retry, repeat: Repeat, attempt: impl FnMut() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    run_by(&RealClock::new(), retry, repeat, attempt).await
+}
+
+async fn run_by<T, F>(
+    clock: &dyn Clock,
+    retry: Retry,
+    repeat: Repeat,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
@@ -49,14 +67,17 @@ where
         .with_jitter()
         .with_min_delay(retry.first)
         .with_max_delay(retry.longest)
-        .with_total_delay(Some(retry.total))
         .without_max_times();
-    attempt.retry(waits).when(Error::is_transient).await
+    let give_up = clock.monotonic().saturating_add(retry.total);
+    let in_time = |_: &Error, wait: Option<Duration>| wait.filter(|wait| clock.monotonic() + *wait < give_up);
+    attempt.retry(waits).when(Error::is_transient).adjust(in_time).await
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+
+    use weft_env::{TokioClock, UnixNanos};
 
     use super::*;
 
@@ -88,6 +109,23 @@ mod tests {
     #[tokio::test]
     async fn a_passing_failure_is_tried_again_until_it_passes() {
         assert_eq!(tries(AT_ONCE, Repeat::Harmless, unreachable).await, 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_that_take_long_count_too() {
+        const ATTEMPT: Duration = Duration::from_secs(4);
+        let (clock, tries) = (TokioClock::starting_at(UnixNanos(0)), Cell::new(0));
+        let attempt = || {
+            tries.set(tries.get() + 1);
+            async {
+                tokio::time::sleep(ATTEMPT).await;
+                Err::<(), _>(unreachable())
+            }
+        };
+        let retry = Retry::default();
+        run_by(&clock, retry, Repeat::Harmless, attempt).await.expect_err("it never passes");
+        assert_eq!(tries.get(), 3, "the third began in time, and there is none after it");
+        assert!(clock.monotonic() < retry.total + ATTEMPT, "{:?}", clock.monotonic());
     }
 
     #[tokio::test]

@@ -57,6 +57,11 @@ pub enum TlsError {
     Pair { certificate: Pem, key: Pem },
     #[error("{name:?} cannot be the name of a server: {why}")]
     Name { name: String, why: String },
+    #[error(
+        "the certificate authorities of this system cannot be read: {why}; install them (ca-certificates), or name the \
+         server's own"
+    )]
+    System { why: String },
     #[error("{0}")]
     Other(String),
 }

@@ -13,6 +13,7 @@ use rustls::{
     crypto::ring,
     pki_types::{PrivateKeyDer, ServerName, pem::PemObject},
 };
+use rustls_native_certs::{CertificateResult, load_native_certs};
 
 use super::{CA, CERTIFICATE, ClientCertificate, KEY, Tls, TlsError, TrustAnyone};
 
@@ -56,18 +57,25 @@ impl Tls {
     }
 
     fn trusted(&self) -> Result<RootCertStore, TlsError> {
+        let Some(pem) = &self.server_ca else { return system(load_native_certs()) };
         let mut roots = RootCertStore::empty();
-        match &self.server_ca {
-            Some(pem) => {
-                for certificate in pem.certificates(CA, &pem.read(CA)?)? {
-                    roots.add(certificate).map_err(|error| pem.wrong(CA, format!("cannot be used: {error}")))?;
-                }
-            }
-            // Of the system's some are always broken, and nobody here can mend them.
-            None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
+        for certificate in pem.certificates(CA, &pem.read(CA)?)? {
+            roots.add(certificate).map_err(|error| pem.wrong(CA, format!("cannot be used: {error}")))?;
         }
         Ok(roots)
     }
+}
+
+/// The system's authorities. Some are always broken, and nobody here can mend them; without any, whatever the server shows
+/// would be called wrong.
+fn system(found: CertificateResult) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(found.certs);
+    if !roots.is_empty() {
+        return Ok(roots);
+    }
+    let why: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+    Err(TlsError::System { why: if why.is_empty() { "there are none".to_owned() } else { why.join("; ") } })
 }
 
 impl Read for Secured {
@@ -89,5 +97,22 @@ impl Write for Secured {
 impl fmt::Debug for Secured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Secured").field(&self.0.sock).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_without_authorities_is_said_to_have_none() {
+        let none = system(CertificateResult::default()).expect_err("nobody could be trusted");
+        assert!(
+            none.to_string().contains("certificate authorities of this system cannot be read: there are none"),
+            "{none}"
+        );
+        let mut broken = CertificateResult::default();
+        broken.certs.push(vec![0].into());
+        assert!(system(broken).is_err(), "what cannot be used is nobody to trust either");
     }
 }
