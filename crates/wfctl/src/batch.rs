@@ -241,9 +241,9 @@ fn show(session: &Connected, job: &DescribeBatchOperationResponse) -> anyhow::Re
         0 => String::new(),
         count => format!("{count} listed"),
     };
-    Ok(output.line(output.pairs(vec![
+    let facts = vec![
         ("Job id", job.job_id.clone()),
-        ("State", output.paint(tone, &state)),
+        ("State", state),
         ("Operation", operation(job.operation_type())),
         ("Progress", progress(job)),
         ("Query", job.query.clone()),
@@ -252,7 +252,8 @@ fn show(session: &Connected, job: &DescribeBatchOperationResponse) -> anyhow::Re
         ("Identity", job.identity.clone()),
         ("Started", time::seconds(job.start_time.as_ref())),
         ("Closed", time::seconds(job.close_time.as_ref())),
-    ]))?)
+    ];
+    Ok(output.line(output.pairs_and(("State", tone), facts))?)
 }
 
 fn progress(job: &DescribeBatchOperationResponse) -> String {

@@ -51,20 +51,32 @@ pub(crate) struct Reply {
 
 impl Operations {
     /// Where it is said to be, or beside the API. `https://` means TLS, with what the API's has.
-    pub(crate) fn find(said: Option<&str>, api: &ConnectOptions) -> Self {
+    ///
+    /// # Errors
+    /// When it is said to be something else than HTTP.
+    pub(crate) fn find(said: Option<&str>, api: &ConnectOptions) -> Result<Self, Failure> {
         let variable = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
         let said = said.map(ToOwned::to_owned).or_else(|| variable("WEFT_OPERATIONS"));
         Self::at(said.unwrap_or_else(|| beside(&api.address)), api, variable("WEFT_OPERATIONS_API_KEY"))
     }
 
-    fn at(said: String, api: &ConnectOptions, key: Option<String>) -> Self {
+    fn at(said: String, api: &ConnectOptions, key: Option<String>) -> Result<Self, Failure> {
         let (tls, address) = match said.split_once("://") {
-            Some(("https", address)) => (Some(api.tls.clone().unwrap_or_default()), address.to_owned()),
-            Some((_, address)) => (None, address.to_owned()),
+            // Schemes have no case.
+            Some((scheme, address)) if scheme.eq_ignore_ascii_case("https") => {
+                (Some(api.tls.clone().unwrap_or_default()), address.to_owned())
+            }
+            Some((scheme, address)) if scheme.eq_ignore_ascii_case("http") => (None, address.to_owned()),
+            Some((scheme, _)) => {
+                return Err(Failure::usage(format!(
+                    "the operations port is said to be at {said}, and the scheme {scheme} is neither http nor https: look \
+                     at --operations and WEFT_OPERATIONS"
+                )));
+            }
             None => (None, said),
         };
         let key = key.or_else(|| api.api_key.clone().filter(|_| tls.is_some()));
-        Self { address: address.trim_end_matches('/').to_owned(), tls, key }
+        Ok(Self { address: address.trim_end_matches('/').to_owned(), tls, key })
     }
 
     pub(crate) fn get(&self, path: &str) -> io::Result<Reply> {
@@ -176,7 +188,7 @@ mod tests {
     fn the_key_of_the_api_goes_nowhere_without_tls() {
         let api = ConnectOptions { api_key: Some("of-the-api".to_owned()), ..ConnectOptions::default() };
         let found = |said: &str, key: Option<&str>| {
-            let operations = Operations::at(said.to_owned(), &api, key.map(ToOwned::to_owned));
+            let operations = Operations::at(said.to_owned(), &api, key.map(ToOwned::to_owned)).expect("it is HTTP");
             (operations.address, operations.tls.is_some(), operations.key)
         };
         let key = |key: &str| Some(key.to_owned());
@@ -185,6 +197,17 @@ mod tests {
         assert_eq!(found("https://host:1", None), ("host:1".to_owned(), true, key("of-the-api")));
         assert_eq!(found("https://host:1", Some("own")), ("host:1".to_owned(), true, key("own")));
         assert_eq!(found("host:1", Some("own")), ("host:1".to_owned(), false, key("own")));
+    }
+
+    #[test]
+    fn only_http_goes_without_tls_and_no_other_scheme_is_guessed_at() {
+        let found = |said: &str| Operations::at(said.to_owned(), &ConnectOptions::default(), None);
+        let is_secured = |said: &str| found(said).expect("it is HTTP").tls.is_some();
+        assert_eq!(["HTTPS://a:1", "Https://a:1", "HTTP://a:1"].map(is_secured), [true, true, false]);
+        for said in ["grpc://a:1", "httpss://a:1", "://a:1"] {
+            let Err(refused) = found(said) else { panic!("{said} is not HTTP") };
+            assert!(refused.exit == Exit::Usage && refused.says.contains("neither http nor https"), "{refused}");
+        }
     }
 
     #[test]

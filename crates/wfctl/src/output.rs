@@ -36,7 +36,14 @@ pub(crate) enum Tone {
 
 /// What others wrote, without what a terminal would obey: it could hide what was said, or write where nobody looks.
 pub(crate) fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    text.chars().map(|c| if is_obeyed(c) && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// Whether a terminal obeys it instead of showing it. Whoever may turn the direction of a line writes one thing and has
+/// another read.
+pub(crate) fn is_obeyed(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || c.is_control()
 }
 
 #[derive(Clone, Debug)]
@@ -102,7 +109,7 @@ impl Output {
         if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
-    /// A table without lines; a cell's tone is its colour.
+    /// A table without lines; a cell's tone is its colour. What a terminal would obey is not in it.
     pub(crate) fn table(&self, header: &[&str], rows: Vec<Vec<(Tone, String)>>) -> String {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -127,8 +134,14 @@ impl Output {
 
     /// Names and values, one per line; absent values are left out.
     pub(crate) fn pairs(&self, pairs: Vec<(&str, String)>) -> String {
+        self.pairs_and(("", Tone::Plain), pairs)
+    }
+
+    /// The same; the value of one name has a tone.
+    pub(crate) fn pairs_and(&self, toned: (&str, Tone), pairs: Vec<(&str, String)>) -> String {
         let rows = pairs.into_iter().filter(|(_, value)| !value.is_empty());
-        self.table(&[], rows.map(|(name, value)| vec![(Tone::Faint, name.to_owned()), (Tone::Plain, value)]).collect())
+        let tone = |name: &str| if name == toned.0 { toned.1 } else { Tone::Plain };
+        self.table(&[], rows.map(|(name, value)| vec![(Tone::Faint, name.to_owned()), (tone(name), value)]).collect())
     }
 }
 
@@ -138,7 +151,8 @@ pub(crate) fn text(text: impl Into<String>) -> (Tone, String) {
 }
 
 fn cell(tone: Tone, text: &str) -> Cell {
-    let cell = Cell::new(text);
+    let lines: Vec<String> = text.split('\n').map(harmless).collect();
+    let cell = Cell::new(lines.join("\n"));
     match tone {
         Tone::Plain => cell,
         Tone::Good => cell.fg(Color::Green),
@@ -156,6 +170,28 @@ mod tests {
     fn a_table_is_aligned_and_has_no_trailing_space() {
         let rows = vec![vec![text("a"), text("1")], vec![text("long"), text("")]];
         assert_eq!(Output::plain().table(&["NAME", "N"], rows), "NAME  N\na     1\nlong");
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_in_no_table() {
+        let hidden =
+            ["\u{1b}[2J", "a\u{202e}b", "\u{2066}", "\u{2069}", "\u{200e}", "\u{200f}", "\u{61c}", "\r", "\u{9b}"];
+        for text in hidden {
+            let shown = Output::plain().table(&["N"], vec![vec![super::text(text)]]);
+            assert!(!shown.chars().any(|c| is_obeyed(c) && c != '\n'), "{shown:?}");
+            assert!(shown.contains('\u{fffd}'), "{shown:?}");
+        }
+        let shown = Output::plain().pairs(vec![("Reason", "two\nlines\u{202e}".to_owned())]);
+        assert_eq!(shown, "Reason  two\n        lines\u{fffd}");
+        let letters = "שלום مرحبا é";
+        assert_eq!(harmless(letters), letters, "letters of any direction are none of it");
+    }
+
+    #[test]
+    fn one_of_the_pairs_is_painted() {
+        let color = Output { color: true, ..Output::plain() };
+        let shown = color.pairs_and(("Status", Tone::Bad), vec![("Status", "Failed".to_owned())]);
+        assert!(shown.contains("Failed") && shown.contains("\u{1b}["), "{shown:?}");
     }
 
     #[test]

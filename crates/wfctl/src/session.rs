@@ -34,7 +34,7 @@ impl Session {
         };
         let resolved =
             config::resolve(&explicit, &config::Process).map_err(|error| Failure::usage(error.to_string()))?;
-        let operations = Operations::find(global.operations.as_deref(), &resolved.options);
+        let operations = Operations::find(global.operations.as_deref(), &resolved.options)?;
         Ok(Self { resolved, output, operations })
     }
 

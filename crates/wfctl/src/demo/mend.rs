@@ -124,7 +124,7 @@ async fn round(wanted: &Wanted, output: &Output, cast: &mut Cast, subject: &Subj
     };
     client.start_workflow(Own::run, request).id(&subject.id).task_queue(QUEUE).await?;
     let api = ConnectOptions { address: cast.server.ready.address.to_string(), ..ConnectOptions::default() };
-    let operations = Operations::find(None, &api);
+    let operations = Operations::find(None, &api)?;
     let session = Connected { client: client.clone(), output: output.clone(), operations };
     let mut killed = false;
     let watched = async {

@@ -35,7 +35,8 @@ pub(crate) fn described(
     it: &DescribeWorkflowExecutionResponse,
     history: Option<&GetHistoryHeadResponse>,
 ) -> String {
-    let mut parts = vec![output.pairs(facts(output, it, history))];
+    let status = it.workflow_execution_info.as_ref().map_or(0, |info| info.status);
+    let mut parts = vec![output.pairs_and(("Status", names::tone(status)), facts(it, history))];
     if !it.pending_activities.is_empty() {
         let header = ["PENDING ACTIVITY", "ID", "STATE", "ATTEMPT", "NEXT", "LAST FAILURE"];
         let rows = it.pending_activities.iter().map(activity).collect();
@@ -49,7 +50,6 @@ pub(crate) fn described(
 }
 
 fn facts<'a>(
-    output: &Output,
     it: &DescribeWorkflowExecutionResponse,
     history: Option<&GetHistoryHeadResponse>,
 ) -> Vec<(&'a str, String)> {
@@ -65,7 +65,7 @@ fn facts<'a>(
         ("Workflow", workflow_id(info.execution.as_ref()).to_owned()),
         ("Run", info.execution.as_ref().map(|it| it.run_id.clone()).unwrap_or_default()),
         ("Type", kind(info.r#type.as_ref()).to_owned()),
-        ("Status", output.paint(names::tone(info.status), &names::status(info.status))),
+        ("Status", names::status(info.status)),
         ("Task queue", queue.unwrap_or_else(|| info.task_queue.clone())),
         ("Started", time::seconds(info.start_time.as_ref())),
         ("First task", first_task(info)),

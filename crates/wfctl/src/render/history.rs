@@ -9,6 +9,7 @@ mod workflow;
 use weft_client::api::history::HistoryEvent;
 
 use super::{names, time};
+use crate::output::harmless;
 
 /// `   5  2026-01-02T03:04:05.678Z  TimerStarted  id=1 after=10s`
 pub(crate) fn line(event: &HistoryEvent) -> String {
@@ -41,7 +42,7 @@ impl Details {
     fn word(&mut self, value: impl Into<String>) -> &mut Self {
         let value = value.into();
         if !value.is_empty() {
-            self.0.push(value);
+            self.0.push(harmless(&value));
         }
         self
     }
@@ -49,7 +50,7 @@ impl Details {
     fn put(&mut self, name: &str, value: impl std::fmt::Display) -> &mut Self {
         let value = value.to_string();
         if !value.is_empty() {
-            self.0.push(format!("{name}={value}"));
+            self.0.push(format!("{name}={}", harmless(&value)));
         }
         self
     }

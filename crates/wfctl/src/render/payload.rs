@@ -4,6 +4,8 @@ use serde_json::Value;
 use weft_client::api::common::{Payload, Payloads};
 use weft_protocol::{json, payload};
 
+use crate::output::{harmless, is_obeyed};
+
 /// Longer values are cut in lines.
 const SHORT_MAX: usize = 80;
 
@@ -23,12 +25,12 @@ pub(crate) fn value(it: &Payload) -> Value {
 
 /// For people: pretty JSON.
 pub(crate) fn pretty(it: &Payload) -> String {
-    decoded(it).map_or_else(|| opaque(it), |value| format!("{value:#}"))
+    decoded(it).map_or_else(|| opaque(it), |value| escaped(&format!("{value:#}")))
 }
 
 /// For a line: one line, cut.
 pub(crate) fn short(it: &Payload) -> String {
-    let text = decoded(it).map_or_else(|| opaque(it), |value| value.to_string());
+    let text = decoded(it).map_or_else(|| opaque(it), |value| escaped(&value.to_string()));
     if text.chars().count() <= SHORT_MAX {
         return text;
     }
@@ -41,8 +43,23 @@ pub(crate) fn list(payloads: Option<&Payloads>) -> String {
     if all.is_empty() { String::new() } else { format!("[{}]", all.iter().map(short).collect::<Vec<_>>().join(", ")) }
 }
 
+/// The same JSON without what a terminal would obey: it can stand only in strings, where JSON has other words for it.
+fn escaped(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        // All of these have one code unit.
+        if is_obeyed(c) && c != '\n' {
+            escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
 fn opaque(it: &Payload) -> String {
     let encoding = payload::encoding(it).map_or("no encoding".into(), String::from_utf8_lossy);
+    let encoding = harmless(&encoding);
     format!("<{encoding}, {} bytes>", it.data.len())
 }
 
@@ -62,6 +79,15 @@ mod tests {
         assert_eq!(pretty(&json_plain("{\"a\":[1]}")), "{\n  \"a\": [\n    1\n  ]\n}");
         assert_eq!(short(&json_plain("{\"a\": [1]}")), "{\"a\":[1]}");
         assert_eq!(pretty(&null()), "null");
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped_as_json_does_it() {
+        let turned = json_plain("{\"a\":\"x\u{202e}\u{9b}y\"}");
+        assert_eq!(short(&turned), "{\"a\":\"x\\u202e\\u009by\"}");
+        let read: Value = serde_json::from_str(&pretty(&turned)).expect("it is JSON still");
+        assert_eq!(read, value(&turned));
+        assert_eq!(short(&of("\u{1b}[2J", b"x")), "<\u{fffd}[2J, 1 bytes>");
     }
 
     #[test]

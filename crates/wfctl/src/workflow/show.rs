@@ -9,6 +9,7 @@ use weft_protocol::json::to_json;
 use super::target::Target;
 use crate::{
     head,
+    output::harmless,
     render::{execution, history, tree},
     session::Connected,
     workers,
@@ -79,7 +80,7 @@ pub(crate) async fn show(session: &Connected, args: &ShowArgs) -> anyhow::Result
     }
     if !output.is_json() && !args.follow && !args.detailed {
         for line in tree::lines(&pages.all().await?) {
-            let painted: String = line.iter().map(|(tone, text)| output.paint(*tone, text)).collect();
+            let painted: String = line.iter().map(|(tone, text)| output.paint(*tone, &harmless(text))).collect();
             output.line(painted.trim_end())?;
         }
         return Ok(());
