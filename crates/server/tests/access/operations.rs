@@ -1,6 +1,6 @@
 //! The operations port asks who its callers are, where it is told to: health alone is for everybody who reaches it.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use rustls::{
     ClientConfig, RootCertStore,
@@ -20,7 +20,8 @@ use weft_server::{
 
 use crate::{
     authority::{Authority, Pair},
-    world::{Folder, NAME},
+    log,
+    world::{Folder, NAME, until},
 };
 
 const KEY: &str = "scraper-0123456789abcdef";
@@ -28,7 +29,8 @@ const KEY: &str = "scraper-0123456789abcdef";
 async fn start(operations: OperationsFiles) -> (Server, SocketAddr) {
     let mut options = Options::new(Place::Memory);
     options.shards = 1;
-    let access = access::Options { operations, ..access::Options::default() };
+    let reload_interval = Duration::from_millis(5);
+    let access = access::Options { operations, reload_interval, ..access::Options::default() };
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let builder = Server::builder(Place::Memory).options(options).listen(any).operations(any).access(access);
     let server = builder.start().await.expect("it starts");
@@ -97,6 +99,31 @@ async fn health_needs_no_key_and_all_else_does() {
     }
     let answer = plain(address, "GET /metrics", Some(KEY)).await.expect("it answers");
     assert_eq!(status(&answer), "200", "{answer}");
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn keys_change_while_the_port_serves() {
+    log::take();
+    let folder = Folder::new();
+    let keys = folder.write("keys", &format!("{KEY}\n"));
+    let (server, address) = start(OperationsFiles { tls: None, api_keys: Some(keys.clone()) }).await;
+    let answered = async |key: &str| {
+        let answer = plain(address, "GET /metrics", Some(key)).await.expect("it answers");
+        status(&answer).to_owned()
+    };
+    assert_eq!(answered(KEY).await, "200");
+    // Nothing of a file that cannot be used is taken; one that can is, without a restart.
+    folder.write("keys", "short\n");
+    let named = keys.display().to_string();
+    until("the log says it", async || log::says(&[&named, "a key of less than 16 characters in line 1"])).await;
+    assert_eq!(answered(KEY).await, "200", "the old key holds");
+    let other = "operator-0123456789abcdef";
+    folder.write("keys", &format!("{other}\n"));
+    until("the new key is taken", async || answered(other).await == "200").await;
+    assert_eq!(answered(KEY).await, "401", "it was taken away");
+    let text = log::text();
+    assert!(!text.contains(KEY) && !text.contains(other), "{text}");
     server.shutdown().await;
 }
 
