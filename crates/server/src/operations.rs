@@ -9,7 +9,7 @@ mod cluster;
 mod health;
 mod metrics;
 
-use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc};
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
@@ -18,8 +18,12 @@ use http::{
     header::{CONTENT_TYPE, ORIGIN, WWW_AUTHENTICATE},
 };
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::{
+    body::Incoming,
+    server::conn::http1,
+    service::{HttpService, service_fn},
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -38,6 +42,9 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// The version of Prometheus' text format.
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const JSON: &str = "application/json";
+
+/// So long may whoever holds a connection take to ask something.
+const ASKED_WITHIN: Duration = Duration::from_secs(30);
 
 /// What is answered: short, or a stream.
 type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -113,7 +120,7 @@ impl Desk {
             let desk = self.clone();
             async move { Ok::<_, Infallible>(desk.answer(request, caller).await) }
         });
-        if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
+        if let Err(error) = converse(stream, service).await {
             tracing::debug!(%error, "a connection to the operations port ended early");
         }
     }
@@ -124,6 +131,17 @@ impl Desk {
             Err(why) => refuse(why),
         }
     }
+}
+
+/// Answers what comes by a connection.
+async fn converse<I, S>(stream: I, service: S) -> hyper::Result<()>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+    S: HttpService<Incoming, ResBody = Body, Error = Infallible>,
+{
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(ASKED_WITHIN);
+    http.serve_connection(TokioIo::new(stream), service).await
 }
 
 fn refuse(why: &str) -> Response<Body> {
@@ -179,5 +197,27 @@ impl Answer {
         *response.status_mut() = self.status;
         response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static(self.content_type));
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asks_nothing_or_does_not_come_to_an_end_is_hung_up_on() {
+        for begun in ["", "GET /healthz HTTP/1.1\r\nHost:"] {
+            let (mut theirs, ours) = duplex(1024);
+            let service = service_fn(|_: Request<Incoming>| async {
+                Ok::<_, Infallible>(Answer::new(StatusCode::OK, TEXT, String::new()).into_response())
+            });
+            let served = tokio::spawn(converse(ours, service));
+            theirs.write_all(begun.as_bytes()).await.expect("it reads");
+            let mut said = Vec::new();
+            theirs.read_to_end(&mut said).await.expect("it hangs up");
+            assert!(served.await.expect("it does not panic").is_err_and(|error| error.is_timeout()), "{begun:?}");
+        }
     }
 }

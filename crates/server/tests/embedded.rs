@@ -3,7 +3,7 @@
 use std::{io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::net::TcpStream;
-use tonic::{Code, transport::Channel};
+use tonic::{Code, Request, transport::Channel};
 use weft_client::{Client, ConnectOptions, Start};
 use weft_env::disk::{Disk, SimDisk};
 use weft_protocol::{
@@ -104,12 +104,20 @@ async fn a_directory_is_opened_again_as_soon_as_its_server_has_stopped() {
         let _idle = TcpStream::connect(server.operations().expect("it has the port")).await.expect("it listens");
         let mut poller = WorkflowServiceClient::new(server.connector().channel());
         let queue = TaskQueue { name: "nobody".to_owned(), ..TaskQueue::default() };
-        let request = PollWorkflowTaskQueueRequest {
+        let mut request = Request::new(PollWorkflowTaskQueueRequest {
             namespace: "default".to_owned(),
             task_queue: Some(queue),
             ..PollWorkflowTaskQueueRequest::default()
-        };
+        });
+        // One that says of no time is refused.
+        request.set_timeout(Duration::from_secs(70));
         let poll = tokio::spawn(async move { poller.poll_workflow_task_queue(request).await });
+        while server.node().matching().polls_waiting() == 0 {
+            if poll.is_finished() {
+                panic!("it has ended early: {:?}", poll.await);
+            }
+            tokio::task::yield_now().await;
+        }
         server.shutdown().await;
         let polled = poll.await.expect("it does not panic");
         assert!(polled.is_err() || polled.is_ok_and(|task| task.into_inner().task_token.is_empty()));

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, convert::Infallible, time::Duration};
 use tonic::Request;
 use uuid::Uuid;
 use weft_env::Clock;
-use weft_protocol::internal::{JoinRequest, PingRequest};
+use weft_protocol::internal::{JoinRequest, JoinResponse, PingRequest};
 use weft_rows::Level;
 use weft_shard::Members;
 use weft_store::{
@@ -62,7 +62,7 @@ pub(super) async fn meet(
     options: &Options,
     peers: &Peers,
     world: &World,
-    known: Known,
+    (known, directory): (Known, Option<&DataDir>),
     store: &dyn StateStore,
 ) -> Result<(), OpenError> {
     let stored = Members::read(store).map_err(OpenError::Metadata)?;
@@ -76,16 +76,26 @@ pub(super) async fn meet(
     let incarnation = incarnation.map(|incarnation| incarnation.to_string()).unwrap_or_default();
     let request = JoinRequest { incarnation, ..request(options) };
     match join::ask(peers, &options.cluster, world.clock.as_ref(), &request, patience).await {
-        Ok(answer) => {
-            let told = members::told(&answer);
-            check_level(options, told.level)?;
-            members::acquaint(peers, &told);
-        }
+        Ok(answer) => learn(options, peers, &answer, directory)?,
         Err(error @ JoinError::Unreachable { .. }) if !is_new => {
             tracing::warn!(%error, "starting with what is known of the other nodes");
         }
         Err(error) => return Err(error.into()),
     }
+    Ok(())
+}
+
+/// Takes in what whoever leads the metadata says of the cluster.
+fn learn(
+    options: &Options,
+    peers: &Peers,
+    answer: &JoinResponse,
+    directory: Option<&DataDir>,
+) -> Result<(), OpenError> {
+    let told = members::told(answer);
+    // Before any of it is written here: it may have been raised since these data were made.
+    keep_level(options, told.level, directory)?;
+    members::acquaint(peers, &told);
     Ok(())
 }
 
@@ -155,6 +165,35 @@ pub(super) fn keep_level(options: &Options, level: Level, directory: Option<&Dat
 }
 
 /// Whoever does not know the cluster's level does not start.
-fn check_level(options: &Options, level: Level) -> Result<(), OpenError> {
+pub(super) fn check_level(options: &Options, level: Level) -> Result<(), OpenError> {
     members::level::misfit(level, options.levels).map_or(Ok(()), |why| Err(OpenError::Level(why)))
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_rows::Supported;
+    use weft_store::datadir::{Backend, Founding};
+
+    use super::*;
+    use crate::cluster::{ClusterOptions, Reach};
+
+    #[tokio::test]
+    async fn the_data_of_a_node_that_joins_have_the_level_it_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (cluster, joins) = (Uuid::from_u128(7), Some(Uuid::from_u128(9)));
+        let founding = Founding { cluster, node: 4, shards: 2, backend: Backend::Fjall, format: 1, joins };
+        let known = Supported::HERE.oldest.number()..=Supported::HERE.newest.number();
+        let open = || DataDir::open(folder.path(), &founding, &known).expect("it opens");
+        let directory = open();
+        let options = Options::new(Place::Directory(folder.path().to_owned()));
+        let peers = Peers::new(4, cluster, &ClusterOptions::default(), &Reach::Tcp);
+        // The level was raised between its first question and its second.
+        let newest = Supported::HERE.newest.number();
+        let told = |level| JoinResponse { shards: 2, level, ..JoinResponse::default() };
+        learn(&options, &peers, &told(newest), Some(&directory)).expect("it fits");
+        let unfit = learn(&options, &peers, &told(newest + 1), Some(&directory));
+        assert!(matches!(unfit, Err(OpenError::Level(_))), "{unfit:?}");
+        drop(directory);
+        assert_eq!(open().identity().format, newest);
+    }
 }

@@ -243,6 +243,7 @@ impl Node {
         mend::before_replay(&visibility, &store, options.shards).await?;
         let log = wal.group(GroupId(METADATA_GROUP)).state();
         let known = Known { is_new: known.is_new || (log.last.is_none() && log.purged.is_none()), ..known };
+        let known = (known, hold.directory());
         super::joining::meet(&options, &links.peers, &world, known, store.as_ref()).await?;
         let raft = start_groups(&options, &world, &wal, &replicas, &links, (founders, &store)).await?;
         let metadata = start_metadata(&options, &raft, &replicas, &store, &world.clock)?;
@@ -525,14 +526,20 @@ async fn start_groups(
     // Every group has a leader, and those led here have replayed their log (rule 4).
     tokio::select! {
         ready = node.ready() => ready.map_err(|error| OpenError::NoLeader(error.to_string()))?,
-        error = get_to_know(&node, &links.peers, store.as_ref(), met) => return Err(error),
+        error = get_to_know(options, &node, &links.peers, store.as_ref(), met) => return Err(error),
     }
     Ok(node)
 }
 
 /// Learns of the others from what is replayed: there may be no leader without those that the store had not heard of when
-/// it held `last`.
-async fn get_to_know(node: &raft::Node, peers: &Peers, store: &dyn StateStore, mut last: Members) -> OpenError {
+/// it held `last`. The cluster's level may stand there too.
+async fn get_to_know(
+    options: &Options,
+    node: &raft::Node,
+    peers: &Peers,
+    store: &dyn StateStore,
+    mut last: Members,
+) -> OpenError {
     let Some(metadata) = node.group(GroupId(METADATA_GROUP)).filter(|_| !peers.is_alone()) else {
         return std::future::pending().await;
     };
@@ -542,6 +549,9 @@ async fn get_to_know(node: &raft::Node, peers: &Peers, store: &dyn StateStore, m
             Err(error) => return OpenError::Metadata(error),
             Ok(members) if last == members => {}
             Ok(members) => {
+                if let Err(misfit) = super::joining::check_level(options, members.level) {
+                    return misfit;
+                }
                 super::members::acquaint(peers, &members);
                 last = members;
             }

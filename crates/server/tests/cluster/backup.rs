@@ -40,6 +40,7 @@ use weft_server::{
 
 use crate::{
     door::as_node,
+    operations,
     trio::{Client, Trio},
     worker::{Worker, again, end_of, execution, normal, signal, start},
 };
@@ -183,7 +184,7 @@ fn back_up(operations: SocketAddr, dir: &Path) -> Result<backup::Manifest, Strin
 
 fn back_up_with(operations: SocketAddr, dir: &Path, header: &str) -> Result<backup::Manifest, String> {
     let mut stream = TcpStream::connect(operations).expect("it listens");
-    let request = format!("POST /admin/backup HTTP/1.0\r\nHost: here\r\n{header}Content-Length: 0\r\n\r\n");
+    let request = operations::request("POST", "/admin/backup", header);
     stream.write_all(request.as_bytes()).expect("it is sent");
     let mut answer = BufReader::new(stream);
     let mut head = String::new();

@@ -8,10 +8,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
+use tokio::net::TcpListener;
 use tonic::transport::Endpoint;
 use weft_protocol::services::workflow_service_client::WorkflowServiceClient;
 use weft_rows::member::MemberState;
@@ -20,7 +17,7 @@ use weft_server::{
     node::{Options, Place},
 };
 
-use crate::{PATIENCE, trio::Client};
+use crate::{PATIENCE, operations, trio::Client};
 
 /// Few: each is a Raft group on every node.
 const SHARDS: u16 = 4;
@@ -186,12 +183,7 @@ impl Growing {
     /// What the operations port of a node answers to a command.
     pub(crate) async fn command(&self, node: u32, command: &str) -> String {
         let address = self.servers[&node].operations().expect("it has the port");
-        let mut stream = TcpStream::connect(address).await.expect("it listens");
-        let request = format!("POST /admin/cluster/{command} HTTP/1.0\r\nHost: node\r\nContent-Length: 0\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.expect("it reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("it answers");
-        answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
+        operations::ask(address, "POST", &format!("/admin/cluster/{command}")).await
     }
 
     /// Waits until a node knows that another one is in a state.
@@ -238,7 +230,7 @@ impl Growing {
 }
 
 /// All of a data directory but what can be made again from the log.
-fn copy_logs(from: &Path, to: &Path) -> std::io::Result<()> {
+pub(crate) fn copy_logs(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::create_dir(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;

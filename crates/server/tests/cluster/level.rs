@@ -6,6 +6,7 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     path::PathBuf,
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -20,7 +21,7 @@ use weft_server::{
 use weft_shard::{Metadata, Namespaces};
 use weft_store::state::{KeyRange, Order};
 
-use crate::{PATIENCE, operations, start};
+use crate::{PATIENCE, growing::copy_logs, operations, start};
 
 /// A level that no build has.
 const NEXT: Level = Supported::HERE.newest.next();
@@ -59,6 +60,8 @@ impl Mixed {
     async fn start(&self, node: u32, levels: Supported, door: TcpListener) -> Result<Server, StartError> {
         let mut options = Options::new(Place::Directory(self.dir(node)));
         (options.node, options.shards, options.levels) = (node, 2, levels);
+        // The log keeps all, for whoever starts with nothing else.
+        options.checkpoint_interval = Duration::from_secs(24 * 3600);
         let address = |node: &u32| self.internal[node].to_string();
         let mut cluster = ClusterOptions { name: "mixed".to_owned(), ..ClusterOptions::default() };
         if node <= 3 {
@@ -85,16 +88,24 @@ impl Mixed {
         self.start(node, levels, door).await.err().map(|error| error.to_string()).expect("it does not fit")
     }
 
-    /// Stops a node. Nothing holds its data when this returns: what was asked of it last may end a little later.
+    /// Stops a node. Nothing holds its data when this returns.
     async fn stop(&mut self, node: u32) {
         self.servers.remove(&node).expect("it runs").shutdown().await;
-        let lock = std::fs::File::open(self.dir(node).join("LOCK")).expect("it has data");
-        let waiting = async {
-            while lock.try_lock().is_err() {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, waiting).await.expect("it is let go of");
+    }
+
+    /// All stop, this one as if it had lost its power before its first checkpoint, and with it that its data directory was
+    /// closed to earlier builds: that stands in its log alone.
+    async fn stop_and_leave_the_log(&mut self, node: u32) {
+        let (dir, log) = (self.dir(node), self.dirs.path().join("log"));
+        // While it runs: at its end it makes a checkpoint.
+        copy_logs(&dir, &log).expect("there is room");
+        futures::future::join_all(std::mem::take(&mut self.servers).into_values().map(Server::shutdown)).await;
+        std::fs::remove_dir_all(&dir).expect("it is there");
+        std::fs::rename(&log, &dir).expect("it was copied");
+        let identity = std::fs::read_to_string(dir.join("weft.toml")).expect("it has data");
+        let raised = format!("format = {NEXT}\n");
+        assert!(identity.contains(&raised), "{identity}");
+        std::fs::write(dir.join("weft.toml"), identity.replace(&raised, "format = 1\n")).expect("there is room");
     }
 
     fn dir(&self, node: u32) -> PathBuf {
@@ -267,6 +278,21 @@ async fn a_raised_level_outlives_restarts_and_reaches_nodes_that_join() {
         viewed.changed().await.expect("it runs");
     }
     mixed.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_reads_of_a_level_in_its_log_does_not_wait_for_others_to_be_refused() {
+    let mut mixed = Mixed::found([NEXT_BUILD; 3]).await;
+    mixed.finalize(1, &format!("is at level {NEXT}")).await;
+    mixed.until_at(NEXT).await;
+    // With these entries comes that what was before them is committed.
+    for name in ["first", "second"] {
+        mixed.write_guarded(name).await;
+        assert!(mixed.have_guarded().await);
+    }
+    mixed.stop_and_leave_the_log(3).await;
+    let refused = mixed.refused(3, Supported::HERE).await;
+    assert!(refused.contains(&format!("at format level {NEXT}")), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ use weft_shard::Members;
 
 use super::{
     super::NodeInner,
-    plan::{GroupPicture, Nodes, Picture, Plan},
+    plan::{GroupPicture, Nodes, Picture, Plan, is_on_its_way},
 };
 
 /// Between two looks while something is under way, and while nothing is.
@@ -85,8 +85,7 @@ impl NodeInner {
                 tracing::debug!(%error, "the members were not changed");
             }
         }
-        let under_way =
-            members.nodes.values().any(|row| matches!(row.state, MemberState::Joining | MemberState::Removing));
+        let under_way = members.nodes.values().any(|row| is_on_its_way(row.state));
         !idle || under_way || !waits.is_empty()
     }
 

@@ -102,8 +102,7 @@ impl Picture {
 
     /// Somebody comes or goes, or a vote is to move.
     fn is_changing(&self) -> bool {
-        let on_its_way = |row: &MemberRow| matches!(row.state, MemberState::Joining | MemberState::Removing);
-        !self.members.moves.is_empty() || self.members.nodes.values().any(on_its_way)
+        !self.members.moves.is_empty() || self.members.nodes.values().any(|row| is_on_its_way(row.state))
     }
 
     fn next(&self, group: &GroupPicture) -> Result<Option<Step>, String> {
@@ -280,6 +279,14 @@ pub(crate) fn is_present(state: MemberState) -> bool {
     match state {
         MemberState::Joining | MemberState::Member | MemberState::Drained => true,
         MemberState::Removing | MemberState::Removed => false,
+    }
+}
+
+/// It comes or goes.
+pub(crate) fn is_on_its_way(state: MemberState) -> bool {
+    match state {
+        MemberState::Joining | MemberState::Removing => true,
+        MemberState::Member | MemberState::Drained | MemberState::Removed => false,
     }
 }
 
