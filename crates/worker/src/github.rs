@@ -201,7 +201,7 @@ impl GitHub {
     /// Says on the commit what a quality gate found. Automatic fixes are commits that GitHub does not have yet; those of
     /// a fork it does not get, and nothing can be said on them.
     pub async fn set_status(&self, number: u64, result: &QualityGateResult) -> Result<(), Error> {
-        let has_it = self.bring(number, &self.pull(number).await?["head"], &result.commit).await?;
+        let has_it = self.bring(number, &self.pull(number).await?, &result.commit).await?;
         let state = if result.can_merge { "success" } else { "failure" };
         let score = format!("score {:.1}", result.overall_score.get());
         let words = std::iter::once(&score).chain(&result.blocking_issues).map(String::as_str);

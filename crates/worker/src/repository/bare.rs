@@ -31,8 +31,16 @@ impl Repository {
     }
 
     /// Whether all of a commit is in another.
+    ///
+    /// # Errors
+    /// Also when one of them is not here: nobody can say then.
     pub async fn contains(&self, whole: &str, part: &str) -> Result<bool, Error> {
-        Ok(self.git().status(&["merge-base", "--is-ancestor", part, whole]).await?.succeeded)
+        let said = self.git().status(&["merge-base", "--is-ancestor", part, whole]).await?;
+        match said.code {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            _ => Err(said.error()),
+        }
     }
 
     /// The message of a commit.

@@ -42,6 +42,8 @@ pub(super) struct Git {
 #[derive(Debug)]
 pub(super) struct Said {
     pub succeeded: bool,
+    /// What it ended with; none if something ended it.
+    pub code: Option<i32>,
     pub stdout: String,
     command: String,
     stderr: String,
@@ -95,6 +97,7 @@ impl Git {
         let output = self.output(args).await?;
         Ok(Said {
             succeeded: output.status.success(),
+            code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             command: args.join(" "),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),

@@ -1,6 +1,6 @@
 //! GitHub's client, and a bare repository to push to.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, os::unix::fs::PermissionsExt, time::Duration};
 
 use serde_json::json;
 use weft_worker::{
@@ -53,6 +53,14 @@ impl World {
             description: "It was **not** done.".to_owned(),
             labels: BTreeSet::from(["automated".to_owned(), "feature".to_owned()]),
         }
+    }
+
+    /// Nothing is removed there any more.
+    fn protect(&self, why: &str) -> anyhow::Result<()> {
+        let hook = self.fixture.beside("remote").join("hooks/pre-receive");
+        std::fs::create_dir_all(hook.parent().unwrap_or(&hook))?;
+        std::fs::write(&hook, format!("#!/bin/sh\necho '{why}' >&2\nexit 1\n"))?;
+        Ok(std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755))?)
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Hub) -> T) -> T {
@@ -198,12 +206,47 @@ async fn a_branch_that_others_went_on_with_stays() -> anyhow::Result<()> {
     world.fixture.commit(&[("a", "3")])?;
     world.fixture.git(&["push", "--quiet", "../remote", "HEAD:refs/heads/feature/x"])?;
     world.github.remove_branch("feature/x").await?;
-    assert_eq!(world.with(|hub| hub.removed.clone()), Vec::<String>::new());
+    assert!(world.with(|hub| hub.at("feature/x")).is_some());
     // Ours, and protected.
     world.fixture.git(&["branch", "--force", "feature/x", "others"])?;
-    world.with(|hub| hub.protected = Some((422, "Cannot delete this branch", None)));
+    world.protect("Cannot delete this branch")?;
     let error = world.github.remove_branch("feature/x").await.expect_err("it is protected");
-    assert!(error.to_string().contains("Cannot delete this branch"), "{error}");
+    assert!(error.to_string().contains("Cannot delete this branch") && error.blame() == Blame::Refused, "{error}");
+    assert!(world.with(|hub| hub.at("feature/x")).is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_branch_whose_commits_never_came_here_stays() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    world.github.open(&world.opening()).await?;
+    let tree = world.fixture.git(&["--git-dir=../remote", "rev-parse", "feature/x^{tree}"])?;
+    let identity = ["-c", "user.name=Another", "-c", "user.email=another@example.com"];
+    let made =
+        [&identity[..], &["--git-dir=../remote", "commit-tree", &tree, "-p", "feature/x", "-m", "theirs"]].concat();
+    let theirs = world.fixture.git(&made)?;
+    world.fixture.git(&["--git-dir=../remote", "update-ref", "refs/heads/feature/x", &theirs])?;
+    world.github.remove_branch("feature/x").await?;
+    assert_eq!(world.with(|hub| hub.at("feature/x")), Some(theirs));
+    let fixed = world.fixture.commit(&[("a", "3")])?;
+    let error = world.github.set_status(1, &found(&fixed)).await.expect_err("it was not checked");
+    assert!(matches!(error, Error::Changed(1)), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_branch_is_removed_where_it_was_seen_or_not_at_all() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    world.github.open(&world.opening()).await?;
+    let clone = Repository::open(world.fixture.path()).await?;
+    let remote = world.fixture.beside("remote").display().to_string();
+    // Somebody pushed after it was looked at.
+    let seen = world.fixture.git(&["rev-parse", "main"])?;
+    assert!(!clone.remove_pushed(&remote, "feature/x", &seen, None).await?);
+    assert_eq!(world.with(|hub| hub.at("feature/x")), Some(world.commit.clone()));
+    assert!(clone.remove_pushed(&remote, "feature/x", &world.commit, None).await?);
+    assert!(!clone.remove_pushed(&remote, "feature/x", &world.commit, None).await?, "it is gone already");
+    assert_eq!(world.with(|hub| hub.at("feature/x")), None);
     Ok(())
 }
 
@@ -251,7 +294,7 @@ async fn a_branch_that_is_not_wanted_is_removed_once() -> anyhow::Result<()> {
     for branch in ["feature/x", "feature/x", "feature/never"] {
         world.github.remove_branch(branch).await?;
     }
-    assert_eq!(world.with(|hub| hub.removed.clone()), ["feature/x"]);
+    assert_eq!(world.with(|hub| hub.at("feature/x")), None);
     world.with(|hub| hub.broken = Some((403, "Resource not accessible", None)));
     assert_eq!(world.github.remove_branch("feature/x").await.expect_err("it is refused").blame(), Blame::Refused);
     Ok(())

@@ -13,6 +13,9 @@ use axum::{
 };
 use serde_json::{Value, json};
 
+/// What the repository is called by now; it is asked for by an earlier name too, as GitHub leads on from there.
+const NAME: &str = "someone/Something-else";
+
 /// What the server knows.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
@@ -23,15 +26,12 @@ pub(crate) struct Hub {
     pub(crate) comments: Vec<Value>,
     pub(crate) statuses: Vec<Value>,
     pub(crate) authorizations: BTreeSet<String>,
-    pub(crate) removed: Vec<String>,
     /// Answered to everything.
     pub(crate) broken: Option<Fault>,
     /// Answered to the next call only.
     pub(crate) broken_once: Option<Fault>,
     /// Answered to whoever merges.
     pub(crate) unmergeable: Option<Fault>,
-    /// Answered to whoever removes a branch.
-    pub(crate) protected: Option<Fault>,
     /// Answered to the next one who comments.
     pub(crate) mute_once: Option<Fault>,
     /// Lists of pull requests without more words know nothing of the newest.
@@ -46,7 +46,7 @@ impl Hub {
     }
 
     /// The commit that a branch is at.
-    fn at(&self, branch: &str) -> Option<String> {
+    pub(crate) fn at(&self, branch: &str) -> Option<String> {
         self.git(&["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")])
     }
 
@@ -54,7 +54,7 @@ impl Hub {
     fn look(&mut self) {
         for number in 0..self.pulls.len() {
             let head = &self.pulls[number]["head"];
-            let is_own = head["repo"]["full_name"] == "someone/something";
+            let is_own = head["repo"]["full_name"] == NAME;
             if let Some(at) = head["ref"].as_str().filter(|_| is_own).and_then(|branch| self.at(branch)) {
                 self.pulls[number]["head"]["sha"] = at.into();
             }
@@ -118,9 +118,10 @@ async fn answer(State(hub): State<Shared>, method: Method, uri: Uri, headers: He
             let number = hub.pulls.len() + 1;
             let url = format!("https://example.com/someone/something/pull/{number}");
             let head = json!({ "ref": body["head"], "sha": hub.at(body["head"].as_str().unwrap_or_default()),
-                "repo": { "full_name": "someone/something" } });
+                "repo": { "full_name": NAME } });
+            let base = json!({ "ref": body["base"], "repo": { "full_name": NAME } });
             let pull = json!({ "number": number, "html_url": url, "state": "open", "title": body["title"], "body": body["body"],
-                "head": head, "base": { "ref": body["base"] }, "labels": [], "merged": false });
+                "head": head, "base": base, "labels": [], "merged": false });
             hub.pulls.push(pull.clone());
             said(StatusCode::CREATED, pull)
         }
@@ -171,16 +172,6 @@ fn beside(hub: &mut Hub, what: (&str, &[&str]), body: &Value) -> Said {
         }
         ("GET", ["git", "ref", "heads", branch @ ..]) => {
             found(hub.at(&branch.join("/")).map(|at| json!({ "object": { "sha": at } })).as_ref())
-        }
-        ("DELETE", ["git", ..]) if hub.protected.is_some() => refused(hub.protected.unwrap_or_default()),
-        ("DELETE", ["git", "refs", "heads", branch @ ..]) => {
-            let branch = branch.join("/");
-            if hub.at(&branch).is_none() {
-                return refused((422, "Reference does not exist", None));
-            }
-            hub.git(&["update-ref", "-d", &format!("refs/heads/{branch}")]);
-            hub.removed.push(branch);
-            said(StatusCode::NO_CONTENT, Value::Null)
         }
         ("POST", ["statuses", commit]) if hub.git(&["cat-file", "-e", commit]).is_none() => {
             refused((422, "No commit found for SHA", None))

@@ -56,7 +56,7 @@ async fn a_requirement_becomes_a_merged_pull_request_on_github_though_it_is_busy
     );
     assert_eq!(remote.asked(&["show", &format!("{BRANCH}:shelf.py")])?, SHELF.trim());
     with(&hub, |hub| {
-        assert_eq!((hub.pulls.len(), hub.comments.len(), hub.removed.len()), (1, 1, 0), "{hub:?}");
+        assert_eq!((hub.pulls.len(), hub.comments.len(), hub.at(BRANCH).is_some()), (1, 1, true), "{hub:?}");
         assert_eq!(hub.pulls[0]["labels"], json!([{ "name": "automated" }, { "name": "bugfix" }]));
         assert!(hub.pulls[0]["body"].as_str().is_some_and(|body| body.contains("## Quality gate")));
         assert!(hub.comments[0]["body"].as_str().is_some_and(|body| body.starts_with("Merged: ")));
@@ -80,7 +80,7 @@ async fn what_github_does_not_merge_is_closed_and_its_branch_removed() -> anyhow
     assert!(said.contains("At least 1 approving review is required"), "{said}");
     assert_eq!(kind(error), "Work");
     with(&hub, |hub| {
-        assert_eq!((&hub.pulls[0]["state"], hub.removed.as_slice()), (&json!("closed"), &[BRANCH.to_owned()][..]));
+        assert_eq!((&hub.pulls[0]["state"], hub.at(BRANCH)), (&json!("closed"), None));
         assert!(hub.comments[0]["body"].as_str().is_some_and(|body| body.starts_with("Closed: ")), "{hub:?}");
     });
     assert_eq!(shelf.asked(&["for-each-ref", "--format=%(refname)"])?, "refs/heads/main");
