@@ -73,18 +73,23 @@ impl Forges {
     /// See [`Invalid`].
     pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self, Invalid> {
         let file: File = toml::from_str(text).map_err(|error| Invalid(error.to_string()))?;
-        let mut forges = Self::default();
+        let (mut forges, mut clones) = (Self::default(), BTreeMap::new());
         for (path, kind) in file.repositories {
-            let named = path.display();
+            let named = path.display().to_string();
             let at = |said: String| Invalid(format!("{named}: {said}"));
             let path = path.canonicalize().map_err(|error| at(format!("{error}: name a clone on this machine")))?;
+            let git_dir = path.ancestors().find_map(git_dir_at);
+            let git_dir = git_dir.ok_or_else(|| at("no git repository is there: name a clone".to_owned()))?;
+            if let Some(other) = clones.insert(git_dir.clone(), named.clone()) {
+                return Err(at(format!("it is the clone that {other} names too: name it once")));
+            }
             match kind {
                 Kind::Local => {}
                 Kind::GitHub(github) => {
                     if let Secret::File(file) = &github.token {
                         forges.key_files.push(file.clone());
                     }
-                    forges.by_git_dir.insert(shared_git_dir(&path), access(github, &variable).map_err(at)?);
+                    forges.by_git_dir.insert(git_dir, access(github, &variable).map_err(at)?);
                 }
             }
         }
@@ -160,15 +165,24 @@ fn access(github: GitHub, variable: &impl Fn(&str) -> Option<String>) -> Result<
     Ok(Access { api, name: github.name, remote, token: token.reveal().to_owned() })
 }
 
-/// Of an address for HTTP; `git@` of one for SSH is no secret.
+/// Whether an address says who asks. The user of one for SSH alone is no secret, and needed.
 fn has_userinfo(remote: &str) -> bool {
-    let rest = remote.strip_prefix("https://").or_else(|| remote.strip_prefix("http://"));
-    rest.and_then(|rest| rest.split('/').next()).is_some_and(|authority| authority.contains('@'))
+    let Some((scheme, rest)) = remote.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_ssh = ["ssh", "git+ssh", "ssh+git"].iter().any(|ssh| scheme.eq_ignore_ascii_case(ssh));
+    authority.rsplit_once('@').is_some_and(|(user, _)| !is_ssh || user.contains(':'))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A folder that git has made a repository of.
+    fn cloned() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("there is room for a folder");
+        git(folder.path(), &["init", "--quiet"]);
+        folder
+    }
 
     fn text(folder: &Path, rest: &str) -> String {
         format!("[repositories.\"{}\"]\n{rest}", folder.display())
@@ -176,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_repository_has_the_forge_that_is_named_and_the_rest_the_local_one() {
-        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let folder = cloned();
         let path = folder.path().canonicalize().expect("it is there");
         let said = text(folder.path(), "kind = \"github\"\nname = \"a/b\"\ntoken = { variable = \"T\" }");
         let forges = Forges::parse(&said, |name| (name == "T").then(|| "hush-hush\n".to_owned())).expect("it is right");
@@ -225,7 +239,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_what_would_be_right() {
-        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let folder = cloned();
         let check = |said: &str, wanted: &str| {
             let error = Forges::parse(said, |_| None).expect_err("it is wrong").to_string();
             assert!(error.contains(wanted), "{error}");
@@ -235,11 +249,23 @@ mod tests {
         check(&text(folder.path(), &named("a/b/../c")), "write owner/name");
         check(&text(Path::new("/not/there"), "kind = \"local\""), "name a clone on this machine");
         check(&text(folder.path(), "kind = \"sourcehut\""), "unknown variant `sourcehut`");
-        let (key, remote) = (folder.path().join("key"), "https://ada:secret@example.com/a/b.git");
+        let key = folder.path().join("key");
         fs::write(&key, "token").expect("there is room for a file");
-        let token = format!("token = {{ file = \"{}\" }}", key.display());
-        let said = format!("kind = \"github\"\nname = \"a/b\"\n{token}\nremote = \"{remote}\"");
-        check(&text(folder.path(), &said), "leave them out");
+        let with_remote = |remote: &str| {
+            let token = format!("token = {{ file = \"{}\" }}", key.display());
+            text(folder.path(), &format!("kind = \"github\"\nname = \"a/b\"\n{token}\nremote = \"{remote}\""))
+        };
+        for scheme in ["https", "HTTPS", "http", "ftp", "git", "ssh", "git+ssh"] {
+            check(&with_remote(&format!("{scheme}://ada:secret@example.com/a/b.git")), "leave them out");
+        }
+        check(&with_remote("https://secret@example.com"), "leave them out");
+        for remote in ["ssh://git@example.com/a/b.git", "git@example.com:a/b.git", "https://example.com/@a/b.git"] {
+            Forges::parse(&with_remote(remote), |_| None).expect("there is no secret in it");
+        }
+        let plain = tempfile::tempdir().expect("there is room for a folder");
+        check(&text(plain.path(), "kind = \"local\""), "no git repository is there");
+        let twice = [folder.path().to_owned(), folder.path().join(".git")];
+        check(&twice.map(|path| text(&path, "kind = \"local\"")).join("\n"), "names too: name it once");
         check("repository = 1", "unknown field `repository`");
     }
 }
