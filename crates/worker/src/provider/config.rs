@@ -27,6 +27,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -44,6 +45,9 @@ use super::{
 
 /// Always there, whatever the file says.
 const BUILTIN: &str = "builtin";
+/// The workflow gives up a step after an hour, and what is under way when the time is over is finished first: five minutes
+/// at most.
+const SEARCH_SECONDS: RangeInclusive<u64> = 1..=3300;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -67,6 +71,25 @@ impl Default for Search {
     fn default() -> Self {
         let Limits { time, candidates, .. } = Limits::default();
         Self { time_seconds: time.as_secs(), candidates }
+    }
+}
+
+impl Search {
+    fn limits(&self) -> Result<Limits, Error> {
+        let Self { time_seconds, candidates } = *self;
+        if !SEARCH_SECONDS.contains(&time_seconds) {
+            let (least, most) = (SEARCH_SECONDS.start(), SEARCH_SECONDS.end());
+            return Err(Error::Refused(format!(
+                "[{BUILTIN}]: time_seconds = {time_seconds} is no time to search for: give {least} to {most} seconds; a step \
+                 is given up after an hour"
+            )));
+        }
+        if candidates == 0 {
+            return Err(Error::Refused(format!(
+                "[{BUILTIN}]: candidates = 0 tries nothing: give at least 1, or another provider the role of patching"
+            )));
+        }
+        Ok(Limits { time: Duration::from_secs(time_seconds), candidates, ..Limits::default() })
     }
 }
 
@@ -132,8 +155,7 @@ const fn forty() -> u32 {
 /// What is wrong with it, and what would be right.
 pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Providers, Error> {
     let file: File = toml::from_str(text).map_err(|error| Error::Refused(error.to_string()))?;
-    let Search { time_seconds, candidates } = file.builtin;
-    let limits = Limits { time: Duration::from_secs(time_seconds), candidates, ..Limits::default() };
+    let limits = file.builtin.limits()?;
     let mut providers = Providers { otherwise: Arc::new(Builtin { limits }), ..Providers::default() };
     let mut built: BTreeMap<String, Arc<dyn Provider>> = BTreeMap::new();
     for (name, kind) in file.providers {
@@ -263,6 +285,17 @@ mod tests {
         check("providers.x = { kind = \"magic\" }", "unknown variant `magic`");
         check(&format!("{BOTH}\noutput_token = 9"), "unknown field `output_token`");
         check("builtin.time_second = 9", "unknown field `time_second`, expected `time_seconds` or `candidates`");
+        for seconds in ["0", "3301", "9223372036854775807"] {
+            check(
+                &format!("builtin.time_seconds = {seconds}"),
+                &format!("[builtin]: time_seconds = {seconds} is no time"),
+            );
+        }
+        check("builtin.time_seconds = 0", "give 1 to 3300 seconds");
+        check("builtin.candidates = 0", "[builtin]: candidates = 0 tries nothing: give at least 1");
+        for right in ["time_seconds = 1", "time_seconds = 3300", "candidates = 1"] {
+            parse(&format!("builtin.{right}"), |_| None).expect("it is right");
+        }
         let price = |price: &str| {
             format!(
                 "[providers.x]\nkind = \"llm\"\ndialect = \"anthropic\"\naddress = \"http://127.0.0.1:1\"\nmodel = \"m\"\n\
