@@ -116,9 +116,9 @@ pub(crate) struct Reply {
 impl Reply {
     fn without(self, secrets: &Secrets) -> Self {
         let hidden = |call: ToolCall| ToolCall {
+            id: secrets.hide(&call.id),
             name: secrets.hide(&call.name),
             arguments: secrets.hide_in(call.arguments),
-            ..call
         };
         Self { text: secrets.hide(&self.text), calls: self.calls.into_iter().map(hidden).collect(), ..self }
     }
@@ -338,4 +338,20 @@ impl Provider for Llm {
 /// As [`Llm::new`].
 pub fn provider(config: Config, key: Key) -> Result<Arc<dyn Provider>, Error> {
     Ok(Arc::new(Llm::new(config, key)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_reply_keeps_a_secret() {
+        let said = || "a-secret-key".to_owned();
+        let call = ToolCall { id: said(), name: said(), arguments: json!({ "a-secret-key": "a-secret-key" }) };
+        let reply = Reply { text: said(), calls: vec![call], ..Reply::default() };
+        let told = serde_json::to_string(&reply.without(&Secrets::new(["a-secret-key"]))).expect("it is JSON");
+        assert!(told.contains("[hidden]") && !told.contains("secret"), "{told}");
+    }
 }

@@ -2,17 +2,18 @@
 //!
 //! Whoever speaks hands it on and goes on; files are written by a task of the transcript's own, on threads that may block,
 //! in the order in which it was handed on. Few things wait to be written: who says more than a disk takes is slowed. Once
-//! [`Scribe::end`] has returned all of it is in the file. It is not synced: what a machine that lost its power had not
-//! written yet is missing.
+//! [`Scribe::end`] has returned all of it is in the file, unless the disk did not take it within [`WRITTEN_WITHIN`]. It is
+//! not synced: what a machine that lost its power had not written yet is missing.
 //!
 //! A transcript is for people: that it cannot be written stops no step. What is missing then has no end, and readers
 //! say so.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
+    time::timeout,
 };
 
 use super::{Error, Said, Writer};
@@ -20,6 +21,8 @@ use crate::process::Chunk;
 
 /// Entries and chunks that wait to be written.
 const WAITING_MAX: usize = 64;
+/// So long a step waits at its end for the disk; what is written later is in the file all the same.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// What is to be written.
 enum Word {
@@ -65,7 +68,7 @@ impl Scribe {
         self.hand_on(Word::Printed(chunk)).await;
     }
 
-    /// Nothing follows; waits until all is written.
+    /// Nothing follows; waits until all is written, but not for ever.
     pub async fn end(&self) {
         self.written(Word::End).await;
     }
@@ -101,9 +104,13 @@ impl Scribe {
 
     async fn written(&self, word: impl FnOnce(oneshot::Sender<()>) -> Word) {
         let (done, written) = oneshot::channel();
-        self.hand_on(word(done)).await;
-        // An error says that it could not be written.
-        let _ = written.await;
+        let writing = async {
+            self.hand_on(word(done)).await;
+            // An error says that it could not be written.
+            let _ = written.await;
+        };
+        // What is missing then has no end, and readers say so.
+        let _ = timeout(WRITTEN_WITHIN, writing).await;
     }
 }
 
@@ -217,6 +224,18 @@ mod tests {
         assert!(futures::poll!(&mut saying).is_pending());
         saying.await;
         scribe.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_takes_nothing_holds_up_no_end() {
+        let (words, heard) = mpsc::channel(1);
+        let scribe = Scribe { words: Some(words) };
+        let (chunks, written) = scribe.listen().expect("it is taken down");
+        drop(chunks);
+        written.await.expect("it does not panic");
+        // Now not even what is to be written has room.
+        scribe.end().await;
+        assert_eq!(heard.len(), 1, "nobody has written anything");
     }
 
     #[tokio::test]

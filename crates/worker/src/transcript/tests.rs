@@ -75,6 +75,18 @@ fn a_writer_that_died_leaves_a_gap_and_no_half_line() -> anyhow::Result<()> {
 }
 
 #[test]
+fn whoever_keeps_a_transcript_locked_holds_up_no_writer() -> anyhow::Result<()> {
+    let (_folder, transcripts) = begun(1 << 20)?;
+    transcripts.write(&key(), Secrets::default())?.note("first")?;
+    let reader = fs::File::open(transcripts.path(&key()))?;
+    reader.lock()?;
+    transcripts.write(&key(), Secrets::default())?.note("second")?;
+    let page = transcripts.read(&key(), Cursor::default())?.page()?;
+    assert_eq!(told(&page), ["0 note:first", "1 WriterDied", "2 note:second"]);
+    Ok(())
+}
+
+#[test]
 fn a_transcript_that_is_full_says_how_much_is_missing() -> anyhow::Result<()> {
     let (_folder, transcripts) = begun(300)?;
     let mut writer = transcripts.write(&key(), Secrets::default())?;

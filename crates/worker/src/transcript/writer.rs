@@ -8,6 +8,7 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{BufRead, BufReader, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
+    thread,
 };
 
 use super::{
@@ -16,6 +17,9 @@ use super::{
     now_ns,
 };
 use crate::process::{Chunk, Stream};
+
+/// How often a writer tries to get its part in a lock that readers have.
+const LOCK_TRIES: usize = 1000;
 
 /// The one who writes a transcript.
 #[derive(Debug)]
@@ -37,8 +41,7 @@ impl Writer {
         fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(fault)?;
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(fault)?;
-        // It waits for readers alone, who look and let go. A disk without locks is written all the same.
-        let _ = file.lock_shared();
+        take_part_in_lock(&file);
         let found = whole_entries(&mut file).map_err(fault)?;
         file.set_len(found.bytes).map_err(fault)?;
         file.seek(SeekFrom::End(0)).map_err(fault)?;
@@ -121,6 +124,17 @@ impl Writer {
         self.number += 1;
         self.bytes += line.len() as u64;
         Ok(())
+    }
+}
+
+/// Readers have it for a moment, while they look. A disk without locks is written all the same, and so is a transcript that
+/// somebody keeps locked: a step does not stand still for it.
+fn take_part_in_lock(file: &File) {
+    for _ in 0..LOCK_TRIES {
+        if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+            return;
+        }
+        thread::yield_now();
     }
 }
 
