@@ -167,22 +167,27 @@ struct Record {
 }
 
 impl Record {
-    /// A last line that was cut off is tried again.
-    fn open() -> Self {
-        let path = std::env::var_os("REPAIR_RECORD").map(PathBuf::from);
-        let text = path.as_ref().and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
-        let kept = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    /// A last line that was cut off is taken out, and tried again.
+    fn open(path: Option<PathBuf>) -> Self {
+        let bytes = path.as_ref().and_then(|path| fs::read(path).ok()).unwrap_or_default();
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        if let Some(path) = path.as_ref().filter(|_| whole < bytes.len()) {
+            // What is written behind it would be a part of it.
+            fs::write(path, &bytes[..whole]).expect("the record is written");
+        }
+        let lines = bytes[..whole].split(|byte| *byte == b'\n');
+        let kept = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
         Self { path, kept }
     }
 
-    fn of(&self, project: &Project, seed: u64) -> Option<Option<Tried>> {
-        let kept = self.kept.iter().find(|it| it.project == project.name && it.seed == seed);
+    fn of(&self, project: &str, seed: u64) -> Option<Option<Tried>> {
+        let kept = self.kept.iter().find(|it| it.project == project && it.seed == seed);
         kept.map(|it| it.tried.clone())
     }
 
-    fn keep(&self, project: &Project, seed: u64, tried: Option<Tried>) {
+    fn keep(&self, project: &str, seed: u64, tried: Option<Tried>) {
         let Some(path) = &self.path else { return };
-        let kept = Kept { project: project.name.to_owned(), seed, tried };
+        let kept = Kept { project: project.to_owned(), seed, tried };
         let line = serde_json::to_string(&kept).expect("it is JSON");
         let file = fs::OpenOptions::new().create(true).append(true).open(path);
         file.and_then(|mut file| writeln!(file, "{line}")).expect("the record is written");
@@ -219,16 +224,16 @@ async fn attempt(project: &Project, folder: &Path, seed: u64, limits: Limits) ->
 async fn mend(project: &Project) {
     let folder = tempfile::tempdir().expect("there is room for a folder");
     let (mut mutants, mut mended, mut original) = (0, 0, 0);
-    let (count, record) = (wanted(), Record::open());
+    let (count, record) = (wanted(), Record::open(std::env::var_os("REPAIR_RECORD").map(PathBuf::from)));
     for seed in SEED_FIRST..=u64::try_from(count).expect("it is small") * SEEDS_PER_MUTANT {
         if mutants == count {
             break;
         }
-        let tried = match record.of(project, seed) {
+        let tried = match record.of(project.name, seed) {
             Some(kept) => kept,
             None => {
                 let tried = attempt(project, folder.path(), seed, limits(count)).await;
-                record.keep(project, seed, tried.clone());
+                record.keep(project.name, seed, tried.clone());
                 tried
             }
         };
@@ -263,4 +268,22 @@ async fn a_tree_whose_tests_pass_is_left_alone() {
         Task { tree, scratch: folder.path().join("scratch"), command: python().command, limits: Limits::default() };
     let outcome = repair(&Bounded, &task).await.expect("the search can be done");
     assert!(matches!(&outcome, Outcome::Unable { reason, tried: 0 } if reason.to_string().contains("nothing to mend")));
+}
+
+#[test]
+fn a_record_that_was_cut_off_in_a_line_goes_on_where_that_began() {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let path = folder.path().join("record");
+    let open = || Record::open(Some(path.clone()));
+    open().keep("python", 4, None);
+    let whole = fs::read(&path).expect("it was written");
+    // In the middle of a letter, too.
+    for cut in [&b"{\"project\":\"pyth"[..], &b"{\"project\":\"\xc3"[..], b"{"] {
+        fs::write(&path, [&whole, cut].concat()).expect("there is room for a file");
+        let record = open();
+        assert!(record.of("python", 4).is_some() && record.of("python", 5).is_none());
+        record.keep("python", 5, None);
+        let record = open();
+        assert!(record.of("python", 4).is_some() && record.of("python", 5).is_some());
+    }
 }

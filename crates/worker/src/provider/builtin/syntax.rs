@@ -113,6 +113,12 @@ pub fn is_comment(node: Node<'_>) -> bool {
     matches!(node.kind(), "comment" | "line_comment" | "block_comment")
 }
 
+/// Whether a node is a part of another, or is it.
+#[must_use]
+pub fn within(node: Node<'_>, outer: Node<'_>) -> bool {
+    node.start_byte() >= outer.start_byte() && node.end_byte() <= outer.end_byte()
+}
+
 /// The nearest node above (or itself) of one of these kinds.
 #[must_use]
 pub fn enclosing<'t>(node: Node<'t>, kinds: &[&str]) -> Option<Node<'t>> {
@@ -165,6 +171,8 @@ mod tests {
         assert_eq!((syntax.of(one), line(one), syntax.indent(one)), ("1", 4, "        "));
         assert_eq!(statement(one).map(|it| it.kind()), Some("return_statement"));
         assert_eq!(function(one).map(line), Some(1));
+        let around = function(one).expect("it is around it");
+        assert_eq!([within(one, around), within(one, one), within(around, one)], [true, true, false]);
     }
 
     #[test]

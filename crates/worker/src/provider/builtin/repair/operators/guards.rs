@@ -68,10 +68,11 @@ fn before_places(site: &Site<'_, '_>, out: &mut Vec<Edit>) {
     let Some(function) = function(site.node).filter(|it| is_ours && *it != site.node) else { return };
     let indent = site.syntax.indent(site.node);
     let names = parameters(site, function);
-    let places = site.syntax.nodes().into_iter().filter(|it| {
-        let is_within = it.start_byte() >= site.node.start_byte() && it.end_byte() <= site.node.end_byte();
-        is_within && statement(*it).is_none_or(|own| own.id() == site.node.id())
-    });
+    let places = site
+        .syntax
+        .nodes()
+        .into_iter()
+        .filter(|it| syntax::within(*it, site.node) && statement(*it).is_none_or(|own| own.id() == site.node.id()));
     let places = places.filter_map(|it| place(site, it)).take(PLACES_MAX);
     for condition in places {
         let answers = actions(site, &names);

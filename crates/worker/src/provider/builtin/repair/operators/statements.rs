@@ -111,9 +111,13 @@ fn copies(site: &Site<'_, '_>, function: Node<'_>) -> Vec<String> {
     }
     for node in site.syntax.nodes() {
         let text = site.syntax.of(node);
-        let within = node.start_byte() >= function.start_byte() && node.end_byte() <= function.end_byte();
         let copied = matches!(node.kind(), "expression_statement" | "return_statement" | "continue_statement");
-        if within && copied && is_statement(node) && text.len() <= COPIED_BYTES_MAX && !text.starts_with('"') {
+        if syntax::within(node, function)
+            && copied
+            && is_statement(node)
+            && text.len() <= COPIED_BYTES_MAX
+            && !text.starts_with('"')
+        {
             add(text.to_owned());
         }
     }
@@ -136,8 +140,12 @@ fn gathered(site: &Site<'_, '_>, function: Node<'_>, name: &str) -> Option<Gathe
         let line = line.strip_prefix("let mut ").unwrap_or(line);
         line.strip_prefix(name)?.trim_start().strip_prefix("= ")
     })?;
-    let first = assigned.trim().trim_end_matches(';');
-    let is_number = first.parse::<i64>().is_ok() || site.scope.constants().iter().any(|it| it == first);
+    // No text that is taken for a beginning has a comment's mark in it.
+    let comment = if site.is_python() { "#" } else { "//" };
+    let first = assigned.split(comment).next().unwrap_or_default().trim().trim_end_matches(';').trim_end();
+    // `inf` and `nan` are names.
+    let is_digits = first.trim_start_matches('-').starts_with(|c: char| c.is_ascii_digit());
+    let is_number = is_digits && first.parse::<f64>().is_ok() || site.scope.constants().iter().any(|it| it == first);
     match first {
         "\"\"" | "''" | "String::new()" => Some(Gathered::Text),
         "[]" | "Vec::new()" | "vec![]" => Some(Gathered::List),
@@ -160,15 +168,26 @@ mod tests {
         let python = |first: &str, then: &str| {
             format!("STEP = 5\n\n\ndef f(a):\n    n = {first}\n    for x in a:\n        {then}\n    return n\n")
         };
-        for (first, then) in [("\"\"", "n += x"), ("[]", "n.append(x)"), ("STEP", "n += STEP"), ("0", "n -= x")] {
+        for (first, then) in [
+            ("\"\"", "n += x"),
+            ("[]", "n.append(x)"),
+            ("STEP", "n += STEP"),
+            ("0", "n -= x"),
+            ("0.0", "n += x"),
+            ("-1", "n += x"),
+            ("0  # so far", "n += x"),
+            ("[]  # all of them", "n.append(x)"),
+        ] {
             check(&python(first, "pass"), "pass", Kind::Placeholder, &python(first, then));
         }
-        let rust = |then: &str| {
-            format!(
-                "fn f(a: &[u8]) {{\n    let mut n = Vec::new();\n    for x in a {{\n        g(x);{then}\n    }}\n}}\n"
-            )
+        let rust = |first: &str, then: &str| {
+            format!("fn f(a: &[u8]) {{\n    let mut n = {first}\n    for x in a {{\n        g(x);{then}\n    }}\n}}\n")
         };
-        check(&rust(""), "g(x);", Kind::Insertion, &rust("\n        n.push(x);"));
+        for (first, then) in
+            [("Vec::new();", "n.push(x);"), ("Vec::new(); // all of them", "n.push(x);"), ("0.0; // so far", "n += x;")]
+        {
+            check(&rust(first, ""), "g(x);", Kind::Insertion, &rust(first, &format!("\n        {then}")));
+        }
     }
 
     #[test]
