@@ -7,6 +7,7 @@
 //! A test of a field that an execution does not have is neither true nor false, as in SQL: `Colour != 'red'` does not
 //! find an execution without a `Colour`. Lists of keywords and texts are sets, and a test of an empty set is false.
 
+mod asked;
 mod ast;
 mod check;
 mod evaluate;
@@ -17,6 +18,7 @@ mod parser;
 #[cfg(test)]
 mod tests;
 
+pub use asked::Asked;
 pub(crate) use ast::{Comparison, Condition, Test};
 pub use ast::{Direction, OrderBy, Query};
 
@@ -56,12 +58,12 @@ pub fn parse_for_schedules(text: &str, schema: Schema) -> Result<Query, Error> {
     let query = parse(text, &schema.of_schedules())?;
     let division = Field::Attribute { name: DIVISION.to_owned(), kind: Type::Keyword };
     let test = Condition::Test(division, Test::Compare(Comparison::Equal, Literal::text(SCHEDULES)));
-    Ok(Query { filter: Condition::All(vec![test, query.filter]), ..query })
+    Ok(Query { filter: Condition::All(vec![test, query.filter]), of_schedules: true, ..query })
 }
 
 /// Reads a query. An empty one asks for everything.
 pub fn parse(text: &str, schema: &Schema) -> Result<Query, Error> {
     let words = lexer::words(text)?;
     let raw = parser::parse(words)?;
-    check::check(raw, schema)
+    Ok(Query { text: text.to_owned(), ..check::check(raw, schema)? })
 }

@@ -10,6 +10,8 @@
 
 mod batch;
 mod cursor;
+mod order;
+mod part;
 mod read;
 mod tables;
 #[cfg(test)]
@@ -26,10 +28,11 @@ use rusqlite::{Connection, OpenFlags};
 use tracing::warn;
 
 pub use batch::Batch;
-pub use read::{Count, Group, Page, PageRequest, Reader};
+pub use part::{Count, CountPart, Group, Page, PageRequest, Part};
+pub use read::Reader;
 
 use crate::attribute::Class;
-use crate::limits::REBUILD_CHUNK;
+use crate::limits::{PART_GROUPS_MAX, REBUILD_CHUNK};
 use crate::record::{Change, Record};
 
 /// Why the index did not do what was asked.
@@ -41,6 +44,12 @@ pub enum Error {
     /// The caller grouped a list.
     #[error("GROUP BY is supported in counts only")]
     GroupedList,
+    /// The parts of a count cannot be added up.
+    #[error("GROUP BY finds more than {PART_GROUPS_MAX} values: ask for fewer executions")]
+    TooManyGroups,
+    /// Another node's answer is none.
+    #[error("a part of a list that makes no sense: {0}")]
+    Part(&'static str),
     #[error("visibility index: {0}")]
     Database(#[from] rusqlite::Error),
     #[error("visibility index {path}: {error}")]
@@ -197,7 +206,13 @@ fn replaceable(error: &Error) -> bool {
             matches!(failure.code, ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
         }
         Error::Layout(_) => true,
-        Error::Database(_) | Error::Token(_) | Error::GroupedList | Error::File { .. } | Error::Panicked(_) => false,
+        Error::Database(_)
+        | Error::Token(_)
+        | Error::GroupedList
+        | Error::TooManyGroups
+        | Error::Part(_)
+        | Error::File { .. }
+        | Error::Panicked(_) => false,
     }
 }
 

@@ -17,8 +17,8 @@ mod record;
 mod schema;
 mod service;
 
-pub use filter::{Query, parse, parse_for_schedules};
-pub use index::{Batch, Count, Error, Group, Index, Page, PageRequest, Reader};
+pub use filter::{Asked, Query, parse, parse_for_schedules};
+pub use index::{Batch, Count, CountPart, Error, Group, Index, Page, PageRequest, Part, Reader};
 pub use plan::Walk;
 pub use plan::sql::Literal;
 pub use record::{Change, DecodeError, Record, RunRef, Status};

@@ -13,6 +13,10 @@ pub const QUERY_VALUES_MAX: usize = 2_000;
 pub const PAGE_SIZE_MAX: usize = 1_000;
 /// Most groups that one count answers with; the largest are kept.
 pub const GROUPS_MAX: usize = 1_000;
+/// Most groups of the part of a count that one node answers another with.
+pub const PART_GROUPS_MAX: usize = 100_000;
+/// A part of a list that one node answers another with ends when its memos and search attributes have so many bytes.
+pub const PART_BYTES_MAX: usize = 16 << 20;
 /// Most index ranges that one page is merged from; a filter that needs more is answered by scanning in order.
 pub const BRANCHES_MAX: usize = 64;
 /// Most rows that are collected and sorted for one page; beyond it the page is read in the order of the list.

@@ -127,6 +127,12 @@ impl Visibility {
         state.torn.is_empty() && state.rebuilding.is_empty()
     }
 
+    /// Whether lists of these groups can be.
+    pub fn is_whole_of(&self, groups: &BTreeSet<u32>) -> bool {
+        let state = self.shared.state.lock();
+        state.torn.is_disjoint(groups) && state.rebuilding.is_disjoint(groups)
+    }
+
     fn is_full(&self) -> bool {
         self.shared.state.lock().gathered.len() >= GATHERED_CHANGES_MAX
     }
@@ -212,7 +218,8 @@ impl Visibility {
         self.reader().count(namespace, query)
     }
 
-    fn reader(&self) -> &Reader {
+    /// A reading end, for what is asked of some groups; see [`Visibility::list`].
+    pub fn reader(&self) -> &Reader {
         let turn = self.shared.next.fetch_add(1, Ordering::Relaxed);
         let readers = &self.shared.readers;
         &readers[usize::try_from(turn % readers.len() as u64).unwrap_or(0)]

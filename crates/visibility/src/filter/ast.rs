@@ -1,5 +1,7 @@
 //! The tree of a query, twice: as it was written (`V` is a word with its place) and checked (`V` is a literal).
 
+use std::collections::BTreeSet;
+
 use crate::plan::sql::Literal;
 use crate::schema::Field;
 
@@ -82,12 +84,30 @@ pub struct Query {
     pub(crate) filter: Condition,
     pub(crate) order_by: Option<OrderBy>,
     pub(crate) group_by: Option<Field>,
+    /// Only what is of these groups; none stands for all that the index has.
+    pub(crate) within: Option<BTreeSet<u32>>,
+    /// As it was written, for whoever asks another node the same.
+    pub(crate) text: String,
+    pub(crate) of_schedules: bool,
 }
 
 impl Query {
     /// Everything, in the usual order.
     pub fn all() -> Self {
-        Self { filter: Condition::All(Vec::new()), order_by: None, group_by: None }
+        Self {
+            filter: Condition::All(Vec::new()),
+            order_by: None,
+            group_by: None,
+            within: None,
+            text: String::new(),
+            of_schedules: false,
+        }
+    }
+
+    /// The same, of these groups alone.
+    #[must_use]
+    pub fn within(self, groups: BTreeSet<u32>) -> Self {
+        Self { within: Some(groups), ..self }
     }
 
     pub fn order_by(&self) -> Option<&OrderBy> {

@@ -18,7 +18,7 @@ pub(super) fn check(raw: Raw, schema: &Schema) -> Result<Query, Error> {
         Some((name, direction)) => Some(OrderBy { field: sortable(&name, schema)?, direction }),
         None => None,
     };
-    Ok(Query { filter, order_by, group_by })
+    Ok(Query { filter, order_by, group_by, ..Query::all() })
 }
 
 /// The parser has limited how deep the tree is.

@@ -1,7 +1,7 @@
-//! Reading: pages merged from the branches of a plan, and counts. Each answer is one consistent state of the index.
+//! Reading: pages merged from the branches of a plan, and counts, whole or of some groups. Each answer is one consistent
+//! state of the index.
 
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -10,42 +10,13 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Transaction,
 
 use super::Error;
 use super::cursor::Cursor;
+use super::order::{Order, usual_order};
+use super::part::{Count, CountPart, Group, Page, PageRequest, Part, Placed};
 use crate::filter::{OrderBy, Query};
-use crate::limits::{PAGE_SIZE_MAX, SORTED_ROWS_MAX};
+use crate::limits::{GROUPS_MAX, PAGE_SIZE_MAX, PART_BYTES_MAX, PART_GROUPS_MAX, SORTED_ROWS_MAX};
 use crate::plan::sql::{Literal, Sql, packed, unpacked};
 use crate::plan::{self, Key, OPEN, Walk};
 use crate::record::{Record, RunRef, Status};
-use crate::schema::{Field, System};
-
-/// Which part of a list.
-#[derive(Clone, Debug, Default)]
-pub struct PageRequest {
-    /// At most this many records, and at most [`PAGE_SIZE_MAX`].
-    pub size: usize,
-    /// [`Page::next`] of the page before; none for the first.
-    pub token: Option<Vec<u8>>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    pub records: Vec<Record>,
-    /// Where the list goes on; none if there was no more when this page was read.
-    pub next: Option<Vec<u8>>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Count {
-    pub total: u64,
-    /// With GROUP BY, the largest first.
-    pub groups: Vec<Group>,
-}
-
-/// Executions that share a value; [`Literal::Null`] are those without any. Statuses are texts.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Group {
-    pub value: Literal,
-    pub count: u64,
-}
 
 /// A reading end. Clones take turns on one connection.
 #[derive(Clone)]
@@ -61,25 +32,33 @@ impl Reader {
     /// One page of the executions of a namespace (by its id) that match. A run that closes while someone pages moves to
     /// another place in the order and may be seen again; runs that stay where they are come exactly once.
     pub fn list(&self, namespace: &str, query: &Query, page: &PageRequest) -> Result<Page, Error> {
-        if query.group_by().is_some() {
-            return Err(Error::GroupedList);
-        }
-        let size = page.size.clamp(1, PAGE_SIZE_MAX);
-        let after = page.token.as_deref().map(|token| cursor(token, query.order_by())).transpose()?;
+        let (rows, more) = self.rows(namespace, query, page, usize::MAX)?;
+        let next = rows.last().filter(|_| more).map(|last| last.cursor.encode());
+        Ok(Page { records: rows.into_iter().map(|row| row.record).collect(), next })
+    }
+
+    /// The same rows, to be merged with those of other nodes. It ends early where its records are large.
+    pub fn part(&self, namespace: &str, query: &Query, page: &PageRequest) -> Result<Part, Error> {
+        let (rows, more) = self.rows(namespace, query, page, PART_BYTES_MAX)?;
+        Part::of(Order::List(query), rows, more)
+    }
+
+    fn rows(
+        &self,
+        namespace: &str,
+        query: &Query,
+        page: &PageRequest,
+        bytes_max: usize,
+    ) -> Result<(Vec<Placed>, bool), Error> {
+        let (size, after) = page.read(query)?;
         let mut connection = self.connection.lock();
         let state = connection.transaction()?;
-        let Some(number) = namespace_number(&state, namespace)? else {
-            return Ok(Page { records: Vec::new(), next: None });
-        };
-        let mut found = match query.order_by() {
+        let Some(number) = namespace_number(&state, namespace, query)? else { return Ok((Vec::new(), false)) };
+        let found = match query.order_by() {
             Some(order) => ordered(&state, query, number, order, after.as_ref(), size + 1)?,
             None => merged(&state, query, number, after.as_ref().map(|cursor| &cursor.key), size + 1)?,
         };
-        let more = found.len() > size;
-        found.truncate(size);
-        let next = found.last().filter(|_| more).map(|last| last.cursor.encode());
-        let rows: Vec<i64> = found.into_iter().map(|found| found.row).collect();
-        Ok(Page { records: records(&state, namespace, &rows)?, next })
+        records(&state, namespace, found, size, bytes_max)
     }
 
     /// The first matches after a run id, in the order of run ids; the order of the query does not matter.
@@ -91,31 +70,66 @@ impl Reader {
         limit: usize,
         how: Walk,
     ) -> Result<Vec<Record>, Error> {
+        let (rows, _) = self.walked(namespace, query, &Step { after, limit, how }, usize::MAX)?;
+        Ok(rows.into_iter().map(|row| row.record).collect())
+    }
+
+    /// The same, to be merged with those of other nodes. It ends early where its records are large.
+    pub fn walk_part(
+        &self,
+        namespace: &str,
+        query: &Query,
+        after: Option<&str>,
+        limit: usize,
+        how: Walk,
+    ) -> Result<Part, Error> {
+        let (rows, more) = self.walked(namespace, query, &Step { after, limit, how }, PART_BYTES_MAX)?;
+        Part::of(Order::Walk, rows, more)
+    }
+
+    fn walked(
+        &self,
+        namespace: &str,
+        query: &Query,
+        &Step { after, limit, how }: &Step<'_>,
+        bytes_max: usize,
+    ) -> Result<(Vec<Placed>, bool), Error> {
         let mut connection = self.connection.lock();
         let state = connection.transaction()?;
-        let Some(number) = namespace_number(&state, namespace)? else { return Ok(Vec::new()) };
-        let sql = plan::walk(query, number, after.map(packed), limit.min(PAGE_SIZE_MAX), how);
+        let Some(number) = namespace_number(&state, namespace, query)? else { return Ok((Vec::new(), false)) };
+        let size = limit.min(PAGE_SIZE_MAX);
+        let sql = plan::walk(query, number, after.map(packed), size + 1, how);
         let mut statement = state.prepare_cached(&sql.text)?;
-        let found = rows(&mut statement, &sql, |row| row.get(1))?.collect::<Result<Vec<i64>, _>>()?;
-        records(&state, namespace, &found)
+        let found = rows(&mut statement, &sql, |row| {
+            // Only the run id counts.
+            let key = Key { closed: 0, start: 0, run: literal(row.get_ref(0)?) };
+            Ok(Found { cursor: Cursor { sort: None, key }, row: row.get(1)? })
+        })?;
+        records(&state, namespace, found.collect::<Result<_, _>>()?, size, bytes_max)
     }
 
     /// How many executions of a namespace match, by group if the query has GROUP BY.
     pub fn count(&self, namespace: &str, query: &Query) -> Result<Count, Error> {
+        Ok(Count::merged(query, vec![self.counted(namespace, query, GROUPS_MAX)?]))
+    }
+
+    /// The same, to be added to those of other nodes: with all groups, however small, for they may be large together.
+    pub fn count_part(&self, namespace: &str, query: &Query) -> Result<CountPart, Error> {
+        let part = self.counted(namespace, query, PART_GROUPS_MAX + 1)?;
+        if part.groups.len() > PART_GROUPS_MAX { Err(Error::TooManyGroups) } else { Ok(part) }
+    }
+
+    fn counted(&self, namespace: &str, query: &Query, limit: usize) -> Result<CountPart, Error> {
         let mut connection = self.connection.lock();
         let state = connection.transaction()?;
-        let Some(number) = namespace_number(&state, namespace)? else {
-            return Ok(Count { total: 0, groups: Vec::new() });
-        };
-        let plan = plan::count(query, number).0;
+        let Some(number) = namespace_number(&state, namespace, query)? else { return Ok(CountPart::default()) };
+        let plan = plan::count(query, number, limit).0;
         let mut statement = state.prepare_cached(&plan.text)?;
         let rows = statement.query_map(params_from_iter(&plan.values), |row| {
             let count = row.get::<_, Option<i64>>(1)?.unwrap_or(0).max(0).cast_unsigned();
-            Ok(Group { value: shown(query.group_by(), literal(row.get_ref(0)?)), count })
+            Ok(Group { value: literal(row.get_ref(0)?), count })
         })?;
-        let groups = rows.collect::<Result<Vec<_>, _>>()?;
-        let total = groups.iter().map(|group| group.count).sum();
-        Ok(Count { total, groups: if query.group_by().is_some() { groups } else { Vec::new() } })
+        Ok(CountPart { groups: rows.collect::<Result<_, _>>()? })
     }
 
     /// How far a group is indexed in the state that a list would see now.
@@ -127,23 +141,25 @@ impl Reader {
     }
 }
 
+/// A step of a walk.
+struct Step<'a> {
+    after: Option<&'a str>,
+    limit: usize,
+    how: Walk,
+}
+
 struct Found {
     cursor: Cursor,
     row: i64,
 }
 
-fn cursor(token: &[u8], order: Option<&OrderBy>) -> Result<Cursor, Error> {
-    let cursor = Cursor::decode(token)?;
-    if cursor.sort.is_some() == order.is_some() {
-        Ok(cursor)
-    } else {
-        Err(Error::Token("it belongs to a list in another order"))
+/// The number of a namespace; none if nothing can match there.
+fn namespace_number(state: &Transaction<'_>, namespace: &str, query: &Query) -> Result<Option<i64>, Error> {
+    if query.within.as_ref().is_some_and(BTreeSet::is_empty) {
+        return Ok(None);
     }
-}
-
-fn namespace_number(state: &Transaction<'_>, id: &str) -> Result<Option<i64>, Error> {
     let mut statement = state.prepare_cached("SELECT number FROM namespaces WHERE id = ?")?;
-    Ok(statement.query_row(params![id], |row| row.get(0)).optional()?)
+    Ok(statement.query_row(params![namespace], |row| row.get(0)).optional()?)
 }
 
 fn merged(
@@ -202,16 +218,6 @@ fn rows<'s, T: 's>(
     Ok(statement.query_map(params_from_iter(&sql.values), read)?)
 }
 
-/// Open ones first, then the latest close, the latest start, the greatest run id. Texts are less than bytes, as in SQLite.
-fn usual_order(a: &Key, b: &Key) -> Ordering {
-    let run = |key: &Key| match &key.run {
-        Literal::Bytes(bytes) => (1, bytes.clone()),
-        Literal::Text(text) => (0, text.clone().into_bytes()),
-        Literal::Null | Literal::Int(_) | Literal::Real(_) => (0, Vec::new()),
-    };
-    (b.closed, b.start).cmp(&(a.closed, a.start)).then_with(|| run(b).cmp(&run(a)))
-}
-
 fn key(row: &Row<'_>, from: usize) -> rusqlite::Result<Key> {
     Ok(Key { closed: row.get(from)?, start: row.get(from + 1)?, run: literal(row.get_ref(from + 2)?) })
 }
@@ -226,22 +232,30 @@ fn literal(value: ValueRef<'_>) -> Literal {
     }
 }
 
-/// The value of a group as people know it.
-fn shown(field: Option<&Field>, value: Literal) -> Literal {
-    match (field, value) {
-        (Some(Field::System(System::ExecutionStatus)), Literal::Int(number)) => {
-            Status::from_number(number).map_or(Literal::Int(number), |status| Literal::text(status.name()))
-        }
-        (_, value) => value,
-    }
-}
-
-fn records(state: &Transaction<'_>, namespace: &str, rows: &[i64]) -> Result<Vec<Record>, Error> {
+/// The first of those that were found, with what a list shows of them, and whether there are more.
+fn records(
+    state: &Transaction<'_>,
+    namespace: &str,
+    found: Vec<Found>,
+    size: usize,
+    bytes_max: usize,
+) -> Result<(Vec<Placed>, bool), Error> {
     let sql = "SELECT run, status, start, closed, execution, history_length, history_size, transitions, workflow_id, \
                type, task_queue, parent_workflow, parent_run, root_workflow, root_run, attributes, memo \
                FROM runs WHERE row = ?";
     let mut statement = state.prepare_cached(sql)?;
-    rows.iter().map(|row| Ok(statement.query_row(params![row], |row| record(namespace, row))?)).collect()
+    let (count, mut bytes) = (found.len(), 0);
+    let mut rows: Vec<Placed> = Vec::with_capacity(count.min(size));
+    for Found { cursor, row } in found {
+        if rows.len() == size || bytes >= bytes_max {
+            break;
+        }
+        let record = statement.query_row(params![row], |row| record(namespace, row))?;
+        bytes = bytes.saturating_add(record.memo.len() + record.search_attributes.len());
+        rows.push(Placed { cursor, record });
+    }
+    let more = rows.len() < count;
+    Ok((rows, more))
 }
 
 fn record(namespace: &str, row: &Row<'_>) -> rusqlite::Result<Record> {

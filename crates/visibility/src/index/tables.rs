@@ -5,7 +5,7 @@
 //!                  runs of a namespace division; run ids are 16 bytes if they are UUIDs; root_* is NULL for a root
 //! attributes       (row, field, value)                            what one run has: tests of one run
 //! attribute_order  (space, field, value, closed, start, run, row) who has a value, in the order of lists
-//! tallies          (space, type, status) -> count                 counts without looking at the runs
+//! tallies          (space, type, status, group) -> count          counts without looking at the runs
 //! indexed          group -> log index
 //! namespaces, fields                                              small numbers for long names
 //! ```
@@ -20,7 +20,10 @@ use rusqlite::Connection;
 use super::Error;
 
 /// Raised with every change of the layout; a file with another one is built again.
-pub(super) const LAYOUT: i64 = 1;
+pub(super) const LAYOUT: i64 = 2;
+
+/// The tallies had no group: they are counted again, and all else stays.
+const UNGROUPED_TALLIES: i64 = 1;
 
 /// Statements that are kept prepared. A few dozen write; the rest are lists and counts that are asked again and again.
 const STATEMENTS: usize = 96;
@@ -29,10 +32,6 @@ const TABLES: &str = "
 CREATE TABLE indexed (grp INTEGER PRIMARY KEY, at INTEGER NOT NULL);
 CREATE TABLE namespaces (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
 CREATE TABLE fields (number INTEGER PRIMARY KEY, name TEXT NOT NULL, class INTEGER NOT NULL, UNIQUE (name, class));
-CREATE TABLE tallies (
-    space INTEGER NOT NULL, type TEXT NOT NULL, status INTEGER NOT NULL, count INTEGER NOT NULL,
-    PRIMARY KEY (space, type, status)
-) WITHOUT ROWID;
 CREATE TABLE runs (
     row INTEGER PRIMARY KEY,
     space INTEGER NOT NULL,
@@ -73,6 +72,17 @@ CREATE TABLE attribute_order (
 ) WITHOUT ROWID;
 ";
 
+const TALLIES: &str = "
+CREATE TABLE tallies (
+    space INTEGER NOT NULL, type TEXT NOT NULL, status INTEGER NOT NULL, grp INTEGER NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (space, type, status, grp)
+) WITHOUT ROWID;
+";
+
+const COUNT_AGAIN: &str = "
+INSERT INTO tallies SELECT space, type, status, grp, count(*) FROM runs GROUP BY space, type, status, grp;
+";
+
 /// Sets up the writer's connection and makes the tables of a new file.
 pub(super) fn prepare(connection: &Connection, on_disk: bool) -> Result<(), Error> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -87,7 +97,12 @@ pub(super) fn prepare(connection: &Connection, on_disk: bool) -> Result<(), Erro
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     match connection.pragma_query_value(None, "user_version", |row| row.get(0))? {
         0_i64 => {
-            connection.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;"))?;
+            connection.execute_batch(&format!("BEGIN; {TABLES} {TALLIES} PRAGMA user_version = {LAYOUT}; COMMIT;"))?;
+            Ok(())
+        }
+        UNGROUPED_TALLIES => {
+            let again = format!("DROP TABLE tallies; {TALLIES} {COUNT_AGAIN}");
+            connection.execute_batch(&format!("BEGIN; {again} PRAGMA user_version = {LAYOUT}; COMMIT;"))?;
             Ok(())
         }
         LAYOUT => Ok(()),

@@ -1,6 +1,8 @@
 //! The index against a naive model of lists and counts, and what it promises about transactions, paging and reopening.
 
+mod gather;
 mod model;
+mod plans;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

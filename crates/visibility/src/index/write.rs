@@ -62,9 +62,7 @@ pub(super) fn remove_group(connection: &mut Connection, group: u32) -> Result<()
     transaction.execute(&format!("DELETE FROM attribute_order WHERE row IN {of_group}"), params![group])?;
     transaction.execute("DELETE FROM runs WHERE grp = ?", params![group])?;
     transaction.execute("DELETE FROM indexed WHERE grp = ?", params![group])?;
-    transaction.execute("DELETE FROM tallies", [])?;
-    let tally = "INSERT INTO tallies SELECT space, type, status, count(*) FROM runs GROUP BY space, type, status";
-    transaction.execute(tally, [])?;
+    transaction.execute("DELETE FROM tallies WHERE grp = ?", params![group])?;
     transaction.commit()?;
     Ok(())
 }
@@ -72,13 +70,14 @@ pub(super) fn remove_group(connection: &mut Connection, group: u32) -> Result<()
 struct Writer<'a> {
     transaction: &'a Transaction<'a>,
     numbers: &'a mut Numbers,
-    /// What this transaction adds to the counts, by space, type and status.
-    tallies: BTreeMap<(i64, String, i64), i64>,
+    /// What this transaction adds to the counts, by space, type, status and group.
+    tallies: BTreeMap<(i64, String, i64, u32), i64>,
 }
 
 /// What the index holds of a run that changes.
 struct Known {
     row: i64,
+    group: u32,
     place: Place,
     workflow_id: String,
     kind: String,
@@ -134,7 +133,7 @@ impl Writer<'_> {
 
     fn known(&mut self, namespace: i64, run: &Literal) -> Result<Option<Known>, Error> {
         let sql = "SELECT row, space, closed, start, workflow_id, type, status, parent_workflow, parent_run, \
-                   root_workflow, root_run, attributes FROM runs WHERE run = ? AND space BETWEEN ? AND ?";
+                   root_workflow, root_run, attributes, grp FROM runs WHERE run = ? AND space BETWEEN ? AND ?";
         let mut statement = self.transaction.prepare_cached(sql)?;
         let found = statement.query_row(params![run, space(namespace, false), space(namespace, true)], |row| {
             let pair = |workflow: Option<String>, run: Value| workflow.map(|workflow| (workflow, run));
@@ -147,6 +146,7 @@ impl Writer<'_> {
                 parent: pair(row.get(7)?, row.get(8)?),
                 root: pair(row.get(9)?, row.get(10)?),
                 attributes: row.get(11)?,
+                group: row.get(12)?,
             })
         });
         Ok(found.optional()?)
@@ -181,7 +181,7 @@ impl Writer<'_> {
         ])?;
         let row = self.transaction.last_insert_rowid();
         self.add_attributes(row, &place, run, &has)?;
-        self.count(place.space, &record.workflow_type, record.status.number(), 1);
+        self.count(&place, group, &record.workflow_type, record.status.number(), 1);
         Ok(())
     }
 
@@ -210,9 +210,9 @@ impl Writer<'_> {
             record.memo,
             known.row,
         ])?;
-        if !stays {
-            self.count(place.space, &record.workflow_type, known.status, -1);
-            self.count(place.space, &record.workflow_type, status, 1);
+        if !stays || group != known.group {
+            self.count(place, known.group, &record.workflow_type, known.status, -1);
+            self.count(place, group, &record.workflow_type, status, 1);
         }
         Ok(())
     }
@@ -220,7 +220,7 @@ impl Writer<'_> {
     fn remove(&mut self, known: &Known, run: &Literal) -> Result<(), Error> {
         self.remove_attributes(known, run)?;
         self.transaction.prepare_cached("DELETE FROM runs WHERE row = ?")?.execute(params![known.row])?;
-        self.count(known.place.space, &known.kind, known.status, -1);
+        self.count(&known.place, known.group, &known.kind, known.status, -1);
         Ok(())
     }
 
@@ -284,20 +284,20 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn count(&mut self, space: i64, kind: &str, status: i64, by: i64) {
-        *self.tallies.entry((space, kind.to_owned(), status)).or_default() += by;
+    fn count(&mut self, place: &Place, group: u32, kind: &str, status: i64, by: i64) {
+        *self.tallies.entry((place.space, kind.to_owned(), status, group)).or_default() += by;
     }
 
     fn tally(&mut self) -> Result<(), Error> {
-        for ((space, kind, status), by) in std::mem::take(&mut self.tallies) {
+        for ((space, kind, status, group), by) in std::mem::take(&mut self.tallies) {
             if by == 0 {
                 continue;
             }
-            let sql = "INSERT INTO tallies (space, type, status, count) VALUES (?, ?, ?, ?) \
+            let sql = "INSERT INTO tallies (space, type, status, grp, count) VALUES (?, ?, ?, ?, ?) \
                        ON CONFLICT DO UPDATE SET count = count + excluded.count";
-            self.transaction.prepare_cached(sql)?.execute(params![space, kind, status, by])?;
-            let sql = "DELETE FROM tallies WHERE space = ? AND type = ? AND status = ? AND count <= 0";
-            self.transaction.prepare_cached(sql)?.execute(params![space, kind, status])?;
+            self.transaction.prepare_cached(sql)?.execute(params![space, kind, status, group, by])?;
+            let sql = "DELETE FROM tallies WHERE space = ? AND type = ? AND status = ? AND grp = ? AND count <= 0";
+            self.transaction.prepare_cached(sql)?.execute(params![space, kind, status, group])?;
         }
         Ok(())
     }

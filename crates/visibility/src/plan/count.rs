@@ -1,18 +1,18 @@
-//! How a count is answered: from the tallies that the writer keeps per type and status, or by looking at the matches.
+//! How a count is answered: from the tallies that the writer keeps per type, status and group, or by looking at the matches.
 
 use super::constraints::constraints;
 use super::page::matching;
 use super::predicate::{expression, render};
-use super::sql::{Literal, Sql};
+use super::sql::{Literal, Sql, within};
 use crate::filter::{Condition, Query};
-use crate::limits::GROUPS_MAX;
 use crate::schema::{Field, System};
 
 /// One statement that gives (value, count): one row, whose value is NULL, or one for each group, the largest first.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CountPlan(pub(crate) Sql);
 
-pub(crate) fn count(query: &Query, namespace: i64) -> CountPlan {
+/// At most `limit` of the groups.
+pub(crate) fn count(query: &Query, namespace: i64, limit: usize) -> CountPlan {
     let tallied = tallied(query);
     let mut sql = Sql::of("SELECT ");
     match &query.group_by {
@@ -24,16 +24,17 @@ pub(crate) fn count(query: &Query, namespace: i64) -> CountPlan {
         sql.with(" WHERE r.space = ? AND (", Literal::Int(super::space(namespace, false)));
         render(&query.filter, &mut sql);
         sql.push(")");
+        within(query.within.as_ref(), "r", &mut sql);
     } else {
         sql.push(", count(*) AS n");
         matching(query, &constraints(&query.filter), namespace, &mut sql);
     }
     sql.push(if query.group_by.is_some() { " GROUP BY 1 ORDER BY n DESC, 1" } else { "" });
-    sql.push(&format!(" LIMIT {GROUPS_MAX}"));
+    sql.push(&format!(" LIMIT {limit}"));
     CountPlan(sql)
 }
 
-/// The tallies have a type and a status and nothing else.
+/// The tallies have a group, a type and a status and nothing else.
 fn tallied(query: &Query) -> bool {
     query.group_by.iter().all(is_tallied) && speaks_only_of_tallied(&query.filter)
 }

@@ -7,7 +7,7 @@
 
 use super::constraints::{Constraints, Range, Wanted, conjuncts, constraints};
 use super::predicate::{field_number, render, sortable};
-use super::sql::{Literal, Sql};
+use super::sql::{Literal, Sql, within};
 use super::{OPEN, space};
 use crate::filter::{Condition, Direction, Query, Test};
 use crate::limits::{BRANCHES_MAX, SORTED_ROWS_MAX};
@@ -148,6 +148,7 @@ pub(super) fn matching(query: &Query, found: &Constraints, namespace: i64, sql: 
     sql.push(" AND (");
     render(&query.filter, sql);
     sql.push(")");
+    within(query.within.as_ref(), "r", sql);
 }
 
 pub(super) fn spaces(found: &Constraints, namespace: i64) -> Vec<i64> {
@@ -289,6 +290,7 @@ impl Pager<'_> {
                 sql.push(")");
             }
         }
+        within(self.query.within.as_ref(), "r", &mut sql);
         sql.push(ORDER);
         sql.with(" LIMIT ?", Literal::Int(as_limit(self.limit)));
         sql

@@ -1,5 +1,7 @@
 //! A piece of SQL with the values of its `?`s, in the order in which they stand.
 
+use std::collections::BTreeSet;
+
 /// A value as the index compares it. Flags are 0 and 1, times are nanoseconds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Literal {
@@ -59,6 +61,14 @@ impl Sql {
             self.value(value);
         }
         self.text.push(')');
+    }
+}
+
+/// Leaves out what is of other groups. To stand behind another condition.
+pub(crate) fn within(groups: Option<&BTreeSet<u32>>, table: &str, sql: &mut Sql) {
+    if let Some(groups) = groups {
+        sql.push(&format!(" AND {table}.grp IN "));
+        sql.list(groups.iter().map(|group| Literal::Int(i64::from(*group))));
     }
 }
 

@@ -4,7 +4,7 @@
 use super::constraints::constraints;
 use super::page::{matching, spaces};
 use super::predicate::render;
-use super::sql::{Literal, Sql};
+use super::sql::{Literal, Sql, within};
 use crate::filter::Query;
 
 /// How a walk finds what matches.
@@ -28,6 +28,7 @@ pub(crate) fn walk(query: &Query, namespace: i64, after: Option<Literal>, limit:
             sql.push(" AND (");
             render(&query.filter, &mut sql);
             sql.push(")");
+            within(query.within.as_ref(), "r", &mut sql);
         }
     }
     // Texts are less than bytes, so the empty text is before every run id.
