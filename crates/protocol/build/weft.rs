@@ -21,6 +21,7 @@ pub(crate) const INTERNAL: &[&str] = &[
     "weft/internal/v1/link.proto",
     "weft/internal/v1/matching.proto",
     "weft/internal/v1/members.proto",
+    "weft/internal/v1/visibility.proto",
 ];
 
 /// The descriptors of our files, without comments.

@@ -14,6 +14,7 @@ mod network;
 mod options;
 mod peers;
 mod serve;
+mod visibility_desk;
 
 pub(crate) use inbox::Inbox;
 pub use join::JoinError;

@@ -49,7 +49,7 @@ pub use weft_store::datadir::Backend;
 use crate::{cluster::Peers, exchange::Returned};
 
 pub(crate) use dispatch::poller_of;
-pub(crate) use lists::wire_type;
+pub(crate) use lists::{type_of, wire_type};
 pub(crate) use removal::{DELETER, remove_here};
 
 use checkpoint::Checkpointer;
@@ -83,7 +83,7 @@ pub(crate) struct NodeInner {
     pub(crate) crossings: crossing::Crossings,
     /// Room for who reads a backup.
     pub(crate) backups: Arc<Semaphore>,
-    heard: leadership::Heard,
+    heard: Arc<leadership::Heard>,
     /// What a change of the cluster waits for, while this node drives it.
     pub(crate) waits: Mutex<Vec<String>>,
     pub(crate) wal: Wal,

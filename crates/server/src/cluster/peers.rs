@@ -25,7 +25,7 @@ use tonic::{
 use uuid::Uuid;
 use weft_protocol::internal::{
     PulseRequest, cluster_service_client::ClusterServiceClient, matching_service_client::MatchingServiceClient,
-    members_service_client::MembersServiceClient,
+    members_service_client::MembersServiceClient, visibility_service_client::VisibilityServiceClient,
 };
 use weft_raft::{GroupId, NodeId, Transport, Unreachable};
 
@@ -265,6 +265,12 @@ impl Peers {
     /// What is asked of another node about task queues.
     pub(crate) fn matching_service(&self, node: u32) -> Option<MatchingServiceClient<Link>> {
         let client = MatchingServiceClient::new(self.way(node)?);
+        Some(client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
+    }
+
+    /// What is asked of another node's visibility index.
+    pub(crate) fn visibility_service(&self, node: u32) -> Option<VisibilityServiceClient<Link>> {
+        let client = VisibilityServiceClient::new(self.way(node)?);
         Some(client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
     }
 

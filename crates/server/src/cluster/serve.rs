@@ -39,6 +39,7 @@ use weft_protocol::internal::{
     link_service_server::LinkServiceServer,
     matching_service_server::MatchingServiceServer,
     members_service_server::MembersServiceServer,
+    visibility_service_server::VisibilityServiceServer,
 };
 
 use crate::{
@@ -51,6 +52,7 @@ use super::{
     expulsion::expelling,
     link::{self, LINK},
     peers::{Acquaintance, CLUSTER, DIRECTORY, MESSAGE_BYTES_MAX, NODE},
+    visibility_desk::VisibilityDesk,
 };
 
 /// Calls of the internal API begin so; all others are forwarded calls of the public one.
@@ -95,7 +97,11 @@ impl Gate {
         let cluster = ClusterServiceServer::new(inbox.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let internal = Routes::new(cluster).add_service(matching).add_service(members).prepare();
+        let visibility = VisibilityServiceServer::new(VisibilityDesk(inbox.clone()))
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let internal =
+            Routes::new(cluster).add_service(matching).add_service(members).add_service(visibility).prepare();
         let (peers, public, throttle) = (peers.clone(), Arc::default(), Arc::default());
         let doors = Doors { cluster: peers.cluster, peers, inbox, internal, public, clock, throttle };
         let link = LinkServiceServer::new(link::Desk { doors: doors.clone(), closing })

@@ -59,7 +59,7 @@ impl Answered {
 
 impl Heard {
     /// Who answered lately.
-    fn lately(&self, now: Duration) -> BTreeSet<u32> {
+    pub(crate) fn lately(&self, now: Duration) -> BTreeSet<u32> {
         self.0.lock().iter().filter(|(_, answered)| answered.is_recent(now)).map(|(node, _)| *node).collect()
     }
 

@@ -1,21 +1,34 @@
 //! The visibility index behind the shards' feed, and lists that read their own writes.
 //!
-//! Invariant: a list waits until the index has what was committed when the call came, and is refused while a group's
-//! part of the index has a hole ([`super::mend`] closes it). An entry that the index has already is not fed again after
+//! From the inside out: `here` answers from this node's index, of all shards or of some; `choice` says, without IO, which
+//! node answers for which shards, which is this one wherever it has a copy; `gather` asks them all, and others in the place of
+//! those that do not answer; `parts` brings the question to another node and `wire` says how it is written.
+//!
+//! Invariants: a list has of every shard what was committed when the call came, whoever answers for it, or there is no list:
+//! never a part of one. It is refused while a group's part of the index has a hole ([`super::mend`] closes it). An entry that the index has already is not fed again after
 //! a restart, so the index never shows an older state than it did.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+mod around;
+mod choice;
+mod gather;
+mod here;
+mod parts;
+mod wire;
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use futures::FutureExt;
 use weft_engine::{VisibilityChange, WorkflowKey};
 use weft_env::Clock;
 use weft_protocol::api::{common::WorkflowExecution, enums::IndexedValueType, workflow::WorkflowExecutionInfo};
 use weft_protocol::prost::Message;
 use weft_shard::Feed;
-use weft_visibility::{Change, Record, RunRef, Status, Visibility};
+use weft_visibility::{Change, Count, Page, PageRequest, Query, Record, RunRef, Status, Visibility, Walk};
 
-/// How long a list waits for a group that has no leader, and between two looks.
-const LEADER_MAX: Duration = Duration::from_secs(5);
-const LEADER_RETRY: Duration = Duration::from_millis(25);
+pub(crate) use around::Around;
 
 /// Feeds the index with what replicas apply.
 pub(crate) struct ToIndex {
@@ -111,13 +124,29 @@ fn run_ref(execution: WorkflowExecution) -> Option<RunRef> {
     (!workflow_id.is_empty()).then_some(RunRef { workflow_id, run_id })
 }
 
-/// Lists that read their own writes.
+/// A search attribute's type as it stands on the wire, if it is one.
+pub(crate) fn type_of(kind: i32) -> Option<weft_visibility::attribute::Type> {
+    use weft_visibility::attribute::Type;
+    Some(match IndexedValueType::try_from(kind).ok()? {
+        IndexedValueType::Unspecified => return None,
+        IndexedValueType::Text => Type::Text,
+        IndexedValueType::Keyword => Type::Keyword,
+        IndexedValueType::Int => Type::Int,
+        IndexedValueType::Double => Type::Double,
+        IndexedValueType::Bool => Type::Bool,
+        IndexedValueType::Datetime => Type::Datetime,
+        IndexedValueType::KeywordList => Type::KeywordList,
+    })
+}
+
+/// Lists that read their own writes, of all shards, whoever has copies of them.
 #[derive(Clone)]
 pub struct Lists {
     pub(crate) visibility: Visibility,
     pub(crate) raft: weft_raft::Node,
     pub(crate) pool: weft_env::Pool,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) around: Around,
 }
 
 /// Why a list cannot be given now.
@@ -127,6 +156,14 @@ pub enum ListError {
     NoLeader,
     #[error("the visibility index is being built again: try again")]
     Rebuilding,
+    #[error("this node has no copy of shard {0}")]
+    NotHere(u32),
+    #[error("nobody who has a copy of shards {} answers: try again{}", listed(shards), because(why.as_deref()))]
+    Nobody {
+        shards: BTreeSet<u32>,
+        /// What the last one said that was asked.
+        why: Option<String>,
+    },
     #[error(transparent)]
     Index(#[from] weft_visibility::Error),
     #[error("the visibility index: {0}")]
@@ -135,36 +172,38 @@ pub enum ListError {
     Panicked,
 }
 
+fn listed(shards: &BTreeSet<u32>) -> String {
+    shards.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn because(why: Option<&str>) -> String {
+    why.map(|why| format!(" ({why})")).unwrap_or_default()
+}
+
 impl Lists {
     /// One page.
     ///
     /// # Errors
     /// See [`ListError`]; a bad page token is an `Index` error.
-    pub async fn list(
-        &self,
-        namespace: String,
-        query: weft_visibility::Query,
-        page: weft_visibility::PageRequest,
-    ) -> Result<weft_visibility::Page, ListError> {
-        self.caught_up().await?;
-        let visibility = self.visibility.clone();
-        let read = self.pool.call(move || visibility.list(&namespace, &query, &page)).await;
-        Ok(read.map_err(|_| ListError::Panicked)??)
+    pub async fn list(&self, namespace: String, query: Query, page: PageRequest) -> Result<Page, ListError> {
+        if self.has_all() {
+            return self.read(None, move |visibility| visibility.list(&namespace, &query, &page)).await;
+        }
+        page.check(&query)?;
+        let ask = |node, shards| self.list_part(node, shards, &namespace, &query, &page).boxed();
+        Ok(Page::merged(&query, self.gathered(ask).await?, page.size))
     }
 
     /// A count, in groups if the query asks for them.
     ///
     /// # Errors
     /// See [`ListError`].
-    pub async fn count(
-        &self,
-        namespace: String,
-        query: weft_visibility::Query,
-    ) -> Result<weft_visibility::Count, ListError> {
-        self.caught_up().await?;
-        let visibility = self.visibility.clone();
-        let read = self.pool.call(move || visibility.count(&namespace, &query)).await;
-        Ok(read.map_err(|_| ListError::Panicked)??)
+    pub async fn count(&self, namespace: String, query: Query) -> Result<Count, ListError> {
+        if self.has_all() {
+            return self.read(None, move |visibility| visibility.count(&namespace, &query)).await;
+        }
+        let ask = |node, shards| self.count_part(node, shards, &namespace, &query).boxed();
+        Ok(Count::merged(&query, self.gathered(ask).await?))
     }
 
     /// The first matches after a run id, in the order of run ids.
@@ -174,39 +213,25 @@ impl Lists {
     pub async fn walk(
         &self,
         namespace: String,
-        query: weft_visibility::Query,
+        query: Query,
         after: Option<String>,
         limit: usize,
-        how: weft_visibility::Walk,
+        how: Walk,
     ) -> Result<Vec<Record>, ListError> {
-        self.caught_up().await?;
-        let visibility = self.visibility.clone();
-        let read = self.pool.call(move || visibility.walk(&namespace, &query, after.as_deref(), limit, how)).await;
-        Ok(read.map_err(|_| ListError::Panicked)??)
-    }
-
-    /// Waits until the index has what was committed when the call came.
-    async fn caught_up(&self) -> Result<(), ListError> {
-        if !self.visibility.is_whole() {
-            return Err(ListError::Rebuilding);
+        if self.has_all() {
+            let walk = move |visibility: &Visibility| visibility.walk(&namespace, &query, after.as_deref(), limit, how);
+            return self.read(None, walk).await;
         }
-        let give_up = self.clock.monotonic() + LEADER_MAX;
-        let reads = self
-            .raft
-            .groups()
-            .map(|(id, group)| async move { self.committed(group, give_up).await.map(|index| (id.0, index)) });
-        let targets = futures::future::try_join_all(reads).await?;
-        self.visibility.wait_indexed(targets).await.map_err(ListError::Writer)
+        let step = Step { after, limit, how };
+        let ask = |node, shards| self.walk_part(node, shards, &namespace, &query, &step).boxed();
+        Ok(Page::walked(self.gathered(ask).await?, limit))
     }
+}
 
-    /// What a group has committed; while it has no leader that is asked again.
-    async fn committed(&self, group: &weft_raft::Group, give_up: Duration) -> Result<u64, ListError> {
-        loop {
-            match group.read_index().await {
-                Ok(index) => return Ok(index),
-                Err(_) if self.clock.monotonic() >= give_up => return Err(ListError::NoLeader),
-                Err(_) => self.clock.sleep_until(self.clock.monotonic() + LEADER_RETRY).await,
-            }
-        }
-    }
+/// A step of a walk.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    after: Option<String>,
+    limit: usize,
+    how: Walk,
 }

@@ -47,7 +47,7 @@ use super::{
     feed::Feeds,
     hold::Hold,
     joining::Known,
-    lists::{Lists, ToIndex},
+    lists::{Around, Lists, ToIndex},
     mend::{self, Mender},
     post::ToShards,
 };
@@ -257,8 +257,10 @@ impl Node {
         super::joining::keep_level(&options, metadata.members().level, hold.directory())?;
         seed_namespaces(&options, &world, &metadata).await?;
         let clock = Arc::clone(&world.clock);
-        let lists = Lists { visibility, raft: raft.clone(), pool: threads.readers.clone(), clock };
-        let base = Base { options, world, links, threads, wal, store, raft, metadata, lists, replicas };
+        let heard = Arc::<super::leadership::Heard>::default();
+        let around = Around::new(links.peers.clone(), Arc::clone(&heard), Arc::clone(&metadata), options.shards);
+        let lists = Lists { visibility, raft: raft.clone(), pool: threads.readers.clone(), clock, around };
+        let base = Base { options, world, links, threads, wal, store, raft, metadata, heard, lists, replicas };
         Ok(base.assemble(hold).await)
     }
 }
@@ -273,6 +275,7 @@ struct Base {
     store: Arc<dyn StateStore>,
     raft: raft::Node,
     metadata: Arc<Metadata>,
+    heard: Arc<super::leadership::Heard>,
     lists: Lists,
     replicas: Vec<(u32, Arc<Replica>)>,
 }
@@ -316,7 +319,7 @@ impl Base {
             peers: self.links.peers,
             crossings: super::crossing::Crossings::default(),
             backups: super::point::readers(),
-            heard: super::leadership::Heard::default(),
+            heard: self.heard,
             waits: parking_lot::Mutex::default(),
             wal: self.wal,
             store: self.store,

@@ -6,6 +6,7 @@ mod far;
 mod founders;
 mod growing;
 mod level;
+mod lists;
 mod members;
 mod operations;
 mod tasks;

@@ -146,6 +146,16 @@ impl Trio {
         self.servers.values().map(at).sum()
     }
 
+    /// From now on this server lists what is of these shards as if it had no copy of them.
+    pub(crate) fn leave_to_others(&self, place: usize, shards: impl IntoIterator<Item = u32>) {
+        self.servers[&place].node().lists().leave_to_others(shards.into_iter().collect());
+    }
+
+    /// How often this server has asked another one for a part of a list.
+    pub(crate) fn parts_asked(&self, place: usize) -> u64 {
+        self.servers[&place].node().lists().parts_asked()
+    }
+
     /// One of them goes, and does not come back.
     pub(crate) async fn lose(&mut self, place: usize) {
         self.servers.remove(&place).expect("it runs").shutdown().await;

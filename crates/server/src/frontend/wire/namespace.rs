@@ -16,7 +16,10 @@ use weft_protocol::{
 use weft_rows::namespace::NamespaceRow;
 use weft_visibility::{PREDEFINED, Schema, System, attribute::Type};
 
-use crate::frontend::{context::wire_state, system::CLUSTER_NAME};
+use crate::{
+    frontend::{context::wire_state, system::CLUSTER_NAME},
+    node::type_of,
+};
 
 /// Closed runs are kept for at least this long.
 const RETENTION_SHORTEST: Duration = Duration::from_secs(3600);
@@ -83,19 +86,6 @@ pub(crate) fn retention(given: Option<&api::Duration>) -> Result<Duration, Error
 pub(crate) fn schema(row: Option<&NamespaceRow>) -> Schema {
     let custom = row.map(|row| row.search_attributes.clone()).unwrap_or_default();
     Schema::with_custom(custom.into_iter().filter_map(|(name, kind)| Some((name, type_of(kind)?))))
-}
-
-fn type_of(kind: i32) -> Option<Type> {
-    Some(match IndexedValueType::try_from(kind).ok()? {
-        IndexedValueType::Unspecified => return None,
-        IndexedValueType::Text => Type::Text,
-        IndexedValueType::Keyword => Type::Keyword,
-        IndexedValueType::Int => Type::Int,
-        IndexedValueType::Double => Type::Double,
-        IndexedValueType::Bool => Type::Bool,
-        IndexedValueType::Datetime => Type::Datetime,
-        IndexedValueType::KeywordList => Type::KeywordList,
-    })
 }
 
 fn wire_type(kind: Type) -> i32 {
