@@ -354,7 +354,7 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
     steps.extend(deploy());
     steps.extend(conformance(false));
     match tier {
-        Tier::Full => steps.extend(chaos(&["--seconds", "90"])),
+        Tier::Full => steps.extend(chaos(&["--seconds", "120"])),
         Tier::Long => {
             steps.extend(chaos(&["--seconds", "3600"]));
             steps.extend(upgrade::steps());
