@@ -3,7 +3,7 @@
 //!
 //! Invariants: a node has one address for all others, as in a real network, so who calls is told by the process that has
 //! the other end of the connection. What is held back arrives when the link is whole again, whole and in order, as TCP
-//! would send it again; that a connection has ended is held back too. No new connection comes through while one of its ways
+//! would send it again; that a connection has ended, or failed, is held back too. No new connection comes through while one of its ways
 //! is cut. Unlike in a real network its caller is not kept waiting for the connection, but for what it asks on it.
 
 use std::{
@@ -148,10 +148,19 @@ async fn pump(
     loop {
         let read = from.read(&mut piece).await;
         whole(&mut cuts, &[link]).await?;
-        match read? {
-            0 => return to.shutdown().await,
-            length => to.write_all(&piece[..length]).await?,
+        let carried = match read? {
+            0 => {
+                // If nobody is there any more, the way back hears of it.
+                let _ = to.shutdown().await;
+                return Ok(());
+            }
+            length => to.write_all(&piece[..length]).await,
+        };
+        if carried.is_err() {
+            // That nobody is there any more is news from over there.
+            whole(&mut cuts, &[(link.1, link.0)]).await?;
         }
+        carried?;
     }
 }
 
@@ -277,6 +286,24 @@ mod tests {
         links.cut((0, 1), false);
         assert_eq!(called.read(&mut [0]).await.expect("it has ended in order"), 0);
         hears(&mut other, b"more").await;
+    }
+
+    #[tokio::test]
+    async fn no_failure_is_heard_of_over_a_cut_link() {
+        let (links, node) = two().await;
+        let (mut caller, called) = connected(&links, &node).await;
+        links.cut((1, 0), true);
+        drop(called);
+        // Whoever writes to one that is gone is told so by the second time.
+        let clock = RealClock::new();
+        for _ in 0..20 {
+            caller.write_all(b"are you there?").await.expect("it is taken");
+            clock.sleep_until(clock.monotonic() + LOOK).await;
+        }
+        hears_nothing(&caller);
+        links.cut((1, 0), false);
+        let heard = caller.read(&mut [0]).await;
+        assert!(heard.as_ref().map_or(true, |length| *length == 0), "{heard:?}");
     }
 
     #[test]
