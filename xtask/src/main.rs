@@ -30,7 +30,9 @@ cargo xtask <verb>
   bench         the load generator against a release build; arguments go to it
   chaos         three real server processes, killed, frozen, cut apart, without room and with wrong clocks; arguments go to it
   upgrade       a cluster of an earlier build becomes one of this build, node by node, under load
-  sim [SEEDS]   the simulated node over so many seeds (1000), the cluster over a fortieth
+  sim [SEEDS]   the simulated node over so many seeds (1000), the cluster over a tenth
+  seeds [SEEDS] [PROCESSES]   the simulated cluster alone, optimised, so many seeds (10000), so many at a time (1); goes
+                on where it was interrupted
   laws [CASES]  the engine's laws over so many random sequences of requests (256)
   deploy        the files for deployment against Kubernetes' schemas and the server
   repair [MUTANTS]   the builtin provider mends so many seeded mutants of each of two small projects (50)
@@ -62,6 +64,12 @@ fn main() -> ExitCode {
         "chaos" => steps::chaos(&rest.iter().map(String::as_str).collect::<Vec<_>>()),
         "upgrade" => upgrade::steps(),
         "sim" => vec![steps::sim(rest.first().map_or("1000", String::as_str))],
+        "seeds" => match rest {
+            [] => vec![steps::seeds("10000", "1")],
+            [seeds] => vec![steps::seeds(seeds, "1")],
+            [seeds, processes] => vec![steps::seeds(seeds, processes)],
+            [..] => return misused(&format!("seeds takes two numbers at most, not {rest:?}")),
+        },
         "laws" => vec![steps::laws(rest.first().map_or("256", String::as_str))],
         "repair" => vec![steps::repair(rest.first().map_or("50", String::as_str))],
         "figures" => steps::figures(),

@@ -201,11 +201,23 @@ fn sled() -> Step {
 }
 
 pub(crate) fn sim(seeds: &str) -> Step {
-    // A cluster takes some forty times as long as a node; whoever gave no number is told so by the tests.
-    let of_cluster = seeds.parse::<u64>().map_or_else(|_| seeds.to_owned(), |seeds| (seeds / 40).max(1).to_string());
+    // A cluster takes far longer than a node; whoever gave no number is told so by the tests.
+    let of_cluster = seeds.parse::<u64>().map_or_else(|_| seeds.to_owned(), |seeds| (seeds / 10).max(1).to_string());
     Step::cargo("simulated nodes and clusters", &["test", "-p", "weft-sim", "--", "--nocapture"])
         .env("WEFT_SIM_SEEDS", seeds)
         .env("WEFT_SIM_CLUSTER_SEEDS", of_cluster)
+}
+
+/// The simulated cluster over so many seeds. Our crates are optimised, their checks stay in: what libraries of others do is
+/// optimised in every build.
+pub(crate) fn seeds(seeds: &str, processes: &str) -> Step {
+    let test = "a_cluster_that_crashes_keeps_what_it_acknowledged";
+    let optimised = ["test", "--config", "profile.dev.opt-level=2", "-p", "weft-sim", "--test", "cluster"];
+    let record = target_dir().join("sim-seeds.txt").to_string_lossy().into_owned();
+    Step::cargo("simulated clusters, optimised", &[&optimised[..], &["--", "--exact", test, "--nocapture"]].concat())
+        .env("WEFT_SIM_CLUSTER_SEEDS", seeds)
+        .env("WEFT_SIM_CLUSTER_PROCESSES", processes)
+        .env("WEFT_SIM_CLUSTER_RECORD", record)
 }
 
 /// The engine's laws over so many random sequences of requests, and so many random lives that are forked, which no
@@ -364,6 +376,7 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
             steps.extend(oracle(&["rust", "go", "typescript", "java"].map(|sdk| format!("--only={sdk}"))));
             steps.extend(side_by_side(&[]));
             steps.push(sim("20000"));
+            steps.push(seeds("10000", "2"));
             steps.push(crash_load("300"));
             steps.push(mutations("50"));
             steps.push(repair("50"));

@@ -66,6 +66,16 @@ pub fn is_installed(response: Bytes) -> bool {
     matches!(message::read_response(response), Ok(Response::Piece(message::PieceTaken::Installed(_))))
 }
 
+/// The answer of a node all of whose groups follow whoever sent these heartbeats.
+///
+/// # Errors
+/// When they are none.
+pub fn consent_to_pulse(message: Bytes) -> Result<Bytes, CodecError> {
+    let beats = pulse::read_request(message)?;
+    let answers = beats.into_iter().map(|(_, beat)| consent(beat)).collect::<Result<Vec<_>, _>>()?;
+    Ok(pulse::response(&answers))
+}
+
 /// Whether every group of a node that got heartbeats follows whoever sent them.
 #[must_use]
 pub fn is_consent_to_pulse(response: Bytes) -> bool {

@@ -8,11 +8,12 @@
 use std::{
     env, fs,
     hash::{DefaultHasher, Hash, Hasher},
-    io,
+    io::{self, Read, Write},
     path::PathBuf,
-    process::{Command, Output},
-    sync::OnceLock,
+    process::{Command, Stdio},
+    sync::{OnceLock, mpsc},
     thread,
+    time::Duration,
 };
 
 use crate::{
@@ -29,22 +30,51 @@ const SHIM: &str = include_str!("../shim/still.c");
 const PLAYER: &str = "a_cluster_that_crashes_keeps_what_it_acknowledged";
 
 const TRACE: &str = "trace: ";
+const CPU: &str = "cpu: ";
 const DIGEST: &str = "digest: ";
 const COVERAGE: &str = "coverage: ";
 const VIOLATION: &str = "violation: ";
 
+/// A seed that is not over by then hangs, however busy the machine is.
+const LASTS_MAX: Duration = Duration::from_secs(900);
+
 /// Plays a seed in a process of its own.
 ///
 /// # Panics
-/// If no such process can be started.
+/// If no such process can be started, or if it ends, or has to be ended, without saying what came of the seed: that says
+/// something of the simulation, and nothing of what it simulates.
 #[must_use]
 pub fn simulate_apart(seed: u64, plant: Plant, is_traced: bool) -> ClusterOutcome {
     let program = env::current_exe().expect("a process knows its program");
     let mut command = Command::new(program);
     command.args(["--exact", PLAYER, "--nocapture"]);
     command.env(TOLD, format!("{seed} {plant:?} {is_traced}")).env("LD_PRELOAD", shim());
-    let output = command.output().expect("a program that runs can be started again");
-    read(&output)
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("a program that runs can be started again");
+    let (said, complaints) = (all_of(child.stdout.take()), all_of(child.stderr.take()));
+    let said = said.recv_timeout(LASTS_MAX);
+    if said.is_err() {
+        // It may just have ended.
+        let _ = child.kill();
+    }
+    let status = child.wait().expect("a child can be waited for");
+    let outcome = said.ok().and_then(|said| read(&said));
+    outcome.unwrap_or_else(|| {
+        let complaints = complaints.recv().unwrap_or_default();
+        panic!("the process of seed {seed} ({plant:?}) said nothing of its end ({status}): {complaints}")
+    })
+}
+
+/// Everything that comes until nothing more can, read beside whatever else is done.
+fn all_of(from: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
+    let (read, all) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // A pipe that breaks has said what it had to say; and nobody may want to hear it any more.
+        let _ = from.map(|mut from| from.read_to_end(&mut bytes));
+        let _ = read.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    all
 }
 
 /// Plays what this process was told to, if it was told anything, and says what came of it.
@@ -61,35 +91,42 @@ pub fn play_if_told() -> bool {
     let playing = thread::Builder::new().name(THREAD.to_owned());
     let playing = playing.spawn(move || simulate_cluster(seed, plant, is_traced));
     let outcome = playing.expect("a thread can be started").join().expect("panics are a part of the outcome");
-    say(&outcome);
+    say(&ClusterOutcome { cpu_ms: cpu_ms(), ..outcome });
     true
 }
 
+/// The digest comes last: whoever reads it has read everything.
 fn say(outcome: &ClusterOutcome) {
     let one_line = |text: &str| text.replace('\n', " / ");
-    for line in &outcome.trace {
-        println!("{TRACE}{}", one_line(line));
+    let mut said = String::new();
+    let lines = outcome.trace.iter().map(|line| (TRACE, one_line(line)));
+    let lines = lines.chain(outcome.violation.iter().map(|violation| (VIOLATION, one_line(violation))));
+    let (coverage, cpu) = (outcome.coverage.to_string(), outcome.cpu_ms.to_string());
+    let ends = [(COVERAGE, coverage), (CPU, cpu), (DIGEST, outcome.digest.to_string())];
+    for (prefix, line) in lines.chain(ends) {
+        said.extend([prefix, &line, "\n"]);
     }
-    println!("{DIGEST}{}", outcome.digest);
-    println!("{COVERAGE}{}", outcome.coverage);
-    if let Some(violation) = &outcome.violation {
-        println!("{VIOLATION}{}", one_line(violation));
-    }
+    io::stdout().write_all(said.as_bytes()).expect("somebody listens");
 }
 
-fn read(output: &Output) -> ClusterOutcome {
-    let text = String::from_utf8_lossy(&output.stdout);
-    let all = |prefix: &str| text.lines().filter_map(|line| line.strip_prefix(prefix)).collect::<Vec<_>>();
+/// What came of a seed; none if it is not said to its end.
+fn read(said: &str) -> Option<ClusterOutcome> {
+    let all = |prefix: &str| said.lines().filter_map(|line| line.strip_prefix(prefix)).collect::<Vec<_>>();
     let last = |prefix: &str| all(prefix).last().map(|line| (*line).to_owned());
-    let digest = last(DIGEST).and_then(|digest| digest.parse().ok());
-    let coverage = last(COVERAGE).and_then(|coverage| ClusterCoverage::read(&coverage));
+    let digest = last(DIGEST)?.parse().ok()?;
+    let coverage = ClusterCoverage::read(&last(COVERAGE)?)?;
+    let cpu_ms = last(CPU)?.parse().ok()?;
     let trace = all(TRACE).into_iter().map(str::to_owned).collect();
-    let (Some(digest), Some(coverage)) = (digest, coverage) else {
-        let errors = String::from_utf8_lossy(&output.stderr);
-        let violation = Some(format!("its process ended with {}: {errors}", output.status));
-        return ClusterOutcome { violation, digest: 0, coverage: ClusterCoverage::default(), trace };
-    };
-    ClusterOutcome { violation: last(VIOLATION), digest, coverage, trace }
+    Some(ClusterOutcome { violation: last(VIOLATION), digest, coverage, trace, cpu_ms })
+}
+
+/// What this process has used of the machine's time, as Linux counts it: in hundredths of a second.
+fn cpu_ms() -> u64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Behind the name, which may have anything in it.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    ticks * 10
 }
 
 /// The compiled shim, beside the program.
@@ -107,8 +144,8 @@ fn compile() -> io::Result<PathBuf> {
         return Ok(library);
     }
     // Others may be compiling it: each makes its own and puts it there whole.
-    let own = library.with_extension(std::process::id().to_string());
-    let source = own.with_extension("c");
+    let process = std::process::id();
+    let (own, source) = (library.with_extension(process.to_string()), library.with_extension(format!("{process}.c")));
     fs::write(&source, SHIM)?;
     let mut cc = Command::new("cc");
     cc.args(["-O1", "-Wall", "-Werror", "-fPIC", "-shared", "-o"]).arg(&own).arg(&source);

@@ -21,6 +21,8 @@ mod net;
 mod pictures;
 mod record;
 mod replicas;
+mod resets;
+mod schedules;
 mod terms;
 mod town;
 mod updates;

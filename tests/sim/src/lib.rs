@@ -10,6 +10,7 @@
 mod activity;
 mod apart;
 mod audit;
+mod campaign;
 mod client;
 mod cluster;
 mod coverage;
@@ -31,8 +32,9 @@ mod update;
 mod worker;
 
 pub use apart::{play_if_told, simulate_apart};
+pub use campaign::campaign;
 pub use cluster::{ClusterCoverage, ClusterOutcome, simulate_cluster};
 pub use coverage::Coverage;
 pub use life::{Outcome, simulate};
 pub use plant::Plant;
-pub use seeds::{Found, cluster_seeds, environment, hunt, in_parallel};
+pub use seeds::{Found, again, cluster_seeds, environment, hunt, in_parallel};

@@ -101,18 +101,20 @@ impl Plan {
         }
     }
 
-    /// What workers of a cluster do: steps, children, signals to each other, updates, and no more.
+    /// What workers of a cluster do: steps, children, signals to each other, updates, resets, schedules, and no more.
     pub(crate) fn of_errands(dice: &SeededIds) -> Self {
         let mut workflows: Vec<_> = (0..2 + dice.below(2)).map(|number| WorkflowPlan::errand(dice, number)).collect();
         tell_each_other(dice, &mut workflows);
         let children = bear_children(dice, &mut workflows);
+        // Nobody else knows those that are reset: what they are told, and tell, is told again.
+        workflows.extend((0..dice.below(3)).map(|number| WorkflowPlan::astray(dice, number)));
         Self {
             shards: 1,
             workflows,
             children,
             forks: Vec::new(),
             job: None,
-            schedule: None,
+            schedule: SchedulePlan::draw(dice),
             mishaps: 0,
             checkpoint_bytes: 0,
             segment_bytes: 0,
@@ -175,6 +177,19 @@ impl WorkflowPlan {
         let (id, begins_ms) = (format!("e{number}-{}", dice.below(1_000_000)), dice.below(3000));
         let updates = UpdatePlan::draw_some(dice, 0);
         Self { id, begins_ms, steps: Arc::new(steps), updates, ..Self::default() }
+    }
+
+    /// One that is reset on its way.
+    fn astray(dice: &SeededIds, number: u64) -> Self {
+        let signals: Vec<_> = (0..1 + dice.below(2)).map(|signal| format!("s{signal}")).collect();
+        let resets = (0..1 + dice.below(2)).map(|_| ResetPlan::draw(dice, signals.len())).collect();
+        Self {
+            id: format!("r{number}-{}", dice.below(1_000_000)),
+            updates: Vec::new(),
+            signals,
+            resets,
+            ..Self::errand(dice, number)
+        }
     }
 
     fn draw(dice: &SeededIds, number: u64) -> Self {

@@ -23,10 +23,10 @@ const LOOKS: u64 = 12;
 /// One reset of a workflow.
 pub(crate) struct ResetPlan {
     /// How many of the client's signals come before it.
-    after: usize,
-    pause_ms: u64,
+    pub(crate) after: usize,
+    pub(crate) pause_ms: u64,
     /// The run that it goes on from is deleted afterwards.
-    deletes: bool,
+    pub(crate) deletes: bool,
 }
 
 impl ResetPlan {
@@ -36,7 +36,7 @@ impl ResetPlan {
         (0..count).map(|_| Self::draw(dice, signals)).collect()
     }
 
-    fn draw(dice: &SeededIds, signals: usize) -> Self {
+    pub(crate) fn draw(dice: &SeededIds, signals: usize) -> Self {
         let after = usize::try_from(dice.below(signals as u64 + 1)).expect("small");
         Self { after, pause_ms: dice.below(200), deletes: dice.below(2) == 0 }
     }

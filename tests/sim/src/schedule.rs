@@ -27,9 +27,9 @@ use crate::{
 /// A schedule that acts every second until its actions are used up.
 pub(crate) struct SchedulePlan {
     pub(crate) id: String,
-    begins_ms: u64,
-    actions: i64,
-    overlap: Overlap,
+    pub(crate) begins_ms: u64,
+    pub(crate) actions: i64,
+    pub(crate) overlap: Overlap,
     /// What each of its workflows does; the ids of all of them begin with its id.
     pub(crate) workflow: WorkflowPlan,
 }

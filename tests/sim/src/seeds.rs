@@ -4,7 +4,7 @@ use std::{
     env, panic,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     thread,
 };
@@ -68,19 +68,31 @@ pub fn cluster_seeds(seeds: u64) -> (ClusterCoverage, Vec<(u64, String)>) {
     (coverage, failures)
 }
 
+/// How a seed of the cluster is played again.
+#[must_use]
+pub fn again(seed: u64) -> String {
+    format!("WEFT_SIM_CLUSTER_SEED={seed} cargo test -p weft-sim --test cluster -- --nocapture")
+}
+
 /// Plays each seed once, on as many threads as the machine has.
 fn spread(seeds: u64, play: impl Fn(u64) + Sync) {
-    let next = AtomicU64::new(0);
+    let threads = thread::available_parallelism().map_or(2, usize::from);
+    spread_until(&(0..seeds).collect::<Vec<_>>(), threads, |seed| {
+        play(seed);
+        true
+    });
+}
+
+/// Plays each seed once, on so many threads, until one of them says that this is enough.
+pub(crate) fn spread_until(seeds: &[u64], threads: usize, play: impl Fn(u64) -> bool + Sync) {
+    let next = AtomicUsize::new(0);
     let work = || {
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds {
-                return;
+        while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if !play(*seed) {
+                next.store(seeds.len(), Ordering::Relaxed);
             }
-            play(seed);
         }
     };
-    let threads = thread::available_parallelism().map_or(2, usize::from);
     thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         for worker in workers {

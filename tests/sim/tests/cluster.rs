@@ -1,13 +1,15 @@
 //! A cluster under crashes and a network that fails: nothing that was acknowledged is lost, nothing happens twice,
 //! everything finishes, and all replicas become equal.
 //!
-//! `WEFT_SIM_CLUSTER_SEEDS` says how many seeds (24), `WEFT_SIM_CLUSTER_SEED` plays one and prints what happened in it.
+//! `WEFT_SIM_CLUSTER_SEEDS` says how many seeds (100), `WEFT_SIM_CLUSTER_SEED` plays one and prints what happened in it.
+//! With `WEFT_SIM_CLUSTER_RECORD` what was played is written to that file, and who is interrupted goes on from there, with
+//! `WEFT_SIM_CLUSTER_PROCESSES` seeds at a time (1).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, env, path::Path};
 
-use weft_sim::{Plant, cluster_seeds, environment, play_if_told, simulate_apart};
+use weft_sim::{Plant, again, campaign, cluster_seeds, environment, play_if_told, simulate_apart};
 
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 100;
 /// Reported failures at most: the first ones say enough.
 const REPORTED_MAX: usize = 5;
 
@@ -20,11 +22,17 @@ fn a_cluster_that_crashes_keeps_what_it_acknowledged() {
         return play_one(seed);
     }
     let seeds = environment("WEFT_SIM_CLUSTER_SEEDS").unwrap_or(SEEDS);
+    if let Some(record) = env::var_os("WEFT_SIM_CLUSTER_RECORD") {
+        let processes = environment("WEFT_SIM_CLUSTER_PROCESSES").unwrap_or(1);
+        let played = campaign(seeds, usize::try_from(processes).expect("few"), Path::new(&record));
+        let coverage = played.unwrap_or_else(|failure| panic!("{failure}"));
+        return assert!(seeds < SEEDS || coverage.missing().is_empty(), "never reached: {:?}", coverage.missing());
+    }
     let (coverage, failures) = cluster_seeds(seeds);
     println!("{seeds} seeds: {coverage}");
     for (seed, violation) in failures.iter().take(REPORTED_MAX) {
         println!("seed {seed}: {violation}");
-        println!("  again: WEFT_SIM_CLUSTER_SEED={seed} cargo test -p weft-sim --test cluster -- --nocapture");
+        println!("  again: {}", again(*seed));
     }
     assert!(failures.is_empty(), "{} of {seeds} seeds failed", failures.len());
     assert!(seeds < SEEDS || coverage.missing().is_empty(), "never reached: {:?}", coverage.missing());
@@ -86,4 +94,14 @@ fn a_vote_that_is_counted_and_was_not_given_is_found() {
 #[test]
 fn an_answer_that_is_given_before_it_can_be_read_is_found() {
     check(Plant::LateApply, 20);
+}
+
+#[test]
+fn timers_that_are_too_early_are_found() {
+    check(Plant::EarlyTimer, 20);
+}
+
+#[test]
+fn a_read_that_asks_nobody_is_found() {
+    check(Plant::StaleRead, 40);
 }

@@ -4,7 +4,10 @@
 //! twice, or not at all, or in a run that was lost, shows in the sum; a run takes its request ids with it, so that what is
 //! brought again to the next one is known by its receipt alone.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use tonic::Code;
 use weft_protocol::{
@@ -30,8 +33,13 @@ use crate::decide::{QUEUE, command};
 
 /// What each account begins with.
 const BEGINS_WITH: i64 = 1000;
-/// A run that has so many events goes on as a new one, if nothing is under way.
-const EVENTS_MAX: usize = 24;
+/// A run that has more events goes on as a new one, if nothing is under way: nearly each payment is to another run, so that
+/// one that is brought again comes to a run that does not know it.
+const EVENTS_MAX: usize = 6;
+/// How often whoever does nothing else has accounts pay, at most, and the longest pauses between two payments.
+const PAYMENTS: u64 = 20;
+const PAUSE_MAX_MS: u64 = 1200;
+const HASTY_PAUSE_MAX_MS: u64 = 40;
 const KIND: &str = "Account";
 const CLOSE: &str = "close";
 
@@ -101,7 +109,7 @@ fn is_account(scene: &Scene, workflow: &str) -> bool {
 fn commands(history: &[Arc<HistoryEvent>]) -> Vec<Command> {
     let account = Account::of(history.iter().map(AsRef::as_ref));
     if !account.orders.is_empty() {
-        return account.orders.into_iter().map(|(name, (whom, amount))| pay(&name, whom, amount)).collect();
+        return account.orders.into_iter().map(|(name, (whom, amount))| payment(&name, whom, amount)).collect();
     }
     let has = Some(payload::list(payload::json_string(&account.balance.to_string())));
     if !account.under_way.is_empty() {
@@ -125,7 +133,7 @@ fn commands(history: &[Arc<HistoryEvent>]) -> Vec<Command> {
     }
 }
 
-fn pay(name: &str, whom: String, amount: i64) -> Command {
+fn payment(name: &str, whom: String, amount: i64) -> Command {
     let signal = SignalExternalWorkflowExecutionCommandAttributes {
         execution: Some(WorkflowExecution { workflow_id: whom, run_id: String::new() }),
         signal_name: format!("credit:{amount}:{name}"),
@@ -177,17 +185,40 @@ pub(crate) async fn keep(scene: Scene, workflow: String) {
     }
 }
 
-/// Has one account pay another one.
+/// Has one account pay another one. The last one never pays: nothing keeps it from going on after each payment that it gets,
+/// while the answer to whoever paid may still be on its way.
 pub(crate) async fn transfer(scene: &Scene, name: &str) {
     let count = scene.accounts.len() as u64;
-    let from = scene.dice.below(count);
-    let to = (from + 1 + scene.dice.below(count - 1)) % count;
+    let last = count - 1;
+    let from = scene.dice.below(last);
+    let others = scene.dice.below(2) == 0 && last > 1;
+    let to = if others { (from + 1 + scene.dice.below(last - 1)) % last } else { last };
     let account = |number: u64| &scene.accounts[usize::try_from(number).expect("few")];
     let order = format!("pay:{}:{}:{name}", account(to), 1 + scene.dice.below(50));
-    tell(scene, account(from), order, name).await;
+    if tell(scene, account(from), order.clone(), name).await {
+        scene.book.ordered(account(from), &order);
+    }
 }
 
-async fn tell(scene: &Scene, workflow: &str, signal_name: String, name: &str) {
+/// Has accounts pay each other one after the other, most of all while answers get lost.
+pub(crate) async fn pay(scene: Scene, number: u64) {
+    for payment in 0..PAYMENTS {
+        if scene.is_calm() {
+            return;
+        }
+        transfer(&scene, &format!("p{number}-{payment}")).await;
+        let until = scene.dice.below(PAUSE_MAX_MS);
+        let mut waited = 0;
+        while waited < until && !scene.is_hasty() {
+            scene.sleep_ms(HASTY_PAUSE_MAX_MS).await;
+            waited += HASTY_PAUSE_MAX_MS;
+        }
+        scene.sleep_ms(scene.dice.below(HASTY_PAUSE_MAX_MS)).await;
+    }
+}
+
+/// Says whether it was acknowledged.
+async fn tell(scene: &Scene, workflow: &str, signal_name: String, name: &str) -> bool {
     let what = format!("tell {workflow} {signal_name}");
     let request = SignalWorkflowExecutionRequest {
         namespace: NAMESPACE.to_owned(),
@@ -204,8 +235,10 @@ async fn tell(scene: &Scene, workflow: &str, signal_name: String, name: &str) {
         // One that is not open yet, or is closed.
         Settled::Refused { status, .. } if status.code() != Code::NotFound => {
             scene.record.violate(format!("{what}: {status}"));
+            false
         }
-        Settled::Answered(_) | Settled::Refused { .. } => {}
+        Settled::Answered(_) => true,
+        Settled::Refused { .. } => false,
     }
 }
 
@@ -220,7 +253,12 @@ pub(crate) async fn check(scene: &Scene, listed: &[(String, String)]) {
     }
     let mut sum = 0;
     for account in scene.accounts.iter() {
-        match runs.get(account.as_str()).map_or(Err("it has no runs".to_owned()), chain) {
+        let known = runs.get(account.as_str()).ok_or_else(|| "it has no runs".to_owned());
+        let judged = known.and_then(|runs| {
+            orders(runs, &scene.book.orders_of(account))?;
+            chain(runs)
+        });
+        match judged {
             Ok(balance) => sum += balance,
             Err(wrong) => return scene.record.violate(format!("{account}: {wrong}")),
         }
@@ -238,7 +276,22 @@ pub(crate) async fn check(scene: &Scene, listed: &[(String, String)]) {
     });
 }
 
-/// What an account had at its end: each of its runs is there once, and goes on where the one before it ended.
+/// What was acknowledged to an account is in one of its runs.
+fn orders(runs: &BTreeMap<&str, Vec<HistoryEvent>>, acknowledged: &BTreeSet<String>) -> Result<(), String> {
+    let mut heard = BTreeSet::new();
+    for event in runs.values().flatten() {
+        if let Some(Event::WorkflowExecutionSignaledEventAttributes(it)) = &event.attributes {
+            heard.insert(&it.signal_name);
+        }
+    }
+    match acknowledged.iter().find(|order| !heard.contains(order)) {
+        Some(lost) => Err(format!("{lost} was acknowledged and is in none of its runs")),
+        None => Ok(()),
+    }
+}
+
+/// What an account had at its end: its runs are one chain, each goes on where the one before it ended, and there are no
+/// others.
 fn chain(runs: &BTreeMap<&str, Vec<HistoryEvent>>) -> Result<i64, String> {
     let first = |events: &&Vec<HistoryEvent>| match events.first().and_then(|event| event.attributes.as_ref()) {
         Some(Event::WorkflowExecutionStartedEventAttributes(it)) => it.continued_execution_run_id.is_empty(),
@@ -248,7 +301,7 @@ fn chain(runs: &BTreeMap<&str, Vec<HistoryEvent>>) -> Result<i64, String> {
     let (Some(mut run), None) = (firsts.next(), firsts.next()) else {
         return Err(format!("not one of {} runs is the first", runs.len()));
     };
-    for _ in 0..runs.len() {
+    for place in 1..=runs.len() {
         let has = Account::of(run.iter()).balance;
         let (said, next) = match run.last().and_then(|event| event.attributes.as_ref()) {
             Some(Event::WorkflowExecutionCompletedEventAttributes(it)) => (number(it.result.as_ref()), None),
@@ -260,8 +313,74 @@ fn chain(runs: &BTreeMap<&str, Vec<HistoryEvent>>) -> Result<i64, String> {
         if said != Some(has) {
             return Err(format!("a run has {has} by its history and says {said:?}"));
         }
-        let Some(next) = next else { return Ok(has) };
+        let Some(next) = next else {
+            let others = runs.len() - place;
+            return if others == 0 {
+                Ok(has)
+            } else {
+                Err(format!("{others} of its runs go on from none of the others"))
+            };
+        };
         run = runs.get(next).ok_or_else(|| format!("run {next} was begun and is not there"))?;
     }
     Err(format!("its {} runs have no end", runs.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_protocol::api::history::{
+        WorkflowExecutionCompletedEventAttributes, WorkflowExecutionContinuedAsNewEventAttributes,
+        WorkflowExecutionSignaledEventAttributes, WorkflowExecutionStartedEventAttributes,
+    };
+
+    use super::*;
+
+    fn has(balance: i64) -> Option<Payloads> {
+        Some(payload::list(payload::json_string(&balance.to_string())))
+    }
+
+    /// A run that began with 5, was told to pay once, and ended: `next` goes on from it.
+    fn run(before: &str, next: Option<&str>) -> Vec<HistoryEvent> {
+        let started = WorkflowExecutionStartedEventAttributes {
+            continued_execution_run_id: before.to_owned(),
+            input: has(5),
+            ..WorkflowExecutionStartedEventAttributes::default()
+        };
+        let signal = WorkflowExecutionSignaledEventAttributes {
+            signal_name: "pay:other:1:first".to_owned(),
+            ..WorkflowExecutionSignaledEventAttributes::default()
+        };
+        let end = match next {
+            Some(next) => {
+                Event::WorkflowExecutionContinuedAsNewEventAttributes(WorkflowExecutionContinuedAsNewEventAttributes {
+                    new_execution_run_id: next.to_owned(),
+                    input: has(5),
+                    ..WorkflowExecutionContinuedAsNewEventAttributes::default()
+                })
+            }
+            None => Event::WorkflowExecutionCompletedEventAttributes(WorkflowExecutionCompletedEventAttributes {
+                result: has(5),
+                ..WorkflowExecutionCompletedEventAttributes::default()
+            }),
+        };
+        let started = Event::WorkflowExecutionStartedEventAttributes(started);
+        let kinds = [started, Event::WorkflowExecutionSignaledEventAttributes(signal), end];
+        kinds.into_iter().map(|kind| HistoryEvent { attributes: Some(kind), ..HistoryEvent::default() }).collect()
+    }
+
+    #[test]
+    fn the_runs_of_an_account_are_one_chain() {
+        let mut runs = BTreeMap::from([("a", run("", Some("b"))), ("b", run("a", None))]);
+        assert_eq!(chain(&runs), Ok(5));
+        runs.insert("c", run("a", None));
+        assert_eq!(chain(&runs), Err("1 of its runs go on from none of the others".to_owned()));
+    }
+
+    #[test]
+    fn an_order_that_was_acknowledged_is_in_one_of_the_runs() {
+        let runs = BTreeMap::from([("a", run("", None))]);
+        let order = |name: &str| BTreeSet::from([format!("pay:other:1:{name}")]);
+        assert_eq!(orders(&runs, &order("first")), Ok(()));
+        assert!(orders(&runs, &order("second")).is_err());
+    }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Worked {
 struct Inner {
     handed: BTreeMap<Attempt, String>,
     runs: BTreeMap<String, Worked>,
+    /// What was acknowledged to accounts.
+    orders: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Shared by all workers.
@@ -103,6 +105,15 @@ impl Book {
             Some(before) if before != told => Err(format!("two outcomes of update {id} of {run} were told")),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// An account was told to pay, and that was acknowledged.
+    pub(crate) fn ordered(&self, account: &str, order: &str) {
+        self.0.lock().orders.entry(account.to_owned()).or_default().insert(order.to_owned());
+    }
+
+    pub(crate) fn orders_of(&self, account: &str) -> BTreeSet<String> {
+        self.0.lock().orders.get(account).cloned().unwrap_or_default()
     }
 
     pub(crate) fn of(&self, run: &str) -> Worked {

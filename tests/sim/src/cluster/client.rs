@@ -92,6 +92,8 @@ pub(crate) struct Scene {
     pub(crate) book: Arc<Book>,
     /// Nobody makes mistakes any more, so that everything comes to its end.
     pub(crate) calm: Arc<AtomicBool>,
+    /// What is asked for now may be done without an answer.
+    pub(crate) haste: Arc<AtomicBool>,
 }
 
 /// What became of a call.
@@ -107,6 +109,10 @@ pub(crate) enum Settled<T> {
 impl Scene {
     pub(crate) fn is_calm(&self) -> bool {
         self.calm.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_hasty(&self) -> bool {
+        self.haste.load(Ordering::Relaxed)
     }
 
     /// Some node, and the way to it if it is up.
@@ -172,30 +178,42 @@ impl Scene {
             workflow_execution_timeout: deadline_ms.map(seconds),
             ..Default::default()
         };
-        if let Err((status, for_certain)) = self.ask_start(&what, request, deadline_ms).await {
-            self.expect(&what, &status, Code::AlreadyExists);
-            if for_certain {
-                self.record.not_started(workflow);
+        match self.ask_start(&what, request, deadline_ms).await {
+            Ok(run) => self.read_everywhere(&run).await,
+            Err((status, for_certain)) => {
+                self.expect(&what, &status, Code::AlreadyExists);
+                if for_certain {
+                    self.record.not_started(workflow);
+                }
             }
         }
     }
 
-    /// Starts a workflow that workers do. Gives its run.
+    /// Starts a workflow that workers do. Gives its run, of which everybody knows.
     pub(crate) async fn begin(&self, workflow: &str) -> Option<String> {
         let what = format!("begin {workflow}");
-        let request = StartWorkflowExecutionRequest {
-            namespace: NAMESPACE.to_owned(),
-            workflow_id: workflow.to_owned(),
-            workflow_type: Some(WorkflowType { name: "Errand".to_owned() }),
-            task_queue: Some(TaskQueue { name: WORKED.to_owned(), ..Default::default() }),
-            request_id: workflow.to_owned(),
-            workflow_task_timeout: Some(seconds(2000)),
-            ..Default::default()
-        };
+        let request = errand(workflow);
         let refused = |(status, _): (Status, bool)| {
             self.record.violate(format!("{what}: {:?}: {}", status.code(), status.message()));
         };
         self.ask_start(&what, request, None).await.map_err(refused).ok()
+    }
+
+    /// The same, and nobody else knows of it.
+    pub(crate) async fn begin_alone(&self, workflow: &str) -> Option<String> {
+        let what = format!("begin {workflow}");
+        let request = errand(workflow);
+        let begun = self.settle(&what, |mut api: Api| {
+            let request = within(request.clone(), PATIENCE);
+            async move { api.start_workflow_execution(request).await }
+        });
+        match begun.await {
+            Settled::Answered(answer) => Some(answer.run_id),
+            Settled::Refused { status, .. } => {
+                self.record.violate(format!("{what}: {status}"));
+                None
+            }
+        }
     }
 
     /// Starts a workflow. Gives its run, or why there is none and whether that is certain: see [`Settled::Refused`].
@@ -347,8 +365,16 @@ impl Scene {
             ..Default::default()
         };
         let asked = api.get_workflow_execution_history(within(request, GLANCE));
-        let Ok(Ok(answer)) = tokio::time::timeout(GLANCE * 2, asked).await else { return };
-        let answer = answer.into_inner();
+        let answer = match tokio::time::timeout(GLANCE * 2, asked).await {
+            Ok(Ok(answer)) => answer.into_inner(),
+            Ok(Err(status)) => {
+                if is_final(&status) {
+                    self.record.violate(format!("node {node} does not know {} {run}: {status}", before.workflow));
+                }
+                return;
+            }
+            Err(_) => return,
+        };
         if answer.next_page_token.is_empty() {
             self.record.note(&format!("node {node} shows {} {run}", before.workflow));
             let shown = Shown::of(answer.history.map(|history| history.events).unwrap_or_default());
@@ -390,6 +416,19 @@ impl Scene {
             }
         }
         listed
+    }
+}
+
+/// The start of a workflow that workers do.
+fn errand(workflow: &str) -> StartWorkflowExecutionRequest {
+    StartWorkflowExecutionRequest {
+        namespace: NAMESPACE.to_owned(),
+        workflow_id: workflow.to_owned(),
+        workflow_type: Some(WorkflowType { name: "Errand".to_owned() }),
+        task_queue: Some(TaskQueue { name: WORKED.to_owned(), ..Default::default() }),
+        request_id: workflow.to_owned(),
+        workflow_task_timeout: Some(seconds(2000)),
+        ..Default::default()
     }
 }
 

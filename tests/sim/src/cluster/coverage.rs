@@ -10,12 +10,18 @@ pub struct Coverage {
     /// … of which these came in the middle of the disk's work.
     pub power_cuts: u64,
     pub restarts: u64,
+    /// Logs whose last frame was cut off by a crash.
+    pub torn_tails: u64,
+    /// Executions that left memory.
+    pub evicted: u64,
     /// Crashes of a node that led something.
     pub leaders_lost: u64,
     /// Nodes that were cut off in both directions.
     pub isolations: u64,
     /// Cuts in one direction.
     pub one_way_cuts: u64,
+    /// Spells in which what one node did for another one was never answered.
+    pub swallowed: u64,
     pub slow_spells: u64,
     /// Spells of syncs that take their time.
     pub slow_disks: u64,
@@ -64,6 +70,10 @@ pub struct Coverage {
     pub updates: u64,
     /// Runs that went on from another one.
     pub continued: u64,
+    /// … and those that went on from an earlier place in it.
+    pub resets: u64,
+    /// Workflows that schedules started.
+    pub scheduled: u64,
 }
 
 impl Coverage {
@@ -102,9 +112,12 @@ impl Coverage {
             ("crashes", &mut self.crashes),
             ("power cuts", &mut self.power_cuts),
             ("restarts", &mut self.restarts),
+            ("torn tails", &mut self.torn_tails),
+            ("evicted", &mut self.evicted),
             ("leaders lost", &mut self.leaders_lost),
             ("isolations", &mut self.isolations),
             ("one-way cuts", &mut self.one_way_cuts),
+            ("swallowed", &mut self.swallowed),
             ("slow spells", &mut self.slow_spells),
             ("slow disks", &mut self.slow_disks),
             ("full disks", &mut self.full_disks),
@@ -135,6 +148,8 @@ impl Coverage {
             ("transfers", &mut self.transfers),
             ("updates", &mut self.updates),
             ("continued", &mut self.continued),
+            ("resets", &mut self.resets),
+            ("scheduled", &mut self.scheduled),
         ]
     }
 }

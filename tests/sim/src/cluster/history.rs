@@ -11,7 +11,7 @@ use std::{
 use weft_protocol::{
     Timestamp,
     api::history::{HistoryEvent, history_event::Attributes as Event},
-    prost::Message,
+    encode_canonical,
 };
 
 use super::record::Run;
@@ -37,17 +37,38 @@ impl Shown {
 }
 
 /// How many of the last events are of a workflow task that nobody has completed: one that is tried again, or that carries
-/// updates alone, is shown, and may come to nothing.
+/// updates alone, is shown, and may come to nothing. Whatever follows such a task was written, and the task before it.
 fn of_a_task(events: &[HistoryEvent]) -> usize {
-    let is_begin =
-        |event: &HistoryEvent| matches!(&event.attributes, Some(Event::WorkflowTaskScheduledEventAttributes(_)));
-    let place = events.iter().rposition(is_begin).filter(|place| place + 2 >= events.len());
-    place.map_or(0, |place| events.len() - place)
+    let kind = |event: &HistoryEvent| event.attributes.as_ref().map(Part::of);
+    match events.iter().map(kind).collect::<Vec<_>>()[..] {
+        [.., Some(Part::Scheduled), Some(Part::Started)] => 2,
+        [.., Some(Part::Scheduled)] => 1,
+        [..] => 0,
+    }
+}
+
+/// What an event is of a workflow task that has not ended.
+#[derive(Clone, Copy)]
+enum Part {
+    Scheduled,
+    Started,
+    Nothing,
+}
+
+impl Part {
+    fn of(event: &Event) -> Self {
+        match event {
+            Event::WorkflowTaskScheduledEventAttributes(_) => Self::Scheduled,
+            Event::WorkflowTaskStartedEventAttributes(_) => Self::Started,
+            _ => Self::Nothing,
+        }
+    }
 }
 
 pub(crate) fn hash(event: &HistoryEvent) -> u64 {
     let mut hasher = DefaultHasher::new();
-    event.encode_to_vec().hash(&mut hasher);
+    // Maps are in another order each time that they are read.
+    encode_canonical(event).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -120,4 +141,31 @@ fn deadline(before: &Run, shown: &Shown) -> Result<(), String> {
 
 pub(crate) fn nanos(time: &Timestamp) -> i128 {
     i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_protocol::api::history::{
+        WorkflowExecutionSignaledEventAttributes, WorkflowTaskScheduledEventAttributes,
+        WorkflowTaskStartedEventAttributes,
+    };
+
+    use super::*;
+
+    fn stored(kinds: Vec<Event>) -> usize {
+        let event = |kind| HistoryEvent { attributes: Some(kind), ..HistoryEvent::default() };
+        Shown::of(kinds.into_iter().map(event).collect()).hashes.len()
+    }
+
+    #[test]
+    fn only_a_task_that_nothing_follows_may_come_to_nothing() {
+        let scheduled = || Event::WorkflowTaskScheduledEventAttributes(WorkflowTaskScheduledEventAttributes::default());
+        let started = || Event::WorkflowTaskStartedEventAttributes(WorkflowTaskStartedEventAttributes::default());
+        let signal = WorkflowExecutionSignaledEventAttributes::default;
+        let signaled = || Event::WorkflowExecutionSignaledEventAttributes(signal());
+        assert_eq!(stored(vec![signaled(), scheduled()]), 1);
+        assert_eq!(stored(vec![signaled(), scheduled(), started()]), 1);
+        assert_eq!(stored(vec![signaled(), scheduled(), signaled()]), 3);
+        assert_eq!(stored(vec![scheduled(), started(), signaled()]), 3);
+    }
 }

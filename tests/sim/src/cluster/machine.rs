@@ -2,7 +2,12 @@
 //!
 //! Invariant: from the moment of a crash nothing that the node still does reaches its disk, its store or the others.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use tokio::{
     runtime::{Builder, Runtime},
@@ -18,7 +23,7 @@ use weft_server::{
 };
 use weft_store::{
     state::{MemoryStore, Table},
-    wal,
+    wal::{self, Wal},
 };
 
 use super::net::Net;
@@ -36,6 +41,8 @@ pub(crate) struct Kind {
     /// Nodes that found the cluster: those with the first numbers.
     pub(crate) founders: u32,
     pub(crate) shards: u16,
+    /// For the executions in memory of a shard: with little of it they are read from their rows again and again.
+    pub(crate) cache_bytes: usize,
     pub(crate) plant: Plant,
 }
 
@@ -144,14 +151,8 @@ impl Machine {
         options.checkpoint_interval = Duration::from_secs(2);
         options.kept_log_bytes = Some(KEPT_LOG_BYTES);
         options.index_interval = Duration::from_millis(50);
-        options.wal = wal::Options {
-            segment_bytes: 128 << 10,
-            small_segment_bytes: 4096,
-            cache_bytes: 64 << 10,
-            reserve_bytes: 0,
-            spare_segments: 2,
-            copy_forward_above: 3,
-        };
+        options.wal = wal_options();
+        options.shard_limits.cache_bytes = self.kind.cache_bytes;
         options
     }
 
@@ -223,6 +224,23 @@ impl Machine {
         self.server()?.node().fault()
     }
 
+    /// Executions that have left the memory of its shards since it started.
+    pub(crate) fn evicted(&self) -> u64 {
+        let Some(server) = self.server() else { return 0 };
+        server.node().shards().iter().map(|shard| shard.stats().evicted.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Whether the last frame of its log was cut off by a crash: a copy is opened, so that nothing is changed.
+    pub(crate) fn is_torn(&self) -> bool {
+        let copy = self.disk.copy(0);
+        if copy.used() == 0 {
+            return false;
+        }
+        let opened = Wal::open(Arc::new(copy), Path::new("/log"), wal_options(), Lane::inline());
+        // One that cannot be opened is found by the node itself.
+        opened.is_ok_and(|(_, report)| report.torn.is_some())
+    }
+
     /// What the node knows of who leads its groups.
     pub(crate) fn leaderships(&self) -> Vec<(GroupId, Leadership)> {
         let Some(server) = self.server() else { return Vec::new() };
@@ -260,6 +278,17 @@ impl Machine {
         self.running = None;
         self.disk.crash();
         (self.is_ill, self.sync_ms, self.synced_at) = (self.is_full, 0, 0);
+    }
+}
+
+fn wal_options() -> wal::Options {
+    wal::Options {
+        segment_bytes: 128 << 10,
+        small_segment_bytes: 4096,
+        cache_bytes: 64 << 10,
+        reserve_bytes: 0,
+        spare_segments: 2,
+        copy_forward_above: 3,
     }
 }
 

@@ -24,6 +24,11 @@ pub(crate) enum Mischief {
         from: u32,
         to: u32,
     },
+    /// Nothing goes from one node that leads to another one for so long, and then their connections break: what the other
+    /// one asked for meanwhile was done, and it does not know.
+    Swallow {
+        lasts_ms: u64,
+    },
     Heal,
     Slow {
         delay_max_ms: u64,
@@ -61,7 +66,7 @@ pub(crate) enum Mischief {
 impl Mischief {
     pub(crate) fn draw(dice: &SeededIds, nodes: u32) -> Self {
         let node = || 1 + u32::try_from(dice.below(u64::from(nodes))).expect("few nodes");
-        match dice.below(24) {
+        match dice.below(28) {
             0 => Self::Crash(node()),
             1 | 2 => Self::PowerCut { node: node(), nth: dice.below(60) },
             3 => Self::CrashLeader,
@@ -80,8 +85,9 @@ impl Mischief {
             19 => Self::FailingDisk { node: node(), nth: dice.below(40) },
             20 | 21 => Self::Clock { node: node(), ahead_ms: i64::try_from(dice.below(8000)).expect("small") - 4000 },
             22 => Self::Join,
-            _ if dice.below(2) == 0 => Self::Replace(node()),
-            _ => Self::Wipe(node()),
+            23 if dice.below(2) == 0 => Self::Replace(node()),
+            23 => Self::Wipe(node()),
+            _ => Self::Swallow { lasts_ms: 600 + dice.below(1500) },
         }
     }
 }

@@ -244,6 +244,19 @@ impl Net {
         inner.broken += broken;
     }
 
+    /// The connections between two nodes break, and both hear of it; the ways between them are open again.
+    pub(crate) fn break_between(&self, one: u32, other: u32) {
+        let mut inner = self.0.lock();
+        for wire in inner.wires.iter().filter_map(Weak::upgrade) {
+            let mut wire = wire.lock();
+            if [(one, other), (other, one)].contains(&(wire.from, wire.to)) && !wire.is_broken {
+                wire.is_broken = true;
+                wire.wake();
+            }
+        }
+        inner.cuts.remove(&(one, other));
+    }
+
     /// A node does not listen any more.
     pub(crate) fn unplug(&self, node: u32) {
         self.0.lock().listening.remove(&node);

@@ -21,7 +21,7 @@ use super::{
     mischief::Mischief,
     net::Net,
     record::Record,
-    replicas,
+    replicas, resets, schedules,
     terms::Terms,
     worker,
 };
@@ -29,6 +29,7 @@ use crate::{hooks, plan::Plan, plant::Plant};
 
 const CLIENTS: u64 = 3;
 const WORKERS: u64 = 2;
+const PAYERS: u64 = 2;
 /// Virtual milliseconds in which a cluster opens, and in which everything comes to its end without faults.
 const OPENING_MAX: u64 = 60_000;
 const PEACE_MAX: u64 = 120_000;
@@ -37,6 +38,11 @@ const QUIET_MAX: u64 = 20_000;
 const LOOK: u64 = 5;
 /// Between two looks at a change of who the nodes are.
 const LOOK_AT_CHANGE: u64 = 100;
+/// Between two looks at nodes that stopped by themselves, when nothing goes wrong any more.
+const LOOK_AFTER: u64 = 500;
+/// Of executions in memory.
+const CACHE_BYTES: usize = 4 << 20;
+const SMALL_CACHE_BYTES: usize = 2 << 10;
 /// Nodes that come while a seed is played, at most.
 const NEWCOMERS_MAX: usize = 3;
 
@@ -49,6 +55,8 @@ pub struct ClusterOutcome {
     pub digest: u64,
     pub coverage: Coverage,
     pub trace: Vec<String>,
+    /// What it cost, where that is known. It is not the same each time.
+    pub cpu_ms: u64,
 }
 
 struct Town {
@@ -64,6 +72,8 @@ struct Town {
     change: Option<Change>,
     /// One of the nodes has lost its data.
     has_wiped: bool,
+    /// Until when what one node says to another is lost.
+    swallowing: Option<(u64, u32, u32)>,
 }
 
 /// Plays one seed.
@@ -82,6 +92,7 @@ pub fn simulate_cluster(seed: u64, plant: Plant, is_traced: bool) -> ClusterOutc
         digest: record.digest(),
         coverage: record.coverage(),
         trace: record.lines(),
+        cpu_ms: 0,
     }
 }
 
@@ -90,7 +101,8 @@ impl Town {
         let dice = SeededIds::new(seed);
         let nodes = if dice.below(5) == 0 { 5 } else { 3 };
         let shards = u16::try_from(1 + dice.below(3)).expect("few");
-        let kind = Kind { founders: nodes, shards, plant };
+        let cache_bytes = if dice.below(3) == 0 { CACHE_BYTES } else { SMALL_CACHE_BYTES };
+        let kind = Kind { founders: nodes, shards, cache_bytes, plant };
         let machines = (1..=nodes).map(|node| Machine::new(node, kind, dice.fork())).collect();
         let scene = Scene {
             doors: Doors::default(),
@@ -103,11 +115,12 @@ impl Town {
             plan: Arc::new(Plan::of_errands(&dice)),
             book: Arc::default(),
             calm: Arc::default(),
+            haste: Arc::default(),
         };
         let (net, clients, terms) = (Net::new(dice.fork()), machine::runtime(), Terms::default());
         record.note(&format!("{nodes} nodes, {shards} shards, {} workflow ids", scene.workflows.len()));
-        let (change, has_wiped) = (None, false);
-        Self { kind, now: 0, dice, net, machines, clients, scene, record, terms, change, has_wiped }
+        let (change, has_wiped, swallowing) = (None, false, None);
+        Self { kind, now: 0, dice, net, machines, clients, scene, record, terms, change, has_wiped, swallowing }
     }
 
     fn play(mut self) {
@@ -133,6 +146,7 @@ impl Town {
             self.settle();
         }
         self.record.cover(|counts| {
+            counts.evicted += self.machines.iter().map(Machine::evicted).sum::<u64>();
             counts.connections += self.net.connections();
             counts.broken_connections += self.net.broken();
             counts.pictures += self.net.pictures();
@@ -152,14 +166,20 @@ impl Town {
             self.clients.spawn(client::run(scene, number, 14 + self.dice.below(10)))
         });
         let errands = self.scene.plan.workflows.iter().map(|plan| {
-            let scene = scene();
-            self.clients.spawn(worker::errand(scene, plan.id.clone(), plan.begins_ms))
+            let (scene, id, begins_ms) = (scene(), plan.id.clone(), plan.begins_ms);
+            if plan.resets.is_empty() {
+                self.clients.spawn(worker::errand(scene, id, begins_ms))
+            } else {
+                self.clients.spawn(resets::errand(scene, id, begins_ms))
+            }
         });
         let accounts = self.scene.accounts.iter().map(|account| {
             let scene = scene();
             self.clients.spawn(accounts::keep(scene, account.clone()))
         });
-        clients.chain(errands).chain(accounts).collect()
+        let payers = (0..PAYERS).map(|number| self.clients.spawn(accounts::pay(scene(), number)));
+        let schedule = std::iter::once_with(|| self.clients.spawn(schedules::keep(scene())));
+        clients.chain(errands).chain(accounts).chain(payers).chain(schedule).collect()
     }
 
     fn nodes(&self) -> u32 {
@@ -184,6 +204,14 @@ impl Town {
         self.clients.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
         if self.now.is_multiple_of(LOOK) {
             self.terms.look(&self.machines, &self.record);
+        }
+        // Somebody looks after nodes: what broke before may have stopped one only now.
+        if self.scene.is_calm() && self.now.is_multiple_of(LOOK_AFTER) {
+            self.restart();
+        }
+        if let Some((_, from, to)) = self.swallowing.take_if(|(until, _, _)| *until <= self.now) {
+            self.net.break_between(from, to);
+            self.scene.haste.store(false, Ordering::Relaxed);
         }
         if self.now.is_multiple_of(LOOK_AT_CHANGE)
             && let Some(change) = &mut self.change
@@ -260,7 +288,9 @@ impl Town {
         }
         self.record.note(&format!("node {} loses its power", machine.node));
         let led = machine.leads();
+        let evicted = machine.evicted();
         self.record.cover(|counts| {
+            counts.evicted += evicted;
             counts.crashes += 1;
             counts.leaders_lost += u64::from(led);
         });
@@ -271,7 +301,11 @@ impl Town {
     fn restart(&mut self) {
         for machine in &mut self.machines {
             if !machine.is_running() && !machine.is_gone {
-                self.record.cover(|counts| counts.restarts += u64::from(self.now > 0));
+                let is_torn = machine.is_torn();
+                self.record.cover(|counts| {
+                    counts.restarts += u64::from(self.now > 0);
+                    counts.torn_tails += u64::from(is_torn);
+                });
                 machine.start(self.now, &self.net);
             }
         }
@@ -283,6 +317,23 @@ impl Town {
             self.net.cut(node, other);
             self.net.cut(other, node);
         }
+    }
+
+    /// What one node that leads answers another one does not arrive for a while, and then never.
+    fn swallow(&mut self, lasts_ms: u64) {
+        let leading: Vec<u32> = self.machines.iter().filter(|it| it.leads()).map(|it| it.node).collect();
+        let count = leading.len() as u64;
+        if count < 2 || self.swallowing.is_some() {
+            return;
+        }
+        let from = self.dice.below(count);
+        let to = (from + 1 + self.dice.below(count - 1)) % count;
+        let [from, to] = [from, to].map(|place| leading[usize::try_from(place).expect("few")]);
+        self.record.note(&format!("what node {from} says to node {to} is lost"));
+        self.record.cover(|counts| counts.swallowed += 1);
+        self.net.cut(from, to);
+        self.scene.haste.store(true, Ordering::Relaxed);
+        self.swallowing = Some((self.now + lasts_ms, from, to));
     }
 
     /// The nodes that have not gone.
@@ -323,6 +374,7 @@ impl Town {
                 self.record.cover(|counts| counts.one_way_cuts += 1);
                 self.net.cut(from, to);
             }
+            Mischief::Swallow { lasts_ms } => self.swallow(lasts_ms),
             Mischief::Heal => self.net.heal(),
             Mischief::Slow { delay_max_ms } => {
                 self.record.cover(|counts| counts.slow_spells += 1);
@@ -412,6 +464,7 @@ async fn audit(scene: Scene) {
     let ids: Vec<_> = listed.iter().map(|(workflow, run, _)| (workflow.clone(), run.clone())).collect();
     laws::check(&scene, &ids).await;
     accounts::check(&scene, &ids).await;
+    schedules::check(&scene, &ids).await;
     for workflow in scene.workflows.iter() {
         let of_it: Vec<_> = listed.iter().filter(|(id, _, _)| id == workflow).collect();
         let running = of_it.iter().filter(|(_, _, status)| *status == WorkflowExecutionStatus::Running).count();

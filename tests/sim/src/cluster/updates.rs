@@ -26,8 +26,16 @@ pub(crate) async fn ask_all(scene: &Scene, workflow: &str, run: &str) {
 
 async fn ask(scene: &Scene, workflow: &str, run: &str, update: &UpdatePlan) {
     scene.sleep_ms(update.pause_ms()).await;
+    let mut is_known = false;
     for _ in 0..2 {
-        let Some(value) = outcome(scene, workflow, run, &update.id).await else { return };
+        let Some(value) = outcome(scene, workflow, run, &update.id).await else {
+            // What was accepted is there as long as its run, and what was not is forgotten with it.
+            if is_known {
+                scene.record.violate(format!("{workflow} {run}: update {} was completed and is not found", update.id));
+            }
+            return;
+        };
+        is_known = update.is_waited_for();
         let is_rejected = matches!(value, Value::Failure(_));
         if is_rejected == update.is_waited_for() {
             scene.record.violate(format!("{workflow} {run}: update {} came to {value:?}", update.id));
