@@ -249,6 +249,20 @@ impl GroupLog {
         });
     }
 
+    /// Drops all that the log has of the group but its vote, as if it had never been there: entries count from 1 again, and
+    /// whom it voted for stands. Nothing else of the group may be under way.
+    ///
+    /// Builds before format level 3 do not read what this writes.
+    pub fn forget(&self, done: Done) {
+        self.wal.inner.ask(done, |ledger| {
+            if !ledger.forget(self.id) {
+                return Ok(Asked::Nothing);
+            }
+            let ticket = ledger.new_ticket();
+            Ok(Asked::Items(vec![(ticket, vec![self.record(Kind::Forget, 0, Bytes::new())])]))
+        });
+    }
+
     /// The entries of `range` that the log holds, from memory or else from the disk. Blocks in the latter case.
     pub fn read(&self, range: Range<u64>) -> Result<Vec<LogEntry>, Fault> {
         self.wal.inner.read(self.id, range)

@@ -11,7 +11,8 @@
 //!
 //! frame     magic "WFRM" 4 | crc 4 | generation 8 | body length 4 | records 4 | body | zeros up to a sector
 //! record    kind 1 | group 4 | index 8 | length 4 | bytes
-//!           kind   1 entry, 2 vote, 3 truncate (index: the first to go), 4 purge (index: the last to go), 5 committed
+//!           kind   1 entry, 2 vote, 3 truncate (index: the first to go), 4 purge (index: the last to go), 5 committed,
+//!                  6 forget (all of the group but its vote)
 //! ```
 //!
 //! Invariants: each checksum (CRC-32, IEEE) covers everything in its sectors but itself. That of a frame begins with
@@ -60,6 +61,7 @@ pub(super) enum Kind {
     Truncate,
     Purge,
     Committed,
+    Forget,
 }
 
 /// One thing that was asked of the log.
@@ -122,6 +124,7 @@ impl Kind {
             Self::Truncate => 3,
             Self::Purge => 4,
             Self::Committed => 5,
+            Self::Forget => 6,
         }
     }
 
@@ -132,6 +135,7 @@ impl Kind {
             3 => Self::Truncate,
             4 => Self::Purge,
             5 => Self::Committed,
+            6 => Self::Forget,
             _ => return None,
         })
     }

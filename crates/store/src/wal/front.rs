@@ -147,6 +147,16 @@ impl Front {
         true
     }
 
+    /// Drops all of a group but its vote; says whether there was anything.
+    pub(super) fn forget_group(&mut self, id: GroupId) -> bool {
+        let Some(group) = self.groups.get_mut(&id) else { return false };
+        let vote = group.state.vote.clone();
+        let kept = Group { state: GroupState { vote, ..GroupState::default() }, ..Group::default() };
+        let Group { state, recent, .. } = std::mem::replace(group, kept);
+        self.forget(&recent);
+        state.last.is_some() || state.purged.is_some() || state.committed.is_some()
+    }
+
     /// The entry, if it is in memory.
     pub(super) fn recent(&self, id: GroupId, index: u64) -> Option<Bytes> {
         self.groups.get(&id)?.recent.get(&index).map(|recent| recent.bytes.clone())

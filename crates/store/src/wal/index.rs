@@ -85,6 +85,10 @@ impl Index {
                 let kept = group.places.split_off(&record.index.saturating_add(1));
                 std::mem::replace(&mut group.places, kept)
             }
+            Kind::Forget => {
+                group.marks = Marks { vote: group.marks.vote.take(), ..Marks::default() };
+                std::mem::take(&mut group.places)
+            }
         };
         for place in gone.into_values() {
             self.forget(record.group, place);

@@ -114,6 +114,12 @@ impl Ledger {
         self.committed.insert(group, committed);
     }
 
+    /// Drops what is known of the group but its vote; says whether there was anything.
+    pub(super) fn forget(&mut self, group: GroupId) -> bool {
+        self.committed.remove(&group);
+        self.front.forget_group(group)
+    }
+
     /// Whether everything that was handed over is durable.
     pub(super) fn is_settled(&self) -> bool {
         self.front.durable_ticket() == Ticket(self.tickets)
@@ -148,7 +154,10 @@ impl Ledger {
             self.pending.push_front(item);
         }
         for record in batch.committed {
-            self.committed.entry(record.group).or_insert(record.bytes);
+            // What it is about may have been forgotten meanwhile.
+            if self.front.state(record.group).committed.is_some() {
+                self.committed.entry(record.group).or_insert(record.bytes);
+            }
         }
     }
 
@@ -168,7 +177,7 @@ impl Ledger {
                 match record.kind {
                     Kind::Entry => self.front.entry_is_durable(record.group, record.index, item.ticket),
                     Kind::Purge => self.front.purge_is_durable(record.group, record.index),
-                    Kind::Vote | Kind::Truncate | Kind::Committed => {}
+                    Kind::Vote | Kind::Truncate | Kind::Committed | Kind::Forget => {}
                 }
             }
         }

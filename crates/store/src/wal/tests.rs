@@ -252,6 +252,33 @@ fn a_purge_beyond_the_last_entry_empties_the_log_and_the_next_entry_follows_it()
 }
 
 #[test]
+fn a_group_that_is_forgotten_keeps_its_vote_and_begins_anew() {
+    let disk = SimDisk::new(1);
+    let wal = open(&disk);
+    let (log, other) = (wal.group(G1), wal.group(G2));
+    now(|done| log.save_vote(Bytes::from_static(b"vote"), done));
+    append(&log, 1..40, 100);
+    purge(&log, 7);
+    append(&other, 1..3, 10);
+    log.save_committed(Bytes::from_static(b"committed"));
+    let kept = GroupState { vote: Some(Bytes::from_static(b"vote")), ..GroupState::default() };
+    now(|done| log.forget(done));
+    assert_eq!((log.state(), log.durable()), (kept.clone(), 0));
+    assert_eq!(wal.oldest_segment_holders(), Vec::new(), "it holds no segment any more");
+    let frames = wal.stats().frames;
+    now(|done| log.forget(done));
+    assert_eq!(wal.stats().frames, frames, "there was nothing left");
+    disk.crash();
+    let wal = open(&disk);
+    assert_eq!(wal.group(G1).state(), kept);
+    assert_eq!(wal.group(G2).state().last, Some(2));
+    append(&wal.group(G1), 1..3, 10);
+    disk.crash();
+    let state = open(&disk).group(G1).state();
+    assert_eq!((state.first, state.last, state.purged), (Some(1), Some(2), None));
+}
+
+#[test]
 fn a_request_with_nothing_to_write_waits_for_what_came_before_and_costs_no_frame() {
     let disk = SimDisk::new(1);
     let lane = Lane::inline();

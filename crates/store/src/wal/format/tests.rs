@@ -69,6 +69,15 @@ fn a_frame_with_every_kind_of_record_has_these_bytes_for_ever() {
 }
 
 #[test]
+fn a_record_that_forgets_a_group_has_these_bytes_for_ever() {
+    let mut bytes = Vec::new();
+    let record = record(Kind::Forget, 0, b"");
+    record.encode(&mut bytes);
+    assert_eq!(hex(&bytes), "0602010000000000000000000000000000");
+    assert_eq!(Record::decode(&Bytes::from(bytes)), Some((record, RECORD_HEADER_BYTES)));
+}
+
+#[test]
 fn a_frame_gives_back_its_records_and_where_their_bytes_are() {
     let bytes = frame(9, 512);
     let header = FrameHeader::decode(&bytes).expect("a header");

@@ -4,7 +4,7 @@
 //! be in one of them, and not in one before the last that was acknowledged: so nothing acknowledged is lost, nothing
 //! truncated comes back, nothing is invented, and votes never go back. The same checks find planted bugs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
@@ -22,6 +22,7 @@ enum Op {
     Truncate { group: u32, back: u64 },
     Purge { group: u32, ahead: u64 },
     CopyForward { group: u32 },
+    Forget { group: u32 },
 }
 
 #[derive(Clone, Debug)]
@@ -64,6 +65,8 @@ struct Run {
     /// Which state was the last one when a committed mark was asked for: it must not be durable without that state.
     committed_after: BTreeMap<u64, usize>,
     counter: u64,
+    /// Groups that were forgotten since the log was opened, and their committed marks with them: those may be any.
+    forgotten: BTreeSet<u32>,
     /// What the next death of the process is: a kill, or a loss of power.
     keeps_cache: bool,
 }
@@ -97,6 +100,7 @@ impl Run {
             committed: BTreeMap::new(),
             committed_after: BTreeMap::new(),
             counter: 0,
+            forgotten: BTreeSet::new(),
             keeps_cache: false,
         })
     }
@@ -204,6 +208,14 @@ impl Run {
                 let done = self.becomes(groups);
                 requests.push(Box::new(move || log.copy_forward(done)));
             }
+            Op::Forget { group } => {
+                let log = self.wal.group(GroupId(group));
+                let model = Arc::make_mut(groups.entry(group).or_default());
+                *model = Group { vote: model.vote, ..Group::default() };
+                self.forgotten.insert(group);
+                let done = self.becomes(groups);
+                requests.push(Box::new(move || log.forget(done)));
+            }
         }
     }
 
@@ -290,12 +302,14 @@ impl Run {
         let reached = state.ok_or_else(|| format!("crash: {found:?} is none of {:?}", &self.states[acknowledged..]))?;
         for (group, (least, asked)) in &mut self.committed {
             let found = number(self.wal.group(GroupId(*group)).state().committed.as_ref());
-            ensure((*least..=*asked).contains(&found), || format!("committed {found} of {least} to {asked}"))?;
+            let may_be = (*least..=*asked).contains(&found) || self.forgotten.contains(group);
+            ensure(may_be, || format!("committed {found} of {least} to {asked}"))?;
             let after = self.committed_after.get(&found).copied().unwrap_or(0);
             ensure(after <= reached, || format!("committed {found} is there without what came before it"))?;
             (*least, *asked) = (found, found);
         }
         self.committed_after.clear();
+        self.forgotten.clear();
         self.states = vec![self.found()?];
         self.keeps_cache = false;
         Ok(())
@@ -324,7 +338,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (group.clone(), 0_u64..6).prop_map(|(group, back)| Op::Truncate { group, back }),
         // The third group is quiet: it is seldom purged.
         3 => (1_u32..3, 0_u64..9).prop_map(|(group, ahead)| Op::Purge { group, ahead }),
-        1 => group.prop_map(|group| Op::CopyForward { group }),
+        1 => group.clone().prop_map(|group| Op::CopyForward { group }),
+        1 => group.prop_map(|group| Op::Forget { group }),
     ]
 }
 
