@@ -26,6 +26,7 @@ use weft_store::wal::{GroupId, GroupLog};
 
 use crate::codec::message::{Request, Response};
 use crate::codec::{self, CodecError, Mark};
+use crate::floor;
 use crate::heart::Hearing;
 use crate::log::{self, LogStore};
 use crate::machine::{Adapter, Machine, MachineError, Shared};
@@ -137,6 +138,8 @@ struct Inner {
     raft: Raft,
     network: Network,
     hearing: Hearing,
+    /// See [`crate::floor`].
+    floor: Option<LogId>,
     log: GroupLog,
     machine: Arc<dyn Machine>,
     shared: Arc<Shared>,
@@ -155,6 +158,7 @@ impl Group {
         let applied = recovered.applied.map(codec::read_mark).transpose()?;
         let checkpoint = recovered.checkpoint.map(codec::read_mark).transpose()?;
         let installed = recovered.installed.map(codec::read_mark).transpose()?;
+        let floor = floor::decode(recovered.floor)?;
         if installed.as_ref().is_some_and(|installed| index_of(Some(installed)) > last_index(&log)) {
             log::begin_behind(&log, installed.as_ref().map(|installed| installed.applied)).await.map_err(refused)?;
         }
@@ -171,12 +175,15 @@ impl Group {
         let raft = Raft::new(config.node, settings, network.clone(), LogStore::new(log.clone()), adapter);
         let raft = runtime::seeded(config.seed, raft).await.map_err(refused)?;
         shared.started.store(true, Ordering::Release);
-        stand_for_election(&raft, config.node).await?;
+        if floor.is_none() {
+            stand_for_election(&raft, config.node).await?;
+        }
 
         let (sender, leadership) = watch::channel(Leadership::default());
         let (incoming, watcher) = (tokio::sync::Mutex::new(None), Mutex::new(None));
         let kept_bytes = config.kept_bytes;
-        let inner = Inner { raft, network, hearing, log, machine, shared, kept_bytes, leadership, incoming, watcher };
+        let inner =
+            Inner { raft, network, hearing, floor, log, machine, shared, kept_bytes, leadership, incoming, watcher };
         let inner = Arc::new(inner);
         let watcher = tokio::spawn(follow(Arc::downgrade(&inner), inner.raft.server_metrics(), config.node, sender));
         *inner.watcher.lock() = Some(watcher);
@@ -324,6 +331,20 @@ impl Group {
 
     pub(crate) fn vote(&self) -> types::Vote {
         self.inner.raft.server_metrics().borrow_watched().vote
+    }
+
+    pub(crate) fn floor(&self) -> Option<LogId> {
+        self.inner.floor
+    }
+
+    /// This node had more of the log once than it has now: it neither votes nor stands.
+    pub(crate) fn is_behind_floor(&self) -> bool {
+        self.inner.is_behind_floor()
+    }
+
+    /// A candidate whose log ends here may lack what this node acknowledged before it gave the group up.
+    pub(crate) fn may_have_had_more_than(&self, candidate: Option<LogId>) -> bool {
+        candidate < self.floor()
     }
 
     pub(crate) fn raft(&self) -> &Raft {
@@ -527,13 +548,23 @@ async fn follow(inner: Weak<Inner>, mut metrics: Metrics, node: NodeId, leadersh
 
 /// A node that is left as the only voter has no ticks that would let it stand for election.
 async fn elect_the_last(inner: &Weak<Inner>, is_last: bool) {
-    if let (true, Some(inner)) = (is_last, inner.upgrade()) {
+    if let (true, Some(inner)) = (is_last, inner.upgrade())
+        && !inner.is_behind_floor()
+    {
         // The only error is that openraft has stopped, of which there will be news.
         let _ = inner.raft.trigger().elect(false).await;
     }
 }
 
 impl Inner {
+    fn last_log_id(&self) -> Option<LogId> {
+        self.raft.data_metrics().borrow_watched().last_log
+    }
+
+    fn is_behind_floor(&self) -> bool {
+        self.last_log_id() < self.floor
+    }
+
     /// A leader that no majority has answered for so long may have a successor already: nothing that it takes now will
     /// be committed soon, if ever.
     fn is_cut_off(&self, patience: Duration) -> bool {

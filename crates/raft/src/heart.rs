@@ -21,6 +21,7 @@ use weft_store::wal::GroupId;
 
 use crate::candidacy::{Candidacy, Look, rank};
 use crate::group::{Group, Timing};
+use crate::groups::Groups;
 use crate::pulse::Pulses;
 use crate::types::{NodeId, Types};
 
@@ -77,13 +78,7 @@ impl Drop for Heart {
 }
 
 impl Heart {
-    pub(crate) fn start(
-        node: NodeId,
-        seed: u64,
-        timing: Timing,
-        pulses: Arc<Pulses>,
-        groups: &Arc<BTreeMap<GroupId, Group>>,
-    ) -> Self {
+    pub(crate) fn start(node: NodeId, seed: u64, timing: Timing, pulses: Arc<Pulses>, groups: &Arc<Groups>) -> Self {
         let beating = Beating { node, seed, timing, pulses, groups: Arc::downgrade(groups), standing: BTreeMap::new() };
         Self { task: tokio::spawn(beating.run()), stopped: AtomicBool::new(false) }
     }
@@ -104,7 +99,7 @@ struct Beating {
     seed: u64,
     timing: Timing,
     pulses: Arc<Pulses>,
-    groups: Weak<BTreeMap<GroupId, Group>>,
+    groups: Weak<Groups>,
     standing: BTreeMap<GroupId, Candidacy>,
 }
 
@@ -115,7 +110,7 @@ impl Beating {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for look in (0..LOOKS_PER_BEAT).cycle() {
             looks.tick().await;
-            let Some(groups) = self.groups.upgrade() else { return };
+            let Some(groups) = self.groups.upgrade().map(|groups| groups.now()) else { return };
             if !groups.values().any(|group| group.hearing().others.load(Ordering::Relaxed)) {
                 drop(groups);
                 self.pulses.others.notified().await;
@@ -167,7 +162,7 @@ impl Beating {
         }
         let hearing = group.hearing();
         let (now, promised_until) = (hearing.now(), hearing.promised_until());
-        if now < promised_until {
+        if now < promised_until || group.is_behind_floor() {
             return false;
         }
         let leader = Some(metrics.vote.leader_id.voted_for).filter(|_| metrics.vote.committed);

@@ -8,9 +8,11 @@
 pub mod balance;
 mod candidacy;
 mod codec;
+mod floor;
 #[cfg(feature = "testing")]
 pub mod forge;
 mod group;
+mod groups;
 mod heart;
 mod late;
 mod log;

@@ -138,6 +138,20 @@ pub(crate) async fn begin_behind(log: &GroupLog, installed: Option<LogId>) -> io
     wait.await
 }
 
+/// The last entry that the log has, or had before it was purged.
+pub(crate) fn last_place(log: &GroupLog) -> io::Result<Option<LogId>> {
+    let (store, state) = (LogStore::new(log.clone()), log.state());
+    let purged = state.purged.clone().map(|(_, mark)| codec::read_place(mark)).transpose().map_err(io::Error::other)?;
+    Ok(store.last(&state)?.max(purged))
+}
+
+/// Lets the log be one that knows nothing but whom it voted for.
+pub(crate) async fn forget(log: &GroupLog) -> io::Result<()> {
+    let (done, wait) = completion();
+    log.forget(done);
+    wait.await
+}
+
 /// Waits until this node has the entry at `index`, which was appended before, on its own disk.
 pub(crate) async fn wait_durable(log: &GroupLog, index: u64) -> io::Result<()> {
     if log.durable() >= index {

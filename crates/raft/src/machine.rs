@@ -59,6 +59,8 @@ pub struct Recovered {
     pub checkpoint: Option<Bytes>,
     /// Of the last picture that was installed: the log may not know of it yet.
     pub installed: Option<Bytes>,
+    /// What [`crate::Node::remove`] gave when this node gave the group up before, if it did.
+    pub floor: Option<Bytes>,
 }
 
 /// An entry that a majority has and that will never change.

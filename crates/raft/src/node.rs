@@ -1,11 +1,12 @@
-//! The groups of one node, all on one write-ahead log: started together, ready together, stopped together.
+//! The groups of one node, all on one write-ahead log: those that a node begins with are started together and ready together;
+//! others come and go while it runs.
 //!
 //! Invariant: every group's randomness comes from the node's seed and the group's id, whatever the order in which the
-//! groups start.
+//! groups start. A group that stops here keeps what it has in the log until that is forgotten, which is asked apart.
 //!
 //! It deliberately does not choose which groups a node has, nor who votes in them; the metadata group will.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +15,12 @@ use bytes::Bytes;
 use futures::future::{join_all, try_join_all};
 use weft_store::wal::{GroupId, Wal};
 
+use crate::floor;
 use crate::group::{Group, GroupConfig, StartError, Timing};
+use crate::groups::Groups;
 use crate::heart::Heart;
-use crate::machine::Machine;
+use crate::log;
+use crate::machine::{Machine, MachineError};
 use crate::proposal::ReadError;
 use crate::pulse::Pulses;
 use crate::receive::ReceiveError;
@@ -40,6 +44,8 @@ pub struct NodeConfig {
     pub founders: BTreeSet<NodeId>,
     /// What all groups together keep of their logs for replicas that are behind, each an equal share; see [`KEPT_BYTES`].
     pub kept_bytes: u64,
+    /// As many groups as may run here at the same time: what a share goes by.
+    pub groups_max: usize,
 }
 
 impl NodeConfig {
@@ -47,16 +53,16 @@ impl NodeConfig {
     #[must_use]
     pub fn alone(node: NodeId, seed: u64) -> Self {
         let (transport, founders) = (Arc::new(Alone), BTreeSet::from([node]));
-        Self { node, seed, timing: Timing::default(), transport, founders, kept_bytes: KEPT_BYTES }
+        Self { node, seed, timing: Timing::default(), transport, founders, kept_bytes: KEPT_BYTES, groups_max: 1 }
     }
 }
 
 impl fmt::Debug for NodeConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { node, seed, timing, transport: _, founders, kept_bytes } = self;
+        let Self { node, seed, timing, transport: _, founders, kept_bytes, groups_max } = self;
         let mut out = f.debug_struct("NodeConfig");
         out.field("node", node).field("seed", seed).field("timing", timing).field("founders", founders);
-        out.field("kept_bytes", kept_bytes);
+        out.field("kept_bytes", kept_bytes).field("groups_max", groups_max);
         out.finish_non_exhaustive()
     }
 }
@@ -64,9 +70,11 @@ impl fmt::Debug for NodeConfig {
 /// The running groups of a node. Clones are handles to the same groups.
 #[derive(Clone)]
 pub struct Node {
-    groups: Arc<BTreeMap<GroupId, Group>>,
+    groups: Arc<Groups>,
     heart: Arc<Heart>,
-    timing: Timing,
+    config: NodeConfig,
+    pulses: Arc<Pulses>,
+    wal: Wal,
 }
 
 impl Node {
@@ -77,24 +85,57 @@ impl Node {
         machines: impl IntoIterator<Item = (GroupId, Arc<dyn Machine>)>,
     ) -> Result<Self, StartError> {
         let pulses = Pulses::new(Arc::clone(&config.transport), config.timing);
-        let machines: Vec<_> = machines.into_iter().collect();
-        let kept_bytes = config.kept_bytes / (machines.len() as u64).max(1);
         let started = machines.into_iter().map(|(id, machine)| {
-            let group = config.group(id, kept_bytes, &pulses);
+            let group = config.group(id, config.founders.clone(), &pulses);
             async move { Group::start(&group, wal.group(id), machine).await.map(|group| (id, group)) }
         });
         let groups = try_join_all(started).await?;
-        let groups = Arc::new(groups.into_iter().collect());
-        let heart = Arc::new(Heart::start(config.node, config.seed, config.timing, pulses, &groups));
-        Ok(Self { groups, heart, timing: config.timing })
+        let groups = Arc::new(Groups::new(groups.into_iter().collect()));
+        let heart = Arc::new(Heart::start(config.node, config.seed, config.timing, Arc::clone(&pulses), &groups));
+        Ok(Self { groups, heart, config: config.clone(), pulses, wal: wal.clone() })
     }
 
-    pub fn group(&self, id: GroupId) -> Option<&Group> {
-        self.groups.get(&id)
+    /// Starts one more group, which founds nothing: it goes on with what this node has of it, or waits until a leader fills
+    /// it. Nothing happens to one that runs.
+    pub async fn add(&self, id: GroupId, machine: Arc<dyn Machine>) -> Result<Group, StartError> {
+        if let Some(running) = self.group(id) {
+            return Ok(running);
+        }
+        let config = self.config.group(id, BTreeSet::new(), &self.pulses);
+        let group = Group::start(&config, self.wal.group(id), machine).await?;
+        self.groups.insert(id, group.clone());
+        Ok(group)
     }
 
-    pub fn groups(&self) -> impl Iterator<Item = (GroupId, &Group)> {
-        self.groups.iter().map(|(&id, group)| (id, group))
+    /// Stops one group here, if it runs; what this node has of it stays. Gives what has to be known of it for ever once that
+    /// is forgotten: see [`crate::Recovered::floor`].
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn remove(&self, id: GroupId) -> Result<Option<Bytes>, MachineError> {
+        let group = self.groups.remove(id);
+        if let Some(group) = &group {
+            group.shutdown().await;
+        }
+        let last = log::last_place(&self.wal.group(id)).map_err(MachineError::new)?;
+        Ok(floor::encode(last.max(group.and_then(|group| group.floor()))))
+    }
+
+    /// Drops all that the log has of a group that does not run here, but whom it voted for.
+    ///
+    /// # Errors
+    /// When the log cannot write that.
+    pub async fn forget(wal: &Wal, id: GroupId) -> Result<(), MachineError> {
+        log::forget(&wal.group(id)).await.map_err(MachineError::new)
+    }
+
+    pub fn group(&self, id: GroupId) -> Option<Group> {
+        self.groups.get(id)
+    }
+
+    pub fn groups(&self) -> impl Iterator<Item = (GroupId, Group)> + use<> {
+        let groups: Vec<_> = self.groups.now().iter().map(|(&id, group)| (id, group.clone())).collect();
+        groups.into_iter()
     }
 
     /// A message of another node's group came in: what its [`Transport`] sent here.
@@ -105,7 +146,7 @@ impl Node {
     /// How long the heartbeats of another node may wait for those of them that are not answered: those that are have to be
     /// back there before the next beat.
     pub(crate) fn pulse_patience(&self) -> Duration {
-        Duration::from_millis(self.timing.heartbeat_ms / 2)
+        Duration::from_millis(self.config.timing.heartbeat_ms / 2)
     }
 
     pub(crate) fn has_stopped(&self) -> bool {
@@ -115,23 +156,26 @@ impl Node {
     /// Waits until every group knows a leader, and until those led here have applied all that was committed before. With
     /// other voters this can take an election, and needs a majority.
     pub async fn ready(&self) -> Result<(), ReadError> {
-        try_join_all(self.groups.values().map(group_ready)).await.map(|_| ())
+        let groups = self.groups.now();
+        try_join_all(groups.values().map(group_ready)).await.map(|_| ())
     }
 
     /// Why a group failed, if one did: the node has to stop.
     pub fn fault(&self) -> Option<Arc<str>> {
-        self.groups.values().find_map(Group::fault)
+        self.groups.now().values().find_map(Group::fault)
     }
 
     /// Stops all groups. The log stays open.
     pub async fn shutdown(&self) {
         self.heart.stop();
-        join_all(self.groups.values().map(Group::shutdown)).await;
+        let groups = self.groups.now();
+        join_all(groups.values().map(Group::shutdown)).await;
     }
 }
 
 impl NodeConfig {
-    fn group(&self, id: GroupId, kept_bytes: u64, pulses: &Arc<Pulses>) -> GroupConfig {
+    fn group(&self, id: GroupId, founders: BTreeSet<NodeId>, pulses: &Arc<Pulses>) -> GroupConfig {
+        let kept_bytes = self.kept_bytes / (self.groups_max as u64).max(1);
         // Any mixing that keeps the groups' elections from falling on the same moments does.
         let seed = self.seed.wrapping_add(u64::from(id.0).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         GroupConfig {
@@ -140,7 +184,7 @@ impl NodeConfig {
             seed,
             timing: self.timing,
             transport: Arc::clone(&self.transport),
-            founders: self.founders.clone(),
+            founders,
             kept_bytes,
             pulses: Arc::clone(pulses),
         }

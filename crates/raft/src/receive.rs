@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use openraft::errors::{Fatal, RaftError};
-use openraft::raft::AppendEntriesResponse;
+use openraft::raft::{AppendEntriesResponse, VoteResponse};
 use weft_store::wal::GroupId;
 
 use crate::codec::CodecError;
@@ -53,6 +53,9 @@ impl Group {
                     self.hearing().promise(self.timing().election_max_ms);
                 }
                 Response::Appended(appended)
+            }
+            Request::Vote(vote) | Request::PreVote(vote) if self.may_have_had_more_than(vote.last_log_id) => {
+                Response::Voted(VoteResponse::new(self.vote(), self.floor(), false))
             }
             Request::Vote(vote) => {
                 let voted = raft.vote(vote).await?;

@@ -37,6 +37,7 @@ struct Held {
     failing: bool,
     staged: Vec<Bytes>,
     installed: Option<Bytes>,
+    floor: Option<Bytes>,
     installs: usize,
 }
 
@@ -100,7 +101,8 @@ impl Recorder {
         let held = self.held.lock();
         let entries = held.entries[..held.checkpoint].to_vec();
         let installed = held.installed.clone();
-        let left = Held { entries, checkpoint: held.checkpoint, installed, ..Held::default() };
+        let floor = held.floor.clone();
+        let left = Held { entries, checkpoint: held.checkpoint, installed, floor, ..Held::default() };
         Self { held: Arc::new(Mutex::new(left)), log: self.log.clone() }
     }
 
@@ -112,6 +114,11 @@ impl Recorder {
             held.installed = held.entries.last().map(|entry| entry.mark.clone());
         }
         machine
+    }
+
+    /// A state that knows nothing but where it once was.
+    pub(crate) fn forgotten(log: GroupLog, floor: Option<Bytes>) -> Self {
+        Self { held: Arc::new(Mutex::new(Held { floor, ..Held::default() })), log }
     }
 
     /// How many pictures were installed since the last start from what was durable.
@@ -167,6 +174,7 @@ impl Machine for Recorder {
             applied: mark(held.entries.last()),
             checkpoint: mark(checkpoint),
             installed: held.installed.clone(),
+            floor: held.floor.clone(),
         };
         std::future::ready(Ok(recovered)).boxed()
     }

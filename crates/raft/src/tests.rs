@@ -5,4 +5,5 @@ mod faults;
 mod heart;
 mod membership;
 mod replication;
+mod returning;
 mod snapshot;

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | 1 | all that builds wrote that knew no levels |
 //! | 2 | the level itself: a row of the metadata and a number in the data directory, neither of which builds before it take |
+//! | 3 | who has a copy of each shard: rows of the metadata, what a node must know of a group that it gave up, and a record of the log that forgets one |
 
 use core::fmt;
 
@@ -28,6 +29,8 @@ impl Level {
     pub const FIRST: Self = Self(1);
     /// From here on the level is written down.
     pub const WRITTEN_DOWN: Self = Self(2);
+    /// From here on a shard has copies on some nodes only.
+    pub const PLACED: Self = Self(3);
 
     /// There is no level 0.
     #[must_use]

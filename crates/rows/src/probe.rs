@@ -142,13 +142,17 @@ pub fn value(table: u8, value: &[u8]) -> Result<(), Corrupt> {
         table::GARBAGE => garbage::decode(value).map(drop),
         table::HISTORY => history::decode_batch(value).map(drop),
         table::APPLIED => applied::AppliedRow::decode(value).map(drop),
-        table::PICTURE => picture::Note::decode(value).map(drop).or(picture::rows(value).map(drop)),
+        table::PICTURE => picture::Note::decode(value)
+            .map(drop)
+            .or(picture::rows(value).map(drop))
+            .or(picture::decode_floor(value).map(drop)),
         table::NAMESPACE => namespace::decode(value).map(drop),
         table::QUEUE_CONFIG => queue_config::decode_value(value).map(drop),
         table::MEMBER => member::decode_member(0, value)
             .map(drop)
             .or(member::decode_move(0, value).map(drop))
-            .or(member::decode_level(value).map(drop)),
+            .or(member::decode_level(value).map(drop))
+            .or(member::decode_copies(0, value).map(drop)),
         table::SCHEDULE => schedule::decode_plan(value).map(drop).or(schedule::decode_progress(value).map(drop)),
         _ => Err(Corrupt::row(table, "no such table")),
     }

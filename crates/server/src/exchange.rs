@@ -18,6 +18,6 @@ mod workers;
 
 pub(crate) use calls::StartedElsewhere;
 pub(crate) use outgoing::Outgoing;
-pub(crate) use owned::{Owned, follow};
+pub(crate) use owned::{Owned, follow, follow_shard};
 pub(crate) use returned::Returned;
 pub(crate) use wire::Parcel;

@@ -4,6 +4,7 @@
 //! epoch. The frontend sees a [`Node`] and nothing below it.
 
 mod checkpoint;
+pub(crate) mod copies;
 pub(crate) mod copy;
 pub(crate) mod crossing;
 mod current;
@@ -35,7 +36,6 @@ use weft_engine::{Answer, Request, Settings, WorkflowKey};
 use weft_env::{Clock, Ids, Pool};
 use weft_matching::{Service, Workers};
 use weft_raft as raft;
-use weft_rows::slot_of;
 use weft_shard::{Dispatch, Failure, Metadata, Shard, TaskRef, Waiting};
 use weft_store::{state::StateStore, wal::Wal};
 
@@ -66,7 +66,7 @@ pub(crate) struct NodeInner {
     pub(crate) options: Options,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
-    pub(crate) shards: Vec<Shard>,
+    pub(crate) copies: copies::Copies,
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) matching: Service<Work>,
     /// The way to matching, wherever a task's queue is owned.
@@ -100,15 +100,16 @@ pub(crate) struct NodeInner {
 }
 
 impl Node {
-    /// The shard that a workflow id belongs to.
+    /// The shard that a workflow id belongs to, with a copy here or without.
     #[must_use]
-    pub fn shard(&self, key: &WorkflowKey) -> &Shard {
+    pub fn shard(&self, key: &WorkflowKey) -> Shard {
         self.0.shard(key)
     }
 
+    /// Those that have a copy here.
     #[must_use]
-    pub fn shards(&self) -> &[Shard] {
-        &self.0.shards
+    pub fn shards(&self) -> Vec<Shard> {
+        self.0.copies.here()
     }
 
     #[must_use]
@@ -276,11 +277,8 @@ impl NodeInner {
         self.dispatch.away.as_deref()
     }
 
-    pub(crate) fn shard(&self, key: &WorkflowKey) -> &Shard {
-        let slot = slot_of(key);
-        let place = self.shards.partition_point(|shard| shard.slots().last < slot);
-        // Shards cover all slots in order, so the first whose last slot is not before this one owns it.
-        &self.shards[place.min(self.shards.len() - 1)]
+    pub(crate) fn shard(&self, key: &WorkflowKey) -> Shard {
+        self.copies.of_key(key)
     }
 
     pub(crate) async fn ask(&self, key: WorkflowKey, request: Request) -> Result<Answer, Failure> {

@@ -33,9 +33,17 @@ use crate::{
 
 pub(crate) const STOPPED: Failure = Failure::Unavailable("the shard is stopping");
 
-/// A running shard on this node. Cheap to clone; the shard ends when the last handle is gone.
+/// A shard, as this node sees it: with a copy that runs here, or as one that is elsewhere, of which every call is told so.
+/// Cheap to clone; what runs here ends when the last handle is gone, or its group is stopped.
 #[derive(Clone)]
 pub struct Shard {
+    id: ShardId,
+    slots: SlotRange,
+    here: Option<Here>,
+}
+
+#[derive(Clone)]
+struct Here {
     mail: mpsc::Sender<Mail>,
     shared: Arc<Shared>,
     ready: watch::Receiver<bool>,
@@ -72,59 +80,83 @@ impl Shard {
             quarantine: Quarantine::default(),
             stats: Stats::default(),
             next_query: 1.into(),
+            given_up: false.into(),
         });
         let actor = Actor::new(Arc::clone(&shared), inbox, ready_sender);
         let task = tokio::spawn(actor.run());
-        (Self { mail, shared, ready }, task)
+        let (id, slots) = (shared.id, shared.slots);
+        (Self { id, slots, here: Some(Here { mail, shared, ready }) }, task)
+    }
+
+    /// A shard of which this node has no copy.
+    #[must_use]
+    pub fn elsewhere(id: ShardId, slots: SlotRange) -> Self {
+        Self { id, slots, here: None }
+    }
+
+    /// This node is about to give its copy up: its rows go, and what is read from now on is not to be believed.
+    pub fn give_up(&self) {
+        if let Some(here) = &self.here {
+            here.shared.given_up.store(true, Ordering::Release);
+            here.shared.watchers.notify_all();
+        }
     }
 
     #[must_use]
     pub fn id(&self) -> ShardId {
-        self.shared.id
+        self.id
     }
 
     #[must_use]
     pub fn slots(&self) -> SlotRange {
-        self.shared.slots
+        self.slots
     }
 
     /// Waits until this node leads the shard and takes calls.
     pub async fn ready(&self) {
-        // An error means that the shard has ended; then nobody needs to wait any longer.
-        let _ = self.ready.clone().wait_for(|ready| *ready).await;
+        if let Some(here) = &self.here {
+            // An error means that the shard has ended; then nobody needs to wait any longer.
+            let _ = here.ready.clone().wait_for(|ready| *ready).await;
+        }
     }
 
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        *self.ready.borrow()
+        self.here.as_ref().is_some_and(|here| *here.ready.borrow())
     }
 
-    /// Who leads the shard, as far as this node knows, and news of it.
+    /// Who leads the shard, as far as its copy here knows, and news of it: nobody, for ever, where there is no copy.
     #[must_use]
     pub fn leadership(&self) -> watch::Receiver<Leadership> {
-        self.shared.group.leadership()
+        match &self.here {
+            Some(here) => here.shared.group.leadership(),
+            None => watch::channel(Leadership::default()).1,
+        }
     }
 
     /// Lets another node lead, once what is under way is done; waits until that has happened or has plainly not. Nothing
     /// happens where this node does not lead.
     pub async fn hand_over(&self, to: NodeId) {
+        let Some(here) = &self.here else { return };
         let (asked, tried) = oneshot::channel();
-        if self.mail.send(Mail::HandOver(to, asked)).await.is_ok() {
+        if here.mail.send(Mail::HandOver(to, asked)).await.is_ok() {
             // Its sender goes without a word.
             let _ = tried.await;
         }
     }
 
-    /// Another node leads the shard, or this one does and takes calls.
+    /// Another node leads the shard, or this one does and takes calls. One that is elsewhere is not waited for.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        let known = *self.shared.group.leadership().borrow();
+        let Some(here) = &self.here else { return true };
+        let known = *here.shared.group.leadership().borrow();
         known.leader.is_some() && (!known.mine || self.is_ready())
     }
 
     /// Waits until the shard is settled.
     pub async fn settled(&self) {
-        let (mut ready, mut leadership) = (self.ready.clone(), self.leadership());
+        let Some(here) = &self.here else { return };
+        let (mut ready, mut leadership) = (here.ready.clone(), here.shared.group.leadership());
         while !self.is_settled() {
             // An error means that the shard has ended; then nobody needs to wait any longer.
             let ended = tokio::select! {
@@ -164,12 +196,13 @@ impl Shard {
         mut query: AskQuery,
     ) -> Result<(Answer, Attached), Failure> {
         let _hold = self.hold_time();
-        let id = QueryId(self.shared.next_query.fetch_add(1, Ordering::Relaxed));
+        let here = self.here()?;
+        let id = QueryId(here.shared.next_query.fetch_add(1, Ordering::Relaxed));
         query.id = id;
         let (reply, answer) = oneshot::channel();
         let (outcome, waits) = oneshot::channel();
         let request = Request::Query(target.clone(), query);
-        let attached = Attached { id, key: key.clone(), run: target.run, outcome: waits, mail: self.mail.clone() };
+        let attached = Attached { id, key: key.clone(), run: target.run, outcome: waits, mail: here.mail.clone() };
         self.send(Call { key, ask: Ask::Query { namespace, query: id, request, reply, outcome } })?;
         Ok((answer.await.unwrap_or(Err(STOPPED))?, attached))
     }
@@ -204,18 +237,20 @@ impl Shard {
     /// A history that is to be copied in under this branch of a workflow id.
     #[must_use]
     pub fn stage(&self, key: WorkflowKey, branch: BranchId) -> StagedBranch {
-        StagedBranch::new(self.mail.clone(), key, branch)
+        // One that is elsewhere has stopped, for whoever stages.
+        let mail = self.here.as_ref().map_or_else(|| mpsc::channel(1).0, |here| here.mail.clone());
+        StagedBranch::new(mail, key, branch)
     }
 
     /// Watches a run for growth. Watch first, then look.
     #[must_use]
     pub fn watch(&self, run: &RunId) -> Watch {
-        self.shared.watchers.watch(run)
+        self.here.as_ref().map_or_else(|| Watchers::default().watch(run), |here| here.shared.watchers.watch(run))
     }
 
     #[must_use]
     pub fn history(&self) -> HistoryReader {
-        HistoryReader { shared: Arc::clone(&self.shared) }
+        HistoryReader { shared: self.here.as_ref().map(|here| Arc::clone(&here.shared)) }
     }
 
     /// Tasks of a lane of a queue that wait in this shard, most urgent and then oldest first, for matching when it has room again.
@@ -229,7 +264,7 @@ impl Shard {
         from: Option<waiting::From>,
         limit: usize,
     ) -> Result<Vec<(WorkflowKey, TaskRef)>, Failure> {
-        let slots = self.shared.slots;
+        let slots = self.slots;
         self.read(move |reader| reader.tasks_of_queue(slots, &queue, lane, from.as_ref(), limit)).await
     }
 
@@ -238,7 +273,7 @@ impl Shard {
     /// # Errors
     /// `Storage` when the rows cannot be read.
     pub async fn lanes(&self, queue: task::Queue) -> Result<std::collections::BTreeSet<task::Lane>, Failure> {
-        let slots = self.shared.slots;
+        let slots = self.slots;
         self.read(move |reader| reader.lanes(slots, &queue)).await
     }
 
@@ -247,7 +282,7 @@ impl Shard {
     /// # Errors
     /// `Storage` when the rows cannot be read.
     pub async fn waiting(&self, queue: task::Queue) -> Result<Waiting, Failure> {
-        let slots = self.shared.slots;
+        let slots = self.slots;
         self.read(move |reader| reader.waiting(slots, &queue)).await
     }
 
@@ -255,40 +290,49 @@ impl Shard {
         &self,
         read: impl FnOnce(&Reader) -> Result<T, LoadError> + Send + 'static,
     ) -> Result<T, Failure> {
-        let reader = self.shared.reader.clone();
-        match self.shared.pool.call(move || read(&reader)).await {
+        let shared = &self.here()?.shared;
+        let reader = shared.reader.clone();
+        let read = match shared.pool.call(move || read(&reader)).await {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(error)) => Err(Failure::Storage(error.to_string().into())),
             Err(panic) => Err(Failure::Storage(panic.to_string().into())),
-        }
+        };
+        shared.whole(read)
     }
 
+    /// None where there is no copy.
     #[must_use]
-    pub fn quarantine(&self) -> &Quarantine {
-        &self.shared.quarantine
+    pub fn quarantine(&self) -> Option<&Quarantine> {
+        self.here.as_ref().map(|here| &here.shared.quarantine)
     }
 
     /// Lifts a quarantine; false if there was none, or if the execution's last batch is still under way.
     pub async fn clear_quarantine(&self, key: WorkflowKey) -> bool {
+        let Some(here) = &self.here else { return false };
         let (reply, cleared) = oneshot::channel();
-        match self.mail.send(Mail::ClearQuarantine(key, reply)).await {
+        match here.mail.send(Mail::ClearQuarantine(key, reply)).await {
             Ok(()) => cleared.await.unwrap_or(false),
             Err(_) => false,
         }
     }
 
+    /// None where there is no copy.
     #[must_use]
-    pub fn stats(&self) -> &Stats {
-        &self.shared.stats
+    pub fn stats(&self) -> Option<&Stats> {
+        self.here.as_ref().map(|here| &here.shared.stats)
+    }
+
+    fn here(&self) -> Result<&Here, Failure> {
+        self.here.as_ref().ok_or(Failure::NotLeader)
     }
 
     /// Keeps a clock that skips time from doing so while a call is under way.
     fn hold_time(&self) -> Option<Hold> {
-        self.shared.clock.skipping().map(SkippingClock::hold)
+        self.here.as_ref()?.shared.clock.skipping().map(SkippingClock::hold)
     }
 
     fn send(&self, call: Call) -> Result<(), Failure> {
-        match self.mail.try_send(Mail::Call(Box::new(call))) {
+        match self.here()?.mail.try_send(Mail::Call(Box::new(call))) {
             Ok(()) => Ok(()),
             Err(mpsc::error::TrySendError::Full(_)) => Err(Failure::Overloaded),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(STOPPED),

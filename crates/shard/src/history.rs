@@ -1,7 +1,7 @@
 //! Reading a run's history: from memory where it is recent, else from the store.
 //!
 //! Invariant: the caller asks only for events below a `next_event_id` that was answered to it, so all of them are
-//! applied; what is missing then is corruption, not a race.
+//! applied; what is missing then is corruption, not a race. A shard that this node gives up meanwhile is not read.
 
 use std::sync::Arc;
 
@@ -10,7 +10,6 @@ use weft_engine::{
     EventId, WorkflowKey,
     state::{Branch, BranchId, Hash, Part},
 };
-use weft_env::Pool;
 use weft_protocol::{api::history::HistoryEvent, prost::Message};
 use weft_rows::{
     self as rows, Corrupt,
@@ -30,7 +29,8 @@ const VERIFIED_AT_ONCE: usize = 64;
 /// Reads histories of one shard's workflows.
 #[derive(Clone)]
 pub struct HistoryReader {
-    pub(crate) shared: Arc<Shared>,
+    /// None where there is no copy of it.
+    pub(crate) shared: Option<Arc<Shared>>,
 }
 
 impl HistoryReader {
@@ -50,16 +50,21 @@ impl HistoryReader {
         if from >= to {
             return Ok(Vec::new());
         }
+        let shared = self.shared()?;
         let mut events = Vec::new();
         for Part { branch, from, to } in branch.parts(from, to) {
-            if let Some(recent) = self.shared.events.range(&branch, from, to) {
+            if let Some(recent) = shared.events.range(&branch, from, to) {
                 events.extend(recent);
                 continue;
             }
-            let (reader, key) = (self.shared.reader.clone(), key.clone());
-            events.extend(call(&self.shared.pool, move || reader.events(&key, &branch, from, to)).await?);
+            let (reader, key) = (shared.reader.clone(), key.clone());
+            events.extend(call(shared, move || reader.events(&key, &branch, from, to)).await?);
         }
         Ok(events)
+    }
+
+    fn shared(&self) -> Result<&Shared, Failure> {
+        self.shared.as_deref().ok_or(Failure::NotLeader)
     }
 
     /// Checks the chain of a branch over its stored bytes, which must end with `end` before event `next`. `kept` is a
@@ -88,9 +93,10 @@ impl HistoryReader {
     async fn audit(&self, audit: &mut Audit, stretch: &Stretch) -> Result<Option<Broken>, Failure> {
         let mut from = stretch.from.clone();
         loop {
-            let (reader, range) = (self.shared.reader.clone(), KeyRange::between(from, stretch.to.clone()));
+            let shared = self.shared()?;
+            let (reader, range) = (shared.reader.clone(), KeyRange::between(from, stretch.to.clone()));
             let scan = move || Ok(reader.store.scan(table::HISTORY, &range, Order::Ascending, VERIFIED_AT_ONCE)?);
-            let rows = call(&self.shared.pool, scan).await?;
+            let rows = call(shared, scan).await?;
             for (row, batch) in &rows {
                 if let Err(broken) = audit.row(stretch, row, batch) {
                     return Ok(Some(broken));
@@ -115,14 +121,15 @@ impl HistoryReader {
 }
 
 async fn call<T: Send + 'static>(
-    pool: &Pool,
+    shared: &Shared,
     read: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, Failure> {
-    match pool.call(read).await {
+    let read = match shared.pool.call(read).await {
         Ok(Ok(read)) => Ok(read),
         Ok(Err(error)) => Err(Failure::Storage(error.to_string().into())),
         Err(panic) => Err(Failure::Storage(panic.to_string().into())),
-    }
+    };
+    shared.whole(read)
 }
 
 impl Reader {

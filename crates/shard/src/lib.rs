@@ -43,7 +43,7 @@ pub use limits::Limits;
 pub use listing::listing;
 pub use metadata::{ChangeError, Members, MembersChange, Metadata, MetadataConfig, Namespaces};
 pub use quarantine::{Quarantine, Quarantined};
-pub use replica::{GroupView, Replica, group_views, stored_row};
+pub use replica::{GivenUp, GroupView, Replica, group_views, stored_row};
 pub use reset::ResetPlace;
 pub use shared::Room;
 pub use staging::StagedBranch;

@@ -6,7 +6,10 @@
 //! have lost a different part of what was not synced, so an applied row that was written with a batch could claim more
 //! than the other tables have. Replay begins at the last checkpoint, and being blind it converges.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
@@ -24,9 +27,11 @@ use weft_store::state::{StateStore, StateView, StoreError, WriteBatch};
 use crate::dispatch::Feed;
 
 mod backup;
+mod given_up;
 mod picture;
 
 pub use backup::{GroupView, group_views};
+pub use given_up::GivenUp;
 use picture::{Installation, View};
 
 /// What became of a proposed batch.
@@ -59,6 +64,9 @@ pub struct Replica {
     lane: Lane,
     feed: Arc<dyn Feed>,
     applied: Arc<Mutex<AppliedRow>>,
+    /// This node gives the group up: nothing is written for it any more. Looked at on the lane, so that what comes there
+    /// after it was set finds it.
+    closed: Arc<AtomicBool>,
 }
 
 impl Replica {
@@ -80,7 +88,26 @@ impl Replica {
         // Whoever was sending them begins anew.
         picture::forget_pieces(store.as_ref(), group)?;
         let row = stored_row(store.as_ref(), group)?;
-        Ok(Arc::new(Self { group, owns, store, lane, feed, applied: Arc::new(Mutex::new(row)) }))
+        let (applied, closed) = (Arc::new(Mutex::new(row)), Arc::default());
+        Ok(Arc::new(Self { group, owns, store, lane, feed, applied, closed }))
+    }
+
+    /// This node gives the group up: what is on its way to its rows is refused.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    /// Does what writes, in turn with all that does, if the group is not given up.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, MachineError> + Send + 'static,
+    ) -> Result<T, MachineError> {
+        let closed = Arc::clone(&self.closed);
+        let work = move || match closed.load(Ordering::Acquire) {
+            true => Err(MachineError::new("this node gives the group up")),
+            false => work(),
+        };
+        self.lane.call(work).await.map_err(MachineError::new)?
     }
 
     /// Where this replica stands. The store has it, though not durably.
@@ -114,7 +141,7 @@ impl Replica {
             }
             Ok(())
         };
-        self.lane.call(work).await.map_err(MachineError::new)?
+        self.write(work).await
     }
 }
 
@@ -135,15 +162,16 @@ impl Machine for Replica {
         let mark = (!row.mark.is_empty()).then(|| Bytes::from(row.mark));
         let (group, store) = (self.group, Arc::clone(&self.store));
         async move {
-            let note =
-                self.lane.call(move || picture::note(store.as_ref(), group)).await.map_err(MachineError::new)??;
+            let read = move || Ok((picture::note(store.as_ref(), group)?, given_up::floor(store.as_ref(), group)?));
+            let (note, floor) = self.lane.call(read).await.map_err(MachineError::new)??;
             let installed = match note {
                 Some(Note::Installed { mark }) => Some(Bytes::from(mark)),
                 Some(Note::Installing { .. }) => return Err(MachineError::new("the group's rows are half replaced")),
+                Some(Note::Removing) => return Err(MachineError::new("the group's rows are half removed")),
                 None => None,
             };
             // The row was stored by a checkpoint.
-            Ok(Recovered { applied: mark.clone(), checkpoint: mark, installed })
+            Ok(Recovered { applied: mark.clone(), checkpoint: mark, installed, floor })
         }
         .boxed()
     }
@@ -162,7 +190,7 @@ impl Machine for Replica {
             feed.feed(group, row_index, applying.visibility);
             Ok(applying.replies)
         };
-        async move { self.lane.call(work).await.map_err(MachineError::new)? }.boxed()
+        self.write(work).boxed()
     }
 
     fn picture(&self) -> BoxFuture<'_, Result<Arc<dyn Picture>, MachineError>> {
@@ -181,7 +209,7 @@ impl Machine for Replica {
     fn stage(&self, number: u64, piece: Bytes) -> BoxFuture<'_, Result<(), MachineError>> {
         let (group, store) = (self.group, Arc::clone(&self.store));
         let work = move || picture::stage(store.as_ref(), group, number, piece);
-        async move { self.lane.call(work).await.map_err(MachineError::new)? }.boxed()
+        self.write(work).boxed()
     }
 
     fn install(&self, pieces: u64, mark: Bytes) -> BoxFuture<'_, Result<(), MachineError>> {
@@ -211,7 +239,7 @@ impl Replica {
         step: impl FnOnce(&Installation) -> Result<T, MachineError> + Send + 'static,
     ) -> Result<T, MachineError> {
         let installation = Arc::clone(installation);
-        self.lane.call(move || step(&installation)).await.map_err(MachineError::new)?
+        self.write(move || step(&installation)).await
     }
 }
 

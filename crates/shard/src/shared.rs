@@ -1,6 +1,9 @@
 //! What all parts of a shard see.
 
-use std::sync::{Arc, atomic::AtomicU64};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use weft_engine::{Calendar, Settings};
 use weft_env::{Clock, Ids, Pool};
@@ -8,6 +11,7 @@ use weft_raft::Group;
 use weft_rows::SlotRange;
 
 use crate::{
+    call::Failure,
     dispatch::{Directory, Dispatch, Jobs, Post, ShardId},
     events::EventCache,
     limits::Limits,
@@ -49,4 +53,13 @@ pub(crate) struct Shared {
     pub(crate) quarantine: Quarantine,
     pub(crate) stats: Stats,
     pub(crate) next_query: AtomicU64,
+    /// This node gives the shard up: what is read of it from now on may be missing.
+    pub(crate) given_up: AtomicBool,
+}
+
+impl Shared {
+    /// What was read of the rows, if they were all there until then.
+    pub(crate) fn whole<T>(&self, read: Result<T, Failure>) -> Result<T, Failure> {
+        if self.given_up.load(Ordering::Acquire) { Err(Failure::NotLeader) } else { read }
+    }
 }

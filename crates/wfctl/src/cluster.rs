@@ -218,7 +218,7 @@ struct Member {
     /// The node that was asked hears from it; nobody asks one that is out.
     answers: Option<bool>,
     leads: usize,
-    /// Groups in which it votes, and those of which it only has a copy.
+    /// Groups in which it votes, and those of which it has a copy.
     votes: usize,
     copies: usize,
     /// The oldest and the newest format level that it supports, if the node that was asked knows.
@@ -245,8 +245,8 @@ impl View {
             let address = member["address"].as_str().map(ToOwned::to_owned);
             let state = member["state"].as_str().unwrap_or("member").to_owned();
             let answers = member["answers"].as_bool();
-            let named = |key: &str| groups.iter().filter(|group| names(&group[key], node)).count();
-            let (votes, copies) = (named("voters"), named("learners"));
+            let votes = groups.iter().filter(|group| names(&group["voters"], node)).count();
+            let copies = votes + groups.iter().filter(|group| names(&group["learners"], node)).count();
             let leads = leads.get(&node).copied().unwrap_or_default();
             let levels = member["levels"]["oldest"].as_u64().zip(member["levels"]["newest"].as_u64());
             Some(Member { node, address, state, answers, leads, votes, copies, levels })
@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn groups_are_counted_with_who_leads_them() {
-        let group = |group: u64, leader: Option<u64>, applied: u64| json!({ "group": group, "leader": leader, "term": 2, "voters": [1, 2], "applied": applied, "log": 9 });
+        let group = |group: u64, leader: Option<u64>, applied: u64| json!({ "group": group, "leader": leader, "term": 2, "voters": [1, 2], "learners": [3], "applied": applied, "log": 9 });
         let found = json!({
             "version": "0", "name": "prod", "cluster": "id", "node": 2,
             "next_node": 4,
@@ -342,6 +342,7 @@ mod tests {
         assert_eq!((view.asked, view.groups, view.behind, view.without_leader), (2, 4, 2, vec![2, 3]));
         assert_eq!(view.members.iter().map(|member| member.leads).collect::<Vec<_>>(), [2, 0, 0]);
         assert_eq!(view.members.iter().map(|member| member.votes).collect::<Vec<_>>(), [4, 4, 0]);
+        assert_eq!(view.members.iter().map(|member| member.copies).collect::<Vec<_>>(), [4, 4, 4]);
         let answers: Vec<_> = view.members.iter().map(|member| member.answers).collect();
         assert_eq!(answers, [Some(true), None, Some(false)], "an earlier version says nothing of it");
         assert_eq!(state_of(&found, 2).as_deref(), Some("drained"));

@@ -56,6 +56,7 @@ const NAMES: &[(u8, &str)] = &[
     (table::MEMBER, "cluster member"),
     (table::MEMBER, "shard move"),
     (table::MEMBER, "cluster level"),
+    (table::MEMBER, "shard copies"),
 ];
 
 /// The table's number and a key of it.

@@ -29,7 +29,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(crate) fn group(&self) -> &Group {
+    pub(crate) fn group(&self) -> Group {
         self.node.group(GROUP).expect("every node has the group")
     }
 
@@ -85,6 +85,21 @@ impl Cluster {
         Rest { disk, machine }
     }
 
+    /// A node that runs gives up its replica, and comes back with one that knows nothing but where it once was.
+    pub(crate) async fn give_up_and_return(&mut self, id: NodeId) {
+        self.give_up(id, true).await;
+    }
+
+    /// The same; with `keeps_floor` false it does not even know that.
+    pub(crate) async fn give_up(&mut self, id: NodeId, keeps_floor: bool) {
+        let member = self.running.get_mut(&id).expect("the node runs");
+        let floor = member.node.remove(GROUP).await.expect("its log is read");
+        assert!(floor.is_some() && member.node.group(GROUP).is_none());
+        Node::forget(&member.wal, GROUP).await.expect("its log is written");
+        member.machine = Recorder::forgotten(member.wal.group(GROUP), floor.filter(|_| keeps_floor));
+        member.node.add(GROUP, Arc::new(member.machine.clone())).await.expect("it starts");
+    }
+
     /// Starts a node that has nothing and founds nothing. If one of this name is down, it is wiped.
     pub(crate) async fn add_empty(&mut self, id: NodeId) {
         self.down.remove(&id);
@@ -103,6 +118,7 @@ impl Cluster {
             transport: self.net.transport(id),
             founders,
             kept_bytes: self.kept_bytes,
+            groups_max: 1,
         };
         let given: Arc<dyn Machine> = Arc::new(machine.clone());
         let node = Node::start(&config, &wal, [(GROUP, given)]).await.expect("the node starts");
@@ -137,7 +153,7 @@ impl Cluster {
         self.running.get(&id).expect("the node runs")
     }
 
-    pub(crate) fn group(&self, id: NodeId) -> &Group {
+    pub(crate) fn group(&self, id: NodeId) -> Group {
         self.member(id).group()
     }
 

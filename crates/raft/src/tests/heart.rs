@@ -36,6 +36,7 @@ impl Hearts {
                 transport: net.transport(id),
                 founders: (1..=size).map(NodeId).collect(),
                 kept_bytes: KEPT_BYTES,
+                groups_max: 1,
             };
             let machines = (0..GROUPS).map(GroupId).map(|group| {
                 let machine: Arc<dyn Machine> = Arc::new(Recorder::new(wal.group(group)));

@@ -1,16 +1,18 @@
-//! Cluster member: the nodes of the cluster, votes that an operator wants elsewhere, and the cluster's format level. Rows of
-//! the metadata group.
+//! Cluster member: the nodes of the cluster, votes that are wanted elsewhere, the cluster's format level, and who has a copy
+//! of each shard. Rows of the metadata group.
 //!
 //! ```text
 //! key    01 | node u32         value  01 | Node
 //!        02 | group u32               01 | Move
 //!        03                           01 | Level
+//!        04 | group u32               01 | Copies
 //! ```
 //!
 //! Invariants: the row of a node stays for ever: a number that was removed is not given again, because whoever had it may
-//! have voted, and nobody else knows for whom. The level has a row from level 2 on; none means level 1.
+//! have voted, and nobody else knows for whom. The level has a row from level 2 on; none means level 1. Copies have rows from
+//! level 3 on; a shard without one has a copy on every node that gets its log.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use prost::Message;
 
@@ -20,6 +22,7 @@ use crate::{Corrupt, Level, key::Reader, value};
 const NODE: u8 = 1;
 const MOVE: u8 = 2;
 const LEVEL: u8 = 3;
+const COPIES: u8 = 4;
 
 /// A node of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,12 +57,43 @@ pub struct MoveRow {
     pub to: u32,
 }
 
+/// Who has a copy of a shard, or is about to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopiesRow {
+    pub group: u32,
+    pub nodes: BTreeMap<u32, CopyState>,
+}
+
+/// How far a copy is on its way in or out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CopyState {
+    /// It gets the log, or a picture of the rows, and is not whole yet.
+    Coming,
+    /// It is whole.
+    Held,
+    /// It votes no more; when it gets the log no more either, the node removes what it has, and then it is not in the row.
+    Going,
+}
+
+impl CopiesRow {
+    /// Those that have a copy or are to have one.
+    pub fn wanted(&self) -> impl Iterator<Item = u32> {
+        self.nodes.iter().filter(|(_, state)| **state != CopyState::Going).map(|(node, _)| *node)
+    }
+
+    /// Those in this state.
+    pub fn in_state(&self, state: CopyState) -> impl Iterator<Item = u32> {
+        self.nodes.iter().filter(move |(_, found)| **found == state).map(|(node, _)| *node)
+    }
+}
+
 /// What the table holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
     Member(MemberRow),
     Move(MoveRow),
     Level(Level),
+    Copies(CopiesRow),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -86,12 +120,24 @@ struct LevelValue {
     level: u32,
 }
 
+#[derive(Clone, PartialEq, Message)]
+struct CopiesValue {
+    #[prost(uint32, repeated, tag = "1")]
+    coming: Vec<u32>,
+    #[prost(uint32, repeated, tag = "2")]
+    held: Vec<u32>,
+    #[prost(uint32, repeated, tag = "3")]
+    going: Vec<u32>,
+}
+
 /// What a row is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
     Node(u32),
     Group(u32),
     Level,
+    /// Of this group.
+    Copies(u32),
 }
 
 #[must_use]
@@ -100,6 +146,7 @@ pub fn key(key: Key) -> Vec<u8> {
         Key::Node(node) => (NODE, Some(node)),
         Key::Group(group) => (MOVE, Some(group)),
         Key::Level => (LEVEL, None),
+        Key::Copies(group) => (COPIES, Some(group)),
     };
     let mut bytes = Vec::from([kind]);
     bytes.extend(number.into_iter().flat_map(u32::to_be_bytes));
@@ -116,6 +163,7 @@ pub fn decode_key(key: &[u8]) -> Result<Key, Corrupt> {
         NODE => Key::Node(number()?),
         MOVE => Key::Group(number()?),
         LEVEL => Key::Level,
+        COPIES => Key::Copies(number()?),
         other => return Err(value::unknown(MEMBER, "kind of row", u32::from(other))),
     };
     reader.end()?;
@@ -147,6 +195,13 @@ pub fn encode_level(level: Level) -> Vec<u8> {
     value::encode(&LevelValue { level: level.number() })
 }
 
+#[must_use]
+pub fn encode_copies(row: &CopiesRow) -> Vec<u8> {
+    let nodes = |state| row.in_state(state).collect();
+    let (coming, held, going) = (nodes(CopyState::Coming), nodes(CopyState::Held), nodes(CopyState::Going));
+    value::encode(&CopiesValue { coming, held, going })
+}
+
 /// # Errors
 /// When nobody wrote such a row.
 pub fn decode(key: &[u8], value: &[u8]) -> Result<Row, Corrupt> {
@@ -154,6 +209,7 @@ pub fn decode(key: &[u8], value: &[u8]) -> Result<Row, Corrupt> {
         Key::Node(node) => decode_member(node, value).map(Row::Member),
         Key::Group(group) => decode_move(group, value).map(Row::Move),
         Key::Level => decode_level(value).map(Row::Level),
+        Key::Copies(group) => decode_copies(group, value).map(Row::Copies),
     }
 }
 
@@ -176,6 +232,15 @@ pub fn decode_move(group: u32, value: &[u8]) -> Result<MoveRow, Corrupt> {
 pub fn decode_level(value: &[u8]) -> Result<Level, Corrupt> {
     let LevelValue { level } = value::decode(MEMBER, value)?;
     Level::new(level).ok_or_else(|| value::unknown(MEMBER, "level", level))
+}
+
+/// # Errors
+/// When nobody wrote such a value.
+pub fn decode_copies(group: u32, value: &[u8]) -> Result<CopiesRow, Corrupt> {
+    let CopiesValue { coming, held, going } = value::decode(MEMBER, value)?;
+    let states = [(coming, CopyState::Coming), (held, CopyState::Held), (going, CopyState::Going)];
+    let all = states.into_iter().flat_map(|(nodes, state)| nodes.into_iter().map(move |node| (node, state)));
+    Ok(CopiesRow { group, nodes: all.collect() })
 }
 
 fn read_state(state: u32) -> Result<MemberState, Corrupt> {
@@ -209,6 +274,10 @@ mod tests {
         golden::check("shard move value", &encode_move(&MoveRow { group: 258, from: 1, to: 4 }));
         golden::check("cluster level key", &key(Key::Level));
         golden::check("cluster level value", &encode_level(Level::WRITTEN_DOWN));
+        let nodes =
+            [(1, CopyState::Held), (3, CopyState::Going), (5, CopyState::Coming), (300, CopyState::Held)].into();
+        golden::check("shard copies key", &key(Key::Copies(258)));
+        golden::check("shard copies value", &encode_copies(&CopiesRow { group: 258, nodes }));
     }
 
     proptest! {
@@ -225,6 +294,14 @@ mod tests {
         fn moves_come_back(group: u32, from: u32, to: u32) {
             let row = MoveRow { group, from, to };
             prop_assert_eq!(decode(&key(Key::Group(group)), &encode_move(&row)), Ok(Row::Move(row)));
+        }
+
+        #[test]
+        fn copies_come_back(group: u32, nodes: BTreeMap<u32, u8>) {
+            let state = |state: u8| [CopyState::Coming, CopyState::Held, CopyState::Going][usize::from(state % 3)];
+            let nodes = nodes.into_iter().map(|(node, number)| (node, state(number))).collect();
+            let row = CopiesRow { group, nodes };
+            prop_assert_eq!(decode(&key(Key::Copies(group)), &encode_copies(&row)), Ok(Row::Copies(row)));
         }
 
         #[test]

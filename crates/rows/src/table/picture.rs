@@ -1,17 +1,22 @@
-//! Picture: what this node has of a picture of a group's rows that another node sends, and how far its installation is.
+//! Picture: what this node has of a picture of a group's rows that another node sends, and how far its installation is; and
+//! what it must know of a group that it gave up.
 //!
 //! ```text
 //! key    group u32 | 00                    the note
 //!        group u32 | 01 | number u64       a piece
+//!        group u32 | 02                    the floor, from format level 3 on
 //! value  01 | state u8 | pieces u64 | mark …
 //!        01 | { table u8 | key bytes u32 | key | value bytes u32 | value }
+//!        01 | place …
 //! ```
 //!
-//! The state is 1 while the rows are being replaced and 2 when they are; the mark is where the picture ends. Pieces are
+//! The state is 1 while the rows are being replaced and 2 when they are; the mark is where the picture ends. It is 3 while
+//! all that the node has of the group is being removed (from format level 3 on), and then there is no mark. The floor is
+//! what Raft must know of a group that was given up, for ever. Pieces are
 //! what nodes send each other, byte for byte.
 //!
 //! Invariant (rule 9): while a note of state 1 stands, the group's rows are neither the old ones nor the new, and all
-//! pieces are there to make them the new ones.
+//! pieces are there to make them the new ones. While one of state 3 stands, nothing of the group may be used.
 
 use alloc::vec::Vec;
 
@@ -20,17 +25,21 @@ use crate::{Corrupt, SlotRange, value};
 
 const NOTE: u8 = 0;
 const PIECE: u8 = 1;
+const FLOOR: u8 = 2;
 
 const INSTALLING: u8 = 1;
 const INSTALLED: u8 = 2;
+const REMOVING: u8 = 3;
 
-/// How far an installation is.
+/// How far an installation is, or that all is on its way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
     /// The rows are being replaced by so many pieces.
     Installing { pieces: u64, mark: Vec<u8> },
     /// They were.
     Installed { mark: Vec<u8> },
+    /// What there is of the group is being removed.
+    Removing,
 }
 
 /// The first key of a part of a table, and the first one beyond it.
@@ -76,6 +85,30 @@ pub fn note_key(group: u32) -> Vec<u8> {
 }
 
 #[must_use]
+pub fn floor_key(group: u32) -> Vec<u8> {
+    let mut key = group.to_be_bytes().to_vec();
+    key.push(FLOOR);
+    key
+}
+
+/// The first key of a group's pieces, and the first one beyond them.
+#[must_use]
+pub fn pieces(group: u32) -> Keys {
+    (piece_key(group, 0), floor_key(group))
+}
+
+#[must_use]
+pub fn encode_floor(place: &[u8]) -> Vec<u8> {
+    [&value::MARK[..], place].concat()
+}
+
+/// # Errors
+/// When nobody wrote such a floor.
+pub fn decode_floor(bytes: &[u8]) -> Result<Vec<u8>, Corrupt> {
+    value::body(PICTURE, bytes).map(<[u8]>::to_vec)
+}
+
+#[must_use]
 pub fn piece_key(group: u32, number: u64) -> Vec<u8> {
     let mut key = group.to_be_bytes().to_vec();
     key.push(PIECE);
@@ -89,6 +122,7 @@ impl Note {
         let (state, pieces, mark) = match self {
             Self::Installing { pieces, mark } => (INSTALLING, *pieces, mark),
             Self::Installed { mark } => (INSTALLED, 0, mark),
+            Self::Removing => (REMOVING, 0, &Vec::new()),
         };
         let mut out = Vec::from(value::MARK);
         out.push(state);
@@ -107,6 +141,7 @@ impl Note {
         match (*state, u64::from_be_bytes(*pieces)) {
             (INSTALLING, pieces) => Ok(Self::Installing { pieces, mark }),
             (INSTALLED, 0) => Ok(Self::Installed { mark }),
+            (REMOVING, 0) if mark.is_empty() => Ok(Self::Removing),
             _ => Err(corrupt("a note of a state that there is not")),
         }
     }
@@ -188,11 +223,15 @@ mod tests {
         for (name, note) in [
             ("picture value, installing", Note::Installing { pieces: 7, mark: mark.clone() }),
             ("picture value, installed", Note::Installed { mark }),
+            ("picture value, removing", Note::Removing),
         ] {
             golden::check(name, &note.encode());
             assert_eq!(Note::decode(&note.encode()), Ok(note));
         }
         golden::check("picture value, piece", &piece());
+        golden::check("picture key of a floor", &floor_key(258));
+        golden::check("picture value, floor", &encode_floor(&[1, 2]));
+        assert_eq!(decode_floor(&encode_floor(&[1, 2])), Ok(Vec::from([1, 2])));
     }
 
     #[test]

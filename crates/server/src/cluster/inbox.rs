@@ -108,7 +108,8 @@ impl ClusterService for Inbox {
         let node = self.node()?;
         let Supported { oldest, newest } = node.options.levels;
         let (oldest_level, newest_level) = (oldest.number(), newest.number());
-        Ok(Response::new(PingResponse { unix_nanos: node.clock.now().0, oldest_level, newest_level }))
+        let led = node.led_groups();
+        Ok(Response::new(PingResponse { unix_nanos: node.clock.now().0, oldest_level, newest_level, led }))
     }
 
     async fn hold(&self, request: Request<HoldRequest>) -> Result<Response<HoldResponse>, Status> {

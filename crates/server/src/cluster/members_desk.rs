@@ -53,6 +53,15 @@ impl MembersService for MembersDesk {
         Ok(Response::new(RaiseLevelResponse { said }))
     }
 
+    async fn copies(&self, _: Request<CopiesRequest>) -> Result<Response<CopiesResponse>, Status> {
+        Ok(Response::new(CopiesResponse { copies: self.0.node()?.copies_here() }))
+    }
+
+    async fn give_up(&self, request: Request<GiveUpRequest>) -> Result<Response<GiveUpResponse>, Status> {
+        self.0.node()?.give_up_copy(request.into_inner().group).await?;
+        Ok(Response::new(GiveUpResponse {}))
+    }
+
     async fn caught_up(&self, _: Request<CaughtUpRequest>) -> Result<Response<CaughtUpResponse>, Status> {
         let node = Node::from(self.0.node()?);
         let mut stopping = node.stopping();

@@ -11,6 +11,7 @@ use weft_engine::{NamespaceId, WorkflowId, WorkflowKey};
 use weft_matching::QueueKey;
 use weft_raft::Leadership;
 use weft_rows::{SlotRange, slot_of};
+use weft_shard::Shard;
 
 use crate::node::{Node, NodeInner};
 
@@ -51,20 +52,23 @@ fn holds(known: &Leadership, term: u64) -> bool {
 
 /// Follows who leads which shard, and lets matching know which queues are this node's. Ends with the node.
 pub(crate) fn follow(node: &Arc<NodeInner>) {
-    let shards: Vec<u32> = node.shards.iter().map(|shard| shard.id().0).collect();
-    node.matching.ask_for_new_queues(shards.iter().copied());
-    for shard in &node.shards {
-        let (slots, news) = (shard.slots(), shard.leadership());
-        tokio::spawn(follow_shard(Arc::downgrade(node), slots, news, shards.clone()));
+    node.matching.ask_for_new_queues(numbers(node));
+    node.copies.here().iter().for_each(|shard| follow_shard(node, shard));
+}
+
+/// The same of a shard whose copy has just come. Ends with the copy.
+pub(crate) fn follow_shard(node: &Arc<NodeInner>, shard: &Shard) {
+    if !node.peers.is_alone() {
+        tokio::spawn(follow_leadership(Arc::downgrade(node), shard.slots(), shard.leadership()));
     }
 }
 
-async fn follow_shard(
-    node: Weak<NodeInner>,
-    slots: SlotRange,
-    mut news: watch::Receiver<Leadership>,
-    shards: Vec<u32>,
-) {
+/// Of all shards.
+fn numbers(node: &NodeInner) -> Vec<u32> {
+    node.copies.all().iter().map(|shard| shard.id().0).collect()
+}
+
+async fn follow_leadership(node: Weak<NodeInner>, slots: SlotRange, mut news: watch::Receiver<Leadership>) {
     let mut term = None;
     loop {
         let known = *news.borrow_and_update();
@@ -74,7 +78,7 @@ async fn follow_shard(
             node.matching.forget_queues(|queue| is_of(queue, slots));
         }
         if now.is_some() && term != now {
-            node.matching.shards_have_more(|queue| is_of(queue, slots), &shards);
+            node.matching.shards_have_more(|queue| is_of(queue, slots), &numbers(&node));
         }
         term = now;
         drop(node);

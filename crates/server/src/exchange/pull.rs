@@ -5,7 +5,7 @@ use std::time::Duration;
 use tonic::Status;
 use weft_matching::{Offer, Pull, QueueKey, Start};
 use weft_rows::task::{self, Lane};
-use weft_shard::{Failure, Shard, Waiting};
+use weft_shard::{Failure, Shard, ShardId, Waiting};
 
 use super::{
     calls::{Asked, PAUSE},
@@ -20,7 +20,7 @@ use crate::node::{
 /// A shard that is asked until it answers, or matching asks again.
 struct Asking<'a> {
     node: &'a NodeInner,
-    shard: &'a Shard,
+    shard: Shard,
     /// Monotonic.
     until: Duration,
 }
@@ -36,13 +36,13 @@ impl Asking<'_> {
     }
 
     fn leader(&self) -> Leader {
-        self.node.leader_of_shard(self.shard)
+        self.node.leader_of_shard(&self.shard)
     }
 }
 
 impl NodeInner {
     fn asking(&self, shard: u32) -> Option<Asking<'_>> {
-        let shard = self.shards.iter().find(|of| of.id().0 == shard)?;
+        let shard = self.copies.shard(ShardId(shard))?;
         Some(Asking { node: self, shard, until: self.clock.monotonic() + self.options.matching.pull_retry })
     }
 
@@ -50,7 +50,7 @@ impl NodeInner {
     /// before matching asks again.
     pub(crate) async fn pulled(&self, pull: &Pull<TaskId>) -> Option<Vec<Offer<HeldTask>>> {
         let asking = self.asking(pull.shard)?;
-        let (shard, max) = (asking.shard, pull.max.saturating_add(1));
+        let (shard, max) = (&asking.shard, pull.max.saturating_add(1));
         let lane = Lane::from_number(pull.lane).unwrap_or_default();
         let queue = queue_of_rows(&pull.key);
         let from = match &pull.from {
@@ -101,7 +101,7 @@ impl NodeInner {
     }
 
     /// How many tasks of a queue wait for a worker, over all shards. Of a shard whose leader does not answer it is what
-    /// this node's replica says.
+    /// this node's replica says, if it has one.
     pub(crate) async fn waiting(&self, queue: &task::Queue) -> Result<Waiting, Failure> {
         let by_leader = self.by_leader();
         let asked = by_leader.into_iter().map(|(leader, shards)| async move {
@@ -128,16 +128,16 @@ impl NodeInner {
     }
 
     /// A shard that this node leads, and that takes calls.
-    pub(super) fn led(&self, shard: u32) -> Result<&Shard, Status> {
-        let shard = self.shards.iter().find(|of| of.id().0 == shard);
+    pub(super) fn led(&self, shard: u32) -> Result<Shard, Status> {
+        let shard = self.copies.shard(ShardId(shard));
         let led = shard.filter(|shard| self.leader_of_shard(shard) == Leader::Here && shard.is_ready());
         led.ok_or_else(|| Status::unavailable("this node does not lead the shard now"))
     }
 
-    fn by_leader(&self) -> Vec<(Leader, Vec<&Shard>)> {
-        let mut found: Vec<(Leader, Vec<&Shard>)> = Vec::new();
-        for shard in &self.shards {
-            let leader = self.leader_of_shard(shard);
+    fn by_leader(&self) -> Vec<(Leader, Vec<Shard>)> {
+        let mut found: Vec<(Leader, Vec<Shard>)> = Vec::new();
+        for shard in self.copies.all() {
+            let leader = self.leader_of_shard(&shard);
             match found.iter_mut().find(|(of, _)| *of == leader) {
                 Some((_, shards)) => shards.push(shard),
                 None => found.push((leader, vec![shard])),
@@ -147,7 +147,7 @@ impl NodeInner {
     }
 }
 
-async fn waiting_in(shards: Vec<&Shard>, queue: &task::Queue) -> Result<Waiting, Failure> {
+async fn waiting_in(shards: Vec<Shard>, queue: &task::Queue) -> Result<Waiting, Failure> {
     let mut waiting = Waiting::default();
     for found in futures::future::join_all(shards.iter().map(|shard| shard.waiting(queue.clone()))).await {
         waiting.merge(found?);

@@ -14,8 +14,8 @@ use weft_shard::Replica;
 use super::NodeInner;
 
 /// Makes checkpoints, one at a time.
+#[derive(Default)]
 pub(crate) struct Checkpointer {
-    replicas: Vec<(u32, Arc<Replica>)>,
     one_at_a_time: AsyncMutex<()>,
     last: Mutex<Last>,
 }
@@ -27,15 +27,6 @@ struct Last {
 }
 
 impl Checkpointer {
-    pub(crate) fn new(replicas: Vec<(u32, Arc<Replica>)>) -> Self {
-        Self { replicas, one_at_a_time: AsyncMutex::new(()), last: Mutex::default() }
-    }
-
-    /// The replicas of this node, and of which groups they are.
-    pub(super) fn replicas(&self) -> &[(u32, Arc<Replica>)] {
-        &self.replicas
-    }
-
     /// Makes a checkpoint if enough was logged, or enough time has passed, since the last one.
     pub(crate) async fn run_if_due(&self, node: &NodeInner) {
         let last = *self.last.lock();
@@ -51,8 +42,9 @@ impl Checkpointer {
     pub(crate) async fn run_once(&self, node: &NodeInner) {
         let _turn = self.one_at_a_time.lock().await;
         let logged = node.wal.stats().bytes;
-        let marks: Vec<_> = self.replicas.iter().map(|(group, replica)| (*group, replica.applied())).collect();
-        if let Err(error) = self.store(node, &marks).await {
+        let replicas = node.copies.replicas();
+        let marks: Vec<_> = replicas.iter().map(|(group, replica)| (*group, replica.applied())).collect();
+        if let Err(error) = self.store(node, &replicas, &marks).await {
             return tracing::error!(error, "making the store durable failed: no checkpoint");
         }
         let indexed = match node.lists.visibility.persist().await {
@@ -73,11 +65,20 @@ impl Checkpointer {
     }
 
     /// Makes the store durable, and then that it is.
-    async fn store(&self, node: &NodeInner, marks: &[(u32, AppliedRow)]) -> Result<(), String> {
+    async fn store(
+        &self,
+        node: &NodeInner,
+        replicas: &[(u32, Arc<Replica>)],
+        marks: &[(u32, AppliedRow)],
+    ) -> Result<(), String> {
         persist(node).await?;
         // Only now may rows claim it; and they must be durable themselves before the log is purged.
-        for ((_, replica), (_, row)) in self.replicas.iter().zip(marks) {
-            replica.store_checkpoint(row.clone()).await.map_err(|error| error.to_string())?;
+        for ((group, replica), (_, row)) in replicas.iter().zip(marks) {
+            match replica.store_checkpoint(row.clone()).await {
+                Err(error) if node.copies.replica(*group).is_some() => return Err(error.to_string()),
+                // It was given up meanwhile.
+                Ok(()) | Err(_) => {}
+            }
         }
         persist(node).await
     }

@@ -20,6 +20,11 @@ impl Feeds {
         Self { lists, metadata: OnceLock::new(), _hold: hold }
     }
 
+    /// A copy of a group starts from what the index has of it now.
+    pub(crate) fn begin(&self, group: u32) {
+        self.lists.begin(group);
+    }
+
     /// To be called before the groups are started.
     pub(crate) fn attach(&self, metadata: &Arc<Metadata>) {
         // A node is put together once.

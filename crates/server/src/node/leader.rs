@@ -39,17 +39,17 @@ impl NodeInner {
 
     /// Who leads the shard of a workflow id, and news of it.
     pub(crate) fn leadership_of(&self, key: &WorkflowKey) -> watch::Receiver<Leadership> {
-        self.shard(key).leadership()
+        self.copies.leadership(&self.shard(key))
     }
 
     /// The leader of a workflow id's shard, for whoever asks it now.
     pub(crate) fn leader_of(&self, key: &WorkflowKey) -> Leader {
-        self.leader_of_shard(self.shard(key))
+        self.leader_of_shard(&self.shard(key))
     }
 
     /// The leader of a shard. A node without others is always asked, also while it elects itself.
     pub(crate) fn leader_of_shard(&self, shard: &Shard) -> Leader {
-        if self.peers.is_alone() { Leader::Here } else { Leader::of(&shard.leadership().borrow()) }
+        if self.peers.is_alone() { Leader::Here } else { Leader::of(&self.copies.leadership(shard).borrow()) }
     }
 
     /// The owner of a task queue, for whoever brings something to it now. A node without others owns all.
@@ -65,6 +65,11 @@ impl Node {
     /// The leader of the shard that a workflow id belongs to.
     pub(crate) fn leader_of(&self, key: &WorkflowKey) -> Leader {
         self.0.leader_of(key)
+    }
+
+    /// Who leads the shard of a workflow id, and news of it.
+    pub(crate) fn leadership_of(&self, key: &WorkflowKey) -> watch::Receiver<Leadership> {
+        self.0.leadership_of(key)
     }
 
     pub(crate) fn inner(&self) -> &Arc<NodeInner> {

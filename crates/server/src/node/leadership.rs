@@ -13,9 +13,9 @@ use std::{
 use futures::future::join_all;
 use parking_lot::Mutex;
 use tonic::Request;
-use weft_protocol::internal::{PingRequest, PingResponse};
+use weft_protocol::internal::{Led, PingRequest, PingResponse};
 use weft_raft::{
-    Group, NodeId,
+    GroupId, Leadership, NodeId,
     balance::{Move, Placement, moves},
 };
 use weft_rows::{
@@ -23,7 +23,9 @@ use weft_rows::{
     member::{MemberRow, MemberState},
 };
 
-use super::NodeInner;
+use weft_shard::ShardId;
+
+use super::{NodeInner, copies::Known};
 
 /// Between two pings of every other node.
 const PING: Duration = Duration::from_millis(500);
@@ -121,11 +123,31 @@ impl NodeInner {
         request.set_timeout(PING_TIMEOUT);
         let (asked, began) = (self.clock.now().0, self.clock.monotonic());
         let answer = peer.ping(request).await.inspect_err(|status| self.peers.expulsion.heed(status));
-        let PingResponse { unix_nanos: theirs, oldest_level, newest_level } = answer.ok()?.into_inner();
+        let PingResponse { unix_nanos: theirs, oldest_level, newest_level, led } = answer.ok()?.into_inner();
+        self.hear_of(node, led);
         let supported = Supported::from_numbers(oldest_level, newest_level);
         let at = self.clock.monotonic();
         let half = i64::try_from((at.saturating_sub(began) / 2).as_nanos()).unwrap_or(i64::MAX);
         Some(Answered { at, ahead_nanos: theirs.saturating_sub(asked.saturating_add(half)), supported })
+    }
+
+    /// What another node says that it leads, for the shards of which there is no copy here.
+    fn hear_of(&self, node: u32, led: Vec<Led>) {
+        for Led { group, term, voters } in led {
+            let leader = Some(NodeId(u64::from(node)));
+            let voters = voters.into_iter().map(|voter| NodeId(u64::from(voter))).collect();
+            self.copies.told(ShardId(group), Leadership { term, leader, mine: false }, voters);
+        }
+    }
+
+    /// What this node leads, for others to know.
+    pub(crate) fn led_groups(&self) -> Vec<Led> {
+        let led = self.raft.groups().filter_map(|(id, group)| {
+            let known = *group.leadership().borrow();
+            let voters = || group.voters().into_iter().filter_map(|voter| u32::try_from(voter.0).ok()).collect();
+            known.mine.then(|| Led { group: id.0, term: known.term, voters: voters() })
+        });
+        led.collect()
     }
 
     /// Who answered lately.
@@ -161,12 +183,12 @@ impl NodeInner {
     }
 
     fn placements(&self) -> Vec<Placement> {
-        let placement = |(group, it): (_, &Group)| Placement {
-            group,
-            leader: it.leadership().borrow().leader,
-            voters: it.voters(),
+        let placement = |(group, known): (_, Known)| Placement {
+            group: GroupId(group),
+            leader: known.leadership.borrow().leader,
+            voters: known.voters,
         };
-        self.raft.groups().map(placement).collect()
+        self.known_groups().map(placement).collect()
     }
 
     /// Before this node stops: nobody is to wait for an election.
@@ -232,7 +254,7 @@ mod tests {
     fn what_a_node_gives_away_goes_to_those_who_vote_there() {
         let nodes = |ids: &[u64]| ids.iter().copied().map(NodeId).collect::<BTreeSet<_>>();
         let led = [[1, 2, 3], [1, 2, 4], [1, 2, 3], [1, 5, 6]].into_iter().zip(1..).map(|(voters, group)| Placement {
-            group: weft_raft::GroupId(group),
+            group: GroupId(group),
             leader: Some(NodeId(1)),
             voters: nodes(&voters),
         });

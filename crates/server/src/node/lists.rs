@@ -21,6 +21,7 @@ use std::{
 };
 
 use futures::FutureExt;
+use parking_lot::RwLock;
 use weft_engine::{VisibilityChange, WorkflowKey};
 use weft_env::Clock;
 use weft_protocol::api::{common::WorkflowExecution, enums::IndexedValueType, workflow::WorkflowExecutionInfo};
@@ -33,20 +34,25 @@ pub(crate) use around::Around;
 /// Feeds the index with what replicas apply.
 pub(crate) struct ToIndex {
     visibility: Visibility,
-    /// What the index had of each group when the node started.
-    had: BTreeMap<u32, u64>,
+    /// What the index had of each group when its copy here started.
+    had: RwLock<BTreeMap<u32, u64>>,
 }
 
 impl ToIndex {
     pub(crate) fn new(visibility: Visibility, groups: impl Iterator<Item = u32>) -> Self {
-        let had = groups.map(|group| (group, visibility.indexed(group))).collect();
+        let had = RwLock::new(groups.map(|group| (group, visibility.indexed(group))).collect());
         Self { visibility, had }
+    }
+
+    /// A copy of a group starts from what the index has of it now.
+    pub(crate) fn begin(&self, group: u32) {
+        self.had.write().insert(group, self.visibility.indexed(group));
     }
 }
 
 impl Feed for ToIndex {
     fn feed(&self, group: u32, index: u64, changes: Vec<Vec<u8>>) {
-        if self.had.get(&group).is_some_and(|had| index <= *had) {
+        if self.had.read().get(&group).is_some_and(|had| index <= *had) {
             return;
         }
         let read = |bytes: &Vec<u8>| weft_rows::visibility::decode(bytes).map(|(key, change)| indexed(&key, change));

@@ -5,6 +5,7 @@
 //! the rows and from who votes where (`plan`), so a driver that dies loses nothing. A step is made by the leader of the
 //! group that it is about, and by nobody else.
 
+pub(crate) mod copies;
 mod drive;
 pub(crate) mod level;
 pub(crate) mod plan;
@@ -109,8 +110,9 @@ impl NodeInner {
             Some(Wire::CancelMove(group)) => Wish::CancelMove(group),
             None => return Err(Status::invalid_argument("nothing is wanted")),
         };
+        let answers = self.answers(&self.metadata.members()).await;
         let decide = |members: &Members| {
-            let picture = self.picture(members.clone(), BTreeSet::new());
+            let picture = self.picture(members.clone(), BTreeSet::new(), &answers);
             wish.decide(&picture).map_err(Status::failed_precondition)
         };
         self.metadata.change_members(decide).await.map_err(refused)
@@ -194,5 +196,5 @@ pub(crate) fn told(answer: &wire::JoinResponse) -> Members {
         (member.node, MemberRow { node: member.node, address, state, incarnation })
     };
     let level = Level::new(answer.level).unwrap_or_default();
-    Members { nodes: answer.members.iter().map(row).collect(), moves: BTreeMap::new(), level }
+    Members { nodes: answer.members.iter().map(row).collect(), moves: BTreeMap::new(), level, copies: BTreeMap::new() }
 }

@@ -9,7 +9,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use weft_raft::MachineError;
 use weft_rows::{SlotRange, ranges};
-use weft_shard::{Replica, listing, stored_row};
+use weft_shard::{listing, stored_row};
 use weft_store::state::{StateStore, StateView};
 use weft_visibility::{Record, Visibility};
 
@@ -25,17 +25,32 @@ pub(super) async fn before_replay(
     store: &Arc<dyn StateStore>,
     shards: u16,
 ) -> Result<(), Error> {
-    for (group, slots) in groups(shards) {
-        let applied = stored_row(store.as_ref(), group)?.index;
-        if visibility.indexed(group) >= applied {
-            continue;
-        }
-        tracing::warn!(group, applied, "the visibility index lacks what will not be replayed: building it again");
-        let records = records(Arc::<dyn StateStore>::clone(store), slots);
-        let rebuilt = visibility.rebuild_group(group, move || Ok::<_, Infallible>((applied, records))).await;
-        rebuilt.map_err(|error| Error::Index(error.to_string()))?;
+    for group in groups(shards) {
+        group_before_replay(visibility, store, group).await?;
     }
     Ok(())
+}
+
+/// The same of one group.
+pub(super) async fn group_before_replay(
+    visibility: &Visibility,
+    store: &Arc<dyn StateStore>,
+    (group, slots): (u32, SlotRange),
+) -> Result<(), Error> {
+    let applied = stored_row(store.as_ref(), group)?.index;
+    if visibility.indexed(group) >= applied {
+        return Ok(());
+    }
+    tracing::warn!(group, applied, "the visibility index lacks what will not be replayed: building it again");
+    let records = records(Arc::<dyn StateStore>::clone(store), slots);
+    let rebuilt = visibility.rebuild_group(group, move || Ok::<_, Infallible>((applied, records))).await;
+    rebuilt.map_err(|error| Error::Index(error.to_string()))
+}
+
+/// Nothing of a group is listed here any more.
+pub(super) async fn forget(visibility: &Visibility, group: u32) -> Result<(), Error> {
+    let nothing = || Ok::<_, Infallible>((0, std::iter::empty()));
+    visibility.rebuild_group(group, nothing).await.map_err(|error| Error::Index(error.to_string()))
 }
 
 /// Why the index is not built again.
@@ -48,17 +63,13 @@ pub(super) enum Error {
 }
 
 /// Mends the index of a running node.
+#[derive(Default)]
 pub(super) struct Mender {
-    replicas: Vec<(u32, Arc<Replica>)>,
     /// Not before.
     next: Mutex<Duration>,
 }
 
 impl Mender {
-    pub(super) fn new(replicas: Vec<(u32, Arc<Replica>)>) -> Self {
-        Self { replicas, next: Mutex::default() }
-    }
-
     /// Builds torn groups again, if there are any and it is time to try.
     pub(super) async fn run_if_due(&self, node: &NodeInner) {
         let visibility = &node.lists.visibility;
@@ -67,9 +78,8 @@ impl Mender {
             return;
         }
         for group in torn {
-            let Some((_, replica)) = self.replicas.iter().find(|(known, _)| *known == group) else { continue };
+            let Some(replica) = node.copies.replica(group) else { continue };
             let slots = groups(node.options.shards).find(|(known, _)| *known == group).map(|(_, slots)| slots);
-            let replica = Arc::clone(replica);
             let whole = move || {
                 let (applied, view) = replica.moment()?;
                 let runs = slots.map(|slots| records(view, slots)).into_iter().flatten();

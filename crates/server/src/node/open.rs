@@ -24,10 +24,9 @@ use weft_raft::{self as raft, GroupId, Machine, MachineError, StartError};
 use weft_rows::{
     Level,
     namespace::{NamespaceRow, NamespaceState},
-    picture::Owns,
-    ranges, table,
+    table,
 };
-use weft_shard::{Config, Members, Metadata, MetadataConfig, Replica, Shard, ShardId};
+use weft_shard::{GivenUp, Members, Metadata, MetadataConfig, Replica};
 use weft_store::{
     datadir::{self, DataDir},
     state::{self, StateStore, StoreError, Table},
@@ -43,6 +42,7 @@ use crate::{
 use super::{
     NamespaceSeed, Node, NodeInner, Options, Place,
     checkpoint::Checkpointer,
+    copies::{self, Copies},
     dispatch::{FromShards, ToPollers},
     feed::Feeds,
     hold::Hold,
@@ -132,6 +132,8 @@ pub enum OpenError {
     Machine(#[from] MachineError),
     #[error("a Raft group cannot be started: {0}")]
     Raft(#[from] StartError),
+    #[error("what is left of a shard that was given up cannot be removed: {0}")]
+    Copy(String),
     #[error("the Raft groups found no leader: {0}")]
     NoLeader(String),
     #[error("the metadata group does not answer: {0}")]
@@ -232,11 +234,24 @@ impl Node {
         let known = Known { incarnation: known.incarnation.or(own), ..known };
         let visibility = Visibility::new(ground.index, threads.index.clone())?;
         let groups = METADATA_GROUP..=u32::from(options.shards);
-        let feeds = Arc::new(Feeds::new(ToIndex::new(visibility.clone(), groups.clone()), Arc::clone(&hold)));
+        let feeds = Arc::new(Feeds::new(ToIndex::new(visibility.clone(), groups), Arc::clone(&hold)));
+        let is_placed = is_placed(level, hold.directory(), store.as_ref())?;
+        // Whatever was founded was founded before: an empty log waits for a leader.
+        let founders = if is_placed { BTreeSet::new() } else { founders };
         let mut replicas = Vec::new();
-        let owners = std::iter::once(Owns::Metadata).chain(ranges(options.shards).into_iter().map(Owns::Slots));
-        for (group, owns) in groups.zip(owners) {
+        for (group, owns) in copies::owners(options.shards) {
             let (store, apply) = (Arc::clone(&store), threads.apply.clone());
+            let rest = GivenUp { group, owns, store: Arc::clone(&store), lane: apply.clone() };
+            if rest.is_begun()? {
+                let cleared = copies::clear_away(&wal, &visibility, &rest).await;
+                cleared.map_err(|error| OpenError::Copy(error.to_string()))?;
+                feeds.begin(group);
+            }
+            let has_any = group == METADATA_GROUP || copies::has_log(&wal, group) || rest.is_there()?;
+            if is_placed && !has_any {
+                // The metadata say whether there is to be a copy of it.
+                continue;
+            }
             replicas.push((group, Replica::open(group, owns, store, apply, Arc::<Feeds>::clone(&feeds))?));
         }
         // Opening a replica ends what a crash interrupted: before that its rows may be half replaced.
@@ -260,8 +275,8 @@ impl Node {
         let heard = Arc::<super::leadership::Heard>::default();
         let around = Around::new(links.peers.clone(), Arc::clone(&heard), Arc::clone(&metadata), options.shards);
         let lists = Lists { visibility, raft: raft.clone(), pool: threads.readers.clone(), clock, around };
-        let base = Base { options, world, links, threads, wal, store, raft, metadata, heard, lists, replicas };
-        Ok(base.assemble(hold).await)
+        let base = Base { options, world, links, threads, wal, store, raft, metadata, feeds, heard, lists, replicas };
+        base.assemble(hold).await
     }
 }
 
@@ -276,12 +291,13 @@ struct Base {
     raft: raft::Node,
     metadata: Arc<Metadata>,
     heard: Arc<super::leadership::Heard>,
+    feeds: Arc<Feeds>,
     lists: Lists,
     replicas: Vec<(u32, Arc<Replica>)>,
 }
 
 impl Base {
-    async fn assemble(self, hold: Arc<Hold>) -> Node {
+    async fn assemble(self, hold: Arc<Hold>) -> Result<Node, OpenError> {
         let from_shards = Arc::new(FromShards::default());
         let matching = Service::new(
             self.options.matching.clone(),
@@ -298,7 +314,7 @@ impl Base {
             }
         };
         let dispatch = Arc::new(ToPollers { matching: matching.clone(), away: away.clone() });
-        let shards = self.start_shards(&dispatch, &post, &jobs);
+        let copies = self.copies(&dispatch, &post, &jobs)?;
         let (stop, stopping) = watch::channel(false);
         let workers = Workers::new(&self.options.matching, Arc::clone(&self.world.clock));
         let cluster = self.links.peers.cluster;
@@ -306,7 +322,7 @@ impl Base {
             options: self.options,
             clock: self.world.clock,
             ids: self.world.ids,
-            shards,
+            copies,
             metadata: self.metadata,
             matching: matching.clone(),
             dispatch,
@@ -326,8 +342,8 @@ impl Base {
             pool: self.threads.readers,
             stopping,
             stop,
-            mender: Mender::new(self.replicas.clone()),
-            checkpointer: Checkpointer::new(self.replicas),
+            mender: Mender::default(),
+            checkpointer: Checkpointer::default(),
             removal: super::Removal::default(),
             cluster: hold.directory().map_or(cluster, |directory| directory.identity().cluster),
             hold: Arc::clone(&hold),
@@ -344,47 +360,50 @@ impl Base {
         tokio::spawn(async move { matching.run().await });
         tokio::spawn(housekeeping(Arc::downgrade(&inner)));
         tokio::spawn(follow_queue_configs(Arc::downgrade(&inner)));
-        for shard in &inner.shards {
+        for shard in inner.copies.here() {
             shard.settled().await;
         }
         self.links.inbox.attach(&inner);
         live_among_others(&inner);
-        Node(inner)
+        Ok(Node(inner))
     }
 
-    fn start_shards(&self, dispatch: &Arc<ToPollers>, post: &Arc<ToShards>, jobs: &Arc<super::Jobs>) -> Vec<Shard> {
-        let wal = self.wal.clone();
-        let room: weft_shard::Room = Arc::new(move || wal.room());
-        let calendar = Arc::new(WallCalendar);
-        let time = Arc::new(weft_shard::NodeTime::default());
-        let mut shards = Vec::new();
-        for (number, slots) in (1_u32..).zip(ranges(self.options.shards)) {
-            let Some(group) = self.raft.group(GroupId(number)) else { continue };
-            let Some((_, replica)) = self.replicas.iter().find(|(group, _)| *group == number) else { continue };
-            let config = Config {
-                id: ShardId(number),
-                node: u64::from(self.options.node),
-                slots,
-                limits: self.options.shard_limits.clone(),
-                settings: self.options.settings.clone(),
-                clock: Arc::clone(&self.world.clock),
-                time: Arc::clone(&time),
-                ids: Arc::clone(&self.world.ids),
-                calendar: Arc::<WallCalendar>::clone(&calendar),
-                pool: self.threads.readers.clone(),
-                store: Arc::clone(&self.store),
-                replica: Arc::clone(replica),
-                group: group.clone(),
-                dispatch: Arc::<ToPollers>::clone(dispatch),
-                directory: Arc::<Metadata>::clone(&self.metadata),
-                post: Arc::<ToShards>::clone(post),
-                jobs: Arc::<super::Jobs>::clone(jobs),
-                room: Arc::clone(&room),
-            };
-            shards.push(Shard::start(config).0);
-        }
-        shards
+    fn copies(
+        &self,
+        dispatch: &Arc<ToPollers>,
+        post: &Arc<ToShards>,
+        jobs: &Arc<super::Jobs>,
+    ) -> Result<Copies, OpenError> {
+        let ground = copies::Ground {
+            wal: self.wal.clone(),
+            store: Arc::clone(&self.store),
+            apply: self.threads.apply.clone(),
+            readers: self.threads.readers.clone(),
+            raft: self.raft.clone(),
+            feeds: Arc::clone(&self.feeds),
+            visibility: self.lists.visibility.clone(),
+        };
+        let parts = copies::Parts {
+            ground,
+            node: u64::from(self.options.node),
+            limits: self.options.shard_limits.clone(),
+            settings: self.options.settings.clone(),
+            clock: Arc::clone(&self.world.clock),
+            ids: Arc::clone(&self.world.ids),
+            metadata: Arc::clone(&self.metadata),
+            dispatch: Arc::clone(dispatch),
+            post: Arc::clone(post),
+            jobs: Arc::clone(jobs),
+            calendar: Arc::new(WallCalendar),
+            time: Arc::default(),
+        };
+        Ok(Copies::start(parts, self.options.shards, metadata_of(&self.replicas)?, &self.replicas))
     }
+}
+
+fn metadata_of(replicas: &[(u32, Arc<Replica>)]) -> Result<Arc<Replica>, OpenError> {
+    let metadata = replicas.iter().find(|(group, _)| *group == METADATA_GROUP).map(|(_, replica)| Arc::clone(replica));
+    metadata.ok_or_else(|| OpenError::Metadata("its group was not started".to_owned()))
 }
 
 impl Threads {
@@ -492,6 +511,13 @@ impl Ground {
     }
 }
 
+/// Shards have copies on some nodes only, as far as is known of the cluster's level before anything runs.
+fn is_placed(told: Level, directory: Option<&DataDir>, store: &dyn StateStore) -> Result<bool, OpenError> {
+    let stored = Members::read(store).map_err(OpenError::Metadata)?.level;
+    let noted = directory.and_then(|directory| Level::new(directory.identity().format)).unwrap_or_default();
+    Ok([told, noted, stored].into_iter().max() >= Some(Level::PLACED))
+}
+
 fn tables() -> Vec<Table> {
     table::TABLES.iter().map(|(id, name)| Table { id: *id, name }).collect()
 }
@@ -509,7 +535,8 @@ async fn start_groups(
     (founders, store): (BTreeSet<u32>, &Arc<dyn StateStore>),
 ) -> Result<raft::Node, OpenError> {
     let way: Arc<dyn raft::Transport> = Arc::new(links.peers.clone());
-    let spare = raft::KEPT_BYTES.max(KEPT_BYTES_OF_GROUP * replicas.len() as u64);
+    let groups = usize::from(options.shards) + 1;
+    let spare = raft::KEPT_BYTES.max(KEPT_BYTES_OF_GROUP * groups as u64);
     let config = raft::NodeConfig {
         node: raft::NodeId(u64::from(options.node)),
         seed: world.ids.next_u64(),
@@ -517,6 +544,7 @@ async fn start_groups(
         transport: world.network.as_ref().map_or_else(|| Arc::clone(&way), |network| network.between(Arc::clone(&way))),
         founders: founders.into_iter().map(|node| raft::NodeId(u64::from(node))).collect(),
         kept_bytes: options.kept_log_bytes.unwrap_or(spare),
+        groups_max: groups,
     };
     let machines = replicas.iter().map(|(group, replica)| {
         let machine: Arc<dyn Machine> = Arc::<Replica>::clone(replica);
@@ -573,14 +601,12 @@ fn start_metadata(
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<Metadata>, OpenError> {
     let group = raft.group(GroupId(METADATA_GROUP));
-    let replica = replicas.iter().find(|(group, _)| *group == METADATA_GROUP);
-    let (Some(group), Some((_, replica))) = (group, replica) else {
-        return Err(OpenError::Metadata("its group was not started".to_owned()));
-    };
+    let (replica, group) =
+        (metadata_of(replicas)?, group.ok_or_else(|| OpenError::Metadata("it does not run".to_owned()))?);
     Ok(Arc::new(Metadata::new(MetadataConfig {
         node: u64::from(options.node),
-        group: group.clone(),
-        replica: Arc::clone(replica),
+        group,
+        replica,
         store: Arc::clone(store),
         clock: Arc::clone(clock),
         predefined: super::lists::predefined(),
@@ -649,6 +675,7 @@ fn live_among_others(node: &Arc<NodeInner>) {
     if !node.peers.is_alone() {
         tokio::spawn(super::leadership::watch(Arc::downgrade(node)));
         tokio::spawn(super::members::drive(Arc::downgrade(node)));
+        tokio::spawn(super::members::copies::follow(Arc::downgrade(node)));
         tokio::spawn(follow_others(Arc::downgrade(node)));
     }
 }

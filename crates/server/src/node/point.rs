@@ -49,6 +49,11 @@ pub(crate) enum PointError {
     RanOut(Duration),
     #[error("nodes joined or left meanwhile: try again")]
     Changed,
+    #[error(
+        "this node has no copy of every shard, and a backup is made of what is on one node: there is none of a cluster whose \
+         shards are not all on each node"
+    )]
+    NotWhole,
     #[error("this node is stopping: ask another one")]
     Stopping,
     #[error(transparent)]
@@ -73,6 +78,9 @@ impl Node {
 
     async fn take_point(&self) -> Result<Point, PointError> {
         let clock = self.clock();
+        if !self.inner().copies.are_whole() {
+            return Err(PointError::NotWhole);
+        }
         // Most of the work before anybody has to wait.
         self.caught_up_within(CATCH_UP_MAX).await?;
         let inner = self.inner();
@@ -101,7 +109,11 @@ impl Node {
     async fn views(&self, members: &BTreeSet<u32>) -> Result<Vec<GroupView>, PointError> {
         self.caught_up_within(CATCH_UP_HELD_MAX).await?;
         let (metadata, shards): (Vec<_>, Vec<_>) =
-            self.inner().replicas().iter().cloned().partition(|(group, _)| *group == METADATA_GROUP);
+            self.inner().copies.replicas().into_iter().partition(|(group, _)| *group == METADATA_GROUP);
+        // What goes or comes meanwhile would be missing, or not be current.
+        if shards.len() != usize::from(self.options().shards) {
+            return Err(PointError::NotWhole);
+        }
         let only = |replicas: Vec<(u32, Arc<Replica>)>| replicas.into_iter().map(|(_, it)| it).collect::<Vec<_>>();
         let shards = group_views(&only(shards)).await?;
         // The metadata afterwards: what workflows refer to is never missing in it. And so is found who has joined.
@@ -171,11 +183,6 @@ impl NodeInner {
         let mut request = Request::new(ReleaseRequest { token: token.to_owned() });
         request.set_timeout(ANSWER_MAX);
         peer.release(request).await.is_ok_and(|answer| answer.into_inner().stood)
-    }
-
-    /// This node's replicas and their groups.
-    fn replicas(&self) -> &[(u32, Arc<Replica>)] {
-        self.checkpointer.replicas()
     }
 }
 

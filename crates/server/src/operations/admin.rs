@@ -41,7 +41,10 @@ pub(super) fn quarantine(node: &Node) -> Answer {
     let entries: Vec<Value> = node
         .shards()
         .iter()
-        .flat_map(|shard| shard.quarantine().list().into_iter().map(move |entry| (shard.id(), entry)))
+        .flat_map(|shard| {
+            let entries = shard.quarantine().map(weft_shard::Quarantine::list).unwrap_or_default();
+            entries.into_iter().map(|entry| (shard.id(), entry)).collect::<Vec<_>>()
+        })
         .map(|(shard, (key, entry))| {
             json!({
                 "shard": shard.0,

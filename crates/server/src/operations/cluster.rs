@@ -2,7 +2,7 @@
 //!
 //! Invariant: any node is asked, and whoever can do it is found; what is refused says why.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -15,12 +15,13 @@ use weft_rows::{
     Supported,
     member::{MemberRow, MemberState},
 };
+use weft_shard::Members;
 
 use super::{
     Answer,
     admin::{value, wrong},
 };
-use crate::node::Node;
+use crate::node::{Node, copies::Known};
 
 /// The commands are below it.
 pub(super) const COMMANDS: &str = "/admin/cluster/";
@@ -29,27 +30,14 @@ pub(super) const COMMANDS: &str = "/admin/cluster/";
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// How long the news of a new leader may take to come here.
-const NEWS_MAX: Duration = Duration::from_secs(1);
+const NEWS_MAX: Duration = Duration::from_secs(2);
 
 /// The nodes, and of every Raft group who leads it, as this node knows it, and how far this node is. Group 0 is that of
 /// the metadata.
 pub(super) fn status(node: &Node) -> Answer {
     let options = node.options();
-    let groups = node.raft().groups().map(|(id, group)| {
-        let known = *group.leadership().borrow();
-        let (voters, members) = (group.voters(), group.members());
-        json!({
-            "group": id.0,
-            "leader": known.leader.map(|leader| leader.0),
-            "term": known.term,
-            "voters": voters.iter().map(|voter| voter.0).collect::<Vec<_>>(),
-            "learners": members.difference(&voters).map(|learner| learner.0).collect::<Vec<_>>(),
-            "applied": *group.applied().borrow(),
-            "log": group.last_log_index(),
-        })
-    });
-    let groups: Vec<Value> = groups.collect();
     let known = node.metadata().members();
+    let groups: Vec<Value> = node.inner().known_groups().map(|(id, group)| shown(node, &known, id, &group)).collect();
     let moves: Vec<Value> =
         known.moves.values().map(|it| json!({ "shard": it.group, "from": it.from, "to": it.to })).collect();
     let body = json!({
@@ -65,6 +53,28 @@ pub(super) fn status(node: &Node) -> Answer {
         "groups": groups,
     });
     Answer::json(StatusCode::OK, &body)
+}
+
+/// A group: from its replica here, or, of a shard that is elsewhere, from what its leader said and from who is to have it.
+fn shown(node: &Node, members: &Members, id: u32, known: &Known) -> Value {
+    let leadership = *known.leadership.borrow();
+    let here = node.raft().group(GroupId(id));
+    let have: BTreeSet<u64> = match (&here, members.copies.get(&id)) {
+        (Some(group), _) => group.members().iter().map(|node| node.0).collect(),
+        (None, Some(row)) => row.nodes.keys().copied().map(u64::from).collect(),
+        (None, None) => known.voters.iter().map(|voter| voter.0).collect(),
+    };
+    let voters: BTreeSet<u64> = known.voters.iter().map(|voter| voter.0).collect();
+    json!({
+        "group": id,
+        "leader": leadership.leader.map(|leader| leader.0),
+        "term": leadership.term,
+        "voters": voters,
+        "learners": have.difference(&voters).collect::<Vec<_>>(),
+        "here": here.is_some(),
+        "applied": here.as_ref().map_or(0, |group| *group.applied().borrow()),
+        "log": here.as_ref().map_or(0, weft_raft::Group::last_log_index),
+    })
 }
 
 fn members(node: &Node) -> Vec<Value> {
@@ -182,9 +192,10 @@ async fn snapshot(node: &Node) -> Result<String, Status> {
 }
 
 async fn transfer(node: &Node, shard: u32, to: u32) -> Result<String, Status> {
-    let group = node.raft().group(GroupId(shard));
-    let group = group.ok_or_else(|| Status::not_found(format!("there is no shard {shard}")))?;
-    let (voters, new) = (group.voters(), NodeId(u64::from(to)));
+    let group = node.inner().copies.known(shard);
+    let Known { mut leadership, voters } =
+        group.ok_or_else(|| Status::not_found(format!("there is no shard {shard}")))?;
+    let new = NodeId(u64::from(to));
     if !voters.contains(&new) {
         let voters: Vec<u64> = voters.iter().map(|voter| voter.0).collect();
         return Err(Status::failed_precondition(format!(
@@ -193,15 +204,14 @@ async fn transfer(node: &Node, shard: u32, to: u32) -> Result<String, Status> {
     }
     let request = ChangeReplicasRequest { group: shard, step: Some(Step::Lead(to)) };
     node.inner().change_replicas(request, true).await?;
-    let mut leadership = group.leadership();
-    let clock = node.clock();
+    let (clock, last) = (node.clock(), leadership.clone());
     tokio::select! {
         led = leadership.wait_for(|known| known.leader == Some(new)) => {
             led.map_err(|_| Status::unavailable("this node is stopping"))?;
             Ok(format!("node {to} leads shard {shard}"))
         }
         () = clock.sleep_until(clock.monotonic() + NEWS_MAX) => {
-            let leader = group.leadership().borrow().leader.map(|leader| leader.0);
+            let leader = last.borrow().leader.map(|leader| leader.0);
             Err(Status::unavailable(format!("node {to} did not take shard {shard}, which node {leader:?} leads: try again")))
         }
     }

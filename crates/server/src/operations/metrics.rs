@@ -61,29 +61,33 @@ fn store(node: &Node, out: &mut String) {
 fn shards(node: &Node, out: &mut String) {
     type Read = fn(&weft_shard::Shard) -> u64;
     let families: [(Family, Read); 8] = [
-        (counter("weft_shard_calls_total", "Calls decided."), |s| s.stats().calls.load(Ordering::Relaxed)),
-        (counter("weft_shard_refusals_total", "Calls that the engine refused."), |s| {
-            s.stats().refusals.load(Ordering::Relaxed)
+        (counter("weft_shard_calls_total", "Calls decided."), |s| {
+            s.stats().map_or(0, |stats| stats.calls.load(Ordering::Relaxed))
         }),
-        (counter("weft_shard_batches_total", "Batches proposed."), |s| s.stats().batches.load(Ordering::Relaxed)),
+        (counter("weft_shard_refusals_total", "Calls that the engine refused."), |s| {
+            s.stats().map_or(0, |stats| stats.refusals.load(Ordering::Relaxed))
+        }),
+        (counter("weft_shard_batches_total", "Batches proposed."), |s| {
+            s.stats().map_or(0, |stats| stats.batches.load(Ordering::Relaxed))
+        }),
         (counter("weft_shard_evicted_total", "Executions that left memory."), |s| {
-            s.stats().evicted.load(Ordering::Relaxed)
+            s.stats().map_or(0, |stats| stats.evicted.load(Ordering::Relaxed))
         }),
         (gauge("weft_shard_cached_workflows", "Workflow ids in memory."), |s| {
-            s.stats().cached_workflows.load(Ordering::Relaxed)
+            s.stats().map_or(0, |stats| stats.cached_workflows.load(Ordering::Relaxed))
         }),
         (gauge("weft_shard_cached_bytes", "Estimated bytes of executions in memory."), |s| {
-            s.stats().cached_bytes.load(Ordering::Relaxed)
+            s.stats().map_or(0, |stats| stats.cached_bytes.load(Ordering::Relaxed))
         }),
         (gauge("weft_shard_ready", "1 while this node leads the shard and takes calls."), |s| u64::from(s.is_ready())),
         (gauge("weft_shard_quarantined", "Executions that broke an invariant and are set aside."), |s| {
-            s.quarantine().list().len() as u64
+            s.quarantine().map_or(0, |quarantine| quarantine.list().len() as u64)
         }),
     ];
     for (family, read) in &families {
         head(out, family);
         for shard in node.shards() {
-            line(out, format_args!("{}{{shard=\"{}\"}} {}", family.name, shard.id().0, read(shard)));
+            line(out, format_args!("{}{{shard=\"{}\"}} {}", family.name, shard.id().0, read(&shard)));
         }
     }
 }

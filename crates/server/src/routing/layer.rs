@@ -203,7 +203,7 @@ impl Call {
                 return Some(self.node.owner(&self.namespace(&message)?, scan::text(&message, path)?));
             }
         };
-        Some(self.node.shard(&key).leadership())
+        Some(self.node.leadership_of(&key))
     }
 
     fn namespace(&self, message: &[u8]) -> Option<NamespaceId> {

@@ -4,11 +4,14 @@
 //! Invariant: as for namespaces, the view is changed only when the batch is applied, and one change is under way at a
 //! time. A node that was removed stays in it, as one whose number is not given again. The level only rises.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use weft_rows::{
     Level, Ops,
-    member::{self, Key, MemberRow, MemberState, MoveRow, Row},
+    member::{self, CopiesRow, CopyState, Key, MemberRow, MemberState, MoveRow, Row},
     table,
 };
 use weft_store::state::{KeyRange, Order, StateStore};
@@ -24,6 +27,8 @@ pub struct Members {
     pub moves: BTreeMap<u32, MoveRow>,
     /// What may be written in this cluster (rule 18).
     pub level: Level,
+    /// By group; a shard without a row has a copy on every node that gets its log.
+    pub copies: BTreeMap<u32, CopiesRow>,
 }
 
 /// A change of it.
@@ -35,6 +40,8 @@ pub enum MembersChange {
     Moved(u32),
     /// The cluster is at this level from now on.
     Level(Level),
+    /// Who has a copy of a shard.
+    Copies(CopiesRow),
 }
 
 impl Members {
@@ -49,6 +56,15 @@ impl Members {
         self.nodes.get(&node).map(|row| row.state)
     }
 
+    /// The nodes that have a whole copy of a shard: all that are not removed, where no row says otherwise.
+    #[must_use]
+    pub fn holders(&self, shard: u32) -> BTreeSet<u32> {
+        match self.copies.get(&shard) {
+            Some(row) => row.in_state(CopyState::Held).collect(),
+            None => self.present().map(|row| row.node).collect(),
+        }
+    }
+
     /// What the store says. Blocking.
     ///
     /// # Errors
@@ -61,6 +77,7 @@ impl Members {
                 Row::Member(row) => drop(members.nodes.insert(row.node, row)),
                 Row::Move(row) => drop(members.moves.insert(row.group, row)),
                 Row::Level(level) => members.level = level,
+                Row::Copies(row) => drop(members.copies.insert(row.group, row)),
             }
         }
         Ok(members)
@@ -73,6 +90,7 @@ fn put(ops: &mut Ops, change: &MembersChange) {
         MembersChange::Move(row) => (Key::Group(row.group), Some(member::encode_move(row))),
         MembersChange::Moved(group) => (Key::Group(*group), None),
         MembersChange::Level(level) => (Key::Level, Some(member::encode_level(*level))),
+        MembersChange::Copies(row) => (Key::Copies(row.group), Some(member::encode_copies(row))),
     };
     match value {
         Some(value) => ops.put(table::MEMBER, &member::key(key), &value),

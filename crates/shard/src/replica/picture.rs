@@ -121,7 +121,7 @@ impl Installation {
             Some(Note::Installing { pieces, mark }) => {
                 Some(Self { group, owns, store: Arc::clone(store), pieces, mark })
             }
-            Some(Note::Installed { .. }) | None => None,
+            Some(Note::Installed { .. } | Note::Removing) | None => None,
         })
     }
 
@@ -137,18 +137,8 @@ impl Installation {
 
     /// Removes the rows that are there.
     pub(super) fn clear(&self) -> Result<(), MachineError> {
-        for (table, range) in self.owns.tables() {
-            let mut rest = key_range(range);
-            loop {
-                let rows = self.store.scan(table, &rest, Order::Ascending, DELETES_AT_A_TIME);
-                let rows = rows.map_err(MachineError::new)?;
-                let Some((last, _)) = rows.last().cloned() else { break };
-                let mut write = WriteBatch::new();
-                rows.into_iter().for_each(|(key, _)| write.delete(table, key));
-                self.store.apply(write).map_err(MachineError::new)?;
-                rest = rest.after(&last);
-            }
-        }
+        let mut clearing = Clearing::of(self.owns.tables());
+        while clearing.some(self.store.as_ref())? {}
         Ok(())
     }
 
@@ -212,9 +202,38 @@ impl Installation {
     }
 }
 
+/// Rows that are being removed, some at a time.
+pub(super) struct Clearing {
+    rest: Vec<(u8, KeyRange)>,
+}
+
+impl Clearing {
+    pub(super) fn of(tables: Vec<(u8, Option<Keys>)>) -> Self {
+        Self { rest: tables.into_iter().rev().map(|(table, range)| (table, key_range(range))).collect() }
+    }
+
+    /// Removes some; false if none were left. Blocking.
+    pub(super) fn some(&mut self, store: &dyn StateStore) -> Result<bool, MachineError> {
+        while let Some((table, rest)) = self.rest.last_mut() {
+            let rows = store.scan(*table, rest, Order::Ascending, DELETES_AT_A_TIME).map_err(MachineError::new)?;
+            let Some((last, _)) = rows.last().cloned() else {
+                self.rest.pop();
+                continue;
+            };
+            let mut write = WriteBatch::new();
+            rows.into_iter().for_each(|(key, _)| write.delete(*table, key));
+            store.apply(write).map_err(MachineError::new)?;
+            *rest = std::mem::replace(rest, KeyRange::all()).after(&last);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
+
 /// Removes all pieces of the group, those of transfers that came to nothing too. Blocking.
 pub(super) fn forget_pieces(store: &dyn StateStore, group: u32) -> Result<(), MachineError> {
-    let mut rest = KeyRange::between(picture::piece_key(group, 0), picture::note_key(group.saturating_add(1)));
+    let (first, beyond) = picture::pieces(group);
+    let mut rest = KeyRange::between(first, beyond);
     loop {
         // A few at a time: each is read with its value.
         let pieces = store.scan(table::PICTURE, &rest, Order::Ascending, ROWS_AT_A_TIME).map_err(MachineError::new)?;

@@ -227,7 +227,8 @@ impl Machine {
     /// Executions that have left the memory of its shards since it started.
     pub(crate) fn evicted(&self) -> u64 {
         let Some(server) = self.server() else { return 0 };
-        server.node().shards().iter().map(|shard| shard.stats().evicted.load(Ordering::Relaxed)).sum()
+        let evicted = |shard: &weft_shard::Shard| Some(shard.stats()?.evicted.load(Ordering::Relaxed));
+        server.node().shards().iter().filter_map(evicted).sum()
     }
 
     /// Whether the last frame of its log was cut off by a crash: a copy is opened, so that nothing is changed.

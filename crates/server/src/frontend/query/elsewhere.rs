@@ -43,7 +43,7 @@ pub(super) async fn moved(asked: &Asked<'_>) {
     if asked.node.peers().is_alone() {
         return std::future::pending().await;
     }
-    let (mut leadership, mut stopping) = (asked.node.shard(&asked.key).leadership(), asked.node.stopping());
+    let (mut leadership, mut stopping) = (asked.node.leadership_of(&asked.key), asked.node.stopping());
     // An error means that the group or the node has ended; then nobody answers either.
     tokio::select! {
         _ = leadership.wait_for(|known| !known.mine) => {}

@@ -15,7 +15,7 @@ use std::{
 use parking_lot::RwLock;
 use weft_env::Clock;
 use weft_raft::GroupId;
-use weft_rows::member::MemberState;
+use weft_rows::member::{CopyState, MemberState};
 use weft_shard::{Members, Metadata};
 
 use super::{Lists, choice};
@@ -47,15 +47,19 @@ impl Around {
         1..=self.last_shard
     }
 
-    /// Who has a whole copy of a shard, this node left out: every member. Those that join do not have it yet, and those that go
-    /// may have it no more.
-    fn others_with(&self, members: &Members, _shard: u32) -> BTreeSet<u32> {
+    /// Who has a whole copy of a shard, this node left out. Where no row says so every member has one, but for those that join,
+    /// which do not have it yet, and those that go, which may have it no more.
+    fn others_with(&self, members: &Members, shard: u32) -> BTreeSet<u32> {
         let has = |state| match state {
             MemberState::Member | MemberState::Drained => true,
             MemberState::Joining | MemberState::Removing | MemberState::Removed => false,
         };
-        let whole = members.nodes.values().filter(|row| has(row.state));
-        whole.map(|row| row.node).filter(|node| *node != self.peers.node).collect()
+        let mut whole: BTreeSet<u32> = match members.copies.get(&shard) {
+            Some(row) => row.in_state(CopyState::Held).collect(),
+            None => members.nodes.values().filter(|row| has(row.state)).map(|row| row.node).collect(),
+        };
+        whole.remove(&self.peers.node);
+        whole
     }
 
     /// Who may be asked: this node, and those that answered lately.
@@ -76,12 +80,16 @@ impl Around {
 impl Lists {
     /// Whether this node has a copy of every shard.
     pub(super) fn has_all(&self) -> bool {
+        let members = self.around.metadata.members();
         let left = self.around.left_to_others.read();
-        left.is_empty() && self.around.shards().all(|shard| self.has(shard))
+        left.is_empty() && self.around.shards().all(|shard| self.has(&members, shard))
     }
 
-    fn has(&self, shard: u32) -> bool {
-        self.raft.group(GroupId(shard)).is_some()
+    /// Whether this node answers for a shard: it has a whole copy, which is not to go.
+    fn has(&self, members: &Members, shard: u32) -> bool {
+        let own = self.around.peers.node;
+        let is_held = members.copies.get(&shard).is_none_or(|row| row.nodes.get(&own) == Some(&CopyState::Held));
+        is_held && self.raft.group(GroupId(shard)).is_some()
     }
 
     /// Who answers for these shards, without those that have failed.
@@ -100,7 +108,7 @@ impl Lists {
             .iter()
             .map(|shard| {
                 let mut holders = self.around.others_with(&members, *shard);
-                holders.extend((self.has(*shard) && !left.contains(shard)).then_some(own));
+                holders.extend((self.has(&members, *shard) && !left.contains(shard)).then_some(own));
                 (*shard, holders)
             })
             .collect();

@@ -38,7 +38,7 @@ impl Lists {
         let give_up = self.clock.monotonic() + LEADER_MAX;
         let wanted = self.raft.groups().filter(|(id, _)| of.is_none_or(|of| of.contains(&id.0)));
         let reads =
-            wanted.map(|(id, group)| async move { self.committed(group, give_up).await.map(|index| (id.0, index)) });
+            wanted.map(|(id, group)| async move { self.committed(&group, give_up).await.map(|index| (id.0, index)) });
         let targets = futures::future::try_join_all(reads).await?;
         self.visibility.wait_indexed(targets).await.map_err(ListError::Writer)
     }

@@ -1,7 +1,6 @@
 //! Whoever leads the metadata looks what is to be done next, has it done, and looks again.
 
 use std::{
-    collections::BTreeSet,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -9,13 +8,13 @@ use std::{
 use futures::future::join_all;
 use tonic::Request;
 use weft_protocol::internal::CaughtUpRequest;
-use weft_raft::{Group, GroupId, NodeId};
 use weft_rows::member::MemberState;
 use weft_shard::Members;
 
 use super::{
     super::NodeInner,
-    plan::{GroupPicture, Nodes, Picture, Plan, is_on_its_way},
+    copies::{Answers, gathered},
+    plan::{Nodes, Picture, Plan, is_on_its_way},
 };
 
 /// Between two looks while something is under way, and while nothing is.
@@ -59,14 +58,14 @@ pub(crate) async fn drive(node: Weak<NodeInner>) {
 
 impl NodeInner {
     /// Does what is next; false if there is nothing to do.
-    async fn advance(&self) -> bool {
+    async fn advance(self: &Arc<Self>) -> bool {
         let members = self.metadata.members();
         if members.nodes.is_empty() {
             self.write_founders().await;
             return true;
         }
-        let ready = self.ready(&members).await;
-        let plan = self.picture(Members::clone(&members), ready).plan();
+        let (ready, answers) = tokio::join!(self.ready(&members), self.answers(&members));
+        let plan = self.picture(Members::clone(&members), ready, &answers).plan();
         self.say(&members, &plan);
         let Plan { steps, changes, waits } = plan;
         let idle = steps.is_empty() && changes.is_empty();
@@ -123,26 +122,13 @@ impl NodeInner {
         peer.caught_up(request).await.is_ok()
     }
 
-    /// The cluster as this node sees it.
-    pub(crate) fn picture(&self, members: Members, ready: Nodes) -> Picture {
-        let groups = self.raft.groups().map(|(id, group)| group_picture(id, group)).collect();
+    /// The cluster as this node sees it, and as those say it that were asked.
+    pub(crate) fn picture(&self, members: Members, ready: Nodes, answers: &Answers) -> Picture {
         let live = self.live().into_iter().chain([self.peers.node]).collect();
-        Picture { members, groups, live, ready }
+        let has =
+            answers.iter().map(|(node, copies)| (*node, copies.iter().map(|copy| copy.group).collect())).collect();
+        Picture { members, groups: gathered(answers), live, ready, has }
     }
-}
-
-fn group_picture(id: GroupId, group: &Group) -> GroupPicture {
-    let leader = group.leadership().borrow().leader;
-    GroupPicture {
-        group: id.0,
-        leader: leader.and_then(|leader| u32::try_from(leader.0).ok()),
-        voters: group.voter_sets().iter().map(numbers).collect(),
-        members: numbers(&group.members()),
-    }
-}
-
-fn numbers(nodes: &BTreeSet<NodeId>) -> Nodes {
-    nodes.iter().filter_map(|node| u32::try_from(node.0).ok()).collect()
 }
 
 #[cfg(test)]

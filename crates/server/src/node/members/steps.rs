@@ -3,11 +3,12 @@
 //! Invariant: a step that is done again changes nothing more, and one that takes long is given up: whoever drives asks
 //! again.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tonic::Status;
-use weft_protocol::internal::{ChangeReplicasRequest, Voters, change_replicas_request::Step as Wire};
+use weft_protocol::internal::{ChangeReplicasRequest, GiveUpRequest, Voters, change_replicas_request::Step as Wire};
 use weft_raft::{GroupId, MembershipError, NodeId};
+use weft_shard::ShardId;
 
 use super::{super::NodeInner, plan::Step};
 use crate::node::leader::Leader;
@@ -17,9 +18,30 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 impl NodeInner {
     /// Makes a step here, or at the leader of its group.
-    pub(super) async fn step(&self, group: u32, step: &Step) -> Result<(), Status> {
-        let request = ChangeReplicasRequest { group, step: Some(wire(step)) };
-        self.change_replicas(request, true).await
+    pub(super) async fn step(self: &Arc<Self>, group: u32, step: &Step) -> Result<(), Status> {
+        match step {
+            Step::GiveUp(node) => self.give_up_at(*node, group).await,
+            Step::Add(node) => self.change(group, Wire::Add(*node)).await,
+            Step::Forget(node) => self.change(group, Wire::Forget(*node)).await,
+            Step::Lead(node) => self.change(group, Wire::Lead(*node)).await,
+            Step::Voters { from, to } => {
+                let (from, to) = (from.iter().copied().collect(), to.iter().copied().collect());
+                self.change(group, Wire::Voters(Voters { from, to })).await
+            }
+        }
+    }
+
+    async fn change(&self, group: u32, step: Wire) -> Result<(), Status> {
+        self.change_replicas(ChangeReplicasRequest { group, step: Some(step) }, true).await
+    }
+
+    async fn give_up_at(self: &Arc<Self>, node: u32, group: u32) -> Result<(), Status> {
+        if node == self.peers.node {
+            return self.in_time(self.give_up_copy(group)).await?;
+        }
+        let nobody = || Status::unavailable(format!("node {node} is not known here now"));
+        let mut peer = self.peers.members_service(node).ok_or_else(nobody)?;
+        self.in_time(peer.give_up(GiveUpRequest { group })).await?.map(drop)
     }
 
     /// Makes a step if this node leads the group; else, unless it has come from another node, whoever does is asked.
@@ -29,9 +51,9 @@ impl NodeInner {
         may_pass_on: bool,
     ) -> Result<(), Status> {
         let nobody = || Status::unavailable(format!("group {} has no leader here now: try again", request.group));
-        let group = self.raft.group(GroupId(request.group));
-        let group = group.ok_or_else(|| Status::not_found(format!("there is no shard {}", request.group)))?;
-        let leader = Leader::of(&group.leadership().borrow());
+        let known = self.copies.known(request.group);
+        let known = known.ok_or_else(|| Status::not_found(format!("there is no shard {}", request.group)))?;
+        let leader = Leader::of(&known.leadership.borrow());
         match leader {
             Leader::Here => {}
             Leader::Node(node) if may_pass_on => {
@@ -41,6 +63,7 @@ impl NodeInner {
             }
             Leader::Node(_) | Leader::Nobody => return Err(nobody()),
         }
+        let group = self.raft.group(GroupId(request.group)).ok_or_else(nobody)?;
         let made = async {
             match request.step.clone() {
                 Some(Wire::Add(node)) => group.add_learner(id(node)).await,
@@ -70,20 +93,9 @@ impl NodeInner {
 
     /// Hands over the leadership of a group between its calls.
     pub(crate) async fn lead_elsewhere(&self, group: u32, to: NodeId) {
-        match self.shards.iter().find(|shard| shard.id().0 == group) {
+        match self.copies.shard(ShardId(group)) {
             Some(shard) => shard.hand_over(to).await,
             None => self.metadata.hand_over(to).await,
-        }
-    }
-}
-
-fn wire(step: &Step) -> Wire {
-    match step {
-        Step::Add(node) => Wire::Add(*node),
-        Step::Forget(node) => Wire::Forget(*node),
-        Step::Lead(node) => Wire::Lead(*node),
-        Step::Voters { from, to } => {
-            Wire::Voters(Voters { from: from.iter().copied().collect(), to: to.iter().copied().collect() })
         }
     }
 }

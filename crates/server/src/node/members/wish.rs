@@ -117,7 +117,8 @@ impl Picture {
         let stays = |other: u32| other != node && self.members.state(other).is_some_and(is_present);
         let mut after: Nodes = voters.iter().copied().filter(|voter| stays(*voter)).collect();
         let spare = self.members.present().filter(|row| stays(row.node) && row.state != MemberState::Joining);
-        let living = spare.filter(|row| self.live.contains(&row.node) && group.members.contains(&row.node));
+        let may = |node: u32| group.members.contains(&node) || self.may_get(group.group, node);
+        let living = spare.filter(|row| self.live.contains(&row.node) && may(row.node));
         let spare: Vec<u32> = living.map(|row| row.node).filter(|other| !voters.contains(other)).collect();
         after.extend(spare.into_iter().take(voters.len().saturating_sub(after.len())));
         let living = after.intersection(&self.live).count();

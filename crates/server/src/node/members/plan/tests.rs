@@ -1,5 +1,7 @@
 //! Plans played out: each step is made on the picture, and what must hold of it is held against it.
 
+mod placed;
+
 use weft_env::SeededIds;
 use weft_rows::member::{MemberRow, MemberState, MoveRow};
 
@@ -48,6 +50,11 @@ fn make(picture: &mut Picture, group: u32, step: &Step) {
             assert!(!group.voters().contains(node), "{node} votes");
             assert!(group.members.remove(node), "{node} was there");
         }
+        Step::GiveUp(node) => {
+            assert!(!group.members.contains(node), "{node} still gets the log");
+            let has = picture.has.get_mut(node).is_some_and(|groups| groups.remove(&group.group));
+            assert!(has && live.contains(node), "{node} has something to give up");
+        }
         Step::Lead(node) => {
             assert!(group.voters().contains(node) && live.contains(node), "{node} can lead");
             group.leader = Some(*node);
@@ -68,6 +75,10 @@ fn write(picture: &mut Picture, change: MembersChange) {
         MembersChange::Move(row) => drop(picture.members.moves.insert(row.group, row)),
         MembersChange::Moved(group) => drop(picture.members.moves.remove(&group)),
         MembersChange::Level(level) => picture.members.level = level,
+        MembersChange::Copies(row) => {
+            placed::check_change(picture, &row);
+            drop(picture.members.copies.insert(row.group, row));
+        }
     }
 }
 
@@ -86,7 +97,7 @@ fn play(picture: &mut Picture) -> Vec<String> {
 
 /// In how many groups each node votes, fewest first.
 fn votes(picture: &Picture) -> Vec<usize> {
-    let mut votes: Vec<usize> = picture.loads().into_values().collect();
+    let mut votes: Vec<usize> = picture.loads(|_| true).into_values().collect();
     votes.sort_unstable();
     votes
 }
@@ -272,6 +283,22 @@ fn a_vote_is_moved_once() {
     let voters = picture.groups[group as usize].voters();
     assert!(voters.contains(&4) && !voters.contains(&from) && voters.len() == 3, "{voters:?}");
     assert!(picture.members.moves.is_empty(), "it is done");
+}
+
+#[test]
+fn a_vote_that_is_to_move_from_a_node_that_goes_makes_no_fourth() {
+    let mut picture = founded(3, 1);
+    for node in 4..=5 {
+        join(&mut picture, node);
+        play(&mut picture);
+    }
+    let voters = picture.groups[0].voters();
+    let from = voters.iter().copied().next().expect("somebody votes");
+    let to = (1..=5).rev().find(|node| !voters.contains(node)).expect("five are more than three");
+    picture.members.moves.insert(0, MoveRow { group: 0, from, to });
+    put(&mut picture, from, MemberState::Removing);
+    assert_eq!(play(&mut picture), Vec::<String>::new());
+    assert_eq!(picture.groups[0].voters().len(), 3, "{:?}", picture.groups[0]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is let in and what is refused, and in which words.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use weft_rows::Level;
 
@@ -15,6 +15,7 @@ fn picture(founders: u32) -> Picture {
     let all: BTreeSet<u32> = (1..=founders).collect();
     let group = |group: u32| GroupPicture { group, leader: Some(1), voters: vec![all.clone()], members: all.clone() };
     Picture {
+        has: BTreeMap::new(),
         members: Members { nodes: (1..=founders).map(row).collect(), ..Members::default() },
         groups: (0..3).map(group).collect(),
         live: all.clone(),
