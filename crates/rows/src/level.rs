@@ -65,7 +65,7 @@ impl fmt::Display for Level {
 impl Supported {
     /// This build. Whoever adds a level adds it to the table above, and writes what is new of it only where
     /// `Metadata::writes` says so.
-    pub const HERE: Self = Self { oldest: Level::FIRST, newest: Level::WRITTEN_DOWN };
+    pub const HERE: Self = Self { oldest: Level::FIRST, newest: Level::PLACED };
     /// A build that knows no levels.
     pub const NONE_SAID: Self = Self { oldest: Level::FIRST, newest: Level::FIRST };
 

@@ -9,6 +9,7 @@ mod level;
 mod lists;
 mod members;
 mod operations;
+mod placement;
 mod tasks;
 mod trio;
 mod worker;

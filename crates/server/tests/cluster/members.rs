@@ -20,14 +20,14 @@ use crate::{
 };
 
 /// Starts workflows one after the other until it is told to stop; answers which were acknowledged.
-struct Load {
+pub(crate) struct Load {
     stop: watch::Sender<bool>,
     started: Arc<watch::Sender<usize>>,
     runs: std::thread::JoinHandle<BTreeMap<String, String>>,
 }
 
 impl Load {
-    fn on(growing: &Growing, node: u32, name: &str) -> Self {
+    pub(crate) fn on(growing: &Growing, node: u32, name: &str) -> Self {
         let (stop, stopped) = watch::channel(false);
         let started = Arc::new(watch::Sender::new(0));
         let (count, name, url) = (Arc::clone(&started), name.to_owned(), growing.url(node));
@@ -51,13 +51,13 @@ impl Load {
     }
 
     /// Waits until so many more were started.
-    async fn more(&self, count: usize) {
+    pub(crate) async fn more(&self, count: usize) {
         let mut started = self.started.subscribe();
         let target = *started.borrow() + count;
         started.wait_for(|started| *started >= target).await.expect("it goes on");
     }
 
-    async fn end(self) -> BTreeMap<String, String> {
+    pub(crate) async fn end(self) -> BTreeMap<String, String> {
         self.stop.send_replace(true);
         let joined = tokio::task::spawn_blocking(|| self.runs.join()).await.expect("it waits");
         joined.expect("nothing was refused")
@@ -65,7 +65,7 @@ impl Load {
 }
 
 /// Every node shows every run, and lists all of them.
-async fn check(growing: &Growing, runs: &BTreeMap<String, String>) {
+pub(crate) async fn check(growing: &Growing, runs: &BTreeMap<String, String>) {
     for node in growing.servers.keys() {
         let mut client = growing.client(*node);
         for (id, run) in runs {
