@@ -232,15 +232,20 @@ fn takes_no_link(status: &Status) -> bool {
     matches!(status.code(), Code::Unimplemented | Code::PermissionDenied)
 }
 
+/// Whoever called is told that it may be asked again, whatever broke on the way: what has another status was said by the
+/// other node, and is taken for its answer.
 fn failed(error: transport::Error) -> Failed {
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
+    let mut why: &dyn std::error::Error = &error;
+    while let Some(cause) = why.source() {
         if cause.is::<tonic::ConnectError>() {
             return Failed::NeverLeft(Status::unavailable(cause.to_string()), None);
         }
-        source = cause.source();
+        if cause.is::<tonic::TimeoutExpired>() {
+            return Failed::Lost(Status::deadline_exceeded(cause.to_string()));
+        }
+        why = cause;
     }
-    Failed::Lost(Status::from_error(Box::new(error)))
+    Failed::Lost(Status::unavailable(format!("the way to the other node broke: {why}")))
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ impl Line {
                 self.open();
                 self.receive(answers.into_inner()).await
             }
-            Err(status) => status,
+            Err(status) => not_opened(status),
         };
         self.close(&why);
     }
@@ -191,6 +191,12 @@ impl Line {
             let _ = sender.send(Err(Failed::Lost(why.clone())));
         }
     }
+}
+
+/// Why there is no link. What the other node said is passed on; that there was no way to it is no word of its.
+fn not_opened(status: Status) -> Status {
+    let broke = Error::source(&status).is_some();
+    if broke { Status::unavailable(format!("the link could not be made: {status}")) } else { status }
 }
 
 /// A call on its way. Given up when it is dropped.

@@ -4,9 +4,14 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
     future::{Ready, pending, ready},
+    io,
     net::SocketAddr,
 };
 
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot, watch},
@@ -24,7 +29,7 @@ use weft_raft::{GroupId, NodeId, Transport};
 
 use super::*;
 use crate::{
-    cluster::{Address, ClusterOptions, Gate, Inbox, Peers, Reach, listen},
+    cluster::{Address, ClusterOptions, Gate, Inbox, Network, Peers, Pipe, Reach, listen},
     connections::Connections,
 };
 
@@ -80,9 +85,13 @@ impl Service<http::Request<Body>> for Breaks {
 
 /// The way from node 1 to node 2.
 fn peers(address: SocketAddr) -> Peers {
+    peers_by(address, &Reach::Tcp)
+}
+
+fn peers_by(address: SocketAddr, reach: &Reach) -> Peers {
     let members = BTreeMap::from([(1, "127.0.0.1:1".to_owned()), (2, address.to_string())]);
     let options = ClusterOptions { name: "linked".to_owned(), members, ..Default::default() };
-    Peers::new(1, Uuid::nil(), &options, &Reach::Tcp)
+    Peers::new(1, Uuid::nil(), &options, reach)
 }
 
 async fn ping(peers: &Peers) -> Status {
@@ -133,7 +142,7 @@ async fn a_node_that_learns_of_links_at_the_same_address_gets_calls_by_one() {
     let address = listener.local_addr().expect("an address");
     let (connections, (close, closing)) = (Connections::default(), oneshot::channel::<()>());
     let incoming = TcpIncoming::from(listener);
-    let incoming = futures::StreamExt::map(incoming, {
+    let incoming = StreamExt::map(incoming, {
         let connections = connections.clone();
         move |came| came.map(|connection| connections.take(connection))
     });
@@ -310,4 +319,25 @@ async fn a_call_to_nobody_has_not_left() {
     let call = http::Request::builder().uri("http://node/test.Hangs/Call").body(Body::empty()).expect("a request");
     let failed = peers(address).forward(2, call).expect("it is a member").await;
     assert!(matches!(failed, Err(Failed::NeverLeft(..))), "{failed:?}");
+}
+
+/// A network on which nobody ever answers.
+struct Silence;
+
+impl Network for Silence {
+    fn connect(&self, _: u32) -> BoxFuture<'static, io::Result<Pipe>> {
+        pending().boxed()
+    }
+
+    fn incoming(&self) -> BoxStream<'static, Pipe> {
+        stream::pending().boxed()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_gets_no_connection_may_be_made_again() {
+    let peers = peers_by("127.0.0.1:2".parse().expect("an address"), &Reach::Network(Arc::new(Silence)));
+    assert_eq!(ping(&peers).await.code(), Code::Unavailable, "by a link");
+    peers.way(2).expect("it is a member").0.alone.store(1, Ordering::Relaxed);
+    assert_eq!(ping(&peers).await.code(), Code::Unavailable, "alone");
 }
