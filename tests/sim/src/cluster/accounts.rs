@@ -27,7 +27,7 @@ use weft_protocol::{
 
 use super::{
     client::{Api, NAMESPACE, PATIENCE, Scene, Settled, seconds, within},
-    laws::Messages,
+    laws::{self, Messages},
 };
 use crate::decide::{QUEUE, command};
 
@@ -248,6 +248,9 @@ pub(crate) async fn check(scene: &Scene, listed: &[(String, String)]) {
     let mut runs = BTreeMap::<&str, BTreeMap<&str, Vec<HistoryEvent>>>::new();
     for (workflow, run) in listed.iter().filter(|(workflow, _)| is_account(scene, workflow)) {
         let Some(events) = scene.history(workflow, run).await else { return };
+        if let Err(wrong) = laws::failures(&events) {
+            return scene.record.violate(format!("{workflow} {run}: {wrong}"));
+        }
         messages.add(run, &events);
         runs.entry(workflow).or_default().insert(run, events);
     }

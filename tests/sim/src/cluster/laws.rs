@@ -1,12 +1,15 @@
 //! What must hold of what workers did, once everything has come to its end.
 //!
 //! Invariants it checks: every run ended; a workflow id that is not reset has one run; what workers were told of their answers is in the
-//! history, once; what they were shown is there as it was; timers fire once, and not before their time; each message to
+//! history, once; no task failed for what its worker said; what they were shown is there as it was; timers fire once, and not before their time; each message to
 //! another workflow arrived once, or not at all if its sender was told so.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weft_protocol::api::history::{HistoryEvent, history_event::Attributes as Event};
+use weft_protocol::api::{
+    enums::WorkflowTaskFailedCause as Cause,
+    history::{HistoryEvent, history_event::Attributes as Event},
+};
 
 use super::{
     book::Worked,
@@ -65,6 +68,7 @@ fn of_a_run(shown: &Shown, worked: &Worked) -> Result<(), String> {
         return Err("it has not ended".to_owned());
     }
     answers(&shown.events, worked)?;
+    failures(&shown.events)?;
     timers(&shown.events)
 }
 
@@ -99,6 +103,18 @@ fn answers(events: &[HistoryEvent], worked: &Worked) -> Result<(), String> {
     }
     let lost = worked.results.iter().find(|(id, result)| results.get(id.as_str()) != Some(result));
     lost.map_or(Ok(()), |(id, _)| Err(format!("the result of {id} was acknowledged and is not there")))
+}
+
+/// No worker says what is wrong: its task fails only if it has not seen everything, or for somebody else.
+pub(crate) fn failures(events: &[HistoryEvent]) -> Result<(), String> {
+    for event in events {
+        let Some(Event::WorkflowTaskFailedEventAttributes(it)) = &event.attributes else { continue };
+        match it.cause() {
+            Cause::UnhandledCommand | Cause::ResetWorkflow | Cause::ForceCloseCommand => {}
+            cause => return Err(format!("event {} says that a task failed: {cause:?}", event.event_id)),
+        }
+    }
+    Ok(())
 }
 
 fn timers(events: &[HistoryEvent]) -> Result<(), String> {
