@@ -145,20 +145,21 @@ impl Copies {
 
     /// Who leads a shard, and news of it. It may end when the copy here does.
     pub(crate) fn leadership(&self, shard: &Shard) -> watch::Receiver<Leadership> {
-        match self.place(shard.id()).map(|place| (place.here.read().clone(), &place.told)) {
-            Some((Some(copy), _)) => copy.shard.leadership(),
-            Some((None, told)) => told.subscribe(),
-            None => watch::channel(Leadership::default()).1,
-        }
+        self.known(shard.id().0).map_or_else(|| watch::channel(Leadership::default()).1, |known| known.leadership)
     }
 
-    /// What is known of a group: from its replica here, or from what others said.
+    /// What is known of a group: from its replica here, or from what others said. A replica that nobody has filled yet knows
+    /// nothing: whoever is to have it filled would ask nobody.
     pub(crate) fn known(&self, group: u32) -> Option<Known> {
-        if let Some(here) = self.parts.ground.raft.group(GroupId(group)) {
-            return Some(Known { leadership: here.leadership(), voters: here.voters() });
+        let here = self.parts.ground.raft.group(GroupId(group));
+        let place = self.place(ShardId(group));
+        match (here.filter(|here| place.is_none() || !here.members().is_empty()), place) {
+            (Some(here), _) => Some(Known { leadership: here.leadership(), voters: here.voters() }),
+            (None, Some(place)) => {
+                Some(Known { leadership: place.told.subscribe(), voters: place.voters.lock().clone() })
+            }
+            (None, None) => None,
         }
-        let place = self.place(ShardId(group))?;
-        Some(Known { leadership: place.told.subscribe(), voters: place.voters.lock().clone() })
     }
 
     /// Another node says that it leads a shard.
@@ -302,6 +303,10 @@ mod tests {
         assert_eq!(copies.known(2).map(|known| known.voters), Some([NodeId(2), NodeId(3)].into()));
         copies.told(ShardId(2), said(5, 3), [NodeId(3)].into());
         assert_eq!(leader(), Some(NodeId(3)));
+        // Whoever is to have it filled has to find its leader.
+        node.inner().start_copy(ShardId(2)).await.expect("it comes");
+        assert_eq!(leader(), Some(NodeId(3)));
+        assert_eq!(copies.leadership(&copies.shard(ShardId(2)).expect("it is one")).borrow().leader, Some(NodeId(3)));
         node.shutdown().await;
     }
 }
