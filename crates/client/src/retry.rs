@@ -14,7 +14,7 @@ use weft_env::{Clock, RealClock};
 use crate::Error;
 
 /// Waits grow from `first` by half each time, up to `longest`, with chance in them, until `total` has gone by since the
-/// first attempt began.
+/// first attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Retry {
     pub first: Duration,
@@ -68,8 +68,13 @@ where
         .with_min_delay(retry.first)
         .with_max_delay(retry.longest)
         .without_max_times();
-    let give_up = clock.monotonic().saturating_add(retry.total);
-    let in_time = |_: &Error, wait: Option<Duration>| wait.filter(|wait| clock.monotonic() + *wait < give_up);
+    let mut give_up = None;
+    // From the first failure on: until then it may have been a long poll that was well.
+    let in_time = |_: &Error, wait: Option<Duration>| {
+        let now = clock.monotonic();
+        let give_up = *give_up.get_or_insert(now.saturating_add(retry.total));
+        wait.filter(|wait| now + *wait < give_up)
+    };
     attempt.retry(waits).when(Error::is_transient).adjust(in_time).await
 }
 
@@ -124,8 +129,23 @@ mod tests {
         };
         let retry = Retry::default();
         run_by(&clock, retry, Repeat::Harmless, attempt).await.expect_err("it never passes");
-        assert_eq!(tries.get(), 3, "the third began in time, and there is none after it");
-        assert!(clock.monotonic() < retry.total + ATTEMPT, "{:?}", clock.monotonic());
+        assert_eq!(tries.get(), 4, "the fourth began in time after the first had failed, and there is none after it");
+        assert!(clock.monotonic() < ATTEMPT + retry.total + ATTEMPT, "{:?}", clock.monotonic());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_poll_that_was_well_for_longer_than_that_is_made_again_when_it_breaks() {
+        let (clock, tries) = (TokioClock::starting_at(UnixNanos(0)), Cell::new(0));
+        let attempt = || {
+            tries.set(tries.get() + 1);
+            let is_first = tries.get() == 1;
+            async move {
+                tokio::time::sleep(Retry::default().total * 2).await;
+                if is_first { Err(unreachable()) } else { Ok(()) }
+            }
+        };
+        run_by(&clock, Retry::default(), Repeat::Harmless, attempt).await.expect("it is well again");
+        assert_eq!(tries.get(), 2);
     }
 
     #[tokio::test]
