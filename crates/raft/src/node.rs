@@ -108,17 +108,16 @@ impl Node {
     }
 
     /// Stops one group here, if it runs; what this node has of it stays. Gives what has to be known of it for ever once that
-    /// is forgotten: see [`crate::Recovered::floor`].
+    /// is forgotten, with what is known of it already: see [`crate::Recovered::floor`].
     ///
     /// # Errors
-    /// When the log cannot be read.
-    pub async fn remove(&self, id: GroupId) -> Result<Option<Bytes>, MachineError> {
-        let group = self.groups.remove(id);
-        if let Some(group) = &group {
+    /// When the log or what is known cannot be read.
+    pub async fn remove(&self, id: GroupId, known: Option<Bytes>) -> Result<Option<Bytes>, MachineError> {
+        if let Some(group) = self.groups.remove(id) {
             group.shutdown().await;
         }
         let last = log::last_place(&self.wal.group(id)).map_err(MachineError::new)?;
-        Ok(floor::encode(last.max(group.and_then(|group| group.floor()))))
+        Ok(floor::encode(last.max(floor::decode(known).map_err(MachineError::new)?)))
     }
 
     /// Drops all that the log has of a group that does not run here, but whom it voted for.
@@ -158,6 +157,17 @@ impl Node {
     pub async fn ready(&self) -> Result<(), ReadError> {
         let groups = self.groups.now();
         try_join_all(groups.values().map(group_ready)).await.map(|_| ())
+    }
+
+    /// The same of one group, if it runs here.
+    ///
+    /// # Errors
+    /// When it has stopped.
+    pub async fn group_ready(&self, id: GroupId) -> Result<(), ReadError> {
+        match self.group(id) {
+            Some(group) => group_ready(&group).await,
+            None => Ok(()),
+        }
     }
 
     /// Why a group failed, if one did: the node has to stop.

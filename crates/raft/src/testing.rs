@@ -116,6 +116,10 @@ impl Recorder {
         machine
     }
 
+    pub(crate) fn floor(&self) -> Option<Bytes> {
+        self.held.lock().floor.clone()
+    }
+
     /// A state that knows nothing but where it once was.
     pub(crate) fn forgotten(log: GroupLog, floor: Option<Bytes>) -> Self {
         Self { held: Arc::new(Mutex::new(Held { floor, ..Held::default() })), log }

@@ -93,7 +93,10 @@ impl Cluster {
     /// The same; with `keeps_floor` false it does not even know that.
     pub(crate) async fn give_up(&mut self, id: NodeId, keeps_floor: bool) {
         let member = self.running.get_mut(&id).expect("the node runs");
-        let floor = member.node.remove(GROUP).await.expect("its log is read");
+        let known = member.machine.floor();
+        // What follows may fail the first time, and then it is asked for again.
+        member.node.remove(GROUP, known.clone()).await.expect("its log is read");
+        let floor = member.node.remove(GROUP, known).await.expect("its log is read");
         assert!(floor.is_some() && member.node.group(GROUP).is_none());
         Node::forget(&member.wal, GROUP).await.expect("its log is written");
         member.machine = Recorder::forgotten(member.wal.group(GROUP), floor.filter(|_| keeps_floor));

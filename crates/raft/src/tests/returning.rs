@@ -57,6 +57,16 @@ async fn a_replica_that_comes_back_empty_elects_nobody_who_lacks_what_it_once_ac
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_is_given_up_again_before_it_has_anything_remembers_as_much() {
+    let mut cluster = Cluster::start(11, 3).await;
+    let (_, late, given_up) = replaced(&mut cluster).await;
+    for _ in 0..2 {
+        cluster.give_up_and_return(given_up).await;
+    }
+    assert!(!they_elect(&mut cluster, late, given_up).await, "what the others committed would be lost");
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_its_floor_it_would() {
     let mut cluster = Cluster::start(11, 3).await;
     let (_, late, given_up) = replaced(&mut cluster).await;

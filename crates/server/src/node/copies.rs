@@ -16,7 +16,7 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::watch;
+use tokio::sync::{MutexGuard, watch};
 use weft_engine::WorkflowKey;
 use weft_raft::{GroupId, Leadership, MachineError, NodeId, StartError};
 use weft_rows::{SlotRange, ranges, slot_of};
@@ -196,9 +196,13 @@ impl Copies {
         Ok(Some(shard))
     }
 
+    /// While it is held nothing else comes or goes.
+    pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().await
+    }
+
     /// Ends the copy of a shard, and removes all that this node has of it.
-    pub(super) async fn give_up(&self, id: ShardId) -> Result<(), CopyError> {
-        let _turn = self.changing.lock().await;
+    pub(super) async fn give_up(&self, id: ShardId, _turn: &MutexGuard<'_, ()>) -> Result<(), CopyError> {
         let place = self.place(id).ok_or(CopyError::NoShard(id.0))?;
         let (ground, slots) = (&self.parts.ground, place.elsewhere.slots());
         place.left.store(true, Ordering::Relaxed);
@@ -211,11 +215,16 @@ impl Copies {
             }
             None => {}
         }
-        let floor = ground.raft.remove(GroupId(id.0)).await?;
+        let known = ground.floor(id.0, slots).await;
+        let floor = match known {
+            Ok(known) => ground.raft.remove(GroupId(id.0), known).await,
+            Err(error) => Err(error),
+        };
         if let Some(copy) = copy {
             // What it had applied so far is behind it; what comes late is refused.
             copy.replica.close();
         }
+        let floor = floor?;
         let given_up = ground.given_up(id.0, slots);
         given_up.begin(floor).await?;
         clear_away(&ground.wal, &ground.visibility, &given_up).await?;
@@ -270,14 +279,14 @@ mod tests {
         let held = node.shard(&of_first);
         assert!(inner.copies.are_whole() && held.is_ready());
 
-        inner.copies.give_up(ShardId(1)).await.expect("it goes");
+        inner.copies.give_up(ShardId(1), &inner.copies.turn().await).await.expect("it goes");
         assert!(!inner.copies.are_whole() && !inner.copies.is_here(ShardId(1)) && inner.copies.left().is_empty());
         let elsewhere = node.shard(&of_first).look(of_first.clone(), Target::default()).await;
         assert!(matches!(elsewhere, Err(Failure::NotLeader)), "it is asked for elsewhere");
         let late = held.look(of_first.clone(), Target::default()).await;
         assert!(matches!(late, Err(Failure::NotLeader | Failure::Unavailable(_))), "so is whoever had it before");
         assert_eq!(node.wal().group(GroupId(1)).state().last, None);
-        inner.copies.give_up(ShardId(1)).await.expect("it has gone");
+        inner.copies.give_up(ShardId(1), &inner.copies.turn().await).await.expect("it has gone");
 
         inner.start_copy(ShardId(1)).await.expect("it comes");
         assert!(
@@ -293,7 +302,7 @@ mod tests {
         let options = Options { shards: 2, ..Options::new(Place::Memory) };
         let node = Node::open(options, World::real()).await.expect("it opens");
         let copies = &node.inner().copies;
-        copies.give_up(ShardId(2)).await.expect("it goes");
+        copies.give_up(ShardId(2), &copies.turn().await).await.expect("it goes");
         let said = |term, leader| Leadership { term, leader: Some(NodeId(leader)), mine: false };
         let leader = || copies.known(2).and_then(|known| known.leadership.borrow().leader);
         assert_eq!(leader(), None);

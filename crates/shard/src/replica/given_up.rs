@@ -49,6 +49,14 @@ impl GivenUp {
         Ok(note(store, self.group)?.is_some() || stored_row(store, self.group)?.index > 0)
     }
 
+    /// Up to where this node had the log of the group before it gave it up the last time, if it did. Blocking.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn floor(&self) -> Result<Option<Bytes>, MachineError> {
+        floor(self.store.as_ref(), self.group)
+    }
+
     /// Notes that all goes, and its floor.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use weft_engine::{Settings, cron::WallCalendar};
 use weft_env::{Clock, Ids, Lane, Pool};
 use weft_raft::{self as raft, Group, GroupId, MachineError};
@@ -67,6 +68,12 @@ impl Ground {
     pub(super) async fn is_there(&self, group: u32, slots: SlotRange) -> Result<bool, MachineError> {
         let given_up = self.given_up(group, slots);
         self.blocking(move || given_up.is_there()).await
+    }
+
+    /// Up to where the log of a shard was had before it was given up the last time.
+    pub(super) async fn floor(&self, group: u32, slots: SlotRange) -> Result<Option<Bytes>, MachineError> {
+        let given_up = self.given_up(group, slots);
+        self.blocking(move || given_up.floor()).await
     }
 
     pub(super) fn has_log(&self, group: u32) -> bool {

@@ -81,6 +81,19 @@ impl NodeInner {
 
     /// Removes what this node has of a shard, if that is what the metadata say now.
     pub(crate) async fn give_up_copy(self: &Arc<Self>, group: u32) -> Result<(), Status> {
+        let node = Arc::clone(self);
+        // It goes on when whoever asked loses patience. What it stands on is looked at when its turn has come.
+        let given_up = tokio::spawn(async move {
+            let turn = node.copies.turn().await;
+            node.check_has_no_place(group).await?;
+            let given_up = node.copies.give_up(ShardId(group), &turn).await;
+            given_up.map_err(|error| Status::unavailable(error.to_string()))
+        });
+        given_up.await.map_err(|panic| Status::internal(panic.to_string()))?
+    }
+
+    /// The metadata, as of now, give this node no place for a copy.
+    async fn check_has_no_place(&self, group: u32) -> Result<(), Status> {
         let confirmed = self.metadata.confirmed().await;
         confirmed.map_err(|_| Status::unavailable("the metadata have no leader here now: try again"))?;
         let (members, own) = (self.metadata.members(), self.peers.node);
@@ -88,11 +101,7 @@ impl NodeInner {
         if has_place || members.level < Level::PLACED {
             return Err(Status::failed_precondition(format!("node {own} is to have a copy of shard {group}")));
         }
-        let node = Arc::clone(self);
-        // It goes on when whoever asked loses patience.
-        let given_up = tokio::spawn(async move { node.copies.give_up(ShardId(group)).await }).await;
-        let given_up = given_up.map_err(|panic| Status::internal(panic.to_string()))?;
-        given_up.map_err(|error| Status::unavailable(error.to_string()))
+        Ok(())
     }
 
     /// What all nodes have. Before level 3 everybody has everything, and nobody is asked.
