@@ -179,7 +179,10 @@ impl Front {
     }
 
     pub(super) fn purge_is_durable(&mut self, id: GroupId, upto: u64) {
-        if let Some(group) = self.groups.get_mut(&id) {
+        // Not of one that was forgotten meanwhile: its entries are others.
+        if let Some(group) = self.groups.get_mut(&id)
+            && group.state.purged.as_ref().is_some_and(|(purged, _)| *purged >= upto)
+        {
             group.durable_purge = group.durable_purge.max(upto);
         }
     }
