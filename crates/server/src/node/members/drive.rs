@@ -8,13 +8,13 @@ use std::{
 use futures::future::join_all;
 use tonic::Request;
 use weft_protocol::internal::CaughtUpRequest;
-use weft_rows::member::MemberState;
+use weft_rows::member::{CopyState, MemberState};
 use weft_shard::Members;
 
 use super::{
     super::NodeInner,
     copies::{Answers, gathered},
-    plan::{Nodes, Picture, Plan, is_on_its_way},
+    plan::{GroupPicture, Nodes, Picture, Plan, is_on_its_way},
 };
 
 /// Between two looks while something is under way, and while nothing is.
@@ -127,16 +127,45 @@ impl NodeInner {
         let live = self.live().into_iter().chain([self.peers.node]).collect();
         let has =
             answers.iter().map(|(node, copies)| (*node, copies.iter().map(|copy| copy.group).collect())).collect();
-        Picture { members, groups: gathered(answers), live, ready, has }
+        let groups = with_unheard(gathered(answers), &members);
+        Picture { members, groups, live, ready, has }
     }
+}
+
+/// With the groups of which nobody has spoken: they are there, and nothing is known of them but what the rows say.
+fn with_unheard(mut groups: Vec<GroupPicture>, members: &Members) -> Vec<GroupPicture> {
+    let heard: Nodes = groups.iter().map(|group| group.group).collect();
+    let unheard = members.copies.values().filter(|row| !heard.contains(&row.group)).map(|row| GroupPicture {
+        group: row.group,
+        leader: None,
+        voters: vec![row.in_state(CopyState::Held).collect()],
+        members: row.nodes.keys().copied().collect(),
+    });
+    groups.extend(unheard);
+    groups.sort_by_key(|group| group.group);
+    groups
 }
 
 #[cfg(test)]
 mod tests {
+    use weft_rows::member::CopiesRow;
+
+    use super::*;
     use crate::{
         Server,
         node::{Options, Place},
     };
+
+    #[test]
+    fn a_group_of_which_nobody_spoke_has_its_copies_and_no_leader() {
+        let nodes = [(1, CopyState::Held), (2, CopyState::Held), (3, CopyState::Held), (4, CopyState::Coming)].into();
+        let row = CopiesRow { group: 2, nodes };
+        let members = Members { copies: [(2, row)].into(), ..Members::default() };
+        let heard = GroupPicture { group: 3, leader: Some(1), voters: vec![[1].into()], members: [1].into() };
+        let all = with_unheard(vec![heard.clone()], &members);
+        let (voters, members) = (vec![[1, 2, 3].into()], [1, 2, 3, 4].into());
+        assert_eq!(all, [GroupPicture { group: 2, leader: None, voters, members }, heard]);
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn whoever_joins_and_leads_the_metadata_asks_itself_whether_it_has_caught_up() {
