@@ -186,6 +186,17 @@ impl Growing {
         operations::ask(address, "POST", &format!("/admin/cluster/{command}")).await
     }
 
+    /// Waits until the cluster takes it.
+    pub(crate) async fn wish(&self, at: u32, command: &str, told: &str) {
+        let mut said = String::new();
+        let wishing = async {
+            while !said.contains(told) {
+                said = self.command(at, command).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wishing).await.unwrap_or_else(|_| panic!("{command}: {said}"));
+    }
+
     /// Waits until a node knows that another one is in a state.
     pub(crate) async fn until(&self, at: u32, node: u32, state: MemberState) {
         let metadata = self.servers[&at].node().metadata();

@@ -222,7 +222,7 @@ async fn a_node_that_lost_its_data_comes_back_under_a_new_number() {
         growing.try_join(3, 1).await.err().map(|error| error.to_string()).expect("it has forgotten its votes");
     assert!(refused.contains("wfctl cluster remove 3") && refused.contains("--node 4"), "{refused}");
     assert!(!growing.dir(3).exists(), "it has founded nothing");
-    growing.command(1, "remove?node=3").await;
+    growing.wish(1, "remove?node=3", "being removed").await;
     growing.until(1, 3, MemberState::Removed).await;
     let refused = growing.try_join(3, 1).await.err().map(|error| error.to_string()).expect("its number is gone");
     assert!(refused.contains("was removed from this cluster"), "{refused}");

@@ -104,17 +104,6 @@ impl Growing {
             }
         }
     }
-
-    /// Waits until the cluster takes it.
-    async fn wish(&self, at: u32, command: &str, told: &str) {
-        let mut said = String::new();
-        let wishing = async {
-            while !said.contains(told) {
-                said = self.command(at, command).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, wishing).await.unwrap_or_else(|_| panic!("{command}: {said}"));
-    }
 }
 
 /// A shard, a node that has a copy of it and one that has none, neither of them node 1.
