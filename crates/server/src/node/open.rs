@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use futures::future::join_all;
 use tokio::sync::watch;
 use uuid::Uuid;
 use weft_engine::{NamespaceId, Timestamp, cron::WallCalendar};
@@ -260,7 +261,7 @@ impl Node {
         let known = Known { is_new: known.is_new || (log.last.is_none() && log.purged.is_none()), ..known };
         let known = (known, hold.directory());
         super::joining::meet(&options, &links.peers, &world, known, store.as_ref()).await?;
-        let raft = start_groups(&options, &world, &wal, &replicas, &links, (founders, &store)).await?;
+        let raft = start_groups(&options, &world, &wal, &replicas, &links, (founders, is_placed, &store)).await?;
         let metadata = start_metadata(&options, &raft, &replicas, &store, &world.clock)?;
         feeds.attach(&metadata);
         if !links.peers.is_alone() {
@@ -360,9 +361,8 @@ impl Base {
         tokio::spawn(async move { matching.run().await });
         tokio::spawn(housekeeping(Arc::downgrade(&inner)));
         tokio::spawn(follow_queue_configs(Arc::downgrade(&inner)));
-        for shard in inner.copies.here() {
-            shard.settled().await;
-        }
+        let settled = join_all(inner.copies.here().into_iter().map(|shard| async move { shard.settled().await }));
+        in_time_if(inner.metadata.members().level >= Level::PLACED, inner.clock.as_ref(), settled).await;
         self.links.inbox.attach(&inner);
         live_among_others(&inner);
         Ok(Node(inner))
@@ -526,13 +526,27 @@ fn tables() -> Vec<Table> {
 /// that is only a few large entries behind gets those, and not a picture.
 const KEPT_BYTES_OF_GROUP: u64 = 16 << 20;
 
+/// How long a node waits at its start for the leaders of shards of which it may have no more than is left of a copy. Nobody
+/// sends the log of such a one any more: it would be waited for in vain, by the one that is to remove it.
+const SHARDS_MAX: Duration = Duration::from_secs(5);
+
+/// Waits for `work`, and where copies are on some nodes only no longer than [`SHARDS_MAX`].
+async fn in_time_if<T>(is_bounded: bool, clock: &dyn Clock, work: impl Future<Output = T>) -> Option<T> {
+    let end = clock.monotonic() + SHARDS_MAX;
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = clock.sleep_until(end), if is_bounded => None,
+    }
+}
+
 async fn start_groups(
     options: &Options,
     world: &World,
     wal: &Wal,
     replicas: &[(u32, Arc<Replica>)],
     links: &Links,
-    (founders, store): (BTreeSet<u32>, &Arc<dyn StateStore>),
+    (founders, is_placed, store): (BTreeSet<u32>, bool, &Arc<dyn StateStore>),
 ) -> Result<raft::Node, OpenError> {
     let way: Arc<dyn raft::Transport> = Arc::new(links.peers.clone());
     let groups = usize::from(options.shards) + 1;
@@ -555,8 +569,12 @@ async fn start_groups(
     let node = raft::Node::start(&config, wal, machines).await?;
     links.inbox.attach_raft(&node);
     // Every group has a leader, and those led here have replayed their log (rule 4).
+    let ready = async {
+        node.group_ready(GroupId(METADATA_GROUP)).await?;
+        in_time_if(is_placed, world.clock.as_ref(), node.ready()).await.unwrap_or(Ok(()))
+    };
     tokio::select! {
-        ready = node.ready() => ready.map_err(|error| OpenError::NoLeader(error.to_string()))?,
+        ready = ready => ready.map_err(|error: raft::ReadError| OpenError::NoLeader(error.to_string()))?,
         error = get_to_know(options, &node, &links.peers, store.as_ref(), met) => return Err(error),
     }
     Ok(node)

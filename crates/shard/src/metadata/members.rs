@@ -56,15 +56,6 @@ impl Members {
         self.nodes.get(&node).map(|row| row.state)
     }
 
-    /// The nodes that have a whole copy of a shard: all that are not removed, where no row says otherwise.
-    #[must_use]
-    pub fn holders(&self, shard: u32) -> BTreeSet<u32> {
-        match self.copies.get(&shard) {
-            Some(row) => row.in_state(CopyState::Held).collect(),
-            None => self.present().map(|row| row.node).collect(),
-        }
-    }
-
     /// What the store says. Blocking.
     ///
     /// # Errors
