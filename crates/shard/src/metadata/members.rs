@@ -4,14 +4,11 @@
 //! Invariant: as for namespaces, the view is changed only when the batch is applied, and one change is under way at a
 //! time. A node that was removed stays in it, as one whose number is not given again. The level only rises.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use weft_rows::{
     Level, Ops,
-    member::{self, CopiesRow, CopyState, Key, MemberRow, MemberState, MoveRow, Row},
+    member::{self, CopiesRow, Key, MemberRow, MemberState, MoveRow, Row},
     table,
 };
 use weft_store::state::{KeyRange, Order, StateStore};
