@@ -4,7 +4,7 @@ use std::{io, process::ExitCode};
 
 use weft_client::in_one_line;
 
-use crate::output::{Format, Output};
+use crate::output::{Format, Output, harmless_lines};
 
 /// The exit codes. They stand in the help and scripts rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub(crate) fn report(error: &anyhow::Error, output: &Output) -> ExitCode {
     // Nothing to say where a check or an outcome has been printed already.
     if !says.is_empty() {
         match output.format {
-            Format::Text => eprintln!("{} {says}", output.on_stderr("error:")),
+            Format::Text => eprintln!("{} {}", output.on_stderr("error:"), harmless_lines(&says)),
             Format::Json => eprintln!("{}", serde_json::json!({ "error": { "kind": exit.name(), "message": says } })),
         }
     }

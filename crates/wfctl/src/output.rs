@@ -39,6 +39,11 @@ pub(crate) fn harmless(text: &str) -> String {
     text.chars().map(|c| if is_obeyed(c) && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
+/// The same, line by line.
+pub(crate) fn harmless_lines(text: &str) -> String {
+    text.split('\n').map(harmless).collect::<Vec<_>>().join("\n")
+}
+
 /// Whether a terminal obeys it instead of showing it. Whoever may turn the direction of a line writes one thing and has
 /// another read.
 pub(crate) fn is_obeyed(c: char) -> bool {
@@ -151,8 +156,7 @@ pub(crate) fn text(text: impl Into<String>) -> (Tone, String) {
 }
 
 fn cell(tone: Tone, text: &str) -> Cell {
-    let lines: Vec<String> = text.split('\n').map(harmless).collect();
-    let cell = Cell::new(lines.join("\n"));
+    let cell = Cell::new(harmless_lines(text));
     match tone {
         Tone::Plain => cell,
         Tone::Good => cell.fg(Color::Green),

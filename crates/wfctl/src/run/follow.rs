@@ -10,7 +10,7 @@ use weft_worker::{
 };
 
 use crate::{
-    output::{Output, Tone},
+    output::{Output, Tone, harmless_lines},
     session::Connected,
     workflow,
 };
@@ -105,7 +105,9 @@ impl<'a> Shown<'a> {
         }
         let ms = entry.at_ms.saturating_sub(self.began_at_ms);
         let time = self.output.paint(Tone::Faint, &format!("{:>7}.{} s", ms / 1000, ms % 1000 / 100));
-        Ok(self.output.line(format_args!("{time}  {}", self.output.paint(tone(&entry.what), &entry.what)))?)
+        Ok(self
+            .output
+            .line(format_args!("{time}  {}", self.output.paint(tone(&entry.what), &harmless_lines(&entry.what))))?)
     }
 
     /// Says what a person can do where one is waited for.

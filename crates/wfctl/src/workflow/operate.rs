@@ -171,7 +171,7 @@ pub(crate) async fn stack(session: &Connected, args: &StackArgs) -> anyhow::Resu
     for part in &stack {
         let value = payload::value(part);
         match value.as_str() {
-            Some(text) => output.line(text.trim_end())?,
+            Some(text) => output.line(crate::output::harmless_lines(text.trim_end()))?,
             None => output.line(payload::pretty(part))?,
         }
     }
