@@ -159,10 +159,11 @@ impl Repository {
     /// The commit that a name stands for.
     pub async fn resolve(&self, name: &str) -> Result<String, Error> {
         let commit = format!("{name}^{{commit}}");
-        match self.git().run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]).await {
-            Ok(hash) => Ok(hash.trim().to_owned()),
-            Err(Error::Git { .. }) => Err(Error::NoCommit(name.to_owned())),
-            Err(error) => Err(error),
+        let said = self.git().status(&["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]).await?;
+        match said.code {
+            Some(0) => Ok(said.stdout.trim().to_owned()),
+            Some(1) => Err(Error::NoCommit(name.to_owned())),
+            _ => Err(said.error()),
         }
     }
 

@@ -1,14 +1,21 @@
 //! Takes down what is said in a step, for agents and for whoever runs commands for them.
 //!
 //! Whoever speaks hands it on and goes on; files are written by a task of the transcript's own, on threads that may block,
-//! in the order in which it was handed on. Few things wait to be written: who says more than a disk takes is slowed. Once
-//! [`Scribe::end`] has returned all of it is in the file, unless the disk did not take it within [`WRITTEN_WITHIN`]. It is
-//! not synced: what a machine that lost its power had not written yet is missing.
+//! in the order in which it was handed on. Few things wait to be written: who says more than a disk takes is slowed. A disk
+//! that takes nothing for [`WRITTEN_WITHIN`] is waited for no more, and nothing more is handed on. Else, once [`Scribe::end`]
+//! has returned, all of it is in the file. It is not synced: what a machine that lost its power had not written yet is missing.
 //!
 //! A transcript is for people: that it cannot be written stops no step. What is missing then has no end, and readers
 //! say so.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -21,7 +28,7 @@ use crate::process::Chunk;
 
 /// Entries and chunks that wait to be written.
 const WAITING_MAX: usize = 64;
-/// So long a step waits at its end for the disk; what is written later is in the file all the same.
+/// So long a step waits for the disk, once; what is written later is in the file all the same.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// What is to be written.
@@ -38,6 +45,8 @@ enum Word {
 pub struct Scribe {
     /// None where nothing is taken down; closed once it has ended, or could not be written.
     words: Option<mpsc::Sender<Word>>,
+    /// Nothing was taken for so long that nobody waits any more.
+    is_stuck: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Scribe {
@@ -52,7 +61,7 @@ impl Scribe {
     pub fn new(writer: Writer) -> Self {
         let (words, heard) = mpsc::channel(WAITING_MAX);
         tokio::spawn(write(writer, heard));
-        Self { words: Some(words) }
+        Self { words: Some(words), is_stuck: Arc::default() }
     }
 
     pub async fn say(&self, said: Said) {
@@ -92,25 +101,28 @@ impl Scribe {
     }
 
     fn is_silent(&self) -> bool {
-        self.words.as_ref().is_none_or(mpsc::Sender::is_closed)
+        self.is_stuck.load(Ordering::Relaxed) || self.words.as_ref().is_none_or(mpsc::Sender::is_closed)
     }
 
     async fn hand_on(&self, word: Word) {
-        if let Some(words) = &self.words {
+        if let Some(words) = self.words.as_ref().filter(|_| !self.is_silent()) {
             // Whoever could not write hears nothing more.
-            let _ = words.send(word).await;
+            self.in_time(words.send(word)).await;
+        }
+    }
+
+    /// What is missing then has no end, and readers say so.
+    async fn in_time<T>(&self, work: impl Future<Output = T>) {
+        if timeout(WRITTEN_WITHIN, work).await.is_err() {
+            self.is_stuck.store(true, Ordering::Relaxed);
         }
     }
 
     async fn written(&self, word: impl FnOnce(oneshot::Sender<()>) -> Word) {
         let (done, written) = oneshot::channel();
-        let writing = async {
-            self.hand_on(word(done)).await;
-            // An error says that it could not be written.
-            let _ = written.await;
-        };
-        // What is missing then has no end, and readers say so.
-        let _ = timeout(WRITTEN_WITHIN, writing).await;
+        self.hand_on(word(done)).await;
+        // An error says that it could not be written.
+        self.in_time(written).await;
     }
 }
 
@@ -158,6 +170,8 @@ fn take_down(mut writer: Writer, words: Vec<Word>) -> Result<Option<Writer>, Err
 
 #[cfg(test)]
 mod tests {
+    use weft_env::{Clock as _, TokioClock, UnixNanos};
+
     use super::*;
     use crate::{
         process::Stream,
@@ -229,13 +243,27 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_disk_that_takes_nothing_holds_up_no_end() {
         let (words, heard) = mpsc::channel(1);
-        let scribe = Scribe { words: Some(words) };
+        let scribe = Scribe { words: Some(words), is_stuck: Arc::default() };
         let (chunks, written) = scribe.listen().expect("it is taken down");
         drop(chunks);
         written.await.expect("it does not panic");
-        // Now not even what is to be written has room.
+        // Now not even what is to be written has room, and it was waited for once already.
+        let clock = TokioClock::starting_at(UnixNanos(0));
+        scribe.output(Chunk { stream: Stream::Stdout, bytes: "x".into() }).await;
+        scribe.note("x").await;
         scribe.end().await;
-        assert_eq!(heard.len(), 1, "nobody has written anything");
+        assert_eq!((heard.len(), clock.monotonic()), (1, Duration::ZERO), "nobody has written anything");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_takes_nothing_holds_up_nobody_who_speaks() {
+        let (words, _heard) = mpsc::channel(1);
+        let scribe = Scribe { words: Some(words), is_stuck: Arc::default() };
+        let clock = TokioClock::starting_at(UnixNanos(0));
+        for text in ["taken", "waits", "does not"] {
+            scribe.note(text).await;
+        }
+        assert_eq!(clock.monotonic(), WRITTEN_WITHIN);
     }
 
     #[tokio::test]
@@ -243,7 +271,7 @@ mod tests {
         let (_folder, transcripts, writer) = begun();
         let (words, heard) = mpsc::channel(WAITING_MAX);
         let writing = tokio::spawn(write(writer, heard));
-        let scribe = Scribe { words: Some(words) };
+        let scribe = Scribe { words: Some(words), is_stuck: Arc::default() };
         scribe.output(Chunk { stream: Stream::Stdout, bytes: "half a line".into() }).await;
         drop(scribe);
         writing.await.expect("it ends with those who speak");
