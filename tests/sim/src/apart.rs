@@ -98,7 +98,8 @@ pub fn play_if_told() -> bool {
 /// The digest comes last: whoever reads it has read everything.
 fn say(outcome: &ClusterOutcome) {
     let one_line = |text: &str| text.replace('\n', " / ");
-    let mut said = String::new();
+    // Whatever stands in the line already that libtest has begun.
+    let mut said = String::from("\n");
     let lines = outcome.trace.iter().map(|line| (TRACE, one_line(line)));
     let lines = lines.chain(outcome.violation.iter().map(|violation| (VIOLATION, one_line(violation))));
     let (coverage, cpu) = (outcome.coverage.to_string(), outcome.cpu_ms.to_string());

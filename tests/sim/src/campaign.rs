@@ -113,15 +113,16 @@ fn open(path: &Path) -> io::Result<Known> {
         Err(error) => return Err(error),
     };
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-    let mut lines = text.split_inclusive('\n');
+    // A line that was not written to its end is not there, and the next one must not go on with it.
+    let whole = text.rfind('\n').map_or(0, |at| at + 1);
+    file.set_len(whole as u64)?;
+    let mut lines = text[..whole].lines();
     match lines.next() {
         None => file.write_all(format!("{program}\n").as_bytes())?,
-        Some(first) if first.trim_end() == program => {}
+        Some(first) if first == program => {}
         Some(_) => return Err(io::Error::other("another program has written it: remove it, or name another file")),
     }
-    // A line that was not written to its end is not there.
-    let whole = lines.filter_map(|line| line.strip_suffix('\n'));
-    let done: Option<BTreeMap<_, _>> = whole.map(read).collect();
+    let done: Option<BTreeMap<_, _>> = lines.map(read).collect();
     Ok((file, done.ok_or_else(|| io::Error::other("nobody has written this"))?))
 }
 
