@@ -113,9 +113,11 @@ fn of_refusal(refusal: Refusal, key: &WorkflowKey) -> Status {
 /// Why a list cannot be given.
 pub(crate) fn of_list(error: ListError) -> Status {
     match error {
-        ListError::NoLeader | ListError::Rebuilding | ListError::NotHere(_) | ListError::Nobody { .. } => {
-            Error::unavailable(error.to_string()).into()
-        }
+        ListError::NoLeader
+        | ListError::Rebuilding
+        | ListError::NotHere(_)
+        | ListError::Behind
+        | ListError::Nobody { .. } => Error::unavailable(error.to_string()).into(),
         ListError::Index(weft_visibility::Error::Token(_)) => Error::invalid_argument(text::PAGE_TOKEN_INVALID).into(),
         ListError::Index(error @ (weft_visibility::Error::GroupedList | weft_visibility::Error::TooManyGroups)) => {
             Error::invalid_argument(format!("invalid query: {error}")).into()

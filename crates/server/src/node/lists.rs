@@ -164,6 +164,8 @@ pub enum ListError {
     Rebuilding,
     #[error("this node has no copy of shard {0}")]
     NotHere(u32),
+    #[error("the visibility index is far behind: try again")]
+    Behind,
     #[error("nobody who has a copy of shards {} answers: try again{}", listed(shards), because(why.as_deref()))]
     Nobody {
         shards: BTreeSet<u32>,
@@ -176,6 +178,11 @@ pub enum ListError {
     Writer(Arc<weft_visibility::Error>),
     #[error("reading the visibility index panicked")]
     Panicked,
+}
+
+/// Others may have what this node has lost since it was asked, or builds again.
+fn others_may<T>(read: &Result<T, ListError>) -> bool {
+    matches!(read, Err(ListError::NotHere(_) | ListError::Rebuilding | ListError::Behind))
 }
 
 fn listed(shards: &BTreeSet<u32>) -> String {
@@ -193,7 +200,11 @@ impl Lists {
     /// See [`ListError`]; a bad page token is an `Index` error.
     pub async fn list(&self, namespace: String, query: Query, page: PageRequest) -> Result<Page, ListError> {
         if self.has_all() {
-            return self.read(None, move |visibility| visibility.list(&namespace, &query, &page)).await;
+            let (namespace, query, page) = (namespace.clone(), query.clone(), page.clone());
+            let read = self.read(None, move |visibility| visibility.list(&namespace, &query, &page)).await;
+            if !others_may(&read) {
+                return read;
+            }
         }
         page.check(&query)?;
         let ask = |node, shards| self.list_part(node, shards, &namespace, &query, &page).boxed();
@@ -206,7 +217,11 @@ impl Lists {
     /// See [`ListError`].
     pub async fn count(&self, namespace: String, query: Query) -> Result<Count, ListError> {
         if self.has_all() {
-            return self.read(None, move |visibility| visibility.count(&namespace, &query)).await;
+            let (namespace, query) = (namespace.clone(), query.clone());
+            let read = self.read(None, move |visibility| visibility.count(&namespace, &query)).await;
+            if !others_may(&read) {
+                return read;
+            }
         }
         let ask = |node, shards| self.count_part(node, shards, &namespace, &query).boxed();
         Ok(Count::merged(&query, self.gathered(ask).await?))
@@ -225,8 +240,12 @@ impl Lists {
         how: Walk,
     ) -> Result<Vec<Record>, ListError> {
         if self.has_all() {
+            let (namespace, query, after) = (namespace.clone(), query.clone(), after.clone());
             let walk = move |visibility: &Visibility| visibility.walk(&namespace, &query, after.as_deref(), limit, how);
-            return self.read(None, walk).await;
+            let read = self.read(None, walk).await;
+            if !others_may(&read) {
+                return read;
+            }
         }
         let step = Step { after, limit, how };
         let ask = |node, shards| self.walk_part(node, shards, &namespace, &query, &step).boxed();

@@ -13,6 +13,8 @@ use super::{ListError, Lists};
 /// How long a list waits for a group that has no leader, and between two looks.
 const LEADER_MAX: Duration = Duration::from_secs(5);
 const LEADER_RETRY: Duration = Duration::from_millis(25);
+/// How far behind the index may be for a part of a list: another node that has a copy may be ahead.
+const BEHIND_MAX: Duration = Duration::from_secs(2);
 
 impl Lists {
     /// Reads the index. Of these shards alone something may be read, or of all.
@@ -40,7 +42,13 @@ impl Lists {
         let reads =
             wanted.map(|(id, group)| async move { self.committed(&group, give_up).await.map(|index| (id.0, index)) });
         let targets = futures::future::try_join_all(reads).await?;
-        self.visibility.wait_indexed(targets).await.map_err(ListError::Writer)
+        let indexed = self.visibility.wait_indexed(targets);
+        tokio::select! {
+            biased;
+            indexed = indexed => indexed.map_err(ListError::Writer),
+            // Others are asked for parts only where there are others.
+            () = self.clock.sleep_until(self.clock.monotonic() + BEHIND_MAX), if of.is_some() => Err(ListError::Behind),
+        }
     }
 
     fn check_copies(&self, of: Option<&BTreeSet<u32>>) -> Result<(), ListError> {

@@ -166,6 +166,7 @@ fn told(error: ListError) -> Status {
         ListError::NoLeader
         | ListError::Rebuilding
         | ListError::NotHere(_)
+        | ListError::Behind
         | ListError::Nobody { .. }
         | ListError::Index(_)
         | ListError::Writer(_)
@@ -188,6 +189,7 @@ fn lost_here(error: ListError) -> Lost {
         }
         ListError::Rebuilding
         | ListError::NotHere(_)
+        | ListError::Behind
         | ListError::Nobody { .. }
         | ListError::Index(_)
         | ListError::Writer(_)
