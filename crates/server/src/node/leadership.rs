@@ -90,23 +90,33 @@ fn right(clocks: &BTreeMap<u32, i64>) -> BTreeSet<u32> {
     clocks.iter().filter(|(_, ahead)| near(**ahead)).map(|(node, _)| *node).collect()
 }
 
-/// Asks the others again and again whether they live, and evens out who leads what. Ends with the node.
+/// Asks the others again and again whether they live. Nothing else is waited for: whoever has not been asked for a while
+/// looks gone from here. Ends with the node.
 pub(crate) async fn watch(node: Weak<NodeInner>) {
-    let mut balanced_at = Duration::ZERO;
     loop {
         let Some(inner) = node.upgrade() else { return };
         if *inner.stopping.borrow() {
             return;
         }
         inner.hear().await;
-        let now = inner.clock.monotonic();
-        if now.saturating_sub(balanced_at) >= BALANCE {
-            balanced_at = now;
-            inner.balance().await;
-        }
         let clock = Arc::clone(&inner.clock);
         drop(inner);
-        clock.sleep_until(now + PING).await;
+        clock.sleep_until(clock.monotonic() + PING).await;
+    }
+}
+
+/// Evens out again and again who leads what. Ends with the node.
+pub(crate) async fn even_out(node: Weak<NodeInner>) {
+    loop {
+        let Some(inner) = node.upgrade() else { return };
+        if *inner.stopping.borrow() {
+            return;
+        }
+        let clock = Arc::clone(&inner.clock);
+        let began = clock.monotonic();
+        inner.balance().await;
+        drop(inner);
+        clock.sleep_until(began + BALANCE).await;
     }
 }
 

@@ -692,6 +692,7 @@ async fn follow_queue_configs(node: std::sync::Weak<NodeInner>) {
 fn live_among_others(node: &Arc<NodeInner>) {
     if !node.peers.is_alone() {
         tokio::spawn(super::leadership::watch(Arc::downgrade(node)));
+        tokio::spawn(super::leadership::even_out(Arc::downgrade(node)));
         tokio::spawn(super::members::drive(Arc::downgrade(node)));
         tokio::spawn(super::members::copies::follow(Arc::downgrade(node)));
         tokio::spawn(follow_others(Arc::downgrade(node)));
