@@ -5,8 +5,9 @@
 //! missed the change by which the replica lost its vote still counts on it, and could win with it what others have since
 //! committed otherwise. So could the replica itself, while it reads old entries in which it votes.
 //!
-//! Invariant: while its log ends before its floor, a replica neither votes nor stands. Once its log has come so far it is as
-//! one that was never given up, and only slow.
+//! Invariants: a replica that has a floor votes for no candidate whose log ends before that, for as long as it has it. While
+//! its own log ends before its floor, it does not stand. Once its log has come so far, every candidate that Raft lets it vote
+//! for, whose log ends no earlier than its own, has the floor too: it is as one that was never given up, and only slow.
 
 use bytes::Bytes;
 

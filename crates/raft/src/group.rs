@@ -175,7 +175,8 @@ impl Group {
         let raft = Raft::new(config.node, settings, network.clone(), LogStore::new(log.clone()), adapter);
         let raft = runtime::seeded(config.seed, raft).await.map_err(refused)?;
         shared.started.store(true, Ordering::Release);
-        if floor.is_none() {
+        // One whose log has come so far again is as one that was never given up.
+        if log::last_place(&log).map_err(refused)? >= floor {
             stand_for_election(&raft, config.node).await?;
         }
 
@@ -337,7 +338,7 @@ impl Group {
         self.inner.floor
     }
 
-    /// This node had more of the log once than it has now: it neither votes nor stands.
+    /// This node had more of the log once than it has now: it does not stand.
     pub(crate) fn is_behind_floor(&self) -> bool {
         self.inner.is_behind_floor()
     }

@@ -92,6 +92,32 @@ async fn a_replica_that_comes_back_catches_up_votes_and_counts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_whose_log_has_come_so_far_again_stands_at_once_where_it_votes_alone() {
+    let mut cluster = Cluster::start(14, 3).await;
+    let (leader, late, given_up) = replaced(&mut cluster).await;
+    cluster.net.heal();
+    cluster.give_up_and_return(given_up).await;
+    let group = cluster.group(leader);
+    group.add_learner(given_up).await.expect("it is added again");
+    let from: BTreeSet<NodeId> = [leader, late, NEW].into();
+    group.set_voters(&from, [leader, given_up].into()).await.expect("it catches up");
+    group.transfer_leader(given_up).await.expect("it leads");
+    cluster.commit("by the one that came back").await;
+    let group = cluster.group(given_up);
+    group.set_voters(&[leader, given_up].into(), [given_up].into()).await.expect("it votes alone");
+    cluster.commit("alone").await;
+    let others: Vec<NodeId> = cluster.ids().into_iter().filter(|id| *id != given_up).collect();
+    for id in others.into_iter().chain([given_up]) {
+        cluster.crash(id).await;
+    }
+    let begun = tokio::time::Instant::now();
+    cluster.restart(given_up).await;
+    let mut leadership = cluster.group(given_up).leadership();
+    leadership.wait_for(|now| now.mine).await.expect("it runs");
+    assert_eq!(begun.elapsed(), Duration::ZERO, "nobody else is asked");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_single_voter_that_gave_its_group_up_does_not_lead_what_it_reads_again() {
     let mut cluster = Cluster::start(13, 1).await;
     cluster.commit_many(5).await;
