@@ -309,6 +309,12 @@ impl Group {
         Arc::clone(&self.inner.raft.server_metrics().borrow_watched().membership_config)
     }
 
+    /// Both are handles to one group.
+    #[cfg(test)]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     pub(crate) fn machine(&self) -> &dyn Machine {
         self.inner.machine.as_ref()
     }

@@ -75,6 +75,8 @@ pub struct Node {
     config: NodeConfig,
     pulses: Arc<Pulses>,
     wal: Wal,
+    /// Held while a group comes or goes: two of one id would write one log.
+    changing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Node {
@@ -92,12 +94,14 @@ impl Node {
         let groups = try_join_all(started).await?;
         let groups = Arc::new(Groups::new(groups.into_iter().collect()));
         let heart = Arc::new(Heart::start(config.node, config.seed, config.timing, Arc::clone(&pulses), &groups));
-        Ok(Self { groups, heart, config: config.clone(), pulses, wal: wal.clone() })
+        let changing = Arc::default();
+        Ok(Self { groups, heart, config: config.clone(), pulses, wal: wal.clone(), changing })
     }
 
     /// Starts one more group, which founds nothing: it goes on with what this node has of it, or waits until a leader fills
     /// it. Nothing happens to one that runs.
     pub async fn add(&self, id: GroupId, machine: Arc<dyn Machine>) -> Result<Group, StartError> {
+        let _turn = self.changing.lock().await;
         if let Some(running) = self.group(id) {
             return Ok(running);
         }
@@ -113,6 +117,7 @@ impl Node {
     /// # Errors
     /// When the log or what is known cannot be read.
     pub async fn remove(&self, id: GroupId, known: Option<Bytes>) -> Result<Option<Bytes>, MachineError> {
+        let _turn = self.changing.lock().await;
         if let Some(group) = self.groups.remove(id) {
             group.shutdown().await;
         }

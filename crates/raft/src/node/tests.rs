@@ -72,6 +72,19 @@ async fn a_group_that_cannot_start_keeps_the_node_from_starting() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_group_that_is_started_twice_at_once_runs_once() {
+    let disk = SimDisk::new(1);
+    let wal = open(&disk, Lane::inline());
+    let node = start(&wal, &machines(&wal)[..1]).await;
+    let id = GroupId(1);
+    let add = || node.add(id, Arc::new(Recorder::new(wal.group(id))));
+    let (one, two) = tokio::join!(add(), add());
+    let (one, two) = (one.expect("it starts"), two.expect("it runs"));
+    assert!(one.is(&two) && node.group(id).is_some_and(|known| known.is(&one)), "two would write one log");
+    node.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn groups_do_not_mix() {
     let disk = SimDisk::new(1);
     let wal = open(&disk, Lane::inline());
