@@ -81,6 +81,12 @@ impl CopiesRow {
         self.nodes.iter().filter(|(_, state)| **state != CopyState::Going).map(|(node, _)| *node)
     }
 
+    /// The node has a copy or is to have one.
+    #[must_use]
+    pub fn wants(&self, node: u32) -> bool {
+        self.nodes.get(&node).is_some_and(|state| *state != CopyState::Going)
+    }
+
     /// Those in this state.
     pub fn in_state(&self, state: CopyState) -> impl Iterator<Item = u32> {
         self.nodes.iter().filter(move |(_, found)| **found == state).map(|(node, _)| *node)
@@ -240,7 +246,13 @@ pub fn decode_copies(group: u32, value: &[u8]) -> Result<CopiesRow, Corrupt> {
     let CopiesValue { coming, held, going } = value::decode(MEMBER, value)?;
     let states = [(coming, CopyState::Coming), (held, CopyState::Held), (going, CopyState::Going)];
     let all = states.into_iter().flat_map(|(nodes, state)| nodes.into_iter().map(move |node| (node, state)));
-    Ok(CopiesRow { group, nodes: all.collect() })
+    let mut nodes = BTreeMap::new();
+    for (node, state) in all {
+        if nodes.insert(node, state).is_some() {
+            return Err(Corrupt::row(MEMBER, "a node that has two copies of a shard"));
+        }
+    }
+    Ok(CopiesRow { group, nodes })
 }
 
 fn read_state(state: u32) -> Result<MemberState, Corrupt> {
@@ -278,6 +290,14 @@ mod tests {
             [(1, CopyState::Held), (3, CopyState::Going), (5, CopyState::Coming), (300, CopyState::Held)].into();
         golden::check("shard copies key", &key(Key::Copies(258)));
         golden::check("shard copies value", &encode_copies(&CopiesRow { group: 258, nodes }));
+    }
+
+    #[test]
+    fn a_node_has_one_copy_of_a_shard() {
+        for (held, going) in [(&[1, 3][..], &[3][..]), (&[1, 1], &[])] {
+            let value = CopiesValue { coming: Vec::new(), held: held.to_vec(), going: going.to_vec() };
+            assert!(decode_copies(2, &value::encode(&value)).is_err(), "{value:?}");
+        }
     }
 
     proptest! {

@@ -7,7 +7,7 @@
 //!        group u32 | 02                    the floor, from format level 3 on
 //! value  01 | state u8 | pieces u64 | mark …
 //!        01 | { table u8 | key bytes u32 | key | value bytes u32 | value }
-//!        01 | place …
+//!        01 | place [17]
 //! ```
 //!
 //! The state is 1 while the rows are being replaced and 2 when they are; the mark is where the picture ends. It is 3 while
@@ -26,6 +26,9 @@ use crate::{Corrupt, SlotRange, value};
 const NOTE: u8 = 0;
 const PIECE: u8 = 1;
 const FLOOR: u8 = 2;
+
+/// A place in the log, as Raft writes it: a version, a term and an index.
+const PLACE_BYTES: usize = 1 + 8 + 8;
 
 const INSTALLING: u8 = 1;
 const INSTALLED: u8 = 2;
@@ -105,7 +108,11 @@ pub fn encode_floor(place: &[u8]) -> Vec<u8> {
 /// # Errors
 /// When nobody wrote such a floor.
 pub fn decode_floor(bytes: &[u8]) -> Result<Vec<u8>, Corrupt> {
-    value::body(PICTURE, bytes).map(<[u8]>::to_vec)
+    let place = value::body(PICTURE, bytes)?;
+    if place.len() != PLACE_BYTES {
+        return Err(Corrupt::row(PICTURE, "a floor that is no place in a log"));
+    }
+    Ok(place.to_vec())
 }
 
 #[must_use]
@@ -230,8 +237,12 @@ mod tests {
         }
         golden::check("picture value, piece", &piece());
         golden::check("picture key of a floor", &floor_key(258));
-        golden::check("picture value, floor", &encode_floor(&[1, 2]));
-        assert_eq!(decode_floor(&encode_floor(&[1, 2])), Ok(Vec::from([1, 2])));
+        let place = [&[1][..], &7_u64.to_be_bytes(), &258_u64.to_be_bytes()].concat();
+        golden::check("picture value, floor", &encode_floor(&place));
+        assert_eq!(decode_floor(&encode_floor(&place)), Ok(place.clone()));
+        for other in [&place[1..], &[&place[..], &[0]].concat(), &[]] {
+            assert!(decode_floor(&encode_floor(other)).is_err(), "{other:?} is no place");
+        }
     }
 
     #[test]

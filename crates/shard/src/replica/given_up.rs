@@ -15,7 +15,7 @@ use weft_rows::{
     picture::{self, Note, Owns},
     table,
 };
-use weft_store::state::{StateStore, WriteBatch};
+use weft_store::state::{KeyRange, Order, StateStore, WriteBatch};
 
 use super::{
     picture::{Clearing, forget_pieces, note},
@@ -40,13 +40,16 @@ impl GivenUp {
         Ok(matches!(note(self.store.as_ref(), self.group)?, Some(Note::Removing)))
     }
 
-    /// Whether the store has anything of it. Blocking.
+    /// Whether the store has anything of it but its floor: pieces of a picture, too, that did not come to its end. Blocking.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn is_there(&self) -> Result<bool, MachineError> {
         let store = self.store.as_ref();
-        Ok(note(store, self.group)?.is_some() || stored_row(store, self.group)?.index > 0)
+        let (first, beyond) = picture::pieces(self.group);
+        let pieces = store.scan(table::PICTURE, &KeyRange::between(first, beyond), Order::Ascending, 1);
+        let has_pieces = !pieces.map_err(MachineError::new)?.is_empty();
+        Ok(has_pieces || note(store, self.group)?.is_some() || stored_row(store, self.group)?.index > 0)
     }
 
     /// Up to where this node had the log of the group before it gave it up the last time, if it did. Blocking.
@@ -126,13 +129,13 @@ pub(super) fn floor(store: &dyn StateStore, group: u32) -> Result<Option<Bytes>,
 mod tests {
     use weft_raft::Machine;
     use weft_rows::{Slot, SlotRange, applied::AppliedRow};
-    use weft_store::state::{KeyRange, MemoryStore, Order, StateView as _, Table};
+    use weft_store::state::{MemoryStore, StateView as _, Table};
 
     use super::*;
     use crate::{dispatch::Feed, replica::Replica};
 
     const GROUP: u32 = 2;
-    const FLOOR: &[u8] = b"where the log ended";
+    const FLOOR: &[u8; 17] = b"where a log ended";
 
     struct Deaf;
 
@@ -185,7 +188,7 @@ mod tests {
 
     async fn is_clean(store: &Arc<MemoryStore>) -> bool {
         let recovered = opened(store).recover().await.expect("it may be used");
-        assert_eq!(recovered.floor.as_deref(), Some(FLOOR), "it stays for ever");
+        assert_eq!(recovered.floor.as_deref(), Some(&FLOOR[..]), "it stays for ever");
         assert_eq!((rows(store, 99, 100), rows(store, 201, 202)), (1, 1), "others keep their rows");
         recovered.applied.is_none() && rows(store, 100, 201) == 0 && !given_up(store).is_there().expect("readable")
     }
@@ -199,6 +202,17 @@ mod tests {
         rest.clear().await.expect("it is removed");
         rest.end().await.expect("it is over");
         assert!(is_clean(&store).await);
+    }
+
+    #[tokio::test]
+    async fn a_piece_of_a_picture_is_something_that_is_left() {
+        let store = store(1);
+        let mut write = WriteBatch::new();
+        write.delete(table::APPLIED, applied::key(GROUP));
+        store.apply(write).expect("a write");
+        assert!(given_up(&store).is_there().expect("readable"), "it would be found in the next picture");
+        let other = GivenUp { group: GROUP + 1, ..given_up(&store) };
+        assert!(!other.is_there().expect("readable"));
     }
 
     #[tokio::test]
