@@ -112,14 +112,7 @@ impl Shard {
         self.slots
     }
 
-    /// Waits until this node leads the shard and takes calls.
-    pub async fn ready(&self) {
-        if let Some(here) = &self.here {
-            // An error means that the shard has ended; then nobody needs to wait any longer.
-            let _ = here.ready.clone().wait_for(|ready| *ready).await;
-        }
-    }
-
+    /// This node leads the shard, and takes calls.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.here.as_ref().is_some_and(|here| *here.ready.borrow())
