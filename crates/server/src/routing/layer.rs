@@ -31,6 +31,9 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two tries where nothing has changed since the last one.
 const RETRY: Duration = Duration::from_millis(25);
+/// Until somebody is looked for again where nobody leads: news may come elsewhere than where it was waited for, when a copy
+/// of the shard has come here or gone meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// A caller whose call is over so soon is answered now.
 const ANSWER_TAIL: Duration = Duration::from_millis(50);
 
@@ -181,7 +184,7 @@ impl Call {
     /// Waits for news of who leads, or a little where the leader is known.
     async fn pause(&self, leadership: &mut watch::Receiver<Leadership>, leader: Leader, give_up: Duration) {
         let clock = self.node.clock();
-        let until = if leader == Leader::Nobody { give_up } else { (clock.monotonic() + RETRY).min(give_up) };
+        let until = (clock.monotonic() + pause(leader)).min(give_up);
         tokio::select! {
             // A group that has ended has no news: the wait is the pause.
             changed = leadership.changed() => if changed.is_err() { clock.sleep_until(until).await },
@@ -212,6 +215,14 @@ impl Call {
     }
 }
 
+/// How long news of who leads is waited for at most.
+fn pause(leader: Leader) -> Duration {
+    match leader {
+        Leader::Nobody => LOOK_AGAIN,
+        Leader::Here | Leader::Node(_) => RETRY,
+    }
+}
+
 /// Until when a call is tried again. A poll with less time than any poll must have would be refused for that, which is
 /// not its caller's fault.
 fn give_up(begun: Duration, deadline: Option<Duration>, is_poll: bool) -> Duration {
@@ -229,6 +240,11 @@ fn is_not_leader(answer: &Answer) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_nobody_leads_somebody_is_looked_for_again_before_the_caller_has_no_time_left() {
+        assert!(pause(Leader::Nobody) * 10 < PATIENCE && pause(Leader::Node(2)) < pause(Leader::Nobody));
+    }
 
     #[test]
     fn a_poll_is_not_brought_on_with_less_time_than_a_poll_must_have() {
