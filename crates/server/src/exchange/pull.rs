@@ -101,7 +101,7 @@ impl NodeInner {
     }
 
     /// How many tasks of a queue wait for a worker, over all shards. Of a shard whose leader does not answer it is what
-    /// this node's replica says, if it has one.
+    /// this node's replica says, if it has a whole one.
     pub(crate) async fn waiting(&self, queue: &task::Queue) -> Result<Waiting, Failure> {
         let by_leader = self.by_leader();
         let asked = by_leader.into_iter().map(|(leader, shards)| async move {
@@ -111,6 +111,10 @@ impl NodeInner {
                     Ok(waiting) => return Ok(waiting),
                     Err(status) => tracing::debug!(node, %status, "a node did not say how many tasks wait"),
                 }
+            }
+            // A copy that is being filled knows of some tasks only.
+            if leader != Leader::Here && !shards.iter().all(|shard| self.holds(shard.id())) {
+                return Err(Failure::NotLeader);
             }
             waiting_in(shards, queue).await
         });

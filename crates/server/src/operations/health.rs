@@ -32,14 +32,15 @@ pub(super) fn well(node: &Node) -> Answer {
     answer(&reasons)
 }
 
-/// `/readyz`: a majority answers in every group, and this node has applied what it committed. A full disk is no reason:
+/// `/readyz`: a majority answers in every group, and this node has applied what it committed, but for copies that are only
+/// coming to a member. A full disk is no reason:
 /// any node answers what needs no room.
 pub(super) async fn ready(node: &Node) -> Answer {
     let mut reasons: Vec<_> = fault(node).into_iter().chain(stopping(node)).collect();
     if reasons.is_empty() {
         let clock = node.clock();
         tokio::select! {
-            current = node.caught_up() => {
+            current = node.serves() => {
                 reasons.extend(current.err().map(|error| format!("no majority answers: {error}")));
             }
             () = clock.sleep_until(clock.monotonic() + PATIENCE) => {
