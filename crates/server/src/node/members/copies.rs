@@ -64,7 +64,7 @@ impl NodeInner {
             return Vec::new();
         }
         let is_wanted = |group: u32| match members.copies.get(&group) {
-            Some(row) => row.wanted().any(|node| node == own),
+            Some(row) => row.wants(own),
             None => members.level < Level::PLACED,
         };
         let groups = (1..=u32::from(self.options.shards)).filter(|group| is_wanted(*group)).map(ShardId);
@@ -97,7 +97,7 @@ impl NodeInner {
         let confirmed = self.metadata.confirmed().await;
         confirmed.map_err(|_| Status::unavailable("the metadata have no leader here now: try again"))?;
         let (members, own) = (self.metadata.members(), self.peers.node);
-        let has_place = members.copies.get(&group).is_none_or(|row| row.wanted().any(|node| node == own));
+        let has_place = members.copies.get(&group).is_none_or(|row| row.wants(own));
         if has_place || members.level < Level::PLACED {
             return Err(Status::failed_precondition(format!("node {own} is to have a copy of shard {group}")));
         }
@@ -138,24 +138,29 @@ fn copy(id: u32, group: &Group) -> Copy {
 
 /// The groups, each as its leader says, or else as whoever has heard of the latest term.
 pub(super) fn gathered(answers: &Answers) -> Vec<GroupPicture> {
-    let mut latest: BTreeMap<u32, &Copy> = BTreeMap::new();
+    let mut best: BTreeMap<u32, &Copy> = BTreeMap::new();
+    let mut latest: BTreeMap<u32, u64> = BTreeMap::new();
     for copy in answers.values().flatten().filter(|copy| copy.runs) {
-        let known = latest.entry(copy.group).or_insert(copy);
+        let known = best.entry(copy.group).or_insert(copy);
         let key = |copy: &Copy| (copy.leads, copy.term, copy.leader != 0);
         if key(copy) > key(known) {
             *known = copy;
         }
+        let term = latest.entry(copy.group).or_default();
+        *term = copy.term.max(*term);
     }
-    latest.into_values().map(picture).collect()
+    let is_latest = |copy: &Copy| latest.get(&copy.group) == Some(&copy.term);
+    best.into_values().map(|copy| picture(copy, copy.leads && is_latest(copy))).collect()
 }
 
-fn picture(copy: &Copy) -> GroupPicture {
+fn picture(copy: &Copy, leads: bool) -> GroupPicture {
     let set = |set: &WireNodes| set.nodes.iter().copied().collect::<Nodes>();
     GroupPicture {
         group: copy.group,
         leader: (copy.leader != 0).then_some(copy.leader),
         voters: copy.voters.iter().map(set).collect(),
         members: copy.members.iter().copied().collect(),
+        leads,
     }
 }
 
@@ -191,6 +196,17 @@ mod tests {
     fn of_two_that_say_they_lead_the_later_one_does() {
         let answers = Answers::from([(1, vec![copy(1, 7, 1, true)]), (2, vec![copy(1, 6, 2, true)])]);
         assert_eq!(leaders(&answers), [(1, Some(1))]);
+    }
+
+    #[test]
+    fn only_the_leader_of_the_latest_term_speaks_for_its_group() {
+        let leads = |answers: &[Copy]| {
+            let answers = (1..).zip(answers).map(|(node, copy)| (node, vec![copy.clone()])).collect();
+            gathered(&answers).iter().map(|picture| picture.leads).collect::<Vec<_>>()
+        };
+        assert_eq!(leads(&[copy(1, 4, 1, true), copy(1, 4, 1, false)]), [true]);
+        assert_eq!(leads(&[copy(1, 4, 3, false), copy(1, 4, 3, false)]), [false], "node 3 has not answered");
+        assert_eq!(leads(&[copy(1, 4, 1, true), copy(1, 5, 0, false)]), [false], "another is being elected");
     }
 
     #[test]

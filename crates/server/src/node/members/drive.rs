@@ -140,6 +140,7 @@ fn with_unheard(mut groups: Vec<GroupPicture>, members: &Members) -> Vec<GroupPi
         leader: None,
         voters: vec![row.in_state(CopyState::Held).collect()],
         members: row.nodes.keys().copied().collect(),
+        leads: false,
     });
     groups.extend(unheard);
     groups.sort_by_key(|group| group.group);
@@ -161,10 +162,11 @@ mod tests {
         let nodes = [(1, CopyState::Held), (2, CopyState::Held), (3, CopyState::Held), (4, CopyState::Coming)].into();
         let row = CopiesRow { group: 2, nodes };
         let members = Members { copies: [(2, row)].into(), ..Members::default() };
-        let heard = GroupPicture { group: 3, leader: Some(1), voters: vec![[1].into()], members: [1].into() };
+        let heard =
+            GroupPicture { group: 3, leader: Some(1), voters: vec![[1].into()], members: [1].into(), leads: true };
         let all = with_unheard(vec![heard.clone()], &members);
         let (voters, members) = (vec![[1, 2, 3].into()], [1, 2, 3, 4].into());
-        assert_eq!(all, [GroupPicture { group: 2, leader: None, voters, members }, heard]);
+        assert_eq!(all, [GroupPicture { group: 2, leader: None, voters, members, leads: false }, heard]);
     }
 
     #[tokio::test(flavor = "multi_thread")]

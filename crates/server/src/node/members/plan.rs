@@ -49,6 +49,9 @@ pub(crate) struct GroupPicture {
     pub(crate) voters: Vec<Nodes>,
     /// Who gets the log, voters among them.
     pub(crate) members: Nodes,
+    /// Its leader says all that, and nobody has heard of a later one. What others say may be long past, and is good for a
+    /// step, which the leader makes or refuses; a row that was changed for it stays.
+    pub(crate) leads: bool,
 }
 
 /// What the leader of a group is to do, or the node that gives up its copy.
@@ -98,7 +101,10 @@ impl Picture {
                     given.extend(newcomers(&step));
                     plan.steps.push((group.group, step));
                 }
-                Ok(None) => {}
+                Ok(None) => {
+                    let unsaid = self.is_changing() && !self.is_told(group);
+                    plan.waits.extend(unsaid.then(|| format!("group {}: its leader does not answer", group.group)));
+                }
                 Err(why) => plan.waits.push(format!("group {}: {why}", group.group)),
             }
         }
@@ -124,6 +130,11 @@ impl Picture {
     /// Somebody comes or goes, or a vote is to move.
     fn is_changing(&self) -> bool {
         !self.members.moves.is_empty() || self.members.nodes.values().any(|row| is_on_its_way(row.state))
+    }
+
+    /// What is known of the group is good enough to change a row for it. Before format level 3 nobody else is asked.
+    fn is_told(&self, group: &GroupPicture) -> bool {
+        group.leads || !self.is_placed(group.group)
     }
 
     fn next(&self, group: &GroupPicture) -> Result<Option<Step>, String> {
@@ -335,7 +346,7 @@ impl Picture {
     fn departures(&self) -> impl Iterator<Item = MembersChange> {
         let is_out = |row: &&MemberRow| {
             row.state == MemberState::Removing
-                && self.groups.iter().all(|group| !group.members.contains(&row.node))
+                && self.groups.iter().all(|group| self.is_told(group) && !group.members.contains(&row.node))
                 && self.members.copies.values().all(|copies| !copies.nodes.contains_key(&row.node))
         };
         self.members.nodes.values().filter(is_out).map(|row| in_state(row, MemberState::Removed))
@@ -344,7 +355,7 @@ impl Picture {
     fn ended_moves(&self) -> impl Iterator<Item = MembersChange> {
         let ended = |wanted: &&MoveRow| {
             let group = self.groups.iter().find(|group| group.group == wanted.group);
-            group.is_none_or(|group| !self.is_open(group, wanted))
+            group.is_none_or(|group| self.is_told(group) && !self.is_open(group, wanted))
         };
         self.members.moves.values().filter(ended).map(|wanted| MembersChange::Moved(wanted.group))
     }

@@ -3,7 +3,7 @@
 //!
 //! Invariants: the row says that a node has a copy before it gets one, and until it has removed it. A copy comes, is filled
 //! and votes, and only then does another one lose its vote; then it goes: it gets the log no more, the node removes what it
-//! has, and then it leaves the row. A node that has anything left of a shard is given no new copy of it: what a leader
+//! has, and then it leaves the row. Only the words of a group's leader change its row or have a copy removed. A node that has anything left of a shard is given no new copy of it: what a leader
 //! knows of how far a copy has come must stay true for as long as it is one.
 
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ impl Picture {
         for node in self.members.copies.values().flat_map(CopiesRow::wanted) {
             *loads.entry(node).or_default() += 1;
         }
-        let still = |group: &&GroupPicture| group.leader.is_some() && !changed.contains(&group.group);
+        let still = |group: &&GroupPicture| group.leads && !changed.contains(&group.group);
         let placed = self.groups.iter().filter(|group| self.is_placed(group.group)).filter(still);
         let changed = placed.filter_map(|group| {
             let row = match self.members.copies.get(&group.group) {
@@ -158,11 +158,14 @@ impl Picture {
 
     /// The row does not want it to have a copy.
     pub(super) fn has_no_place(&self, group: u32, node: u32) -> bool {
-        self.members.copies.get(&group).is_some_and(|row| row.wanted().all(|wanted| wanted != node))
+        self.members.copies.get(&group).is_some_and(|row| !row.wants(node))
     }
 
     /// Who has something of a group that it should not have, and gets its log no more.
     pub(super) fn leftover(&self, group: &GroupPicture) -> Option<u32> {
+        if !group.leads {
+            return None;
+        }
         let has = |node: &u32| self.has.get(node).is_some_and(|groups| groups.contains(&group.group));
         let mut present = self.members.present().filter(|row| is_present(row.state)).map(|row| row.node);
         present.find(|node| {

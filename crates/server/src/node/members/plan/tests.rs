@@ -30,6 +30,7 @@ fn founded(founders: u32, groups: u32) -> Picture {
         leader: Some(1 + group % founders),
         voters: vec![all.clone()],
         members: all.clone(),
+        leads: true,
     };
     picture.groups = (0..groups).map(group).collect();
     picture

@@ -13,7 +13,13 @@ fn row(node: u32, state: MemberState) -> MemberRow {
 fn picture(founders: u32) -> Picture {
     let row = |node: u32| (node, row(node, MemberState::Member));
     let all: BTreeSet<u32> = (1..=founders).collect();
-    let group = |group: u32| GroupPicture { group, leader: Some(1), voters: vec![all.clone()], members: all.clone() };
+    let group = |group: u32| GroupPicture {
+        group,
+        leader: Some(1),
+        voters: vec![all.clone()],
+        members: all.clone(),
+        leads: true,
+    };
     Picture {
         has: BTreeMap::new(),
         members: Members { nodes: (1..=founders).map(row).collect(), ..Members::default() },

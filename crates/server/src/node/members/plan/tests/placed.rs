@@ -13,7 +13,7 @@ pub(super) fn check_change(picture: &Picture, row: &CopiesRow) {
     let group = picture.groups.iter().find(|group| group.group == row.group).expect("there is such a group");
     let known = picture.members.copies.get(&row.group);
     for voter in group.voters().into_iter().filter(|voter| picture.members.state(*voter).is_some_and(is_present)) {
-        assert!(row.wanted().any(|node| node == voter), "{voter} votes in {row:?}");
+        assert!(row.wants(voter), "{voter} votes in {row:?}");
     }
     let Some(known) = known else { return };
     for (node, state) in &row.nodes {
@@ -41,7 +41,7 @@ fn start_copies(picture: &mut Picture) {
         let has = picture.has.entry(node).or_default();
         has.insert(0);
         for group in &placed {
-            if picture.members.copies.get(group).is_some_and(|row| row.wanted().any(|wanted| wanted == node)) {
+            if picture.members.copies.get(group).is_some_and(|row| row.wants(node)) {
                 has.insert(*group);
             }
         }
@@ -60,7 +60,55 @@ fn placed(founders: u32, groups: u32) -> Picture {
 
 fn round(picture: &mut Picture) -> Option<Vec<String>> {
     start_copies(picture);
-    let Plan { steps, changes, waits } = picture.plan();
+    let plan = picture.plan();
+    play_out(picture, plan)
+}
+
+/// A round in which some have not answered: of others nobody knows what they have, and of some groups nobody has spoken,
+/// or only those that do not lead, and that have not heard of the last change yet.
+fn unheard_round(picture: &mut Picture, before: &Picture, chance: &SeededIds) {
+    start_copies(picture);
+    let mut seen = picture.clone();
+    seen.has.retain(|_, _| chance.below(3) > 0);
+    for group in &mut seen.groups {
+        let earlier = before.groups.iter().find(|earlier| earlier.group == group.group);
+        match chance.below(4) {
+            0 if group.group != 0 => {
+                let row = seen.members.copies.get(&group.group);
+                let (leader, leads, members) = (None, false, row.map(|row| row.nodes.keys().copied().collect()));
+                *group = GroupPicture { leader, leads, members: members.unwrap_or_default(), ..group.clone() };
+            }
+            1 if group.group != 0 => {
+                *group = GroupPicture { leads: false, ..earlier.unwrap_or(group).clone() };
+            }
+            _ => {}
+        }
+    }
+    let mut plan = seen.plan();
+    // Whoever leads refuses what does not fit.
+    plan.steps.retain(|(group, step)| {
+        let now = picture.groups.iter().find(|now| now.group == *group).expect("there is such a group");
+        fits(now, step)
+    });
+    play_out(picture, plan);
+}
+
+/// What the leader of a group lets be done with it.
+fn fits(group: &GroupPicture, step: &Step) -> bool {
+    match step {
+        Step::Add(node) => !group.members.contains(node),
+        Step::Forget(node) => group.members.contains(node) && !group.voters().contains(node),
+        Step::GiveUp(_) => true,
+        Step::Lead(node) => group.voters().contains(node),
+        Step::Voters { from, to } => {
+            group.voters() == *from
+                && to.is_subset(&group.members)
+                && group.leader.is_some_and(|leader| to.contains(&leader))
+        }
+    }
+}
+
+fn play_out(picture: &mut Picture, Plan { steps, changes, waits }: Plan) -> Option<Vec<String>> {
     if steps.is_empty() && changes.is_empty() {
         return Some(waits);
     }
@@ -308,7 +356,11 @@ fn whatever_comes_and_goes_copies_are_even_and_nothing_is_left_behind() {
             }
             // In the middle of what was begun before.
             for _ in 0..chance.below(9) {
+                let before = picture.clone();
                 round(&mut picture);
+                if chance.below(2) == 0 {
+                    unheard_round(&mut picture, &before, &chance);
+                }
             }
         }
         assert_eq!(play_copies(&mut picture), Vec::<String>::new(), "seed {seed}");
