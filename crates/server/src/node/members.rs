@@ -7,6 +7,7 @@
 
 pub(crate) mod copies;
 mod drive;
+mod failing;
 pub(crate) mod level;
 pub(crate) mod plan;
 mod steps;

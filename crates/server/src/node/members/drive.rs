@@ -1,12 +1,17 @@
 //! Whoever leads the metadata looks what is to be done next, has it done, and looks again.
+//!
+//! Invariant: what a node gives up it gives up in its own time, and nobody waits for it but what comes after that in the same
+//! group: the row says that it goes until it has.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Weak},
     time::Duration,
 };
 
 use futures::future::join_all;
-use tonic::Request;
+use tokio::task::JoinSet;
+use tonic::{Request, Status};
 use weft_protocol::internal::CaughtUpRequest;
 use weft_rows::member::{CopyState, MemberState};
 use weft_shard::Members;
@@ -14,7 +19,8 @@ use weft_shard::Members;
 use super::{
     super::NodeInner,
     copies::{Answers, gathered},
-    plan::{GroupPicture, Nodes, Picture, Plan, is_on_its_way},
+    failing::Failing,
+    plan::{GroupPicture, Nodes, Picture, Plan, Step, is_on_its_way},
 };
 
 /// Between two looks while something is under way, and while nothing is.
@@ -23,6 +29,15 @@ const IDLE: Duration = Duration::from_secs(2);
 /// How long a node that joins may take to say that it has everything.
 const CAUGHT_UP_MAX: Duration = Duration::from_secs(2);
 
+/// What a driver knows from round to round.
+#[derive(Default)]
+struct Rounds {
+    failing: Failing,
+    /// Copies that are being given up, group and step.
+    giving_up: BTreeSet<(u32, Step)>,
+    given_up: JoinSet<(u32, Step, Result<(), Status>)>,
+}
+
 /// Ends with the node.
 pub(crate) async fn drive(node: Weak<NodeInner>) {
     let Some((mut viewed, mut leadership)) =
@@ -30,6 +45,7 @@ pub(crate) async fn drive(node: Weak<NodeInner>) {
     else {
         return;
     };
+    let mut rounds = Rounds::default();
     loop {
         let Some(inner) = node.upgrade() else { return };
         if *inner.stopping.borrow() {
@@ -38,9 +54,14 @@ pub(crate) async fn drive(node: Weak<NodeInner>) {
         viewed.mark_unchanged();
         let leads = leadership.borrow_and_update().mine;
         let mut stopping = inner.stopping.clone();
+        if !leads {
+            // Whoever leads now says what it waits for.
+            rounds = Rounds::default();
+            inner.say(Vec::new());
+        }
         let busy = leads
             && tokio::select! {
-                busy = inner.advance() => busy,
+                busy = inner.advance(&mut rounds) => busy,
                 // A step at another node takes long, and holds the store meanwhile.
                 _ = stopping.wait_for(|stopping| *stopping) => return,
             };
@@ -58,25 +79,20 @@ pub(crate) async fn drive(node: Weak<NodeInner>) {
 
 impl NodeInner {
     /// Does what is next; false if there is nothing to do.
-    async fn advance(self: &Arc<Self>) -> bool {
+    async fn advance(self: &Arc<Self>, rounds: &mut Rounds) -> bool {
         let members = self.metadata.members();
         if members.nodes.is_empty() {
             self.write_founders().await;
             return true;
         }
         let (ready, answers) = tokio::join!(self.ready(&members), self.answers(&members));
-        let plan = self.picture(Members::clone(&members), ready, &answers).plan();
-        self.say(&members, &plan);
-        let Plan { steps, changes, waits } = plan;
+        let Plan { steps, changes, waits } = self.picture(Members::clone(&members), ready, &answers).plan();
         let idle = steps.is_empty() && changes.is_empty();
-        let made =
-            join_all(steps.iter().map(|(group, step)| async move { (group, step, self.step(*group, step).await) }));
-        for (group, step, made) in made.await {
-            match made {
-                Ok(()) => tracing::info!(group, ?step, "a group was changed"),
-                Err(status) => tracing::debug!(group, ?step, why = status.message(), "a group was not changed yet"),
-            }
-        }
+        let busy = !idle || !waits.is_empty() || members.nodes.values().any(|row| is_on_its_way(row.state));
+        rounds.failing.keep(&steps);
+        self.make(steps, rounds).await;
+        let failing = rounds.failing.said(self.clock.monotonic());
+        self.say(waits.into_iter().chain(failing).collect());
         if !changes.is_empty() {
             // What the plan stands on may have been changed by an operator meanwhile.
             let decide = |now: &Members| if *now == *members { Ok((changes, ())) } else { Err("it has changed") };
@@ -84,16 +100,65 @@ impl NodeInner {
                 tracing::debug!(%error, "the members were not changed");
             }
         }
-        let under_way = members.nodes.values().any(|row| is_on_its_way(row.state));
-        !idle || under_way || !waits.is_empty()
+        busy
+    }
+
+    /// Makes these steps, but for what is to be given up: that is begun.
+    async fn make(self: &Arc<Self>, steps: Vec<(u32, Step)>, rounds: &mut Rounds) {
+        let (giving_up, others): (Vec<_>, Vec<_>) =
+            steps.into_iter().partition(|(_, step)| matches!(step, Step::GiveUp(_)));
+        for (group, step) in giving_up {
+            if rounds.giving_up.insert((group, step.clone())) {
+                let (node, mut stopping) = (Arc::clone(self), self.stopping.clone());
+                rounds.given_up.spawn(async move {
+                    let made = tokio::select! {
+                        made = node.step(group, &step) => made,
+                        _ = stopping.wait_for(|stopping| *stopping) => Err(Status::unavailable("this node stops")),
+                    };
+                    (group, step, made)
+                });
+            }
+        }
+        let made = others.into_iter().map(|(group, step)| async move {
+            let made = self.step(group, &step).await;
+            (group, step, made)
+        });
+        let mut made = join_all(made).await;
+        while let Some(given_up) = rounds.given_up.try_join_next() {
+            match given_up {
+                Ok((group, step, given_up)) => {
+                    rounds.giving_up.remove(&(group, step.clone()));
+                    made.push((group, step, given_up));
+                }
+                // Which one it was is not known: all of them are asked for again.
+                Err(error) => {
+                    tracing::error!(%error, "a copy was not given up");
+                    rounds.giving_up.clear();
+                }
+            }
+        }
+        let now = self.clock.monotonic();
+        for (group, step, made) in made {
+            let made = match &made {
+                Ok(()) => {
+                    tracing::info!(group, ?step, "a group was changed");
+                    Ok(())
+                }
+                Err(status) => {
+                    let why = status.message();
+                    tracing::debug!(group, ?step, why, "a group was not changed yet");
+                    Err(why)
+                }
+            };
+            rounds.failing.note(group, &step, made, now);
+        }
     }
 
     /// Says once what is waited for.
-    fn say(&self, members: &Members, plan: &Plan) {
-        let waits: Vec<String> = if members.nodes.is_empty() { Vec::new() } else { plan.waits.clone() };
+    fn say(&self, waits: Vec<String>) {
         let mut said = self.waits.lock();
         if *said != waits {
-            for why in &waits {
+            for why in waits.iter().filter(|why| !said.contains(why)) {
                 tracing::info!(why, "a change of the cluster waits");
             }
             *said = waits;
@@ -167,6 +232,28 @@ mod tests {
         let all = with_unheard(vec![heard.clone()], &members);
         let (voters, members) = (vec![[1, 2, 3].into()], [1, 2, 3, 4].into());
         assert_eq!(all, [GroupPicture { group: 2, leader: None, voters, members, leads: false }, heard]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_given_up_slowly_is_not_waited_for_and_why_it_is_not_is_known() {
+        let mut options = Options::new(Place::Memory);
+        options.shards = 2;
+        let opened = crate::node::Node::open(options, crate::node::World::real()).await.expect("it opens");
+        let (node, mut rounds) = (opened.inner(), Rounds::default());
+        let step = (1, Step::GiveUp(node.peers.node));
+        let others_change = node.copies.turn().await;
+        for _ in 0..2 {
+            node.make(vec![step.clone()], &mut rounds).await;
+            assert_eq!((rounds.given_up.len(), &rounds.giving_up), (1, &[step.clone()].into()), "it is asked for once");
+        }
+        drop(others_change);
+        while !rounds.giving_up.is_empty() {
+            tokio::task::yield_now().await;
+            node.make(Vec::new(), &mut rounds).await;
+        }
+        let said = rounds.failing.said(node.clock.monotonic() + Duration::from_secs(60));
+        assert!(said.iter().any(|why| why.contains("is to have a copy of shard 1")), "{said:?}");
+        opened.shutdown().await;
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -55,7 +55,7 @@ pub(crate) struct GroupPicture {
 }
 
 /// What the leader of a group is to do, or the node that gives up its copy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Step {
     /// The node gets the log.
     Add(u32),
