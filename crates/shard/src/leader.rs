@@ -7,6 +7,8 @@ mod decide;
 mod opened;
 mod post;
 mod staged;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -197,7 +199,7 @@ impl Leader {
     pub(crate) fn take(&mut self, call: Call) {
         if let Some(waiting) = self.waiting.get_mut(&call.key) {
             if waiting.len() >= self.shared.limits.waiting_per_workflow && !matches!(call.ask, Ask::DropBranch(_)) {
-                return call.ask.fail(Failure::Overloaded);
+                return self.postpone(&call.key, call.ask, Failure::Overloaded);
             }
             return waiting.push_back(call);
         }
@@ -255,7 +257,8 @@ impl Leader {
             Err(error) => {
                 tracing::error!(workflow = %key.workflow, %error, "reading a workflow failed");
                 let why: Arc<str> = error.to_string().into();
-                return calls.into_iter().for_each(|call| self.refuse(call.ask, Failure::Storage(Arc::clone(&why))));
+                let failure = || Failure::Storage(Arc::clone(&why));
+                return calls.into_iter().for_each(|call| self.postpone(key, call.ask, failure()));
             }
         };
         self.admit(key, needs, loaded);
@@ -429,6 +432,9 @@ impl Leader {
         let certain = self.cache.get(key).is_none_or(|cached| cached.gate <= self.pipeline.opened());
         if certain && self.shared.quarantine.clear(key) {
             self.cache.remove(key);
+            // What came due meanwhile was refused, and so were its tasks.
+            self.wakes.arm(weft_rows::slot_of(key), self.stamper.last());
+            self.shared.dispatch.has_more(self.shared.id);
             return true;
         }
         false

@@ -32,7 +32,7 @@ impl Leader {
             return self.refuse(ask, Failure::Quarantined(why));
         }
         if ask.writes() && !(self.shared.room)() {
-            return self.postpone(&key, ask);
+            return self.postpone(&key, ask, Failure::DiskFull);
         }
         match ask {
             Ask::Request { namespace, request, reply } => {
@@ -77,13 +77,21 @@ impl Leader {
         }
     }
 
-    /// No room on the disk: callers are told, timers wait.
-    fn postpone(&mut self, key: &WorkflowKey, ask: Ask) {
-        if let Ask::Wake { at, .. } = ask {
-            let later = self.stamper.stamp().max(at).after(self.shared.limits.retry_after);
-            return self.wakes.arm(weft_rows::slot_of(key), later);
+    /// It cannot be done now: callers are told why, and what is due is due again a little later, for nobody else tries it
+    /// again while this node leads.
+    pub(super) fn postpone(&mut self, key: &WorkflowKey, ask: Ask, failure: Failure) {
+        let retry_after = self.shared.limits.retry_after;
+        match ask {
+            Ask::Wake { at, .. } => {
+                let later = self.stamper.stamp().max(at).after(retry_after);
+                self.wakes.arm(weft_rows::slot_of(key), later);
+            }
+            Ask::Own(Request::Wake(run)) => {
+                let later = self.stamper.stamp().after(retry_after);
+                self.reminders.arm(later, key.clone(), run);
+            }
+            other => self.refuse(other, failure),
         }
-        ask.fail(Failure::DiskFull);
     }
 
     fn run_own(&mut self, key: &WorkflowKey, request: Request) -> Result<Answer, Failure> {
