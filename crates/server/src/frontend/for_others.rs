@@ -5,19 +5,22 @@
 
 use bytes::Bytes;
 use prost::Message;
-use tonic::Status;
-use weft_engine::Poller;
+use tonic::{Code, Status};
+use weft_engine::{Namespace, Poller};
 use weft_shard::{Delivered, Directory};
 
 use super::{
     activity_task::activity_task,
-    poll::{self, Handed, Tried},
+    poll::{self, Handed, Tried, UNREADABLE},
     trace,
     workflow_task::{query_task, workflow_task},
 };
 use crate::{
     exchange::{Parcel, StartedElsewhere},
-    node::{Node, tasks::ElsewhereQuery},
+    node::{
+        Node,
+        tasks::{ElsewhereQuery, StartedTask},
+    },
 };
 
 /// Starts a task for a poll at another node, and makes its answer. `None` if the task is gone.
@@ -29,21 +32,34 @@ pub(crate) async fn start(node: &Node, parcel: Parcel, poller: Poller) -> Result
         Tried::Started(undelivered) => undelivered,
         Tried::Gone => return Ok(None),
         Tried::Again | Tried::Unknown => return Err(Status::unavailable("the task cannot be started here now")),
+        Tried::Unreadable => return Err(Status::new(UNREADABLE, "the workflow of the task cannot be read")),
     };
     let Some(Handed::Here(task)) = undelivered.handed() else { return Ok(None) };
-    let answer = match &task.delivered {
+    let answer = answer(node, &namespace, task).await.map_err(unmade)?;
+    let started = StartedElsewhere { token: task.started().token, answer: answer.into() };
+    undelivered.delivered();
+    Ok(Some(started))
+}
+
+async fn answer(node: &Node, namespace: &Namespace, task: &StartedTask) -> Result<Vec<u8>, Status> {
+    Ok(match &task.delivered {
         Delivered::Workflow(started) => {
             trace::task(&task.key, &started.token.run);
             workflow_task(node, &task.key, started).await?.encode_to_vec()
         }
         Delivered::Activity(started) => {
             trace::task(&task.key, &started.token.run);
-            activity_task(node, &namespace, &task.key, started).await?.encode_to_vec()
+            activity_task(node, namespace, &task.key, started).await?.encode_to_vec()
         }
-    };
-    let started = StartedElsewhere { token: task.started().token, answer: answer.into() };
-    undelivered.delivered();
-    Ok(Some(started))
+    })
+}
+
+/// The task is given back, so this is no outcome that nobody knows.
+fn unmade(status: Status) -> Status {
+    match status.code() {
+        Code::Unavailable | Code::NotFound => status,
+        _ => Status::new(UNREADABLE, status.message()),
+    }
 }
 
 /// What a worker at another node gets for a query that was asked here. `None` if nobody waits for it any more.

@@ -32,6 +32,12 @@ const RETRY: Duration = Duration::from_millis(50);
 /// How long after its poll is over a task is still asked for of which nobody knows whether it was started.
 const UNKNOWN_GRACE: Duration = Duration::from_secs(10);
 
+/// Before a task is offered again that its leader could not read.
+const UNREADABLE_PAUSE: Duration = Duration::from_secs(1);
+
+/// With this code a leader says that a task was not started because it cannot read what that takes.
+pub(super) const UNREADABLE: Code = Code::DataLoss;
+
 /// What a poll brought, started.
 pub(crate) enum Taken {
     Task(Undelivered),
@@ -181,6 +187,33 @@ pub(crate) enum Tried {
     Again,
     /// Nobody knows whether it was started: to be asked again by the same request id.
     Unknown,
+    /// It was not started, and the leader cannot read what it would take: whoever polls gets others meanwhile.
+    Unreadable,
+}
+
+impl Tried {
+    /// What came of a try at this node that brought no task.
+    fn failed(failure: &Failure) -> Self {
+        match failure {
+            Failure::Unavailable(_) => Self::Unknown,
+            Failure::Refused(Refusal::Busy(_)) | Failure::NotLeader | Failure::Overloaded | Failure::DiskFull => {
+                Self::Again
+            }
+            Failure::Storage(_) => Self::Unreadable,
+            // Once an operator clears what is set aside, its shard has its tasks asked for.
+            Failure::Refused(_) | Failure::Quarantined(_) | Failure::Outgrown(_) => Self::Gone,
+        }
+    }
+
+    /// What came of a try at another node that brought no task. That one is gone its leader says in its answer, or with
+    /// this one code; any other may come from whatever lies between, and says nothing of the task.
+    fn failed_elsewhere(status: &Status) -> Self {
+        match status.code() {
+            Code::NotFound => Self::Gone,
+            UNREADABLE => Self::Unreadable,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 async fn ask_until_answered(
@@ -202,8 +235,13 @@ async fn ask_until_answered(
         match tried {
             Tried::Started(undelivered) => return Some(undelivered),
             Tried::Gone => return None,
+            Tried::Unreadable if give_up == deadline => {
+                offer_later(node, parcel);
+                return None;
+            }
             Tried::Unknown => give_up = deadline.saturating_add(UNKNOWN_GRACE),
-            Tried::Again => {}
+            // One that may have been started before is asked for until somebody knows.
+            Tried::Unreadable | Tried::Again => {}
         }
         if node.clock().monotonic() >= give_up {
             // Nobody waits any more; the row stands, so the task is offered again.
@@ -212,6 +250,17 @@ async fn ask_until_answered(
         }
         node.inner().pause(RETRY).await;
     }
+}
+
+/// Offers a task again after a pause, for nobody else does it before its shard has another leader.
+fn offer_later(node: &Node, parcel: Parcel) {
+    let (node, mut stopping) = (node.clone(), node.stopping());
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+            () = node.inner().pause(UNREADABLE_PAUSE) => node.offer_again(&parcel.key, &parcel.task),
+        }
+    });
 }
 
 /// Starts a task of a shard that this node leads.
@@ -223,13 +272,7 @@ pub(crate) async fn start_here(node: &Node, namespace: &Arc<Namespace>, parcel: 
         Ok(Answer::WorkflowTask(task)) => Delivered::Workflow(task),
         Ok(Answer::ActivityTask(task)) => Delivered::Activity(task),
         Ok(_) => return Tried::Gone,
-        Err(Failure::Unavailable(_)) => return Tried::Unknown,
-        Err(Failure::Refused(Refusal::Busy(_)) | Failure::NotLeader | Failure::Overloaded | Failure::DiskFull) => {
-            return Tried::Again;
-        }
-        Err(Failure::Refused(_) | Failure::Quarantined(_) | Failure::Outgrown(_) | Failure::Storage(_)) => {
-            return Tried::Gone;
-        }
+        Err(failure) => return Tried::failed(&failure),
     };
     let started = StartedTask { shard: shard.id(), key: parcel.key.clone(), delivered, request };
     Tried::Started(Undelivered::new(node, Handed::Here(started)))
@@ -243,10 +286,14 @@ async fn start_at(node: &Node, leader: u32, parcel: &Parcel, poller: &Poller) ->
             Tried::Started(Undelivered::new(node, Handed::Elsewhere(started, answer)))
         }
         Ok(None) => Tried::Gone,
-        Err(status) if status.code() == Code::Unavailable => Tried::Unknown,
         Err(status) => {
-            tracing::warn!(node = leader, %status, "a task could not be started at the leader of its shard");
-            Tried::Gone
+            if status.code() != Code::Unavailable {
+                tracing::warn!(node = leader, %status, "a task could not be started at the leader of its shard");
+            }
+            Tried::failed_elsewhere(&status)
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
