@@ -38,6 +38,12 @@ pub enum Answer {
     TaskFailed {
         message: String,
     },
+    /// The same completion was wrong before, and that is recorded: the worker gets INVALID_ARGUMENT with the text of the failure
+    /// in this event of this branch, which is what it got then.
+    TaskFailedBefore {
+        branch: Branch,
+        event: EventId,
+    },
     /// The chain of heartbeating workflow tasks took too long: its end is recorded, the worker gets NOT_FOUND.
     TaskTimedOut,
     /// Nothing was done of what was asked: the run would have grown beyond a bound, so the run was ended, recorded; the caller gets

@@ -111,7 +111,7 @@ impl Scene {
                     self.note(&format!("{name}: failed: {message}"));
                     self.ledger.refused(name);
                 }
-                Tried::Answered(Answer::TaskTimedOut) => self.ledger.refused(name),
+                Tried::Answered(Answer::TaskTimedOut | Answer::TaskFailedBefore { .. }) => self.ledger.refused(name),
                 Tried::Answered(Answer::TaskCompleted(done)) if done.reset_to.is_some() => self.ledger.refused(name),
                 Tried::Answered(answer) => {
                     let run = match &answer {

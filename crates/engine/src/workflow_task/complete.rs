@@ -156,13 +156,23 @@ pub(super) fn poller(body: &CompleteWorkflowTask, request: &RequestId) -> Poller
 fn repeated(run: &mut Run<'_>, body: &CompleteWorkflowTask, verdict: TaskVerdict) -> Answer {
     match verdict {
         TaskVerdict::Completed => {}
-        TaskVerdict::Rejected | TaskVerdict::Failed => {
-            return Answer::TaskFailed { message: "the workflow task has failed already".into() };
-        }
+        TaskVerdict::Rejected => return rejected_before(run, &body.token),
+        // That was said with another call, so this one is not repeated.
+        TaskVerdict::Failed => return Answer::TaskFailed { message: "the workflow task has failed already".into() },
     }
     let new_task = handed_before(run, body);
     let eager_activities = activity::handed_to(run, &body.eager_request);
     Answer::TaskCompleted(Box::new(TaskCompleted { new_task, eager_activities, reset_to: None }))
+}
+
+/// The failure of a first attempt is in the history, right after the task's start: nothing else is written while a worker
+/// has it. Of later attempts only those are remembered whose worker had not seen everything.
+fn rejected_before(run: &Run<'_>, token: &WorkflowTaskToken) -> Answer {
+    if token.attempt == 1 {
+        Answer::TaskFailedBefore { branch: run.core.branch.clone(), event: token.started_event_id.next() }
+    } else {
+        Answer::TaskFailed { message: command::cause_name(WorkflowTaskFailedCause::UnhandledCommand) }
+    }
 }
 
 /// The same for a task that left no trace.

@@ -226,6 +226,7 @@ pub(crate) fn answer(answer: &Answer) -> Option<String> {
             (!parts.is_empty()).then(|| parts.join(", "))
         }
         Answer::TaskFailed { message } => Some(format!("task failed: {message}")),
+        Answer::TaskFailedBefore { event, .. } => Some(format!("task failed before: event {event}")),
         Answer::Outgrown { why } => Some(format!("outgrown: {why}")),
         Answer::FailureCut(told) => Some(format!("failure cut, told of {}", told.len())),
         Answer::TaskTimedOut => Some("task timed out".into()),

@@ -2,7 +2,8 @@
 //! before.
 
 use proptest::{collection::vec, prelude::*, sample::select};
-use weft_engine::{Answer, Refusal, Request, Settings, Started};
+use weft_engine::{Answer, EventId, Refusal, Request, Settings, Started, Transition};
+use weft_protocol::api::history::history_event::Attributes;
 
 use crate::{
     laws::config,
@@ -192,13 +193,11 @@ fn is_repeatable(request: &Request) -> bool {
     }
 }
 
-/// The answer as a caller compares it. The text of a recorded failure is not kept, only that there was one; and whoever
-/// signals with start again found the run that the first asking started.
+/// The answer as a caller compares it. Whoever signals with start again found the run that the first asking started.
 fn shown(request: &Request, answer: Answer) -> String {
     match (request, answer) {
         // The first time it says what came of it.
         (Request::OperateOnce(..), _) => "done once".to_owned(),
-        (_, Answer::TaskFailed { .. }) => "task failed".to_owned(),
         (Request::SignalWithStart(..), Answer::Started(it)) => format!("{:?}", Started { started: false, ..it }),
         (_, other) => format!("{other:?}"),
     }
@@ -219,7 +218,7 @@ fn play(settings: Settings, lines: &[&'static str], repeat: bool) {
 fn repeat_it(script: &mut Script, request: Request) {
     let open = |script: &Script| script.world.workflow.runs.values().filter(|run| run.is_open()).count();
     let before = open(script);
-    let Ok((_, first)) = script.send(request.clone()) else { return };
+    let Ok((written, first)) = script.send(request.clone()) else { return };
     if matches!(first, Answer::TaskTimedOut) || (matches!(request, Request::Signal(..)) && open(script) < before) {
         return;
     }
@@ -228,11 +227,24 @@ fn repeat_it(script: &mut Script, request: Request) {
     if let (Answer::TaskFailed { .. }, Err(Refusal::InvalidArgument(_))) = (&first, &again) {
         return;
     }
-    let (transition, second) = again.unwrap_or_else(|refusal| {
+    let (transition, mut second) = again.unwrap_or_else(|refusal| {
         panic!("{request:?} was answered {first:?} and then refused: {refusal:?}");
     });
     assert!(transition.events.is_empty(), "{request:?} writes {:?} when repeated", transition.events);
+    if let (Answer::TaskFailed { .. }, Answer::TaskFailedBefore { event, .. }) = (&first, &second) {
+        second = Answer::TaskFailed { message: failure_in(&written, *event) };
+    }
     assert_eq!(shown(&request, first), shown(&request, second));
+}
+
+/// The text of the failure in an event.
+fn failure_in(written: &Transition, event: EventId) -> String {
+    let events = written.events.iter().flat_map(|appended| &appended.events);
+    let told = events.filter(|it| it.event_id == event.0).filter_map(|it| match &it.attributes {
+        Some(Attributes::WorkflowTaskFailedEventAttributes(it)) => it.failure.clone(),
+        _ => None,
+    });
+    told.map(|failure| failure.message).next().unwrap_or_else(|| panic!("event {event} is no failure"))
 }
 
 proptest! {

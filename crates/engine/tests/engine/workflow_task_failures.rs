@@ -234,7 +234,7 @@ fn a_workflow_may_not_end_before_it_has_seen_everything() {
             6 WorkflowTaskScheduled timeout=10s
             = task failed: UnhandledCommand
             > again
-            = task failed: the workflow task has failed already
+            = task failed before: event 4
             > poll
             7 WorkflowTaskStarted scheduled=6
             = task events 1..8

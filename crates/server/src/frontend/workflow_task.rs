@@ -7,7 +7,8 @@ use prost::Message;
 use tonic::{Request, Response, Status};
 use weft_engine::{
     Answer, EventId, Namespace, NamespaceId, Request as Ask, StartedWorkflowTask, TaskCompleted, WorkflowKey,
-    WorkflowTaskToken, state::QueryId,
+    WorkflowTaskToken,
+    state::{Branch, QueryId},
 };
 use weft_matching::{QueueKey, QueueKind};
 use weft_protocol::{
@@ -15,6 +16,7 @@ use weft_protocol::{
         command::{Command, command::Attributes},
         common::{WorkflowExecution, WorkflowType},
         enums::TaskQueueKind,
+        history::history_event::Attributes as Recorded,
         query::WorkflowQuery,
         workflowservice::{
             PollWorkflowTaskQueueRequest, RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskFailedRequest,
@@ -223,8 +225,21 @@ pub(crate) async fn completed(
     match answer.map_err(|failure| errors::of_failure(failure, &key))? {
         Answer::TaskCompleted(done) => completed_answer(node, &namespace, &key, *done, return_new).await,
         Answer::TaskFailed { message } => Err(Error::invalid_argument(message).into()),
+        Answer::TaskFailedBefore { branch, event } => Err(failed_before(node, &key, &branch, event).await),
         Answer::TaskTimedOut => Err(Error::not_found("workflow task heartbeat timed out").into()),
         _ => Ok(Response::new(Default::default())),
+    }
+}
+
+/// What a worker was told whose completion was wrong, from the event that recorded it (rule 2).
+async fn failed_before(node: &Node, key: &WorkflowKey, branch: &Branch, event: EventId) -> Status {
+    let read = node.shard(key).history().event(key, branch, event).await;
+    match read.map(|event| event.attributes) {
+        Ok(Some(Recorded::WorkflowTaskFailedEventAttributes(it))) => {
+            Error::invalid_argument(it.failure.unwrap_or_default().message).into()
+        }
+        Ok(_) => Error::internal("the event after a failed workflow task's start is of another type").into(),
+        Err(failure) => errors::of_failure(failure, key),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use tonic::Code;
 use weft_protocol::api::enums::EventType;
 
 use super::{
@@ -225,6 +226,28 @@ async fn workflows_go_on_when_the_leader_of_their_shard_is_lost() {
     worker.complete_activity(activity).await;
     assert_eq!(worker.complete_workflow(worker.task().await).await, id);
     assert_eq!(end_of(&mut clients[1], &id).await, EventType::WorkflowExecutionCompleted);
+    trio.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_answer_is_told_the_same_when_it_is_repeated_to_another_leader_too() {
+    let mut trio = Trio::start_even().await;
+    let lost = 0;
+    let (queue, id) = (trio.name_led_by(1, "orders"), trio.name_led_by(lost, "order"));
+    let mut clients = trio.clients();
+    let worker = Worker::at(clients[2].clone(), &queue);
+    start(&mut clients[1], &id, &queue).await;
+    let task = worker.task().await;
+    let told = async |client| {
+        let status = worker.complete_wrongly(client, &task).await;
+        (status.code(), status.message().to_owned())
+    };
+    let first = told(&clients[1]).await;
+    assert_eq!(first.0, Code::InvalidArgument);
+    assert!(first.1.starts_with("BadStartTimerAttributes"), "{}", first.1);
+    assert_eq!(told(&clients[2]).await, first);
+    trio.lose(lost).await;
+    assert_eq!(told(&clients[1]).await, first);
     trio.shutdown().await;
 }
 

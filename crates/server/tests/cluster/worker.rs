@@ -5,7 +5,8 @@ use std::time::Duration;
 use tonic::{Code, Request, Status};
 use weft_protocol::api::{
     command::{
-        Command, CompleteWorkflowExecutionCommandAttributes, ScheduleActivityTaskCommandAttributes, command::Attributes,
+        Command, CompleteWorkflowExecutionCommandAttributes, ScheduleActivityTaskCommandAttributes,
+        StartTimerCommandAttributes, command::Attributes,
     },
     common::{ActivityType, Payload, Payloads, WorkflowExecution, WorkflowType},
     enums::{CommandType, EventType, HistoryEventFilterType, QueryResultType, TaskQueueKind},
@@ -167,6 +168,25 @@ impl Worker {
             Some(StickyExecutionAttributes { worker_task_queue, schedule_to_start_timeout }),
         )
         .await;
+    }
+
+    /// Completes a task with a command that is wrong, through any node, and says what it is told.
+    pub(crate) async fn complete_wrongly(&self, client: &Client, task: &PollWorkflowTaskQueueResponse) -> Status {
+        let nameless = Attributes::StartTimerCommandAttributes(StartTimerCommandAttributes::default());
+        let command_type = CommandType::StartTimer.into();
+        let wrong = Command { command_type, attributes: Some(nameless), ..Default::default() };
+        let request = RespondWorkflowTaskCompletedRequest {
+            namespace: NAMESPACE.to_owned(),
+            task_token: task.task_token.clone(),
+            commands: vec![wrong],
+            ..Default::default()
+        };
+        loop {
+            match client.clone().respond_workflow_task_completed(request.clone()).await {
+                Err(status) if status.code() == Code::Unavailable => {}
+                told => return told.expect_err("it is wrong"),
+            }
+        }
     }
 
     async fn respond(

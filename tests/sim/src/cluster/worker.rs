@@ -37,8 +37,6 @@ const POLL: Duration = Duration::from_secs(5);
 /// How often an answer is given before its outcome stays unknown.
 const ANSWERS_MAX: u64 = 6;
 const STICKY_MS: i32 = 400;
-/// What is said to an answer that comes again after its task has failed because of it.
-const FAILED_ALREADY: &str = "the workflow task has failed already";
 
 /// What became of an answer to a task.
 enum Told {
@@ -211,7 +209,6 @@ async fn answer<T, F>(scene: &Scene, what: &str, give: impl Fn(Api) -> F) -> Tol
 where
     F: Future<Output = Result<Response<T>, Status>>,
 {
-    let mut is_repeated = false;
     for _ in 0..ANSWERS_MAX {
         let (_, Some(api)) = scene.door() else {
             scene.sleep_ms(50).await;
@@ -224,18 +221,15 @@ where
             }
             Ok(Err(status)) if is_final(&status) => {
                 scene.record.note(&format!("{what}: refused: {:?}", status.code()));
-                // What came meanwhile has to be seen before a workflow ends.
+                // What came meanwhile has to be seen before a workflow ends; who asks again hears the same.
                 let is_late = status.message().contains("UnhandledCommand");
-                // It was so when it was given before, and nobody heard of it: why, is in the history.
-                let was_late = is_repeated && status.message() == FAILED_ALREADY;
-                let is_fair = status.code() == Code::InvalidArgument && (is_late || was_late);
+                let is_fair = status.code() == Code::InvalidArgument && is_late;
                 if status.code() != Code::NotFound && !is_fair {
                     scene.record.violate(format!("{what}: {:?}: {}", status.code(), status.message()));
                 }
                 return Told::Gone;
             }
             Ok(Err(_)) | Err(_) => {
-                is_repeated = true;
                 scene.sleep_ms(10 + scene.dice.below(80)).await;
             }
         }
