@@ -23,4 +23,4 @@ pub use plan::Walk;
 pub use plan::sql::Literal;
 pub use record::{Change, DecodeError, Record, RunRef, Status};
 pub use schema::{Field, PREDEFINED, Schema, System};
-pub use service::{Indexed, Rebuild, Visibility};
+pub use service::{Indexed, Rebuild, Visibility, Whole};

@@ -54,10 +54,20 @@ struct State {
     torn: BTreeSet<u32>,
     /// Groups that are being built again.
     rebuilding: BTreeSet<u32>,
+    /// By group, how often something came to be missing of it.
+    holes: BTreeMap<u32, u64>,
     /// Commits that were tried, and how the last one ended.
     attempts: u64,
     failed: Option<Arc<Error>>,
     waiting: BTreeMap<u64, Waker>,
+}
+
+/// Nothing is missing of some groups now. What is read of them is whole if this is still so, and the same, afterwards: a group
+/// may have been built again in between, and shows a part of itself meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// As many there were of these groups until now.
+    holes: u64,
 }
 
 /// Why a group was not built again.
@@ -67,6 +77,14 @@ pub enum Rebuild<E> {
     Source(E),
     #[error(transparent)]
     Index(Arc<Error>),
+}
+
+impl State {
+    fn tear(&mut self, group: u32) {
+        if self.torn.insert(group) {
+            *self.holes.entry(group).or_default() += 1;
+        }
+    }
 }
 
 impl Visibility {
@@ -113,7 +131,7 @@ impl Visibility {
 
     /// Says that something of a group is missing, and nothing more of it is taken until it is built again.
     pub fn tear(&self, group: u32) {
-        self.shared.state.lock().torn.insert(group);
+        self.shared.state.lock().tear(group);
     }
 
     /// The groups of which something is missing: they must be built again ([`Visibility::rebuild_group`]).
@@ -121,16 +139,14 @@ impl Visibility {
         self.shared.state.lock().torn.clone()
     }
 
-    /// Whether lists can be complete: no group is torn or being built again.
-    pub fn is_whole(&self) -> bool {
+    /// Whether lists of these groups, or of all, can be complete: none of them is torn or being built again. To be asked before
+    /// the index is read and after it.
+    pub fn whole(&self, of: Option<&BTreeSet<u32>>) -> Option<Whole> {
         let state = self.shared.state.lock();
-        state.torn.is_empty() && state.rebuilding.is_empty()
-    }
-
-    /// Whether lists of these groups can be.
-    pub fn is_whole_of(&self, groups: &BTreeSet<u32>) -> bool {
-        let state = self.shared.state.lock();
-        state.torn.is_disjoint(groups) && state.rebuilding.is_disjoint(groups)
+        let is_asked = |group: &u32| of.is_none_or(|of| of.contains(group));
+        let is_whole = !state.torn.iter().chain(&state.rebuilding).any(is_asked);
+        let holes = state.holes.iter().filter(|(group, _)| is_asked(group)).map(|(_, holes)| holes).sum();
+        is_whole.then_some(Whole { holes })
     }
 
     fn is_full(&self) -> bool {
@@ -309,6 +325,7 @@ impl<'a> Attempt<'a> {
         let mut state = shared.state.lock();
         state.torn.remove(&group);
         state.rebuilding.insert(group);
+        *state.holes.entry(group).or_default() += 1;
         drop(state);
         Self { shared, group, is_done: false }
     }
@@ -321,7 +338,7 @@ impl Drop for Attempt<'_> {
         if !self.is_done {
             // What was fed meanwhile must not move the group's position beyond what is missing.
             state.gathered.forget(self.group);
-            state.torn.insert(self.group);
+            state.tear(self.group);
         }
     }
 }

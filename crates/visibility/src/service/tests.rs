@@ -166,7 +166,7 @@ fn make_room(visibility: &Visibility) {
 fn a_torn_group_takes_nothing_so_that_its_position_stays_before_the_hole() {
     let visibility = torn();
     assert_eq!(visibility.torn(), BTreeSet::from([1]));
-    assert!(!visibility.is_whole());
+    assert_eq!(visibility.whole(None), None);
     make_room(&visibility);
     visibility.tick();
     visibility.feed(1, 3, vec![change("later")]).expect("dropped");
@@ -185,11 +185,11 @@ fn a_torn_group_is_built_again_while_it_goes_on() {
         // The group is at 3 when it is read, and goes on.
         feeding.feed(1, 3, vec![change("b")]).expect("fed");
         feeding.feed(1, 4, vec![change("c")]).expect("fed");
-        assert!(!feeding.is_whole());
+        assert_eq!(feeding.whole(None), None);
         whole(3, &["a", "b"])
     });
     wait(rebuilt).expect("rebuilt");
-    assert!(visibility.is_whole());
+    assert!(visibility.whole(None).is_some());
     wait(visibility.wait_indexed([(1, 4)])).expect("indexed");
     assert_eq!(total(&visibility), 3);
 }
@@ -243,4 +243,27 @@ fn persist_says_how_far_everything_fed_is_durable() {
     assert_eq!(wait(visibility.persist()).expect("persisted"), BTreeMap::from([(3, 9)]));
     let page = visibility.list("ns", &Query::all(), &PageRequest { size: 1, token: None }).expect("a page");
     assert_eq!(page.records.len(), 1);
+}
+
+#[test]
+fn what_was_read_while_a_group_was_built_again_is_known_afterwards() {
+    let visibility = visibility(Lane::inline());
+    let (all, of_one, of_two) = (None, BTreeSet::from([1]), BTreeSet::from([2]));
+    let whole = || [all, Some(&of_one), Some(&of_two)].map(|of| visibility.whole(of));
+    let before = whole();
+    assert!(before.iter().all(Option::is_some) && whole() == before);
+    visibility.tear(1);
+    assert_eq!(whole(), [None, None, before[2]], "nothing is missing of the other group");
+    wait(visibility.rebuild_group(1, || whole_of_a(1))).expect("rebuilt");
+    let between = whole();
+    wait(visibility.rebuild_group(1, || whole_of_a(2))).expect("rebuilt");
+    let after = whole();
+    for (place, is_same) in [(0, false), (1, false), (2, true)] {
+        assert!(between[place].is_some() && after[place].is_some());
+        assert_eq!([before[place] == between[place], between[place] == after[place]], [is_same; 2]);
+    }
+}
+
+fn whole_of_a(position: u64) -> Result<(u64, Vec<Record>), Infallible> {
+    whole(position, &["a"])
 }

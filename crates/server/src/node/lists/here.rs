@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use weft_raft::{Group, GroupId};
-use weft_visibility::{Error, Visibility};
+use weft_visibility::{Error, Visibility, Whole};
 
 use super::{ListError, Lists};
 
@@ -23,20 +23,19 @@ impl Lists {
         of: Option<&BTreeSet<u32>>,
         read: impl FnOnce(&Visibility) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, ListError> {
-        self.caught_up(of).await?;
+        let whole = self.caught_up(of).await?;
         let visibility = self.visibility.clone();
         let answer = self.pool.call(move || read(&visibility)).await.map_err(|_| ListError::Panicked)??;
         // A copy that goes takes its rows with it.
         self.check_copies(of)?;
-        Ok(answer)
+        // A group that is built again meanwhile shows a part of itself.
+        if self.visibility.whole(of) == Some(whole) { Ok(answer) } else { Err(ListError::Rebuilding) }
     }
 
     /// Waits until the index has what was committed when the call came.
-    async fn caught_up(&self, of: Option<&BTreeSet<u32>>) -> Result<(), ListError> {
+    async fn caught_up(&self, of: Option<&BTreeSet<u32>>) -> Result<Whole, ListError> {
         self.check_copies(of)?;
-        if !of.map_or_else(|| self.visibility.is_whole(), |of| self.visibility.is_whole_of(of)) {
-            return Err(ListError::Rebuilding);
-        }
+        let whole = self.visibility.whole(of).ok_or(ListError::Rebuilding)?;
         let give_up = self.clock.monotonic() + LEADER_MAX;
         let wanted = self.raft.groups().filter(|(id, _)| of.is_none_or(|of| of.contains(&id.0)));
         let reads =
@@ -45,10 +44,13 @@ impl Lists {
         let indexed = self.visibility.wait_indexed(targets);
         tokio::select! {
             biased;
-            indexed = indexed => indexed.map_err(ListError::Writer),
+            indexed = indexed => indexed.map_err(ListError::Writer)?,
             // Others are asked for parts only where there are others.
-            () = self.clock.sleep_until(self.clock.monotonic() + BEHIND_MAX), if of.is_some() => Err(ListError::Behind),
+            () = self.clock.sleep_until(self.clock.monotonic() + BEHIND_MAX), if of.is_some() => {
+                return Err(ListError::Behind);
+            }
         }
+        Ok(whole)
     }
 
     fn check_copies(&self, of: Option<&BTreeSet<u32>>) -> Result<(), ListError> {

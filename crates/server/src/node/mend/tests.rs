@@ -61,7 +61,7 @@ async fn a_hole_in_the_index_is_mended_while_the_node_runs() {
         start(&mut client, format!("after-{number}")).await;
     }
     assert_eq!(count(&mut client).await.0, 20);
-    assert!(visibility.is_whole());
+    assert!(visibility.whole(None).is_some());
     start(&mut client, "last".to_owned()).await;
     assert_eq!(count(&mut client).await, (21, 0));
     server.shutdown().await;
