@@ -18,7 +18,7 @@ mod visibility_desk;
 
 pub(crate) use inbox::Inbox;
 pub use join::JoinError;
-pub(crate) use link::{Failed, Link};
+pub(crate) use link::{Alone as LinkAlone, Failed, Link};
 pub use meeting::MeetError;
 pub(crate) use members_desk::MembersDesk;
 pub(crate) use network::Reach;

@@ -109,8 +109,13 @@ impl Link {
                 Err(failed) => return Err(failed.into()),
             }
         }
-        let mut alone = peers::cluster_service(Alone(self.clone()));
+        let mut alone = peers::cluster_service(self.past());
         alone.raft(RaftRequest { group, message }).await.map(|answer| answer.into_inner().message)
+    }
+
+    /// The same way for calls that go alone.
+    pub(super) fn past(&self) -> Alone {
+        Alone(self.clone())
     }
 
     /// Why the other node takes no link.
@@ -207,9 +212,9 @@ impl Service<http::Request<Body>> for Link {
     }
 }
 
-/// The same way, past its link: what was not taken by that is not offered to it again.
+/// The same way, past its link: for calls whose answers may be large, and for what was not taken by the link.
 #[derive(Clone)]
-struct Alone(Link);
+pub(crate) struct Alone(Link);
 
 impl Service<http::Request<Body>> for Alone {
     type Response = http::Response<Body>;

@@ -32,7 +32,7 @@ use weft_raft::{GroupId, NodeId, Transport, Unreachable};
 use super::{
     ClusterOptions, Reach,
     expulsion::Expulsion,
-    link::{Failed, Link},
+    link::{Alone, Failed, Link},
     network::Connect,
 };
 
@@ -268,9 +268,9 @@ impl Peers {
         Some(client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
     }
 
-    /// What is asked of another node's visibility index.
-    pub(crate) fn visibility_service(&self, node: u32) -> Option<VisibilityServiceClient<Link>> {
-        let client = VisibilityServiceClient::new(self.way(node)?);
+    /// What is asked of another node's visibility index. By the link a page would hold up the pings that go by it.
+    pub(crate) fn visibility_service(&self, node: u32) -> Option<VisibilityServiceClient<Alone>> {
+        let client = VisibilityServiceClient::new(self.way(node)?.past());
         Some(client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
     }
 

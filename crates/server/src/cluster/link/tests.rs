@@ -3,8 +3,9 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
-    future::{Ready, pending, ready},
+    future::{pending, ready},
     io,
+    marker::PhantomData,
     net::SocketAddr,
 };
 
@@ -24,7 +25,7 @@ use tonic::{
 };
 use uuid::Uuid;
 use weft_env::RealClock;
-use weft_protocol::internal::{PingRequest, cluster_service_server::ClusterServiceServer};
+use weft_protocol::internal::{CountPartRequest, PingRequest, cluster_service_server::ClusterServiceServer};
 use weft_raft::{GroupId, NodeId, Transport};
 
 use super::*;
@@ -33,54 +34,80 @@ use crate::{
     connections::Connections,
 };
 
-/// A public call that never ends, and tells of each that begins and, by dropping what it was told with, that it has ended.
-#[derive(Clone)]
-struct Hangs(mpsc::UnboundedSender<mpsc::Sender<()>>);
+/// So often a node is called that has a new door, before it must be found.
+const PINGS_MAX: usize = 10_000;
 
-impl NamedService for Hangs {
-    const NAME: &'static str = "test.Hangs";
+/// A service that does the same with every call. What it is called, its type says.
+struct Stub<N>(Arc<dyn Fn() -> Called + Send + Sync>, PhantomData<N>);
+
+type Called = BoxFuture<'static, Result<http::Response<Body>, Infallible>>;
+
+impl<N> Stub<N> {
+    fn new(call: impl Fn() -> Called + Send + Sync + 'static) -> Self {
+        Self(Arc::new(call), PhantomData)
+    }
 }
 
-impl Service<http::Request<Body>> for Hangs {
+impl<N> Clone for Stub<N> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0), PhantomData)
+    }
+}
+
+/// Of the public API.
+struct Public;
+
+impl NamedService for Stub<Public> {
+    const NAME: &'static str = "test.Public";
+}
+
+/// In the place of links.
+struct Links;
+
+impl NamedService for Stub<Links> {
+    const NAME: &'static str = "weft.internal.v1.LinkService";
+}
+
+impl<N> Service<http::Request<Body>> for Stub<N> {
     type Response = http::Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+    type Future = Called;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: http::Request<Body>) -> Self::Future {
+    fn call(&mut self, _: http::Request<Body>) -> Called {
+        (self.0)()
+    }
+}
+
+/// Calls that never end. Tells of each that begins and, by dropping what it was told with, that it has ended.
+fn hangs() -> (Stub<Public>, mpsc::UnboundedReceiver<mpsc::Sender<()>>) {
+    let (begun, calls) = mpsc::unbounded_channel();
+    let hangs = move || {
         let (told, call) = mpsc::channel(1);
-        self.0.send(told).expect("the test listens");
+        begun.send(told).expect("the test listens");
         async move {
             let _call = call;
             pending().await
         }
         .boxed()
-    }
+    };
+    (Stub::new(hangs), calls)
 }
 
-/// A public call that panics.
-#[derive(Clone)]
-struct Breaks;
-
-impl NamedService for Breaks {
-    const NAME: &'static str = "test.Breaks";
+fn public_call() -> http::Request<Body> {
+    http::Request::builder().uri("http://node/test.Public/Call").body(Body::empty()).expect("a request")
 }
 
-impl Service<http::Request<Body>> for Breaks {
-    type Response = http::Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: http::Request<Body>) -> Self::Future {
-        async { panic!("a bug that the test planted") }.boxed()
-    }
+/// A build that knows no links, with whatever else it has.
+async fn earlier(with: impl FnOnce(Routes) -> Routes) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let routes = with(Routes::new(ClusterServiceServer::new(Inbox::default())));
+    tokio::spawn(Server::builder().add_routes(routes).serve_with_incoming(TcpIncoming::from(listener)));
+    address
 }
 
 /// The way from node 1 to node 2.
@@ -132,7 +159,14 @@ async fn calls_by_a_link_are_answered_until_the_other_node_closes_and_by_a_new_o
     }
     assert_eq!(ping(&peers).await.code(), Code::Unavailable, "nobody is behind the door any more");
     let (_, _gate, _close) = door_at(address, self::peers).await;
-    while ping(&peers).await.message() != "this node is starting or stopping" {}
+    let mut pinged = ping(&peers).await;
+    for _ in 0..PINGS_MAX {
+        if pinged.message() == "this node is starting or stopping" {
+            break;
+        }
+        pinged = ping(&peers).await;
+    }
+    assert_eq!(pinged.message(), "this node is starting or stopping");
     assert!(is_linked(&peers), "the second door at the same address is found");
 }
 
@@ -166,6 +200,18 @@ async fn a_node_that_learns_of_links_at_the_same_address_gets_calls_by_one() {
     assert!(is_linked(&peers));
 }
 
+#[tokio::test]
+async fn what_is_asked_of_lists_holds_up_no_pings() {
+    let (address, _gate, _close) = door(peers).await;
+    let peers = peers(address);
+    let mut lists = peers.visibility_service(2).expect("it is a member");
+    let asked = lists.count_part(Request::new(CountPartRequest { selection: None })).await;
+    assert_eq!(asked.expect_err("the node is not put together").code(), Code::Unavailable);
+    assert!(!is_linked(&peers), "an answer may be large");
+    ping(&peers).await;
+    assert!(is_linked(&peers));
+}
+
 async fn say(peers: &Peers) -> String {
     let said = Transport::send(peers, NodeId(2), GroupId(1), "said".into()).await;
     said.expect_err("the node is not put together").to_string()
@@ -181,63 +227,36 @@ async fn what_replicas_say_goes_by_a_link_of_its_own_and_alone_where_there_are_n
     assert!(say(&knows).await.contains("was removed"));
     assert!(knows.expulsion.reason().is_some_and(|why| why.contains("was removed")));
 
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let earlier = Server::builder().add_service(ClusterServiceServer::new(Inbox::default()));
-    tokio::spawn(earlier.serve_with_incoming(TcpIncoming::from(listener)));
-    let earlier = peers(address);
+    let earlier = peers(earlier(|routes| routes).await);
     assert!(say(&earlier).await.contains("this node is starting"));
     assert!(!earlier.is_linked_for_replicas(2));
 }
 
 #[tokio::test]
 async fn a_node_that_knows_no_links_gets_each_call_alone() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let earlier = Server::builder().add_service(ClusterServiceServer::new(Inbox::default()));
-    tokio::spawn(earlier.serve_with_incoming(TcpIncoming::from(listener)));
-    let peers = peers(address);
+    let peers = peers(earlier(|routes| routes).await);
     for _ in 0..2 {
         assert_eq!(ping(&peers).await.message(), "this node is starting or stopping");
         assert!(!is_linked(&peers));
     }
 }
 
-/// A build that knows no links does not know either that strangers may open one. Counts how often that is asked.
-#[derive(Clone, Default)]
-struct NoLinks(Arc<AtomicU32>);
-
-impl NamedService for NoLinks {
-    const NAME: &'static str = "weft.internal.v1.LinkService";
-}
-
-impl Service<http::Request<Body>> for NoLinks {
-    type Response = http::Response<Body>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: http::Request<Body>) -> Self::Future {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        ready(Ok(Status::permission_denied("it is not a member").into_http()))
-    }
-}
-
 #[tokio::test]
 async fn a_node_that_takes_no_links_of_strangers_hears_what_their_replicas_say() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let asked = NoLinks::default();
-    let earlier = Server::builder().add_service(ClusterServiceServer::new(Inbox::default())).add_service(asked.clone());
-    tokio::spawn(earlier.serve_with_incoming(TcpIncoming::from(listener)));
-    let peers = peers(address);
+    let asked = Arc::<AtomicU32>::default();
+    // A build that knows no links does not know either that strangers may open one.
+    let refuses = Stub::<Links>::new({
+        let asked = Arc::clone(&asked);
+        move || {
+            asked.fetch_add(1, Ordering::Relaxed);
+            ready(Ok(Status::permission_denied("it is not a member").into_http())).boxed()
+        }
+    });
+    let peers = peers(earlier(|routes| routes.add_service(refuses)).await);
     assert_eq!(ping(&peers).await.message(), "this node is starting or stopping");
-    assert_eq!(asked.0.load(Ordering::Relaxed), 1);
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
     assert!(say(&peers).await.contains("this node is starting"));
-    assert_eq!(asked.0.load(Ordering::Relaxed), 2, "a message that no link takes goes alone at once");
+    assert_eq!(asked.load(Ordering::Relaxed), 2, "a message that no link takes goes alone at once");
 }
 
 /// The way from node 1 to node 2, which has the data of this name.
@@ -277,11 +296,10 @@ async fn by_a_link_nobody_takes_what_is_for_another_node_or_for_data_that_are_lo
 #[tokio::test]
 async fn a_call_that_is_given_up_ends_at_the_other_node() {
     let (address, gate, _close) = door(peers).await;
-    let (begun, mut calls) = mpsc::unbounded_channel();
-    gate.open(Routes::new(Hangs(begun)));
+    let (hangs, mut calls) = hangs();
+    gate.open(Routes::new(hangs));
     let peers = peers(address);
-    let call = http::Request::builder().uri("http://node/test.Hangs/Call").body(Body::empty()).expect("a request");
-    let forwarded = tokio::spawn(peers.forward(2, call).expect("it is a member"));
+    let forwarded = tokio::spawn(peers.forward(2, public_call()).expect("it is a member"));
     let stands = calls.recv().await.expect("the call has come");
     forwarded.abort();
     stands.closed().await;
@@ -291,10 +309,10 @@ async fn a_call_that_is_given_up_ends_at_the_other_node() {
 #[tokio::test]
 async fn a_call_whose_handler_breaks_is_answered_and_others_go_on() {
     let (address, gate, _close) = door(peers).await;
-    gate.open(Routes::new(Breaks));
+    let breaks = Stub::<Public>::new(|| async { panic!("a bug that the test planted") }.boxed());
+    gate.open(Routes::new(breaks));
     let peers = peers(address);
-    let call = http::Request::builder().uri("http://node/test.Breaks/Call").body(Body::empty()).expect("a request");
-    let answered = peers.forward(2, call).expect("it is a member").await.expect("an answer");
+    let answered = peers.forward(2, public_call()).expect("it is a member").await.expect("an answer");
     let status = Status::from_header_map(answered.headers()).expect("a status");
     assert_eq!((status.code(), status.message()), (Code::Unavailable, "the call broke at the other node"));
     assert_eq!((ping(&peers).await.code(), is_linked(&peers)), (Code::Unavailable, true));
@@ -316,8 +334,7 @@ async fn a_call_to_nobody_has_not_left() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     drop(listener);
-    let call = http::Request::builder().uri("http://node/test.Hangs/Call").body(Body::empty()).expect("a request");
-    let failed = peers(address).forward(2, call).expect("it is a member").await;
+    let failed = peers(address).forward(2, public_call()).expect("it is a member").await;
     assert!(matches!(failed, Err(Failed::NeverLeft(..))), "{failed:?}");
 }
 

@@ -10,7 +10,7 @@ use weft_protocol::internal::{
 use weft_visibility::{CountPart, Error, PageRequest, Part, Query, Walk};
 
 use super::{ListError, Lists, Step, gather::Lost, wire};
-use crate::cluster::Link;
+use crate::cluster::LinkAlone;
 
 impl Lists {
     pub(super) async fn list_part(
@@ -97,7 +97,7 @@ impl Lists {
         self.read(Some(&shards), move |index| index.reader().count_part(&namespace, &query)).await
     }
 
-    fn peer(&self, node: u32) -> Result<VisibilityServiceClient<Link>, Lost> {
+    fn peer(&self, node: u32) -> Result<VisibilityServiceClient<LinkAlone>, Lost> {
         let peer = self.around.peers.visibility_service(node);
         peer.ok_or_else(|| Lost::Elsewhere(format!("node {node} is no member any more")))
     }
