@@ -4,6 +4,7 @@
 //! together.
 
 use std::{
+    future::Future,
     sync::{Arc, OnceLock, Weak},
     time::Duration,
 };
@@ -56,6 +57,19 @@ impl Inbox {
     pub(crate) fn node(&self) -> Result<Arc<NodeInner>, Status> {
         let node = self.0.node.get().and_then(Weak::upgrade);
         node.ok_or_else(|| Status::unavailable("this node is starting or stopping"))
+    }
+}
+
+/// What a call waits for here would hold the node's data while it stops.
+pub(super) async fn until_it_stops<T>(
+    node: &NodeInner,
+    answer: impl Future<Output = Result<T, Status>>,
+) -> Result<Response<T>, Status> {
+    let mut stopping = node.stopping.clone();
+    tokio::select! {
+        biased;
+        _ = stopping.wait_for(|stopping| *stopping) => Err(Status::unavailable("this node is stopping")),
+        answer = answer => answer.map(Response::new),
     }
 }
 

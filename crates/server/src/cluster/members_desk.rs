@@ -5,8 +5,7 @@ use weft_protocol::internal::{members_service_server::MembersService, *};
 
 use weft_rows::Level;
 
-use super::{Inbox, Peers};
-use crate::node::Node;
+use super::{Inbox, Peers, inbox::until_it_stops};
 
 /// In front of the node, once it is put together; what founders ask is answered before.
 #[derive(Clone)]
@@ -63,13 +62,11 @@ impl MembersService for MembersDesk {
     }
 
     async fn caught_up(&self, _: Request<CaughtUpRequest>) -> Result<Response<CaughtUpResponse>, Status> {
-        let node = Node::from(self.0.node()?);
-        let mut stopping = node.stopping();
-        tokio::select! {
-            caught_up = node.caught_up() => caught_up.map_err(|error| Status::unavailable(error.to_string()))?,
-            // What a call waits for here would hold the node's data while it stops.
-            _ = stopping.wait_for(|stopping| *stopping) => return Err(Status::unavailable("this node is stopping")),
-        }
-        Ok(Response::new(CaughtUpResponse {}))
+        let node = self.0.node()?;
+        let caught_up = async {
+            let caught_up = node.has_committed().await;
+            caught_up.map(|()| CaughtUpResponse {}).map_err(|error| Status::unavailable(error.to_string()))
+        };
+        until_it_stops(&node, caught_up).await
     }
 }
