@@ -65,6 +65,11 @@ impl Heard {
         self.0.lock().iter().filter(|(_, answered)| answered.is_recent(now)).map(|(node, _)| *node).collect()
     }
 
+    #[cfg(test)]
+    pub(crate) fn note_for_tests(&self, node: u32, at: Duration) {
+        self.0.lock().insert(node, Answered { at, ahead_nanos: 0, supported: Supported::HERE });
+    }
+
     /// What a node supports that answered lately.
     pub(crate) fn supported_by(&self, node: u32, now: Duration) -> Option<Supported> {
         self.0.lock().get(&node).filter(|answered| answered.is_recent(now)).map(|answered| answered.supported)
@@ -276,8 +281,8 @@ mod tests {
     #[test]
     fn who_has_not_answered_lately_is_given_nothing() {
         let heard = Heard::default();
-        let answered = |at| Answered { at: Duration::from_secs(at), ahead_nanos: 0, supported: Supported::HERE };
-        heard.0.lock().extend([(2, answered(10)), (3, answered(7))]);
+        heard.note_for_tests(2, Duration::from_secs(10));
+        heard.note_for_tests(3, Duration::from_secs(7));
         assert_eq!(heard.fit(1, Duration::from_secs(11)), [NodeId(1), NodeId(2)].into());
         let supports = [2, 3].map(|node| heard.supported_by(node, Duration::from_secs(11)));
         assert_eq!(supports, [Some(Supported::HERE), None], "it may have another build by now");

@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future::Future,
     ops::RangeInclusive,
     sync::{
         Arc,
@@ -13,12 +14,13 @@ use std::{
 };
 
 use parking_lot::RwLock;
+use tonic::{Response, Status};
 use weft_env::Clock;
 use weft_raft::GroupId;
 use weft_rows::member::{CopyState, MemberState};
 use weft_shard::{Members, Metadata};
 
-use super::{Lists, choice};
+use super::{Lists, choice, gather::Failed};
 use crate::{cluster::Peers, node::leadership::Heard};
 
 /// Between two looks whether a node that is asked still lives.
@@ -69,11 +71,33 @@ impl Around {
         able
     }
 
-    /// Ends when another node has not answered for a while.
-    pub(super) async fn gone(&self, node: u32, clock: &dyn Clock) {
-        while self.able(clock).contains(&node) {
+    /// What another node answers, unless it does not answer to pings either.
+    pub(super) async fn while_it_lives<T>(
+        &self,
+        node: u32,
+        clock: &dyn Clock,
+        asked: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, Status> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        while_it_lives(&self.heard, node, clock, asked).await
+    }
+}
+
+async fn while_it_lives<T>(
+    heard: &Heard,
+    node: u32,
+    clock: &dyn Clock,
+    asked: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, Status> {
+    let gone = async {
+        while heard.lately(clock.monotonic()).contains(&node) {
             clock.sleep_until(clock.monotonic() + LOOK).await;
         }
+    };
+    tokio::select! {
+        biased;
+        answer = asked => answer.map(Response::into_inner),
+        () = gone => Err(Status::unavailable("it has not answered for a while")),
     }
 }
 
@@ -92,15 +116,11 @@ impl Lists {
         is_held && self.raft.group(GroupId(shard)).is_some()
     }
 
-    /// Who answers for these shards, without those that have failed.
+    /// Who answers for these shards, but for those that have failed to answer for them.
     ///
     /// # Errors
     /// The shards of which nobody has a copy who lives.
-    pub(super) fn chosen(
-        &self,
-        shards: &BTreeSet<u32>,
-        failed: &BTreeSet<u32>,
-    ) -> Result<choice::Choice, BTreeSet<u32>> {
+    pub(super) fn chosen(&self, shards: &BTreeSet<u32>, failed: &Failed) -> Result<choice::Choice, BTreeSet<u32>> {
         let members = self.around.metadata.members();
         let left = self.around.left_to_others.read().clone();
         let own = self.around.peers.node;
@@ -109,11 +129,11 @@ impl Lists {
             .map(|shard| {
                 let mut holders = self.around.others_with(&members, *shard);
                 holders.extend((self.has(&members, *shard) && !left.contains(shard)).then_some(own));
+                holders.retain(|node| !failed.contains(&(*node, *shard)));
                 (*shard, holders)
             })
             .collect();
-        let able = &self.around.able(self.clock.as_ref()) - failed;
-        choice::choose(own, &holders, &able)
+        choice::choose(own, &holders, &self.around.able(self.clock.as_ref()))
     }
 
     /// For tests: this node asks others for what is of these shards, as if it had no copy of them. What others ask of it, it
@@ -127,5 +147,46 @@ impl Lists {
     #[must_use]
     pub fn parts_asked(&self) -> u64 {
         self.around.asked.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, pin::pin};
+
+    use futures::FutureExt;
+    use tonic::Code;
+    use weft_env::{UnixNanos, VirtualClock};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_node_that_is_silent_to_pings_too_is_waited_for_no_longer() {
+        let (heard, clock) = (Heard::default(), VirtualClock::starting_at(UnixNanos(0)));
+        heard.note_for_tests(2, Duration::ZERO);
+        let mut asked = pin!(while_it_lives(&heard, 2, &clock, pending::<Result<Response<()>, Status>>()));
+        for quarter in 0..20 {
+            assert!(asked.as_mut().now_or_never().is_none(), "it answers to pings");
+            if quarter % 4 == 0 {
+                heard.note_for_tests(2, clock.monotonic());
+            }
+            clock.advance(LOOK);
+        }
+        let since = clock.monotonic();
+        let status = loop {
+            match asked.as_mut().now_or_never() {
+                Some(answer) => break answer.expect_err("nobody answers"),
+                None => clock.advance(LOOK),
+            }
+        };
+        assert_eq!((status.code(), status.message()), (Code::Unavailable, "it has not answered for a while"));
+        assert!(clock.monotonic() - since <= Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn what_a_node_answers_comes_though_it_went_at_that_moment() {
+        let (heard, clock) = (Heard::default(), VirtualClock::starting_at(UnixNanos(0)));
+        let answered = std::future::ready(Ok(Response::new(7)));
+        assert_eq!(while_it_lives(&heard, 2, &clock, answered).await.expect("an answer"), 7);
     }
 }

@@ -1,6 +1,6 @@
 //! A part of a list or count: from this node's index, or asked of another node, or answered to another node.
 
-use std::{collections::BTreeSet, future::Future, sync::atomic::Ordering};
+use std::{collections::BTreeSet, future::Future};
 
 use tonic::{Code, Response, Status};
 use weft_protocol::internal::{
@@ -107,14 +107,8 @@ impl Lists {
         node: u32,
         asked: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, Lost> {
-        self.around.asked.fetch_add(1, Ordering::Relaxed);
-        tokio::select! {
-            biased;
-            answer = asked => answer.map(Response::into_inner).map_err(|status| lost_at(node, &status)),
-            () = self.around.gone(node, self.clock.as_ref()) => {
-                Err(Lost::Elsewhere(format!("node {node} has not answered for a while")))
-            }
-        }
+        let answer = self.around.while_it_lives(node, self.clock.as_ref(), asked).await;
+        answer.map_err(|status| lost_at(node, &status))
     }
 }
 

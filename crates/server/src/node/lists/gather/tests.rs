@@ -30,9 +30,13 @@ impl World {
         }
     }
 
-    fn choose(&self, missing: &BTreeSet<u32>, failed: &BTreeSet<u32>) -> Result<Choice, BTreeSet<u32>> {
-        let holders = missing.iter().map(|shard| (*shard, self.holders[shard].clone())).collect();
-        choose(1, &holders, &(&BTreeSet::from([1, 2, 3]) - failed))
+    fn choose(&self, missing: &BTreeSet<u32>, failed: &Failed) -> Result<Choice, BTreeSet<u32>> {
+        let mut holders: BTreeMap<u32, BTreeSet<u32>> =
+            missing.iter().map(|shard| (*shard, self.holders[shard].clone())).collect();
+        for (node, shard) in failed {
+            holders.entry(*shard).or_default().remove(node);
+        }
+        choose(1, &holders, &BTreeSet::from([1, 2, 3]))
     }
 
     fn ask(&self, node: u32, shards: BTreeSet<u32>) -> Result<Part, Lost> {
@@ -46,10 +50,16 @@ impl World {
         }
     }
 
-    /// Gathers, and lets time pass whenever that waits.
     async fn gather(&self) -> Result<Vec<Part>, ListError> {
-        let choose = |missing: &BTreeSet<u32>, failed: &BTreeSet<u32>| self.choose(missing, failed);
-        let ask = |node, shards| std::future::ready(self.ask(node, shards)).boxed();
+        self.gather_by(|node, shards| std::future::ready(self.ask(node, shards)).boxed()).await
+    }
+
+    /// Gathers, and lets time pass whenever that waits.
+    async fn gather_by<'a>(
+        &self,
+        ask: impl Fn(u32, BTreeSet<u32>) -> BoxFuture<'a, Result<Part, Lost>>,
+    ) -> Result<Vec<Part>, ListError> {
+        let choose = |missing: &BTreeSet<u32>, failed: &Failed| self.choose(missing, failed);
         let mut gathering = pin!(gather(&self.clock, self.holders.keys().copied().collect(), choose, ask));
         loop {
             match poll!(gathering.as_mut()) {
@@ -90,6 +100,26 @@ async fn whoever_comes_back_in_time_is_asked_again() {
 }
 
 #[tokio::test]
+async fn whoever_failed_for_some_shards_is_asked_for_others() {
+    let world = World::new([(1, 1), (2, 1)]);
+    assert_eq!(world.gather().await.expect("each shard has somebody"), parts([(2, &[1]), (3, &[2, 3, 4])]));
+    assert_eq!(world.clock.monotonic(), Duration::ZERO, "nothing was waited for");
+}
+
+#[tokio::test]
+async fn a_list_ends_in_time_though_somebody_is_asked_again_who_says_nothing() {
+    let world = World::new([(2, 1), (3, 1)]);
+    let asking = world.gather_by(|node, shards| {
+        let had_failed = world.failing.lock().get(&node) == Some(&0);
+        let answer = world.ask(node, shards);
+        if had_failed { std::future::pending().boxed() } else { std::future::ready(answer).boxed() }
+    });
+    let error = asking.await.expect_err("two shards have nobody else");
+    assert!(matches!(&error, ListError::Nobody { shards, .. } if *shards == BTreeSet::from([2, 3])), "{error}");
+    assert_eq!(world.clock.monotonic(), FAILING_MAX);
+}
+
+#[tokio::test]
 async fn a_list_of_some_shards_is_none_and_the_error_names_the_others() {
     let world = World::new([(2, u32::MAX), (3, u32::MAX)]);
     let error = world.gather().await.expect_err("nobody has two of them");
@@ -101,7 +131,7 @@ async fn a_list_of_some_shards_is_none_and_the_error_names_the_others() {
 #[tokio::test]
 async fn what_all_would_say_is_said_at_once() {
     let world = World::new([]);
-    let choose = |missing: &BTreeSet<u32>, failed: &BTreeSet<u32>| world.choose(missing, failed);
+    let choose = |missing: &BTreeSet<u32>, failed: &Failed| world.choose(missing, failed);
     let refuse = || Lost::Final(ListError::Index(weft_visibility::Error::TooManyGroups));
     let ask = |node, _| {
         world.asked.lock().push(node);
