@@ -27,7 +27,7 @@ use weft_protocol::api::{
     workflowservice::start_batch_operation_request::Operation as Kind,
 };
 use weft_shard::{Directory, Failure};
-use weft_visibility::Walk;
+use weft_visibility::{Step, Walk};
 
 use crate::{
     frontend::{condition, single},
@@ -268,7 +268,8 @@ impl<'w> Work<'w> {
         let how = if job.total.is_some_and(|total| total <= FEW) { Walk::Few } else { Walk::Many };
         let (after, limit) =
             (job.after.as_ref().map(ToString::to_string), usize::try_from(limit).unwrap_or(usize::MAX));
-        let records = self.node.lists().walk(self.key.namespace.to_string(), query, after, limit, how).await?;
+        let step = Step { after, limit, how };
+        let records = self.node.lists().walk(self.key.namespace.to_string(), query, step).await?;
         let execution = |record: weft_visibility::Record| WorkflowExecution {
             workflow_id: record.workflow_id,
             run_id: record.run_id,

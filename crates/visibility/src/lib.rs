@@ -19,8 +19,8 @@ mod service;
 
 pub use filter::{Asked, Query, parse, parse_for_schedules};
 pub use index::{Batch, Count, CountPart, Error, Group, Index, Page, PageRequest, Part, Reader};
-pub use plan::Walk;
 pub use plan::sql::Literal;
+pub use plan::{Step, Walk};
 pub use record::{Change, DecodeError, Record, RunRef, Status};
 pub use schema::{Field, PREDEFINED, Schema, System};
 pub use service::{Indexed, Rebuild, Visibility, Whole};

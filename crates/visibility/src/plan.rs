@@ -13,8 +13,8 @@ mod walk;
 
 pub(crate) use count::count;
 pub(crate) use page::{Key, ordered_page, page, probe};
-pub use walk::Walk;
 pub(crate) use walk::walk;
+pub use walk::{Step, Walk};
 
 /// The close time of an open execution in the index: after all others, so that open executions come first.
 pub(crate) const OPEN: i64 = i64::MAX;

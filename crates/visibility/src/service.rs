@@ -25,7 +25,7 @@ use weft_env::Lane;
 use crate::filter::Query;
 use crate::index::{Batch, Count, Error, Index, Page, PageRequest, Reader};
 use crate::limits::{GATHERED_CHANGES, GATHERED_CHANGES_MAX, READERS};
-use crate::plan::Walk;
+use crate::plan::Step;
 use crate::record::{Change, Record};
 
 /// A handle; clones are of the same service.
@@ -218,15 +218,8 @@ impl Visibility {
     }
 
     /// Some of what is committed, in the order of run ids; see [`Reader::walk`] and [`Visibility::list`].
-    pub fn walk(
-        &self,
-        namespace: &str,
-        query: &Query,
-        after: Option<&str>,
-        limit: usize,
-        how: Walk,
-    ) -> Result<Vec<Record>, Error> {
-        self.reader().walk(namespace, query, after, limit, how)
+    pub fn walk(&self, namespace: &str, query: &Query, step: &Step) -> Result<Vec<Record>, Error> {
+        self.reader().walk(namespace, query, step)
     }
 
     /// A count of what is committed; see [`Visibility::list`].

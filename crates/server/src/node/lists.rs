@@ -27,9 +27,10 @@ use weft_env::Clock;
 use weft_protocol::api::{common::WorkflowExecution, enums::IndexedValueType, workflow::WorkflowExecutionInfo};
 use weft_protocol::prost::Message;
 use weft_shard::Feed;
-use weft_visibility::{Change, Count, Page, PageRequest, Query, Record, RunRef, Status, Visibility, Walk};
+use weft_visibility::{Change, Count, Page, PageRequest, Query, Record, RunRef, Status, Step, Visibility};
 
 pub(crate) use around::Around;
+use parts::Selected;
 
 /// Feeds the index with what replicas apply.
 pub(crate) struct ToIndex {
@@ -207,7 +208,7 @@ impl Lists {
             }
         }
         page.check(&query)?;
-        let ask = |node, shards| self.list_part(node, shards, &namespace, &query, &page).boxed();
+        let ask = |node, shards| self.list_part(node, Selected::of(&namespace, &query, shards), &page).boxed();
         Ok(Page::merged(&query, self.gathered(ask).await?, page.size))
     }
 
@@ -223,7 +224,7 @@ impl Lists {
                 return read;
             }
         }
-        let ask = |node, shards| self.count_part(node, shards, &namespace, &query).boxed();
+        let ask = |node, shards| self.count_part(node, Selected::of(&namespace, &query, shards)).boxed();
         Ok(Count::merged(&query, self.gathered(ask).await?))
     }
 
@@ -231,32 +232,15 @@ impl Lists {
     ///
     /// # Errors
     /// See [`ListError`].
-    pub async fn walk(
-        &self,
-        namespace: String,
-        query: Query,
-        after: Option<String>,
-        limit: usize,
-        how: Walk,
-    ) -> Result<Vec<Record>, ListError> {
+    pub async fn walk(&self, namespace: String, query: Query, step: Step) -> Result<Vec<Record>, ListError> {
         if self.has_all() {
-            let (namespace, query, after) = (namespace.clone(), query.clone(), after.clone());
-            let walk = move |visibility: &Visibility| visibility.walk(&namespace, &query, after.as_deref(), limit, how);
-            let read = self.read(None, walk).await;
+            let (namespace, query, step) = (namespace.clone(), query.clone(), step.clone());
+            let read = self.read(None, move |visibility| visibility.walk(&namespace, &query, &step)).await;
             if !others_may(&read) {
                 return read;
             }
         }
-        let step = Step { after, limit, how };
-        let ask = |node, shards| self.walk_part(node, shards, &namespace, &query, &step).boxed();
-        Ok(Page::walked(self.gathered(ask).await?, limit))
+        let ask = |node, shards| self.walk_part(node, Selected::of(&namespace, &query, shards), &step).boxed();
+        Ok(Page::walked(self.gathered(ask).await?, step.limit))
     }
-}
-
-/// A step of a walk.
-#[derive(Clone, Debug)]
-pub(crate) struct Step {
-    after: Option<String>,
-    limit: usize,
-    how: Walk,
 }

@@ -143,7 +143,7 @@ impl Page {
     /// The first records of a walk from its parts. There are no more only where there are none.
     #[must_use]
     pub fn walked(parts: Vec<Part>, limit: usize) -> Vec<Record> {
-        merge(Order::Walk, parts, limit.min(PAGE_SIZE_MAX)).0.into_iter().map(|row| row.record).collect()
+        merge(Order::Walk, parts, limit.clamp(1, PAGE_SIZE_MAX)).0.into_iter().map(|row| row.record).collect()
     }
 }
 

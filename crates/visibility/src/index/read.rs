@@ -15,7 +15,7 @@ use super::part::{Count, CountPart, Group, Page, PageRequest, Part, Placed};
 use crate::filter::{OrderBy, Query};
 use crate::limits::{GROUPS_MAX, PAGE_SIZE_MAX, PART_BYTES_MAX, PART_GROUPS_MAX, SORTED_ROWS_MAX};
 use crate::plan::sql::{Literal, Sql, packed, unpacked};
-use crate::plan::{self, Key, OPEN, Walk};
+use crate::plan::{self, Key, OPEN, Step};
 use crate::record::{Record, RunRef, Status};
 
 /// A reading end. Clones take turns on one connection.
@@ -62,50 +62,40 @@ impl Reader {
     }
 
     /// The first matches after a run id, in the order of run ids; the order of the query does not matter.
-    pub fn walk(
-        &self,
-        namespace: &str,
-        query: &Query,
-        after: Option<&str>,
-        limit: usize,
-        how: Walk,
-    ) -> Result<Vec<Record>, Error> {
-        let (rows, _) = self.walked(namespace, query, &Step { after, limit, how }, usize::MAX)?;
+    pub fn walk(&self, namespace: &str, query: &Query, step: &Step) -> Result<Vec<Record>, Error> {
+        let (rows, _) = self.walked(namespace, query, step, usize::MAX)?;
         Ok(rows.into_iter().map(|row| row.record).collect())
     }
 
     /// The same, to be merged with those of other nodes. It ends early where its records are large.
-    pub fn walk_part(
-        &self,
-        namespace: &str,
-        query: &Query,
-        after: Option<&str>,
-        limit: usize,
-        how: Walk,
-    ) -> Result<Part, Error> {
-        let (rows, more) = self.walked(namespace, query, &Step { after, limit, how }, PART_BYTES_MAX)?;
+    pub fn walk_part(&self, namespace: &str, query: &Query, step: &Step) -> Result<Part, Error> {
+        let (rows, more) = self.walked(namespace, query, step, PART_BYTES_MAX)?;
         Part::of(Order::Walk, rows, more)
     }
 
+    /// One that is full may have more behind it: to know that, a walk of many would look for the next match, however far.
     fn walked(
         &self,
         namespace: &str,
         query: &Query,
-        &Step { after, limit, how }: &Step<'_>,
+        step: &Step,
         bytes_max: usize,
     ) -> Result<(Vec<Placed>, bool), Error> {
         let mut connection = self.connection.lock();
         let state = connection.transaction()?;
         let Some(number) = namespace_number(&state, namespace, query)? else { return Ok((Vec::new(), false)) };
-        let size = limit.min(PAGE_SIZE_MAX);
-        let sql = plan::walk(query, number, after.map(packed), size + 1, how);
+        let size = step.limit.clamp(1, PAGE_SIZE_MAX);
+        let sql = plan::walk(query, number, step.after.as_deref().map(packed), size, step.how);
         let mut statement = state.prepare_cached(&sql.text)?;
         let found = rows(&mut statement, &sql, |row| {
             // Only the run id counts.
             let key = Key { closed: 0, start: 0, run: literal(row.get_ref(0)?) };
             Ok(Found { cursor: Cursor { sort: None, key }, row: row.get(1)? })
         })?;
-        records(&state, namespace, found.collect::<Result<_, _>>()?, size, bytes_max)
+        let found: Vec<Found> = found.collect::<Result<_, _>>()?;
+        let is_full = found.len() == size;
+        let (rows, more) = records(&state, namespace, found, size, bytes_max)?;
+        Ok((rows, more || is_full))
     }
 
     /// How many executions of a namespace match, by group if the query has GROUP BY.
@@ -139,13 +129,6 @@ impl Reader {
         let at: Option<i64> = statement.query_row(params![group], |row| row.get(0)).optional()?;
         Ok(at.unwrap_or(0).cast_unsigned())
     }
-}
-
-/// A step of a walk.
-struct Step<'a> {
-    after: Option<&'a str>,
-    limit: usize,
-    how: Walk,
 }
 
 struct Found {

@@ -75,7 +75,8 @@ fn walked(reader: &Reader, text: &str, how: Walk, mut between: impl FnMut(&[Reco
     let query = query(text);
     let mut runs: Vec<String> = Vec::new();
     loop {
-        let found = reader.walk("ns", &query, runs.last().map(String::as_str), 2, how).expect("it can be read");
+        let step = crate::plan::Step { after: runs.last().cloned(), limit: 2, how };
+        let found = reader.walk("ns", &query, &step).expect("it can be read");
         if found.is_empty() {
             return runs;
         }
@@ -106,6 +107,20 @@ fn check(index: &Index, text: &str, expected: &[&str]) {
     let reader = index.reader().expect("a reader");
     assert_eq!(listed(&reader, text, 2), expected, "{text}");
     assert_eq!(reader.count("ns", &query(text)).expect(text).total, expected.len() as u64, "count of {text}");
+}
+
+#[test]
+fn a_step_of_a_walk_that_is_full_looks_no_further() {
+    let mut index = Index::in_memory().expect("an index");
+    let runs = ["a", "b", "c"].map(|run| upsert(record(run, Status::Running, 1)));
+    index.apply(1, 1, runs).expect("applied");
+    let reader = index.reader().expect("a reader");
+    for how in [Walk::Few, Walk::Many] {
+        let step = |limit| crate::plan::Step { after: None, limit, how };
+        let more = |limit| reader.walk_part("ns", &query(""), &step(limit)).expect("a part").more();
+        // Whoever goes on after the last one finds that there are no more.
+        assert_eq!([2, 3, 4].map(more), [true, true, false]);
+    }
 }
 
 #[test]

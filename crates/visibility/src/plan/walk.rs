@@ -16,6 +16,15 @@ pub enum Walk {
     Many,
 }
 
+/// A step of a walk: the first matches after a run id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// None for the first.
+    pub after: Option<String>,
+    pub limit: usize,
+    pub how: Walk,
+}
+
 /// A statement that gives (run, row) of the first matches after a run id.
 pub(crate) fn walk(query: &Query, namespace: i64, after: Option<Literal>, limit: usize, walk: Walk) -> Sql {
     let found = constraints(&query.filter);

@@ -7,94 +7,84 @@ use weft_protocol::internal::{
     CountPartRequest, CountedPart, ListPartRequest, RowsPart, Selection, WalkPartRequest,
     visibility_service_client::VisibilityServiceClient,
 };
-use weft_visibility::{CountPart, Error, PageRequest, Part, Query, Walk};
+use weft_visibility::{CountPart, Error, PageRequest, Part, Query, Reader, Step, Walk};
 
-use super::{ListError, Lists, Step, gather::Lost, wire};
+use super::{ListError, Lists, gather::Lost, wire};
 use crate::cluster::LinkAlone;
 
+/// Of what a part is asked.
+pub(super) struct Selected {
+    namespace: String,
+    query: Query,
+    shards: BTreeSet<u32>,
+}
+
+impl Selected {
+    pub(super) fn of(namespace: &str, query: &Query, shards: BTreeSet<u32>) -> Self {
+        Self { namespace: namespace.to_owned(), query: query.clone(), shards }
+    }
+
+    fn wire(&self) -> Option<Selection> {
+        Some(wire::selection(&self.namespace, &self.query, &self.shards))
+    }
+}
+
 impl Lists {
-    pub(super) async fn list_part(
-        &self,
-        node: u32,
-        shards: BTreeSet<u32>,
-        namespace: &str,
-        query: &Query,
-        page: &PageRequest,
-    ) -> Result<Part, Lost> {
-        if node == self.around.peers.node {
-            return self.list_here(shards, namespace.to_owned(), query.clone(), page.clone()).await.map_err(lost_here);
+    pub(super) async fn list_part(&self, node: u32, of: Selected, page: &PageRequest) -> Result<Part, Lost> {
+        if self.is_own(node) {
+            return self.list_here(of, page.clone()).await.map_err(lost_here);
         }
-        let selection = Some(wire::selection(namespace, query, &shards));
         let (size, after) = (wire::size(page.size), page.token.clone().unwrap_or_default().into());
         let mut peer = self.peer(node)?;
-        let asked = peer.list_part(ListPartRequest { selection, size, after });
-        wire::page_part(self.while_it_lives(node, asked).await?, query).map_err(nonsense(node))
+        let asked = peer.list_part(ListPartRequest { selection: of.wire(), size, after });
+        let rows = self.while_it_lives(node, asked).await.map_err(|status| lost_at(node, &status))?;
+        wire::page_part(rows, &of.query).map_err(nonsense(node))
     }
 
-    pub(super) async fn walk_part(
-        &self,
-        node: u32,
-        shards: BTreeSet<u32>,
-        namespace: &str,
-        query: &Query,
-        step: &Step,
-    ) -> Result<Part, Lost> {
-        if node == self.around.peers.node {
-            return self.walk_here(shards, namespace.to_owned(), query.clone(), step.clone()).await.map_err(lost_here);
+    pub(super) async fn walk_part(&self, node: u32, of: Selected, step: &Step) -> Result<Part, Lost> {
+        if self.is_own(node) {
+            return self.walk_here(of, step.clone()).await.map_err(lost_here);
         }
-        let selection = Some(wire::selection(namespace, query, &shards));
         let (size, after_run_id) = (wire::size(step.limit), step.after.clone().unwrap_or_default());
-        let mut peer = self.peer(node)?;
         let many = step.how == Walk::Many;
-        let asked = peer.walk_part(WalkPartRequest { selection, size, after_run_id, many });
-        wire::walk_part(self.while_it_lives(node, asked).await?).map_err(nonsense(node))
-    }
-
-    pub(super) async fn count_part(
-        &self,
-        node: u32,
-        shards: BTreeSet<u32>,
-        namespace: &str,
-        query: &Query,
-    ) -> Result<CountPart, Lost> {
-        if node == self.around.peers.node {
-            return self.count_here(shards, namespace.to_owned(), query.clone()).await.map_err(lost_here);
-        }
-        let selection = Some(wire::selection(namespace, query, &shards));
         let mut peer = self.peer(node)?;
-        let asked = peer.count_part(CountPartRequest { selection });
-        Ok(wire::count_part(self.while_it_lives(node, asked).await?))
+        let asked = peer.walk_part(WalkPartRequest { selection: of.wire(), size, after_run_id, many });
+        let rows = self.while_it_lives(node, asked).await.map_err(|status| lost_at(node, &status))?;
+        wire::walk_part(rows).map_err(nonsense(node))
     }
 
-    async fn list_here(
+    pub(super) async fn count_part(&self, node: u32, of: Selected) -> Result<CountPart, Lost> {
+        if self.is_own(node) {
+            return self.count_here(of).await.map_err(lost_here);
+        }
+        let mut peer = self.peer(node)?;
+        let asked = peer.count_part(CountPartRequest { selection: of.wire() });
+        self.while_it_lives(node, asked).await.map(wire::count_part).map_err(|status| count_lost_at(node, &status))
+    }
+
+    async fn list_here(&self, of: Selected, page: PageRequest) -> Result<Part, ListError> {
+        self.part_here(of, move |reader, namespace, query| reader.part(namespace, query, &page)).await
+    }
+
+    async fn walk_here(&self, of: Selected, step: Step) -> Result<Part, ListError> {
+        self.part_here(of, move |reader, namespace, query| reader.walk_part(namespace, query, &step)).await
+    }
+
+    async fn count_here(&self, of: Selected) -> Result<CountPart, ListError> {
+        self.part_here(of, Reader::count_part).await
+    }
+
+    async fn part_here<T: Send + 'static>(
         &self,
-        shards: BTreeSet<u32>,
-        namespace: String,
-        query: Query,
-        page: PageRequest,
-    ) -> Result<Part, ListError> {
+        Selected { namespace, query, shards }: Selected,
+        read: impl FnOnce(&Reader, &str, &Query) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, ListError> {
         let query = query.within(shards.clone());
-        self.read(Some(&shards), move |index| index.reader().part(&namespace, &query, &page)).await
+        self.read(Some(&shards), move |index| read(index.reader(), &namespace, &query)).await
     }
 
-    async fn walk_here(
-        &self,
-        shards: BTreeSet<u32>,
-        namespace: String,
-        query: Query,
-        step: Step,
-    ) -> Result<Part, ListError> {
-        let query = query.within(shards.clone());
-        let Step { after, limit, how } = step;
-        let walk = move |index: &weft_visibility::Visibility| {
-            index.reader().walk_part(&namespace, &query, after.as_deref(), limit, how)
-        };
-        self.read(Some(&shards), walk).await
-    }
-
-    async fn count_here(&self, shards: BTreeSet<u32>, namespace: String, query: Query) -> Result<CountPart, ListError> {
-        let query = query.within(shards.clone());
-        self.read(Some(&shards), move |index| index.reader().count_part(&namespace, &query)).await
+    fn is_own(&self, node: u32) -> bool {
+        node == self.around.peers.node
     }
 
     fn peer(&self, node: u32) -> Result<VisibilityServiceClient<LinkAlone>, Lost> {
@@ -106,9 +96,8 @@ impl Lists {
         &self,
         node: u32,
         asked: impl Future<Output = Result<Response<T>, Status>>,
-    ) -> Result<T, Lost> {
-        let answer = self.around.while_it_lives(node, self.clock.as_ref(), asked).await;
-        answer.map_err(|status| lost_at(node, &status))
+    ) -> Result<T, Status> {
+        self.around.while_it_lives(node, self.clock.as_ref(), asked).await
     }
 }
 
@@ -116,31 +105,21 @@ impl Lists {
 impl Lists {
     pub(crate) async fn answer_list(&self, request: ListPartRequest) -> Result<RowsPart, Status> {
         let ListPartRequest { selection, size, after } = request;
-        let Selected { namespace, query, shards } = selected(selection)?;
         let token = (!after.is_empty()).then(|| after.to_vec());
         let page = PageRequest { size: wire::read_size(size), token };
-        self.list_here(shards, namespace, query, page).await.map(|part| wire::rows(&part)).map_err(told)
+        self.list_here(selected(selection)?, page).await.map(|part| wire::rows(&part)).map_err(told)
     }
 
     pub(crate) async fn answer_walk(&self, request: WalkPartRequest) -> Result<RowsPart, Status> {
         let WalkPartRequest { selection, size, after_run_id, many } = request;
-        let Selected { namespace, query, shards } = selected(selection)?;
         let after = (!after_run_id.is_empty()).then_some(after_run_id);
         let step = Step { after, limit: wire::read_size(size), how: if many { Walk::Many } else { Walk::Few } };
-        self.walk_here(shards, namespace, query, step).await.map(|part| wire::rows(&part)).map_err(told)
+        self.walk_here(selected(selection)?, step).await.map(|part| wire::rows(&part)).map_err(told)
     }
 
     pub(crate) async fn answer_count(&self, request: CountPartRequest) -> Result<CountedPart, Status> {
-        let Selected { namespace, query, shards } = selected(request.selection)?;
-        self.count_here(shards, namespace, query).await.map(wire::counted).map_err(told)
+        self.count_here(selected(request.selection)?).await.map(wire::counted).map_err(told)
     }
-}
-
-/// Of what a part is asked.
-struct Selected {
-    namespace: String,
-    query: Query,
-    shards: BTreeSet<u32>,
 }
 
 fn selected(selection: Option<Selection>) -> Result<Selected, Status> {
@@ -168,10 +147,16 @@ fn told(error: ListError) -> Status {
     }
 }
 
+/// Whatever it is, another node may know better: `OUT_OF_RANGE`, too, is what an answer gets that is too large.
 fn lost_at(node: u32, status: &Status) -> Lost {
+    Lost::Elsewhere(format!("node {node}: {}", status.message()))
+}
+
+/// The same of a count, of which all would say that it has too many groups.
+fn count_lost_at(node: u32, status: &Status) -> Lost {
     match status.code() {
         Code::OutOfRange => Lost::Final(ListError::Index(Error::TooManyGroups)),
-        _ => Lost::Elsewhere(format!("node {node}: {}", status.message())),
+        _ => lost_at(node, status),
     }
 }
 

@@ -73,9 +73,9 @@ impl Nodes {
     fn walked(&self, text: &str, how: Walk) -> Vec<String> {
         let (query, mut runs) = (query(text), Vec::<String>::new());
         loop {
-            let after = runs.last().map(String::as_str);
+            let step = crate::plan::Step { after: runs.last().cloned(), limit: 2, how };
             let parts = self.parts(|reader, groups| {
-                let part = reader.walk_part("ns", &query.clone().within(groups), after, 2, how).expect("a part");
+                let part = reader.walk_part("ns", &query.clone().within(groups), &step).expect("a part");
                 Part::of_walk(part.rows().map(|(_, record)| record.clone()).collect(), part.more()).expect("our own")
             });
             let found = Page::walked(parts, 2);
