@@ -1,9 +1,9 @@
 //! The rows of a node's groups as a backup reads them: all as of one moment.
 //!
 //! Invariant: the rows are as each group's applied row says, whole; a group whose rows are being replaced by another
-//! replica's picture is refused.
+//! replica's picture is refused, and so is one whose rows go, because this node gives it up.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use weft_raft::{MachineError, PictureOf};
 use weft_rows::{
@@ -46,7 +46,7 @@ impl GroupView {
 /// What groups of one node look like now. Their replicas write to one store, by one lane.
 ///
 /// # Errors
-/// When the store cannot be read, or a picture is being installed: try again later.
+/// When the store cannot be read, a picture is being installed, or the node gives one of the groups up: try again later.
 pub async fn group_views(replicas: &[Arc<Replica>]) -> Result<Vec<GroupView>, MachineError> {
     let Some(first) = replicas.first() else { return Ok(Vec::new()) };
     let replicas = replicas.to_vec();
@@ -59,7 +59,14 @@ pub async fn group_views(replicas: &[Arc<Replica>]) -> Result<Vec<GroupView>, Ma
 }
 
 impl Replica {
+    /// Rows are removed on the lane, and only after the replica was closed: where it is not, the view has all of them.
     fn as_of(&self, view: Arc<dyn StateView>) -> Result<GroupView, MachineError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(MachineError::new(format!(
+                "this node gives its copy of group {} up: ask another node",
+                self.group
+            )));
+        }
         if let Some(Note::Installing { .. }) = picture::note(self.store.as_ref(), self.group)? {
             return Err(MachineError::new(format!(
                 "group {} is getting its rows from another node: try again when it has them, or ask another node",
@@ -134,6 +141,15 @@ mod tests {
         put(&store, table::PICTURE, rows::note_key(2), note.encode());
         let refused = group_views(&[replica]).await.err().expect("it is refused");
         assert!(refused.to_string().contains("group 2 is getting its rows from another node"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn rows_that_go_are_refused() {
+        let store = store();
+        let replica = replica(&store, 2);
+        replica.close();
+        let refused = group_views(&[replica]).await.err().expect("it is refused");
+        assert!(refused.to_string().contains("gives its copy of group 2 up"), "{refused}");
     }
 
     #[tokio::test]
