@@ -17,6 +17,7 @@ use crate::services;
 pub(crate) const PUBLIC: &[&str] = &["weft/api/v1/history_service.proto"];
 /// What nodes say to each other.
 pub(crate) const INTERNAL: &[&str] = &[
+    "weft/internal/v1/backup.proto",
     "weft/internal/v1/cluster.proto",
     "weft/internal/v1/link.proto",
     "weft/internal/v1/matching.proto",

@@ -4,6 +4,7 @@
 //! Invariant: a message names its cluster and its sender, and a node takes none of another cluster, nor of a stranger but
 //! for what replicas say; so two clusters cannot mix, whatever addresses are given to them.
 
+mod backup_desk;
 mod expulsion;
 mod inbox;
 pub(crate) mod join;

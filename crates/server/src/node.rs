@@ -26,6 +26,7 @@ mod queries;
 mod queue_configs;
 mod removal;
 pub mod tasks;
+pub(crate) mod views;
 
 use std::sync::Arc;
 
@@ -81,6 +82,8 @@ pub(crate) struct NodeInner {
     pub(crate) peers: Peers,
     /// What goes from one workflow id to another.
     pub(crate) crossings: crossing::Crossings,
+    /// What others read here of the backups that they make.
+    lent: views::Lent,
     /// Room for who reads a backup.
     pub(crate) backups: Arc<Semaphore>,
     heard: Arc<leadership::Heard>,

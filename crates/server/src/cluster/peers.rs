@@ -24,8 +24,9 @@ use tonic::{
 };
 use uuid::Uuid;
 use weft_protocol::internal::{
-    PulseRequest, cluster_service_client::ClusterServiceClient, matching_service_client::MatchingServiceClient,
-    members_service_client::MembersServiceClient, visibility_service_client::VisibilityServiceClient,
+    PulseRequest, backup_service_client::BackupServiceClient, cluster_service_client::ClusterServiceClient,
+    matching_service_client::MatchingServiceClient, members_service_client::MembersServiceClient,
+    visibility_service_client::VisibilityServiceClient,
 };
 use weft_raft::{GroupId, NodeId, Transport, Unreachable};
 
@@ -170,14 +171,18 @@ impl Peers {
     }
 
     fn open(&self, node: u32, address: String, directory: String) -> Option<Ways> {
+        let (replicas, calls) = (self.link(node, &address, &directory)?, self.link(node, &address, &directory)?);
+        Some(Ways { address, directory, replicas, calls })
+    }
+
+    /// A way with a connection of its own.
+    fn link(&self, node: u32, address: &str, directory: &str) -> Option<Link> {
         // Addresses were checked when they were given, so this is one.
-        let endpoint = endpoint(&address)?;
+        let endpoint = endpoint(address)?;
         // With the number: another node may answer at the address by now.
         let meant = format!("{node}:{directory}").parse().ok().filter(|_| !directory.is_empty());
         let introduction = Introduction { directory: meant, ..self.introduction.clone() };
-        let link = |endpoint| Link::new(channel(endpoint, node, &self.reach), introduction.clone());
-        let (replicas, calls) = (link(endpoint.clone()), link(endpoint));
-        Some(Ways { address, directory, replicas, calls })
+        Some(Link::new(channel(endpoint, node, &self.reach), introduction))
     }
 
     /// This node is all there is, and no other can come.
@@ -271,6 +276,14 @@ impl Peers {
     /// What is asked of another node's visibility index. By the link a page would hold up the pings that go by it.
     pub(crate) fn visibility_service(&self, node: u32) -> Option<VisibilityServiceClient<Alone>> {
         let client = VisibilityServiceClient::new(self.way(node)?.past());
+        Some(client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
+    }
+
+    /// What a backup asks of another node, by a way of its own: its rows hold up nobody. To be called within a tokio runtime.
+    pub(crate) fn backup_service(&self, node: u32) -> Option<BackupServiceClient<Link>> {
+        let known = self.known.read();
+        let Ways { address, directory, .. } = known.ways.get(&node)?;
+        let client = BackupServiceClient::new(self.link(node, address, directory)?);
         Some(client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
     }
 

@@ -35,6 +35,7 @@ use uuid::Uuid;
 use weft_env::Clock;
 use weft_protocol::internal::{
     RaftRequest,
+    backup_service_server::BackupServiceServer,
     cluster_service_server::{ClusterService as _, ClusterServiceServer},
     link_service_server::LinkServiceServer,
     matching_service_server::MatchingServiceServer,
@@ -49,6 +50,7 @@ use crate::{
 
 use super::{
     Inbox, MembersDesk, Network, Peers,
+    backup_desk::BackupDesk,
     expulsion::expelling,
     link::{self, LINK},
     peers::{Acquaintance, CLUSTER, DIRECTORY, MESSAGE_BYTES_MAX, NODE},
@@ -100,8 +102,15 @@ impl Gate {
         let visibility = VisibilityServiceServer::new(VisibilityDesk(inbox.clone()))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let internal =
-            Routes::new(cluster).add_service(matching).add_service(members).add_service(visibility).prepare();
+        let backup = BackupServiceServer::new(BackupDesk(inbox.clone()))
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let internal = Routes::new(cluster)
+            .add_service(matching)
+            .add_service(members)
+            .add_service(visibility)
+            .add_service(backup)
+            .prepare();
         let (peers, public, throttle) = (peers.clone(), Arc::default(), Arc::default());
         let doors = Doors { cluster: peers.cluster, peers, inbox, internal, public, clock, throttle };
         let link = LinkServiceServer::new(link::Desk { doors: doors.clone(), closing })

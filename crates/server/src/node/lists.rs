@@ -30,6 +30,7 @@ use weft_shard::Feed;
 use weft_visibility::{Change, Count, Page, PageRequest, Query, Record, RunRef, Status, Step, Visibility};
 
 pub(crate) use around::Around;
+pub(in crate::node) use gather::Lost;
 use parts::Selected;
 
 /// Feeds the index with what replicas apply.

@@ -335,6 +335,7 @@ impl Base {
             raft: self.raft,
             peers: self.links.peers,
             crossings: super::crossing::Crossings::default(),
+            lent: super::views::Lent::default(),
             backups: super::point::readers(),
             heard: self.heard,
             waits: parking_lot::Mutex::default(),

@@ -3,28 +3,38 @@
 //! What crosses workflow ids stands in the sender's outbox until the target has it and the sender knows. So the views of
 //! two shards fit each other if no message was under way between the first and the last of them, and each has all that
 //! was committed when that began: then a message is at its target, or still in the outbox, and a redelivery is answered by
-//! the receipt. docs/adr/0014 has the argument.
+//! the receipt. docs/adr/0014 has the argument. Of shards that have no copy here the views are taken where one is
+//! (`super::views`).
 //!
 //! Invariant: a point whose holds did not stand on all nodes until its views were taken is an error, never a backup.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use futures::future::{join_all, try_join_all};
+use bytes::Bytes;
+use futures::{
+    FutureExt,
+    future::{join_all, try_join_all},
+};
 use tokio::sync::Semaphore;
 use tonic::Request;
 use weft_protocol::internal::{HoldRequest, ReleaseRequest};
-use weft_raft::{MachineError, ReadError};
-use weft_shard::{GroupView, Replica, group_views};
+use weft_raft::{MachineError, PictureOf};
+use weft_rows::member::MemberRow;
 
-use super::{Node, NodeInner, crossing::NotHeld, open::METADATA_GROUP};
+use super::{
+    ListError, Node, NodeInner,
+    crossing::NotHeld,
+    lists::Lost,
+    open::METADATA_GROUP,
+    views::{Borrowed, OPEN_MAX, PREPARE_MAX, View, ViewError},
+};
 
-/// Between two questions to a group without a leader.
-const RETRY: Duration = Duration::from_millis(50);
 /// How long a node may take to let go, or to say that it cannot hold.
 const ANSWER_MAX: Duration = Duration::from_secs(8);
-/// How long this node may take to apply what was committed: before anything is held, and then.
-const CATCH_UP_MAX: Duration = Duration::from_secs(30);
-const CATCH_UP_HELD_MAX: Duration = Duration::from_secs(10);
 
 /// Backups of one node that are read at the same time: each keeps old rows.
 pub(crate) const READERS_MAX: usize = 2;
@@ -41,19 +51,16 @@ pub(crate) enum PointError {
     NotHeld(#[from] NotHeld),
     #[error("node {node} did not hold messages back ({why}): all nodes must run while the backup begins")]
     Node { node: u32, why: String },
-    #[error("a group has no leader now: {0}")]
-    NoLeader(#[from] ReadError),
-    #[error("this node has not applied all that was committed within {} s: ask another node", .0.as_secs())]
-    Behind(Duration),
+    #[error("this node has no view of the metadata ({0}): ask another node")]
+    Metadata(#[from] ViewError),
+    #[error("the metadata have no leader now, or this node does not hear of them: try again")]
+    Unconfirmed,
+    #[error("{0}")]
+    Shards(#[from] ListError),
     #[error("a node did not hold messages back until the views were taken, but for {} s at most: try again", .0.as_secs_f32())]
     RanOut(Duration),
     #[error("nodes joined or left meanwhile: try again")]
     Changed,
-    #[error(
-        "this node has no copy of every shard, and a backup is made of what is on one node: there is none of a cluster whose \
-         shards are not all on each node"
-    )]
-    NotWhole,
     #[error("this node is stopping: ask another one")]
     Stopping,
     #[error(transparent)]
@@ -63,9 +70,28 @@ pub(crate) enum PointError {
 /// All groups as of one consistent point.
 pub(crate) struct Point {
     /// In the order of their numbers; that of the metadata is the first.
-    pub(crate) views: Vec<GroupView>,
+    pub(crate) views: Vec<View>,
     /// How long messages were held back.
     pub(crate) held: Duration,
+    /// Those that are not here.
+    borrowed: Borrowed,
+    here: Arc<NodeInner>,
+}
+
+impl Point {
+    /// The piece of one of its views at a cursor.
+    pub(crate) async fn piece(&self, view: &View, cursor: Bytes) -> Result<PictureOf, MachineError> {
+        self.borrowed.piece(&self.here, view, cursor).await
+    }
+}
+
+/// Who the nodes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Roll {
+    /// Whoever may lead a group.
+    leaders: BTreeSet<u32>,
+    /// As the metadata has them; rows never go, so whoever came and went meanwhile is seen.
+    rows: BTreeMap<u32, MemberRow>,
 }
 
 impl Node {
@@ -77,80 +103,103 @@ impl Node {
     }
 
     async fn take_point(&self) -> Result<Point, PointError> {
-        let clock = self.clock();
-        if !self.inner().copies.are_whole() {
-            return Err(PointError::NotWhole);
-        }
-        // Most of the work before anybody has to wait.
-        self.caught_up_within(CATCH_UP_MAX).await?;
-        let inner = self.inner();
-        let members = inner.all_members();
+        let (clock, inner) = (self.clock(), self.inner());
         let token = inner.ids.uuid().to_string();
+        let borrowed = inner.borrowing(&token);
+        // Most of the work before anybody has to wait.
+        let roll = self.or_stopped(inner.prepare(&borrowed)).await?;
         let began = clock.monotonic();
-        let mut stopping = self.stopping();
         let held = async {
-            inner.hold_all(&members, &token).await?;
-            self.views(&members).await
+            inner.hold_all(&roll.leaders, &token).await?;
+            inner.views(&borrowed, &roll).await
         };
         let views = tokio::select! {
-            views = held => views,
             // Nobody would get it, and the others are not to wait until the hold runs out.
-            _ = stopping.wait_for(|stopping| *stopping) => Err(PointError::Stopping),
+            views = self.or_stopped(held) => views,
+            // What would be taken after that is of no use.
+            () = clock.sleep_until(began + inner.options.hold_max) => Err(PointError::RanOut(inner.options.hold_max)),
         };
-        let stood = inner.release_all(&members, &token).await;
+        let stood = inner.release_all(&roll.leaders, &token).await;
         let views = views?;
         if !stood {
             return Err(PointError::RanOut(inner.options.hold_max));
         }
-        Ok(Point { views, held: clock.monotonic().saturating_sub(began) })
+        let held = clock.monotonic().saturating_sub(began);
+        Ok(Point { views, held, borrowed, here: Arc::clone(inner) })
     }
 
-    /// While all is held.
-    async fn views(&self, members: &BTreeSet<u32>) -> Result<Vec<GroupView>, PointError> {
-        self.caught_up_within(CATCH_UP_HELD_MAX).await?;
-        let (metadata, shards): (Vec<_>, Vec<_>) =
-            self.inner().copies.replicas().into_iter().partition(|(group, _)| *group == METADATA_GROUP);
-        // What goes or comes meanwhile would be missing, or not be current.
-        if shards.len() != usize::from(self.options().shards) {
-            return Err(PointError::NotWhole);
-        }
-        let only = |replicas: Vec<(u32, Arc<Replica>)>| replicas.into_iter().map(|(_, it)| it).collect::<Vec<_>>();
-        let shards = group_views(&only(shards)).await?;
-        // The metadata afterwards: what workflows refer to is never missing in it. And so is found who has joined.
-        self.caught_up_within(CATCH_UP_HELD_MAX).await?;
-        if self.inner().all_members() != *members {
-            return Err(PointError::Changed);
-        }
-        let metadata = group_views(&only(metadata)).await?;
-        Ok(metadata.into_iter().chain(shards).collect())
-    }
-
-    /// A leader that has gone has a successor soon.
-    async fn caught_up_within(&self, patience: Duration) -> Result<(), PointError> {
-        let clock = self.clock();
-        let until = clock.monotonic() + patience;
-        loop {
-            let failed = tokio::select! {
-                caught_up = self.caught_up() => match caught_up {
-                    Ok(()) => return Ok(()),
-                    Err(error) => error,
-                },
-                () = clock.sleep_until(until) => return Err(PointError::Behind(patience)),
-            };
-            if matches!(failed, ReadError::Stopped) || clock.monotonic() >= until {
-                return Err(failed.into());
-            }
-            clock.sleep_until(clock.monotonic() + RETRY).await;
+    async fn or_stopped<T>(&self, work: impl Future<Output = Result<T, PointError>>) -> Result<T, PointError> {
+        let mut stopping = self.stopping();
+        tokio::select! {
+            done = work => done,
+            _ = stopping.wait_for(|stopping| *stopping) => Err(PointError::Stopping),
         }
     }
 }
 
 impl NodeInner {
-    /// Whoever may lead a group.
-    fn all_members(&self) -> BTreeSet<u32> {
+    fn borrowing(&self, token: &str) -> Borrowed {
+        Borrowed::new(self.peers.clone(), Arc::clone(&self.clock), token.to_owned())
+    }
+
+    /// All that can be done before anything is held.
+    async fn prepare(&self, borrowed: &Borrowed) -> Result<Roll, PointError> {
+        self.apply_committed(&BTreeSet::from([METADATA_GROUP]), PREPARE_MAX).await?;
+        let roll = self.roll().await?;
+        self.lists.gathered(|node, shards| self.prepare_at(borrowed, node, shards).boxed()).await?;
+        Ok(roll)
+    }
+
+    /// While all is held: each shard's where there is a copy, all at the same time.
+    async fn views(&self, borrowed: &Borrowed, roll: &Roll) -> Result<Vec<View>, PointError> {
+        let shards = self.lists.gathered(|node, shards| self.views_at(borrowed, node, shards).boxed()).await?;
+        // The metadata afterwards: what workflows refer to is never missing in it. And so is found who has joined.
+        let metadata = self.views_here(&BTreeSet::from([METADATA_GROUP]), OPEN_MAX).await?;
+        if self.roll().await? != *roll {
+            return Err(PointError::Changed);
+        }
+        let metadata = metadata.into_iter().map(|view| View::Here(Arc::new(view)));
+        let by_group: BTreeMap<u32, View> =
+            metadata.chain(shards.into_iter().flatten()).map(|view| (view.group(), view)).collect();
+        Ok(by_group.into_values().collect())
+    }
+
+    async fn views_at(&self, borrowed: &Borrowed, node: u32, shards: BTreeSet<u32>) -> Result<Vec<View>, Lost> {
+        if node != self.peers.node {
+            return self.while_it_lives(node, borrowed.open(node, &shards)).await;
+        }
+        let views = self.views_here(&shards, OPEN_MAX).await.map_err(|error| lost_here(&error))?;
+        Ok(views.into_iter().map(|view| View::Here(Arc::new(view))).collect())
+    }
+
+    /// Has a node apply what was committed in shards of which it has copies.
+    async fn prepare_at(&self, borrowed: &Borrowed, node: u32, shards: BTreeSet<u32>) -> Result<(), Lost> {
+        if node != self.peers.node {
+            return self.while_it_lives(node, borrowed.prepare(node, &shards)).await;
+        }
+        self.apply_committed(&shards, PREPARE_MAX).await.map(drop).map_err(|error| lost_here(&error))
+    }
+
+    async fn while_it_lives<T>(&self, node: u32, asked: impl Future<Output = Result<T, Lost>>) -> Result<T, Lost> {
+        tokio::select! {
+            biased;
+            answer = asked => answer,
+            () = self.lists.around.gone(node, self.clock.as_ref()) => {
+                Err(Lost::Elsewhere(format!("node {node} has not answered for a while")))
+            }
+        }
+    }
+
+    /// Who the nodes are, with all that the metadata's leader knows now: of shards that are elsewhere nothing else says who
+    /// may lead them.
+    async fn roll(&self) -> Result<Roll, PointError> {
+        self.metadata.confirmed().await.map_err(|_| PointError::Unconfirmed)?;
+        let members = self.metadata.members();
         let of_groups = self.raft.groups().flat_map(|(_, group)| group.members());
         let of_groups = of_groups.filter_map(|node| u32::try_from(node.0).ok());
-        of_groups.chain(self.peers.members()).collect()
+        let of_rows = members.present().map(|row| row.node);
+        let leaders = of_groups.chain(self.peers.members()).chain(of_rows).collect();
+        Ok(Roll { leaders, rows: members.nodes.clone() })
     }
 
     async fn hold_all(&self, members: &BTreeSet<u32>, token: &str) -> Result<(), PointError> {
@@ -186,8 +235,14 @@ impl NodeInner {
     }
 }
 
+fn lost_here(error: &ViewError) -> Lost {
+    Lost::Elsewhere(format!("the node that was asked: {error}"))
+}
+
 #[cfg(test)]
 mod tests {
+    use weft_rows::member::MemberState;
+
     use super::*;
     use crate::node::{Options, Place, World};
 
@@ -195,12 +250,24 @@ mod tests {
     async fn nodes_that_came_or_went_while_messages_were_held_back_make_it_no_point() {
         let options = Options { shards: 2, ..Options::new(Place::Memory) };
         let node = Node::open(options, World::real()).await.expect("it opens");
-        let members = node.inner().all_members();
-        let views = node.views(&members).await.expect("they are the same");
-        assert_eq!(views.len(), 3, "the metadata and the shards");
+        let inner = node.inner();
+        let borrowed = inner.borrowing("token");
+        let roll = inner.roll().await.expect("it leads");
+        let views = inner.views(&borrowed, &roll).await.expect("they are the same");
+        assert_eq!(views.iter().map(View::group).collect::<Vec<_>>(), [0, 1, 2], "the metadata and the shards");
         // Who is new was not asked to hold anything back.
-        let before = members.iter().copied().skip(1).collect();
-        assert!(matches!(node.views(&before).await, Err(PointError::Changed)));
+        let before = Roll { leaders: BTreeSet::new(), ..roll.clone() };
+        assert!(matches!(inner.views(&borrowed, &before).await, Err(PointError::Changed)));
+        // Who came and went is known by its row alone.
+        let (mut before, gone) = (roll, 7);
+        let row = MemberRow {
+            node: gone,
+            address: "h:1".to_owned(),
+            state: MemberState::Joining,
+            incarnation: String::new(),
+        };
+        before.rows.insert(gone, row);
+        assert!(matches!(inner.views(&borrowed, &before).await, Err(PointError::Changed)));
         node.shutdown().await;
     }
 }

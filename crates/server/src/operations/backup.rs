@@ -14,7 +14,6 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use weft_raft::{MachineError, PictureOf};
-use weft_shard::GroupView;
 
 use super::{Answer, Body};
 use crate::{
@@ -22,6 +21,7 @@ use crate::{
     node::{
         Node,
         point::{Point, READERS_MAX},
+        views::View,
     },
 };
 
@@ -111,11 +111,11 @@ fn source(node: &Node, point: &Point) -> Source {
 async fn all(node: &Node, source: Source, point: Point, sender: &Sender) -> Result<(), Ended> {
     let until = node.clock().monotonic().saturating_add(node.options().backup_max);
     push(node, sender, &Frame::Source(source)).await?;
-    for view in point.views.into_iter().map(Arc::new) {
+    for view in &point.views {
         push(node, sender, &Frame::Group(GroupHead { group: view.group(), index: view.index() })).await?;
         let mut cursor = Some(Bytes::new());
         while let Some(at) = cursor {
-            let PictureOf { bytes, next } = piece(node, &view, at, until).await?;
+            let PictureOf { bytes, next } = piece(node, &point, (view, at), until).await?;
             push(node, sender, &Frame::Piece(bytes)).await?;
             cursor = next;
         }
@@ -123,17 +123,19 @@ async fn all(node: &Node, source: Source, point: Point, sender: &Sender) -> Resu
     push(node, sender, &Frame::End).await
 }
 
-async fn piece(node: &Node, view: &Arc<GroupView>, at: Bytes, until: Duration) -> Result<PictureOf, Ended> {
-    if *node.stopping().borrow() {
-        return Err(Ended::Failed("the server is stopping: ask another node".to_owned()));
-    }
+async fn piece(node: &Node, point: &Point, (view, at): (&View, Bytes), until: Duration) -> Result<PictureOf, Ended> {
     if node.clock().monotonic() >= until {
         let hours = node.options().backup_max.as_secs_f32() / 3600.0;
         return Err(Ended::Failed(format!("it was read for longer than {hours} h: a faster disk may help")));
     }
-    let view = Arc::clone(view);
-    let piece = node.inner().pool.call(move || view.piece(&at)).await;
-    Ok(piece.map_err(|panic| Ended::Failed(panic.to_string()))??)
+    let mut stopping = node.stopping();
+    tokio::select! {
+        biased;
+        _ = stopping.wait_for(|stopping| *stopping) => {
+            Err(Ended::Failed("the server is stopping: ask another node".to_owned()))
+        }
+        piece = point.piece(view, at) => Ok(piece?),
+    }
 }
 
 async fn push(node: &Node, sender: &Sender, frame: &Frame) -> Result<(), Ended> {

@@ -1,6 +1,8 @@
 //! A cluster is backed up while parents start children and signal others in other shards; what is restored goes on, and
 //! every message between its workflows was there once.
 
+mod placed;
+
 use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader, Write},
@@ -183,7 +185,12 @@ fn back_up(operations: SocketAddr, dir: &Path) -> Result<backup::Manifest, Strin
 }
 
 fn back_up_with(operations: SocketAddr, dir: &Path, header: &str) -> Result<backup::Manifest, String> {
-    let mut stream = TcpStream::connect(operations).expect("it listens");
+    let stream = TcpStream::connect(operations).expect("it listens");
+    backup::save(dir, sent_by(stream, header)?).map_err(|error| error.to_string())
+}
+
+/// What a node sends of a backup, or says instead.
+fn sent_by(mut stream: TcpStream, header: &str) -> Result<BufReader<TcpStream>, String> {
     let request = operations::request("POST", "/admin/backup", header);
     stream.write_all(request.as_bytes()).expect("it is sent");
     let mut answer = BufReader::new(stream);
@@ -192,7 +199,7 @@ fn back_up_with(operations: SocketAddr, dir: &Path, header: &str) -> Result<back
         assert!(answer.read_line(&mut head).expect("it answers") > 0, "{head}");
     }
     if head.starts_with("HTTP/1.0 200") || head.starts_with("HTTP/1.1 200") {
-        return backup::save(dir, answer).map_err(|error| error.to_string());
+        return Ok(answer);
     }
     let mut why = String::new();
     std::io::Read::read_to_string(&mut answer, &mut why).expect("it says why");
@@ -200,7 +207,11 @@ fn back_up_with(operations: SocketAddr, dir: &Path, header: &str) -> Result<back
 }
 
 async fn backed_up(trio: &Trio, place: usize, dir: &Path) -> Result<backup::Manifest, String> {
-    let (operations, dir) = (trio.operations(place), dir.to_owned());
+    backed_up_by(trio.operations(place), dir).await
+}
+
+async fn backed_up_by(operations: SocketAddr, dir: &Path) -> Result<backup::Manifest, String> {
+    let dir = dir.to_owned();
     tokio::task::spawn_blocking(move || back_up(operations, &dir)).await.expect("it does not panic")
 }
 
@@ -296,26 +307,37 @@ async fn goes_on(server: &Server) {
     players.iter().for_each(JoinHandle::abort);
 }
 
+/// Starts all workflows, and has them played by these clients until some rounds are over.
+async fn under_load(clients: &[Client]) -> Vec<JoinHandle<()>> {
+    for number in 0..MAILBOXES {
+        start(&mut clients[0].clone(), &mailbox(number), QUEUE).await;
+    }
+    for number in 0..PARENTS {
+        start(&mut clients[number % clients.len()].clone(), &parent(number), QUEUE).await;
+    }
+    let finishing = Arc::new(AtomicBool::new(false));
+    let players = players([clients, clients].concat(), &finishing);
+    rounds_of(&clients[0], &parent(0), 2).await;
+    players
+}
+
+/// Waits until two rounds more of a parent are over.
+async fn rounds_more(client: &Client, id: &str) {
+    let rounds = count(&history(client, id).await, EventType::ChildWorkflowExecutionCompleted);
+    rounds_of(client, id, rounds + 2).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_under_load_holds_each_message_once_and_goes_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let trio = Trio::start().await;
     let clients = trio.clients();
-    for number in 0..MAILBOXES {
-        start(&mut clients[0].clone(), &mailbox(number), QUEUE).await;
-    }
-    for number in 0..PARENTS {
-        start(&mut clients[number % 3].clone(), &parent(number), QUEUE).await;
-    }
-    let finishing = Arc::new(AtomicBool::new(false));
-    let players = players([clients.clone(), clients.clone()].concat(), &finishing);
-    rounds_of(&clients[0], &parent(0), 2).await;
+    let players = under_load(&clients).await;
     let (first, second) = (folder.path().join("first"), folder.path().join("second"));
     let saved = backed_up(&trio, 0, &first).await.expect("all nodes run");
     assert_eq!((saved.source.node, saved.source.shards, saved.groups.len()), (1, 6, 7));
     // The cluster has served on, and is backed up again, by another node.
-    let rounds = count(&history(&clients[0], &parent(1)).await, EventType::ChildWorkflowExecutionCompleted);
-    rounds_of(&clients[0], &parent(1), rounds + 2).await;
+    rounds_more(&clients[0], &parent(1)).await;
     backed_up(&trio, 2, &second).await.expect("all nodes run");
     players.iter().for_each(JoinHandle::abort);
     trio.shutdown().await;

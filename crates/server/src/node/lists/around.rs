@@ -81,6 +81,17 @@ impl Around {
         self.asked.fetch_add(1, Ordering::Relaxed);
         while_it_lives(&self.heard, node, clock, asked).await
     }
+
+    /// Ends when another node has not answered for a while.
+    pub(in crate::node) async fn gone(&self, node: u32, clock: &dyn Clock) {
+        gone(&self.heard, node, clock).await;
+    }
+}
+
+async fn gone(heard: &Heard, node: u32, clock: &dyn Clock) {
+    while heard.lately(clock.monotonic()).contains(&node) {
+        clock.sleep_until(clock.monotonic() + LOOK).await;
+    }
 }
 
 async fn while_it_lives<T>(
@@ -89,15 +100,10 @@ async fn while_it_lives<T>(
     clock: &dyn Clock,
     asked: impl Future<Output = Result<Response<T>, Status>>,
 ) -> Result<T, Status> {
-    let gone = async {
-        while heard.lately(clock.monotonic()).contains(&node) {
-            clock.sleep_until(clock.monotonic() + LOOK).await;
-        }
-    };
     tokio::select! {
         biased;
         answer = asked => answer.map(Response::into_inner),
-        () = gone => Err(Status::unavailable("it has not answered for a while")),
+        () = gone(heard, node, clock) => Err(Status::unavailable("it has not answered for a while")),
     }
 }
 
@@ -136,8 +142,8 @@ impl Lists {
         choice::choose(own, &holders, &self.around.able(self.clock.as_ref()))
     }
 
-    /// For tests: this node asks others for what is of these shards, as if it had no copy of them. What others ask of it, it
-    /// answers.
+    /// For tests: this node asks others for what is of these shards, for lists and for backups, as if it had no copy of them.
+    /// What others ask of it, it answers.
     #[doc(hidden)]
     pub fn leave_to_others(&self, shards: BTreeSet<u32>) {
         *self.around.left_to_others.write() = shards;

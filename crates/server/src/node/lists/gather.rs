@@ -18,7 +18,7 @@ const RETRY: Duration = Duration::from_millis(100);
 
 /// Why a part was not answered.
 #[derive(Debug)]
-pub(super) enum Lost {
+pub(in crate::node) enum Lost {
     /// Another node may know better.
     Elsewhere(String),
     /// All would say so.
@@ -30,7 +30,7 @@ pub(super) type Failed = BTreeSet<(u32, u32)>;
 
 impl Lists {
     /// The parts of all shards.
-    pub(super) async fn gathered<'a, P>(
+    pub(in crate::node) async fn gathered<'a, P>(
         &self,
         ask: impl Fn(u32, BTreeSet<u32>) -> BoxFuture<'a, Result<P, Lost>>,
     ) -> Result<Vec<P>, ListError> {
