@@ -17,7 +17,7 @@ use std::{
 };
 
 use crate::{
-    cluster::{ClusterCoverage, ClusterOutcome, simulate_cluster},
+    cluster::{ClusterCoverage, ClusterOutcome, SIZE, Size, simulate_cluster},
     plant::Plant,
 };
 
@@ -44,11 +44,11 @@ const LASTS_MAX: Duration = Duration::from_secs(900);
 /// If no such process can be started, or if it ends, or has to be ended, without saying what came of the seed: that says
 /// something of the simulation, and nothing of what it simulates.
 #[must_use]
-pub fn simulate_apart(seed: u64, plant: Plant, is_traced: bool) -> ClusterOutcome {
+pub fn simulate_apart(size: Size, seed: u64, plant: Plant, is_traced: bool) -> ClusterOutcome {
     let program = env::current_exe().expect("a process knows its program");
     let mut command = Command::new(program);
     command.args(["--exact", PLAYER, "--nocapture"]);
-    command.env(TOLD, format!("{seed} {plant:?} {is_traced}")).env("LD_PRELOAD", shim());
+    command.env(TOLD, format!("{seed} {plant:?} {is_traced}")).env(SIZE, size.name()).env("LD_PRELOAD", shim());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("a program that runs can be started again");
     let (said, complaints) = (all_of(child.stdout.take()), all_of(child.stderr.take()));
@@ -89,7 +89,7 @@ pub fn play_if_told() -> bool {
     let plant = Plant::named(plant).unwrap_or_else(|| panic!("{plant} is no planted bug"));
     let is_traced = is_traced == "true";
     let playing = thread::Builder::new().name(THREAD.to_owned());
-    let playing = playing.spawn(move || simulate_cluster(seed, plant, is_traced));
+    let playing = playing.spawn(move || simulate_cluster(Size::told(), seed, plant, is_traced));
     let outcome = playing.expect("a thread can be started").join().expect("panics are a part of the outcome");
     say(&ClusterOutcome { cpu_ms: cpu_ms(), ..outcome });
     true

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 use crate::{
     apart::simulate_apart,
-    cluster::ClusterCoverage,
+    cluster::{ClusterCoverage, Size},
     plant::Plant,
     seeds::{again, spread_until},
 };
@@ -67,7 +67,7 @@ pub fn campaign(seeds: u64, processes: usize, record: &Path) -> Result<ClusterCo
     let missing: Vec<u64> = (0..seeds).filter(|seed| !done.contains_key(seed)).collect();
     let campaign = Mutex::new(Campaign { record, done, lately: Played::default(), failure: None });
     spread_until(&missing, processes, |seed| {
-        let outcome = simulate_apart(seed, Plant::Nothing, false);
+        let outcome = simulate_apart(Size::told(), seed, Plant::Nothing, false);
         let mut campaign = campaign.lock();
         match outcome.violation {
             Some(violation) => {
@@ -84,7 +84,7 @@ pub fn campaign(seeds: u64, processes: usize, record: &Path) -> Result<ClusterCo
     }
     println!("in all {}", all.line());
     match campaign.failure {
-        Some((seed, violation)) => Err(format!("seed {seed}: {violation}\n  again: {}", again(seed))),
+        Some((seed, violation)) => Err(format!("seed {seed}: {violation}\n  again: {}", again(Size::told(), seed))),
         None => Ok(all.coverage),
     }
 }

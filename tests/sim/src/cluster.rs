@@ -23,10 +23,13 @@ mod record;
 mod replicas;
 mod resets;
 mod schedules;
+mod size;
 mod terms;
 mod town;
 mod updates;
 mod worker;
 
 pub use coverage::Coverage as ClusterCoverage;
+pub(crate) use size::SIZE;
+pub use size::Size;
 pub use town::{ClusterOutcome, simulate_cluster};

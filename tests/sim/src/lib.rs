@@ -33,7 +33,7 @@ mod worker;
 
 pub use apart::{play_if_told, simulate_apart};
 pub use campaign::campaign;
-pub use cluster::{ClusterCoverage, ClusterOutcome, simulate_cluster};
+pub use cluster::{ClusterCoverage, ClusterOutcome, Size, simulate_cluster};
 pub use coverage::Coverage;
 pub use life::{Outcome, simulate};
 pub use plant::Plant;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use weft_env::SeededIds;
 
 use crate::{
+    cluster::Size,
     fork::{self, ForkPlan},
     job::JobPlan,
     pause::PausePlan,
@@ -102,12 +103,17 @@ impl Plan {
     }
 
     /// What workers of a cluster do: steps, children, signals to each other, updates, resets, schedules, and no more.
-    pub(crate) fn of_errands(dice: &SeededIds) -> Self {
-        let mut workflows: Vec<_> = (0..2 + dice.below(2)).map(|number| WorkflowPlan::errand(dice, number)).collect();
+    pub(crate) fn of_errands(dice: &SeededIds, size: Size) -> Self {
+        let count = size.times(2 + dice.below(2), 60);
+        let mut workflows: Vec<_> = (0..count).map(|number| WorkflowPlan::errand(dice, number)).collect();
         tell_each_other(dice, &mut workflows);
         let children = bear_children(dice, &mut workflows);
         // Nobody else knows those that are reset: what they are told, and tell, is told again.
-        workflows.extend((0..dice.below(3)).map(|number| WorkflowPlan::astray(dice, number)));
+        let count = size.times(dice.below(3), 6);
+        workflows.extend((0..count).map(|number| WorkflowPlan::astray(dice, number)));
+        for plan in &mut workflows {
+            plan.begins_ms = size.times(plan.begins_ms, 20);
+        }
         Self {
             shards: 1,
             workflows,

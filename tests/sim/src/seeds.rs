@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     apart::simulate_apart,
-    cluster::ClusterCoverage,
+    cluster::{ClusterCoverage, SIZE, Size},
     coverage::Coverage,
     life::{Outcome, simulate},
     plant::Plant,
@@ -50,18 +50,20 @@ pub fn in_parallel(seeds: u64, each: impl Fn(u64, &Outcome) + Sync) -> Coverage 
     total.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Plays the seeds of the cluster from 0, in parallel, each in a process of its own. Gives what they reached, and what failed, by seeds.
+/// Plays the seeds of the cluster from 0, in parallel, each in a process of its own. Gives what they reached, and what failed, by seeds:
+/// a seed that is less than its size promises has failed too.
 ///
 /// # Panics
 /// If a thread does.
 #[must_use]
-pub fn cluster_seeds(seeds: u64) -> (ClusterCoverage, Vec<(u64, String)>) {
+pub fn cluster_seeds(size: Size, seeds: u64) -> (ClusterCoverage, Vec<(u64, String)>) {
     let total = Mutex::new((ClusterCoverage::default(), Vec::new()));
     spread(seeds, |seed| {
-        let outcome = simulate_apart(seed, Plant::Nothing, false);
+        let outcome = simulate_apart(size, seed, Plant::Nothing, false);
         let (coverage, failures) = &mut *total.lock().unwrap_or_else(PoisonError::into_inner);
         coverage.add(&outcome.coverage);
-        failures.extend(outcome.violation.map(|violation| (seed, violation)));
+        let wrong = outcome.violation.or_else(|| size.shortfall(&outcome.coverage));
+        failures.extend(wrong.map(|wrong| (seed, wrong)));
     });
     let (coverage, mut failures) = total.into_inner().unwrap_or_else(PoisonError::into_inner);
     failures.sort();
@@ -70,8 +72,8 @@ pub fn cluster_seeds(seeds: u64) -> (ClusterCoverage, Vec<(u64, String)>) {
 
 /// How a seed of the cluster is played again.
 #[must_use]
-pub fn again(seed: u64) -> String {
-    format!("WEFT_SIM_CLUSTER_SEED={seed} cargo test -p weft-sim --test cluster -- --nocapture")
+pub fn again(size: Size, seed: u64) -> String {
+    format!("{SIZE}={} WEFT_SIM_CLUSTER_SEED={seed} cargo test -p weft-sim --test cluster -- --nocapture", size.name())
 }
 
 /// Plays each seed once, on as many threads as the machine has.

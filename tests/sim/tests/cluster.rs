@@ -1,15 +1,18 @@
 //! A cluster under crashes and a network that fails: nothing that was acknowledged is lost, nothing happens twice,
 //! everything finishes, and all replicas become equal.
 //!
-//! `WEFT_SIM_CLUSTER_SEEDS` says how many seeds (100), `WEFT_SIM_CLUSTER_SEED` plays one and prints what happened in it.
+//! `WEFT_SIM_CLUSTER_SEEDS` says how many seeds (100), `WEFT_SIM_CLUSTER_SEED` plays one and prints what happened in it,
+//! and `WEFT_SIM_CLUSTER_LARGE_SEEDS` how many large ones (2): a minute of the cluster, 300 workflows and 10 faults or more.
+//! With `WEFT_SIM_CLUSTER_SIZE=large` all seeds are large.
 //! With `WEFT_SIM_CLUSTER_RECORD` what was played is written to that file, and who is interrupted goes on from there, with
 //! `WEFT_SIM_CLUSTER_PROCESSES` seeds at a time (1).
 
 use std::{collections::BTreeSet, env, path::Path};
 
-use weft_sim::{Plant, again, campaign, cluster_seeds, environment, play_if_told, simulate_apart};
+use weft_sim::{Plant, Size, again, campaign, cluster_seeds, environment, play_if_told, simulate_apart};
 
 const SEEDS: u64 = 100;
+const LARGE_SEEDS: u64 = 2;
 /// Reported failures at most: the first ones say enough.
 const REPORTED_MAX: usize = 5;
 
@@ -28,18 +31,31 @@ fn a_cluster_that_crashes_keeps_what_it_acknowledged() {
         let coverage = played.unwrap_or_else(|failure| panic!("{failure}"));
         return assert!(seeds < SEEDS || coverage.missing().is_empty(), "never reached: {:?}", coverage.missing());
     }
-    let (coverage, failures) = cluster_seeds(seeds);
+    let (coverage, failures) = cluster_seeds(Size::told(), seeds);
     println!("{seeds} seeds: {coverage}");
     for (seed, violation) in failures.iter().take(REPORTED_MAX) {
         println!("seed {seed}: {violation}");
-        println!("  again: {}", again(*seed));
+        println!("  again: {}", again(Size::told(), *seed));
     }
     assert!(failures.is_empty(), "{} of {seeds} seeds failed", failures.len());
     assert!(seeds < SEEDS || coverage.missing().is_empty(), "never reached: {:?}", coverage.missing());
 }
 
+/// Seeds of the size that the small ones, which are many, have not.
+#[test]
+fn large_seeds_keep_what_they_acknowledged() {
+    let seeds = environment("WEFT_SIM_CLUSTER_LARGE_SEEDS").unwrap_or(LARGE_SEEDS);
+    let (coverage, failures) = cluster_seeds(Size::Large, seeds);
+    println!("{seeds} large seeds: {coverage}");
+    for (seed, violation) in failures.iter().take(REPORTED_MAX) {
+        println!("large seed {seed}: {violation}");
+        println!("  again: {}", again(Size::Large, *seed));
+    }
+    assert!(failures.is_empty(), "{} of {seeds} large seeds failed", failures.len());
+}
+
 fn play_one(seed: u64) {
-    let outcome = simulate_apart(seed, Plant::Nothing, true);
+    let outcome = simulate_apart(Size::told(), seed, Plant::Nothing, true);
     for line in &outcome.trace {
         println!("{line}");
     }
@@ -51,7 +67,7 @@ fn play_one(seed: u64) {
 fn the_same_seed_is_the_same_run_in_another_process() {
     let mut digests = BTreeSet::new();
     for seed in [1, 2, 3] {
-        let [one, other] = [(); 2].map(|()| simulate_apart(seed, Plant::Nothing, true));
+        let [one, other] = [(); 2].map(|()| simulate_apart(Size::Small, seed, Plant::Nothing, true));
         assert!(one.trace.len() > 100, "seed {seed}: {:?}", one.violation);
         let differing = one.trace.iter().zip(&other.trace).find(|(one, other)| one != other);
         assert_eq!(differing, None, "seed {seed}");
@@ -64,7 +80,7 @@ fn the_same_seed_is_the_same_run_in_another_process() {
 /// Fails if a planted bug lives through this many seeds.
 fn check(plant: Plant, seeds: u64) {
     for seed in 0..seeds {
-        if let Some(violation) = simulate_apart(seed, plant, false).violation {
+        if let Some(violation) = simulate_apart(Size::Small, seed, plant, false).violation {
             return println!("{plant:?}: found by seed {seed}: {violation}");
         }
     }

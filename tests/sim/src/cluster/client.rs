@@ -37,6 +37,8 @@ const QUEUE: &str = "orders";
 pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
 /// How long it waits for a node when it asks all.
 const GLANCE: Duration = Duration::from_millis(500);
+/// So much each client does, however long the storm is.
+const STEPS_MIN: u64 = 24;
 /// A node that does not say so in time is not waited for.
 const PATIENCE_MAX: Duration = Duration::from_secs(6);
 
@@ -386,18 +388,27 @@ impl Scene {
     pub(crate) async fn list(&self) -> Vec<(String, String, WorkflowExecutionStatus)> {
         let before: Vec<(String, Option<Run>)> =
             self.record.runs().into_iter().map(|run| (run.clone(), self.record.run(&run))).collect();
-        let request = ListWorkflowExecutionsRequest { namespace: NAMESPACE.to_owned(), ..Default::default() };
-        let ask = |mut api: Api| {
-            let request = within(request.clone(), PATIENCE);
-            async move { api.list_workflow_executions(request).await }
-        };
-        let executions = match self.settle("list", ask).await {
-            Settled::Answered(answer) => answer.executions,
-            Settled::Refused { status, .. } => {
-                self.record.violate(format!("list: {:?}: {}", status.code(), status.message()));
-                return Vec::new();
+        let mut request = ListWorkflowExecutionsRequest { namespace: NAMESPACE.to_owned(), ..Default::default() };
+        let mut executions = Vec::new();
+        loop {
+            let ask = |mut api: Api| {
+                let request = within(request.clone(), PATIENCE);
+                async move { api.list_workflow_executions(request).await }
+            };
+            match self.settle("list", ask).await {
+                Settled::Answered(answer) => {
+                    executions.extend(answer.executions);
+                    request.next_page_token = answer.next_page_token;
+                }
+                Settled::Refused { status, .. } => {
+                    self.record.violate(format!("list: {:?}: {}", status.code(), status.message()));
+                    return Vec::new();
+                }
             }
-        };
+            if request.next_page_token.is_empty() {
+                break;
+            }
+        }
         self.record.cover(|counts| counts.lists += 1);
         let listed: Vec<_> = executions
             .into_iter()
@@ -435,6 +446,9 @@ fn errand(workflow: &str) -> StartWorkflowExecutionRequest {
 /// Plays one client from its beginning to its end.
 pub(crate) async fn run(scene: Scene, number: u64, steps: u64) {
     for step in 0..steps {
+        if step > STEPS_MIN && scene.is_calm() {
+            return;
+        }
         let name = format!("c{number}-{step}");
         match scene.dice.below(26) {
             0..=4 => scene.start(&name).await,

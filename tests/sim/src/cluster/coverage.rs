@@ -5,6 +5,12 @@ use std::fmt;
 /// Counts over one seed or many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
+    /// What seeds lasted for those who were in them.
+    pub virtual_ms: u64,
+    /// Workflow ids that were there at the end.
+    pub workflows: u64,
+    /// Of all kinds.
+    pub faults: u64,
     /// Power losses of single nodes.
     pub crashes: u64,
     /// … of which these came in the middle of the disk's work.
@@ -109,6 +115,9 @@ impl Coverage {
 
     fn fields_mut(&mut self) -> Vec<(&'static str, &mut u64)> {
         vec![
+            ("virtual ms", &mut self.virtual_ms),
+            ("workflows", &mut self.workflows),
+            ("faults", &mut self.faults),
             ("crashes", &mut self.crashes),
             ("power cuts", &mut self.power_cuts),
             ("restarts", &mut self.restarts),

@@ -64,6 +64,11 @@ pub(crate) enum Mischief {
 }
 
 impl Mischief {
+    /// Whether something goes wrong by it: nothing does where all is well again, or a node only comes.
+    pub(crate) fn is_fault(self) -> bool {
+        !matches!(self, Self::Restart | Self::Heal | Self::Join)
+    }
+
     pub(crate) fn draw(dice: &SeededIds, nodes: u32) -> Self {
         let node = || 1 + u32::try_from(dice.below(u64::from(nodes))).expect("few nodes");
         match dice.below(28) {

@@ -2,6 +2,7 @@
 //! come to its end.
 
 use std::{
+    collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -22,6 +23,7 @@ use super::{
     net::Net,
     record::Record,
     replicas, resets, schedules,
+    size::Size,
     terms::Terms,
     worker,
 };
@@ -60,6 +62,7 @@ pub struct ClusterOutcome {
 }
 
 struct Town {
+    size: Size,
     kind: Kind,
     now: u64,
     dice: SeededIds,
@@ -78,10 +81,10 @@ struct Town {
 
 /// Plays one seed.
 #[must_use]
-pub fn simulate_cluster(seed: u64, plant: Plant, is_traced: bool) -> ClusterOutcome {
+pub fn simulate_cluster(size: Size, seed: u64, plant: Plant, is_traced: bool) -> ClusterOutcome {
     hooks::collect_panics();
     let record = Arc::new(Record::new(is_traced));
-    let town = || Town::new(seed, plant, Arc::clone(&record)).play();
+    let town = || Town::new(size, seed, plant, Arc::clone(&record)).play();
     // Panics are found by the hook.
     let _ = catch_unwind(AssertUnwindSafe(town));
     if let Some(panic) = hooks::collected_panics().first() {
@@ -97,7 +100,7 @@ pub fn simulate_cluster(seed: u64, plant: Plant, is_traced: bool) -> ClusterOutc
 }
 
 impl Town {
-    fn new(seed: u64, plant: Plant, record: Arc<Record>) -> Self {
+    fn new(size: Size, seed: u64, plant: Plant, record: Arc<Record>) -> Self {
         let dice = SeededIds::new(seed);
         let nodes = if dice.below(5) == 0 { 5 } else { 3 };
         let shards = u16::try_from(1 + dice.below(3)).expect("few");
@@ -106,13 +109,13 @@ impl Town {
         let machines = (1..=nodes).map(|node| Machine::new(node, kind, dice.fork())).collect();
         let scene = Scene {
             doors: Doors::default(),
-            workflows: (0..3 + dice.below(4)).map(|number| format!("w{number}")).collect(),
-            accounts: (0..2 + dice.below(2))
+            workflows: (0..size.times(3 + dice.below(4), 90)).map(|number| format!("w{number}")).collect(),
+            accounts: (0..size.times(2 + dice.below(2), 2))
                 .map(|number| format!("account{number}-{}", dice.below(1_000_000)))
                 .collect(),
             record: Arc::clone(&record),
             dice: Arc::new(dice.fork()),
-            plan: Arc::new(Plan::of_errands(&dice)),
+            plan: Arc::new(Plan::of_errands(&dice, size)),
             book: Arc::default(),
             calm: Arc::default(),
             haste: Arc::default(),
@@ -120,7 +123,7 @@ impl Town {
         let (net, clients, terms) = (Net::new(dice.fork()), machine::runtime(), Terms::default());
         record.note(&format!("{nodes} nodes, {shards} shards, {} workflow ids", scene.workflows.len()));
         let (change, has_wiped, swallowing) = (None, false, None);
-        Self { kind, now: 0, dice, net, machines, clients, scene, record, terms, change, has_wiped, swallowing }
+        Self { size, kind, now: 0, dice, net, machines, clients, scene, record, terms, change, has_wiped, swallowing }
     }
 
     fn play(mut self) {
@@ -129,9 +132,12 @@ impl Town {
             return;
         }
         let clients = self.invite();
-        for _ in 0..6 + self.dice.below(8) {
+        let faults = self.size.times(6 + self.dice.below(8), 5);
+        let mut happened = 0;
+        while happened < faults || !self.size.is_long_enough(self.now) {
             let mischief = Mischief::draw(&self.dice, self.nodes());
             self.happen(mischief);
+            happened += 1;
             self.pass(self.dice.below(1500));
             if !self.is_sound() {
                 return;
@@ -146,6 +152,7 @@ impl Town {
             self.settle();
         }
         self.record.cover(|counts| {
+            counts.virtual_ms += self.now;
             counts.evicted += self.machines.iter().map(Machine::evicted).sum::<u64>();
             counts.connections += self.net.connections();
             counts.broken_connections += self.net.broken();
@@ -161,9 +168,10 @@ impl Town {
             self.clients.spawn(worker::workflows(scene(), number));
             self.clients.spawn(worker::activities(scene(), number));
         }
-        let clients = (0..CLIENTS).map(|number| {
+        let clients = (0..self.size.times(CLIENTS, 3)).map(|number| {
             let scene = scene();
-            self.clients.spawn(client::run(scene, number, 14 + self.dice.below(10)))
+            let steps = self.size.times(14 + self.dice.below(10), 40);
+            self.clients.spawn(client::run(scene, number, steps))
         });
         let errands = self.scene.plan.workflows.iter().map(|plan| {
             let (scene, id, begins_ms) = (scene(), plan.id.clone(), plan.begins_ms);
@@ -355,6 +363,7 @@ impl Town {
 
     fn happen(&mut self, mischief: Mischief) {
         self.record.note(&format!("{mischief:?}"));
+        self.record.cover(|counts| counts.faults += u64::from(mischief.is_fault()));
         match mischief {
             Mischief::Crash(node) => self.crash(node as usize - 1),
             Mischief::PowerCut { node, nth } => self.machines[node as usize - 1].disk.cut_power_during(nth),
@@ -461,6 +470,8 @@ async fn audit(scene: Scene) {
         }
     }
     let listed = scene.list().await;
+    let workflows: BTreeSet<_> = listed.iter().map(|(workflow, _, _)| workflow).collect();
+    record.cover(|counts| counts.workflows += workflows.len() as u64);
     let ids: Vec<_> = listed.iter().map(|(workflow, run, _)| (workflow.clone(), run.clone())).collect();
     laws::check(&scene, &ids).await;
     accounts::check(&scene, &ids).await;

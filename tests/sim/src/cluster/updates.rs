@@ -18,6 +18,9 @@ use super::{
 };
 use crate::update::UpdatePlan;
 
+/// The answer where a workflow's task has failed again and again.
+const BROKEN: &str = "Unable to perform workflow execution update due to Workflow Task in failed state.";
+
 /// Asks for all updates that a workflow is to have, side by side.
 pub(crate) async fn ask_all(scene: &Scene, workflow: &str, run: &str) {
     let Some(plan) = scene.plan.of(workflow) else { return };
@@ -73,6 +76,8 @@ async fn outcome(scene: &Scene, workflow: &str, run: &str, id: &str) -> Option<V
                     return Some(value);
                 }
             }
+            // Its workers have failed too often of late: a worker succeeds some time.
+            Settled::Refused { status, .. } if status.message() == BROKEN => scene.sleep_ms(400).await,
             Settled::Refused { status, .. } => {
                 if status.code() != Code::NotFound {
                     scene.record.violate(format!("{what}: {status}"));
