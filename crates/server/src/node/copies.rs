@@ -122,11 +122,6 @@ impl Copies {
         left.map(|place| place.elsewhere.id().0).collect()
     }
 
-    /// Every shard is here: what is said of all shards can be read here.
-    pub(crate) fn are_whole(&self) -> bool {
-        self.places.iter().all(|place| place.here.read().is_some())
-    }
-
     /// The replicas of this node and their groups, that of the metadata first.
     pub(crate) fn replicas(&self) -> Vec<(u32, Arc<Replica>)> {
         let copies = self.places.iter().filter_map(|place| {
@@ -277,10 +272,10 @@ mod tests {
         let of_first =
             (0..).map(key).find(|key| inner.copies.of_key(key).id() == ShardId(1)).expect("half of them are");
         let held = node.shard(&of_first);
-        assert!(inner.copies.are_whole() && held.is_ready());
+        assert!(inner.copies.is_here(ShardId(1)) && held.is_ready());
 
         inner.copies.give_up(ShardId(1), &inner.copies.turn().await).await.expect("it goes");
-        assert!(!inner.copies.are_whole() && !inner.copies.is_here(ShardId(1)) && inner.copies.left().is_empty());
+        assert!(!inner.copies.is_here(ShardId(1)) && inner.copies.left().is_empty());
         let elsewhere = node.shard(&of_first).look(of_first.clone(), Target::default()).await;
         assert!(matches!(elsewhere, Err(Failure::NotLeader)), "it is asked for elsewhere");
         let late = held.look(of_first.clone(), Target::default()).await;
@@ -290,7 +285,8 @@ mod tests {
 
         inner.start_copy(ShardId(1)).await.expect("it comes");
         assert!(
-            inner.copies.are_whole() && inner.raft.group(GroupId(1)).is_some_and(|group| group.members().is_empty())
+            inner.copies.is_here(ShardId(1))
+                && inner.raft.group(GroupId(1)).is_some_and(|group| group.members().is_empty())
         );
         assert!(!node.shard(&of_first).is_ready(), "it is empty, and nobody has elected it");
         node.checkpoint().await;

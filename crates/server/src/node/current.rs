@@ -23,25 +23,18 @@ fn holds(members: &Members, own: u32, group: u32) -> bool {
 }
 
 impl Node {
-    /// Waits until this node has applied all that was committed when the call came, as a majority confirms.
+    /// Waits until this node has applied all that was committed when the call came, as a majority confirms, of what it
+    /// serves.
     ///
     /// # Errors
     /// When a group has no leader, or its leader no majority.
-    pub(crate) async fn caught_up(&self) -> Result<(), ReadError> {
-        self.inner().has_committed().await
-    }
-
-    /// The same of what it serves.
-    ///
-    /// # Errors
-    /// The same.
     pub(crate) async fn serves(&self) -> Result<(), ReadError> {
         self.inner().has_committed_of(is_served).await
     }
 }
 
 impl NodeInner {
-    /// The same, for what is a part of the node.
+    /// The same of all that it has.
     pub(crate) async fn has_committed(&self) -> Result<(), ReadError> {
         self.has_committed_of(counts).await
     }
