@@ -18,6 +18,7 @@ mod leadership;
 mod lists;
 pub(crate) mod members;
 mod mend;
+mod notes;
 mod open;
 mod options;
 pub(crate) mod point;
@@ -42,6 +43,7 @@ use weft_store::{state::StateStore, wal::Wal};
 
 pub use jobs::Jobs;
 pub use lists::{ListError, Lists};
+pub use notes::Notes;
 pub use open::{OpenError, World};
 pub use options::{JobOptions, NamespaceSeed, Options, Place};
 pub use queries::Queries;
@@ -242,6 +244,22 @@ impl Node {
     /// `FailedPrecondition` when it cannot be removed, `Unavailable` when nobody decides it now.
     pub async fn remove_member(&self, node: u32) -> Result<String, tonic::Status> {
         self.0.remove_member(node).await
+    }
+
+    /// Raises the cluster's format level to the newest that its nodes know; any of them may be asked.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` when a node does not support it, `Unavailable` when it was not raised now.
+    pub async fn finalize(&self) -> Result<String, tonic::Status> {
+        self.0.raise_level(false).await
+    }
+
+    /// Has a vote in a shard, and with it its copy, moved from one node to another; any of them may be asked.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` when it cannot be moved, `Unavailable` when nobody decides it now.
+    pub async fn move_shard(&self, group: u32, from: u32, to: u32) -> Result<String, tonic::Status> {
+        self.0.move_shard(group, from, to).await
     }
 
     /// Makes a checkpoint now.

@@ -11,12 +11,13 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::watch;
 use weft_env::Clock;
+use weft_rows::Level;
 use weft_store::{
-    datadir::DataDir,
+    datadir::{self, DataDir},
     state::{KeyRange, Order, Row, StateStore, StateView, StoreError, StoreStats, WriteBatch},
 };
 
-use super::NodeInner;
+use super::{NodeInner, Notes};
 
 /// How long a node that has stopped waits for what still has its files open. Calls end with their connections, and what a
 /// node does by itself ends within seconds, so nothing but a handle that somebody keeps takes longer.
@@ -25,6 +26,8 @@ const LET_GO_MAX: Duration = Duration::from_secs(5);
 /// What all that has the files open shares.
 pub(crate) struct Hold {
     directory: OnceLock<DataDir>,
+    /// In its place, of a simulated node.
+    notes: OnceLock<Arc<Notes>>,
     holders: Holders,
     /// Gone after the directory: fields are dropped in their order.
     _held: watch::Sender<()>,
@@ -47,7 +50,12 @@ pub(crate) struct Released {
 impl Hold {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> (Arc<Self>, Released) {
         let (sender, held) = watch::channel(());
-        let hold = Arc::new(Self { directory: OnceLock::new(), holders: Holders::default(), _held: sender });
+        let hold = Arc::new(Self {
+            directory: OnceLock::new(),
+            notes: OnceLock::new(),
+            holders: Holders::default(),
+            _held: sender,
+        });
         let released = Released { hold: Arc::downgrade(&hold), held, clock };
         (hold, released)
     }
@@ -60,6 +68,25 @@ impl Hold {
 
     pub(super) fn directory(&self) -> Option<&DataDir> {
         self.directory.get()
+    }
+
+    pub(super) fn keep_notes(&self, notes: Arc<Notes>) {
+        // A node has one.
+        let _ = self.notes.set(notes);
+    }
+
+    /// The format level of the data, as they say it themselves.
+    pub(super) fn level(&self) -> Level {
+        let of_directory = self.directory.get().and_then(|directory| Level::new(directory.identity().format));
+        of_directory.or_else(|| self.notes.get()?.level()).unwrap_or_default()
+    }
+
+    /// The data are closed, durably, to builds that do not know this level.
+    pub(super) fn raise(&self, level: Level) -> Result<(), datadir::Error> {
+        if let Some(notes) = self.notes.get() {
+            notes.raise(level);
+        }
+        self.directory.get().map_or(Ok(()), |directory| directory.raise(level.number()))
     }
 
     /// The same store, which holds the directory.

@@ -18,7 +18,7 @@ use weft_store::{
     state::StateStore,
 };
 
-use super::{OpenError, Options, Place, World, members};
+use super::{OpenError, Options, Place, World, hold::Hold, members};
 use crate::cluster::{JoinError, Links, Peers, join};
 
 /// How long the cluster may take to let a new node in, and a known one that has everything it needs without it.
@@ -43,7 +43,7 @@ pub(super) async fn ask(options: &mut Options, peers: &Peers, world: &World) -> 
     }
     let has_data = match &options.place {
         Place::Directory(path) => DataDir::exists(path)?,
-        Place::Memory => world.incarnation.is_some(),
+        Place::Memory => world.notes.as_ref().is_some_and(|notes| notes.level().is_some()),
     };
     if has_data {
         return Ok(Level::FIRST);
@@ -62,7 +62,7 @@ pub(super) async fn meet(
     options: &Options,
     peers: &Peers,
     world: &World,
-    (known, directory): (Known, Option<&DataDir>),
+    (known, hold): (Known, &Hold),
     store: &dyn StateStore,
 ) -> Result<(), OpenError> {
     let stored = Members::read(store).map_err(OpenError::Metadata)?;
@@ -76,7 +76,7 @@ pub(super) async fn meet(
     let incarnation = incarnation.map(|incarnation| incarnation.to_string()).unwrap_or_default();
     let request = JoinRequest { incarnation, ..request(options) };
     match join::ask(peers, &options.cluster, world.clock.as_ref(), &request, patience).await {
-        Ok(answer) => learn(options, peers, &answer, directory)?,
+        Ok(answer) => learn(options, peers, &answer, hold)?,
         Err(error @ JoinError::Unreachable { .. }) if !is_new => {
             tracing::warn!(%error, "starting with what is known of the other nodes");
         }
@@ -86,15 +86,10 @@ pub(super) async fn meet(
 }
 
 /// Takes in what whoever leads the metadata says of the cluster.
-fn learn(
-    options: &Options,
-    peers: &Peers,
-    answer: &JoinResponse,
-    directory: Option<&DataDir>,
-) -> Result<(), OpenError> {
+fn learn(options: &Options, peers: &Peers, answer: &JoinResponse, hold: &Hold) -> Result<(), OpenError> {
     let told = members::told(answer);
     // Before any of it is written here: it may have been raised since these data were made.
-    keep_level(options, told.level, directory)?;
+    keep_level(options, told.level, hold)?;
     members::acquaint(peers, &told);
     Ok(())
 }
@@ -156,12 +151,9 @@ fn request(options: &Options) -> JoinRequest {
 }
 
 /// The data directory knows the cluster's level, also where that was raised before this node came.
-pub(super) fn keep_level(options: &Options, level: Level, directory: Option<&DataDir>) -> Result<(), OpenError> {
+pub(super) fn keep_level(options: &Options, level: Level, hold: &Hold) -> Result<(), OpenError> {
     check_level(options, level)?;
-    match directory {
-        Some(directory) => Ok(directory.raise(level.number())?),
-        None => Ok(()),
-    }
+    Ok(hold.raise(level)?)
 }
 
 /// Whoever does not know the cluster's level does not start.
@@ -171,6 +163,9 @@ pub(super) fn check_level(options: &Options, level: Level) -> Result<(), OpenErr
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use weft_env::RealClock;
     use weft_rows::Supported;
     use weft_store::datadir::{Backend, Founding};
 
@@ -184,16 +179,17 @@ mod tests {
         let founding = Founding { cluster, node: 4, shards: 2, backend: Backend::Fjall, format: 1, joins };
         let known = Supported::HERE.oldest.number()..=Supported::HERE.newest.number();
         let open = || DataDir::open(folder.path(), &founding, &known).expect("it opens");
-        let directory = open();
+        let (hold, _) = Hold::new(Arc::new(RealClock::new()));
+        hold.keep(open());
         let options = Options::new(Place::Directory(folder.path().to_owned()));
         let peers = Peers::new(4, cluster, &ClusterOptions::default(), &Reach::Tcp);
         // The level was raised between its first question and its second.
         let newest = Supported::HERE.newest.number();
         let told = |level| JoinResponse { shards: 2, level, ..JoinResponse::default() };
-        learn(&options, &peers, &told(newest), Some(&directory)).expect("it fits");
-        let unfit = learn(&options, &peers, &told(newest + 1), Some(&directory));
+        learn(&options, &peers, &told(newest), &hold).expect("it fits");
+        let unfit = learn(&options, &peers, &told(newest + 1), &hold);
         assert!(matches!(unfit, Err(OpenError::Level(_))), "{unfit:?}");
-        drop(directory);
+        drop(hold);
         assert_eq!(open().identity().format, newest);
     }
 }

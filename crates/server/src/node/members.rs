@@ -128,6 +128,15 @@ impl NodeInner {
         self.change_cluster(wire::ChangeClusterRequest { wish, ..wire::ChangeClusterRequest::default() }).await
     }
 
+    /// Has a vote moved, whichever node this is. Answers with what an operator is told.
+    ///
+    /// # Errors
+    /// As [`Self::remove_member`] has them.
+    pub(crate) async fn move_shard(&self, group: u32, from: u32, to: u32) -> Result<String, Status> {
+        let wish = Some(wire::change_cluster_request::Wish::Move(wire::Move { group, from, to }));
+        self.change_cluster(wire::ChangeClusterRequest { wish, ..wire::ChangeClusterRequest::default() }).await
+    }
+
     /// The way to whoever leads the metadata, if that is not this node.
     fn elsewhere(
         &self,

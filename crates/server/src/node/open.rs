@@ -41,7 +41,7 @@ use crate::{
 };
 
 use super::{
-    NamespaceSeed, Node, NodeInner, Options, Place,
+    NamespaceSeed, Node, NodeInner, Notes, Options, Place,
     checkpoint::Checkpointer,
     copies::{self, Copies},
     dispatch::{FromShards, ToPollers},
@@ -74,9 +74,9 @@ pub struct World {
     pub inline: bool,
     /// The lane of the log if it is another one: of a disk that takes its time, say.
     pub log: Option<Lane>,
-    /// The name of data in memory that were made to join a cluster of as many shards as the options say; `None` gives them
-    /// a new name at each start, as if they had been lost.
-    pub incarnation: Option<Uuid>,
+    /// What is known of data in memory beside them, for a cluster of as many shards as the options say; with `None` they are
+    /// new at each start, as if they had been lost.
+    pub notes: Option<Arc<Notes>>,
     /// The way to the other nodes; `None` is TCP.
     pub network: Option<Arc<dyn Network>>,
 }
@@ -90,7 +90,10 @@ impl World {
 
     /// What tells the data that a node makes now to join a cluster from all others.
     fn incarnation(&self, options: &Options) -> Option<Uuid> {
-        options.cluster.joins().then(|| self.incarnation.unwrap_or_else(|| self.ids.uuid()))
+        options
+            .cluster
+            .joins()
+            .then(|| self.notes.as_ref().map_or_else(|| self.ids.uuid(), |notes| notes.incarnation()))
     }
 
     /// The world as it is.
@@ -103,7 +106,7 @@ impl World {
             store: None,
             inline: false,
             log: None,
-            incarnation: None,
+            notes: None,
             network: None,
         }
     }
@@ -224,6 +227,10 @@ impl Node {
         ground.check(&options)?;
         let (founders, known) = (ground.founders(&options), ground.known(&options, &world));
         let store = ground.held(&hold);
+        if let Some(notes) = &world.notes {
+            notes.raise(level);
+            hold.keep_notes(Arc::clone(notes));
+        }
         // The data directory knows how many shards its cluster was made with.
         options.shards = ground.shards;
         let (wal, report) = Wal::open(Arc::clone(&ground.disk), &ground.log, options.wal, threads.log.clone())?;
@@ -236,7 +243,7 @@ impl Node {
         let visibility = Visibility::new(ground.index, threads.index.clone())?;
         let groups = METADATA_GROUP..=u32::from(options.shards);
         let feeds = Arc::new(Feeds::new(ToIndex::new(visibility.clone(), groups), Arc::clone(&hold)));
-        let is_placed = is_placed(level, hold.directory(), store.as_ref())?;
+        let is_placed = is_placed(level, &hold, store.as_ref())?;
         // Whatever was founded was founded before: an empty log waits for a leader.
         let founders = if is_placed { BTreeSet::new() } else { founders };
         let mut replicas = Vec::new();
@@ -259,7 +266,7 @@ impl Node {
         mend::before_replay(&visibility, &store, options.shards).await?;
         let log = wal.group(GroupId(METADATA_GROUP)).state();
         let known = Known { is_new: known.is_new || (log.last.is_none() && log.purged.is_none()), ..known };
-        let known = (known, hold.directory());
+        let known = (known, hold.as_ref());
         super::joining::meet(&options, &links.peers, &world, known, store.as_ref()).await?;
         let raft = start_groups(&options, &world, &wal, &replicas, &links, (founders, is_placed, &store)).await?;
         let metadata = start_metadata(&options, &raft, &replicas, &store, &world.clock)?;
@@ -270,7 +277,7 @@ impl Node {
         let reader = Arc::clone(&metadata);
         let looked = threads.readers.call(move || reader.look()).await.map_err(|panic| panic.to_string());
         looked.and_then(|looked| looked).map_err(OpenError::Metadata)?;
-        super::joining::keep_level(&options, metadata.members().level, hold.directory())?;
+        super::joining::keep_level(&options, metadata.members().level, &hold)?;
         seed_namespaces(&options, &world, &metadata).await?;
         let clock = Arc::clone(&world.clock);
         let heard = Arc::<super::leadership::Heard>::default();
@@ -513,10 +520,9 @@ impl Ground {
 }
 
 /// Shards have copies on some nodes only, as far as is known of the cluster's level before anything runs.
-fn is_placed(told: Level, directory: Option<&DataDir>, store: &dyn StateStore) -> Result<bool, OpenError> {
+fn is_placed(told: Level, hold: &Hold, store: &dyn StateStore) -> Result<bool, OpenError> {
     let stored = Members::read(store).map_err(OpenError::Metadata)?.level;
-    let noted = directory.and_then(|directory| Level::new(directory.identity().format)).unwrap_or_default();
-    Ok([told, noted, stored].into_iter().max() >= Some(Level::PLACED))
+    Ok([told, hold.level(), stored].into_iter().max() >= Some(Level::PLACED))
 }
 
 fn tables() -> Vec<Table> {

@@ -19,7 +19,7 @@ use weft_raft::{GroupId, Leadership};
 use weft_rows::{member::MemberState, table};
 use weft_server::{
     ClusterOptions, Connector, Embedded, Network, Server, StartError,
-    node::{Options, Place, World},
+    node::{Notes, Options, Place, World},
 };
 use weft_store::{
     state::{MemoryStore, Table},
@@ -52,6 +52,8 @@ pub(crate) struct Machine {
     dice: SeededIds,
     pub(crate) disk: SimDisk,
     pub(crate) store: MemoryStore,
+    /// It keeps its name as long as it keeps its data.
+    notes: Arc<Notes>,
     running: Option<Running>,
     /// Its disk is not as it should be: it may stop with an error.
     pub(crate) is_ill: bool,
@@ -89,9 +91,10 @@ impl Machine {
         let tables: Vec<Table> = table::TABLES.iter().map(|(id, name)| Table { id: *id, name }).collect();
         let store = MemoryStore::with_crashes(&tables, dice.next_u64()).expect("every table has a number of its own");
         let disk = SimDisk::new(dice.next_u64());
+        let notes = Arc::new(Notes::new(SeededIds::new(u64::from(node)).uuid()));
         let (is_ill, is_full, is_leaving, is_gone) = (false, false, false, false);
         let (running, sync_ms, synced_at) = (None, 0, 0);
-        Self { node, kind, dice, disk, store, running, is_ill, is_full, is_leaving, is_gone, sync_ms, synced_at }
+        Self { node, kind, dice, disk, store, notes, running, is_ill, is_full, is_leaving, is_gone, sync_ms, synced_at }
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -125,8 +128,7 @@ impl Machine {
             inline: true,
             log: Some(lane),
             network: Some(network),
-            // A node keeps its number as long as it keeps its data.
-            incarnation: Some(SeededIds::new(u64::from(self.node)).uuid()),
+            notes: Some(Arc::clone(&self.notes)),
         };
         let builder = Server::builder(Place::Memory).options(self.options()).world(world);
         let local = LocalSet::new();

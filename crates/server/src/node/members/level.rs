@@ -148,9 +148,9 @@ impl NodeInner {
                 return Err(Status::failed_precondition(why));
             }
             let node = Arc::clone(self);
-            let raise = move || node.hold.directory().map(|directory| directory.raise(level.number()));
+            let raise = move || node.hold.raise(level);
             let raised = self.pool.call(raise).await.map_err(|panic| Status::internal(panic.to_string()))?;
-            raised.transpose().map_err(|error| Status::unavailable(error.to_string()))?;
+            raised.map_err(|error| Status::unavailable(error.to_string()))?;
         }
         let (oldest, newest) = (supported.oldest.number(), supported.newest.number());
         Ok(PrepareLevelResponse { oldest, newest })
