@@ -108,6 +108,11 @@ impl DataDir {
         Ok(())
     }
 
+    /// The format level that it says now.
+    pub fn format(&self) -> u32 {
+        *self.level.lock()
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

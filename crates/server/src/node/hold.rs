@@ -77,7 +77,7 @@ impl Hold {
 
     /// The format level of the data, as they say it themselves.
     pub(super) fn level(&self) -> Level {
-        let of_directory = self.directory.get().and_then(|directory| Level::new(directory.identity().format));
+        let of_directory = self.directory.get().and_then(|directory| Level::new(directory.format()));
         of_directory.or_else(|| self.notes.get()?.level()).unwrap_or_default()
     }
 

@@ -268,6 +268,8 @@ impl Node {
         let known = Known { is_new: known.is_new || (log.last.is_none() && log.purged.is_none()), ..known };
         let known = (known, hold.as_ref());
         super::joining::meet(&options, &links.peers, &world, known, store.as_ref()).await?;
+        // Data that were made before the level was raised are told of it only now. Nobody fills what has just been opened.
+        let is_placed = is_placed || hold.level() >= Level::PLACED;
         let raft = start_groups(&options, &world, &wal, &replicas, &links, (founders, is_placed, &store)).await?;
         let metadata = start_metadata(&options, &raft, &replicas, &store, &world.clock)?;
         feeds.attach(&metadata);

@@ -10,12 +10,14 @@ use std::{
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tonic::transport::Endpoint;
+use uuid::Uuid;
 use weft_protocol::services::workflow_service_client::WorkflowServiceClient;
 use weft_rows::member::MemberState;
 use weft_server::{
     ClusterOptions, Server, StartError,
     node::{Options, Place},
 };
+use weft_store::datadir::{DataDir, Founding};
 
 use crate::{PATIENCE, operations, trio::Client};
 
@@ -68,6 +70,14 @@ impl Growing {
     pub(crate) async fn start_alone(&mut self) {
         let server = self.start(1, ClusterOptions::default(), None).await.expect("it starts");
         self.servers.insert(1, server);
+    }
+
+    /// The data of a node that was stopped before the others had let it in, at the first format level.
+    pub(crate) fn make_data(&self, node: u32) {
+        let cluster = self.joining(SocketAddr::from(([127, 0, 0, 1], 1)), 1).id().expect("it is a cluster's");
+        let (backend, joins) = (Options::new(Place::Memory).backend, Some(Uuid::from_u128(u128::from(node))));
+        let founding = Founding { cluster, node, shards: SHARDS, backend, format: 1, joins };
+        DataDir::open(&self.dir(node), &founding, &(1..=1)).expect("nobody has it");
     }
 
     /// Starts a node that joins, or has joined, by way of another one.
