@@ -19,6 +19,7 @@ mod machine;
 mod mischief;
 mod net;
 mod pictures;
+mod placement;
 mod record;
 mod replicas;
 mod resets;

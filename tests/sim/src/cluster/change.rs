@@ -3,19 +3,21 @@
 //! Invariant: there is one change at a time, and at most one node of a cluster loses its data, so that a majority of
 //! those who vote still has what was acknowledged.
 
-use tokio::{runtime::Runtime, task::JoinHandle};
-use tonic::Status;
+use tokio::runtime::Runtime;
 use weft_env::SeededIds;
 use weft_rows::member::MemberState;
 
-use super::{machine::Machine, record::Record};
+use super::{
+    machine::{Asked, Machine},
+    record::Record,
+};
 
 /// What is on its way.
 pub(crate) struct Change {
     newcomer: u32,
     has_come: bool,
     leaving: Option<Leaving>,
-    asked: Option<JoinHandle<Result<String, Status>>>,
+    asked: Option<Asked>,
 }
 
 /// Who is to go.
@@ -64,12 +66,7 @@ impl Change {
             if !asked.is_finished() {
                 return;
             }
-            let told = match clients.block_on(asked) {
-                Ok(Ok(said)) => said,
-                Ok(Err(status)) => format!("{:?}: {}", status.code(), status.message()),
-                Err(_) => "whoever was asked is gone".to_owned(),
-            };
-            record.note(&format!("remove {node}: {told}"));
+            record.note(&format!("remove {node}: {}", told(asked, clients)));
         }
         let place = usize::try_from(dice.below(machines.len() as u64)).expect("few");
         self.asked = machines[place].remove(node);
@@ -78,5 +75,14 @@ impl Change {
         {
             machine.is_leaving = true;
         }
+    }
+}
+
+/// What an operator was told.
+pub(crate) fn told(asked: &mut Asked, clients: &Runtime) -> String {
+    match clients.block_on(asked) {
+        Ok(Ok(said)) => said,
+        Ok(Err(status)) => format!("{:?}: {}", status.code(), status.message()),
+        Err(_) => "whoever was asked is gone".to_owned(),
     }
 }

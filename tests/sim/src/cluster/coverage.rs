@@ -44,6 +44,14 @@ pub struct Coverage {
     pub joined: u64,
     pub removed: u64,
     pub wiped: u64,
+    /// Moves of copies of shards that began, and that ended, done or given up.
+    pub moves: u64,
+    pub moves_ended: u64,
+    /// Copies that were to come, and those that nodes gave up.
+    pub copies_coming: u64,
+    pub copies_gone: u64,
+    /// Crashes of a node at which a copy was coming or going.
+    pub crashes_amid: u64,
     pub broken_connections: u64,
     pub connections: u64,
     /// Leaders that were seen, one for each group and term.
@@ -137,6 +145,11 @@ impl Coverage {
             ("joined", &mut self.joined),
             ("removed", &mut self.removed),
             ("wiped", &mut self.wiped),
+            ("moves", &mut self.moves),
+            ("moves ended", &mut self.moves_ended),
+            ("copies coming", &mut self.copies_coming),
+            ("copies gone", &mut self.copies_gone),
+            ("crashes amid moves", &mut self.crashes_amid),
             ("broken connections", &mut self.broken_connections),
             ("connections", &mut self.connections),
             ("leaders", &mut self.leaders),

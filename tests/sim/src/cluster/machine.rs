@@ -19,14 +19,15 @@ use weft_raft::{GroupId, Leadership};
 use weft_rows::{member::MemberState, table};
 use weft_server::{
     ClusterOptions, Connector, Embedded, Network, Server, StartError,
-    node::{Notes, Options, Place, World},
+    node::{Node, Notes, Options, Place, World},
 };
+use weft_shard::Members;
 use weft_store::{
     state::{MemoryStore, Table},
     wal::{self, Wal},
 };
 
-use super::net::Net;
+use super::{net::Net, placement::Move};
 use crate::plant::{Plant, PlantedDisk, PlantedStore};
 
 const BIRTH: i64 = 1_700_000_000_000_000_000;
@@ -78,6 +79,9 @@ struct Running {
     ahead_ms: i64,
     log: Hand,
 }
+
+/// What an operator asked for, until it is answered.
+pub(crate) type Asked = JoinHandle<Result<String, Status>>;
 
 /// What became of an opening.
 pub(crate) enum Opened {
@@ -265,11 +269,47 @@ impl Machine {
         self.server()?.node().metadata().members().state(member)
     }
 
+    pub(crate) fn shards(&self) -> u16 {
+        self.kind.shards
+    }
+
+    /// All that the node knows of the cluster, and up to which entry of the metadata.
+    pub(crate) fn members(&self) -> Option<(u64, Arc<Members>)> {
+        let metadata = self.server()?.node().metadata();
+        let index = *metadata.viewed().borrow();
+        Some((index, metadata.members()))
+    }
+
+    /// Whether its log has anything of a group.
+    pub(crate) fn has_log(&self, group: GroupId) -> bool {
+        self.server().is_some_and(|server| {
+            let state = server.node().wal().group(group).state();
+            state.last.is_some() || state.purged.is_some()
+        })
+    }
+
     /// Asks the node to have a member removed.
-    pub(crate) fn remove(&self, member: u32) -> Option<JoinHandle<Result<String, Status>>> {
+    pub(crate) fn remove(&self, member: u32) -> Option<Asked> {
+        self.ask(move |node| async move { node.remove_member(member).await })
+    }
+
+    /// Asks the node to have the format level raised.
+    pub(crate) fn finalize(&self) -> Option<Asked> {
+        self.ask(|node| async move { node.finalize().await })
+    }
+
+    /// Asks the node to have a vote moved.
+    pub(crate) fn move_shard(&self, wanted: Move) -> Option<Asked> {
+        self.ask(move |node| async move { node.move_shard(wanted.group, wanted.from, wanted.to).await })
+    }
+
+    fn ask<F>(&self, what: impl FnOnce(Node) -> F) -> Option<Asked>
+    where
+        F: Future<Output = Result<String, Status>> + Send + 'static,
+    {
         let running = self.running.as_ref()?;
         let node = running.server.as_ref()?.node().clone();
-        Some(running.runtime.spawn(async move { node.remove_member(member).await }))
+        Some(running.runtime.spawn(what(node)))
     }
 
     /// The power goes: what was not synced is lost, or a part of it.

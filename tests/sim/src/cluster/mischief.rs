@@ -61,12 +61,34 @@ pub(crate) enum Mischief {
     Replace(u32),
     /// A node loses its power and all its data; a new one joins for it, and it is removed.
     Wipe(u32),
+    /// Somebody moves a copy of a shard, and maybe whoever gives it or gets it loses its power during the nth change of its
+    /// disk from then.
+    Move {
+        nth: Option<u64>,
+    },
+    /// A node at which a copy comes or goes loses its power during the nth change of its disk from now.
+    CutMoving {
+        nth: u64,
+    },
+    /// Nothing goes to such a node or comes from it.
+    IsolateMoving,
 }
 
 impl Mischief {
     /// Whether something goes wrong by it: nothing does where all is well again, or a node only comes.
     pub(crate) fn is_fault(self) -> bool {
-        !matches!(self, Self::Restart | Self::Heal | Self::Join)
+        !matches!(self, Self::Restart | Self::Heal | Self::Join | Self::Move { nth: None })
+    }
+
+    /// Where there are copies on some nodes only.
+    pub(crate) fn draw_placed(dice: &SeededIds, nodes: u32) -> Self {
+        match dice.below(10) {
+            0..=2 => Self::Move { nth: (dice.below(2) == 0).then(|| dice.below(150)) },
+            3 => Self::CutMoving { nth: dice.below(40) },
+            4 => Self::IsolateMoving,
+            5 => Self::Restart,
+            _ => Self::draw(dice, nodes),
+        }
     }
 
     pub(crate) fn draw(dice: &SeededIds, nodes: u32) -> Self {

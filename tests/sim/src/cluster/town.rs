@@ -21,6 +21,7 @@ use super::{
     machine::{self, Kind, Machine, Opened},
     mischief::Mischief,
     net::Net,
+    placement::{Move, Placement},
     record::Record,
     replicas, resets, schedules,
     size::Size,
@@ -45,6 +46,8 @@ const LOOK_AFTER: u64 = 500;
 /// Of executions in memory.
 const CACHE_BYTES: usize = 4 << 20;
 const SMALL_CACHE_BYTES: usize = 2 << 10;
+/// Of so many seeds one has copies on some nodes only.
+const PLACED_EVERY: u64 = 4;
 /// Nodes that come while a seed is played, at most.
 const NEWCOMERS_MAX: usize = 3;
 
@@ -72,6 +75,8 @@ struct Town {
     scene: Scene,
     record: Arc<Record>,
     terms: Terms,
+    /// Where shards have copies on some nodes only.
+    placement: Option<Placement>,
     change: Option<Change>,
     /// One of the nodes has lost its data.
     has_wiped: bool,
@@ -102,7 +107,8 @@ pub fn simulate_cluster(size: Size, seed: u64, plant: Plant, is_traced: bool) ->
 impl Town {
     fn new(size: Size, seed: u64, plant: Plant, record: Arc<Record>) -> Self {
         let dice = SeededIds::new(seed);
-        let nodes = if dice.below(5) == 0 { 5 } else { 3 };
+        let placement = (SeededIds::new(!seed).below(PLACED_EVERY) == 0).then(Placement::default);
+        let nodes = if dice.below(5) == 0 && placement.is_none() { 5 } else { 3 };
         let shards = u16::try_from(1 + dice.below(3)).expect("few");
         let cache_bytes = if dice.below(3) == 0 { CACHE_BYTES } else { SMALL_CACHE_BYTES };
         let kind = Kind { founders: nodes, shards, cache_bytes, plant };
@@ -121,9 +127,25 @@ impl Town {
             haste: Arc::default(),
         };
         let (net, clients, terms) = (Net::new(dice.fork()), machine::runtime(), Terms::default());
-        record.note(&format!("{nodes} nodes, {shards} shards, {} workflow ids", scene.workflows.len()));
+        let how = if placement.is_some() { ", with copies on some nodes" } else { "" };
+        record.note(&format!("{nodes} nodes, {shards} shards, {} workflow ids{how}", scene.workflows.len()));
         let (change, has_wiped, swallowing) = (None, false, None);
-        Self { size, kind, now: 0, dice, net, machines, clients, scene, record, terms, change, has_wiped, swallowing }
+        Self {
+            size,
+            kind,
+            now: 0,
+            dice,
+            net,
+            machines,
+            clients,
+            scene,
+            record,
+            terms,
+            placement,
+            change,
+            has_wiped,
+            swallowing,
+        }
     }
 
     fn play(mut self) {
@@ -131,11 +153,17 @@ impl Town {
         if !self.until(OPENING_MAX, "the cluster opens", |town| town.machines.iter().all(Machine::is_open)) {
             return;
         }
+        if self.placement.is_some() && !self.place() {
+            return;
+        }
         let clients = self.invite();
         let faults = self.size.times(6 + self.dice.below(8), 5);
         let mut happened = 0;
         while happened < faults || !self.size.is_long_enough(self.now) {
-            let mischief = Mischief::draw(&self.dice, self.nodes());
+            let mischief = match self.placement {
+                Some(_) => Mischief::draw_placed(&self.dice, self.nodes()),
+                None => Mischief::draw(&self.dice, self.nodes()),
+            };
             self.happen(mischief);
             happened += 1;
             self.pass(self.dice.below(1500));
@@ -146,7 +174,8 @@ impl Town {
         self.heal();
         let done = |town: &Self| {
             let is_up = |machine: &Machine| machine.is_gone || (machine.is_open() && !machine.is_leaving);
-            clients.iter().all(JoinHandle::is_finished) && town.change.is_none() && town.machines.iter().all(is_up)
+            let is_settled = town.change.is_none() && town.placement.as_ref().is_none_or(Placement::is_placed);
+            clients.iter().all(JoinHandle::is_finished) && is_settled && town.machines.iter().all(is_up)
         };
         if self.until(PEACE_MAX, "everybody is answered", done) {
             self.settle();
@@ -212,6 +241,10 @@ impl Town {
         self.clients.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
         if self.now.is_multiple_of(LOOK) {
             self.terms.look(&self.machines, &self.record);
+            if let Some(placement) = &mut self.placement {
+                placement.look(&self.machines, &self.record);
+                placement.go_on(&self.machines, &self.clients, &self.dice, &self.record);
+            }
         }
         // Somebody looks after nodes: what broke before may have stopped one only now.
         if self.scene.is_calm() && self.now.is_multiple_of(LOOK_AFTER) {
@@ -227,6 +260,36 @@ impl Town {
         {
             self.change = None;
         }
+    }
+
+    /// Brings a cluster of three to a fourth node, and to the level at which shards have copies on some nodes only, in
+    /// either order, and maybe to a fifth node when things go wrong already.
+    fn place(&mut self) -> bool {
+        let is_placed = |town: &Self| town.placement.as_ref().is_none_or(Placement::is_placed);
+        let is_raised_first = self.dice.below(3) > 0;
+        if is_raised_first && !self.raise().until(OPENING_MAX, "the level is raised", is_placed) {
+            return false;
+        }
+        self.change(None);
+        if !self.until(OPENING_MAX, "the fourth node is a member", |town| town.change.is_none()) {
+            return false;
+        }
+        if self.raise().dice.below(2) == 0 {
+            self.change(None);
+        }
+        true
+    }
+
+    /// From now on somebody wants the level raised.
+    fn raise(&mut self) -> &mut Self {
+        self.placement.iter_mut().for_each(Placement::raise);
+        self
+    }
+
+    /// A node at which a copy is coming or going.
+    fn moving(&self) -> Option<u32> {
+        let nodes = self.placement.as_ref().map(Placement::changing)?;
+        nodes.get(usize::try_from(self.dice.below(nodes.len().max(1) as u64)).expect("few")).copied()
     }
 
     /// Sees to a node after it did something.
@@ -297,7 +360,10 @@ impl Town {
         self.record.note(&format!("node {} loses its power", machine.node));
         let led = machine.leads();
         let evicted = machine.evicted();
+        let node = machine.node;
+        let is_amid = self.placement.as_ref().is_some_and(|placement| placement.changing().contains(&node));
         self.record.cover(|counts| {
+            counts.crashes_amid += u64::from(is_amid);
             counts.evicted += evicted;
             counts.crashes += 1;
             counts.leaders_lost += u64::from(led);
@@ -406,6 +472,24 @@ impl Town {
                 self.record.cover(|counts| counts.clock_jumps += 1);
                 self.machines[node as usize - 1].set_clock(ahead_ms);
             }
+            Mischief::Move { nth } => {
+                let placement = self.placement.as_mut();
+                let moved = placement.and_then(|it| it.move_something(&self.machines, &self.dice, &self.record));
+                if let Some((Move { from, to, .. }, nth)) = moved.zip(nth) {
+                    let node = if self.dice.below(2) == 0 { from } else { to };
+                    self.machines[node as usize - 1].disk.cut_power_during(nth);
+                }
+            }
+            Mischief::CutMoving { nth } => {
+                if let Some(node) = self.moving() {
+                    self.machines[node as usize - 1].disk.cut_power_during(nth);
+                }
+            }
+            Mischief::IsolateMoving => {
+                if let Some(node) = self.moving() {
+                    self.isolate(node);
+                }
+            }
             Mischief::Join => self.change(None),
             Mischief::Replace(node) => self.change(Some(Leaving { node, is_wiped: false })),
             Mischief::Wipe(node) => self.change(Some(Leaving { node, is_wiped: true })),
@@ -440,14 +524,16 @@ impl Town {
         if !self.until(PEACE_MAX, "everything is looked at", |_| auditing.is_finished()) {
             return;
         }
-        let equal = |town: &Self| town.now.is_multiple_of(100) && replicas::differing(town.present()).is_none();
+        let founders = self.kind.founders;
+        let equal =
+            |town: &Self| town.now.is_multiple_of(100) && replicas::differing(town.present(), founders).is_none();
         for _ in 0..QUIET_MAX {
             if !self.is_sound() || equal(self) {
                 return;
             }
             self.tick();
         }
-        let differing = replicas::differing(self.present()).unwrap_or_default();
+        let differing = replicas::differing(self.present(), founders).unwrap_or_default();
         self.record.violate(format!("replicas differ {QUIET_MAX} ms after the last call: {differing}"));
     }
 }
