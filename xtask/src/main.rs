@@ -28,7 +28,7 @@ cargo xtask <verb>
   conformance --oracle    the same scenarios against Temporal's own server, where they must pass too
   side-by-side  the same scenarios against Temporal's own server, and the histories of both compared; arguments go to it
   bench         the load generator against a release build; arguments go to it
-  chaos         three real server processes, killed, frozen, cut apart, without room and with wrong clocks; arguments go to it
+  chaos         three or more real server processes, killed, frozen, cut apart, without room and with wrong clocks; arguments go to it
   upgrade       a cluster of an earlier build becomes one of this build, node by node, under load
   sim [SEEDS]   the simulated node over so many seeds (1000), the cluster over a tenth
   seeds [SEEDS] [PROCESSES]   the simulated cluster alone, optimised, so many seeds (10000), so many at a time (1); goes

@@ -349,7 +349,7 @@ pub(crate) fn bench(rest: &[String]) -> Vec<Step> {
     ]
 }
 
-/// Three real processes, broken for as long as the arguments say.
+/// Three or more real processes, broken for as long as the arguments say.
 pub(crate) fn chaos(rest: &[&str]) -> Vec<Step> {
     let server = target_dir().join("debug/weft-server").to_string_lossy().into_owned();
     let mut args = vec!["run", "-p", "weft-chaos", "--", "--server", &server];
@@ -366,9 +366,9 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
     steps.extend(deploy());
     steps.extend(conformance(false));
     match tier {
-        Tier::Full => steps.extend(chaos(&["--seconds", "120"])),
+        Tier::Full => steps.extend(chaos(&["--seconds", "120", "--nodes", "4"])),
         Tier::Long => {
-            steps.extend(chaos(&["--seconds", "3600"]));
+            steps.extend(chaos(&["--seconds", "3600", "--nodes", "5"]));
             steps.extend(upgrade::steps());
             steps.push(laws("100000"));
             steps.push(closed_loop("3000"));

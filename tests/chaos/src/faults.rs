@@ -1,9 +1,10 @@
 //! What is broken next, by the seed.
 //!
 //! Invariant: never more than one node is down, frozen, cut off, without room or on its way out at a time, so that the
-//! other two owe their clients progress; each fault is healed before the next one.
+//! others owe their clients progress: of three copies of a shard two are left; each fault is healed before the next one.
 
 mod kind;
+mod moved;
 mod node;
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
@@ -15,10 +16,7 @@ use weft_env::{Clock, SeededIds};
 use kind::Deck;
 pub(crate) use kind::Kind;
 
-use crate::{
-    load,
-    nodes::{NODES, Nodes},
-};
+use crate::{load, nodes::Nodes};
 
 /// Workflow ids that are next to certain to be in all shards.
 const PROBES: usize = 64;
@@ -59,7 +57,8 @@ impl<'n> Faults<'n> {
 
     /// What this machine does not allow, and why.
     pub(crate) fn left_out(nodes: &Nodes) -> BTreeMap<Kind, &'static str> {
-        Kind::ALL.into_iter().filter_map(|kind| Some((kind, kind.cannot(nodes)?))).collect()
+        let asked = Kind::ALL.into_iter().filter(|kind| !kind.is_unasked(nodes));
+        asked.filter_map(|kind| Some((kind, kind.cannot(nodes)?))).collect()
     }
 
     /// Whether every kind was there.
@@ -70,10 +69,10 @@ impl<'n> Faults<'n> {
     /// Breaks something, heals it, and gives the cluster a breath.
     pub(crate) async fn next(&mut self) -> anyhow::Result<Fault> {
         let kind = self.deck.deal(&self.ids);
-        let node = usize::try_from(self.ids.below(NODES as u64)).unwrap_or(0);
+        let node = usize::try_from(self.ids.below(self.nodes.count() as u64)).unwrap_or(0);
         let fault = self.one(kind, node).await?;
         self.has_done_all |= self.deck.is_empty();
-        for node in 0..NODES {
+        for node in 0..self.nodes.count() {
             if let Some(status) = self.nodes.exited(node)? {
                 bail!("{fault}: node {} ended by itself afterwards: {status}", node + 1);
             }
@@ -84,7 +83,7 @@ impl<'n> Faults<'n> {
     }
 
     async fn one(&mut self, kind: Kind, node: usize) -> anyhow::Result<Fault> {
-        let (other, span) = ((node + 1 + usize::from(self.ids.below(2) == 1)) % NODES, self.span());
+        let (other, span) = ((node + 1 + usize::from(self.ids.below(2) == 1)) % self.nodes.count(), self.span());
         let seat = node + 1;
         let account = match kind {
             Kind::Failover => return self.failover(node).await,
@@ -117,7 +116,7 @@ impl<'n> Faults<'n> {
             }
             Kind::Flap => self.flap(node).await?,
             Kind::Rolling => {
-                for node in 0..NODES {
+                for node in 0..self.nodes.count() {
                     self.nodes.end(node).await?;
                     self.back(node).await?;
                 }
@@ -127,6 +126,7 @@ impl<'n> Faults<'n> {
             Kind::SlowSyncs => self.slow_syncs(node, span).await?,
             Kind::ClockJump => self.clock_jump(node, span).await?,
             Kind::Wipe => self.wipe(node).await?,
+            Kind::Move => self.move_copy(node, span).await?,
             Kind::Mixed => self.mixed(node, other, span).await?,
         };
         Ok(Fault { kind, account, answered: Vec::new() })
@@ -134,7 +134,7 @@ impl<'n> Faults<'n> {
 
     /// kill -9 of any node, and how soon every shard answers those who call another one.
     pub(crate) async fn next_failover(&mut self) -> anyhow::Result<Fault> {
-        let node = usize::try_from(self.ids.below(NODES as u64)).unwrap_or(0);
+        let node = usize::try_from(self.ids.below(self.nodes.count() as u64)).unwrap_or(0);
         self.failover(node).await
     }
 
@@ -143,7 +143,7 @@ impl<'n> Faults<'n> {
         self.nodes.kill(node).await?;
         let killed = self.clock.monotonic();
         let asks = (0..PROBES).map(|probe| {
-            let client = self.nodes.client((node + 1 + probe % 2) % NODES);
+            let client = self.nodes.client((node + 1 + probe % 2) % self.nodes.count());
             let id = format!("probe-{}-{probe}", self.kills);
             let clock = Arc::clone(self.clock);
             async move {
@@ -172,7 +172,7 @@ impl<'n> Faults<'n> {
     /// Cuts what leads from a node, and to it if so, for a while.
     async fn apart(&self, span: Duration, node: usize, both_ways: bool) -> anyhow::Result<()> {
         for is_cut in [true, false] {
-            for other in (0..NODES).filter(|other| *other != node) {
+            for other in (0..self.nodes.count()).filter(|other| *other != node) {
                 self.nodes.ground.cut(node, other, is_cut)?;
                 if both_ways {
                     self.nodes.ground.cut(other, node, is_cut)?;

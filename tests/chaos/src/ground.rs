@@ -129,6 +129,11 @@ impl Ground {
         self.disks.is_some()
     }
 
+    /// For how many there is room.
+    pub(crate) fn nodes(&self) -> usize {
+        self.addresses.len()
+    }
+
     pub(crate) fn addresses(&self, node: usize) -> Addresses {
         self.addresses[node]
     }

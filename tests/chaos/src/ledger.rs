@@ -14,7 +14,7 @@ use weft_protocol::api::{
 
 use crate::{
     load::{FINISH, NAMESPACE, PATIENT},
-    nodes::{Client, NODES, Nodes},
+    nodes::{Client, Nodes},
 };
 
 /// Whether a client was told that something was done.
@@ -67,7 +67,7 @@ impl Ledger {
         for (workflow, asked) in &asked {
             let mut complaints = Vec::new();
             let mut seen: Option<Vec<HistoryEvent>> = None;
-            for node in 0..NODES {
+            for node in 0..nodes.count() {
                 let history = history(&mut nodes.client(node), workflow).await?;
                 match (&seen, history) {
                     (None, history) => {

@@ -28,7 +28,7 @@ use weft_protocol::api::{
 
 use crate::{
     ledger::{Ledger, Told, history},
-    nodes::{Client, NODES, Nodes},
+    nodes::{Client, Nodes},
 };
 
 pub(crate) const NAMESPACE: &str = "default";
@@ -87,10 +87,10 @@ impl Load {
         ids: &SeededIds,
     ) -> Self {
         let (stop, shared) = (watch::Sender::new(false), Arc::<Shared>::default());
-        let all: Vec<Client> = (0..NODES).map(|node| nodes.client(node)).collect();
+        let all: Vec<Client> = (0..nodes.count()).map(|node| nodes.client(node)).collect();
         let one = |number| Caller {
             name: format!("w{number}"),
-            nodes: (0..NODES).map(|node| nodes.client(node)).collect(),
+            nodes: (0..nodes.count()).map(|node| nodes.client(node)).collect(),
             ledger: Arc::clone(ledger),
             clock: Arc::clone(clock),
             shared: Arc::clone(&shared),
@@ -98,8 +98,9 @@ impl Load {
             stopping: stop.subscribe(),
         };
         let clients = (0..clients).map(|number| tokio::spawn(one(number).run())).collect();
-        let workers =
-            (0..WORKERS).map(|number| tokio::spawn(work(nodes.client(number % NODES), Arc::clone(clock)))).collect();
+        let workers = (0..WORKERS)
+            .map(|number| tokio::spawn(work(nodes.client(number % nodes.count()), Arc::clone(clock))))
+            .collect();
         Self { stop, clients, workers, shared, clock: Arc::clone(clock), reader: all[0].clone() }
     }
 
@@ -203,7 +204,7 @@ impl Caller {
     ) -> Option<T> {
         let began = self.clock.monotonic();
         loop {
-            let node = usize::try_from(self.ids.below(NODES as u64)).unwrap_or(0);
+            let node = usize::try_from(self.ids.below(self.nodes.len() as u64)).unwrap_or(0);
             match call(self.nodes[node].clone()).await {
                 Ok(answer) => {
                     self.shared.answered.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Chaos: a cluster of three real processes is killed, frozen and cut apart, its disks and clocks fail and its nodes lose
+//! Chaos: a cluster of three or more real processes is killed, frozen and cut apart, its disks and clocks fail and its nodes lose
 //! their data, while clients work against it; in the end everything is healed, and the histories are held against what
 //! clients were told.
 //!
@@ -33,10 +33,13 @@ use crate::{
     ground::Ground,
     ledger::{Checked, Ledger},
     load::Load,
-    nodes::{NODES, Nodes},
+    nodes::{FOUNDERS, Nodes},
     report::Report,
     shim::Shim,
 };
+
+/// More are too much for one machine.
+const NODES_MAX: usize = 9;
 
 /// Breaks a cluster of real processes for a while, and checks what it owes.
 #[derive(Debug, Parser)]
@@ -53,6 +56,9 @@ struct Flags {
     /// Clients that work at the same time.
     #[arg(long, default_value_t = 12)]
     clients: usize,
+    /// Nodes; with more than three a node has copies of some shards only, and copies are moved.
+    #[arg(long, value_name = "N", default_value_t = FOUNDERS, value_parser = nodes)]
+    nodes: usize,
     /// Only kill -9, one node at a time, and measure how soon each shard answers again.
     #[arg(long)]
     failover: bool,
@@ -60,7 +66,7 @@ struct Flags {
     #[arg(long, value_name = "NAME", value_parser = kind)]
     only: Vec<Kind>,
     /// Instead: start this server of an earlier build, and replace it by the other one, node by node.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "nodes")]
     upgrade_from: Option<PathBuf>,
     /// Size of each node's disk, as far as nodes have disks of their own; what is not written to takes no room.
     #[arg(long, value_name = "MIB", default_value_t = 8192)]
@@ -73,6 +79,11 @@ struct Flags {
 fn kind(name: &str) -> Result<Kind, String> {
     let known = || Kind::ALL.map(Kind::name).join(", ");
     Kind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| format!("it is one of: {}", known()))
+}
+
+fn nodes(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (FOUNDERS..=NODES_MAX).contains(number));
+    number.ok_or_else(|| format!("from {FOUNDERS} to {NODES_MAX}"))
 }
 
 fn main() -> anyhow::Result<()> {
@@ -99,7 +110,7 @@ fn main() -> anyhow::Result<()> {
 async fn run(flags: &Flags, data: &Path) -> anyhow::Result<Checked> {
     let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
     let ids = SeededIds::new(flags.seed);
-    let ground = Ground::prepare(NODES, data, flags.disk_mib, &clock).await?;
+    let ground = Ground::prepare(flags.nodes, data, flags.disk_mib, &clock).await?;
     println!("{}", ground.describe());
     // Without it faults are left out; why is worth knowing where there is a compiler.
     let shim = Shim::build(data).inspect_err(|error| eprintln!("no shim: {error:#}")).ok();

@@ -24,9 +24,11 @@ use crate::{
     ground::Ground,
     operations,
     shim::{Control, Shim},
+    upgrade,
 };
 
-pub(crate) const NODES: usize = 3;
+/// Nodes that found the cluster; others join it.
+pub(crate) const FOUNDERS: usize = 3;
 /// A node that is started has answered by then, or never will.
 const READY_MAX: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(20);
@@ -59,16 +61,47 @@ impl Nodes {
         shim: Option<Shim>,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
+        let count = ground.nodes();
         let seat = |number: u64| {
             let control = Control::create(place.join(format!("control-{number}")))?;
             let (server, number) = (Mutex::new(server.to_owned()), Mutex::new(number));
             anyhow::Ok(Seat { server, number, control, process: Mutex::default() })
         };
-        let seats = (1..=NODES as u64).map(seat).collect::<anyhow::Result<_>>()?;
+        let seats = (1..=count as u64).map(seat).collect::<anyhow::Result<_>>()?;
         let nodes = Self { ground, clock, place: place.to_owned(), shim, seats };
-        (0..NODES).try_for_each(|node| nodes.run(node))?;
-        nodes.all_ready().await?;
+        (0..FOUNDERS).try_for_each(|node| nodes.run(node))?;
+        for node in 0..FOUNDERS {
+            nodes.ready(node).await?;
+        }
+        if nodes.are_placed() {
+            nodes.place().await?;
+        }
         Ok(nodes)
+    }
+
+    /// Lets the others join, and raises the format level: from then on nodes have copies of some shards only.
+    async fn place(&self) -> anyhow::Result<()> {
+        let asked = self.operations(0);
+        for node in FOUNDERS..self.count() {
+            self.run(node)?;
+            self.ready(node).await?;
+            let number = self.number(node);
+            let is_in = async || {
+                let picture = operations::wait(asked, number, "member").await;
+                picture.is_ok_and(|picture| picture.state(number) == Some("member"))
+            };
+            self.until(node, "did not become a member", is_in).await?;
+        }
+        upgrade::tell(self, 0, "finalize").await
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// There are nodes that have no copy of some shards.
+    pub(crate) fn are_placed(&self) -> bool {
+        self.count() > FOUNDERS
     }
 
     /// Starts the process of a node that is down.
@@ -83,16 +116,16 @@ impl Nodes {
         command.arg("--metrics-listen").arg(addresses.operations.to_string());
         command.arg("--cluster-listen").arg(addresses.internal.to_string());
         command.arg("--insecure-bind");
-        if self.number(node) > NODES as u64 {
-            command.arg("--advertise").arg(addresses.advertised.to_string());
-        }
-        for member in 0..NODES {
-            let address = self.ground.addresses(member).advertised;
-            if self.number(node) <= NODES as u64 {
-                command.arg("--member").arg(format!("{}={address}", member + 1));
-            } else if member != node {
-                command.arg("--join").arg(address.to_string());
-            }
+        let reached = |node| self.ground.addresses(node).advertised.to_string();
+        if self.number(node) > FOUNDERS as u64 {
+            command.arg("--advertise").arg(reached(node));
+            (0..self.count()).filter(|other| *other != node).for_each(|other| {
+                command.arg("--join").arg(reached(other));
+            });
+        } else {
+            (0..FOUNDERS).for_each(|member| {
+                command.arg("--member").arg(format!("{}={}", member + 1, reached(member)));
+            });
         }
         if let Some(shim) = &self.shim {
             command.envs(shim.environment(&seat.control));
@@ -161,14 +194,6 @@ impl Nodes {
         self.ground.addresses(node).operations
     }
 
-    /// Waits until every node answers.
-    pub(crate) async fn all_ready(&self) -> anyhow::Result<()> {
-        for node in 0..NODES {
-            self.ready(node).await?;
-        }
-        Ok(())
-    }
-
     /// Waits until a node answers.
     pub(crate) async fn ready(&self, node: usize) -> anyhow::Result<()> {
         let answers = async || self.client(node).get_system_info(GetSystemInfoRequest {}).await.is_ok();
@@ -183,7 +208,7 @@ impl Nodes {
 
     /// Waits until all of them have.
     pub(crate) async fn all_current(&self) -> anyhow::Result<()> {
-        for node in 0..NODES {
+        for node in 0..self.count() {
             self.current(node).await?;
         }
         Ok(())
@@ -230,7 +255,7 @@ impl Nodes {
 
     /// Writes what each node says of the cluster beside its log.
     pub(crate) async fn account(&self) -> anyhow::Result<()> {
-        for node in 0..NODES {
+        for node in 0..self.count() {
             let said = operations::account(self.operations(node)).await;
             std::fs::write(self.log(node).with_extension("cluster.json"), said)?;
         }
@@ -239,7 +264,7 @@ impl Nodes {
 
     /// Ends all of them in order.
     pub(crate) async fn stop(&self) -> anyhow::Result<()> {
-        for node in 0..NODES {
+        for node in 0..self.count() {
             self.end(node).await?;
         }
         Ok(())

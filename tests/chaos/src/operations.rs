@@ -41,6 +41,36 @@ impl Picture {
         self.0["next_node"].as_u64().context("it knows no members yet")
     }
 
+    /// How many shards there are: the first group is that of the metadata.
+    pub(crate) fn shards(&self) -> Option<u64> {
+        let groups = self.0["groups"].as_array()?.len();
+        u64::try_from(groups).ok()?.checked_sub(1).filter(|shards| *shards > 0)
+    }
+
+    pub(crate) fn leader(&self, shard: u64) -> Option<u64> {
+        self.group(shard)?["leader"].as_u64()
+    }
+
+    /// Who votes in a shard.
+    pub(crate) fn voters(&self, shard: u64) -> Vec<u64> {
+        let voters = self.group(shard).and_then(|group| group["voters"].as_array());
+        voters.into_iter().flatten().filter_map(Value::as_u64).collect()
+    }
+
+    /// Whether the node that was asked has a copy of it.
+    pub(crate) fn is_here(&self, shard: u64) -> bool {
+        self.group(shard).is_some_and(|group| group["here"] == true)
+    }
+
+    /// A vote in it is on its way.
+    pub(crate) fn is_moving(&self, shard: u64) -> bool {
+        self.0["moves"].as_array().into_iter().flatten().any(|it| it["shard"].as_u64() == Some(shard))
+    }
+
+    fn group(&self, shard: u64) -> Option<&Value> {
+        self.0["groups"].as_array()?.iter().find(|group| group["group"].as_u64() == Some(shard))
+    }
+
     /// `member`, `removed` and so on.
     pub(crate) fn state(&self, node: u64) -> Option<&str> {
         let members = self.0["members"].as_array().into_iter().flatten();

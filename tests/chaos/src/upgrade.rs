@@ -9,10 +9,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::{Context, ensure};
 use weft_env::Clock;
 
-use crate::{
-    nodes::{NODES, Nodes},
-    operations,
-};
+use crate::{nodes::Nodes, operations};
 
 /// How long each mixture works.
 const MIXED: Duration = Duration::from_secs(4);
@@ -99,7 +96,7 @@ pub(crate) async fn run(nodes: &Nodes, clock: &Arc<dyn Clock>, earlier: &Path, t
 }
 
 /// Asks a node again until it has done it: on a slow machine the leader of the metadata may change at any moment.
-async fn tell(nodes: &Nodes, node: usize, command: &str) -> anyhow::Result<()> {
+pub(crate) async fn tell(nodes: &Nodes, node: usize, command: &str) -> anyhow::Result<()> {
     let asked = nodes.operations(node);
     let done = async || operations::command(asked, command).await.is_ok();
     nodes.until(node, &format!("did not do {command}"), done).await
@@ -140,7 +137,7 @@ async fn finalize(
         return Ok(());
     }
     tell(nodes, node, "finalize").await?;
-    for other in 0..NODES {
+    for other in 0..nodes.count() {
         let at = nodes.operations(other);
         let knows = async || operations::picture(at).await.is_ok_and(|picture| picture.level() == Some(newest));
         nodes.until(other, "did not hear of the raised format level", knows).await?;
@@ -170,10 +167,11 @@ async fn finalize(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nodes::FOUNDERS;
 
     #[test]
     fn every_node_has_this_build_in_the_end_and_one_went_back() {
-        let (mut builds, mut steps_back) = ([Build::Earlier; NODES], 0);
+        let (mut builds, mut steps_back) = ([Build::Earlier; FOUNDERS], 0);
         for step in STEPS {
             if let Step::Replace(node, build, _) = step {
                 assert_ne!(builds[node], build, "nothing is replaced by itself");
@@ -181,6 +179,6 @@ mod tests {
                 builds[node] = build;
             }
         }
-        assert_eq!((builds, steps_back), ([Build::This; NODES], 1));
+        assert_eq!((builds, steps_back), ([Build::This; FOUNDERS], 1));
     }
 }

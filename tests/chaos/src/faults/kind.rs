@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     ClockJump,
     /// Removed, emptied, and joined again under another number.
     Wipe,
+    /// A copy of a shard was moved, and in the middle of it one that had to do with it was killed.
+    Move,
     /// One node is gone, another slow, and the clock of the third is wrong.
     Mixed,
 }
@@ -31,12 +33,14 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Need {
     Nothing,
+    /// Of which some have no copy of a shard.
+    Nodes,
     Disks,
     Shim,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Kill,
         Self::Failover,
         Self::Restart,
@@ -50,6 +54,7 @@ impl Kind {
         Self::SlowSyncs,
         Self::ClockJump,
         Self::Wipe,
+        Self::Move,
         Self::Mixed,
     ];
 
@@ -69,6 +74,7 @@ impl Kind {
             Self::SlowSyncs => "slow syncs",
             Self::ClockJump => "clock jump",
             Self::Wipe => "removed, wiped and joined again",
+            Self::Move => "kill -9 while a copy moves",
             Self::Mixed => "all at once",
         }
     }
@@ -85,15 +91,22 @@ impl Kind {
             | Self::Flap
             | Self::Rolling
             | Self::Wipe => Need::Nothing,
+            Self::Move => Need::Nodes,
             Self::FullDisk => Need::Disks,
             Self::SlowSyncs | Self::ClockJump | Self::Mixed => Need::Shim,
         }
+    }
+
+    /// It was not asked for, whatever the machine can do.
+    pub(crate) fn is_unasked(self, nodes: &Nodes) -> bool {
+        self.need() == Need::Nodes && !nodes.are_placed()
     }
 
     /// Why it cannot be done here, if so.
     pub(crate) fn cannot(self, nodes: &Nodes) -> Option<&'static str> {
         let (is_there, why) = match self.need() {
             Need::Nothing => return None,
+            Need::Nodes => (nodes.are_placed(), "needs more than three nodes (--nodes)"),
             Need::Disks => (nodes.ground.has_disks(), "needs root, for a file system in a file"),
             Need::Shim => (nodes.control(0).is_some(), "needs a C compiler, and a server that is linked dynamically"),
         };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 
 use super::Faults;
-use crate::{nodes::NODES, operations, shim::Control};
+use crate::{operations, shim::Control};
 
 /// The status of a process that said why it cannot go on.
 const FAILED: i32 = 1;
@@ -89,7 +89,7 @@ impl Faults<'_> {
 
     /// The node is removed, alive or dead, loses its data, and joins under the next number.
     pub(super) async fn wipe(&self, node: usize) -> anyhow::Result<String> {
-        let (asked, old) = (self.nodes.operations((node + 1) % NODES), self.nodes.number(node));
+        let (asked, old) = (self.nodes.operations((node + 1) % self.nodes.count()), self.nodes.number(node));
         let is_dead = self.ids.below(2) == 0;
         if is_dead {
             self.nodes.kill(node).await?;
@@ -114,7 +114,8 @@ impl Faults<'_> {
 
     /// One node is killed, cut off or frozen, another is slow, and the clock of the third is wrong.
     pub(super) async fn mixed(&self, node: usize, slow: usize, span: Duration) -> anyhow::Result<String> {
-        let (wrong, delay, by) = (NODES - node - slow, Duration::from_millis(20 + self.ids.below(180)), self.jump());
+        let wrong = (0..self.nodes.count()).find(|seat| ![node, slow].contains(seat)).context("there is a third")?;
+        let (delay, by) = (Duration::from_millis(20 + self.ids.below(180)), self.jump());
         self.control(slow)?.delay_syncs(delay)?;
         self.control(wrong)?.set_clock(by)?;
         let what = match self.ids.below(3) {
