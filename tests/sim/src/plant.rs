@@ -17,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -156,6 +156,7 @@ pub(crate) struct PlantedDisk {
     late: Arc<Mutex<BTreeMap<PathBuf, Late>>>,
     segments: Arc<Mutex<BTreeSet<PathBuf>>>,
     recycled: Arc<AtomicU64>,
+    refused: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -176,11 +177,18 @@ struct PlantedFile {
     late: Arc<Mutex<BTreeMap<PathBuf, Late>>>,
     segments: Arc<Mutex<BTreeSet<PathBuf>>>,
     recycled: Arc<AtomicU64>,
+    refused: Arc<AtomicBool>,
 }
 
 impl PlantedDisk {
     pub(crate) fn new(disk: SimDisk, plant: Plant, after_skip: Arc<AfterSkip>) -> Self {
-        Self { disk, after_skip, plant, late: Arc::default(), segments: Arc::default(), recycled: Arc::default() }
+        let (late, segments) = (Arc::default(), Arc::default());
+        Self { disk, after_skip, plant, late, segments, recycled: Arc::default(), refused: Arc::default() }
+    }
+
+    /// Whether the node was told that something failed, or that room is limited; that the power is out it cannot tell.
+    pub(crate) fn refused(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.refused)
     }
 
     /// How many segments were begun in files that had been segments before.
@@ -203,7 +211,7 @@ impl Disk for PlantedDisk {
             self.change();
         }
         Ok(Box::new(PlantedFile {
-            file: self.disk.open(path, mode)?,
+            file: noted(&self.refused, self.disk.open(path, mode))?,
             disk: self.disk.clone(),
             after_skip: Arc::clone(&self.after_skip),
             path: path.to_owned(),
@@ -211,26 +219,32 @@ impl Disk for PlantedDisk {
             late: Arc::clone(&self.late),
             segments: Arc::clone(&self.segments),
             recycled: Arc::clone(&self.recycled),
+            refused: Arc::clone(&self.refused),
         }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.change();
-        self.disk.rename(from, to)
+        noted(&self.refused, self.disk.rename(from, to))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.change();
-        self.disk.remove(path)
+        noted(&self.refused, self.disk.remove(path))
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.change();
-        if self.plant == Plant::NoDirSync { missing(&self.disk) } else { self.disk.sync_dir(dir) }
+        let synced = if self.plant == Plant::NoDirSync { missing(&self.disk) } else { self.disk.sync_dir(dir) };
+        noted(&self.refused, synced)
     }
 
     fn available(&self, path: &Path) -> io::Result<u64> {
-        self.disk.available(path)
+        let available = self.disk.available(path)?;
+        if available < u64::MAX {
+            self.refused.store(true, Ordering::Relaxed);
+        }
+        Ok(available)
     }
 }
 
@@ -307,7 +321,7 @@ impl DiskFile for PlantedFile {
             late.entry(self.path.clone()).or_default().fresh.push((offset, bytes.to_vec()));
             return Ok(());
         }
-        self.file.write_at(bytes, offset)
+        noted(&self.refused, self.file.write_at(bytes, offset))
     }
 
     fn len(&self) -> io::Result<u64> {
@@ -319,12 +333,12 @@ impl DiskFile for PlantedFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.change();
-        self.file.set_len(len)
+        noted(&self.refused, self.file.set_len(len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
         self.change();
-        match self.plant {
+        let synced = match self.plant {
             Plant::NoFrameSync => missing(&self.disk),
             Plant::EarlySync => self.sync_early(),
             Plant::Nothing
@@ -344,12 +358,21 @@ impl DiskFile for PlantedFile {
             | Plant::NoReceipt
             | Plant::EarlyTimer
             | Plant::StaleRead => self.file.sync_data(),
-        }
+        };
+        noted(&self.refused, synced)
     }
 
     fn sync_all(&self) -> io::Result<()> {
         self.sync_data()
     }
+}
+
+/// What the disk said to the node, which is remembered if it is an error; that there is no such file is none.
+fn noted<T>(refused: &AtomicBool, said: io::Result<T>) -> io::Result<T> {
+    if said.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
+        refused.store(true, Ordering::Relaxed);
+    }
+    said
 }
 
 fn without(batch: &WriteBatch, table: u8) -> WriteBatch {

@@ -195,47 +195,42 @@ impl Scene {
     pub(crate) async fn begin(&self, workflow: &str) -> Option<String> {
         let what = format!("begin {workflow}");
         let request = errand(workflow);
-        let refused = |(status, _): (Status, bool)| {
-            self.record.violate(format!("{what}: {:?}: {}", status.code(), status.message()));
-        };
-        self.ask_start(&what, request, None).await.map_err(refused).ok()
+        self.ask_start(&what, request, None).await.map_err(|(status, _)| self.must_begin(&what, &status)).ok()
     }
 
     /// The same, and nobody else knows of it.
     pub(crate) async fn begin_alone(&self, workflow: &str) -> Option<String> {
         let what = format!("begin {workflow}");
         let request = errand(workflow);
-        let begun = self.settle(&what, |mut api: Api| {
-            let request = within(request.clone(), PATIENCE);
-            async move { api.start_workflow_execution(request).await }
-        });
-        match begun.await {
-            Settled::Answered(answer) => Some(answer.run_id),
-            Settled::Refused { status, .. } => {
-                self.record.violate(format!("{what}: {status}"));
-                None
-            }
-        }
+        self.ask_run(&what, &request).await.map_err(|(status, _)| self.must_begin(&what, &status)).ok()
     }
 
-    /// Starts a workflow. Gives its run, or why there is none and whether that is certain: see [`Settled::Refused`].
+    fn must_begin(&self, what: &str, status: &Status) {
+        self.record.violate(format!("{what}: {:?}: {}", status.code(), status.message()));
+    }
+
+    /// Starts a workflow, and everybody knows of its run. Gives what [`Scene::ask_run`] does.
     async fn ask_start(
         &self,
         what: &str,
         request: StartWorkflowExecutionRequest,
         deadline_ms: Option<u64>,
     ) -> Result<String, (Status, bool)> {
+        let run = self.ask_run(what, &request).await?;
+        if !self.record.started(&request.workflow_id, &run, deadline_ms) {
+            self.record.violate(format!("{what}: answered with run {run}, which is another's"));
+        }
+        Ok(run)
+    }
+
+    /// Starts a workflow. Gives its run, or why there is none and whether that is certain: see [`Settled::Refused`].
+    async fn ask_run(&self, what: &str, request: &StartWorkflowExecutionRequest) -> Result<String, (Status, bool)> {
         let ask = |mut api: Api| {
             let request = within(request.clone(), PATIENCE);
             async move { api.start_workflow_execution(request).await }
         };
         match self.settle(what, ask).await {
-            Settled::Answered(answer) => {
-                if !self.record.started(&request.workflow_id, &answer.run_id, deadline_ms) {
-                    self.record.violate(format!("{what}: answered with run {}, which is another's", answer.run_id));
-                }
-                Ok(answer.run_id)
-            }
+            Settled::Answered(answer) => Ok(answer.run_id),
             Settled::Refused { status, for_certain } => Err((status, for_certain)),
         }
     }

@@ -5,7 +5,10 @@
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -78,6 +81,8 @@ struct Running {
     /// How far its wall clock was set from where it began.
     ahead_ms: i64,
     log: Hand,
+    /// Its disk has failed, or had no room, since it started.
+    refused: Arc<AtomicBool>,
 }
 
 /// What an operator asked for, until it is answered.
@@ -124,10 +129,12 @@ impl Machine {
         };
         let network: Arc<dyn Network> = net.of(self.node, self.kind.plant);
         let (lane, log) = Lane::held();
+        let disk = PlantedDisk::new(self.disk.clone(), self.kind.plant, Arc::default());
+        let refused = disk.refused();
         let world = World {
             clock: Arc::new(clock.clone()),
             ids: Arc::new(self.dice.fork()),
-            disk: Some(Arc::new(PlantedDisk::new(self.disk.clone(), self.kind.plant, Arc::default()))),
+            disk: Some(Arc::new(disk)),
             store: Some(Arc::new(PlantedStore::new(self.store.clone(), self.kind.plant))),
             inline: true,
             log: Some(lane),
@@ -137,7 +144,7 @@ impl Machine {
         let builder = Server::builder(Place::Memory).options(self.options()).world(world);
         let local = LocalSet::new();
         let opening = Some(local.spawn_local(builder.embed()));
-        self.running = Some(Running { local, runtime, opening, server: None, clock, ahead_ms: 0, log });
+        self.running = Some(Running { local, runtime, opening, server: None, clock, ahead_ms: 0, log, refused });
     }
 
     fn options(&self) -> Options {
@@ -208,6 +215,8 @@ impl Machine {
         // What is to fail and has not yet does not any more.
         self.disk.cut_power_during(u64::MAX);
         self.disk.fail_sync(u64::MAX);
+        // A node that was refused nothing has no reason to stop from now on.
+        self.is_ill = self.running.as_ref().is_some_and(|running| running.refused.load(Ordering::Relaxed));
     }
 
     /// Whether the server has come up since the last look.

@@ -176,6 +176,8 @@ struct Inner {
     dice: SeededIds,
     /// From whom nothing arrives at whom.
     cuts: BTreeSet<(u32, u32)>,
+    /// The same, while answers are swallowed: what opens one of these does not open the other.
+    swallowed: BTreeSet<(u32, u32)>,
     delay_max_ms: u64,
     wires: Vec<Weak<Mutex<Wire>>>,
     listening: BTreeMap<u32, mpsc::UnboundedSender<Pipe>>,
@@ -187,10 +189,10 @@ struct Inner {
 impl Net {
     pub(crate) fn new(dice: SeededIds) -> Self {
         let (wires, listening) = (Vec::new(), BTreeMap::new());
-        let cuts = BTreeSet::new();
+        let (cuts, swallowed) = (BTreeSet::new(), BTreeSet::new());
         let (connections, broken, pictures) = (0, 0, 0);
         let (now, delay_max_ms) = (0, 1);
-        let inner = Inner { now, dice, cuts, delay_max_ms, wires, listening, connections, broken, pictures };
+        let inner = Inner { now, dice, cuts, swallowed, delay_max_ms, wires, listening, connections, broken, pictures };
         Self(Arc::new(Mutex::new(inner)))
     }
 
@@ -206,7 +208,7 @@ impl Net {
         inner.wires.retain(|wire| wire.strong_count() > 0);
         for wire in inner.wires.iter().filter_map(Weak::upgrade) {
             let mut wire = wire.lock();
-            if !inner.cuts.contains(&(wire.from, wire.to)) {
+            if !inner.is_cut(wire.from, wire.to) {
                 wire.advance(now);
             }
         }
@@ -217,7 +219,12 @@ impl Net {
         self.0.lock().cuts.insert((from, to));
     }
 
-    /// All ways are open again.
+    /// From now on nothing from one node arrives at the other, until [`Net::break_between`].
+    pub(crate) fn swallow(&self, from: u32, to: u32) {
+        self.0.lock().swallowed.insert((from, to));
+    }
+
+    /// All ways are open again on which nothing is swallowed.
     pub(crate) fn heal(&self) {
         let mut inner = self.0.lock();
         inner.cuts.clear();
@@ -244,7 +251,8 @@ impl Net {
         inner.broken += broken;
     }
 
-    /// The connections between two nodes break, and both hear of it; the ways between them are open again.
+    /// The connections between two nodes break, and both hear of it; nothing is swallowed any more between them. A way
+    /// that is cut stays so.
     pub(crate) fn break_between(&self, one: u32, other: u32) {
         let mut inner = self.0.lock();
         for wire in inner.wires.iter().filter_map(Weak::upgrade) {
@@ -254,7 +262,7 @@ impl Net {
                 wire.wake();
             }
         }
-        inner.cuts.remove(&(one, other));
+        inner.swallowed.remove(&(one, other));
     }
 
     /// A node does not listen any more.
@@ -293,7 +301,7 @@ impl Net {
     fn connect(&self, from: u32, to: u32) -> Option<io::Result<Pipe>> {
         let mut inner = self.0.lock();
         let to = if to == ANY { inner.any(from)? } else { to };
-        if inner.cuts.contains(&(from, to)) || inner.cuts.contains(&(to, from)) {
+        if inner.is_cut(from, to) || inner.is_cut(to, from) {
             return None;
         }
         let Some(listening) = inner.listening.get(&to) else {
@@ -316,6 +324,10 @@ impl Net {
 }
 
 impl Inner {
+    fn is_cut(&self, from: u32, to: u32) -> bool {
+        self.cuts.contains(&(from, to)) || self.swallowed.contains(&(from, to))
+    }
+
     /// One that listens; none if nobody does.
     fn any(&self, from: u32) -> Option<u32> {
         let others: Vec<u32> = self.listening.keys().copied().filter(|node| *node != from).collect();
@@ -351,5 +363,25 @@ impl Network for Plug {
 
     fn between(&self, transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
         pictures::counted(lies::between(self.plant, self.node, transport), self.net.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_that_are_swallowed_open_no_way_that_is_cut_and_no_healing_lets_them_through() {
+        let net = Net::new(SeededIds::new(1));
+        let is_cut = || net.0.lock().is_cut(1, 2);
+        net.cut(1, 2);
+        net.swallow(1, 2);
+        net.break_between(1, 2);
+        assert!(is_cut(), "it was cut before");
+        net.swallow(1, 2);
+        net.heal();
+        assert!(is_cut(), "what is swallowed is not over yet");
+        net.break_between(1, 2);
+        assert!(!is_cut());
     }
 }

@@ -250,9 +250,8 @@ impl Town {
         if self.scene.is_calm() && self.now.is_multiple_of(LOOK_AFTER) {
             self.restart();
         }
-        if let Some((_, from, to)) = self.swallowing.take_if(|(until, _, _)| *until <= self.now) {
-            self.net.break_between(from, to);
-            self.scene.haste.store(false, Ordering::Relaxed);
+        if self.swallowing.is_some_and(|(until, _, _)| until <= self.now) {
+            self.swallow_no_more();
         }
         if self.now.is_multiple_of(LOOK_AT_CHANGE)
             && let Some(change) = &mut self.change
@@ -405,9 +404,17 @@ impl Town {
         let [from, to] = [from, to].map(|place| leading[usize::try_from(place).expect("few")]);
         self.record.note(&format!("what node {from} says to node {to} is lost"));
         self.record.cover(|counts| counts.swallowed += 1);
-        self.net.cut(from, to);
+        self.net.swallow(from, to);
         self.scene.haste.store(true, Ordering::Relaxed);
         self.swallowing = Some((self.now + lasts_ms, from, to));
+    }
+
+    /// Whoever waits for what was swallowed hears that it does not come.
+    fn swallow_no_more(&mut self) {
+        if let Some((_, from, to)) = self.swallowing.take() {
+            self.net.break_between(from, to);
+            self.scene.haste.store(false, Ordering::Relaxed);
+        }
     }
 
     /// The nodes that have not gone.
@@ -422,6 +429,7 @@ impl Town {
     fn heal(&mut self) {
         self.record.note("peace");
         self.scene.calm.store(true, Ordering::Relaxed);
+        self.swallow_no_more();
         self.net.heal();
         self.machines.iter_mut().for_each(Machine::mend);
         self.restart();
