@@ -32,7 +32,8 @@ cargo xtask <verb>
   upgrade       a cluster of an earlier build becomes one of this build, node by node, under load
   sim [SEEDS]   the simulated node over so many seeds (1000), the cluster over a tenth
   seeds [SEEDS] [PROCESSES]   the simulated cluster alone, optimised, so many seeds (10000), so many at a time (1); goes
-                on where it was interrupted
+                on where it was interrupted: what was played is in sim-seeds-PROGRAM.txt in cargo's target directory, a
+                file for each build
   laws [CASES]  the engine's laws over so many random sequences of requests (256)
   deploy        the files for deployment against Kubernetes' schemas and the server
   repair [MUTANTS]   the builtin provider mends so many seeded mutants of each of two small projects (50)

@@ -208,6 +208,12 @@ pub(crate) fn sim(seeds: &str) -> Step {
         .env("WEFT_SIM_CLUSTER_SEEDS", of_cluster)
 }
 
+/// The simulated node alone, over so many seeds.
+fn nodes(seeds: &str) -> Step {
+    Step::cargo("simulated nodes", &["test", "-p", "weft-sim", "--test", "crashes", "--", "--nocapture"])
+        .env("WEFT_SIM_SEEDS", seeds)
+}
+
 /// The simulated cluster over so many seeds. Our crates are optimised, their checks stay in: what libraries of others do is
 /// optimised in every build.
 pub(crate) fn seeds(seeds: &str, processes: &str) -> Step {
@@ -375,7 +381,7 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
             // The Python suite is a part of what is compared.
             steps.extend(oracle(&["rust", "go", "typescript", "java"].map(|sdk| format!("--only={sdk}"))));
             steps.extend(side_by_side(&[]));
-            steps.push(sim("20000"));
+            steps.push(nodes("20000"));
             steps.push(seeds("10000", "2"));
             steps.push(crash_load("300"));
             steps.push(mutations("50"));

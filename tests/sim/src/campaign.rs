@@ -1,15 +1,16 @@
 //! A great many seeds of the cluster, which may be interrupted and go on: what came of each is written to a file.
 //!
 //! Invariant: a seed is in the file when it was played to its end and everything held. Whoever goes on does not play it
-//! again, so the file names the program that wrote it, and another program does not go on from it.
+//! again, so the file and its name name the program that wrote it, and another program has another file.
 
 use std::{
     collections::BTreeMap,
     env,
+    ffi::OsStr,
     fs::{self, File, OpenOptions},
     hash::{DefaultHasher, Hasher},
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use parking_lot::Mutex;
@@ -54,16 +55,18 @@ struct Campaign {
 }
 
 /// Plays the seeds from 0 that are not in the record yet, so many at a time, until one fails. Says now and then how far it
-/// is, and gives what all of them reached.
+/// is, and gives what all of them reached. The record is beside the file that is named, and has the program in its own name.
 ///
 /// # Errors
 /// The seed that failed, and what did not hold.
 ///
 /// # Panics
-/// If the record is another program's, or cannot be written.
+/// If the simulation does, or the record cannot be read or written.
 pub fn campaign(seeds: u64, processes: usize, record: &Path) -> Result<ClusterCoverage, String> {
-    let (record, done) = open(record).unwrap_or_else(|error| panic!("{}: {error}", record.display()));
-    println!("{} of {seeds} seeds were played before", done.range(..seeds).count());
+    let program = program().unwrap_or_else(|error| panic!("this program cannot be read: {error}"));
+    let path = of_program(record, &program);
+    let (record, done) = open(&path, &program).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    println!("{} of {seeds} seeds were played before, says {}", done.range(..seeds).count(), path.display());
     let missing: Vec<u64> = (0..seeds).filter(|seed| !done.contains_key(seed)).collect();
     let campaign = Mutex::new(Campaign { record, done, lately: Played::default(), failure: None });
     spread_until(&missing, processes, |seed| {
@@ -104,9 +107,17 @@ impl Campaign {
 
 type Known = (File, BTreeMap<u64, (u64, ClusterCoverage)>);
 
+/// What a program names its record: `seeds.txt` becomes `seeds-PROGRAM.txt`.
+fn of_program(record: &Path, program: &str) -> PathBuf {
+    let part = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    let (name, kind) = (part(record.file_stem()), record.extension());
+    let kind = kind.map(|kind| format!(".{}", kind.to_string_lossy())).unwrap_or_default();
+    record.with_file_name(format!("{name}-{program}{kind}"))
+}
+
 /// The record, to be written on, and what it says.
-fn open(path: &Path) -> io::Result<Known> {
-    let program = program()?;
+fn open(path: &Path, program: &str) -> io::Result<Known> {
+    let first_line = format!("program {program}");
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
@@ -118,9 +129,9 @@ fn open(path: &Path) -> io::Result<Known> {
     file.set_len(whole as u64)?;
     let mut lines = text[..whole].lines();
     match lines.next() {
-        None => file.write_all(format!("{program}\n").as_bytes())?,
-        Some(first) if first == program => {}
-        Some(_) => return Err(io::Error::other("another program has written it: remove it, or name another file")),
+        None => file.write_all(format!("{first_line}\n").as_bytes())?,
+        Some(first) if first == first_line => {}
+        Some(_) => return Err(io::Error::other("another program has written it, and it was renamed")),
     }
     let done: Option<BTreeMap<_, _>> = lines.map(read).collect();
     Ok((file, done.ok_or_else(|| io::Error::other("nobody has written this"))?))
@@ -136,7 +147,7 @@ fn read(line: &str) -> Option<(u64, (u64, ClusterCoverage))> {
 fn program() -> io::Result<String> {
     let mut hasher = DefaultHasher::new();
     hasher.write(&fs::read(env::current_exe()?)?);
-    Ok(format!("program {:016x}", hasher.finish()))
+    Ok(format!("{:016x}", hasher.finish()))
 }
 
 #[cfg(test)]
@@ -148,5 +159,12 @@ mod tests {
         let coverage = ClusterCoverage { crashes: 3, scheduled: 9, ..ClusterCoverage::default() };
         assert_eq!(read(&format!("7 1234 {coverage}")), Some((7, (1234, coverage))));
         assert_eq!(read("7 1234 crashes 3"), None);
+    }
+
+    #[test]
+    fn each_program_has_a_record_of_its_own() {
+        let record = |program| of_program(Path::new("target/sim-seeds.txt"), program);
+        assert_eq!(record("01ab"), Path::new("target/sim-seeds-01ab.txt"));
+        assert_eq!(of_program(Path::new("seeds"), "01ab"), Path::new("seeds-01ab"));
     }
 }

@@ -85,16 +85,43 @@ fn spread(seeds: u64, play: impl Fn(u64) + Sync) {
     });
 }
 
-/// Plays each seed once, on so many threads, until one of them says that this is enough.
-pub(crate) fn spread_until(seeds: &[u64], threads: usize, play: impl Fn(u64) -> bool + Sync) {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if !play(*seed) {
-                next.store(seeds.len(), Ordering::Relaxed);
-            }
+/// Seeds that are dealt out, each once.
+struct Deck<'a> {
+    seeds: &'a [u64],
+    next: AtomicUsize,
+}
+
+impl Deck<'_> {
+    /// Plays one after the other until nobody has to play any more: one of them was enough, or the play panicked.
+    fn work(&self, play: impl Fn(u64) -> bool) {
+        while let Some(seed) = self.seeds.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+            let mut playing = Playing { deck: self, goes_on: false };
+            playing.goes_on = play(*seed);
         }
-    };
+    }
+}
+
+/// A seed that is played. When it has not said that it goes on, nobody gets another one.
+struct Playing<'a> {
+    deck: &'a Deck<'a>,
+    goes_on: bool,
+}
+
+impl Drop for Playing<'_> {
+    fn drop(&mut self) {
+        if !self.goes_on {
+            self.deck.next.store(self.deck.seeds.len(), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Plays each seed once, on so many threads, until one of them says that this is enough.
+///
+/// # Panics
+/// If a play does, when those that are under way have ended: no other begins.
+pub(crate) fn spread_until(seeds: &[u64], threads: usize, play: impl Fn(u64) -> bool + Sync) {
+    let deck = Deck { seeds, next: AtomicUsize::new(0) };
+    let work = || deck.work(&play);
     thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         for worker in workers {
@@ -124,4 +151,28 @@ pub fn hunt(plant: Plant, chances: u64) -> Option<Found> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[test]
+    fn nobody_gets_another_seed_after_a_panic_or_when_one_was_enough() {
+        let stopped_by = |play: &dyn Fn(u64) -> bool| {
+            let deck = Deck { seeds: &[1, 2, 3], next: AtomicUsize::new(0) };
+            let _ = catch_unwind(AssertUnwindSafe(|| deck.work(play)));
+            let others = Mutex::new(Vec::new());
+            let push = |seed| others.lock().unwrap_or_else(PoisonError::into_inner).push(seed);
+            deck.work(|seed| {
+                push(seed);
+                true
+            });
+            others.into_inner().unwrap_or_else(PoisonError::into_inner)
+        };
+        assert_eq!(stopped_by(&|_| false), Vec::<u64>::new());
+        assert_eq!(stopped_by(&|seed| if seed < 2 { true } else { panic!("for a test") }), Vec::<u64>::new());
+    }
 }

@@ -4,8 +4,8 @@
 //! `WEFT_SIM_CLUSTER_SEEDS` says how many seeds (100), `WEFT_SIM_CLUSTER_SEED` plays one and prints what happened in it,
 //! and `WEFT_SIM_CLUSTER_LARGE_SEEDS` how many large ones (2): a minute of the cluster, 300 workflows and 10 faults or more.
 //! With `WEFT_SIM_CLUSTER_SIZE=large` all seeds are large.
-//! With `WEFT_SIM_CLUSTER_RECORD` what was played is written to that file, and who is interrupted goes on from there, with
-//! `WEFT_SIM_CLUSTER_PROCESSES` seeds at a time (1).
+//! With `WEFT_SIM_CLUSTER_RECORD=DIR/NAME.txt` what was played is written to `DIR/NAME-PROGRAM.txt`, a file for each build of
+//! this program, and who is interrupted goes on from there, with `WEFT_SIM_CLUSTER_PROCESSES` seeds at a time (1).
 
 use std::{collections::BTreeSet, env, path::Path};
 
