@@ -37,4 +37,4 @@ pub use cluster::{ClusterCoverage, ClusterOutcome, Size, simulate_cluster};
 pub use coverage::Coverage;
 pub use life::{Outcome, simulate};
 pub use plant::Plant;
-pub use seeds::{Found, again, cluster_seeds, environment, hunt, in_parallel};
+pub use seeds::{Found, again, cluster_seeds, environment, hunt, in_parallel, is_about};

@@ -97,7 +97,7 @@ pub fn simulate(seed: u64, plant: Plant, is_traced: bool) -> Outcome {
     let played = catch_unwind(AssertUnwindSafe(|| Machine::new(seed, plant, Arc::clone(&ledger)).play()));
     let panics = hooks::collected_panics();
     if let Some(panic) = panics.first() {
-        ledger.violate(format!("panicked: {panic}"));
+        ledger.violate(panic.clone());
     }
     let (planted, digest) = played.unwrap_or((true, 0));
     Outcome {

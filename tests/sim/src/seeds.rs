@@ -13,6 +13,7 @@ use crate::{
     apart::simulate_apart,
     cluster::{ClusterCoverage, SIZE, Size},
     coverage::Coverage,
+    hooks,
     life::{Outcome, simulate},
     plant::Plant,
 };
@@ -132,9 +133,23 @@ pub(crate) fn spread_until(seeds: &[u64], threads: usize, play: impl Fn(u64) -> 
     });
 }
 
-/// Plays seeds with a planted bug until it is found, or until it had `chances`.
+/// Whether a violation has one of these words in it: that a planted bug breaks something does not say that it was found.
+///
+/// # Panics
+/// If it is a panic of the simulation, which finds nothing.
 #[must_use]
-pub fn hunt(plant: Plant, chances: u64) -> Option<Found> {
+pub fn is_about(violation: &str, words: &[&str]) -> bool {
+    assert!(!hooks::is_ours(violation), "the simulation itself failed: {violation}");
+    words.iter().any(|words| violation.contains(words))
+}
+
+/// Plays seeds with a planted bug until it is found by a violation that has one of these words in it, or until it had
+/// `chances`.
+///
+/// # Panics
+/// If the simulation itself does.
+#[must_use]
+pub fn hunt(plant: Plant, chances: u64, words: &[&str]) -> Option<Found> {
     let mut tries = 0;
     // A bug that seldom gets its chance must not keep the hunt going for ever.
     for seed in 0..chances * 20 {
@@ -144,7 +159,10 @@ pub fn hunt(plant: Plant, chances: u64) -> Option<Found> {
         }
         tries += 1;
         if let Some(violation) = outcome.violation {
-            return Some(Found { seed, tries, violation });
+            if is_about(&violation, words) {
+                return Some(Found { seed, tries, violation });
+            }
+            println!("{plant:?}: seed {seed} found something else: {violation}");
         }
         if tries == chances {
             break;
@@ -174,5 +192,11 @@ mod tests {
         };
         assert_eq!(stopped_by(&|_| false), Vec::<u64>::new());
         assert_eq!(stopped_by(&|seed| if seed < 2 { true } else { panic!("for a test") }), Vec::<u64>::new());
+    }
+
+    #[test]
+    #[should_panic(expected = "the simulation itself failed")]
+    fn a_panic_of_the_simulation_finds_no_planted_bug() {
+        let _ = is_about("panicked: for a test", &["for a test"]);
     }
 }

@@ -93,7 +93,7 @@ pub fn simulate_cluster(size: Size, seed: u64, plant: Plant, is_traced: bool) ->
     // Panics are found by the hook.
     let _ = catch_unwind(AssertUnwindSafe(town));
     if let Some(panic) = hooks::collected_panics().first() {
-        record.violate(format!("panicked: {panic}"));
+        record.violate(panic.clone());
     }
     ClusterOutcome {
         violation: record.first_violation(),
