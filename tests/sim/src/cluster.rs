@@ -25,7 +25,6 @@ mod replicas;
 mod resets;
 mod schedules;
 mod size;
-mod terms;
 mod town;
 mod updates;
 mod worker;

@@ -7,14 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use parking_lot::Mutex;
 
-/// Names an attempt: of which run, what, and which one of how many.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Attempt {
-    pub(crate) run: String,
-    /// An activity by its id, a workflow task by the event that started it.
-    pub(crate) what: String,
-    pub(crate) number: i32,
-}
+use super::laws::{Attempt, Handed, differs};
 
 /// What workers know of a run.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +26,7 @@ pub(crate) struct Worked {
 
 #[derive(Default)]
 struct Inner {
-    handed: BTreeMap<Attempt, String>,
+    handed: Handed,
     runs: BTreeMap<String, Worked>,
     /// What was acknowledged to accounts.
     orders: BTreeMap<String, BTreeSet<String>>,
@@ -49,11 +42,7 @@ impl Book {
     /// # Errors
     /// Who had it before.
     pub(crate) fn handed(&self, attempt: &Attempt, to: &str) -> Result<(), String> {
-        let mut inner = self.0.lock();
-        match inner.handed.insert(attempt.clone(), to.to_owned()) {
-            Some(before) => Err(format!("{attempt:?} was handed to {before}, and then to {to}")),
-            None => Ok(()),
-        }
+        self.0.lock().handed.to(attempt, to)
     }
 
     /// A worker is shown the beginning of a history.
@@ -63,8 +52,8 @@ impl Book {
     pub(crate) fn shown(&self, run: &str, hashes: &[u64]) -> Result<(), usize> {
         let mut inner = self.0.lock();
         let seen = &mut inner.runs.entry(run.to_owned()).or_default().seen;
-        match seen.iter().zip(hashes).position(|(one, other)| one != other) {
-            Some(place) => Err(place + 1),
+        match differs(seen, hashes) {
+            Some(place) => Err(place),
             None => {
                 seen.extend(hashes.iter().skip(seen.len()).copied().collect::<Vec<_>>());
                 Ok(())

@@ -1,20 +1,14 @@
-//! What must hold of a history that a client is shown, given what was known when it was asked for.
+//! A history as somebody is shown it, and how much of it is there for ever.
 //!
-//! Invariants it checks: what was acknowledged before the question is there, once; what was refused is not; what was
-//! shown before is there as it was; ids are dense, nothing follows the end, and no deadline comes early.
+//! What must hold of it stands in `laws`.
 
-use std::{
-    collections::BTreeMap,
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use weft_protocol::{
     Timestamp,
     api::history::{HistoryEvent, history_event::Attributes as Event},
     encode_canonical,
 };
-
-use super::record::Run;
 
 /// A whole history.
 pub(crate) struct Shown {
@@ -72,7 +66,7 @@ pub(crate) fn hash(event: &HistoryEvent) -> u64 {
     hasher.finish()
 }
 
-fn is_end(event: &Event) -> bool {
+pub(crate) fn is_end(event: &Event) -> bool {
     matches!(
         event,
         Event::WorkflowExecutionCompletedEventAttributes(_)
@@ -82,61 +76,6 @@ fn is_end(event: &Event) -> bool {
             | Event::WorkflowExecutionCanceledEventAttributes(_)
             | Event::WorkflowExecutionContinuedAsNewEventAttributes(_)
     )
-}
-
-/// # Errors
-/// What does not hold.
-pub(crate) fn judge(before: &Run, shown: &Shown) -> Result<(), String> {
-    if shown.events.len() < before.seen.len() {
-        return Err(format!("{} events were seen and {} are there", before.seen.len(), shown.events.len()));
-    }
-    if let Some(place) = before.seen.iter().zip(&shown.hashes).position(|(one, other)| one != other) {
-        return Err(format!("event {} was another one before: {:?}", place + 1, shown.events[place]));
-    }
-    let mut signals = BTreeMap::<&str, u64>::new();
-    let mut was_worked_at = false;
-    for (place, event) in (1..).zip(&shown.events) {
-        if event.event_id != place {
-            return Err(format!("event {} stands at place {place}", event.event_id));
-        }
-        let Some(attributes) = &event.attributes else { return Err(format!("event {place} is of no kind")) };
-        if is_end(attributes) && usize::try_from(place).is_ok_and(|place| place < shown.events.len()) {
-            return Err(format!("something follows the end at event {place}"));
-        }
-        was_worked_at |= matches!(attributes, Event::WorkflowTaskStartedEventAttributes(_));
-        if let Event::WorkflowExecutionSignaledEventAttributes(signal) = attributes {
-            *signals.entry(&signal.signal_name).or_default() += 1;
-        }
-    }
-    if let Some((name, times)) = signals.iter().find(|(_, times)| **times > 1) {
-        return Err(format!("signal {name} is there {times} times"));
-    }
-    // While a worker has a task, what comes waits for its answer and is in no history.
-    let may_wait = was_worked_at && shown.end().is_none();
-    let lost = before.signals.iter().find(|name| !signals.contains_key(name.as_str()));
-    if let Some(lost) = lost.filter(|_| !may_wait) {
-        return Err(format!("signal {lost} was acknowledged and is not there"));
-    }
-    if let Some(name) = before.refused.iter().find(|name| signals.contains_key(name.as_str())) {
-        return Err(format!("signal {name} was refused and is there"));
-    }
-    let is_terminated = matches!(shown.end(), Some(Event::WorkflowExecutionTerminatedEventAttributes(_)));
-    if before.is_terminated && !is_terminated {
-        return Err("its termination was acknowledged, and it is not terminated".to_owned());
-    }
-    deadline(before, shown)
-}
-
-/// A run that timed out had a deadline, and it was over.
-fn deadline(before: &Run, shown: &Shown) -> Result<(), String> {
-    let Some(Event::WorkflowExecutionTimedOutEventAttributes(_)) = shown.end() else { return Ok(()) };
-    let Some(deadline_ms) = before.deadline_ms else { return Err("it timed out without a deadline".to_owned()) };
-    let at = |event: Option<&HistoryEvent>| event.and_then(|event| event.event_time.as_ref()).map_or(0, nanos);
-    let lasted = at(shown.events.last()) - at(shown.events.first());
-    if lasted < i128::from(deadline_ms) * 1_000_000 {
-        return Err(format!("it timed out after {lasted} ns, {deadline_ms} ms too early"));
-    }
-    Ok(())
 }
 
 pub(crate) fn nanos(time: &Timestamp) -> i128 {

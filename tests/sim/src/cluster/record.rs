@@ -9,7 +9,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{coverage::Coverage, history};
+use super::{coverage::Coverage, history, laws};
 
 /// What is known of one run.
 #[derive(Clone, Debug, Default)]
@@ -123,7 +123,7 @@ impl Record {
 
     /// Somebody is shown a run's whole history; `before` is what was known of it when they asked.
     pub(crate) fn shown(&self, run: &str, before: &Run, shown: &history::Shown) {
-        if let Err(wrong) = history::judge(before, shown) {
+        if let Err(wrong) = laws::judge(before, shown) {
             return self.violate(format!("{} {run}: {wrong}", before.workflow));
         }
         self.cover(|counts| counts.reads += 1);
@@ -131,14 +131,14 @@ impl Record {
         let differing = {
             let mut inner = self.0.lock();
             let Some(known) = inner.runs.get_mut(run) else { return };
-            let differing = known.seen.iter().zip(&shown.hashes).position(|(one, other)| one != other);
+            let differing = laws::differs(&known.seen, &shown.hashes);
             if known.seen.len() < shown.hashes.len() {
                 known.seen.clone_from(&shown.hashes);
             }
             differing
         };
         if let Some(place) = differing {
-            self.violate(format!("{} {run}: event {} was another one before", before.workflow, place + 1));
+            self.violate(format!("{} {run}: event {place} was another one before", before.workflow));
         }
     }
 }

@@ -10,14 +10,14 @@ use std::{
 
 use tokio::{runtime::Runtime, task::JoinHandle};
 use weft_env::SeededIds;
-use weft_protocol::api::{enums::WorkflowExecutionStatus, history::history_event::Attributes as Event};
+use weft_protocol::api::history::history_event::Attributes as Event;
 
 use super::{
     accounts,
     change::{Change, Leaving},
     client::{self, Doors, Scene},
     coverage::Coverage,
-    laws,
+    laws::{self, Terms},
     machine::{self, Kind, Machine, Opened},
     mischief::Mischief,
     net::Net,
@@ -25,7 +25,6 @@ use super::{
     record::Record,
     replicas, resets, schedules,
     size::Size,
-    terms::Terms,
     worker,
 };
 use crate::{hooks, plan::Plan, plant::Plant};
@@ -570,15 +569,5 @@ async fn audit(scene: Scene) {
     laws::check(&scene, &ids).await;
     accounts::check(&scene, &ids).await;
     schedules::check(&scene, &ids).await;
-    for workflow in scene.workflows.iter() {
-        let of_it: Vec<_> = listed.iter().filter(|(id, _, _)| id == workflow).collect();
-        let running = of_it.iter().filter(|(_, _, status)| *status == WorkflowExecutionStatus::Running).count();
-        if running > 1 {
-            record.violate(format!("{workflow} has {running} running executions"));
-        }
-        let starts = record.starts_of(workflow);
-        if of_it.len() as u64 > starts {
-            record.violate(format!("{workflow} has {} runs of {starts} starts", of_it.len()));
-        }
-    }
+    laws::count(&scene, &listed);
 }

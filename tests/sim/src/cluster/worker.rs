@@ -21,9 +21,9 @@ use weft_protocol::{
 
 use super::{
     accounts,
-    book::Attempt,
     client::{Api, NAMESPACE, Scene, is_final, within},
     history::{Shown, hash},
+    laws::Attempt,
     updates,
 };
 use crate::{

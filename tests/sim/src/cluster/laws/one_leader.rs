@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use weft_raft::GroupId;
 
-use super::{machine::Machine, record::Record};
+use crate::cluster::{machine::Machine, record::Record};
 
 /// Who was seen to lead.
 #[derive(Default)]
