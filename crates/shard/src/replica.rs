@@ -269,6 +269,9 @@ impl Applying {
     fn batch(&mut self, row: &mut AppliedRow, bytes: &Bytes) -> Result<Outcome, MachineError> {
         let view = batch::decode(bytes).map_err(MachineError::new)?;
         if !row.accepts(&view.header) {
+            let batch::BatchHeader { leader, epoch, sequence, .. } = view.header;
+            let rows = view.ops().count();
+            tracing::debug!(leader, epoch, sequence, rows, "a batch is void: it is not the next one");
             return Ok(Outcome::Void);
         }
         row.advance(&view.header);

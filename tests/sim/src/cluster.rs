@@ -25,6 +25,7 @@ mod replicas;
 mod resets;
 mod schedules;
 mod size;
+mod told;
 mod town;
 mod updates;
 mod worker;

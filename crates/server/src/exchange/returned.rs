@@ -101,6 +101,9 @@ impl NodeInner {
         if let Err(failure @ (Failure::Unavailable(_) | Failure::NotLeader)) = asked {
             return Err(failure);
         }
+        if asked.is_ok() && matches!(returned, Returned::Undelivered(_)) {
+            tracing::debug!(workflow = %returned.key().workflow, "a task that did not reach its poller was given back");
+        }
         Ok(())
     }
 

@@ -73,11 +73,17 @@ pub struct Coverage {
     pub sticky: u64,
     /// Polls whose caller went away.
     pub hang_ups: u64,
+    /// Hand-overs that did not reach their poller, and were given back.
+    pub give_backs: u64,
     /// Workflows that workers brought to their end.
     pub errands: u64,
     pub worked_events: u64,
     /// Messages from one workflow to another.
     pub messages: u64,
+    /// Deliveries that failed, or of which nobody knows what came of them: their messages are brought again.
+    pub redeliveries: u64,
+    /// Batches that a replica did not apply, because they were not the next ones.
+    pub void_batches: u64,
     /// Payments from one account to another that arrived.
     pub transfers: u64,
     /// Updates that were completed.
@@ -164,9 +170,12 @@ impl Coverage {
             ("retries", &mut self.retries),
             ("sticky", &mut self.sticky),
             ("hang-ups", &mut self.hang_ups),
+            ("give-backs", &mut self.give_backs),
             ("errands", &mut self.errands),
             ("worked events", &mut self.worked_events),
             ("messages", &mut self.messages),
+            ("redeliveries", &mut self.redeliveries),
+            ("void batches", &mut self.void_batches),
             ("transfers", &mut self.transfers),
             ("updates", &mut self.updates),
             ("continued", &mut self.continued),

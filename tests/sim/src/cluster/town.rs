@@ -25,7 +25,7 @@ use super::{
     record::Record,
     replicas, resets, schedules,
     size::Size,
-    worker,
+    told, worker,
 };
 use crate::{hooks, plan::Plan, plant::Plant};
 
@@ -88,6 +88,7 @@ struct Town {
 pub fn simulate_cluster(size: Size, seed: u64, plant: Plant, is_traced: bool) -> ClusterOutcome {
     hooks::collect_panics();
     let record = Arc::new(Record::new(is_traced));
+    let _listening = told::listen(&record);
     let town = || Town::new(size, seed, plant, Arc::clone(&record)).play();
     // Panics are found by the hook.
     let _ = catch_unwind(AssertUnwindSafe(town));
