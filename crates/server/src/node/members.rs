@@ -16,6 +16,7 @@ pub(crate) mod wish;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Weak},
+    time::Duration,
 };
 
 use tonic::Status;
@@ -156,22 +157,45 @@ impl NodeInner {
         }
     }
 
-    /// The members, as written by the first node that leads the metadata of a cluster that has none yet.
-    async fn write_founders(&self) {
+    /// The members, as written by the first node that leads the metadata of a cluster that has none yet. Until then
+    /// it waits for the others, so that they begin at the newest level that all support.
+    async fn write_founders(self: &Arc<Self>, until: Duration) {
+        let founders = &self.options.cluster.members;
+        let level = match self.is_founding() {
+            true => self.first_level(&founders.keys().copied().collect()).await,
+            false => Ok(Level::FIRST),
+        };
+        let level = match level {
+            Ok(level) => level,
+            Err(why) if self.clock.monotonic() < until => {
+                tracing::debug!(why, "the founders are not written yet");
+                return;
+            }
+            Err(why) => {
+                tracing::warn!(why, "this cluster begins at the first format level: raise it when all nodes run");
+                Level::FIRST
+            }
+        };
         let founder = |(node, address): (&u32, &String)| {
             let directory = self.peers.directory_of_founder(*node).map(|directory| directory.to_string());
             let (address, incarnation) = (address.clone(), directory.unwrap_or_default());
             MembersChange::Put(MemberRow { node: *node, address, state: MemberState::Member, incarnation })
         };
-        let founders = &self.options.cluster.members;
         let decide = |members: &Members| {
             let is_first = members.nodes.is_empty();
-            let rows = founders.iter().filter(|_| is_first).map(founder).collect();
+            let raised = Some(level).filter(|level| *level > members.level).map(MembersChange::Level);
+            let rows = founders.iter().map(founder).chain(raised).filter(|_| is_first).collect();
             Ok::<_, std::convert::Infallible>((rows, ()))
         };
         if let Err(error) = self.metadata.change_members(decide).await {
             tracing::debug!(%error, "the members were not written");
         }
+    }
+
+    /// The cluster was founded with these data, by a build that notes that; so nothing of it is older than its members' rows.
+    /// What was a node's of its own, or comes from before there were such rows, has a level already.
+    fn is_founding(&self) -> bool {
+        self.hold.directory().is_none() || self.peers.directory_of_founder(self.peers.node).is_some()
     }
 }
 

@@ -27,7 +27,7 @@ use weft_rows::{
     namespace::{NamespaceRow, NamespaceState},
     table,
 };
-use weft_shard::{GivenUp, Members, Metadata, MetadataConfig, Replica};
+use weft_shard::{GivenUp, Members, MembersChange, Metadata, MetadataConfig, Replica};
 use weft_store::{
     datadir::{self, DataDir},
     state::{self, StateStore, StoreError, Table},
@@ -280,6 +280,7 @@ impl Node {
         let looked = threads.readers.call(move || reader.look()).await.map_err(|panic| panic.to_string());
         looked.and_then(|looked| looked).map_err(OpenError::Metadata)?;
         super::joining::keep_level(&options, metadata.members().level, &hold)?;
+        begin_alone(&options, &metadata, &hold).await?;
         seed_namespaces(&options, &world, &metadata).await?;
         let clock = Arc::clone(&world.clock);
         let heard = Arc::<super::leadership::Heard>::default();
@@ -372,7 +373,8 @@ impl Base {
         tokio::spawn(housekeeping(Arc::downgrade(&inner)));
         tokio::spawn(follow_queue_configs(Arc::downgrade(&inner)));
         let settled = join_all(inner.copies.here().into_iter().map(|shard| async move { shard.settled().await }));
-        in_time_if(inner.metadata.members().level >= Level::PLACED, inner.clock.as_ref(), settled).await;
+        let is_placed = inner.metadata.members().level >= Level::PLACED && !inner.peers.is_alone();
+        in_time_if(is_placed, inner.clock.as_ref(), settled).await;
         self.links.inbox.attach(&inner);
         live_among_others(&inner);
         Ok(Node(inner))
@@ -580,7 +582,8 @@ async fn start_groups(
     // Every group has a leader, and those led here have replayed their log (rule 4).
     let ready = async {
         node.group_ready(GroupId(METADATA_GROUP)).await?;
-        in_time_if(is_placed, world.clock.as_ref(), node.ready()).await.unwrap_or(Ok(()))
+        let is_bounded = is_placed && !links.peers.is_alone();
+        in_time_if(is_bounded, world.clock.as_ref(), node.ready()).await.unwrap_or(Ok(()))
     };
     tokio::select! {
         ready = ready => ready.map_err(|error: raft::ReadError| OpenError::NoLeader(error.to_string()))?,
@@ -638,6 +641,19 @@ fn start_metadata(
         clock: Arc::clone(clock),
         predefined: super::lists::predefined(),
     })))
+}
+
+/// A node of its own whose data are new begins at the newest level that it supports. They are new until there is a
+/// namespace, so that a start that was cut off does not leave them at the first level.
+async fn begin_alone(options: &Options, metadata: &Metadata, hold: &Hold) -> Result<(), OpenError> {
+    let newest = options.levels.newest;
+    if !options.cluster.is_alone() || metadata.members().level >= newest || metadata.view().iter().next().is_some() {
+        return Ok(());
+    }
+    // Closed to builds that do not support it before anything is written of it.
+    super::joining::keep_level(options, newest, hold)?;
+    let decide = |_: &Members| Ok::<_, Infallible>((vec![MembersChange::Level(newest)], ()));
+    metadata.change_members(decide).await.map_err(|error| OpenError::Metadata(error.to_string()))
 }
 
 /// Registers the configured namespaces that are not there yet, or waits until the node that leads the metadata has done

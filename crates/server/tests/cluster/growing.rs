@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tonic::transport::Endpoint;
 use uuid::Uuid;
 use weft_protocol::services::workflow_service_client::WorkflowServiceClient;
-use weft_rows::member::MemberState;
+use weft_rows::{Level, Supported, member::MemberState};
 use weft_server::{
     ClusterOptions, Server, StartError,
     node::{Options, Place},
@@ -30,7 +30,12 @@ pub(crate) struct Growing {
     internal: BTreeMap<u32, SocketAddr>,
     dirs: TempDir,
     pub(crate) checkpoint_interval: Duration,
+    /// Of the builds that start from now on.
+    pub(crate) levels: Supported,
 }
+
+/// A build from before copies on some nodes: all have everything.
+const EVERYWHERE: Supported = Supported { oldest: Level::FIRST, newest: Level::WRITTEN_DOWN };
 
 /// To be called within a tokio runtime.
 pub(crate) fn client(url: &str) -> Client {
@@ -38,9 +43,14 @@ pub(crate) fn client(url: &str) -> Client {
 }
 
 impl Growing {
-    /// Node 1, which has founded a cluster alone.
+    /// Node 1, which has founded a cluster alone. All that come have everything.
     pub(crate) async fn found() -> Self {
-        let mut growing = Self::nobody();
+        Self::found_by(EVERYWHERE).await
+    }
+
+    /// The same, by such a build.
+    pub(crate) async fn found_by(levels: Supported) -> Self {
+        let mut growing = Self { levels, ..Self::nobody() };
         growing.start_first().await;
         growing
     }
@@ -48,7 +58,8 @@ impl Growing {
     pub(crate) fn nobody() -> Self {
         let dirs = tempfile::tempdir().expect("a directory");
         let checkpoint_interval = Options::new(Place::Memory).checkpoint_interval;
-        Self { servers: BTreeMap::new(), internal: BTreeMap::new(), dirs, checkpoint_interval }
+        let levels = Supported::HERE;
+        Self { servers: BTreeMap::new(), internal: BTreeMap::new(), dirs, checkpoint_interval, levels }
     }
 
     pub(crate) fn dir(&self, node: u32) -> PathBuf {
@@ -168,7 +179,7 @@ impl Growing {
     async fn start(&self, node: u32, cluster: ClusterOptions, door: Option<TcpListener>) -> Result<Server, StartError> {
         let mut options = Options::new(Place::Directory(self.dir(node)));
         (options.node, options.shards, options.cluster) = (node, SHARDS, cluster);
-        options.checkpoint_interval = self.checkpoint_interval;
+        (options.checkpoint_interval, options.levels) = (self.checkpoint_interval, self.levels);
         let any: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 0));
         let builder = Server::builder(options.place.clone()).options(options).listen(any).operations(any);
         match door {
@@ -216,8 +227,12 @@ impl Growing {
                 viewed.changed().await.expect("it runs");
             }
         };
-        let waited = tokio::time::timeout(PATIENCE, waiting).await;
-        waited.unwrap_or_else(|_| panic!("node {node} is never {state:?}: {:?}", self.picture(at)));
+        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+            let address = self.servers[&at].operations().expect("it has the port");
+            let (picture, members) = (self.picture(at), metadata.members());
+            let status = operations::ask(address, "GET", "/admin/cluster").await;
+            panic!("node {node} is never {state:?}: {picture:?}, {members:?}, {status}");
+        }
     }
 
     /// Who votes and who only has the log in each group, as a node knows it.

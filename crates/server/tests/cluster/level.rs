@@ -28,6 +28,9 @@ const NEXT: Level = Supported::HERE.newest.next();
 /// A build that comes after this one.
 const NEXT_BUILD: Supported = Supported { oldest: Level::FIRST, newest: NEXT };
 
+/// A build that comes before this one.
+const EARLIER: Supported = Supported { oldest: Level::FIRST, newest: Level::WRITTEN_DOWN };
+
 /// Nodes with disks, of whatever build.
 struct Mixed {
     dirs: TempDir,
@@ -214,6 +217,8 @@ async fn shown(at: SocketAddr) -> (u64, BTreeMap<u64, Option<(u64, u64)>>) {
 async fn the_level_is_raised_when_every_node_supports_it_and_whoever_does_not_is_kept_out() {
     let here = Supported::HERE;
     let mut mixed = Mixed::found([NEXT_BUILD, NEXT_BUILD, here]).await;
+    // They begin at what the oldest build among them supports.
+    mixed.until_at(here.newest).await;
     mixed.write_guarded("before").await;
     mixed.finalize(1, &format!("level {NEXT} is not supported by node 3 (levels {here})")).await;
 
@@ -224,7 +229,7 @@ async fn the_level_is_raised_when_every_node_supports_it_and_whoever_does_not_is
     mixed.replace(1, NEXT_BUILD).await;
     mixed.replace(3, NEXT_BUILD).await;
     assert!(!mixed.have_guarded().await, "it was written before it may be");
-    assert_eq!(shown(mixed.operations(1)).await.0, 1);
+    assert_eq!(shown(mixed.operations(1)).await.0, u64::from(here.newest.number()));
 
     // Whichever node is asked, the one that leads the metadata does it.
     mixed.finalize(2, &format!("is at level {NEXT}")).await;
@@ -246,7 +251,12 @@ async fn the_level_is_raised_when_every_node_supports_it_and_whoever_does_not_is
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_raised_level_outlives_restarts_and_reaches_nodes_that_join() {
-    let mut mixed = Mixed::found([Supported::HERE; 3]).await;
+    let mut mixed = Mixed::found([EARLIER, Supported::HERE, EARLIER]).await;
+    mixed.until_at(EARLIER.newest).await;
+    for node in 1..=3 {
+        mixed.replace(node, Supported::HERE).await;
+    }
+    assert_eq!(shown(mixed.operations(1)).await.0, u64::from(EARLIER.newest.number()), "nothing raises it by itself");
     let mut client = crate::growing::client(&format!("http://{}", mixed.servers[&1].address()));
     start(&mut client, "order").await.expect("it starts");
     let newest = Supported::HERE.newest;
@@ -283,7 +293,7 @@ async fn a_raised_level_outlives_restarts_and_reaches_nodes_that_join() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_build_that_reads_of_a_level_in_its_log_does_not_wait_for_others_to_be_refused() {
     let mut mixed = Mixed::found([NEXT_BUILD; 3]).await;
-    mixed.finalize(1, &format!("is at level {NEXT}")).await;
+    // New clusters begin at the newest level, and all of their data are closed to earlier builds by then.
     mixed.until_at(NEXT).await;
     // With these entries comes that what was before them is committed.
     for name in ["first", "second"] {
@@ -296,7 +306,7 @@ async fn a_build_that_reads_of_a_level_in_its_log_does_not_wait_for_others_to_be
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_of_its_own_is_raised_too() {
+async fn a_node_of_its_own_begins_at_the_newest_level_and_is_raised_too() {
     let dir = tempfile::tempdir().expect("a directory");
     let open = async |levels| {
         let mut options = Options::new(Place::Directory(dir.path().join("data")));
@@ -304,9 +314,16 @@ async fn a_node_of_its_own_is_raised_too() {
         let any: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 0));
         Server::builder(options.place.clone()).options(options).listen(any).operations(any).start().await
     };
+    let newest = Supported::HERE.newest;
+    let server = open(Supported::HERE).await.expect("it starts");
+    assert!(server.node().metadata().writes(newest));
+    server.shutdown().await;
+    let refused = open(EARLIER).await.err().map(|error| error.to_string()).expect("it does not know the level");
+    assert!(refused.contains(&format!("has format level {newest}")), "{refused}");
     let server = open(NEXT_BUILD).await.expect("it starts");
     let at = server.operations().expect("it was asked for");
-    assert_eq!(shown(at).await, (1, BTreeMap::from([(1, Some((1, u64::from(NEXT.number()))))])));
+    let supports = BTreeMap::from([(1, Some((1, u64::from(NEXT.number()))))]);
+    assert_eq!(shown(at).await, (u64::from(newest.number()), supports), "nothing raises it by itself");
     let answer = operations::post(at, "/admin/cluster/finalize").await;
     assert!(answer["said"].as_str().is_some_and(|said| said.contains(&format!("at level {NEXT}"))), "{answer}");
     assert!(server.node().metadata().writes(NEXT));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use weft_rows::{
-    Level,
+    Level, Supported,
     member::{CopiesRow, CopyState, MemberState},
     picture::{Keys, Owns},
     ranges,
@@ -44,19 +44,30 @@ fn rows_of(server: &Server, shard: u32) -> usize {
 impl Growing {
     /// So many nodes, with copies on three of them.
     pub(crate) async fn placed(nodes: u32) -> Self {
-        let mut growing = Self::found().await;
-        for node in 2..=nodes {
-            growing.join(node, 1).await;
-            growing.until(1, node, MemberState::Member).await;
-        }
+        Self::found_by(Supported::HERE).await.grown(nodes).await
+    }
+
+    /// The same, of a cluster that was founded before there was such a thing.
+    async fn raised(nodes: u32) -> Self {
+        let mut growing = Self::found().await.grown(nodes).await;
+        growing.levels = Supported::HERE;
+        growing.start_all_again().await;
         growing.raise().await;
         growing
+    }
+
+    async fn grown(mut self, nodes: u32) -> Self {
+        for node in 2..=nodes {
+            self.join(node, 1).await;
+            self.until(1, node, MemberState::Member).await;
+        }
+        self
     }
 
     async fn raise(&self) {
         let mut said = String::new();
         let raising = async {
-            while !said.contains("the cluster is at level") {
+            while !said.contains(&format!("the cluster is at level {}", Level::PLACED)) {
                 said = self.command(1, "finalize").await;
             }
         };
@@ -119,7 +130,7 @@ fn move_of(members: &Members) -> (u32, u32, u32) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_nodes_have_three_copies_each_way_and_answer_for_all() {
-    let growing = Growing::placed(5).await;
+    let growing = Growing::raised(5).await;
     let loads = [1, 3, 5].map(|node| Load::on(&growing, node, &format!("by-{node}")));
     let members = growing.until_at_rest(2).await;
     for load in &loads {

@@ -19,7 +19,7 @@ use tokio::{
 use tonic::Status;
 use weft_env::{Hand, Ids, Lane, SeededIds, TokioClock, UnixNanos, disk::SimDisk};
 use weft_raft::{GroupId, Leadership};
-use weft_rows::{member::MemberState, table};
+use weft_rows::{Level, member::MemberState, table};
 use weft_server::{
     ClusterOptions, Connector, Embedded, Network, Server, StartError,
     node::{Node, Notes, Options, Place, World},
@@ -48,6 +48,8 @@ pub(crate) struct Kind {
     /// For the executions in memory of a shard: with little of it they are read from their rows again and again.
     pub(crate) cache_bytes: usize,
     pub(crate) plant: Plant,
+    /// Its nodes support a level at which there are copies on some nodes only.
+    pub(crate) is_placed: bool,
 }
 
 pub(crate) struct Machine {
@@ -160,6 +162,10 @@ impl Machine {
             // The network lets it speak with whoever listens.
             ClusterOptions { join: vec!["any:1".to_owned()], advertise: address(self.node), ..cluster }
         };
+        if !self.kind.is_placed {
+            // From the next one on not all have everything.
+            options.levels.newest = Level::WRITTEN_DOWN;
+        }
         options.checkpoint_bytes = 64 << 10;
         options.checkpoint_interval = Duration::from_secs(2);
         options.kept_log_bytes = Some(KEPT_LOG_BYTES);

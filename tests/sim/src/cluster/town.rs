@@ -111,7 +111,7 @@ impl Town {
         let nodes = if dice.below(5) == 0 && placement.is_none() { 5 } else { 3 };
         let shards = u16::try_from(1 + dice.below(3)).expect("few");
         let cache_bytes = if dice.below(3) == 0 { CACHE_BYTES } else { SMALL_CACHE_BYTES };
-        let kind = Kind { founders: nodes, shards, cache_bytes, plant };
+        let kind = Kind { founders: nodes, shards, cache_bytes, plant, is_placed: placement.is_some() };
         let machines = (1..=nodes).map(|node| Machine::new(node, kind, dice.fork())).collect();
         let scene = Scene {
             doors: Doors::default(),

@@ -29,9 +29,15 @@ const IDLE: Duration = Duration::from_secs(2);
 /// How long a node that joins may take to say that it has everything.
 const CAUGHT_UP_MAX: Duration = Duration::from_secs(2);
 
+/// How long the members of a new cluster are not written because one of them does not say which levels it supports: it was
+/// there when they met.
+const FOUNDING_MAX: Duration = Duration::from_secs(30);
+
 /// What a driver knows from round to round.
 #[derive(Default)]
 struct Rounds {
+    /// Monotonic: until when the founders of a new cluster are waited for.
+    founding_until: Option<Duration>,
     failing: Failing,
     /// Copies that are being given up, group and step.
     giving_up: BTreeSet<(u32, Step)>,
@@ -82,7 +88,8 @@ impl NodeInner {
     async fn advance(self: &Arc<Self>, rounds: &mut Rounds) -> bool {
         let members = self.metadata.members();
         if members.nodes.is_empty() {
-            self.write_founders().await;
+            let until = *rounds.founding_until.get_or_insert_with(|| self.clock.monotonic() + FOUNDING_MAX);
+            self.write_founders(until).await;
             return true;
         }
         let (ready, answers) = tokio::join!(self.ready(&members), self.answers(&members));

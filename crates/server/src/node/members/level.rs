@@ -3,7 +3,8 @@
 //! Invariants: it is raised by one entry of the metadata, when every node that is not removed has said that it supports the
 //! new level and has closed its data directory to builds that do not; so no such build can come back in between. One that
 //! joins meanwhile changes who the nodes are, and then nothing is raised. It is raised when an operator says so, because
-//! there is no way back (docs/adr/0016).
+//! there is no way back (docs/adr/0016); where nothing was before there is no way back to take, so a cluster begins at the
+//! newest level that all of its founders support, in the same way.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -67,6 +68,16 @@ fn target(level: Level, said: &Said) -> Result<Option<Level>, String> {
     ))
 }
 
+/// At which level a cluster begins that these found: the newest that all support. Not known while one does not answer.
+fn first(said: &Said) -> Result<Level, String> {
+    let mut all = Vec::new();
+    for (node, answer) in said {
+        all.push(*answer.as_ref().map_err(|why| format!("node {node} does not say what it supports: {why}"))?);
+    }
+    let newest = all.iter().map(|of| of.newest).min();
+    Ok(newest.filter(|newest| all.iter().all(|of| of.includes(*newest))).unwrap_or_default())
+}
+
 /// Those that have to support what is written.
 fn nodes_of(members: &Members) -> BTreeSet<u32> {
     members.present().map(|row| row.node).collect()
@@ -115,6 +126,18 @@ impl NodeInner {
         Ok(format!(
             "the cluster is at level {target}; builds that do not support it are refused from now on, on every node's data"
         ))
+    }
+
+    /// At which level the cluster begins that these nodes found. All of them have closed their data to builds that do not
+    /// support it.
+    pub(super) async fn first_level(self: &Arc<Self>, founders: &BTreeSet<u32>) -> Result<Level, String> {
+        let level = first(&self.prepared(founders, None).await)?;
+        if level > Level::FIRST {
+            for (node, closed) in self.prepared(founders, Some(level)).await {
+                closed.map_err(|why| format!("node {node} has not closed its data to earlier builds: {why}"))?;
+            }
+        }
+        Ok(level)
     }
 
     /// What each of the nodes answers, this one among them. With a level, each closes its data to builds without it.
@@ -186,6 +209,17 @@ mod tests {
         assert_eq!(target(level(1), &said(&[(1, 3), (2, 3)])), Ok(Some(level(3))), "over a level, as nothing needs it");
         assert_eq!(target(level(2), &said(&[(1, 2), (1, 2)])), Ok(None));
         assert_eq!(target(level(1), &said(&[(0, 0)])), Ok(None), "nobody knows more");
+    }
+
+    #[test]
+    fn a_cluster_begins_at_the_newest_level_that_all_its_founders_support() {
+        assert_eq!(first(&said(&[(1, 3), (1, 3), (1, 3)])), Ok(level(3)));
+        assert_eq!(first(&said(&[(1, 3), (1, 2), (2, 4)])), Ok(level(2)), "what the oldest build supports");
+        assert_eq!(first(&said(&[(1, 3), (0, 0)])), Ok(level(1)), "one knows no levels");
+        let mut silent = said(&[(1, 3)]);
+        silent.insert(2, Err("it starts".to_owned()));
+        assert!(first(&silent).expect_err("it may be of any build").contains("node 2"));
+        assert_eq!(first(&said(&[(1, 1), (2, 3)])), Ok(level(1)), "one of them does not start");
     }
 
     #[test]
