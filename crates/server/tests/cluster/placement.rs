@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use weft_raft::{GroupId, NodeId};
 use weft_rows::{
     Level, Supported,
     member::{CopiesRow, CopyState, MemberState},
@@ -263,6 +264,34 @@ async fn a_node_whose_data_were_made_before_the_level_was_raised_joins() {
     joining.expect("it waits for no leader of shards of which nobody fills a copy");
     growing.until(1, 4, MemberState::Member).await;
     let members = growing.until_at_rest(1).await;
+    growing.check_disks(&members);
+    growing.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_was_replaced_while_its_node_was_down_goes_when_that_starts_again() {
+    let mut growing = Growing::placed(4).await;
+    let members = growing.until_at_rest(1).await;
+    let load = Load::on(&growing, 1, "order");
+    load.more(WORKFLOWS).await;
+    let (shard, from, to) = move_of(&members);
+    growing.stop(from).await;
+    growing.wish(1, &format!("move-shard?shard={shard}&from={from}&to={to}"), "as soon as that has its log").await;
+    // It votes as far as its own log says, and nobody can tell it.
+    let is_replaced = |members: &Members| {
+        let row = &members.copies[&shard];
+        row.nodes.get(&to) == Some(&CopyState::Held) && row.nodes.get(&from) == Some(&CopyState::Going)
+    };
+    growing.until_copies(1, "replaced", is_replaced).await;
+    load.more(WORKFLOWS).await;
+    growing.start_again(from).await;
+    let members = growing.until_at_rest(1).await;
+    assert!(!members.copies[&shard].nodes.contains_key(&from), "{:?}", members.copies[&shard]);
+    load.more(WORKFLOWS).await;
+    let leader = growing.servers[&to].node().raft().group(GroupId(shard)).map(|group| *group.leadership().borrow());
+    assert!(leader.is_some_and(|known| known.leader != Some(NodeId(u64::from(from)))), "{leader:?}");
+    let runs = load.end().await;
+    check(&growing, &runs).await;
     growing.check_disks(&members);
     growing.shutdown().await;
 }
