@@ -21,13 +21,14 @@ use std::{
 
 use tonic::Status;
 use weft_protocol::internal as wire;
+use weft_raft::GroupId;
 use weft_rows::{
     Level, Supported,
     member::{MemberRow, MemberState, MoveRow},
 };
 use weft_shard::{ChangeError, Members, MembersChange, Metadata};
 
-use super::{NodeInner, leader::Leader};
+use super::{NodeInner, leader::Leader, open::METADATA_GROUP};
 use crate::cluster::{Address, Peers};
 
 pub(crate) use drive::drive;
@@ -193,9 +194,11 @@ impl NodeInner {
     }
 
     /// The cluster was founded with these data, by a build that notes that; so nothing of it is older than its members' rows.
-    /// What was a node's of its own, or comes from before there were such rows, has a level already.
+    /// What was a node's of its own, or comes from before there were such rows, has a level already; so have the data that a
+    /// backup was restored to, whose log begins behind what that had.
     fn is_founding(&self) -> bool {
-        self.hold.directory().is_none() || self.peers.directory_of_founder(self.peers.node).is_some()
+        let notes = self.hold.directory().is_none() || self.peers.directory_of_founder(self.peers.node).is_some();
+        notes && self.wal.group(GroupId(METADATA_GROUP)).state().purged.is_none()
     }
 }
 
