@@ -88,7 +88,7 @@ fn elsewhere_of(growing: &Growing, node: u32) -> u32 {
 /// Large workflows, all of them of one shard.
 async fn large_ones(growing: &Growing, shard: u32) -> BTreeSet<String> {
     let node = growing.servers[&1].node();
-    let namespace = &node.metadata().facts(NAMESPACE).expect("it is registered").id;
+    let namespace = node.metadata().facts(NAMESPACE).expect("it is registered").id.clone();
     let is_there = |id: &String| {
         let key = WorkflowKey { namespace: namespace.clone(), workflow: WorkflowId::from(id.as_str()) };
         node.shard(&key).id().0 == shard
@@ -166,30 +166,38 @@ async fn a_copy_that_moves_away_in_the_middle_is_sent_to_its_end() {
     server.shutdown().await;
 }
 
+/// Node 2 is asked for a backup, and node 3, which lends it rows, stops in the midst of it.
+async fn without_the_lender(growing: &mut Growing, dir: &Path, comes_back: bool) -> String {
+    growing.until_at_rest(1).await;
+    large_ones(growing, elsewhere_of(growing, 2)).await;
+    let backup = dir.join("backup");
+    let begun = Begun::by(operations_of(growing, 2), backup.clone()).await;
+    growing.stop(3).await;
+    if comes_back {
+        growing.start_again(3).await;
+    }
+    let refused = begun.end().await.expect_err("nobody else has rows of that moment");
+    assert!(!backup.exists(), "{refused}");
+    refused
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_stops_or_starts_again_in_the_middle_is_named_and_nothing_is_kept() {
+async fn a_node_that_stops_in_the_middle_is_named_and_nothing_is_kept() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut growing = Growing::placed(4).await;
-    growing.until_at_rest(1).await;
-    let shard = elsewhere_of(&growing, 2);
-    large_ones(&growing, shard).await;
-    for (comes_back, says) in [
-        (true, "node 3 has lost rows that it had for this backup"),
-        (false, "node 3, which has rows of this backup, does not answer any more"),
-    ] {
-        let backup = folder.path().join("backup");
-        let begun = Begun::by(operations_of(&growing, 2), backup.clone()).await;
-        growing.stop(3).await;
-        if comes_back {
-            growing.start_again(3).await;
-        }
-        let refused = begun.end().await.expect_err("nobody else has rows of that moment");
-        assert!(refused.contains(says), "{refused}");
-        assert!(!backup.exists(), "{says}");
-        growing.until_at_rest(1).await;
-    }
+    let refused = without_the_lender(&mut growing, folder.path(), false).await;
+    assert!(refused.contains("node 3, which has rows of this backup, does not answer any more"), "{refused}");
     let refused = backed_up_by(operations_of(&growing, 2), &folder.path().join("without")).await;
     let refused = refused.expect_err("a node is gone");
     assert!(refused.contains("node 3 did not hold messages back"), "{refused}");
+    growing.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_starts_again_in_the_middle_has_lost_what_it_lent() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut growing = Growing::placed(4).await;
+    let refused = without_the_lender(&mut growing, folder.path(), true).await;
+    assert!(refused.contains("node 3 has lost rows that it had for this backup"), "{refused}");
     growing.shutdown().await;
 }

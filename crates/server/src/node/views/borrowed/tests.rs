@@ -27,7 +27,8 @@ impl BackupService for Lender {
     }
 
     async fn close(&self, request: Request<CloseViewsRequest>) -> Result<Response<CloseViewsResponse>, Status> {
-        self.closed.send(request.into_inner().token).expect("the test listens");
+        // Not every test listens.
+        let _ = self.closed.send(request.into_inner().token);
         Ok(Response::new(CloseViewsResponse {}))
     }
 }
