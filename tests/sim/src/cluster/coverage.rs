@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// Counted, and not to be expected of a hundred seeds: `plant.rs` says why there are hardly any.
+const RARE: &[&str] = &["void batches"];
+
 /// Counts over one seed or many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
@@ -104,10 +107,11 @@ impl Coverage {
         }
     }
 
-    /// The names of what was never reached.
+    /// The names of what was never reached, and should have been.
     #[must_use]
     pub fn missing(&self) -> Vec<&'static str> {
-        self.fields().into_iter().filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()
+        let is_missing = |(name, count): &(&str, u64)| *count == 0 && !RARE.contains(name);
+        self.fields().into_iter().filter(is_missing).map(|(name, _)| name).collect()
     }
 
     /// Reads what it is shown as; none if it is not.
