@@ -80,9 +80,13 @@ fn whoever_keeps_a_transcript_locked_holds_up_no_writer() -> anyhow::Result<()> 
     transcripts.write(&key(), Secrets::default())?.note("first")?;
     let reader = fs::File::open(transcripts.path(&key()))?;
     reader.lock()?;
-    transcripts.write(&key(), Secrets::default())?.note("second")?;
+    let mut writer = transcripts.write(&key(), Secrets::default())?;
+    writer.note("second")?;
+    reader.unlock()?;
+    writer.note("third")?;
+    assert!(writer::is_written(&transcripts.path(&key())), "it has its part since that can be had");
     let page = transcripts.read(&key(), Cursor::default())?.page()?;
-    assert_eq!(told(&page), ["0 note:first", "1 WriterDied", "2 note:second"]);
+    assert_eq!(told(&page), ["0 note:first", "1 WriterDied", "2 note:second", "3 note:third"]);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariants: entries are numbered without a gap; a line that a crash cut off is removed by the next writer, who says
 //! so; a full transcript still gets the mark that says how much is missing; whoever writes has a part in the file's lock,
-//! so that readers know whether anybody does.
+//! so that readers know whether anybody does, from the first entry on that is written while nobody else keeps it locked.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -26,6 +26,8 @@ const LOCK_TRIES: usize = 1000;
 pub struct Writer {
     path: PathBuf,
     file: File,
+    /// Nobody else let go of it so far.
+    lacks_lock: bool,
     number: u64,
     bytes: u64,
     bytes_max: u64,
@@ -41,7 +43,7 @@ impl Writer {
         fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(fault)?;
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(fault)?;
-        take_part_in_lock(&file);
+        let lacks_lock = !takes_part_in_lock_soon(&file);
         let found = whole_entries(&mut file).map_err(fault)?;
         file.set_len(found.bytes).map_err(fault)?;
         file.seek(SeekFrom::End(0)).map_err(fault)?;
@@ -49,6 +51,7 @@ impl Writer {
         let mut writer = Self {
             path,
             file,
+            lacks_lock,
             number: found.number,
             bytes: found.bytes,
             bytes_max: bytes_max.max(found.bytes),
@@ -114,6 +117,7 @@ impl Writer {
     }
 
     fn append(&mut self, said: Said) -> Result<(), Error> {
+        self.lacks_lock = self.lacks_lock && !takes_part_in_lock(&self.file);
         let unix_ms = now_ns() / 1_000_000;
         let entry = Entry { number: self.number, unix_ms, said };
         let fault = |error: std::io::Error| disk(&self.path, &error);
@@ -127,15 +131,21 @@ impl Writer {
     }
 }
 
-/// Readers have it for a moment, while they look. A disk without locks is written all the same, and so is a transcript that
-/// somebody keeps locked: a step does not stand still for it.
-fn take_part_in_lock(file: &File) {
-    for _ in 0..LOCK_TRIES {
-        if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
-            return;
+/// Readers have it for a moment, while they look. A transcript that somebody keeps locked is written all the same, without a
+/// part in the lock until that one lets go: a step does not stand still for it.
+fn takes_part_in_lock_soon(file: &File) -> bool {
+    (0..LOCK_TRIES).any(|_| {
+        let has_part = takes_part_in_lock(file);
+        if !has_part {
+            thread::yield_now();
         }
-        thread::yield_now();
-    }
+        has_part
+    })
+}
+
+/// False if somebody else has it. A disk without locks has nothing that could be had.
+fn takes_part_in_lock(file: &File) -> bool {
+    !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
 /// Whether somebody has a transcript open to write it. Where that cannot be known nobody has.
