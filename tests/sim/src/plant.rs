@@ -66,8 +66,7 @@ pub enum Plant {
     WrongQuorum,
     /// What is said to be applied is there when the next thing is: answers are given before they can be read.
     LateApply,
-    /// What was said to messages of other workflows is not stored: one that comes again does its work again. No test has
-    /// it yet: it was not found within 20 seeds of the cluster.
+    /// What was said to messages of other workflows is not stored: one that comes again does its work again.
     NoReceipt,
     /// Timers are read as if they were to fire earlier than they are: they do once they are read from their rows.
     EarlyTimer,

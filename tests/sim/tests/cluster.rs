@@ -139,3 +139,8 @@ fn timers_that_are_too_early_are_found() {
 fn a_read_that_asks_nobody_is_found() {
     check(Plant::StaleRead, 40, UNKNOWN);
 }
+
+#[test]
+fn a_message_of_which_no_receipt_is_stored_is_found() {
+    check(Plant::NoReceipt, 40, &["was done 2 times", "accounts began with"]);
+}

@@ -33,9 +33,6 @@ use crate::decide::{QUEUE, command};
 
 /// What each account begins with.
 const BEGINS_WITH: i64 = 1000;
-/// A run that has more events goes on as a new one, if nothing is under way: nearly each payment is to another run, so that
-/// one that is brought again comes to a run that does not know it.
-const EVENTS_MAX: usize = 6;
 /// How often whoever does nothing else has accounts pay, at most, and the longest pauses between two payments.
 const PAYMENTS: u64 = 20;
 const PAUSE_MAX_MS: u64 = 1200;
@@ -52,6 +49,8 @@ struct Account {
     /// Payments of which nobody knows yet whether they arrived, by the events that asked for them.
     under_way: BTreeMap<i64, i64>,
     is_closed: bool,
+    /// It was paid.
+    is_paid: bool,
 }
 
 impl Account {
@@ -70,7 +69,10 @@ impl Account {
             }
             Some(Event::WorkflowExecutionSignaledEventAttributes(it)) => {
                 match it.signal_name.split(':').collect::<Vec<_>>()[..] {
-                    ["credit", amount, _] => self.balance += amount.parse::<i64>().unwrap_or_default(),
+                    ["credit", amount, _] => {
+                        self.is_paid = true;
+                        self.balance += amount.parse::<i64>().unwrap_or_default();
+                    }
                     ["pay", whom, amount, name] => {
                         let order = (whom.to_owned(), amount.parse().unwrap_or_default());
                         self.orders.insert(name.to_owned(), order);
@@ -118,7 +120,8 @@ fn commands(history: &[Arc<HistoryEvent>]) -> Vec<Command> {
         let complete = CompleteWorkflowExecutionCommandAttributes { result: has };
         let complete = Attributes::CompleteWorkflowExecutionCommandAttributes(complete);
         vec![command(CommandType::CompleteWorkflowExecution, complete)]
-    } else if history.len() > EVENTS_MAX {
+    } else if account.is_paid {
+        // Each payment is to another run, so that one that is brought again comes to a run that does not know it.
         let go_on = ContinueAsNewWorkflowExecutionCommandAttributes {
             workflow_type: Some(WorkflowType { name: KIND.to_owned() }),
             task_queue: Some(TaskQueue { name: QUEUE.to_owned(), ..TaskQueue::default() }),

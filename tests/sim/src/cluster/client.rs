@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -41,6 +42,8 @@ const GLANCE: Duration = Duration::from_millis(500);
 const STEPS_MIN: u64 = 24;
 /// A node that does not say so in time is not waited for.
 const PATIENCE_MAX: Duration = Duration::from_secs(6);
+/// … and while answers get lost: whoever waited for them would do nothing until that is over.
+const HASTY_PATIENCE: Duration = Duration::from_millis(300);
 
 pub(crate) type Api = WorkflowServiceClient<Channel>;
 
@@ -117,6 +120,20 @@ impl Scene {
         self.haste.load(Ordering::Relaxed)
     }
 
+    /// Waits for a node, but not longer than so: not long while answers get lost, whenever that began.
+    pub(crate) async fn wait_for<T>(&self, usual: Duration, answer: impl Future<Output = T>) -> Option<T> {
+        let mut answer = pin!(answer);
+        let mut waited = Duration::ZERO;
+        while waited < usual && (waited < HASTY_PATIENCE || !self.is_hasty()) {
+            let step = HASTY_PATIENCE.min(usual - waited);
+            if let Ok(answer) = tokio::time::timeout(step, &mut answer).await {
+                return Some(answer);
+            }
+            waited += step;
+        }
+        None
+    }
+
     /// Some node, and the way to it if it is up.
     pub(crate) fn door(&self) -> (u32, Option<Api>) {
         let nodes = u64::from(self.doors.last().max(1));
@@ -148,19 +165,19 @@ impl Scene {
             };
             asked += 1;
             self.record.cover(|counts| counts.repeats += u64::from(asked > 1));
-            match tokio::time::timeout(PATIENCE_MAX, ask(api)).await {
-                Ok(Ok(answer)) => {
+            match self.wait_for(PATIENCE_MAX, ask(api)).await {
+                Some(Ok(answer)) => {
                     self.record.note(&format!("{what}: answered by node {node}"));
                     self.record.cover(|counts| counts.acknowledged += 1);
                     return Settled::Answered(answer.into_inner());
                 }
-                Ok(Err(status)) if is_final(&status) => {
+                Some(Err(status)) if is_final(&status) => {
                     self.record.note(&format!("{what}: refused by node {node}: {:?}", status.code()));
                     self.record.cover(|counts| counts.refusals += 1);
                     return Settled::Refused { status, for_certain: asked == 1 };
                 }
-                Ok(Err(status)) => self.record.note(&format!("{what}: node {node}: {:?}", status.code())),
-                Err(_) => self.record.note(&format!("{what}: node {node} did not answer")),
+                Some(Err(status)) => self.record.note(&format!("{what}: node {node}: {:?}", status.code())),
+                None => self.record.note(&format!("{what}: node {node} did not answer")),
             }
             self.sleep_ms(20 + self.dice.below(200)).await;
         }

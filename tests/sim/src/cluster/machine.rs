@@ -17,6 +17,7 @@ use tokio::{
     task::{JoinHandle, LocalSet},
 };
 use tonic::Status;
+use weft_engine::WorkflowKey;
 use weft_env::{Hand, Ids, Lane, SeededIds, TokioClock, UnixNanos, disk::SimDisk};
 use weft_raft::{GroupId, Leadership};
 use weft_rows::{Level, member::MemberState, table};
@@ -30,9 +31,11 @@ use weft_store::{
     wal::{self, Wal},
 };
 
-use super::{net::Net, placement::Move};
+use super::{client::NAMESPACE, net::Net, placement::Move};
 use crate::plant::{Plant, PlantedDisk, PlantedStore};
 
+/// The group that owns no workflows.
+const METADATA: GroupId = GroupId(0);
 const BIRTH: i64 = 1_700_000_000_000_000_000;
 /// As far as a node's wall clock may be off, in both directions, when it starts.
 const SKEW_MAX_MS: u64 = 200;
@@ -277,6 +280,19 @@ impl Machine {
 
     pub(crate) fn leads(&self) -> bool {
         self.leaderships().iter().any(|(_, known)| known.mine)
+    }
+
+    /// Whether it leads a shard, and not the metadata alone: what is asked of shards may be done twice.
+    pub(crate) fn leads_a_shard(&self) -> bool {
+        self.leaderships().iter().any(|(group, known)| known.mine && *group != METADATA)
+    }
+
+    /// Whether it leads the shard of a workflow.
+    pub(crate) fn leads_shard_of(&self, workflow: &str) -> bool {
+        let Some(node) = self.server().map(Embedded::node) else { return false };
+        let Some(namespace) = node.metadata().facts(NAMESPACE) else { return false };
+        let key = WorkflowKey { namespace: namespace.id.clone(), workflow: workflow.into() };
+        node.shard(&key).leadership().borrow().mine
     }
 
     /// What the node knows of a member.

@@ -24,7 +24,7 @@ pub(crate) enum Mischief {
         from: u32,
         to: u32,
     },
-    /// Nothing goes from one node that leads to another one for so long, and then their connections break: what the other
+    /// No answer goes from one node that leads to another one for so long, and then their connections break: what the other
     /// one asked for meanwhile was done, and it does not know.
     Swallow {
         lasts_ms: u64,

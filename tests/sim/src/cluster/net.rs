@@ -37,6 +37,8 @@ type Shared<T> = Arc<Mutex<T>>;
 struct Wire {
     from: u32,
     to: u32,
+    /// What is said here answers the one who made the connection.
+    is_answers: bool,
     /// Of its own: what others send at the same time does not matter.
     dice: SeededIds,
     under_way: VecDeque<(u64, Vec<u8>)>,
@@ -54,13 +56,14 @@ struct Wire {
 }
 
 impl Wire {
-    fn new(from: u32, to: u32, dice: SeededIds) -> Self {
+    fn new(from: u32, to: u32, is_answers: bool, dice: SeededIds) -> Self {
         let (under_way, arrived) = (VecDeque::new(), VecDeque::new());
         let (has_ended, is_deaf, is_broken) = (false, false, false);
         let (end, reader, writer) = (None, None, None);
         Self {
             from,
             to,
+            is_answers,
             dice,
             under_way,
             bytes_under_way: 0,
@@ -176,7 +179,7 @@ struct Inner {
     dice: SeededIds,
     /// From whom nothing arrives at whom.
     cuts: BTreeSet<(u32, u32)>,
-    /// The same, while answers are swallowed: what opens one of these does not open the other.
+    /// Who gets no answers from whom: what opens one of these does not open the other.
     swallowed: BTreeSet<(u32, u32)>,
     delay_max_ms: u64,
     wires: Vec<Weak<Mutex<Wire>>>,
@@ -208,7 +211,7 @@ impl Net {
         inner.wires.retain(|wire| wire.strong_count() > 0);
         for wire in inner.wires.iter().filter_map(Weak::upgrade) {
             let mut wire = wire.lock();
-            if !inner.is_cut(wire.from, wire.to) {
+            if !inner.is_held(&wire) {
                 wire.advance(now);
             }
         }
@@ -219,12 +222,12 @@ impl Net {
         self.0.lock().cuts.insert((from, to));
     }
 
-    /// From now on nothing from one node arrives at the other, until [`Net::break_between`].
+    /// From now on no answer of one node arrives at the other, until [`Net::break_between`]; what it asks does.
     pub(crate) fn swallow(&self, from: u32, to: u32) {
         self.0.lock().swallowed.insert((from, to));
     }
 
-    /// All ways are open again on which nothing is swallowed.
+    /// All ways are open again; answers that are swallowed stay so.
     pub(crate) fn heal(&self) {
         let mut inner = self.0.lock();
         inner.cuts.clear();
@@ -251,8 +254,8 @@ impl Net {
         inner.broken += broken;
     }
 
-    /// The connections between two nodes break, and both hear of it; nothing is swallowed any more between them. A way
-    /// that is cut stays so.
+    /// The connections between two nodes break, and both hear of it; the other one gets answers again. A way that is cut
+    /// stays so.
     pub(crate) fn break_between(&self, one: u32, other: u32) {
         let mut inner = self.0.lock();
         for wire in inner.wires.iter().filter_map(Weak::upgrade) {
@@ -301,14 +304,14 @@ impl Net {
     fn connect(&self, from: u32, to: u32) -> Option<io::Result<Pipe>> {
         let mut inner = self.0.lock();
         let to = if to == ANY { inner.any(from)? } else { to };
-        if inner.is_cut(from, to) || inner.is_cut(to, from) {
+        if inner.cuts.contains(&(from, to)) || inner.cuts.contains(&(to, from)) {
             return None;
         }
         let Some(listening) = inner.listening.get(&to) else {
             return Some(Err(io::ErrorKind::ConnectionRefused.into()));
         };
-        let wire = |from, to| Arc::new(Mutex::new(Wire::new(from, to, inner.dice.fork())));
-        let (there, back) = (wire(from, to), wire(to, from));
+        let wire = |from, to, is_answers| Arc::new(Mutex::new(Wire::new(from, to, is_answers, inner.dice.fork())));
+        let (there, back) = (wire(from, to, false), wire(to, from, true));
         let end = |incoming: &Arc<_>, outgoing: &Arc<_>| {
             Pipe::new(End { incoming: Arc::clone(incoming), outgoing: Arc::clone(outgoing), net: self.clone() })
         };
@@ -324,8 +327,10 @@ impl Net {
 }
 
 impl Inner {
-    fn is_cut(&self, from: u32, to: u32) -> bool {
-        self.cuts.contains(&(from, to)) || self.swallowed.contains(&(from, to))
+    /// Nothing arrives on this wire now.
+    fn is_held(&self, wire: &Wire) -> bool {
+        let way = (wire.from, wire.to);
+        self.cuts.contains(&way) || wire.is_answers && self.swallowed.contains(&way)
     }
 
     /// One that listens; none if nobody does.
@@ -373,15 +378,16 @@ mod tests {
     #[test]
     fn answers_that_are_swallowed_open_no_way_that_is_cut_and_no_healing_lets_them_through() {
         let net = Net::new(SeededIds::new(1));
-        let is_cut = || net.0.lock().is_cut(1, 2);
+        let is_held = |is_answers| net.0.lock().is_held(&Wire::new(1, 2, is_answers, SeededIds::new(2)));
+        let held = || (is_held(false), is_held(true));
         net.cut(1, 2);
         net.swallow(1, 2);
         net.break_between(1, 2);
-        assert!(is_cut(), "it was cut before");
+        assert_eq!(held(), (true, true), "it was cut before");
         net.swallow(1, 2);
         net.heal();
-        assert!(is_cut(), "what is swallowed is not over yet");
+        assert_eq!(held(), (false, true), "answers are swallowed still");
         net.break_between(1, 2);
-        assert!(!is_cut());
+        assert_eq!(held(), (false, false));
     }
 }

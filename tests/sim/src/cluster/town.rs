@@ -79,7 +79,7 @@ struct Town {
     change: Option<Change>,
     /// One of the nodes has lost its data.
     has_wiped: bool,
-    /// Until when what one node says to another is lost.
+    /// Until when what one node answers another is lost.
     swallowing: Option<(u64, u32, u32)>,
 }
 
@@ -110,7 +110,10 @@ impl Town {
         let placement = (SeededIds::new(!seed).below(PLACED_EVERY) == 0).then(Placement::default);
         let nodes = if dice.below(5) == 0 && placement.is_none() { 5 } else { 3 };
         let shards = u16::try_from(1 + dice.below(3)).expect("few");
-        let cache_bytes = if dice.below(3) == 0 { CACHE_BYTES } else { SMALL_CACHE_BYTES };
+        let is_large = dice.below(3) == 0;
+        // What is missing in the rows shows where they are read.
+        let is_read = plant == Plant::NoReceipt;
+        let cache_bytes = if is_large && !is_read { CACHE_BYTES } else { SMALL_CACHE_BYTES };
         let kind = Kind { founders: nodes, shards, cache_bytes, plant, is_placed: placement.is_some() };
         let machines = (1..=nodes).map(|node| Machine::new(node, kind, dice.fork())).collect();
         let scene = Scene {
@@ -392,21 +395,34 @@ impl Town {
         }
     }
 
-    /// What one node that leads answers another one does not arrive for a while, and then never.
+    /// What one node that leads a shard answers another one does not arrive for a while, and then never.
     fn swallow(&mut self, lasts_ms: u64) {
-        let leading: Vec<u32> = self.machines.iter().filter(|it| it.leads()).map(|it| it.node).collect();
-        let count = leading.len() as u64;
-        if count < 2 || self.swallowing.is_some() {
-            return;
-        }
-        let from = self.dice.below(count);
-        let to = (from + 1 + self.dice.below(count - 1)) % count;
-        let [from, to] = [from, to].map(|place| leading[usize::try_from(place).expect("few")]);
-        self.record.note(&format!("what node {from} says to node {to} is lost"));
+        let pair = if self.dice.below(4) == 0 { None } else { self.payee_and_payer() };
+        let pair = pair.or_else(|| self.two_leaders());
+        let Some((from, to)) = pair.filter(|_| self.swallowing.is_none()) else { return };
+        self.record.note(&format!("what node {from} answers node {to} is lost"));
         self.record.cover(|counts| counts.swallowed += 1);
         self.net.swallow(from, to);
         self.scene.haste.store(true, Ordering::Relaxed);
         self.swallowing = Some((self.now + lasts_ms, from, to));
+    }
+
+    /// Two nodes that lead a shard each, if there are.
+    fn two_leaders(&self) -> Option<(u32, u32)> {
+        let leading: Vec<u32> = self.machines.iter().filter(|it| it.leads_a_shard()).map(|it| it.node).collect();
+        let count = leading.len() as u64;
+        let from = self.dice.below(count.max(1));
+        let to = (from + 1 + self.dice.below(count.max(2) - 1)) % count.max(1);
+        let at = |place| leading.get(usize::try_from(place).expect("few")).copied();
+        at(from).zip(at(to)).filter(|(from, to)| from != to)
+    }
+
+    /// Where the account is that is paid most, and one that pays it: if they are at two nodes.
+    fn payee_and_payer(&self) -> Option<(u32, u32)> {
+        let (payee, payers) = self.scene.accounts.split_last()?;
+        let payer = payers.get(usize::try_from(self.dice.below(payers.len() as u64)).expect("few"))?;
+        let leader = |account: &str| self.machines.iter().find(|it| it.leads_shard_of(account)).map(|it| it.node);
+        leader(payee).zip(leader(payer)).filter(|(payee, payer)| payee != payer)
     }
 
     /// Whoever waits for what was swallowed hears that it does not come.

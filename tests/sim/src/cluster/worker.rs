@@ -110,16 +110,16 @@ where
         return None;
     };
     let patience = if scene.dice.below(10) == 0 { POLL / 40 } else { POLL * 2 };
-    match tokio::time::timeout(patience, ask(api)).await {
-        Ok(Ok(polled)) => Some(polled.into_inner()),
-        Ok(Err(status)) => {
+    match scene.wait_for(patience, ask(api)).await {
+        Some(Ok(polled)) => Some(polled.into_inner()),
+        Some(Err(status)) => {
             if is_final(&status) {
                 scene.record.violate(format!("a poll was refused: {:?}: {}", status.code(), status.message()));
             }
             scene.sleep_ms(20 + scene.dice.below(100)).await;
             None
         }
-        Err(_) => {
+        None => {
             scene.record.cover(|counts| counts.hang_ups += 1);
             None
         }
@@ -214,12 +214,12 @@ where
             scene.sleep_ms(50).await;
             continue;
         };
-        match tokio::time::timeout(POLL * 2, give(api)).await {
-            Ok(Ok(_)) => {
+        match scene.wait_for(POLL * 2, give(api)).await {
+            Some(Ok(_)) => {
                 scene.record.note(&format!("{what}: acknowledged"));
                 return Told::Acknowledged;
             }
-            Ok(Err(status)) if is_final(&status) => {
+            Some(Err(status)) if is_final(&status) => {
                 scene.record.note(&format!("{what}: refused: {:?}", status.code()));
                 // What came meanwhile has to be seen before a workflow ends; who asks again hears the same.
                 let is_late = status.message().contains("UnhandledCommand");
@@ -229,7 +229,7 @@ where
                 }
                 return Told::Gone;
             }
-            Ok(Err(_)) | Err(_) => {
+            Some(Err(_)) | None => {
                 scene.sleep_ms(10 + scene.dice.below(80)).await;
             }
         }
