@@ -372,9 +372,7 @@ impl Base {
         tokio::spawn(async move { matching.run().await });
         tokio::spawn(housekeeping(Arc::downgrade(&inner)));
         tokio::spawn(follow_queue_configs(Arc::downgrade(&inner)));
-        let settled = join_all(inner.copies.here().into_iter().map(|shard| async move { shard.settled().await }));
-        let is_placed = inner.metadata.members().level >= Level::PLACED && !inner.peers.is_alone();
-        in_time_if(is_placed, inner.clock.as_ref(), settled).await;
+        shards_settled(&inner).await;
         self.links.inbox.attach(&inner);
         live_among_others(&inner);
         Ok(Node(inner))
@@ -641,6 +639,13 @@ fn start_metadata(
         clock: Arc::clone(clock),
         predefined: super::lists::predefined(),
     })))
+}
+
+/// Waits until the shards whose copies are here have settled, where that is sure to come.
+async fn shards_settled(node: &NodeInner) {
+    let settled = join_all(node.copies.here().into_iter().map(|shard| async move { shard.settled().await }));
+    let is_placed = node.metadata.members().level >= Level::PLACED && !node.peers.is_alone();
+    in_time_if(is_placed, node.clock.as_ref(), settled).await;
 }
 
 /// A node of its own whose data are new begins at the newest level that it supports. They are new until there is a
