@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::Context;
+use tonic::{Code, Response, Status};
 use weft_bench::wire::{self, Service};
 use weft_protocol::api::{
     command::Command,
@@ -20,6 +21,9 @@ use weft_protocol::api::{
 
 use crate::{load, server::Server};
 
+/// How often one call is made, and how long is waited in between, while a shard has no leader.
+const ASKED_MAX: u32 = 100;
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// Progress is told this often.
 const TOLD_EVERY: u64 = 100_000;
 
@@ -64,7 +68,7 @@ pub(crate) async fn fill(servers: impl IntoIterator<Item = &Server>, fill: Fill)
     Ok(())
 }
 
-async fn run(mut service: Service, numbers: Arc<AtomicU64>, fill: Fill) -> anyhow::Result<()> {
+async fn run(service: Service, numbers: Arc<AtomicU64>, fill: Fill) -> anyhow::Result<()> {
     let Fill { name, count, filled, .. } = fill;
     loop {
         let number = numbers.fetch_add(1, Ordering::Relaxed);
@@ -80,11 +84,46 @@ async fn run(mut service: Service, numbers: Arc<AtomicU64>, fill: Fill) -> anyho
             start.input = Some(Payloads { payloads: vec![payload] });
         }
         start.request_eager_execution = true;
-        let started = service.start_workflow_execution(start).await.context("a start was refused")?.into_inner();
+        let mut asked = 0;
+        let started = again(&mut asked, || {
+            let (mut service, start) = (service.clone(), start.clone());
+            async move { service.start_workflow_execution(start).await }
+        })
+        .await;
+        let started = started.context("a start was refused")?;
         let Some(commands) = commands(filled) else { continue };
-        let task = started.eager_workflow_task.context("the server gave no workflow task with the start")?;
+        let Some(task) = started.eager_workflow_task else {
+            // One that was begun by a call whose answer was lost: its task waits for a worker.
+            anyhow::ensure!(asked > 1, "the server gave no workflow task with the start");
+            continue;
+        };
         let answer = wire::completed(task.task_token, commands);
-        service.respond_workflow_task_completed(answer).await.context("a workflow task's answer was refused")?;
+        let mut asked = 0;
+        let told = again(&mut asked, || {
+            let (mut service, answer) = (service.clone(), answer.clone());
+            async move { service.respond_workflow_task_completed(answer).await }
+        })
+        .await;
+        match told {
+            Err(status) if asked > 1 && status.code() == Code::NotFound => {}
+            told => drop(told.context("a workflow task's answer was refused")?),
+        }
+    }
+}
+
+/// Asks again while a shard has no leader, as every SDK does.
+async fn again<T, F>(asked: &mut u32, ask: impl Fn() -> F) -> Result<T, Status>
+where
+    F: Future<Output = Result<Response<T>, Status>>,
+{
+    loop {
+        *asked += 1;
+        match ask().await {
+            Err(status) if status.code() == Code::Unavailable && *asked < ASKED_MAX => {
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+            answer => return answer.map(Response::into_inner),
+        }
     }
 }
 
