@@ -184,7 +184,7 @@ impl World {
             room: Arc::new(|| true),
         };
         let shard = Shard::start(config).0;
-        shard.ready().await;
+        shard.settled().await;
         Self { shard, store, clock, namespace, outside, starts: AtomicUsize::new(0), _raft: raft }
     }
 
