@@ -139,17 +139,20 @@ fn copy(id: u32, group: &Group) -> Copy {
 /// The groups, each as its leader says, or else as whoever has heard of the latest term.
 pub(super) fn gathered(answers: &Answers) -> Vec<GroupPicture> {
     let mut best: BTreeMap<u32, &Copy> = BTreeMap::new();
-    let mut latest: BTreeMap<u32, u64> = BTreeMap::new();
     for copy in answers.values().flatten().filter(|copy| copy.runs) {
         let known = best.entry(copy.group).or_insert(copy);
         let key = |copy: &Copy| (copy.leads, copy.term, copy.leader != 0);
         if key(copy) > key(known) {
             *known = copy;
         }
-        let term = latest.entry(copy.group).or_default();
-        *term = copy.term.max(*term);
     }
-    let is_latest = |copy: &Copy| latest.get(&copy.group) == Some(&copy.term);
+    // Whoever gets the log no more may have heard of terms that nobody else ever hears of.
+    let of_members = |copy: &Copy| {
+        let members = copy.members.clone();
+        answers.iter().filter(move |(node, _)| members.contains(node)).flat_map(|(_, copies)| copies)
+    };
+    let is_later = |one: &Copy, other: &Copy| one.runs && one.group == other.group && one.term > other.term;
+    let is_latest = |copy: &Copy| !of_members(copy).any(|other| is_later(other, copy));
     best.into_values().map(|copy| picture(copy, copy.leads && is_latest(copy))).collect()
 }
 
@@ -206,7 +209,9 @@ mod tests {
         };
         assert_eq!(leads(&[copy(1, 4, 1, true), copy(1, 4, 1, false)]), [true]);
         assert_eq!(leads(&[copy(1, 4, 3, false), copy(1, 4, 3, false)]), [false], "node 3 has not answered");
-        assert_eq!(leads(&[copy(1, 4, 1, true), copy(1, 5, 0, false)]), [false], "another is being elected");
+        let of = |members: &[u32]| Copy { members: members.to_vec(), ..copy(1, 4, 1, true) };
+        assert_eq!(leads(&[of(&[1, 2]), copy(1, 5, 0, false)]), [false], "another is being elected");
+        assert_eq!(leads(&[of(&[1, 3]), copy(1, 5, 0, false)]), [true], "whoever gets the log no more elects nobody");
     }
 
     #[test]

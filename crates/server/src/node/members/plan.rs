@@ -144,14 +144,24 @@ impl Picture {
         if let Some(new) = self.to_have(group).into_iter().find(|node| !group.members.contains(node)) {
             return Ok(Some(Step::Add(new)));
         }
-        let (from, to) = (group.voters(), self.voters_of(group)?);
-        if from != to {
-            return self.toward(group, from, to).map(Some);
+        let from = group.voters();
+        let step = self.voters_of(group).and_then(|to| match from == to {
+            true => Ok(None),
+            false => self.toward(group, from, to).map(Some),
+        });
+        match step {
+            Ok(Some(step)) => Ok(Some(step)),
+            // Whoever goes may be the one that is to have a copy again, and vote.
+            Ok(None) | Err(_) => self.outgoing(group).map_or(step, |step| Ok(Some(step))),
         }
+    }
+
+    /// What is taken from those that are to have nothing of a group and do not vote in it.
+    fn outgoing(&self, group: &GroupPicture) -> Option<Step> {
         let leaves = |node: &&u32| self.members.state(**node).is_some_and(|state| !is_present(state));
         let goes = |node: &&u32| leaves(node) || self.has_no_place(group.group, **node);
-        let forgotten = group.members.difference(&to).find(goes).map(|node| Step::Forget(*node));
-        Ok(forgotten.or_else(|| self.leftover(group).map(Step::GiveUp)))
+        let forgotten = group.members.difference(&group.voters()).find(goes).map(|node| Step::Forget(*node));
+        forgotten.or_else(|| self.leftover(group).map(Step::GiveUp))
     }
 
     /// Who is to get the log of a group.

@@ -69,7 +69,7 @@ impl Picture {
             nodes.insert(*voter, CopyState::Held);
         }
         let mut row = CopiesRow { group: group.group, nodes };
-        let wanted = self.copies_of(voters);
+        let wanted = self.copies_of(group.group, voters);
         let target = self.target_of_move(group);
         let staying: Nodes = row.wanted().filter(|node| self.members.state(*node).is_some_and(is_present)).collect();
         let new = if staying.len() < wanted { self.least_loaded(group, loads) } else { None };
@@ -99,16 +99,26 @@ impl Picture {
     fn is_whole(&self, group: &GroupPicture, node: u32) -> bool {
         let is_member = matches!(self.members.state(node), Some(MemberState::Member | MemberState::Drained));
         // Of two nodes one has a copy only in case that the other one is lost.
-        let keeps = self.fit(&group.voters()) < VOTERS && group.members.contains(&node) && is_member;
+        let keeps = self.soon_fit(group.group, &group.voters()) < VOTERS && group.members.contains(&node) && is_member;
         group.voters().contains(&node) || keeps
     }
 
     /// How many copies a shard has in which these vote.
-    fn copies_of(&self, voters: &Nodes) -> usize {
+    fn copies_of(&self, group: u32, voters: &Nodes) -> usize {
         let stays = |node: &&u32| self.members.state(**node).is_none_or(is_present);
         let staying: Nodes = voters.iter().filter(stays).copied().collect();
-        let fit = self.fit(&staying);
+        let fit = self.soon_fit(group, &staying);
         if fit >= VOTERS { VOTERS.max(voters.len().min(fit)) } else { fit }
+    }
+
+    /// How many could vote before long in a group in which these do: whoever joins is not ready while a copy is filled that is
+    /// coming to it, and has not to lose it for that.
+    fn soon_fit(&self, group: u32, voters: &Nodes) -> usize {
+        let copies = self.members.copies.get(&group);
+        let is_coming =
+            |row: &MemberRow| row.state == MemberState::Joining && copies.is_some_and(|copies| copies.wants(row.node));
+        let could = |row: &&MemberRow| voters.contains(&row.node) || self.is_fit(row) || is_coming(row);
+        self.members.present().filter(could).count()
     }
 
     /// Where a vote of the group goes that is moved.

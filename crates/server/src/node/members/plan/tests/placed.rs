@@ -207,19 +207,63 @@ fn a_node_that_joins_takes_its_share_of_the_copies() {
 
 #[test]
 fn a_node_that_joins_is_not_ready_while_a_copy_is_filled_and_takes_its_share_all_the_same() {
-    let mut picture = placed(3, 17);
-    play_copies(&mut picture);
-    join(&mut picture, 4);
-    for turn in 0..STEPS_MAX {
-        let fills = picture.members.copies.values().any(|row| row.nodes.get(&4) == Some(&CopyState::Coming));
-        picture.ready = if fills && turn % 3 != 0 { Nodes::new() } else { nodes([4]) };
-        if round(&mut picture).is_some() && !fills {
-            assert_eq!(picture.members.state(4), Some(MemberState::Member));
-            check_rest(&picture, 3);
-            return assert_eq!(copies(&picture), [12, 12, 12, 12]);
+    for before in 1..=4 {
+        let mut picture = placed(before.min(3), 17);
+        if before == 4 {
+            join(&mut picture, 4);
         }
+        play_copies(&mut picture);
+        let node = before + 1;
+        join(&mut picture, node);
+        let mut turns = 0..STEPS_MAX;
+        while turns.next().is_some() {
+            let fills = picture.members.copies.values().any(|row| row.nodes.get(&node) == Some(&CopyState::Coming));
+            picture.ready = if fills && turns.start % 3 != 0 { Nodes::new() } else { nodes([node]) };
+            if round(&mut picture).is_some() && !fills {
+                break;
+            }
+        }
+        assert_eq!(picture.members.state(node), Some(MemberState::Member), "{node} joins: {:?}", picture.plan());
+        check_rest(&picture, VOTERS.min(node as usize));
+        assert!(is_even(&copies(&picture)), "{node} joins: {:?}", copies(&picture));
     }
-    panic!("it does not end: {:?}", picture.plan());
+}
+
+#[test]
+fn whoever_is_not_ready_in_the_round_after_it_gets_the_log_takes_no_copy_from_others() {
+    let mut picture = placed(1, 5);
+    for node in 2..=3 {
+        join(&mut picture, node);
+        picture.ready.insert(node);
+        let is_added = |picture: &Picture| picture.groups.iter().all(|group| group.members.contains(&node));
+        while !is_added(&picture) {
+            assert_eq!(round(&mut picture), None, "{node} gets the log");
+        }
+        picture.ready.remove(&node);
+        round(&mut picture);
+        let goes = |row: &CopiesRow| row.nodes.values().any(|state| *state == CopyState::Going);
+        assert!(!picture.members.copies.values().any(goes), "{:?}", picture.members.copies);
+        picture.ready.insert(node);
+        assert_eq!(play_copies(&mut picture), Vec::<String>::new(), "{node} joins");
+        check_rest(&picture, node as usize);
+    }
+}
+
+#[test]
+fn who_is_to_vote_again_and_has_a_copy_that_goes_gives_that_up_first() {
+    let mut picture = placed(3, 9);
+    join(&mut picture, 4);
+    play_copies(&mut picture);
+    let group = picture.groups.iter().find(|group| group.group != 0 && !group.members.contains(&1)).map(|it| it.group);
+    let group = group.expect("some shard is not there");
+    picture.members.moves.insert(group, MoveRow { group, from: 4, to: 1 });
+    while picture.members.copies[&group].nodes.get(&4) != Some(&CopyState::Going) {
+        assert_eq!(round(&mut picture), None);
+    }
+    put(&mut picture, 1, MemberState::Removing);
+    assert_eq!(play_copies(&mut picture), Vec::<String>::new());
+    assert_eq!(picture.members.state(1), Some(MemberState::Removed));
+    check_rest(&picture, 3);
 }
 
 #[test]
