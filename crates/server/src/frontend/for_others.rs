@@ -35,7 +35,15 @@ pub(crate) async fn start(node: &Node, parcel: Parcel, poller: Poller) -> Result
         Tried::Unreadable => return Err(Status::new(UNREADABLE, "the workflow of the task cannot be read")),
     };
     let Some(Handed::Here(task)) = undelivered.handed() else { return Ok(None) };
-    let answer = answer(node, &namespace, task).await.map_err(unmade)?;
+    let answer = match answer(node, &namespace, task).await.map_err(unmade) {
+        Ok(answer) => answer,
+        Err(status) => {
+            if status.code() == UNREADABLE {
+                poll::give_back_later(node, undelivered);
+            }
+            return Err(status);
+        }
+    };
     let started = StartedElsewhere { token: task.started().token, answer: answer.into() };
     undelivered.delivered();
     Ok(Some(started))

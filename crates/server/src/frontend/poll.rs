@@ -263,6 +263,18 @@ fn offer_later(node: &Node, parcel: Parcel) {
     });
 }
 
+/// Gives a task back after a pause: its history grows by it, and whoever polls would have it again at once.
+pub(super) fn give_back_later(node: &Node, undelivered: Undelivered) {
+    let (node, mut stopping) = (node.clone(), node.stopping());
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+            () = node.inner().pause(UNREADABLE_PAUSE) => {}
+        }
+        drop(undelivered);
+    });
+}
+
 /// Starts a task of a shard that this node leads.
 pub(crate) async fn start_here(node: &Node, namespace: &Arc<Namespace>, parcel: &Parcel, poller: Poller) -> Tried {
     let request: RequestId = poller.request.clone();
