@@ -72,7 +72,7 @@ pub fn campaign(seeds: u64, processes: usize, record: &Path) -> Result<ClusterCo
     spread_until(&missing, processes, |seed| {
         let outcome = simulate_apart(Size::told(), seed, Plant::Nothing, false);
         let mut campaign = campaign.lock();
-        match outcome.violation {
+        match outcome.violation.or_else(|| Size::told().shortfall(&outcome.coverage)) {
             Some(violation) => {
                 campaign.failure.get_or_insert((seed, violation));
             }
@@ -143,11 +143,11 @@ fn read(line: &str) -> Option<(u64, (u64, ClusterCoverage))> {
     Some((seed.parse().ok()?, (cpu_ms.parse().ok()?, ClusterCoverage::read(coverage)?)))
 }
 
-/// What tells this program from all others.
+/// What tells this program, and the size of seeds that it plays, from all others.
 fn program() -> io::Result<String> {
     let mut hasher = DefaultHasher::new();
     hasher.write(&fs::read(env::current_exe()?)?);
-    Ok(format!("{:016x}", hasher.finish()))
+    Ok(format!("{:016x}-{}", hasher.finish(), Size::told().name()))
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub fn environment(name: &str) -> Option<u64> {
 /// If a thread does.
 pub fn in_parallel(seeds: u64, each: impl Fn(u64, &Outcome) + Sync) -> Coverage {
     let total = Mutex::new(Coverage::default());
-    spread(seeds, |seed| {
+    spread(&(0..seeds).collect::<Vec<_>>(), |seed| {
         let outcome = simulate(seed, Plant::Nothing, false);
         total.lock().unwrap_or_else(PoisonError::into_inner).add(&outcome.coverage);
         each(seed, &outcome);
@@ -51,13 +51,13 @@ pub fn in_parallel(seeds: u64, each: impl Fn(u64, &Outcome) + Sync) -> Coverage 
     total.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Plays the seeds of the cluster from 0, in parallel, each in a process of its own. Gives what they reached, and what failed, by seeds:
+/// Plays these seeds of the cluster, in parallel, each in a process of its own. Gives what they reached, and what failed, by seeds:
 /// a seed that is less than its size promises has failed too.
 ///
 /// # Panics
 /// If a thread does.
 #[must_use]
-pub fn cluster_seeds(size: Size, seeds: u64) -> (ClusterCoverage, Vec<(u64, String)>) {
+pub fn cluster_seeds(size: Size, seeds: &[u64]) -> (ClusterCoverage, Vec<(u64, String)>) {
     let total = Mutex::new((ClusterCoverage::default(), Vec::new()));
     spread(seeds, |seed| {
         let outcome = simulate_apart(size, seed, Plant::Nothing, false);
@@ -78,9 +78,9 @@ pub fn again(size: Size, seed: u64) -> String {
 }
 
 /// Plays each seed once, on as many threads as the machine has.
-fn spread(seeds: u64, play: impl Fn(u64) + Sync) {
+fn spread(seeds: &[u64], play: impl Fn(u64) + Sync) {
     let threads = thread::available_parallelism().map_or(2, usize::from);
-    spread_until(&(0..seeds).collect::<Vec<_>>(), threads, |seed| {
+    spread_until(seeds, threads, |seed| {
         play(seed);
         true
     });

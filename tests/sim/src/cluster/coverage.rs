@@ -50,6 +50,8 @@ pub struct Coverage {
     /// Moves of copies of shards that began, and that ended, done or given up.
     pub moves: u64,
     pub moves_ended: u64,
+    /// Clusters that were raised to the level at which copies are on some nodes.
+    pub raised: u64,
     /// Copies that were to come, and those that nodes gave up.
     pub copies_coming: u64,
     pub copies_gone: u64,
@@ -157,6 +159,7 @@ impl Coverage {
             ("wiped", &mut self.wiped),
             ("moves", &mut self.moves),
             ("moves ended", &mut self.moves_ended),
+            ("raised", &mut self.raised),
             ("copies coming", &mut self.copies_coming),
             ("copies gone", &mut self.copies_gone),
             ("crashes amid moves", &mut self.crashes_amid),

@@ -51,13 +51,15 @@ pub(crate) struct Kind {
     /// For the executions in memory of a shard: with little of it they are read from their rows again and again.
     pub(crate) cache_bytes: usize,
     pub(crate) plant: Plant,
-    /// Its nodes support a level at which there are copies on some nodes only.
-    pub(crate) is_placed: bool,
+    /// The newest format level that builds support with which nodes are made now.
+    pub(crate) newest: Level,
 }
 
 pub(crate) struct Machine {
     pub(crate) node: u32,
     kind: Kind,
+    /// The newest format level that its build supports.
+    pub(crate) newest: Level,
     dice: SeededIds,
     pub(crate) disk: SimDisk,
     pub(crate) store: MemoryStore,
@@ -108,7 +110,23 @@ impl Machine {
         let notes = Arc::new(Notes::new(SeededIds::new(u64::from(node)).uuid()));
         let (is_ill, is_full, is_leaving, is_gone) = (false, false, false, false);
         let (running, sync_ms, synced_at) = (None, 0, 0);
-        Self { node, kind, dice, disk, store, notes, running, is_ill, is_full, is_leaving, is_gone, sync_ms, synced_at }
+        let newest = kind.newest;
+        Self {
+            node,
+            kind,
+            newest,
+            dice,
+            disk,
+            store,
+            notes,
+            running,
+            is_ill,
+            is_full,
+            is_leaving,
+            is_gone,
+            sync_ms,
+            synced_at,
+        }
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -165,10 +183,7 @@ impl Machine {
             // The network lets it speak with whoever listens.
             ClusterOptions { join: vec!["any:1".to_owned()], advertise: address(self.node), ..cluster }
         };
-        if !self.kind.is_placed {
-            // From the next one on not all have everything.
-            options.levels.newest = Level::WRITTEN_DOWN;
-        }
+        options.levels.newest = self.newest;
         options.checkpoint_bytes = 64 << 10;
         options.checkpoint_interval = Duration::from_secs(2);
         options.kept_log_bytes = Some(KEPT_LOG_BYTES);

@@ -56,7 +56,7 @@ impl Placement {
         for what in &news {
             record.note(&what.0);
             record.cover(|counts| match what.1 {
-                News::Level => {}
+                News::Level => counts.raised += u64::from(before.level > Level::FIRST),
                 News::MoveBegins => counts.moves += 1,
                 News::MoveEnds => counts.moves_ended += 1,
                 News::Copy(Some(CopyState::Coming)) => counts.copies_coming += 1,

@@ -11,6 +11,7 @@ use std::{
 use tokio::{runtime::Runtime, task::JoinHandle};
 use weft_env::SeededIds;
 use weft_protocol::api::history::history_event::Attributes as Event;
+use weft_rows::Level;
 
 use super::{
     accounts,
@@ -107,14 +108,18 @@ pub fn simulate_cluster(size: Size, seed: u64, plant: Plant, is_traced: bool) ->
 impl Town {
     fn new(size: Size, seed: u64, plant: Plant, record: Arc<Record>) -> Self {
         let dice = SeededIds::new(seed);
-        let placement = (SeededIds::new(!seed).below(PLACED_EVERY) == 0).then(Placement::default);
+        let of_placement = SeededIds::new(!seed);
+        let placement = (of_placement.below(PLACED_EVERY) == 0).then(Placement::default);
+        // Of the others, and of some that are raised later, not even the build knows copies on some nodes.
+        let is_new = placement.is_some() && of_placement.below(2) == 0;
+        let newest = if is_new { Level::PLACED } else { Level::WRITTEN_DOWN };
         let nodes = if dice.below(5) == 0 && placement.is_none() { 5 } else { 3 };
         let shards = u16::try_from(1 + dice.below(3)).expect("few");
         let is_large = dice.below(3) == 0;
         // What is missing in the rows shows where they are read.
         let is_read = plant == Plant::NoReceipt;
         let cache_bytes = if is_large && !is_read { CACHE_BYTES } else { SMALL_CACHE_BYTES };
-        let kind = Kind { founders: nodes, shards, cache_bytes, plant, is_placed: placement.is_some() };
+        let kind = Kind { founders: nodes, shards, cache_bytes, plant, newest };
         let machines = (1..=nodes).map(|node| Machine::new(node, kind, dice.fork())).collect();
         let scene = Scene {
             doors: Doors::default(),
@@ -265,9 +270,12 @@ impl Town {
     }
 
     /// Brings a cluster of three to a fourth node, and to the level at which shards have copies on some nodes only, in
-    /// either order, and maybe to a fifth node when things go wrong already.
+    /// either order where an earlier build has founded it, and maybe to a fifth node when things go wrong already.
     fn place(&mut self) -> bool {
         let is_placed = |town: &Self| town.placement.as_ref().is_none_or(Placement::is_placed);
+        if self.kind.newest < Level::PLACED && !self.upgrade() {
+            return false;
+        }
         let is_raised_first = self.dice.below(3) > 0;
         if is_raised_first && !self.raise().until(OPENING_MAX, "the level is raised", is_placed) {
             return false;
@@ -278,6 +286,21 @@ impl Town {
         }
         if self.raise().dice.below(2) == 0 {
             self.change(None);
+        }
+        true
+    }
+
+    /// Starts one node after the other with a build that knows copies on some nodes.
+    fn upgrade(&mut self) -> bool {
+        self.kind.newest = Level::PLACED;
+        for place in 0..self.machines.len() {
+            self.crash(place);
+            self.machines[place].newest = Level::PLACED;
+            self.restart();
+            let all_open = |town: &Self| town.machines.iter().all(Machine::is_open);
+            if !self.until(OPENING_MAX, "a node of the next build opens", all_open) {
+                return false;
+            }
         }
         true
     }

@@ -57,7 +57,9 @@ pub(crate) fn answered(worked: &Worked, events: &[HistoryEvent]) -> Result<(), S
                 };
                 let payloads = it.result.as_ref().map(|result| result.payloads.as_slice()).unwrap_or_default();
                 let data = payloads.first().map(|payload| payload.data.clone()).unwrap_or_default();
-                results.insert(id, data);
+                if results.insert(id, data).is_some() {
+                    return Err(format!("activity {id} was completed twice"));
+                }
             }
             _ => {}
         }
