@@ -206,6 +206,7 @@ pub(crate) fn sim(seeds: &str) -> Step {
     Step::cargo("simulated nodes and clusters", &["test", "-p", "weft-sim", "--", "--nocapture"])
         .env("WEFT_SIM_SEEDS", seeds)
         .env("WEFT_SIM_CLUSTER_SEEDS", of_cluster)
+        .env("WEFT_SIM_CLUSTER_LARGE_SEEDS", "0")
 }
 
 /// The simulated node alone, over so many seeds.
