@@ -259,11 +259,15 @@ async fn a_node_that_is_lost_in_the_middle_of_a_move_is_replaced() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_data_were_made_before_the_level_was_raised_joins() {
     let mut growing = Growing::placed(3).await;
+    let load = Load::on(&growing, 1, "order");
+    load.more(WORKFLOWS).await;
     growing.make_data(4);
     let joining = tokio::time::timeout(PATIENCE, growing.join(4, 1)).await;
     joining.expect("it waits for no leader of shards of which nobody fills a copy");
     growing.until(1, 4, MemberState::Member).await;
     let members = growing.until_at_rest(1).await;
+    let runs = load.end().await;
+    check(&growing, &runs).await;
     growing.check_disks(&members);
     growing.shutdown().await;
 }
