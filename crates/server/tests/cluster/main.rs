@@ -72,10 +72,18 @@ async fn run_of(client: &mut Client, id: &str) -> Result<String, Status> {
 }
 
 async fn listed(client: &mut Client) -> BTreeSet<String> {
-    let request = ListWorkflowExecutionsRequest { namespace: "default".to_owned(), ..Default::default() };
-    let listing = told(async || client.list_workflow_executions(request.clone()).await);
-    let answer = listing.await.expect("it is listed");
-    answer.executions.into_iter().filter_map(|info| info.execution).map(|execution| execution.workflow_id).collect()
+    let mut request = ListWorkflowExecutionsRequest { namespace: "default".to_owned(), ..Default::default() };
+    let mut found = BTreeSet::new();
+    loop {
+        let listing = told(async || client.list_workflow_executions(request.clone()).await);
+        let page = listing.await.expect("it is listed");
+        let ids = page.executions.into_iter().filter_map(|info| info.execution);
+        found.extend(ids.map(|execution| execution.workflow_id));
+        if page.next_page_token.is_empty() {
+            return found;
+        }
+        request.next_page_token = page.next_page_token;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
