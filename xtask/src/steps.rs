@@ -373,7 +373,7 @@ pub(crate) fn test(tier: Tier) -> Vec<Step> {
     steps.extend(deploy());
     steps.extend(conformance(false));
     match tier {
-        Tier::Full => steps.extend(chaos(&["--seconds", "120", "--nodes", "4"])),
+        Tier::Full => steps.extend(chaos(&["--seconds", "120"])),
         Tier::Long => {
             steps.extend(chaos(&["--seconds", "3600", "--nodes", "5"]));
             steps.extend(upgrade::steps());
