@@ -3,6 +3,7 @@
 //! Invariant: what is opened first is closed last; nothing serves before every shard that this node leads has opened its
 //! epoch. The frontend sees a [`Node`] and nothing below it.
 
+mod background;
 mod checkpoint;
 pub(crate) mod copies;
 pub(crate) mod copy;
@@ -244,6 +245,12 @@ impl Node {
     /// `FailedPrecondition` when it cannot be removed, `Unavailable` when nobody decides it now.
     pub async fn remove_member(&self, node: u32) -> Result<String, tonic::Status> {
         self.0.remove_member(node).await
+    }
+
+    /// What a change of the cluster waits for, while this node drives it.
+    #[must_use]
+    pub fn waits(&self) -> Vec<String> {
+        self.0.waits.lock().clone()
     }
 
     /// Raises the cluster's format level to the newest that its nodes know; any of them may be asked.

@@ -41,7 +41,7 @@ use crate::{
 };
 
 use super::{
-    NamespaceSeed, Node, NodeInner, Notes, Options, Place,
+    NamespaceSeed, Node, NodeInner, Notes, Options, Place, background,
     checkpoint::Checkpointer,
     copies::{self, Copies},
     dispatch::{FromShards, ToPollers},
@@ -370,11 +370,10 @@ impl Base {
             exchange::follow(&inner);
         }
         tokio::spawn(async move { matching.run().await });
-        tokio::spawn(housekeeping(Arc::downgrade(&inner)));
-        tokio::spawn(follow_queue_configs(Arc::downgrade(&inner)));
+        background::keep_house(&inner);
         shards_settled(&inner).await;
         self.links.inbox.attach(&inner);
-        live_among_others(&inner);
+        background::live_among_others(&inner);
         Ok(Node(inner))
     }
 
@@ -707,59 +706,4 @@ fn missing_namespaces(options: &Options, world: &World, metadata: &Metadata) -> 
     };
     let view = metadata.view();
     options.namespaces.iter().filter(|seed| view.by_name(&seed.name).is_none()).map(row).collect()
-}
-
-/// Brings to matching what is set for task queues, whichever node it was set on. Ends with the node.
-async fn follow_queue_configs(node: std::sync::Weak<NodeInner>) {
-    let Some(mut viewed) = node.upgrade().map(|inner| inner.metadata.viewed()) else { return };
-    while viewed.changed().await.is_ok() {
-        let Some(inner) = node.upgrade() else { return };
-        inner.configure_queues();
-    }
-}
-
-/// What a node of a cluster does for that.
-fn live_among_others(node: &Arc<NodeInner>) {
-    if !node.peers.is_alone() {
-        tokio::spawn(super::leadership::watch(Arc::downgrade(node)));
-        tokio::spawn(super::leadership::even_out(Arc::downgrade(node)));
-        tokio::spawn(super::members::drive(Arc::downgrade(node)));
-        tokio::spawn(super::members::copies::follow(Arc::downgrade(node)));
-        tokio::spawn(follow_others(Arc::downgrade(node)));
-    }
-}
-
-/// Keeps the ways to the owners of task queues as many as there are other nodes. Ends with the node.
-async fn follow_others(node: std::sync::Weak<NodeInner>) {
-    let Some(mut viewed) = node.upgrade().map(|inner| inner.metadata.viewed()) else { return };
-    loop {
-        let Some(inner) = node.upgrade() else { return };
-        let members = inner.metadata.members();
-        if let (Some(away), false) = (inner.outgoing(), members.nodes.is_empty()) {
-            let others = members.present().map(|row| row.node).filter(|other| *other != inner.peers.node);
-            away.keep(&others.collect());
-        }
-        drop(inner);
-        if viewed.changed().await.is_err() {
-            return;
-        }
-    }
-}
-
-/// What a node does by itself: indexes lists, mends their index, makes checkpoints, empties deleted namespaces. Ends with
-/// the node.
-async fn housekeeping(node: std::sync::Weak<NodeInner>) {
-    loop {
-        let Some(inner) = node.upgrade() else { return };
-        if *inner.stopping.borrow() {
-            return;
-        }
-        inner.lists.visibility.tick();
-        inner.mender.run_if_due(&inner).await;
-        inner.checkpointer.run_if_due(&inner).await;
-        inner.removal.start_if_due(&inner);
-        let (clock, interval) = (Arc::clone(&inner.clock), inner.options.index_interval);
-        drop(inner);
-        clock.sleep_until(clock.monotonic() + interval).await;
-    }
 }

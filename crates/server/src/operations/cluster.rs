@@ -49,7 +49,7 @@ pub(super) fn status(node: &Node) -> Answer {
         "members": members(node),
         "next_node": known.nodes.keys().last().map(|last| last.saturating_add(1)),
         "moves": moves,
-        "waits": node.inner().waits.lock().clone(),
+        "waits": node.waits(),
         "groups": groups,
     });
     Answer::json(StatusCode::OK, &body)

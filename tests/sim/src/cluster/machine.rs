@@ -326,6 +326,19 @@ impl Machine {
         Some((index, metadata.members()))
     }
 
+    /// For people who ask why something does not go on: what it knows of its groups and of the others.
+    pub(crate) fn says(&self) -> String {
+        let Some(node) = self.server().map(Embedded::node) else { return "nothing: it does not run".to_owned() };
+        let groups = node.raft().groups().map(|(id, group)| {
+            let (known, applied) = (*group.leadership().borrow(), *group.applied().borrow());
+            format!("{id:?} {known:?}, voters {:?} of {:?}, applied {applied}", group.voter_sets(), group.members())
+        });
+        let groups = groups.collect::<Vec<_>>().join("; ");
+        let members = node.metadata().members();
+        let states = members.nodes.values().map(|row| format!("{} {:?}", row.node, row.state)).collect::<Vec<_>>();
+        format!("{groups}; nodes {}; moves {:?}; waits {:?}", states.join(", "), members.moves, node.waits())
+    }
+
     /// Whether its log has anything of a group.
     pub(crate) fn has_log(&self, group: GroupId) -> bool {
         self.server().is_some_and(|server| {

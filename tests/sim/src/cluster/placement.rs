@@ -111,8 +111,12 @@ impl Placement {
         news
     }
 
+    pub(crate) fn level(&self) -> Level {
+        self.members.level
+    }
+
     pub(crate) fn is_placed(&self) -> bool {
-        self.members.level >= Level::PLACED
+        self.level() >= Level::PLACED
     }
 
     /// The nodes at which a copy is coming or going.

@@ -292,6 +292,10 @@ impl Town {
 
     /// Starts one node after the other with a build that knows copies on some nodes.
     fn upgrade(&mut self) -> bool {
+        let is_founded = |town: &Self| town.placement.as_ref().is_none_or(|it| it.level() > Level::FIRST);
+        if !self.until(OPENING_MAX, "the cluster is founded at the level of the earlier build", is_founded) {
+            return false;
+        }
         self.kind.newest = Level::PLACED;
         for place in 0..self.machines.len() {
             self.crash(place);
@@ -372,6 +376,9 @@ impl Town {
                 return true;
             }
             self.tick();
+        }
+        for machine in self.present() {
+            self.record.note(&format!("node {} says {}", machine.node, machine.says()));
         }
         self.record.violate(format!("not within {ms_max} ms: {what}"));
         false
