@@ -27,7 +27,7 @@ use weft_rows::Slot;
 use crate::{
     cache::Cache,
     call::{Ask, Call, Failure, Needs},
-    loader::{LoadError, Loaded, Opening, Swept, Wakes},
+    loader::{DueWake, LoadError, Loaded, Opening, Swept, Wakes},
     outbox::{Outbox, Page},
     parcel::{LOST, Parcel},
     pipeline::{Building, Epoch, Lost, Pipeline},
@@ -50,6 +50,8 @@ pub(crate) struct Leader {
     wanted: Vec<(WorkflowKey, Needs)>,
     reads: FuturesUnordered<BoxFuture<'static, Read>>,
     wakes: WakeHeap,
+    /// Of slots in which more was due than was read: the last that was read.
+    read_up_to: HashMap<Slot, DueWake>,
     reminders: Reminders,
     queries: HashMap<QueryId, oneshot::Sender<QueryOutcome>>,
     updates: Updates,
@@ -87,6 +89,7 @@ impl Leader {
             wanted: Vec::new(),
             reads: FuturesUnordered::new(),
             wakes: WakeHeap::default(),
+            read_up_to: HashMap::new(),
             reminders: Reminders::default(),
             queries: HashMap::new(),
             updates: Updates::default(),
@@ -367,13 +370,23 @@ impl Leader {
                 return self.wakes.arm(slot, self.stamper.last().after(Duration::from_secs(1)));
             }
         };
-        let due_again = wakes.due.len() == self.shared.limits.wakes_per_read;
+        let last = wakes.due.last().filter(|_| wakes.due.len() == self.shared.limits.wakes_per_read).cloned();
+        let is_cut_short = last.is_some();
+        let is_stuck = is_cut_short && self.read_up_to.get(&slot) == last.as_ref();
+        match last {
+            Some(last) => self.read_up_to.insert(slot, last),
+            None => self.read_up_to.remove(&slot),
+        };
         for (at, key, run) in wakes.due {
             self.take(Call { key, ask: Ask::Wake { run, at } });
         }
         match wakes.next {
+            // Nothing that was read the last time has gone, as when the disk is full: to look again at once is of no use.
+            Some(at) if is_stuck && at <= self.stamper.last() => {
+                self.wakes.arm(slot, self.stamper.last().after(self.shared.limits.retry_after));
+            }
             // More is due than was read: look again once these are decided and applied.
-            Some(at) if due_again => self.building.parcels.push(Parcel::Rearm(slot, at)),
+            Some(at) if is_cut_short => self.building.parcels.push(Parcel::Rearm(slot, at)),
             Some(at) => self.wakes.arm(slot, at),
             None => {}
         }

@@ -52,10 +52,13 @@ pub(crate) struct Loaded {
 /// What is to be deleted next, and the garbage that led to it; `None` if there is none.
 pub(crate) type Swept = Option<(BranchId, Ops)>;
 
+/// When which run of a workflow id is to be woken, or its schedule.
+pub(crate) type DueWake = (Timestamp, WorkflowKey, Option<RunId>);
+
 /// What of a slot is due.
 pub(crate) struct Wakes {
     /// `None` for a run is the schedule of the id.
-    pub(crate) due: Vec<(Timestamp, WorkflowKey, Option<RunId>)>,
+    pub(crate) due: Vec<DueWake>,
     /// When to look again.
     pub(crate) next: Option<Timestamp>,
 }

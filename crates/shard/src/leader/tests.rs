@@ -6,7 +6,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -80,10 +80,11 @@ impl Feed for Outside {
     fn replaced(&self, _group: u32, _index: u64) {}
 }
 
-/// A store that fails to read executions for as long as it is told to.
+/// A store that fails to read executions for as long as it is told to, and counts how often it is asked what is due.
 struct Store {
     memory: Arc<MemoryStore>,
     failed: Mutex<Option<usize>>,
+    wake_reads: AtomicUsize,
 }
 
 impl StateView for Store {
@@ -98,6 +99,9 @@ impl StateView for Store {
     }
 
     fn scan(&self, table: u8, range: &KeyRange, order: Order, limit: usize) -> Result<Vec<Row>, StoreError> {
+        if table == table::WAKE {
+            self.wake_reads.fetch_add(1, Ordering::Relaxed);
+        }
         self.memory.scan(table, range, order, limit)
     }
 }
@@ -130,6 +134,8 @@ struct World {
     clock: VirtualClock,
     namespace: Arc<Namespace>,
     outside: Arc<Outside>,
+    /// The disk has some.
+    room: Arc<AtomicBool>,
     starts: AtomicUsize,
     _raft: Node,
 }
@@ -139,7 +145,7 @@ impl World {
     async fn new(limits: Limits) -> Self {
         let tables: Vec<_> = table::TABLES.iter().map(|&(id, name)| Table { id, name }).collect();
         let memory = Arc::new(MemoryStore::new(&tables).expect("an empty store"));
-        let store = Arc::new(Store { memory, failed: Mutex::default() });
+        let store = Arc::new(Store { memory, failed: Mutex::default(), wake_reads: AtomicUsize::new(0) });
         let namespace = Arc::new(Namespace {
             id: "ns".into(),
             name: "ns".into(),
@@ -163,6 +169,8 @@ impl World {
         let raft = raft.expect("the group starts");
         let clock = VirtualClock::starting_at(UnixNanos(1_700_000_000_000_000_000));
         let ids: Arc<dyn Ids> = Arc::new(SeededIds::new(1));
+        let room = Arc::new(AtomicBool::new(true));
+        let has_room = Arc::clone(&room);
         let config = Config {
             id: ShardId(0),
             node: 1,
@@ -181,11 +189,11 @@ impl World {
             directory: Arc::<Outside>::clone(&outside),
             post: Arc::<Outside>::clone(&outside),
             jobs: Arc::<Outside>::clone(&outside),
-            room: Arc::new(|| true),
+            room: Arc::new(move || has_room.load(Ordering::Relaxed)),
         };
         let shard = Shard::start(config).0;
         shard.settled().await;
-        Self { shard, store, clock, namespace, outside, starts: AtomicUsize::new(0), _raft: raft }
+        Self { shard, store, clock, namespace, outside, room, starts: AtomicUsize::new(0), _raft: raft }
     }
 
     fn key(&self) -> WorkflowKey {
@@ -288,4 +296,23 @@ async fn what_is_due_for_an_execution_that_is_set_aside_is_done_when_that_is_lif
     assert!(world.shard.clear_quarantine(world.key()).await);
     world.until(|| world.runs() == 0, "the run goes").await;
     assert_eq!(world.outside.more.load(Ordering::Relaxed), before + 1, "its tasks are asked for");
+}
+
+#[tokio::test]
+async fn while_the_disk_is_full_more_than_one_read_gives_is_read_again_only_after_a_pause() {
+    let world = World::new(Limits { wakes_per_read: 1, ..Limits::default() }).await;
+    world.ended_run().await;
+    world.ended_run().await;
+    world.room.store(false, Ordering::Relaxed);
+    let reads = || world.store.wake_reads.load(Ordering::Relaxed);
+    let before = reads();
+    world.clock.advance(2 * RETENTION);
+    // Nothing but what is done at once: time stands still.
+    for _ in 0..TURNS {
+        tokio::task::yield_now().await;
+    }
+    assert!((1..=3).contains(&(reads() - before)), "{} reads", reads() - before);
+    assert_eq!(world.runs(), 2);
+    world.room.store(true, Ordering::Relaxed);
+    world.until(|| world.runs() == 0, "both runs go").await;
 }
