@@ -3,7 +3,7 @@
 //! `lent` keeps what this node lends to others; `borrowed` is the other side of it: it has views taken elsewhere, reads
 //! them, keeps them alive, and gives them back.
 //!
-//! Invariant: a view has all that was committed in its group when it was asked for. Whoever is told of one can read all of it,
+//! Invariant: a view has all that was committed in its group when it was first asked for. Whoever is told of one can read all of it,
 //! or is told that it cannot: rows of another moment are never given in their place.
 
 mod borrowed;
@@ -139,9 +139,9 @@ impl NodeInner {
     pub(crate) async fn answer_open(&self, request: OpenViewsRequest) -> Result<OpenViewsResponse, Status> {
         let OpenViewsRequest { token, groups } = request;
         let views = self.views_here(&groups.into_iter().collect(), OPEN_MAX).await.map_err(|error| told(&error))?;
-        let opened = views.iter().map(|view| OpenedView { group: view.group(), index: view.index() }).collect();
-        self.lent.lend(&token, views, &self.clock, &self.stopping).map_err(|error| told(&error))?;
-        Ok(OpenViewsResponse { views: opened })
+        let lent = self.lent.lend(&token, views, &self.clock, &self.stopping).map_err(|error| told(&error))?;
+        let views = lent.iter().map(|view| OpenedView { group: view.group(), index: view.index() }).collect();
+        Ok(OpenViewsResponse { views })
     }
 
     pub(crate) async fn answer_read(&self, request: ReadViewRequest) -> Result<ReadViewResponse, Status> {
@@ -170,4 +170,39 @@ fn told(error: &ViewError) -> Status {
 
 fn nothing_lent() -> Status {
     Status::not_found("nothing is lent by this name")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use weft_rows::member::{MemberRow, MemberState};
+    use weft_shard::MembersChange;
+
+    use super::*;
+    use crate::node::{Node, Options, Place, World, open::METADATA_GROUP};
+
+    #[tokio::test]
+    async fn a_view_that_is_lent_stays_when_it_is_asked_for_again() {
+        let options = Options { shards: 1, ..Options::new(Place::Memory) };
+        let node = Node::open(options, World::real()).await.expect("it opens");
+        let inner = node.inner();
+        let open = async |groups: &[u32]| {
+            let request = OpenViewsRequest { token: "token".to_owned(), groups: groups.to_vec() };
+            inner.answer_open(request).await.expect("it has them").views
+        };
+        let read = async || {
+            let request = ReadViewRequest { token: "token".to_owned(), group: METADATA_GROUP, cursor: Bytes::new() };
+            inner.answer_read(request).await.expect("it is lent").piece
+        };
+        let (opened, piece) = (open(&[METADATA_GROUP]).await, read().await);
+        let row =
+            MemberRow { node: 7, address: "h:1".to_owned(), state: MemberState::Joining, incarnation: String::new() };
+        let decide = |_: &_| Ok::<_, Infallible>((vec![MembersChange::Put(row)], ()));
+        node.metadata().change_members(decide).await.expect("it leads");
+        let again = open(&[METADATA_GROUP, 1]).await;
+        assert_eq!((again.len(), &again[0]), (2, &opened[0]), "what is asked for besides is of now");
+        assert_eq!(read().await, piece);
+        node.shutdown().await;
+    }
 }

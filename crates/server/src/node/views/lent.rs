@@ -1,7 +1,8 @@
 //! Views that this node lends to others, which make a backup.
 //!
 //! Invariants: a loan ends when it is given back, when nobody has asked for it as long as its lease, and when the node stops:
-//! views keep old rows alive, and the data directory locked. Few are lent at a time.
+//! views keep old rows alive, and the data directory locked. Few are lent at a time. A view that is lent stays the one that was
+//! lent: what is read in pieces is of one moment.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -26,14 +27,16 @@ struct Loan {
 }
 
 impl Lent {
-    /// Lends views by a name, beside those that are lent by it already.
+    /// Lends views by a name, beside those that are lent by it already, and gives those that are lent now. A question may come
+    /// again, or late, when the answer to it is being read already: then that is the answer again.
     pub(super) fn lend(
         &self,
         token: &str,
         views: Vec<GroupView>,
         clock: &Arc<dyn Clock>,
         stopping: &watch::Receiver<bool>,
-    ) -> Result<(), ViewError> {
+    ) -> Result<Vec<Arc<GroupView>>, ViewError> {
+        let views: Vec<_> = views.into_iter().map(Arc::new).collect();
         let until = clock.monotonic() + LEASE;
         let mut loans = self.0.lock();
         let is_new = !loans.contains_key(token);
@@ -41,13 +44,14 @@ impl Lent {
             return Err(ViewError::Room(loans.len()));
         }
         let loan = loans.entry(token.to_owned()).or_insert_with(|| Loan { views: BTreeMap::new(), until });
-        loan.views.extend(views.into_iter().map(|view| (view.group(), Arc::new(view))));
+        let mut kept = |view: &Arc<GroupView>| Arc::clone(loan.views.entry(view.group()).or_insert(Arc::clone(view)));
+        let lent = views.iter().map(&mut kept).collect();
         loan.until = until;
         drop(loans);
         if is_new {
             tokio::spawn(self.clone().watch(token.to_owned(), Arc::clone(clock), stopping.clone()));
         }
-        Ok(())
+        Ok(lent)
     }
 
     /// A view that is lent, for as long again.
@@ -110,7 +114,7 @@ mod tests {
 
     impl Desk {
         fn lend(&self, token: &str) -> Result<(), ViewError> {
-            self.lent.lend(token, Vec::new(), &self.clock, &self.stop.subscribe())
+            self.lent.lend(token, Vec::new(), &self.clock, &self.stop.subscribe()).map(drop)
         }
 
         fn keep(&self, token: &str) -> bool {
