@@ -41,7 +41,7 @@ pub(super) async fn ready(node: &Node) -> Answer {
         let clock = node.clock();
         tokio::select! {
             current = node.serves() => {
-                reasons.extend(current.err().map(|error| format!("no majority answers: {error}")));
+                reasons.extend(current.err().map(|error| error.to_string()));
             }
             () = clock.sleep_until(clock.monotonic() + PATIENCE) => {
                 reasons.push("no majority answers, or this node has not applied all of what it committed".to_owned());

@@ -40,7 +40,7 @@ pub(crate) async fn follow(node: Weak<NodeInner>) {
         }
         viewed.mark_unchanged();
         let mut failed = false;
-        for id in inner.missing() {
+        for id in inner.missing(&inner.metadata.members()) {
             if let Err(error) = inner.start_copy(id).await {
                 tracing::error!(shard = id.0, %error, "a copy of the shard did not start: it is tried again");
                 failed = true;
@@ -57,8 +57,8 @@ pub(crate) async fn follow(node: Weak<NodeInner>) {
 
 impl NodeInner {
     /// The shards of which this node is to have a copy that is not here.
-    fn missing(&self) -> Vec<ShardId> {
-        let (members, own) = (self.metadata.members(), self.peers.node);
+    pub(in crate::node) fn missing(&self, members: &Members) -> Vec<ShardId> {
+        let own = self.peers.node;
         // The rows that a node has before it knows the metadata say nothing of it.
         if !members.nodes.contains_key(&own) {
             return Vec::new();
