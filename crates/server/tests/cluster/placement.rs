@@ -7,7 +7,7 @@ use serde_json::Value;
 use weft_raft::{GroupId, NodeId};
 use weft_rows::{
     Level, Supported,
-    member::{CopiesRow, CopyState, MemberState},
+    member::{CopiesRow, CopyState, MemberState, MoveRow},
     picture::{Keys, Owns},
     ranges,
 };
@@ -55,6 +55,21 @@ impl Growing {
         growing.start_all_again().await;
         growing.raise().await;
         growing
+    }
+
+    /// Waits until the cluster takes it.
+    async fn wish_to_move(&self, MoveRow { group, from, to }: MoveRow) {
+        let command = format!("move-shard?shard={group}&from={from}&to={to}");
+        self.wish(1, &command, "as soon as that has its log").await;
+    }
+
+    /// Waits until a node knows that a copy has moved.
+    async fn until_moved(&self, at: u32, MoveRow { group, from, to }: MoveRow) {
+        let is_moved = |members: &Members| {
+            let row = &members.copies[&group];
+            row.nodes.get(&to) == Some(&CopyState::Held) && !row.nodes.contains_key(&from)
+        };
+        self.until_copies(at, "moved", is_moved).await;
     }
 
     async fn grown(mut self, nodes: u32) -> Self {
@@ -119,14 +134,23 @@ impl Growing {
 }
 
 /// A shard, a node that has a copy of it and one that has none, neither of them node 1.
-fn move_of(members: &Members) -> (u32, u32, u32) {
+fn move_of(members: &Members) -> MoveRow {
     let nodes: Vec<u32> = members.present().map(|row| row.node).filter(|node| *node != 1).collect();
     let pair = |row: &CopiesRow| {
         let from = nodes.iter().find(|node| row.nodes.contains_key(node))?;
         let to = nodes.iter().find(|node| !row.nodes.contains_key(node))?;
-        Some((row.group, *from, *to))
+        Some(MoveRow { group: row.group, from: *from, to: *to })
     };
     members.copies.values().find_map(pair).expect("node 1 is not without all of them")
+}
+
+/// So many nodes at rest that are used, and a move that can be made.
+async fn before_a_move(nodes: u32) -> (Growing, Load, MoveRow) {
+    let growing = Growing::placed(nodes).await;
+    let members = growing.until_at_rest(1).await;
+    let load = Load::on(&growing, 1, "order");
+    load.more(WORKFLOWS).await;
+    (growing, load, move_of(&members))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -171,18 +195,12 @@ fn shown(status: &Value) -> BTreeMap<u32, CopiesRow> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_goes_and_comes_back_while_its_shard_is_used() {
-    let growing = Growing::placed(4).await;
-    let members = growing.until_at_rest(1).await;
-    let load = Load::on(&growing, 1, "order");
-    load.more(WORKFLOWS).await;
-    let (shard, from, to) = move_of(&members);
+    let (growing, load, wanted) = before_a_move(4).await;
+    let MoveRow { group: shard, from, to } = wanted;
     for (from, to) in [(from, to), (to, from)] {
-        growing.wish(1, &format!("move-shard?shard={shard}&from={from}&to={to}"), "as soon as that has its log").await;
-        let is_moved = |members: &Members| {
-            let row = &members.copies[&shard];
-            row.nodes.get(&to) == Some(&CopyState::Held) && !row.nodes.contains_key(&from)
-        };
-        growing.until_copies(from, "moved", is_moved).await;
+        let wanted = MoveRow { group: shard, from, to };
+        growing.wish_to_move(wanted).await;
+        growing.until_moved(from, wanted).await;
         load.more(WORKFLOWS).await;
         let gone = &growing.servers[&from];
         assert!(!runs_at(gone).contains(&shard) && rows_of(gone, shard) == 0, "node {from} still has shard {shard}");
@@ -222,14 +240,10 @@ async fn all_start_again_in_the_middle_of_a_move_and_it_goes_on() {
     let load = Load::on(&growing, 2, "order");
     load.more(WORKFLOWS).await;
     let runs = load.end().await;
-    let (shard, from, to) = move_of(&members);
-    growing.wish(1, &format!("move-shard?shard={shard}&from={from}&to={to}"), "as soon as that has its log").await;
+    let wanted = move_of(&members);
+    growing.wish_to_move(wanted).await;
     growing.start_all_again().await;
-    let is_moved = |members: &Members| {
-        let row = &members.copies[&shard];
-        row.nodes.get(&to) == Some(&CopyState::Held) && !row.nodes.contains_key(&from)
-    };
-    growing.until_copies(1, "moved", is_moved).await;
+    growing.until_moved(1, wanted).await;
     let members = growing.until_at_rest(1).await;
     assert_eq!(members.level, Level::PLACED);
     check(&growing, &runs).await;
@@ -239,12 +253,9 @@ async fn all_start_again_in_the_middle_of_a_move_and_it_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_lost_in_the_middle_of_a_move_is_replaced() {
-    let mut growing = Growing::placed(5).await;
-    let members = growing.until_at_rest(1).await;
-    let load = Load::on(&growing, 1, "order");
-    load.more(WORKFLOWS).await;
-    let (shard, from, to) = move_of(&members);
-    growing.wish(1, &format!("move-shard?shard={shard}&from={from}&to={to}"), "as soon as that has its log").await;
+    let (mut growing, load, wanted) = before_a_move(5).await;
+    let to = wanted.to;
+    growing.wish_to_move(wanted).await;
     growing.stop(to).await;
     growing.wish(1, &format!("remove?node={to}"), "being removed").await;
     growing.until(1, to, MemberState::Removed).await;
@@ -274,13 +285,10 @@ async fn a_node_whose_data_were_made_before_the_level_was_raised_joins() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_that_was_replaced_while_its_node_was_down_goes_when_that_starts_again() {
-    let mut growing = Growing::placed(4).await;
-    let members = growing.until_at_rest(1).await;
-    let load = Load::on(&growing, 1, "order");
-    load.more(WORKFLOWS).await;
-    let (shard, from, to) = move_of(&members);
+    let (mut growing, load, wanted) = before_a_move(4).await;
+    let MoveRow { group: shard, from, to } = wanted;
     growing.stop(from).await;
-    growing.wish(1, &format!("move-shard?shard={shard}&from={from}&to={to}"), "as soon as that has its log").await;
+    growing.wish_to_move(wanted).await;
     // It votes as far as its own log says, and nobody can tell it.
     let is_replaced = |members: &Members| {
         let row = &members.copies[&shard];

@@ -7,7 +7,7 @@ use tonic::Code;
 use weft_protocol::api::enums::EventType;
 
 use super::{
-    trio::Trio,
+    trio::{Client, Trio},
     worker::{Worker, end_of, query, signal, start, waiting},
 };
 
@@ -212,17 +212,26 @@ async fn what_waits_at_an_owner_that_is_lost_is_handed_out_by_the_next() {
     trio.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn workflows_go_on_when_the_leader_of_their_shard_is_lost() {
-    let mut trio = Trio::start_even().await;
-    let lost = 0;
-    let (queue, id) = (trio.name_led_by(1, "orders"), trio.name_led_by(lost, "order"));
+/// The place of the node that is to be lost.
+const LOST: usize = 0;
+
+/// A workflow whose shard is led by the node that is to be lost, and a worker of its queue, which is led elsewhere: neither the
+/// worker nor whoever started it asks that node.
+async fn order_led_by_the_lost(trio: &Trio) -> (String, Vec<Client>, Worker) {
+    let (queue, id) = (trio.name_led_by(1, "orders"), trio.name_led_by(LOST, "order"));
     let mut clients = trio.clients();
     let worker = Worker::at(clients[2].clone(), &queue);
     start(&mut clients[1], &id, &queue).await;
+    (id, clients, worker)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workflows_go_on_when_the_leader_of_their_shard_is_lost() {
+    let mut trio = Trio::start_even().await;
+    let (id, mut clients, worker) = order_led_by_the_lost(&trio).await;
     worker.schedule_activity(worker.task().await, "charge").await;
     let activity = worker.activity().await;
-    trio.lose(lost).await;
+    trio.lose(LOST).await;
     worker.complete_activity(activity).await;
     assert_eq!(worker.complete_workflow(worker.task().await).await, id);
     assert_eq!(end_of(&mut clients[1], &id).await, EventType::WorkflowExecutionCompleted);
@@ -232,11 +241,7 @@ async fn workflows_go_on_when_the_leader_of_their_shard_is_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_answer_is_told_the_same_when_it_is_repeated_to_another_leader_too() {
     let mut trio = Trio::start_even().await;
-    let lost = 0;
-    let (queue, id) = (trio.name_led_by(1, "orders"), trio.name_led_by(lost, "order"));
-    let mut clients = trio.clients();
-    let worker = Worker::at(clients[2].clone(), &queue);
-    start(&mut clients[1], &id, &queue).await;
+    let (_, clients, worker) = order_led_by_the_lost(&trio).await;
     let task = worker.task().await;
     let told = async |client| {
         let status = worker.complete_wrongly(client, &task).await;
@@ -246,7 +251,7 @@ async fn a_wrong_answer_is_told_the_same_when_it_is_repeated_to_another_leader_t
     assert_eq!(first.0, Code::InvalidArgument);
     assert!(first.1.starts_with("BadStartTimerAttributes"), "{}", first.1);
     assert_eq!(told(&clients[2]).await, first);
-    trio.lose(lost).await;
+    trio.lose(LOST).await;
     assert_eq!(told(&clients[1]).await, first);
     trio.shutdown().await;
 }
@@ -254,11 +259,7 @@ async fn a_wrong_answer_is_told_the_same_when_it_is_repeated_to_another_leader_t
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_goes_on_when_the_leader_that_was_asked_is_lost() {
     let mut trio = Trio::start_even().await;
-    let lost = 0;
-    let (queue, id) = (trio.name_led_by(1, "orders"), trio.name_led_by(lost, "order"));
-    let mut clients = trio.clients();
-    let worker = Worker::at(clients[2].clone(), &queue);
-    start(&mut clients[1], &id, &queue).await;
+    let (id, clients, worker) = order_led_by_the_lost(&trio).await;
     worker.keep_nothing(worker.task().await).await;
     let asked = tokio::spawn({
         let mut client = clients[2].clone();
@@ -267,7 +268,7 @@ async fn a_query_goes_on_when_the_leader_that_was_asked_is_lost() {
     });
     // The worker has it, and its answer can reach nobody any more.
     drop(worker.query_task().await);
-    trio.lose(lost).await;
+    trio.lose(LOST).await;
     worker.answer_query("shipped").await;
     assert_eq!(asked.await.expect("it asks").expect("it is answered"), "shipped");
     trio.shutdown().await;

@@ -166,26 +166,26 @@ async fn a_copy_that_moves_away_in_the_middle_is_sent_to_its_end() {
     server.shutdown().await;
 }
 
-/// Node 2 is asked for a backup, and node 3, which lends it rows, stops in the midst of it.
-async fn without_the_lender(growing: &mut Growing, dir: &Path, comes_back: bool) -> String {
+/// Node 2 of four is asked for a backup, and node 3, which lends it rows, stops in the midst of it.
+async fn without_the_lender(dir: &Path, comes_back: bool) -> (Growing, String) {
+    let mut growing = Growing::placed(4).await;
     growing.until_at_rest(1).await;
-    large_ones(growing, elsewhere_of(growing, 2)).await;
+    large_ones(&growing, elsewhere_of(&growing, 2)).await;
     let backup = dir.join("backup");
-    let begun = Begun::by(operations_of(growing, 2), backup.clone()).await;
+    let begun = Begun::by(operations_of(&growing, 2), backup.clone()).await;
     growing.stop(3).await;
     if comes_back {
         growing.start_again(3).await;
     }
     let refused = begun.end().await.expect_err("nobody else has rows of that moment");
     assert!(!backup.exists(), "{refused}");
-    refused
+    (growing, refused)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_stops_in_the_middle_is_named_and_nothing_is_kept() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut growing = Growing::placed(4).await;
-    let refused = without_the_lender(&mut growing, folder.path(), false).await;
+    let (growing, refused) = without_the_lender(folder.path(), false).await;
     assert!(refused.contains("node 3, which has rows of this backup, does not answer any more"), "{refused}");
     let refused = backed_up_by(operations_of(&growing, 2), &folder.path().join("without")).await;
     let refused = refused.expect_err("a node is gone");
@@ -196,8 +196,7 @@ async fn a_node_that_stops_in_the_middle_is_named_and_nothing_is_kept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_starts_again_in_the_middle_has_lost_what_it_lent() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut growing = Growing::placed(4).await;
-    let refused = without_the_lender(&mut growing, folder.path(), true).await;
+    let (growing, refused) = without_the_lender(folder.path(), true).await;
     assert!(refused.contains("node 3 has lost rows that it had for this backup"), "{refused}");
     growing.shutdown().await;
 }

@@ -249,13 +249,19 @@ fn whoever_is_not_ready_in_the_round_after_it_gets_the_log_takes_no_copy_from_ot
     }
 }
 
-#[test]
-fn who_is_to_vote_again_and_has_a_copy_that_goes_gives_that_up_first() {
+/// Three nodes that a fourth has joined, and a shard of which one of them has no copy.
+fn four_and_a_shard_without(node: u32) -> (Picture, u32) {
     let mut picture = placed(3, 9);
     join(&mut picture, 4);
     play_copies(&mut picture);
-    let group = picture.groups.iter().find(|group| group.group != 0 && !group.members.contains(&1)).map(|it| it.group);
-    let group = group.expect("some shard is not there");
+    let group = picture.groups.iter().find(|group| group.group != 0 && !group.members.contains(&node));
+    let group = group.expect("some shard is not there").group;
+    (picture, group)
+}
+
+#[test]
+fn who_is_to_vote_again_and_has_a_copy_that_goes_gives_that_up_first() {
+    let (mut picture, group) = four_and_a_shard_without(1);
     picture.members.moves.insert(group, MoveRow { group, from: 4, to: 1 });
     while picture.members.copies[&group].nodes.get(&4) != Some(&CopyState::Going) {
         assert_eq!(round(&mut picture), None);
@@ -283,11 +289,7 @@ fn a_second_node_has_copies_before_it_votes() {
 
 #[test]
 fn a_vote_is_moved_to_a_node_without_a_copy_and_takes_the_copy_along() {
-    let mut picture = placed(3, 9);
-    join(&mut picture, 4);
-    play_copies(&mut picture);
-    let group = picture.groups.iter().find(|group| group.group != 0 && !group.members.contains(&4)).map(|it| it.group);
-    let group = group.expect("some shard is not there");
+    let (mut picture, group) = four_and_a_shard_without(4);
     picture.members.moves.insert(group, MoveRow { group, from: 2, to: 4 });
     assert_eq!(play_copies(&mut picture), Vec::<String>::new());
     check_rest(&picture, 3);
@@ -300,11 +302,7 @@ fn a_vote_is_moved_to_a_node_without_a_copy_and_takes_the_copy_along() {
 
 #[test]
 fn a_copy_that_is_on_its_way_out_goes_before_it_comes_again() {
-    let mut picture = placed(3, 9);
-    join(&mut picture, 4);
-    play_copies(&mut picture);
-    let group = picture.groups.iter().find(|group| group.group != 0 && !group.members.contains(&4)).map(|it| it.group);
-    let group = group.expect("some shard is not there");
+    let (mut picture, group) = four_and_a_shard_without(4);
     picture.members.moves.insert(group, MoveRow { group, from: 2, to: 4 });
     while picture.members.copies[&group].nodes.get(&2) != Some(&CopyState::Going) {
         assert_eq!(round(&mut picture), None);
