@@ -34,6 +34,15 @@ async fn replaced(cluster: &mut Cluster) -> (NodeId, NodeId, NodeId) {
     (leader, late, given_up)
 }
 
+/// The same, and the one that was given up is back, and gets the log again as all others do.
+async fn added_again(cluster: &mut Cluster) -> (NodeId, NodeId, NodeId) {
+    let (leader, late, given_up) = replaced(cluster).await;
+    cluster.net.heal();
+    cluster.give_up_and_return(given_up).await;
+    cluster.group(leader).add_learner(given_up).await.expect("it is added again");
+    (leader, late, given_up)
+}
+
 /// Whether the one that is late and the one that was given up and came back elect one of themselves when they are left
 /// alone.
 async fn they_elect(cluster: &mut Cluster, late: NodeId, given_up: NodeId) -> bool {
@@ -79,11 +88,8 @@ async fn without_its_floor_it_would() {
 #[tokio::test(start_paused = true)]
 async fn a_replica_that_comes_back_catches_up_votes_and_counts() {
     let mut cluster = Cluster::start(12, 3).await;
-    let (leader, late, given_up) = replaced(&mut cluster).await;
-    cluster.net.heal();
-    cluster.give_up_and_return(given_up).await;
+    let (leader, late, given_up) = added_again(&mut cluster).await;
     let group = cluster.group(leader);
-    group.add_learner(given_up).await.expect("it is added again");
     let from: BTreeSet<NodeId> = [leader, late, NEW].into();
     group.set_voters(&from, [leader, given_up, NEW].into()).await.expect("it catches up");
     cluster.commit("with it again").await;
@@ -96,11 +102,8 @@ async fn a_replica_that_comes_back_catches_up_votes_and_counts() {
 #[tokio::test(start_paused = true)]
 async fn one_whose_log_has_come_so_far_again_stands_at_once_where_it_votes_alone() {
     let mut cluster = Cluster::start(14, 3).await;
-    let (leader, late, given_up) = replaced(&mut cluster).await;
-    cluster.net.heal();
-    cluster.give_up_and_return(given_up).await;
+    let (leader, late, given_up) = added_again(&mut cluster).await;
     let group = cluster.group(leader);
-    group.add_learner(given_up).await.expect("it is added again");
     let from: BTreeSet<NodeId> = [leader, late, NEW].into();
     group.set_voters(&from, [leader, given_up].into()).await.expect("it catches up");
     group.transfer_leader(given_up).await.expect("it leads");
