@@ -17,6 +17,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::metrics::{RaftMetrics, RaftServerMetrics};
+use openraft::raft::ClientWriteResult;
 use openraft::type_config::alias::WatchReceiverOf;
 use openraft::{Config, Instant as _, ReadPolicy, ServerState, SnapshotPolicy};
 use parking_lot::Mutex;
@@ -28,6 +29,8 @@ use crate::codec::message::{Request, Response};
 use crate::codec::{self, CodecError, Mark};
 use crate::floor;
 use crate::heart::Hearing;
+#[cfg(feature = "testing")]
+use crate::held::Held;
 use crate::log::{self, LogStore};
 use crate::machine::{Adapter, Machine, MachineError, Shared};
 use crate::network::Network;
@@ -148,6 +151,9 @@ struct Inner {
     /// A picture of the leader's state that is coming in.
     incoming: tokio::sync::Mutex<Option<Incoming>>,
     watcher: Mutex<Option<JoinHandle<()>>>,
+    /// See [`crate::held`].
+    #[cfg(feature = "testing")]
+    held: Held,
 }
 
 impl Group {
@@ -183,8 +189,21 @@ impl Group {
         let (sender, leadership) = watch::channel(Leadership::default());
         let (incoming, watcher) = (tokio::sync::Mutex::new(None), Mutex::new(None));
         let kept_bytes = config.kept_bytes;
-        let inner =
-            Inner { raft, network, hearing, floor, log, machine, shared, kept_bytes, leadership, incoming, watcher };
+        let inner = Inner {
+            raft,
+            network,
+            hearing,
+            floor,
+            log,
+            machine,
+            shared,
+            kept_bytes,
+            leadership,
+            incoming,
+            watcher,
+            #[cfg(feature = "testing")]
+            held: Held::default(),
+        };
         let inner = Arc::new(inner);
         let watcher = tokio::spawn(follow(Arc::downgrade(&inner), inner.raft.server_metrics(), config.node, sender));
         *inner.watcher.lock() = Some(watcher);
@@ -196,15 +215,28 @@ impl Group {
     pub fn propose(&self, batch: Bytes) -> impl Future<Output = Result<Bytes, ProposeError>> + Send + use<> {
         let inner = Arc::clone(&self.inner);
         let (answer, outcome) = Answer::new();
-        let enqueue = inner.raft.client_write_ff(Batch(batch), Some(answer));
-        // Polled once and outside of tokio's budget, so that it waits only for room, which is not worth waiting for.
-        let enqueued = tokio::task::unconstrained(enqueue).now_or_never();
+        let is_in = self.enter(batch, answer);
         async move {
-            match enqueued {
-                Some(Ok(())) => proposal::outcome(&inner.raft, &inner.shared, outcome).await,
-                Some(Err(_)) | None => Err(proposal::refused(&inner.raft, &inner.shared)),
+            if is_in {
+                proposal::outcome(&inner.raft, &inner.shared, outcome).await
+            } else {
+                Err(proposal::refused(&inner.raft, &inner.shared))
             }
         }
+    }
+
+    /// Whether the proposal has its place, or will have it.
+    fn enter(&self, batch: Bytes, answer: Answer<ClientWriteResult<Types>>) -> bool {
+        #[cfg(feature = "testing")]
+        let Some((batch, answer)) = self.inner.held.keep(batch, answer) else { return true };
+        self.enqueue(batch, answer)
+    }
+
+    /// Gives the proposal its place in openraft's queue; false if it found no way in.
+    pub(crate) fn enqueue(&self, batch: Bytes, answer: Answer<ClientWriteResult<Types>>) -> bool {
+        let enqueue = self.inner.raft.client_write_ff(Batch(batch), Some(answer));
+        // Polled once and outside of tokio's budget, so that it waits only for room, which is not worth waiting for.
+        matches!(tokio::task::unconstrained(enqueue).now_or_never(), Some(Ok(())))
     }
 
     /// The index that must be applied here before a read that arrived before this call may be answered. Leadership is
@@ -321,6 +353,11 @@ impl Group {
 
     pub(crate) fn incoming(&self) -> &tokio::sync::Mutex<Option<Incoming>> {
         &self.inner.incoming
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn door(&self) -> &Held {
+        &self.inner.held
     }
 
     pub(crate) fn hearing(&self) -> &Hearing {
@@ -442,6 +479,8 @@ impl Group {
 
     /// Stops the group. What is not answered yet is answered `Unknown`. The log and the machine stay as they are.
     pub async fn shutdown(&self) {
+        #[cfg(feature = "testing")]
+        self.inner.held.forget();
         // The only error is that openraft's task panicked: it has stopped.
         let _ = self.inner.raft.shutdown().await;
         let watcher = self.inner.watcher.lock().take();

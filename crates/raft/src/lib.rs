@@ -14,6 +14,8 @@ pub mod forge;
 mod group;
 mod groups;
 mod heart;
+#[cfg(feature = "testing")]
+mod held;
 mod late;
 mod log;
 mod machine;

@@ -3,6 +3,8 @@
 mod election;
 mod faults;
 mod heart;
+#[cfg(feature = "testing")]
+mod held;
 mod membership;
 mod replication;
 mod returning;
