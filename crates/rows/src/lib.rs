@@ -28,6 +28,8 @@ pub mod load;
 #[cfg(feature = "testing")]
 pub mod probe;
 pub mod token;
+#[cfg(feature = "testing")]
+pub mod unchecked;
 pub mod visibility;
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod change;
 mod client;
 mod coverage;
 mod history;
+mod late;
 mod laws;
 mod lies;
 mod machine;

@@ -2,16 +2,9 @@
 //!
 //! Invariant: [`Plant::Nothing`] passes every call on as it is; only counts are kept.
 //!
-//! Deliberately not here: a replica that applies a batch of another epoch, or out of its place (rule 3). Nothing would come
-//! of it in a simulation. Such a batch is proposed by a shard that has lost its leadership and does not know it, at a node
-//! that leads again. A shard hears of its loss when its node's other tasks next run, within the same millisecond, since
-//! they share one thread, and is told before it takes anything else; to lead again takes a round of votes, which is a
-//! millisecond at least. What it had proposed before is in the log in its order or not at all, in front of all of the next
-//! term, and a new leader reads the rows when all of that is applied. What can be void here are second openings of one epoch
-//! only, which have no rows. With real threads a task may be late by a whole election: that is what the check is for, and
-//! the tests of `crates/rows/src/table/applied.rs` say what it accepts. Nodes tell how many rows a void batch has, and the
-//! trace of a seed keeps those that have any (`cluster/told.rs`): one such line ends this argument. 23 seeds of the cluster
-//! had no void batch at all (26 November 2026).
+//! A replica that applies a batch of another epoch, or out of its place (rule 3), is planted too, though no task of a
+//! simulated node is ever late by itself: proposals that reach openraft late are made in `cluster/late.rs`. Nodes tell how
+//! many rows a void batch has, and the trace of a seed keeps those that have any (`cluster/told.rs`).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -72,6 +65,8 @@ pub enum Plant {
     EarlyTimer,
     /// A leader takes it for granted that others follow it when it is asked for what it knows.
     StaleRead,
+    /// Replicas apply any batch, whatever its epoch and its place in it.
+    NoEpoch,
 }
 
 /// Where a bug sits.
@@ -101,6 +96,7 @@ impl Plant {
             Self::NoReceipt,
             Self::EarlyTimer,
             Self::StaleRead,
+            Self::NoEpoch,
         ];
         all.into_iter().find(|plant| format!("{plant:?}") == name)
     }
@@ -122,7 +118,8 @@ impl Plant {
             | Self::NoActivityChange
             | Self::NoJob
             | Self::NoReceipt
-            | Self::EarlyTimer => Site::Program,
+            | Self::EarlyTimer
+            | Self::NoEpoch => Site::Program,
             Self::EarlyCommit | Self::WrongQuorum | Self::StaleRead => Site::Leader,
         }
     }
@@ -358,7 +355,8 @@ impl DiskFile for PlantedFile {
             | Plant::LateApply
             | Plant::NoReceipt
             | Plant::EarlyTimer
-            | Plant::StaleRead => self.file.sync_data(),
+            | Plant::StaleRead
+            | Plant::NoEpoch => self.file.sync_data(),
         };
         noted(&self.refused, synced)
     }
@@ -464,7 +462,8 @@ impl StateStore for PlantedStore {
             | Plant::WrongQuorum
             | Plant::LateApply
             | Plant::EarlyTimer
-            | Plant::StaleRead => batch,
+            | Plant::StaleRead
+            | Plant::NoEpoch => batch,
         };
         let batch = if self.plant == Plant::LateApply { self.late.lock().replace(batch) } else { Some(batch) };
         batch.map_or(Ok(()), |batch| self.store.apply(batch))

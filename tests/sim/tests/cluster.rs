@@ -150,3 +150,8 @@ fn a_read_that_asks_nobody_is_found() {
 fn a_message_of_which_no_receipt_is_stored_is_found() {
     check(Plant::NoReceipt, 40, &["was done 2 times", "accounts began with"]);
 }
+
+#[test]
+fn a_batch_that_is_applied_in_another_epoch_is_found() {
+    check(Plant::NoEpoch, 40, LOST);
+}

@@ -63,6 +63,10 @@ impl AppliedRow {
     /// Is this the batch that comes next?
     #[must_use]
     pub fn accepts(&self, header: &BatchHeader) -> bool {
+        #[cfg(feature = "testing")]
+        if crate::unchecked::applies_any() {
+            return true;
+        }
         match header.kind {
             BatchKind::Open => self.epoch.checked_add(1) == Some(header.epoch),
             BatchKind::Normal => {

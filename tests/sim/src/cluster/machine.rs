@@ -19,7 +19,7 @@ use tokio::{
 use tonic::Status;
 use weft_engine::WorkflowKey;
 use weft_env::{Hand, Ids, Lane, SeededIds, TokioClock, UnixNanos, disk::SimDisk};
-use weft_raft::{GroupId, Leadership};
+use weft_raft::{Group, GroupId, Leadership, NodeId, TransferError};
 use weft_rows::{Level, member::MemberState, table};
 use weft_server::{
     ClusterOptions, Connector, Embedded, Network, Server, StartError,
@@ -299,7 +299,24 @@ impl Machine {
 
     /// Whether it leads a shard, and not the metadata alone: what is asked of shards may be done twice.
     pub(crate) fn leads_a_shard(&self) -> bool {
-        self.leaderships().iter().any(|(group, known)| known.mine && *group != METADATA)
+        !self.led_shards().is_empty()
+    }
+
+    /// The shards that it leads, and in which terms.
+    pub(crate) fn led_shards(&self) -> Vec<(GroupId, u64)> {
+        let led = self.leaderships().into_iter().filter(|(group, known)| known.mine && *group != METADATA);
+        led.map(|(group, known)| (group, known.term)).collect()
+    }
+
+    /// One of its groups, while it runs. Whoever keeps it keeps it running.
+    pub(crate) fn group(&self, group: GroupId) -> Option<Group> {
+        self.server()?.node().raft().group(group)
+    }
+
+    /// Has it hand over a group, whatever is under way there.
+    pub(crate) fn hand_over(&self, group: GroupId, to: NodeId) -> Option<JoinHandle<Result<(), TransferError>>> {
+        let (running, group) = (self.running.as_ref()?, self.group(group)?);
+        Some(running.runtime.spawn(async move { group.transfer_leader(to).await }))
     }
 
     /// Whether it leads the shard of a workflow.

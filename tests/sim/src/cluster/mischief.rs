@@ -30,6 +30,8 @@ pub(crate) enum Mischief {
         lasts_ms: u64,
     },
     Heal,
+    /// What a node proposes to a shard that it leads is late: see `late`.
+    Late,
     Slow {
         delay_max_ms: u64,
     },

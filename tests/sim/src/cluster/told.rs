@@ -1,7 +1,6 @@
 //! What nodes tell in their traces and nowhere else, counted.
 //!
-//! Invariant: words that no node uses any more are never counted, and then the seeds of CI miss them; but for void batches,
-//! which are so rare that none need be there.
+//! Invariant: words that no node uses any more are never counted, and then the seeds of CI miss them.
 
 use std::{fmt, sync::Arc};
 

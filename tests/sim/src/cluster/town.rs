@@ -18,6 +18,7 @@ use super::{
     change::{Change, Leaving},
     client::{self, Doors, Scene},
     coverage::Coverage,
+    late::Late,
     laws::{self, Terms},
     machine::{self, Kind, Machine, Opened},
     mischief::Mischief,
@@ -82,6 +83,7 @@ struct Town {
     has_wiped: bool,
     /// Until when what one node answers another is lost.
     swallowing: Option<(u64, u32, u32)>,
+    late: Late,
 }
 
 /// Plays one seed.
@@ -90,6 +92,8 @@ pub fn simulate_cluster(size: Size, seed: u64, plant: Plant, is_traced: bool) ->
     hooks::collect_panics();
     let record = Arc::new(Record::new(is_traced));
     let _listening = told::listen(&record);
+    // Of this whole process, which plays one seed.
+    weft_rows::unchecked::apply_any(plant == Plant::NoEpoch);
     let town = || Town::new(size, seed, plant, Arc::clone(&record)).play();
     // Panics are found by the hook.
     let _ = catch_unwind(AssertUnwindSafe(town));
@@ -153,6 +157,7 @@ impl Town {
             change,
             has_wiped,
             swallowing,
+            late: Late::new(seed),
         }
     }
 
@@ -173,6 +178,9 @@ impl Town {
                 None => Mischief::draw(&self.dice, self.nodes()),
             };
             self.happen(mischief);
+            if self.late.is_due() {
+                self.happen(Mischief::Late);
+            }
             happened += 1;
             self.pass(self.dice.below(1500));
             if !self.is_sound() {
@@ -249,6 +257,7 @@ impl Town {
         self.clients.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
         if self.now.is_multiple_of(LOOK) {
             self.terms.look(&self.machines, &self.record);
+            self.late.go_on(self.now, &self.machines, &self.record);
             if let Some(placement) = &mut self.placement {
                 placement.look(&self.machines, &self.record);
                 placement.go_on(&self.machines, &self.clients, &self.dice, &self.record);
@@ -478,6 +487,7 @@ impl Town {
         self.record.note("peace");
         self.scene.calm.store(true, Ordering::Relaxed);
         self.swallow_no_more();
+        self.late.end(&self.machines, &self.record);
         self.net.heal();
         self.machines.iter_mut().for_each(Machine::mend);
         self.restart();
@@ -507,6 +517,7 @@ impl Town {
             }
             Mischief::Swallow { lasts_ms } => self.swallow(lasts_ms),
             Mischief::Heal => self.net.heal(),
+            Mischief::Late => self.late.begin(self.now, &self.machines, &self.record),
             Mischief::Slow { delay_max_ms } => {
                 self.record.cover(|counts| counts.slow_spells += 1);
                 self.net.slow_down(delay_max_ms);
