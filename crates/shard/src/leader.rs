@@ -27,7 +27,8 @@ use weft_rows::Slot;
 use crate::{
     cache::Cache,
     call::{Ask, Call, Failure, Needs},
-    loader::{DueWake, LoadError, Loaded, Opening, Swept, Wakes},
+    crowded::Crowded,
+    loader::{LoadError, Loaded, Opening, Swept, Wakes},
     outbox::{Outbox, Page},
     parcel::{LOST, Parcel},
     pipeline::{Building, Epoch, Lost, Pipeline},
@@ -50,8 +51,7 @@ pub(crate) struct Leader {
     wanted: Vec<(WorkflowKey, Needs)>,
     reads: FuturesUnordered<BoxFuture<'static, Read>>,
     wakes: WakeHeap,
-    /// Of slots in which more was due than was read: the last that was read.
-    read_up_to: HashMap<Slot, DueWake>,
+    crowded: Crowded,
     reminders: Reminders,
     queries: HashMap<QueryId, oneshot::Sender<QueryOutcome>>,
     updates: Updates,
@@ -89,7 +89,7 @@ impl Leader {
             wanted: Vec::new(),
             reads: FuturesUnordered::new(),
             wakes: WakeHeap::default(),
-            read_up_to: HashMap::new(),
+            crowded: Crowded::new(shared.limits.retry_after),
             reminders: Reminders::default(),
             queries: HashMap::new(),
             updates: Updates::default(),
@@ -370,21 +370,22 @@ impl Leader {
                 return self.wakes.arm(slot, self.stamper.last().after(Duration::from_secs(1)));
             }
         };
-        let last = wakes.due.last().filter(|_| wakes.due.len() == self.shared.limits.wakes_per_read).cloned();
+        let last = wakes.due.last().filter(|_| wakes.due.len() == self.shared.limits.wakes_per_read);
         let is_cut_short = last.is_some();
-        let is_stuck = is_cut_short && self.read_up_to.get(&slot) == last.as_ref();
-        match last {
-            Some(last) => self.read_up_to.insert(slot, last),
-            None => self.read_up_to.remove(&slot),
-        };
+        let pause = last.and_then(|last| self.crowded.read_up_to(slot, last));
+        if !is_cut_short {
+            self.crowded.read_all(slot);
+        }
         for (at, key, run) in wakes.due {
             self.take(Call { key, ask: Ask::Wake { run, at } });
         }
-        match wakes.next {
-            // Nothing that was read the last time has gone, as when the disk is full: to look again at once is of no use.
-            Some(at) if is_stuck && at <= self.stamper.last() => {
-                self.wakes.arm(slot, self.stamper.last().after(self.shared.limits.retry_after));
+        match wakes.next.zip(pause) {
+            Some((at, pause)) if at <= self.stamper.last() => {
+                return self.wakes.arm(slot, self.stamper.last().after(pause));
             }
+            Some(_) | None => {}
+        }
+        match wakes.next {
             // More is due than was read: look again once these are decided and applied.
             Some(at) if is_cut_short => self.building.parcels.push(Parcel::Rearm(slot, at)),
             Some(at) => self.wakes.arm(slot, at),

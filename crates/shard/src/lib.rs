@@ -8,6 +8,7 @@ mod actor;
 mod cache;
 mod call;
 mod config;
+mod crowded;
 mod deliver;
 mod dispatch;
 mod events;
