@@ -127,7 +127,7 @@ impl Town {
         let machines = (1..=nodes).map(|node| Machine::new(node, kind, dice.fork())).collect();
         let scene = Scene {
             doors: Doors::default(),
-            workflows: (0..size.times(3 + dice.below(4), 90)).map(|number| format!("w{number}")).collect(),
+            workflows: (0..size.times(3 + dice.below(4), 105)).map(|number| format!("w{number}")).collect(),
             accounts: (0..size.times(2 + dice.below(2), 2))
                 .map(|number| format!("account{number}-{}", dice.below(1_000_000)))
                 .collect(),
@@ -483,6 +483,11 @@ impl Town {
         self.machines.iter().position(Machine::leads)
     }
 
+    /// Rather one that clients ask for their workflows than one that leads the metadata alone.
+    fn shard_leader(&self) -> Option<usize> {
+        self.machines.iter().position(Machine::leads_a_shard).or_else(|| self.leader())
+    }
+
     fn heal(&mut self) {
         self.record.note("peace");
         self.scene.calm.store(true, Ordering::Relaxed);
@@ -507,7 +512,7 @@ impl Town {
             Mischief::Restart => self.restart(),
             Mischief::Isolate(node) => self.isolate(node),
             Mischief::IsolateLeader => {
-                if let Some(place) = self.leader() {
+                if let Some(place) = self.shard_leader() {
                     self.isolate(self.machines[place].node);
                 }
             }
