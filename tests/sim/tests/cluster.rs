@@ -143,7 +143,7 @@ fn timers_that_are_too_early_are_found() {
 
 #[test]
 fn a_read_that_asks_nobody_is_found() {
-    check(Plant::StaleRead, 40, UNKNOWN);
+    check(Plant::StaleRead, 100, UNKNOWN);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! another node and comes back, and then it is let in. So a node with threads would do whose task is kept from running
 //! between a decision and its proposal: all tasks of a simulated node share a thread, and none is late by itself.
 //!
+//! Every other seed has it: with leaders that change so often nobody leads long enough for some other things to be seen.
+//!
 //! What is let in belongs to an epoch that is over, if another one was opened meanwhile: no replica may apply it (rule 3).
 
 use tokio::task::JoinHandle;
@@ -27,6 +29,7 @@ const EVERY: u64 = 3;
 pub(crate) struct Late {
     /// Of its own: whatever else goes wrong in a seed does so whether proposals are late or not.
     dice: SeededIds,
+    is_usual: bool,
     held: Option<Held>,
 }
 
@@ -56,12 +59,13 @@ enum Stage {
 
 impl Late {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { dice: SeededIds::new(seed.rotate_left(32)), held: None }
+        // Who leads moves a lot where they are late: the other half of the seeds shows what becomes of long reigns.
+        Self { dice: SeededIds::new(seed.rotate_left(32)), is_usual: seed % 2 == 1, held: None }
     }
 
     /// Whether proposals are to be late from now on.
     pub(crate) fn is_due(&self) -> bool {
-        self.dice.below(EVERY) == 0
+        self.is_usual && self.dice.below(EVERY) == 0
     }
 
     /// Begins to hold what a node proposes that leads a shard, unless others are held.

@@ -483,11 +483,6 @@ impl Town {
         self.machines.iter().position(Machine::leads)
     }
 
-    /// Rather one that clients ask for their workflows than one that leads the metadata alone.
-    fn shard_leader(&self) -> Option<usize> {
-        self.machines.iter().position(Machine::leads_a_shard).or_else(|| self.leader())
-    }
-
     fn heal(&mut self) {
         self.record.note("peace");
         self.scene.calm.store(true, Ordering::Relaxed);
@@ -512,7 +507,7 @@ impl Town {
             Mischief::Restart => self.restart(),
             Mischief::Isolate(node) => self.isolate(node),
             Mischief::IsolateLeader => {
-                if let Some(place) = self.shard_leader() {
+                if let Some(place) = self.leader() {
                     self.isolate(self.machines[place].node);
                 }
             }
