@@ -123,7 +123,7 @@ fn a_sync_that_is_acknowledged_before_it_is_done_is_found() {
 
 #[test]
 fn an_entry_that_counts_as_committed_before_others_have_it_is_found() {
-    check(Plant::EarlyCommit, 40, &[UNKNOWN, &[OPENRAFT, "was another one before", "of group"]].concat());
+    check(Plant::EarlyCommit, 100, &[UNKNOWN, &[OPENRAFT, "was another one before", "of group"]].concat());
 }
 
 #[test]
