@@ -379,17 +379,14 @@ impl Leader {
         for (at, key, run) in wakes.due {
             self.take(Call { key, ask: Ask::Wake { run, at } });
         }
-        match wakes.next.zip(pause) {
-            Some((at, pause)) if at <= self.stamper.last() => {
-                return self.wakes.arm(slot, self.stamper.last().after(pause));
-            }
-            Some(_) | None => {}
-        }
-        match wakes.next {
+        let now = self.stamper.last();
+        match (wakes.next, pause) {
+            // Nothing has come of what was read before.
+            (Some(at), Some(pause)) if at <= now => self.wakes.arm(slot, now.after(pause)),
             // More is due than was read: look again once these are decided and applied.
-            Some(at) if is_cut_short => self.building.parcels.push(Parcel::Rearm(slot, at)),
-            Some(at) => self.wakes.arm(slot, at),
-            None => {}
+            (Some(at), _) if is_cut_short => self.building.parcels.push(Parcel::Rearm(slot, at)),
+            (Some(at), _) => self.wakes.arm(slot, at),
+            (None, _) => {}
         }
     }
 
