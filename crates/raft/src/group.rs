@@ -228,7 +228,7 @@ impl Group {
     /// Whether the proposal has its place, or will have it.
     fn enter(&self, batch: Bytes, answer: Answer<ClientWriteResult<Types>>) -> bool {
         #[cfg(feature = "testing")]
-        let Some((batch, answer)) = self.inner.held.keep(batch, answer) else { return true };
+        let Some((batch, answer)) = self.inner.held.keep((batch, answer)) else { return true };
         self.enqueue(batch, answer)
     }
 

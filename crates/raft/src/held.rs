@@ -13,7 +13,7 @@ use crate::group::Group;
 use crate::responder::Answer;
 use crate::types::Types;
 
-type Proposal = (Bytes, Answer<ClientWriteResult<Types>>);
+pub(crate) type Proposal = (Bytes, Answer<ClientWriteResult<Types>>);
 
 /// What waits at the door of a group; none while it is open.
 #[derive(Default)]
@@ -21,17 +21,13 @@ pub(crate) struct Held(Mutex<Option<Vec<Proposal>>>);
 
 impl Held {
     /// Gives the proposal back if the door is open.
-    pub(crate) fn keep(
-        &self,
-        batch: Bytes,
-        answer: Answer<ClientWriteResult<Types>>,
-    ) -> Option<(Bytes, Answer<ClientWriteResult<Types>>)> {
+    pub(crate) fn keep(&self, proposal: Proposal) -> Option<Proposal> {
         match &mut *self.0.lock() {
             Some(waiting) => {
-                waiting.push((batch, answer));
+                waiting.push(proposal);
                 None
             }
-            None => Some((batch, answer)),
+            None => Some(proposal),
         }
     }
 
