@@ -31,7 +31,14 @@ mod town;
 mod updates;
 mod worker;
 
+use weft_env::SeededIds;
+
 pub use coverage::Coverage as ClusterCoverage;
 pub(crate) use size::SIZE;
 pub use size::Size;
 pub use town::{ClusterOutcome, simulate_cluster};
+
+/// One of them, if there are any. The dice are rolled all the same.
+fn one_of<T: Copy>(of: &[T], dice: &SeededIds) -> Option<T> {
+    of.get(usize::try_from(dice.below(of.len().max(1) as u64)).expect("few")).copied()
+}

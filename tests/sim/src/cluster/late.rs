@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use weft_env::SeededIds;
 use weft_raft::{GroupId, NodeId, TransferError};
 
-use super::{machine::Machine, record::Record};
+use super::{machine::Machine, one_of, record::Record};
 
 /// How long it may take until leadership has gone and come back; then what is held is let in wherever it is.
 const LASTS_MAX: u64 = 5_000;
@@ -29,7 +29,8 @@ const EVERY: u64 = 3;
 pub(crate) struct Late {
     /// Of its own: whatever else goes wrong in a seed does so whether proposals are late or not.
     dice: SeededIds,
-    is_usual: bool,
+    /// Whether this seed has any.
+    has_any: bool,
     held: Option<Held>,
 }
 
@@ -60,12 +61,12 @@ enum Stage {
 impl Late {
     pub(crate) fn new(seed: u64) -> Self {
         // Who leads moves a lot where they are late: the other half of the seeds shows what becomes of long reigns.
-        Self { dice: SeededIds::new(seed.rotate_left(32)), is_usual: seed % 2 == 1, held: None }
+        Self { dice: SeededIds::new(seed.rotate_left(32)), has_any: seed % 2 == 1, held: None }
     }
 
     /// Whether proposals are to be late from now on.
     pub(crate) fn is_due(&self) -> bool {
-        self.is_usual && self.dice.below(EVERY) == 0
+        self.has_any && self.dice.below(EVERY) == 0
     }
 
     /// Begins to hold what a node proposes that leads a shard, unless others are held.
@@ -151,10 +152,6 @@ impl Held {
 
 fn machine(machines: &[Machine], node: u32) -> &Machine {
     &machines[node as usize - 1]
-}
-
-fn one_of<T: Copy>(of: &[T], dice: &SeededIds) -> Option<T> {
-    of.get(usize::try_from(dice.below(of.len().max(1) as u64)).expect("few")).copied()
 }
 
 /// Who says of a shard that it leads it, and in which term.

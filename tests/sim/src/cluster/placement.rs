@@ -20,6 +20,7 @@ use weft_store::state::{KeyRange, Order, StateView};
 use super::{
     change,
     machine::{Asked, Machine},
+    one_of,
     record::Record,
 };
 
@@ -139,7 +140,7 @@ impl Placement {
                 free.flat_map(|to| row.wanted().map(|from| Move { group: row.group, from, to: *to }))
             })
             .collect();
-        moves.get(usize::try_from(dice.below(moves.len().max(1) as u64)).expect("few")).copied()
+        one_of(&moves, dice)
     }
 }
 

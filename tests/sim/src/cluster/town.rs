@@ -23,6 +23,7 @@ use super::{
     machine::{self, Kind, Machine, Opened},
     mischief::Mischief,
     net::Net,
+    one_of,
     placement::{Move, Placement},
     record::Record,
     replicas, resets, schedules,
@@ -326,8 +327,7 @@ impl Town {
 
     /// A node at which a copy is coming or going.
     fn moving(&self) -> Option<u32> {
-        let nodes = self.placement.as_ref().map(Placement::changing)?;
-        nodes.get(usize::try_from(self.dice.below(nodes.len().max(1) as u64)).expect("few")).copied()
+        one_of(&self.placement.as_ref()?.changing(), &self.dice)
     }
 
     /// Sees to a node after it did something.
