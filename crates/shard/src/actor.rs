@@ -121,14 +121,11 @@ impl Actor {
         match event {
             Event::Leadership => self.follow(),
             Event::Opened(Ok(opened)) => self.lead(*opened),
-            Event::Opened(Err(Lost)) => self.begin_again(),
+            Event::Opened(Err(lost)) => self.begin_again(&lost),
             Event::Happening(happening) => {
-                let lost = match &mut self.role {
-                    Role::Leading { leader, .. } => leader.on(happening).is_err(),
-                    Role::Follower | Role::Opening { .. } => false,
-                };
-                if lost {
-                    self.begin_again();
+                let Role::Leading { leader, .. } = &mut self.role else { return };
+                if let Err(lost) = leader.on(happening) {
+                    self.begin_again(&lost);
                 }
             }
             Event::Mail(mail) => self.receive(mail),
@@ -230,12 +227,12 @@ impl Actor {
         }
     }
 
-    /// A proposal failed or was void: everything in memory is in doubt.
-    fn begin_again(&mut self) {
+    /// Everything in memory is in doubt.
+    fn begin_again(&mut self, lost: &Lost) {
         self.step_down();
         let now = *self.leadership.borrow_and_update();
         if now.mine && self.shared.group.fault().is_none() {
-            tracing::warn!(shard = self.shared.id.0, term = now.term, "a proposal was lost: opening a new epoch");
+            tracing::warn!(shard = self.shared.id.0, term = now.term, %lost, "the shard opens a new epoch");
             self.open(now.term, REOPEN_PAUSE);
         }
     }
@@ -285,11 +282,11 @@ async fn open(shared: Arc<Shared>, term: u64, pause: Duration) -> Result<Opened,
         Ok(Ok(opening)) => Ok(Opened { epoch, last_stamp: Timestamp(row.stamp), opening }),
         Ok(Err(error)) => {
             tracing::error!(shard = shared.id.0, %error, "reading the shard's rows failed");
-            Err(Lost)
+            Err(Lost::Unread)
         }
         Err(panic) => {
             tracing::error!(shard = shared.id.0, %panic, "reading the shard's rows panicked");
-            Err(Lost)
+            Err(Lost::Unread)
         }
     }
 }

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use tokio::sync::{Mutex, watch};
 use weft_engine::NamespaceId;
 use weft_env::Clock;
-use weft_raft::{Group, Leadership, NodeId};
+use weft_raft::{Group, Leadership, NodeId, ReadError};
 use weft_rows::{
     Ops, batch,
     namespace::{self, NamespaceRow},
@@ -245,7 +245,7 @@ impl Metadata {
             Some(open) => confirm(self.config.group.clone(), open.epoch.term).await,
             None => self.open().await.map(|open| *leader = Some(open)),
         };
-        led.map_err(|Lost| ChangeError::Unavailable)
+        led.map_err(|_| ChangeError::Unavailable)
     }
 
     /// Proposes the next batch of the open epoch; the epoch ends if the outcome is unknown.
@@ -255,7 +255,7 @@ impl Metadata {
         open.sequence += 1;
         let header = self.header(open.epoch, open.sequence, batch::BatchKind::Normal);
         let committed = commit(&self.config.group, Bytes::from(batch::encode(&header, ops, &[]))).await;
-        committed.map_err(|Lost| ChangeError::Unavailable)?;
+        committed.map_err(|_| ChangeError::Unavailable)?;
         *leader = Some(open);
         Ok(())
     }
@@ -264,7 +264,7 @@ impl Metadata {
     async fn open(&self) -> Result<Open, Lost> {
         let leadership = *self.config.group.leadership().borrow();
         if !leadership.mine {
-            return Err(Lost);
+            return Err(Lost::Unconfirmed(ReadError::NotLeader { leader: leadership.leader }));
         }
         confirm(self.config.group.clone(), leadership.term).await?;
         let epoch =

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, future::Future};
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesOrdered};
-use weft_raft::Group;
+use weft_raft::{Group, ProposeError, ReadError};
 use weft_rows::{Ops, batch};
 
 use crate::replica::Outcome;
@@ -25,9 +25,18 @@ pub(crate) struct Epoch {
     pub(crate) epoch: u64,
 }
 
-/// The proposal or confirmation failed: leadership is lost, or the outcome is unknown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Lost;
+/// Leadership is lost, or it is not known what became of a batch.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Lost {
+    #[error("a batch has no answer: {0}")]
+    Unanswered(#[from] ProposeError),
+    #[error("a batch came too late: a later epoch is open")]
+    Void,
+    #[error("leadership was not confirmed: {0}")]
+    Unconfirmed(#[from] ReadError),
+    #[error("the shard's rows were not read")]
+    Unread,
+}
 
 /// Proposals under way and what waits for them. `P` is what waits.
 pub(crate) struct Pipeline<P> {
@@ -119,10 +128,7 @@ impl<P> Pipeline<P> {
     ///
     /// Cancel safe: a gate that was not waited for to its end is waited for again.
     pub(crate) async fn next(&mut self) -> Result<Vec<P>, Lost> {
-        if self.gates.is_empty() {
-            futures::future::pending::<()>().await;
-        }
-        let Some((was_batch, result)) = self.gates.next().await else { return Err(Lost) };
+        let Some((was_batch, result)) = self.gates.next().await else { return futures::future::pending().await };
         result?;
         self.batches_in_flight -= usize::from(was_batch);
         Ok(self.parked.pop_front().unwrap_or_default())
@@ -140,14 +146,14 @@ pub(crate) fn commit(group: &Group, bytes: Bytes) -> impl Future<Output = Result
     async move {
         match proposal.await {
             Ok(reply) if Outcome::from_reply(&reply) == Outcome::Applied => Ok(()),
-            Ok(_) | Err(_) => Err(Lost),
+            Ok(_) => Err(Lost::Void),
+            Err(error) => Err(error.into()),
         }
     }
 }
 
 /// Leadership of this term was confirmed after the call, and all that was committed before is applied.
 pub(crate) async fn confirm(group: Group, term: u64) -> Result<(), Lost> {
-    let index = group.confirm(term).await.map_err(|_| Lost)?;
-    let mut applied = group.applied();
-    applied.wait_for(|applied| *applied >= index).await.map(drop).map_err(|_| Lost)
+    let index = group.confirm(term).await?;
+    Ok(group.wait_applied(index).await?)
 }
