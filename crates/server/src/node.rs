@@ -24,6 +24,7 @@ mod open;
 mod options;
 pub(crate) mod point;
 mod post;
+pub(crate) mod postmark;
 mod queries;
 mod queue_configs;
 mod removal;

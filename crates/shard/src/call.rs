@@ -10,7 +10,10 @@ use weft_engine::{
 };
 use weft_rows::Ops;
 
-use crate::updates::Following;
+use crate::{
+    postmark::{Leads, Postmark},
+    updates::Following,
+};
 
 /// One thing asked of one workflow id.
 pub(crate) struct Call {
@@ -22,6 +25,13 @@ pub(crate) enum Ask {
     Request {
         namespace: Arc<Namespace>,
         request: Request,
+        reply: Reply<Answer>,
+    },
+    /// A message of another workflow id; the postmark is missing where an older build sent it.
+    Deliver {
+        namespace: Arc<Namespace>,
+        delivery: Box<Delivery>,
+        postmark: Option<Postmark>,
         reply: Reply<Answer>,
     },
     /// A query, whose outcome may come later than its answer.
@@ -80,6 +90,7 @@ impl Ask {
             | Self::Query { request, .. }
             | Self::Update { request, .. }
             | Self::Own(request) => Needs::of(request),
+            Self::Deliver { delivery, .. } => Needs::delivery(delivery),
             Self::Look { target, .. } => Needs::target(target),
             Self::Wake { run: Some(run), .. } if *run == job::wake_run() => Needs::Job,
             Self::Wake { run: Some(run), .. } => Needs::Run(run.clone()),
@@ -91,7 +102,11 @@ impl Ask {
     /// Whether deciding this may need room on the disk.
     pub(crate) fn writes(&self) -> bool {
         match self {
-            Self::Request { .. } | Self::Wake { .. } | Self::Stage { .. } | Self::TakeBranch { .. } => true,
+            Self::Request { .. }
+            | Self::Deliver { .. }
+            | Self::Wake { .. }
+            | Self::Stage { .. }
+            | Self::TakeBranch { .. } => true,
             Self::Update { request, .. } => !matches!(request, Request::FindUpdate(..)),
             // What the shard asks of itself either makes room or is small and cannot be told to wait.
             Self::Query { .. } | Self::Look { .. } | Self::Own(_) | Self::DropBranch(_) => false,
@@ -102,9 +117,10 @@ impl Ask {
         // A caller that has gone needs no answer.
         match self {
             Self::Stage { reply, .. } => drop(reply.send(Err(failure))),
-            Self::Request { reply, .. } | Self::Query { reply, .. } | Self::TakeBranch { reply, .. } => {
-                drop(reply.send(Err(failure)));
-            }
+            Self::Request { reply, .. }
+            | Self::Deliver { reply, .. }
+            | Self::Query { reply, .. }
+            | Self::TakeBranch { reply, .. } => drop(reply.send(Err(failure))),
             Self::Update { reply, .. } => drop(reply.send(Err(failure))),
             Self::Look { reply, .. } => drop(reply.send(Err(failure))),
             Self::Own(_) | Self::Wake { .. } | Self::DropBranch(_) => {}
@@ -226,6 +242,9 @@ pub enum Failure {
     /// Leadership lost, or stopping: try again, here or elsewhere. The outcome may be unknown (rule 2).
     #[error("{0}")]
     Unavailable(&'static str),
+    /// Nothing was done: the message was sent to another leader of the shard, or before another one that has come.
+    #[error("the message's postmark is not one that the leader of epoch {} takes", .0.epoch)]
+    Postmark(Leads),
     #[error("the shard has too many requests waiting")]
     Overloaded,
     #[error("the disk is full: new work is refused until there is room")]

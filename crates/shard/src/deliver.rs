@@ -5,18 +5,29 @@
 
 use std::sync::Arc;
 
-use weft_engine::{Answer, ChainEnd, Delivery, FoundChild, Namespace, Refusal, Reply, Request, Target, WorkflowKey};
+use weft_engine::{Answer, ChainEnd, Delivery, FoundChild, Namespace, Refusal, Reply, Target, WorkflowKey};
 
-use crate::{call::Failure, handle::Shard};
+use crate::{
+    call::{Ask, Failure},
+    handle::Shard,
+    postmark::Postmark,
+};
 
 impl Shard {
     /// Brings a message to one of this shard's workflow ids, and the reply back.
     ///
     /// # Errors
     /// See [`Failure`]. The message is to be brought again.
-    pub async fn deliver(&self, namespace: Arc<Namespace>, delivery: Delivery) -> Result<Reply, Failure> {
+    pub async fn deliver(
+        &self,
+        namespace: Arc<Namespace>,
+        delivery: Delivery,
+        postmark: Option<Postmark>,
+    ) -> Result<Reply, Failure> {
         let key = delivery.message.target.clone();
-        match self.ask(key.clone(), namespace, Request::Deliver(Box::new(delivery))).await? {
+        let delivery = Box::new(delivery);
+        let asked = self.answered(key.clone(), |reply| Ask::Deliver { namespace, delivery, postmark, reply });
+        match asked.await? {
             Answer::Delivered(reply) => Ok(reply),
             Answer::ChainEnd(end) => Ok(Reply::Found(self.find(&key, end).await?)),
             _ => Err(Failure::Unavailable("a message was answered as something else")),

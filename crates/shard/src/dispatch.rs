@@ -11,7 +11,7 @@ use weft_engine::{
     TaskRow, TaskRowKind, Timestamp, WorkflowKey, WorkflowTaskOffer,
 };
 
-use crate::call::Failure;
+use crate::{call::Failure, postmark::Postmark};
 
 /// The number of a shard within its cluster, from 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -66,8 +66,8 @@ pub trait Reservation: Send {
 /// The way to other workflow ids, whatever shard and node they are on.
 pub trait Post: Send + Sync + 'static {
     /// Brings a message to its target and back what the target says. The same message may be brought again; a message is
-    /// not brought after a later one of the same sender to the same target was.
-    fn deliver(&self, delivery: Delivery) -> BoxFuture<'static, Result<Reply, Failure>>;
+    /// not brought after a later one of the same sender to the same target was. The postmark goes with it.
+    fn deliver(&self, delivery: Delivery, postmark: Postmark) -> BoxFuture<'static, Result<Reply, Failure>>;
 }
 
 /// Whoever works on batch jobs.

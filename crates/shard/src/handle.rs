@@ -15,7 +15,7 @@ use weft_rows::{SlotRange, task};
 
 use crate::{
     actor::{Actor, Mail},
-    call::{Ask, Call, Failure, View},
+    call::{self, Ask, Call, Failure, View},
     config::Config,
     dispatch::{ShardId, TaskRef},
     events::EventCache,
@@ -167,9 +167,17 @@ impl Shard {
     /// # Errors
     /// See [`Failure`]. `Unavailable` may mean that the outcome is unknown (rule 2).
     pub async fn ask(&self, key: WorkflowKey, namespace: Arc<Namespace>, request: Request) -> Result<Answer, Failure> {
+        self.answered(key, |reply| Ask::Request { namespace, request, reply }).await
+    }
+
+    pub(crate) async fn answered(
+        &self,
+        key: WorkflowKey,
+        ask: impl FnOnce(call::Reply<Answer>) -> Ask,
+    ) -> Result<Answer, Failure> {
         let _hold = self.hold_time();
         let (reply, answer) = oneshot::channel();
-        self.send(Call { key, ask: Ask::Request { namespace, request, reply } })?;
+        self.send(Call { key, ask: ask(reply) })?;
         match answer.await.unwrap_or(Err(STOPPED))? {
             Answer::Outgrown { why } => Err(Failure::Outgrown(why)),
             answer => Ok(answer),

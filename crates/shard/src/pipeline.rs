@@ -81,6 +81,10 @@ impl<P> Pipeline<P> {
         }
     }
 
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
     /// The gate under which whatever is decided now will be certain.
     pub(crate) fn next_gate(&self) -> GateNo {
         self.next_gate

@@ -16,13 +16,13 @@ use weft_protocol::{
     internal::{cluster_service_server::ClusterService, *},
 };
 use weft_raft::{self as raft, GroupId};
-use weft_rows::{Supported, job, outbox, receipt};
+use weft_rows::{Supported, job, outbox};
 use weft_shard::Failure;
 
 use super::meeting::Meeting;
 use crate::{
     jobs::Single,
-    node::{Node, NodeInner, remove_here},
+    node::{Node, NodeInner, postmark, remove_here},
 };
 
 /// What is behind the internal port. Clones are the same one.
@@ -91,14 +91,14 @@ impl ClusterService for Inbox {
     }
 
     async fn deliver(&self, request: Request<DeliverRequest>) -> Result<Response<DeliverResponse>, Status> {
-        let DeliverRequest { sender_namespace_id, sender_workflow_id, sender_run_id, event_id, message } =
+        let DeliverRequest { sender_namespace_id, sender_workflow_id, sender_run_id, event_id, message, postmark } =
             request.into_inner();
         let sender = WorkflowKey { namespace: sender_namespace_id.into(), workflow: sender_workflow_id.into() };
         let origin = Origin { sender, run: sender_run_id.into(), event_id: EventId(event_id) };
         let message = outbox::decode_message(&message).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let delivery = Delivery { origin, message: Arc::new(message) };
-        let reply = self.node()?.deliver_here(delivery).await.map_err(of_failure)?;
-        Ok(Response::new(DeliverResponse { reply: receipt::encode(&reply).into() }))
+        let answer = self.node()?.deliver_here(delivery, postmark.as_ref().map(postmark::of_message)).await;
+        Ok(Response::new(postmark::answer(answer).map_err(of_failure)?))
     }
 
     async fn operate(&self, request: Request<OperateRequest>) -> Result<Response<OperateResponse>, Status> {

@@ -16,6 +16,8 @@ pub(crate) fn of_failure(failure: Failure, key: &WorkflowKey) -> Status {
         Failure::Refused(refusal) => of_refusal(refusal, key),
         Failure::NotLeader => not_leader(),
         Failure::Unavailable(why) => Error::unavailable(why).into(),
+        // Of messages between shards alone.
+        failure @ Failure::Postmark(_) => Error::unavailable(failure.to_string()).into(),
         Failure::Overloaded => Error::resource_exhausted(
             Exhausted::SYSTEM_OVERLOADED,
             "too many requests wait for this shard: try again later",

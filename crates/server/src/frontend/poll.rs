@@ -196,9 +196,11 @@ impl Tried {
     fn failed(failure: &Failure) -> Self {
         match failure {
             Failure::Unavailable(_) => Self::Unknown,
-            Failure::Refused(Refusal::Busy(_)) | Failure::NotLeader | Failure::Overloaded | Failure::DiskFull => {
-                Self::Again
-            }
+            Failure::Refused(Refusal::Busy(_))
+            | Failure::NotLeader
+            | Failure::Postmark(_)
+            | Failure::Overloaded
+            | Failure::DiskFull => Self::Again,
             Failure::Storage(_) => Self::Unreadable,
             // Once an operator clears what is set aside, its shard has its tasks asked for.
             Failure::Refused(_) | Failure::Quarantined(_) | Failure::Outgrown(_) => Self::Gone,

@@ -9,10 +9,10 @@ use std::sync::{Arc, OnceLock, Weak};
 use futures::{FutureExt, future::BoxFuture};
 use weft_engine::{Delivery, FoundChild, MessageBody, Namespace, NamespaceId, Origin, Reply};
 use weft_protocol::internal::DeliverRequest;
-use weft_rows::{namespace::NamespaceState, outbox, receipt};
-use weft_shard::{Failure, Post};
+use weft_rows::{namespace::NamespaceState, outbox};
+use weft_shard::{Failure, Post, Postmark};
 
-use super::{NodeInner, leader::Leader};
+use super::{NodeInner, leader::Leader, postmark};
 
 /// The shards, as each of them sees the others. Set once the node is put together.
 #[derive(Default)]
@@ -28,11 +28,11 @@ impl ToShards {
 }
 
 impl Post for ToShards {
-    fn deliver(&self, delivery: Delivery) -> BoxFuture<'static, Result<Reply, Failure>> {
+    fn deliver(&self, delivery: Delivery, postmark: Postmark) -> BoxFuture<'static, Result<Reply, Failure>> {
         let node = self.node.get().and_then(Weak::upgrade);
         async move {
             match node {
-                Some(node) => node.deliver(delivery).await,
+                Some(node) => node.deliver(delivery, postmark).await,
                 None => Err(Failure::Unavailable("the node is not put together")),
             }
         }
@@ -42,16 +42,16 @@ impl Post for ToShards {
 
 impl NodeInner {
     /// Brings a message to the node that leads its target's shard.
-    async fn deliver(&self, delivery: Delivery) -> Result<Reply, Failure> {
+    async fn deliver(&self, delivery: Delivery, postmark: Postmark) -> Result<Reply, Failure> {
         let _passage = self.crossings.pass(self.clock.as_ref()).await;
         match self.leader_of(&delivery.message.target) {
-            Leader::Here => self.deliver_here(delivery).await,
-            Leader::Node(node) => self.deliver_to(node, delivery).await,
+            Leader::Here => self.deliver_here(delivery, Some(postmark)).await,
+            Leader::Node(node) => self.deliver_to(node, delivery, postmark).await,
             Leader::Nobody => Err(Failure::Unavailable("the target's shard has no leader now")),
         }
     }
 
-    async fn deliver_to(&self, node: u32, delivery: Delivery) -> Result<Reply, Failure> {
+    async fn deliver_to(&self, node: u32, delivery: Delivery, postmark: Postmark) -> Result<Reply, Failure> {
         let lost = Failure::Unavailable("the node that leads the target's shard did not answer");
         let Some(mut peer) = self.peers.cluster_service(node) else { return Err(lost) };
         let Origin { sender, run, event_id } = &delivery.origin;
@@ -61,18 +61,19 @@ impl NodeInner {
             sender_run_id: run.as_str().to_owned(),
             event_id: event_id.0,
             message: outbox::encode(&delivery.message).into(),
+            postmark: Some(postmark::message(postmark)),
         };
         let Ok(answer) = peer.deliver(request).await else { return Err(lost) };
-        receipt::decode(&answer.into_inner().reply).map_err(|_| lost)
+        postmark::answered(&answer.into_inner()).unwrap_or(Err(lost))
     }
 
     /// Brings a message to its target, whose shard this node leads.
-    pub(crate) async fn deliver_here(&self, delivery: Delivery) -> Result<Reply, Failure> {
+    pub(crate) async fn deliver_here(&self, delivery: Delivery, postmark: Option<Postmark>) -> Result<Reply, Failure> {
         let key = delivery.message.target.clone();
         let Some(namespace) = self.living(&key.namespace).await? else {
             return Ok(without_namespace(&delivery.message.body));
         };
-        self.shard(&key).deliver(namespace, delivery).await
+        self.shard(&key).deliver(namespace, delivery, postmark).await
     }
 
     /// A namespace that is there and not deleted.

@@ -39,6 +39,16 @@ impl Leader {
                 let answer = self.run(&key, &namespace, request);
                 self.building.parcels.push(Parcel::Answer(reply, answer));
             }
+            Ask::Deliver { namespace, delivery, postmark, reply } => {
+                if let Some(postmark) = postmark
+                    && let Err(failure) = self.senders.admit(self.leads(), &postmark)
+                {
+                    // Nobody waits for what is not done to be certain.
+                    return drop(reply.send(Err(failure)));
+                }
+                let answer = self.run(&key, &namespace, Request::Deliver(delivery));
+                self.building.parcels.push(Parcel::Answer(reply, answer));
+            }
             Ask::Query { namespace, query, request, reply, outcome } => {
                 let answer = self.run(&key, &namespace, request);
                 if let Ok(Answer::Query(QueryDisposition::Attached(_))) = &answer {

@@ -3,8 +3,10 @@
 //! Invariant (rule 16): a message whose reply matters is settled by the engine, with what the history tells of it; any
 //! other by taking its row away once it has arrived.
 
+use std::sync::Arc;
+
 use futures::FutureExt;
-use weft_engine::{Delivery, MessageBody, MessageId, Replied, Reply, Request, schedule::ScheduleRequest};
+use weft_engine::{Delivery, MessageBody, MessageId, Replied, Reply, Request, WorkflowKey, schedule::ScheduleRequest};
 use weft_rows::{outbox, table};
 
 use super::{Leader, Read};
@@ -13,21 +15,41 @@ use crate::{
     loader::LoadError,
     outbox::{Lane, Outgoing, Page},
     parcel::Parcel,
+    pipeline::confirm,
+    postmark::{Leads, Postmark},
+    shared::Shared,
 };
 
 /// A delivery that has ended.
 pub(crate) struct Returned {
     outgoing: Outgoing,
+    /// Whom the message met that its sender had not known.
+    met: Option<Leads>,
     outcome: Result<Reply, Failure>,
+}
+
+/// Brings a message to the leader of its target's shard, if this node still leads its sender's once it knows that one.
+async fn deliver(shared: Arc<Shared>, term: u64, outgoing: Outgoing, mut postmark: Postmark) -> Returned {
+    let origin = outgoing.id.origin(&outgoing.lane.sender, &outgoing.message);
+    let delivery = Delivery { origin, message: outgoing.message.clone() };
+    let (mut met, mut outcome) = (None, shared.post.deliver(delivery.clone(), postmark).await);
+    if let Err(Failure::Postmark(leads)) = outcome
+        && leads.epoch != postmark.target
+        && confirm(shared.group.clone(), term).await.is_ok()
+    {
+        postmark.target = leads.epoch;
+        (met, outcome) = (Some(leads), shared.post.deliver(delivery, postmark).await);
+    }
+    Returned { outgoing, met, outcome }
 }
 
 impl Leader {
     /// Sends what may be sent, and reads on if rows were left out.
     pub(super) fn send(&mut self) {
         while let Some(outgoing) = self.outbox.next() {
-            let origin = outgoing.id.origin(&outgoing.lane.sender, &outgoing.message);
-            let delivery = self.shared.post.deliver(Delivery { origin, message: outgoing.message.clone() });
-            self.posts.push(delivery.map(|outcome| Returned { outgoing, outcome }).boxed());
+            let postmark = self.postmark(&outgoing.lane.target);
+            let term = self.pipeline.epoch().term;
+            self.posts.push(deliver(Arc::clone(&self.shared), term, outgoing, postmark).boxed());
         }
         if let Some(from) = self.outbox.read() {
             let (reader, slots) = (self.shared.reader.clone(), self.shared.slots);
@@ -41,7 +63,10 @@ impl Leader {
     }
 
     pub(super) fn returned(&mut self, returned: Returned) {
-        let Returned { outgoing: Outgoing { lane, id, message }, outcome } = returned;
+        let Returned { outgoing: Outgoing { lane, id, message }, met, outcome } = returned;
+        if let Some(leads) = met {
+            self.targets.met(leads);
+        }
         match outcome {
             Ok(reply) if message.body.wants_reply() => {
                 let replied = Replied { run: id.run.clone(), event_id: id.event_id, reply };
@@ -55,11 +80,24 @@ impl Leader {
             }
             Ok(_) => self.arrived(&lane, &id),
             Err(failure) => {
+                if !matches!(failure, Failure::Postmark(_)) {
+                    self.targets.lost(&lane.target);
+                }
                 tracing::debug!(from = %lane.sender.workflow, to = %lane.target.workflow, %failure, "a message waits");
             }
         }
         self.outbox.returned(&lane, &id, self.shared.clock.monotonic());
         self.send();
+    }
+
+    fn postmark(&self, target: &WorkflowKey) -> Postmark {
+        let (target, round) = self.targets.of(target);
+        Postmark { shard: self.shared.id, epoch: self.pipeline.epoch().epoch, round, target }
+    }
+
+    /// As what messages from elsewhere meet this node.
+    pub(super) fn leads(&self) -> Leads {
+        Leads { slots: self.shared.slots, epoch: self.pipeline.epoch().epoch }
     }
 
     fn arrived(&mut self, lane: &Lane, id: &MessageId) {

@@ -27,8 +27,8 @@ use weft_store::{
 };
 
 use crate::{
-    Config, Directory, Dispatch, Failure, Feed, Jobs, Limits, NodeTime, Offered, Post, Replica, Reservation, Shard,
-    ShardId, TaskRef,
+    Config, Directory, Dispatch, Failure, Feed, Jobs, Limits, NodeTime, Offered, Post, Postmark, Replica, Reservation,
+    Shard, ShardId, TaskRef,
 };
 
 const GROUP: u32 = 2;
@@ -65,7 +65,7 @@ impl Directory for Outside {
 }
 
 impl Post for Outside {
-    fn deliver(&self, _delivery: Delivery) -> BoxFuture<'static, Result<Reply, Failure>> {
+    fn deliver(&self, _delivery: Delivery, _postmark: Postmark) -> BoxFuture<'static, Result<Reply, Failure>> {
         Box::pin(futures::future::pending())
     }
 }
