@@ -80,6 +80,7 @@ impl Scene {
             Failure::Refused(_)
             | Failure::NotLeader
             | Failure::Unavailable(_)
+            | Failure::Postmark(_)
             | Failure::Overloaded
             | Failure::DiskFull => {}
         }

@@ -1,6 +1,8 @@
 //! What is due stays due, whatever keeps a leader from doing it: a shard of its own over a log on a simulated disk, in
 //! virtual time.
 
+mod messages;
+
 use std::{
     collections::BTreeMap,
     path::Path,
