@@ -45,16 +45,7 @@ impl LogStore {
     fn present(&self, range: &impl RangeBounds<u64>) -> Range<u64> {
         let state = self.log.state();
         let (Some(first), Some(last)) = (state.first, state.last) else { return 0..0 };
-        let start = match range.start_bound() {
-            Bound::Included(&at) => types::index(at),
-            Bound::Excluded(&at) => types::index(at) + 1,
-            Bound::Unbounded => first,
-        };
-        let end = match range.end_bound() {
-            Bound::Included(&at) => types::index(at) + 1,
-            Bound::Excluded(&at) => types::index(at),
-            Bound::Unbounded => last + 1,
-        };
+        let Range { start, end } = asked(range, Some(last));
         start.max(first)..end.min(last + 1)
     }
 
@@ -82,6 +73,21 @@ impl LogStore {
         let term = codec::read_term(&entry.bytes).map_err(io::Error::other)?;
         raft_index(last).map(|at| Some(types::log_id(term, at)))
     }
+}
+
+/// A range of openraft's in the log's own indexes, up to the last one if it has no end.
+fn asked(range: &impl RangeBounds<u64>, last: Option<u64>) -> Range<u64> {
+    let start = match range.start_bound() {
+        Bound::Included(&at) => types::index(at),
+        Bound::Excluded(&at) => types::index(at) + 1,
+        Bound::Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Bound::Included(&at) => types::index(at) + 1,
+        Bound::Excluded(&at) => types::index(at),
+        Bound::Unbounded => last.map_or(0, |last| last + 1),
+    };
+    start..end
 }
 
 fn raft_index(index: u64) -> io::Result<u64> {
@@ -186,14 +192,19 @@ impl RaftLogReader<Types> for LogStore {
     where
         RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
     {
-        let (reader, range) = (self.clone(), self.present(&range));
-        let starts = range.clone().step_by(READ_ENTRIES_MAX as usize);
-        futures::stream::iter(starts.flat_map(move |start| {
-            match reader.read(start..range.end.min(start + READ_ENTRIES_MAX)) {
+        let (reader, present, asked) = (self.clone(), self.present(&range), asked(&range, self.log.state().last));
+        // These are to be applied: what was purged, or lost with the disk, must not be passed over. openraft has ranges end
+        // behind the last entry.
+        let is_cut = present.start != asked.start || (present.end != asked.end && self.log.fault().is_some());
+        let lost = !asked.is_empty() && (present.is_empty() || is_cut);
+        let lost = lost.then(|| io::Error::other(format!("the log has not all of the entries {asked:?}")));
+        let starts = present.clone().step_by(READ_ENTRIES_MAX as usize);
+        let entries =
+            starts.flat_map(move |start| match reader.read(start..present.end.min(start + READ_ENTRIES_MAX)) {
                 Ok(entries) => entries.into_iter().map(Ok).collect(),
                 Err(error) => vec![Err(error)],
-            }
-        }))
+            });
+        futures::stream::iter(lost.map(Err).into_iter().chain(entries))
     }
 
     async fn read_vote(&mut self) -> io::Result<Option<Vote>> {

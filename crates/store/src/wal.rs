@@ -183,6 +183,11 @@ impl GroupLog {
         self.wal.inner.ledger.lock().front.state(self.id)
     }
 
+    /// As [`Wal::fault`]: what was not durable then is gone.
+    pub fn fault(&self) -> Option<Arc<Fault>> {
+        self.wal.fault()
+    }
+
     /// Entries that follow the last one, or replace entries from their first index on. `done` when they are durable.
     pub fn append(&self, entries: Vec<LogEntry>, done: Done) {
         let inner = &self.wal.inner;

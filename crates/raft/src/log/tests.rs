@@ -3,7 +3,7 @@
 //! The suite wants a state machine that applies entries that no log has and installs snapshots; the one of this crate
 //! rightly does neither, so the suite gets a small faithful one from here.
 
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::testing::log::{StoreBuilder, Suite};
 use openraft::type_config::TypeConfigExt;
@@ -135,4 +135,25 @@ async fn votes_and_entries_fail_with_the_disk() {
     assert!(reported.await.expect("it is reported").is_err());
     assert!(store.save_vote(&Vote::new(2, NodeId(1))).await.is_err());
     assert!(store.truncate_after(None).await.is_err());
+}
+
+#[tokio::test]
+async fn entries_that_are_to_be_applied_are_not_passed_over_if_the_log_lost_them() {
+    let wal = open(&SimDisk::new(1), Lane::inline());
+    let mut store = LogStore::new(wal.group(GROUP));
+    let entries = [0, 1, 2].map(|at| Entry { log_id: types::log_id(1, at), payload: EntryPayload::Blank });
+    let (flushed, reported) = <Types as TypeConfigExt>::oneshot();
+    store.append(entries.clone(), IOFlushed::signal(flushed)).await.expect("the log takes them");
+    reported.await.expect("it is reported").expect("they are on disk");
+    let read = |store: &LogStore, range: Range<u64>| {
+        let mut store = store.clone();
+        async move {
+            store.entries_stream(range).await.collect::<Vec<_>>().await.into_iter().collect::<io::Result<Vec<_>>>()
+        }
+    };
+
+    assert_eq!(read(&store, 0..3).await.expect("all are there"), entries);
+    assert!(read(&store, 3..4).await.is_err(), "there is no fourth");
+    store.purge(types::log_id(1, 2)).await.expect("the log is purged");
+    assert!(read(&store, 1..3).await.is_err(), "they are gone");
 }
