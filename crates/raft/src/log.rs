@@ -43,10 +43,7 @@ impl LogStore {
 
     /// The part of `range` that the log has, in the log's own indexes.
     fn present(&self, range: &impl RangeBounds<u64>) -> Range<u64> {
-        let state = self.log.state();
-        let (Some(first), Some(last)) = (state.first, state.last) else { return 0..0 };
-        let Range { start, end } = asked(range, Some(last));
-        start.max(first)..end.min(last + 1)
+        present(&self.log.state(), range)
     }
 
     /// All entries of `range`, which must be present.
@@ -73,6 +70,13 @@ impl LogStore {
         let term = codec::read_term(&entry.bytes).map_err(io::Error::other)?;
         raft_index(last).map(|at| Some(types::log_id(term, at)))
     }
+}
+
+/// The part of `range` that a log in this state has, in the log's own indexes.
+fn present(state: &wal::GroupState, range: &impl RangeBounds<u64>) -> Range<u64> {
+    let (Some(first), Some(last)) = (state.first, state.last) else { return 0..0 };
+    let Range { start, end } = asked(range, Some(last));
+    start.max(first)..end.min(last + 1)
 }
 
 /// A range of openraft's in the log's own indexes, up to the last one if it has no end.
@@ -192,7 +196,8 @@ impl RaftLogReader<Types> for LogStore {
     where
         RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
     {
-        let (reader, present, asked) = (self.clone(), self.present(&range), asked(&range, self.log.state().last));
+        let (reader, state) = (self.clone(), self.log.state());
+        let (present, asked) = (present(&state, &range), asked(&range, state.last));
         // These are to be applied: what was purged, or lost with the disk, must not be passed over. openraft has ranges end
         // behind the last entry.
         let is_cut = present.start != asked.start || (present.end != asked.end && self.log.fault().is_some());
