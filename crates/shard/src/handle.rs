@@ -170,6 +170,7 @@ impl Shard {
         self.answered(key, |reply| Ask::Request { namespace, request, reply }).await
     }
 
+    /// Asks what is answered as the engine answers, and waits for it.
     pub(crate) async fn answered(
         &self,
         key: WorkflowKey,

@@ -52,8 +52,8 @@ struct Target {
 
 impl Targets {
     /// The epoch and the round for messages to this workflow id.
-    pub(crate) fn of(&self, target: &WorkflowKey) -> (u64, u64) {
-        self.find(slot_of(target)).map_or((0, 0), |known| (known.leads.epoch, known.round))
+    pub(crate) fn of(&mut self, target: &WorkflowKey) -> (u64, u64) {
+        self.find(target).map_or((0, 0), |known| (known.leads.epoch, known.round))
     }
 
     /// The leader of a target's shard has said who it is.
@@ -66,16 +66,14 @@ impl Targets {
 
     /// It is not known what became of a message to this workflow id. One that nobody was named on did nothing.
     pub(crate) fn lost(&mut self, target: &WorkflowKey) {
-        let slot = slot_of(target);
-        if let Some((_, known)) = self.0.range_mut(..=slot).next_back()
-            && known.leads.slots.contains(slot)
-        {
+        if let Some(known) = self.find(target) {
             known.round += 1;
         }
     }
 
-    fn find(&self, slot: Slot) -> Option<&Target> {
-        self.0.range(..=slot).next_back().map(|(_, known)| known).filter(|known| known.leads.slots.contains(slot))
+    fn find(&mut self, target: &WorkflowKey) -> Option<&mut Target> {
+        let slot = slot_of(target);
+        self.0.range_mut(..=slot).next_back().map(|(_, known)| known).filter(|known| known.leads.slots.contains(slot))
     }
 }
 
@@ -87,12 +85,9 @@ impl Senders {
     /// # Errors
     /// When the message is not for this leader, or from before another one that came here.
     pub(crate) fn admit(&mut self, here: Leads, postmark: &Postmark) -> Result<(), Failure> {
-        if postmark.target != here.epoch {
-            return Err(Failure::Postmark(here));
-        }
         let sent = (postmark.epoch, postmark.round);
         let latest = self.0.entry(postmark.shard).or_default();
-        if sent < *latest {
+        if postmark.target != here.epoch || sent < *latest {
             return Err(Failure::Postmark(here));
         }
         *latest = sent;

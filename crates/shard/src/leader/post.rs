@@ -90,7 +90,7 @@ impl Leader {
         self.send();
     }
 
-    fn postmark(&self, target: &WorkflowKey) -> Postmark {
+    fn postmark(&mut self, target: &WorkflowKey) -> Postmark {
         let (target, round) = self.targets.of(target);
         Postmark { shard: self.shared.id, epoch: self.pipeline.epoch().epoch, round, target }
     }
