@@ -26,7 +26,13 @@ pub enum Polled<P: Payloads> {
 
 impl<P: Payloads> Service<P> {
     /// Waits for a task until `deadline` (monotonic). May be dropped at any time: nothing is lost.
+    ///
+    /// At its deadline a poll is empty even if tasks wait: whoever takes a task, cannot start it and offers it again
+    /// would otherwise take it anew without end.
     pub async fn poll(&self, key: &QueueKey, poller: PollerInfo, deadline: Duration) -> Result<Polled<P>, Overloaded> {
+        if self.0.clock.monotonic() >= deadline {
+            return Ok(Polled::Empty);
+        }
         let Some(mut wait) = self.0.arrive(key, poller)? else { return Ok(Polled::Empty) };
         if let Some(polled) = wait.until(deadline).await {
             return Ok(polled);

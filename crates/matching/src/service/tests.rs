@@ -191,6 +191,16 @@ fn a_task_sent_just_before_the_deadline_is_not_lost() {
 }
 
 #[test]
+fn a_poll_whose_deadline_has_come_leaves_what_waits_to_others() {
+    let mut bench = Bench::new();
+    let mut late = bench.poll(&work(), info("worker"));
+    bench.service.offer(&work(), job(7));
+    bench.pass(60.0);
+    assert_eq!(looked(&mut late), Some(Polled::Empty));
+    assert_eq!(looked(&mut bench.poll(&work(), info("other"))), Some(Polled::Task(job(7))));
+}
+
+#[test]
 fn a_dropped_poll_leaves_its_place() {
     let bench = Bench::new();
     drop(bench.waiting(&work()));
