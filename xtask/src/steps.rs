@@ -189,21 +189,29 @@ pub(crate) fn format() -> Vec<Step> {
 /// The SDK's tests want a server in their process; without this they would be left out in silence.
 const TESTING: &str = "weft/testing";
 
+/// Builds that are tested have our crates optimised with their checks in, as `profile.dev` has the libraries of others: a
+/// simulated cluster is played four times as fast. Plain `cargo test` is left quick to build.
+const OPTIMISED: [&str; 2] = ["--config", "profile.dev.opt-level=1"];
+
+/// A step of cargo with our crates optimised. All such steps share one build.
+pub(crate) fn optimised(name: &str, verb: &str, args: &[&str]) -> Step {
+    Step::cargo(name, &[verb]).args(OPTIMISED).args(args.iter().copied())
+}
+
 pub(crate) fn unit() -> Step {
-    Step::cargo("unit, property, simulation and end-to-end tests", &["test", "--workspace", "--features", TESTING])
+    optimised("unit, property, simulation and end-to-end tests", "test", &["--workspace", "--features", TESTING])
+        .env("WEFT_SIM_CLUSTER_LARGE_SEEDS", "100")
 }
 
 fn sled() -> Step {
-    Step::cargo(
-        "conformance of the sled backend",
-        &["test", "-p", "weft-store", "--features", "sled", "--lib", "state"],
-    )
+    let args = ["-p", "weft-store", "--features", "sled", "--lib", "state"];
+    optimised("conformance of the sled backend", "test", &args)
 }
 
 pub(crate) fn sim(seeds: &str) -> Step {
     // A cluster takes far longer than a node; whoever gave no number is told so by the tests.
     let of_cluster = seeds.parse::<u64>().map_or_else(|_| seeds.to_owned(), |seeds| (seeds / 10).max(1).to_string());
-    Step::cargo("simulated nodes and clusters", &["test", "-p", "weft-sim", "--", "--nocapture"])
+    optimised("simulated nodes and clusters", "test", &["-p", "weft-sim", "--", "--nocapture"])
         .env("WEFT_SIM_SEEDS", seeds)
         .env("WEFT_SIM_CLUSTER_SEEDS", of_cluster)
         .env("WEFT_SIM_CLUSTER_LARGE_SEEDS", "0")
@@ -211,17 +219,16 @@ pub(crate) fn sim(seeds: &str) -> Step {
 
 /// The simulated node alone, over so many seeds.
 fn nodes(seeds: &str) -> Step {
-    Step::cargo("simulated nodes", &["test", "-p", "weft-sim", "--test", "crashes", "--", "--nocapture"])
+    optimised("simulated nodes", "test", &["-p", "weft-sim", "--test", "crashes", "--", "--nocapture"])
         .env("WEFT_SIM_SEEDS", seeds)
 }
 
-/// The simulated cluster over so many seeds. Our crates are optimised, their checks stay in: what libraries of others do is
-/// optimised in every build.
+/// The simulated cluster over so many seeds.
 pub(crate) fn seeds(seeds: &str, processes: &str) -> Step {
     let test = "a_cluster_that_crashes_keeps_what_it_acknowledged";
-    let optimised = ["test", "--config", "profile.dev.opt-level=2", "-p", "weft-sim", "--test", "cluster"];
+    let args = ["-p", "weft-sim", "--test", "cluster", "--", "--exact", test, "--nocapture"];
     let record = target_dir().join("sim-seeds.txt").to_string_lossy().into_owned();
-    Step::cargo("simulated clusters, optimised", &[&optimised[..], &["--", "--exact", test, "--nocapture"]].concat())
+    optimised("simulated clusters", "test", &args)
         .env("WEFT_SIM_CLUSTER_SEEDS", seeds)
         .env("WEFT_SIM_CLUSTER_PROCESSES", processes)
         .env("WEFT_SIM_CLUSTER_RECORD", record)
@@ -231,14 +238,14 @@ pub(crate) fn seeds(seeds: &str, processes: &str) -> Step {
 /// sequence does.
 pub(crate) fn laws(cases: &str) -> Step {
     let forks = "forks::any_life_can_be_forked_anywhere";
-    let laws = ["test", "-p", "weft-engine", "--test", "engine", "--", "--nocapture", "laws::", forks];
-    Step::cargo("the laws of the engine", &laws).env("PROPTEST_CASES", cases)
+    let laws = ["-p", "weft-engine", "--test", "engine", "--", "--nocapture", "laws::", forks];
+    optimised("the laws of the engine", "test", &laws).env("PROPTEST_CASES", cases)
 }
 
 /// Workflows of the software-engineering worker, whose processes are killed in each phase.
 fn phases() -> Step {
-    let test = ["test", "-p", "wfctl", "--test", "crash"];
-    Step::cargo("kills in each phase of the worker's workflows", &test).env("CRASH_PHASES", "all")
+    let test = ["-p", "wfctl", "--test", "crash"];
+    optimised("kills in each phase of the worker's workflows", "test", &test).env("CRASH_PHASES", "all")
 }
 
 /// What is told in `docs/results` of the software-engineering worker.
@@ -264,19 +271,19 @@ pub(crate) fn figures() -> Vec<Step> {
 
 /// Random workflows on workers that crash and forget, over so many seeds.
 fn closed_loop(seeds: &str) -> Step {
-    let test = ["test", "-p", "weft-engine", "--test", "closed_loop", "--", "--nocapture"];
-    Step::cargo("the engine and replay face to face", &test).env("CLOSED_LOOP_SEEDS", seeds)
+    let test = ["-p", "weft-engine", "--test", "closed_loop", "--", "--nocapture"];
+    optimised("the engine and replay face to face", "test", &test).env("CLOSED_LOOP_SEEDS", seeds)
 }
 
 /// The builtin provider's repair over so many seeded mutants of each of two small projects.
 pub(crate) fn repair(mutants: &str) -> Step {
-    let test = ["test", "-p", "weft-worker", "--test", "repair", "--", "--nocapture"];
-    Step::cargo("repair of seeded mutants", &test).env("REPAIR_MUTANTS", mutants)
+    let test = ["-p", "weft-worker", "--test", "repair", "--", "--nocapture"];
+    optimised("repair of seeded mutants", "test", &test).env("REPAIR_MUTANTS", mutants)
 }
 
 /// The decoders over mutations, so many times as many as in every test run.
 fn mutations(times: &str) -> Step {
-    Step::cargo("mutations of what decoders read", &["test", "-p", "weft-fuzz", "--", "--nocapture"])
+    optimised("mutations of what decoders read", "test", &["-p", "weft-fuzz", "--", "--nocapture"])
         .env("WEFT_FUZZ_TRIES", times)
 }
 
@@ -316,9 +323,8 @@ pub(crate) fn side_by_side(rest: &[String]) -> Vec<Step> {
 
 pub(crate) fn binaries() -> Step {
     let binaries = ["weft-server", "wfctl", "weft-conformance"];
-    let build: Vec<&str> =
-        iter::once("build").chain(binaries.iter().flat_map(|name| ["-p", name, "--bin", name])).collect();
-    Step::cargo("the binaries for conformance", &build)
+    let args: Vec<&str> = binaries.iter().flat_map(|name| ["-p", name, "--bin", name]).collect();
+    optimised("the binaries for conformance", "build", &args)
 }
 
 /// Kills the server under load far more often than `conformance` does.
@@ -359,9 +365,8 @@ pub(crate) fn bench(rest: &[String]) -> Vec<Step> {
 /// Three or more real processes, broken for as long as the arguments say.
 pub(crate) fn chaos(rest: &[&str]) -> Vec<Step> {
     let server = target_dir().join("debug/weft-server").to_string_lossy().into_owned();
-    let mut args = vec!["run", "-p", "weft-chaos", "--", "--server", &server];
-    args.extend(rest);
-    vec![binaries(), Step::cargo("chaos", &args)]
+    let args = [&["-p", "weft-chaos", "--", "--server", &server], rest].concat();
+    vec![binaries(), optimised("chaos", "run", &args)]
 }
 
 /// Everything of the tier, in the order in which a mistake is found soonest.
