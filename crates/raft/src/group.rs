@@ -18,8 +18,9 @@ use futures::FutureExt;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::metrics::{RaftMetrics, RaftServerMetrics};
 use openraft::raft::ClientWriteResult;
+use openraft::raft::linearizable_read::LinearizerOption;
 use openraft::type_config::alias::WatchReceiverOf;
-use openraft::{Config, Instant as _, ReadPolicy, ServerState, SnapshotPolicy};
+use openraft::{Config, Instant as _, ServerState, SnapshotPolicy};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -249,7 +250,7 @@ impl Group {
                 Err(ReadError::NotLeader { leader: Some(leader) }) => leader,
                 known => return known,
             };
-            let patience = Duration::from_millis(2 * group.inner.network.timing.election_max_ms);
+            let patience = group.patience();
             match group.inner.network.peer(leader).ask(&Request::ReadIndex, patience).await {
                 Ok(Response::ReadIndex(Ok(index))) => Ok(index),
                 // That the leader stopped says nothing of this node.
@@ -285,9 +286,16 @@ impl Group {
 
     /// The last place that is known to be committed, never before the leader's first entry: so its term is the leader's.
     async fn confirmed_place(&self) -> Result<LogId, ReadError> {
-        let read = self.inner.raft.get_read_linearizer(ReadPolicy::ReadIndex).await.map_err(proposal::read_error)?;
+        // Openraft waits for one lease, after which a leader may yet be answered before anybody else is elected.
+        let read_index = LinearizerOption::new(Some(Duration::ZERO), true).with_wait_timeout(self.patience());
+        let read = self.inner.raft.get_read_linearizer(read_index).await.map_err(proposal::read_error)?;
         let read = read.read_log_id();
         Ok(types::log_id(read.committed_leader_id().term, read.index()))
+    }
+
+    /// How long an answer is waited for that a leader gives at once: after that, another leads or nobody does.
+    fn patience(&self) -> Duration {
+        Duration::from_millis(2 * self.inner.network.timing.election_max_ms)
     }
 
     /// Waits until the machine has applied the entry at `index`.
@@ -312,7 +320,7 @@ impl Group {
             return Ok(());
         }
         self.inner.raft.trigger().transfer_leader(to).await.map_err(|_| TransferError::Stopped)?;
-        let patience = Duration::from_millis(2 * self.inner.network.timing.election_max_ms);
+        let patience = self.patience();
         let moved = leadership.wait_for(|now| now.term > known.term && now.leader.is_some());
         match tokio::time::timeout(patience, moved).await {
             Ok(Ok(now)) if now.leader == Some(to) => Ok(()),

@@ -1,6 +1,7 @@
 //! What becomes of a proposal and of a read: the answers that a proposer can get, made from openraft's.
 //!
-//! Invariant: `NotLeader` and `Full` mean that nothing was written and nothing ever will be; every doubt is `Unknown`.
+//! Invariant: `NotLeader`, `LeaseExpired` and `Full` mean that nothing was written and nothing ever will be; every doubt is
+//! `Unknown`.
 //!
 //! It deliberately retries nothing: only the proposer knows whether its batch may be proposed again.
 
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use openraft::RaftMetrics;
 use openraft::async_runtime::watch::WatchReceiver;
-use openraft::errors::{ClientWriteError, Fatal, ForwardToLeader, LinearizableReadError, RaftError};
+use openraft::errors::{ClientWriteError, Fatal, ForwardReason, ForwardToLeader, LinearizableReadError, RaftError};
 use openraft::raft::ClientWriteResult;
 use openraft::type_config::alias::WatchReceiverOf;
 use tokio::sync::oneshot;
@@ -26,6 +27,10 @@ pub enum ProposeError {
     /// Nothing was written. The leader may be known.
     #[error("this node does not lead the group")]
     NotLeader { leader: Option<NodeId> },
+    /// Nothing was written: this node leads as far as it knows, but no majority has answered it for so long that another
+    /// may have been elected (openraft's `LeaseExpired`). Confirming leadership tells.
+    #[error("no majority has answered this leader lately")]
+    LeaseExpired,
     /// Nothing was written: too many proposals wait already.
     #[error("the group has no room for another proposal")]
     Full,
@@ -66,9 +71,12 @@ pub(crate) async fn outcome(
 ) -> Result<Bytes, ProposeError> {
     match answer.await {
         Ok(Ok(written)) => Ok(written.data.0),
-        Ok(Err(ClientWriteError::ForwardToLeader(forward))) => {
-            Err(ProposeError::NotLeader { leader: forward.leader_id })
-        }
+        Ok(Err(ClientWriteError::ForwardToLeader(forward))) => Err(match forward.reason {
+            ForwardReason::LeaseExpired => ProposeError::LeaseExpired,
+            ForwardReason::NotLeader | ForwardReason::LeadershipTransfer => {
+                ProposeError::NotLeader { leader: forward.leader_id }
+            }
+        }),
         // A batch has no preconditions and changes no membership.
         Ok(Err(
             ClientWriteError::LogEntryDiscarded(_)

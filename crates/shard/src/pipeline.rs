@@ -3,7 +3,9 @@
 //! Invariants: a shard's proposals leave from one task, in order (rule 3). An answer leaves only when every batch that
 //! its state includes is applied, and leadership was confirmed after its request arrived: by the commit of a batch that
 //! was proposed after that, or by ReadIndex (rule 1). After any failed or void proposal nothing that waits is answered
-//! but `UNAVAILABLE` (rule 2), and a void batch has no effects.
+//! but `UNAVAILABLE` (rule 2), and a void batch has no effects. A batch that the group refused has not failed, for it never
+//! entered the log: it is proposed again with its sequence number, and so is what was proposed behind it, which is void
+//! where it was written, because the sequence has a gap there.
 
 use std::{collections::VecDeque, future::Future};
 
@@ -38,15 +40,50 @@ pub(crate) enum Lost {
     Unread,
 }
 
+impl Lost {
+    /// The group refused a batch at its door: nothing of it was written, nor ever will be.
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Unanswered(ProposeError::LeaseExpired | ProposeError::Full))
+    }
+}
+
+/// What a pipeline asks of its group.
+pub(crate) trait Door {
+    /// Proposes a batch, which has its place when this returns.
+    fn commit(&self, batch: Bytes) -> BoxFuture<'static, Result<(), Lost>>;
+    /// Confirms leadership of a term after the call.
+    fn confirm(&self, term: u64) -> BoxFuture<'static, Result<(), Lost>>;
+}
+
+impl Door for Group {
+    fn commit(&self, batch: Bytes) -> BoxFuture<'static, Result<(), Lost>> {
+        commit(self, batch).boxed()
+    }
+
+    fn confirm(&self, term: u64) -> BoxFuture<'static, Result<(), Lost>> {
+        confirm(self.clone(), term).boxed()
+    }
+}
+
 /// Proposals under way and what waits for them. `P` is what waits.
-pub(crate) struct Pipeline<P> {
-    group: Group,
+pub(crate) struct Pipeline<P, D = Group> {
+    door: D,
     epoch: Epoch,
     sequence: u64,
     next_gate: GateNo,
     batches_in_flight: usize,
-    gates: FuturesOrdered<BoxFuture<'static, (bool, Result<(), Lost>)>>,
-    parked: VecDeque<Vec<P>>,
+    /// Of everything that is parked, in its order; see `is_refused`.
+    gates: FuturesOrdered<BoxFuture<'static, Result<(), Lost>>>,
+    parked: VecDeque<Parked<P>>,
+    /// The first batch that is parked was refused. The gates are those of what was proposed behind it, none of which can
+    /// have been applied, and then a confirmation of leadership, after which all that is parked is proposed again.
+    is_refused: bool,
+}
+
+struct Parked<P> {
+    /// None if nothing is to be written.
+    batch: Option<Bytes>,
+    parcels: Vec<P>,
 }
 
 /// What was decided since the last proposal.
@@ -68,16 +105,17 @@ impl<P> Building<P> {
     }
 }
 
-impl<P> Pipeline<P> {
-    pub(crate) fn open(group: Group, epoch: Epoch) -> Self {
+impl<P, D: Door> Pipeline<P, D> {
+    pub(crate) fn open(door: D, epoch: Epoch) -> Self {
         Self {
-            group,
+            door,
             epoch,
             sequence: 0,
             next_gate: 1,
             batches_in_flight: 0,
             gates: FuturesOrdered::new(),
             parked: VecDeque::new(),
+            is_refused: false,
         }
     }
 
@@ -107,9 +145,8 @@ impl<P> Pipeline<P> {
     /// Proposes what was decided, or, when nothing was written, confirms leadership for what only read.
     pub(crate) fn propose(&mut self, building: Building<P>, stamp: i64) {
         let Building { ops, visibility, parcels } = building;
-        let gate = if ops.is_empty() && visibility.is_empty() {
-            confirm(self.group.clone(), self.epoch.term).map(|result| (false, result)).boxed()
-        } else {
+        let writes = !ops.is_empty() || !visibility.is_empty();
+        let batch = writes.then(|| {
             self.sequence += 1;
             self.batches_in_flight += 1;
             let header = batch::BatchHeader {
@@ -120,27 +157,71 @@ impl<P> Pipeline<P> {
                 stamp,
                 kind: batch::BatchKind::Normal,
             };
-            let bytes = Bytes::from(batch::encode(&header, &ops, &visibility));
-            commit(&self.group, bytes).map(|result| (true, result)).boxed()
-        };
-        self.gates.push_back(gate);
-        self.parked.push_back(parcels);
+            Bytes::from(batch::encode(&header, &ops, &visibility))
+        });
+        if !self.is_refused {
+            self.gates.push_back(gate(&self.door, batch.as_ref(), self.epoch.term));
+        }
+        self.parked.push_back(Parked { batch, parcels });
         self.next_gate += 1;
     }
 
     /// Waits for the next gate and gives what waited for it. Pending for ever while none is under way.
     ///
+    /// A batch that the group refused is proposed again, with all behind it, once leadership is confirmed.
+    ///
     /// Cancel safe: a gate that was not waited for to its end is waited for again.
     pub(crate) async fn next(&mut self) -> Result<Vec<P>, Lost> {
-        let Some((was_batch, result)) = self.gates.next().await else { return futures::future::pending().await };
-        result?;
-        self.batches_in_flight -= usize::from(was_batch);
-        Ok(self.parked.pop_front().unwrap_or_default())
+        while let Some(ended) = self.gates.next().await {
+            if !self.is_refused {
+                match ended {
+                    Err(lost) if lost.is_refusal() => self.refused(&lost),
+                    ended => return ended.map(|()| self.pass()),
+                }
+            } else if self.gates.is_empty() {
+                ended?;
+                self.propose_again();
+            } else {
+                match ended {
+                    // What came behind a batch that is not there is not the next one.
+                    Ok(()) | Err(Lost::Void) => {}
+                    Err(lost) if lost.is_refusal() => {}
+                    Err(lost) => return Err(lost),
+                }
+            }
+        }
+        futures::future::pending().await
+    }
+
+    fn pass(&mut self) -> Vec<P> {
+        let Some(Parked { batch, parcels }) = self.parked.pop_front() else { return Vec::new() };
+        self.batches_in_flight -= usize::from(batch.is_some());
+        parcels
+    }
+
+    fn refused(&mut self, why: &Lost) {
+        tracing::debug!(epoch = self.epoch.epoch, term = self.epoch.term, %why, "a batch was refused");
+        self.is_refused = true;
+        self.gates.push_back(self.door.confirm(self.epoch.term));
+    }
+
+    fn propose_again(&mut self) {
+        tracing::debug!(epoch = self.epoch.epoch, parked = self.parked.len(), "batches are proposed again");
+        self.is_refused = false;
+        let again = self.parked.iter().map(|parked| gate(&self.door, parked.batch.as_ref(), self.epoch.term));
+        self.gates.extend(again);
     }
 
     /// Leadership is lost: what waits, none of which will be certain any more.
     pub(crate) fn fail(self) -> impl Iterator<Item = P> {
-        self.parked.into_iter().flatten()
+        self.parked.into_iter().flat_map(|parked| parked.parcels)
+    }
+}
+
+fn gate(door: &impl Door, batch: Option<&Bytes>, term: u64) -> BoxFuture<'static, Result<(), Lost>> {
+    match batch {
+        Some(batch) => door.commit(batch.clone()),
+        None => door.confirm(term),
     }
 }
 
@@ -161,3 +242,6 @@ pub(crate) async fn confirm(group: Group, term: u64) -> Result<(), Lost> {
     let index = group.confirm(term).await?;
     Ok(group.wait_applied(index).await?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -214,7 +214,13 @@ impl Cluster {
                 match tokio::time::timeout(Duration::from_secs(2), self.group(leader).propose(batch.clone())).await {
                     Ok(Ok(_)) => return,
                     Ok(Err(ProposeError::Fatal(error))) => panic!("{error}"),
-                    Ok(Err(ProposeError::NotLeader { .. } | ProposeError::Unknown | ProposeError::Full)) | Err(_) => {}
+                    Ok(Err(
+                        ProposeError::NotLeader { .. }
+                        | ProposeError::LeaseExpired
+                        | ProposeError::Unknown
+                        | ProposeError::Full,
+                    ))
+                    | Err(_) => {}
                 }
             }
         };

@@ -52,7 +52,7 @@ async fn a_minority_commits_nothing_and_reads_nothing() {
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert!(proposed.as_mut().now_or_never().is_none(), "nobody can know yet");
     let later = cluster.group(leader).propose(Bytes::from_static(b"too late")).await;
-    assert_eq!(later, Err(ProposeError::NotLeader { leader: None }));
+    assert_eq!(later, Err(ProposeError::LeaseExpired));
 
     let new = cluster.leader().await;
     assert_ne!(new, leader);

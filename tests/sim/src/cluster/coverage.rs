@@ -88,6 +88,8 @@ pub struct Coverage {
     pub late_proposals: u64,
     /// Batches that a replica did not apply, because they were not the next ones.
     pub void_batches: u64,
+    /// How often leaders whose lease had run out proposed again what their group had refused.
+    pub proposed_again: u64,
     /// Payments from one account to another that arrived.
     pub transfers: u64,
     /// Updates that were completed.
@@ -182,6 +184,7 @@ impl Coverage {
             ("redeliveries", &mut self.redeliveries),
             ("late proposals", &mut self.late_proposals),
             ("void batches", &mut self.void_batches),
+            ("proposed again", &mut self.proposed_again),
             ("transfers", &mut self.transfers),
             ("updates", &mut self.updates),
             ("continued", &mut self.continued),

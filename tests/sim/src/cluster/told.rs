@@ -65,6 +65,7 @@ fn count_of<'c>(words: &str, counts: &'c mut Coverage) -> Option<&'c mut u64> {
     match words {
         "a message waits" => Some(&mut counts.redeliveries),
         "a batch is void: it is not the next one" => Some(&mut counts.void_batches),
+        "batches are proposed again" => Some(&mut counts.proposed_again),
         "a task that did not reach its poller was given back" => Some(&mut counts.give_backs),
         _ => None,
     }
