@@ -97,12 +97,19 @@ impl Progress {
 }
 
 impl Timeline {
+    /// Adds a line. One that says more of what the last one said in the same moment (`plan done: …` after `plan done`)
+    /// takes its place.
     pub fn add(&mut self, at_ms: u64, what: impl Into<String>) {
-        if self.entries.len() == ENTRIES_MAX {
+        let what: String = what.into().chars().take(DETAIL_CHARS_MAX).collect();
+        let says_more = |last: &Entry| {
+            last.at_ms == at_ms && what.strip_prefix(&*last.what).is_some_and(|more| more.starts_with(": "))
+        };
+        if self.entries.back().is_some_and(says_more) {
+            self.entries.pop_back();
+        } else if self.entries.len() == ENTRIES_MAX {
             self.entries.pop_front();
             self.forgotten += 1;
         }
-        let what = what.into().chars().take(DETAIL_CHARS_MAX).collect();
         self.entries.push_back(Entry { at_ms, what });
     }
 }
@@ -119,6 +126,16 @@ mod tests {
         progress.step("plan", "make a plan", StepState::Done, "2 issues");
         assert_eq!(progress.steps.iter().map(|step| step.id.as_str()).collect::<Vec<_>>(), ["plan", "patch/a"]);
         assert_eq!((progress.done_of_all(), progress.steps[0].detail.as_str()), ((1, 2), "2 issues"));
+    }
+
+    #[test]
+    fn who_says_more_in_the_same_moment_is_heard_once() {
+        let mut timeline = Timeline::default();
+        for (at, what) in [(1, "plan done"), (1, "plan done: 2 issues"), (1, "patch done"), (2, "patch done: mended")] {
+            timeline.add(at, what);
+        }
+        let said: Vec<_> = timeline.entries.iter().map(|entry| entry.what.as_str()).collect();
+        assert_eq!(said, ["plan done: 2 issues", "patch done", "patch done: mended"]);
     }
 
     #[test]

@@ -93,7 +93,8 @@ async fn plan(ctx: &Ctx<Own>, request: &PlanPatchPrRequest) -> Result<(Plan, Str
     });
     let plan = plan.await?;
     plan.waves().map_err(|fault| failed(BAD_PLAN, fault.to_string()))?;
-    let detail = format!("{} issues, plan {}", plan.issues.len(), plan.hash().short());
+    let issues = plan.issues.len();
+    let detail = format!("{issues} {}, plan {}", if issues == 1 { "issue" } else { "issues" }, plan.hash().short());
     desk::step(ctx, "plan", "Plan", StepState::Done, &detail);
     ctx.with_mut(|state| state.plan = Some(plan.clone()));
     if request.approve_plan {
