@@ -15,12 +15,8 @@ use tracing::{
 use super::{coverage::Coverage, record::Record};
 
 /// Modules that are listened to: all others cost nothing.
-const MODULES: &[&str] = &[
-    "weft_shard::leader::post",
-    "weft_shard::pipeline",
-    "weft_shard::replica",
-    "weft_server::exchange::returned",
-];
+const MODULES: &[&str] =
+    &["weft_shard::leader::post", "weft_shard::pipeline", "weft_shard::replica", "weft_server::exchange::returned"];
 
 /// Counts what this thread's nodes tell, until the guard goes.
 pub(crate) fn listen(record: &Arc<Record>) -> DefaultGuard {
