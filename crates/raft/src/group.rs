@@ -18,9 +18,8 @@ use futures::FutureExt;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::metrics::{RaftMetrics, RaftServerMetrics};
 use openraft::raft::ClientWriteResult;
-use openraft::raft::linearizable_read::LinearizerOption;
 use openraft::type_config::alias::WatchReceiverOf;
-use openraft::{Config, Instant as _, ServerState, SnapshotPolicy};
+use openraft::{Config, Instant as _, ReadPolicy, ServerState, SnapshotPolicy};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -286,9 +285,7 @@ impl Group {
 
     /// The last place that is known to be committed, never before the leader's first entry: so its term is the leader's.
     async fn confirmed_place(&self) -> Result<LogId, ReadError> {
-        // Openraft waits for one lease, after which a leader may yet be answered before anybody else is elected.
-        let read_index = LinearizerOption::new(Some(Duration::ZERO), true).with_wait_timeout(self.patience());
-        let read = self.inner.raft.get_read_linearizer(read_index).await.map_err(proposal::read_error)?;
+        let read = self.inner.raft.get_read_linearizer(ReadPolicy::ReadIndex).await.map_err(proposal::read_error)?;
         let read = read.read_log_id();
         Ok(types::log_id(read.committed_leader_id().term, read.index()))
     }

@@ -1,7 +1,8 @@
 //! The loop of one shard on one node: follows leadership, and while it leads takes calls.
 //!
 //! Invariant (rule 3): a new leader first opens an epoch with an empty batch, and reads the store only when that batch
-//! is applied; after any failed or void proposal it drops its state and begins again.
+//! is applied; after any failed or void proposal it drops its state and begins again. What its group refused to take has
+//! not failed (`pipeline`).
 
 use std::{sync::Arc, time::Duration};
 

@@ -84,7 +84,7 @@ pub(crate) enum Happening {
 impl Leader {
     pub(crate) fn open(shared: Arc<Shared>, epoch: Epoch, last_stamp: Timestamp, opening: Opening) -> Self {
         let mut leader = Self {
-            pipeline: Pipeline::open(shared.group.clone(), epoch),
+            pipeline: Pipeline::open(Box::new(shared.group.clone()), epoch),
             building: Building::default(),
             stamper: Stamper::resume(Arc::clone(&shared.clock), Arc::clone(&shared.time), last_stamp),
             cache: Cache::new(shared.limits.cache_bytes),
@@ -339,6 +339,9 @@ impl Leader {
 
     /// An entry costs much the same whatever it holds, so while one is under way a few small calls had better wait for it.
     fn is_worth_a_batch(&self) -> bool {
+        if self.pipeline.is_refused() {
+            return false;
+        }
         let limits = &self.shared.limits;
         let is_worth_it = self.decided >= limits.batch_calls_min || !self.has_room();
         match self.pipeline.batches_in_flight() {

@@ -41,21 +41,21 @@ pub(crate) enum Lost {
 }
 
 impl Lost {
-    /// The group refused a batch at its door: nothing of it was written, nor ever will be.
+    /// The group refused a batch: nothing of it was written, nor ever will be.
     fn is_refusal(&self) -> bool {
         matches!(self, Self::Unanswered(ProposeError::LeaseExpired | ProposeError::Full))
     }
 }
 
 /// What a pipeline asks of its group.
-pub(crate) trait Door {
+pub(crate) trait Proposer: Send + Sync {
     /// Proposes a batch, which has its place when this returns.
     fn commit(&self, batch: Bytes) -> BoxFuture<'static, Result<(), Lost>>;
     /// Confirms leadership of a term after the call.
     fn confirm(&self, term: u64) -> BoxFuture<'static, Result<(), Lost>>;
 }
 
-impl Door for Group {
+impl Proposer for Group {
     fn commit(&self, batch: Bytes) -> BoxFuture<'static, Result<(), Lost>> {
         commit(self, batch).boxed()
     }
@@ -66,18 +66,26 @@ impl Door for Group {
 }
 
 /// Proposals under way and what waits for them. `P` is what waits.
-pub(crate) struct Pipeline<P, D = Group> {
-    door: D,
+pub(crate) struct Pipeline<P> {
+    proposer: Box<dyn Proposer>,
     epoch: Epoch,
     sequence: u64,
     next_gate: GateNo,
     batches_in_flight: usize,
-    /// Of everything that is parked, in its order; see `is_refused`.
-    gates: FuturesOrdered<BoxFuture<'static, Result<(), Lost>>>,
+    gates: FuturesOrdered<BoxFuture<'static, (Gate, Result<(), Lost>)>>,
     parked: VecDeque<Parked<P>>,
-    /// The first batch that is parked was refused. The gates are those of what was proposed behind it, none of which can
-    /// have been applied, and then a confirmation of leadership, after which all that is parked is proposed again.
+    /// The first batch that is parked was refused, and everything that is parked will be proposed again.
     is_refused: bool,
+}
+
+/// What is under way.
+#[derive(Clone, Copy)]
+enum Gate {
+    Batch,
+    /// Leadership is confirmed for what only read.
+    Read,
+    /// Leadership is confirmed for all that is parked. Comes last, behind everything that was proposed.
+    Again,
 }
 
 struct Parked<P> {
@@ -105,10 +113,10 @@ impl<P> Building<P> {
     }
 }
 
-impl<P, D: Door> Pipeline<P, D> {
-    pub(crate) fn open(door: D, epoch: Epoch) -> Self {
+impl<P> Pipeline<P> {
+    pub(crate) fn open(proposer: Box<dyn Proposer>, epoch: Epoch) -> Self {
         Self {
-            door,
+            proposer,
             epoch,
             sequence: 0,
             next_gate: 1,
@@ -137,6 +145,11 @@ impl<P, D: Door> Pipeline<P, D> {
         self.batches_in_flight
     }
 
+    /// What is proposed now would only be parked.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.is_refused
+    }
+
     /// Nothing waits for a gate.
     pub(crate) fn is_idle(&self) -> bool {
         self.parked.is_empty()
@@ -160,7 +173,7 @@ impl<P, D: Door> Pipeline<P, D> {
             Bytes::from(batch::encode(&header, &ops, &visibility))
         });
         if !self.is_refused {
-            self.gates.push_back(gate(&self.door, batch.as_ref(), self.epoch.term));
+            self.gates.push_back(gate(&*self.proposer, batch.as_ref(), self.epoch.term));
         }
         self.parked.push_back(Parked { batch, parcels });
         self.next_gate += 1;
@@ -172,22 +185,20 @@ impl<P, D: Door> Pipeline<P, D> {
     ///
     /// Cancel safe: a gate that was not waited for to its end is waited for again.
     pub(crate) async fn next(&mut self) -> Result<Vec<P>, Lost> {
-        while let Some(ended) = self.gates.next().await {
-            if !self.is_refused {
-                match ended {
-                    Err(lost) if lost.is_refusal() => self.refused(&lost),
-                    ended => return ended.map(|()| self.pass()),
+        while let Some((gate, ended)) = self.gates.next().await {
+            match (gate, ended) {
+                (Gate::Again, confirmed) => {
+                    confirmed?;
+                    self.propose_again();
                 }
-            } else if self.gates.is_empty() {
-                ended?;
-                self.propose_again();
-            } else {
-                match ended {
-                    // What came behind a batch that is not there is not the next one.
-                    Ok(()) | Err(Lost::Void) => {}
-                    Err(lost) if lost.is_refusal() => {}
-                    Err(lost) => return Err(lost),
+                (Gate::Batch, Err(lost)) if lost.is_refusal() => self.refused(&lost),
+                // Where it was written, what came before it is missing.
+                (Gate::Batch, Err(Lost::Void)) | (Gate::Read, Ok(())) if self.is_refused => {}
+                (Gate::Batch, Ok(())) if self.is_refused => {
+                    tracing::error!(epoch = self.epoch.epoch, "a batch was applied without the one before it");
+                    return Err(Lost::Void);
                 }
+                (Gate::Batch | Gate::Read, ended) => return ended.map(|()| self.pass()),
             }
         }
         futures::future::pending().await
@@ -200,15 +211,20 @@ impl<P, D: Door> Pipeline<P, D> {
     }
 
     fn refused(&mut self, why: &Lost) {
-        tracing::debug!(epoch = self.epoch.epoch, term = self.epoch.term, %why, "a batch was refused");
-        self.is_refused = true;
-        self.gates.push_back(self.door.confirm(self.epoch.term));
+        if !self.is_refused {
+            let Epoch { term, epoch, .. } = self.epoch;
+            tracing::warn!(term, epoch, %why, "a batch was refused: it is proposed again once leadership is confirmed");
+            self.is_refused = true;
+            let confirmed = self.proposer.confirm(term);
+            self.gates.push_back(confirmed.map(|confirmed| (Gate::Again, confirmed)).boxed());
+        }
     }
 
     fn propose_again(&mut self) {
-        tracing::debug!(epoch = self.epoch.epoch, parked = self.parked.len(), "batches are proposed again");
+        let Epoch { term, epoch, .. } = self.epoch;
+        tracing::debug!(term, epoch, parked = self.parked.len(), "batches are proposed again");
         self.is_refused = false;
-        let again = self.parked.iter().map(|parked| gate(&self.door, parked.batch.as_ref(), self.epoch.term));
+        let again = self.parked.iter().map(|parked| gate(&*self.proposer, parked.batch.as_ref(), term));
         self.gates.extend(again);
     }
 
@@ -218,10 +234,10 @@ impl<P, D: Door> Pipeline<P, D> {
     }
 }
 
-fn gate(door: &impl Door, batch: Option<&Bytes>, term: u64) -> BoxFuture<'static, Result<(), Lost>> {
+fn gate(proposer: &dyn Proposer, batch: Option<&Bytes>, term: u64) -> BoxFuture<'static, (Gate, Result<(), Lost>)> {
     match batch {
-        Some(batch) => door.commit(batch.clone()),
-        None => door.confirm(term),
+        Some(batch) => proposer.commit(batch.clone()).map(|ended| (Gate::Batch, ended)).boxed(),
+        None => proposer.confirm(term).map(|ended| (Gate::Read, ended)).boxed(),
     }
 }
 

@@ -20,12 +20,14 @@ struct State {
     refusals: VecDeque<Option<ProposeError>>,
     /// What becomes of confirmations, the next one first; later ones succeed.
     confirmations: VecDeque<BoxFuture<'static, Result<(), Lost>>>,
+    /// How often leadership was to be confirmed.
+    confirmed: u64,
     /// The sequence numbers of what entered the log.
     log: Vec<u64>,
     applied: Vec<u64>,
 }
 
-impl Door for Toy {
+impl Proposer for Toy {
     fn commit(&self, batch: Bytes) -> BoxFuture<'static, Result<(), Lost>> {
         let sequence = batch::decode(&batch).expect("the pipeline makes whole batches").header.sequence;
         let mut state = self.0.lock();
@@ -46,15 +48,17 @@ impl Door for Toy {
 
     fn confirm(&self, term: u64) -> BoxFuture<'static, Result<(), Lost>> {
         assert_eq!(term, EPOCH.term);
-        self.0.lock().confirmations.pop_front().unwrap_or_else(|| future::ready(Ok(())).boxed())
+        let mut state = self.0.lock();
+        state.confirmed += 1;
+        state.confirmations.pop_front().unwrap_or_else(|| future::ready(Ok(())).boxed())
     }
 }
 
 impl Toy {
-    fn refusing(refusals: impl IntoIterator<Item = Option<ProposeError>>) -> (Self, Pipeline<&'static str, Self>) {
+    fn refusing(refusals: impl IntoIterator<Item = Option<ProposeError>>) -> (Self, Pipeline<&'static str>) {
         let toy = Self::default();
         toy.0.lock().refusals = refusals.into_iter().collect();
-        (toy.clone(), Pipeline::open(toy, EPOCH))
+        (toy.clone(), Pipeline::open(Box::new(toy), EPOCH))
     }
 
     fn log(&self) -> Vec<u64> {
@@ -66,17 +70,17 @@ impl Toy {
     }
 }
 
-fn write<P>(pipeline: &mut Pipeline<P, Toy>, waits: P) {
+fn write<P>(pipeline: &mut Pipeline<P>, waits: P) {
     let mut ops = Ops::default();
     ops.put(table::CURRENT, b"key", b"value");
     pipeline.propose(Building { ops, visibility: Vec::new(), parcels: vec![waits] }, 0);
 }
 
-fn read<P>(pipeline: &mut Pipeline<P, Toy>, waits: P) {
+fn read<P>(pipeline: &mut Pipeline<P>, waits: P) {
     pipeline.propose(Building { parcels: vec![waits], ..Building::default() }, 0);
 }
 
-fn next<P>(pipeline: &mut Pipeline<P, Toy>) -> Option<Result<Vec<P>, Lost>> {
+fn next<P>(pipeline: &mut Pipeline<P>) -> Option<Result<Vec<P>, Lost>> {
     pipeline.next().now_or_never()
 }
 
@@ -129,6 +133,20 @@ fn leadership_that_is_not_confirmed_is_lost_with_all_that_waits() {
     assert_eq!(next(&mut pipeline), Some(Err(unconfirmed)));
     assert_eq!(pipeline.fail().collect::<Vec<_>>(), ["refused", "read"]);
     assert!(toy.log().is_empty());
+}
+
+#[test]
+fn a_read_behind_a_refused_batch_is_confirmed_after_it() {
+    let (toy, mut pipeline) = Toy::refusing([Some(ProposeError::LeaseExpired)]);
+    let (answered, answer) = futures::channel::oneshot::channel::<()>();
+    toy.0.lock().confirmations.push_back(answer.map(|_| Ok(())).boxed());
+    write(&mut pipeline, "refused");
+    read(&mut pipeline, "read");
+    assert_eq!((next(&mut pipeline), toy.log(), pipeline.is_refused()), (None, Vec::new(), true));
+    answered.send(()).expect("somebody waits");
+    assert_eq!(next(&mut pipeline), Some(Ok(vec!["refused"])));
+    assert_eq!(next(&mut pipeline), Some(Ok(vec!["read"])));
+    assert_eq!(toy.0.lock().confirmed, 3, "the read, all of it, and the read again");
 }
 
 #[test]

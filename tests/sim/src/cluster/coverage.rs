@@ -88,7 +88,7 @@ pub struct Coverage {
     pub late_proposals: u64,
     /// Batches that a replica did not apply, because they were not the next ones.
     pub void_batches: u64,
-    /// How often leaders whose lease had run out proposed again what their group had refused.
+    /// How often leaders that went on leading proposed again what their group had refused.
     pub proposed_again: u64,
     /// Payments from one account to another that arrived.
     pub transfers: u64,
