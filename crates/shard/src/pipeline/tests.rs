@@ -180,11 +180,8 @@ fn whatever_is_refused_each_batch_is_applied_once_and_in_order() {
         let words = ["a", "b", "c", "d", "e", "f"];
         let mut passed = Vec::new();
         for (at, word) in words.into_iter().enumerate() {
-            if at % 3 == 2 {
-                read(&mut pipeline, word)
-            } else {
-                write(&mut pipeline, word)
-            }
+            let decide = if at % 3 == 2 { read } else { write };
+            decide(&mut pipeline, word);
             if at % 2 == 1 {
                 passed.extend(next(&mut pipeline).expect("no confirmation is waited for"));
             }
