@@ -89,7 +89,7 @@ fn write(key: &crate::ids::WorkflowKey, execution: &mut Execution, draft: Draft,
     let core_changed = before.is_none_or(|before| !execution.core.unchanged_since(before));
     if core_changed {
         transition.rows.push(RowChange::PutExecution(Box::new(execution.core.clone())));
-        task(&execution.core, before, offered(&draft), transition);
+        task(&execution.core, before, transition);
         wake(&execution.core, before, draft.woke, transition);
         if visibility::differs(&execution.core, before) {
             transition.visibility.push(VisibilityChange::Upsert(Box::new(visibility::info(key, execution))));
@@ -168,16 +168,9 @@ fn speculative(execution: &Execution, draft: &Draft, schedule_to_start: Duration
     }
 }
 
-/// A speculative task that waited when the request came was offered already.
-fn offered(draft: &Draft) -> Option<(EventId, &ScheduledOn)> {
-    match draft.speculation.task.as_ref().map(|task| (task.scheduled_event_id, &task.stage)) {
-        Some((scheduled, WorkflowTaskStage::Scheduled(on))) => Some((scheduled, on)),
-        Some((_, WorkflowTaskStage::Started(_))) | None => None,
-    }
-}
-
-/// The row and the offer of the pending workflow task.
-fn task(core: &Core, before: Option<&Core>, offered: Option<(EventId, &ScheduledOn)>, transition: &mut Transition) {
+/// The row and the offer of the pending workflow task. One that was speculative is offered again when it gets its row:
+/// whoever had no room for it before may have looked for it among the rows.
+fn task(core: &Core, before: Option<&Core>, transition: &mut Transition) {
     let old = before.and_then(|before| waiting(before));
     let new = waiting(core);
     let old_row = before.and_then(|before| Some(task_row(before, waiting(before)?.0)));
@@ -189,7 +182,6 @@ fn task(core: &Core, before: Option<&Core>, offered: Option<(EventId, &Scheduled
     }
     if let Some((task, on)) = new
         && (row_differs || old.is_none_or(|(_, was)| was != on))
-        && offered != Some((task.scheduled_event_id, on))
     {
         transition.effects.push(Effect::OfferWorkflowTask(workflow_task_offer(core, task, on)));
     }
@@ -261,7 +253,7 @@ fn remove(execution: &mut Execution, draft: &Draft, transition: &mut Transition)
     execution.buffered.clear();
     execution.signal_requests.clear();
     execution.updates.clear();
-    task(&execution.core, Some(before), None, transition);
+    task(&execution.core, Some(before), transition);
     wake(&execution.core, Some(before), false, transition);
     parts(execution, Some(before), transition);
     let run = before.run.clone();

@@ -21,6 +21,7 @@ mod ledger;
 mod read;
 mod replay;
 mod supply;
+mod thrift;
 mod types;
 mod writer;
 

@@ -42,6 +42,36 @@ fn a_signal_writes_a_task_that_waits_and_comes_after_it() {
 }
 
 #[test]
+fn a_task_that_is_written_while_it_waits_is_offered_again() {
+    check(
+        "start
+        poll
+        complete sticky
+        update u1
+        signal s",
+        r#"
+            > start
+            1 WorkflowExecutionStarted attempt=1
+            2 WorkflowTaskScheduled timeout=10s
+            = started run-1 Running
+            > poll
+            3 WorkflowTaskStarted scheduled=2
+            = task events 1..4
+            > complete sticky
+            4 WorkflowTaskCompleted scheduled=2 started=3
+            > update u1
+            * offered on sticky
+            = update Admitted
+            > signal s
+            5 WorkflowTaskScheduled timeout=10s
+            6 WorkflowExecutionSignaled name=s
+            * offered on sticky
+            = signaled run-1
+        "#,
+    );
+}
+
+#[test]
 fn a_signal_writes_a_task_that_a_worker_has_and_waits_for_its_end() {
     check(
         "start

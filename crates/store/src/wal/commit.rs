@@ -94,6 +94,7 @@ impl Inner {
             Ok(written) => written,
             Err(trouble) => return self.on_trouble(Some(batch), trouble),
         };
+        writer.thrift.earn(written.bytes);
         let (calls, frames) = {
             let mut ledger = self.ledger.lock();
             let calls = ledger.finish(batch, Some(&written));
@@ -154,25 +155,27 @@ impl Inner {
         false
     }
 
-    /// When many segments are in use, writes again the few entries that hold the oldest ones.
-    fn copy_forward_old(&self, writer: &Writer) {
-        let mut budget = self.options.segment_bytes / 4;
+    /// When many segments are in use, writes again the few entries that hold the oldest ones, as far as that is paid for.
+    fn copy_forward_old(&self, writer: &mut Writer) {
+        if !writer.thrift.is_settled(self.ledger.lock().durable()) {
+            return;
+        }
         let surplus = writer.segments().len().saturating_sub(self.options.copy_forward_above);
-        for &segment in writer.segments().keys().take(surplus) {
-            let (live, entries) = {
+        let oldest: Vec<u64> = writer.segments().keys().take(surplus).copied().collect();
+        for segment in oldest {
+            let entries = {
                 let ledger = self.ledger.lock();
-                let live = ledger.index.live_bytes(segment);
-                (live, if live <= budget { ledger.index.live_entries(segment) } else { Vec::new() })
+                if !writer.thrift.spend(ledger.index.live_bytes(segment)) {
+                    return;
+                }
+                ledger.index.live_entries(segment)
             };
-            if live > budget {
-                return;
-            }
-            budget -= live;
             let copies = self.read_copies(&entries);
             let mut ledger = self.ledger.lock();
             let records = ledger.current_copies(copies);
             let ticket = ledger.new_ticket();
             ledger.push(ticket, records, None);
+            writer.thrift.copying(ticket);
         }
     }
 

@@ -122,7 +122,12 @@ impl Ledger {
 
     /// Whether everything that was handed over is durable.
     pub(super) fn is_settled(&self) -> bool {
-        self.front.durable_ticket() == Ticket(self.tickets)
+        self.durable() == Ticket(self.tickets)
+    }
+
+    /// All that was handed over up to here is durable.
+    pub(super) fn durable(&self) -> Ticket {
+        self.front.durable_ticket()
     }
 
     pub(super) fn has_pending(&self) -> bool {

@@ -86,6 +86,11 @@ impl Supply {
         }
     }
 
+    /// Of a segment that is made while there is room.
+    pub(super) fn segment_bytes(&self) -> u64 {
+        self.options.segment_bytes
+    }
+
     pub(super) fn spares(&self) -> usize {
         self.spares.len()
     }

@@ -11,6 +11,7 @@ use super::format::{encode_frame, frame_bytes};
 use super::index::Index;
 use super::ledger::{Batch, Written};
 use super::supply::{SegmentFile, Supply, Trouble};
+use super::thrift::Thrift;
 
 pub(super) struct Writer {
     pub(super) supply: Supply,
@@ -21,6 +22,7 @@ pub(super) struct Writer {
     /// Where the next frame goes.
     end: u64,
     buffer: Vec<u8>,
+    pub(super) thrift: Thrift,
 }
 
 impl Writer {
@@ -31,7 +33,8 @@ impl Writer {
         file: SegmentFile,
         end: u64,
     ) -> Self {
-        Self { supply, segments, header, file, end, buffer: Vec::new() }
+        let thrift = Thrift::new(supply.segment_bytes());
+        Self { supply, segments, header, file, end, buffer: Vec::new(), thrift }
     }
 
     pub(super) fn segments(&self) -> &BTreeMap<u64, SegmentFile> {

@@ -118,6 +118,28 @@ fn a_full_disk_is_told_before_it_hurts_and_recovers_when_there_is_room() {
 }
 
 #[test]
+fn small_segments_of_a_disk_without_room_are_not_filled_with_copies() {
+    let (disk, options) = tight();
+    let wal = Wal::open(Arc::new(disk.clone()), dir(), options, Lane::inline()).expect("opens").0;
+    let (quiet, busy) = (wal.group(G2), wal.group(G1));
+    let mut last = 0;
+    while wal.room() {
+        last += 1;
+        append(&quiet, last..last + 1, 100);
+        append(&busy, last..last + 1, 600);
+    }
+    // Spares cannot be made, and each segment is needed for a little.
+    for _ in 0..40 {
+        purge(&busy, last);
+        last += 1;
+        append(&busy, last..last + 1, 3000);
+    }
+    assert_eq!(wal.fault(), None);
+    let appended = last * 700 + 40 * 3000;
+    assert!(wal.stats().bytes < 2 * appended, "{:?} of {appended}", wal.stats());
+}
+
+#[test]
 fn what_does_not_fit_waits_until_there_is_room() {
     let (disk, options) = tight();
     let wal = Wal::open(Arc::new(disk.clone()), dir(), options, Lane::inline()).expect("opens").0;
