@@ -63,7 +63,7 @@ fn a_task_that_is_written_while_it_waits_is_offered_again() {
             * offered on sticky
             = update Admitted
             > signal s
-            5 WorkflowTaskScheduled timeout=10s
+            5 WorkflowTaskScheduled sticky=sticky timeout=10s
             6 WorkflowExecutionSignaled name=s
             * offered on sticky
             = signaled run-1
