@@ -54,7 +54,8 @@ pub struct Options {
     pub reserve_bytes: u64,
     /// How many free segments wait to be used again; what is above is given back to the file system.
     pub spare_segments: usize,
-    /// While more segments than this are in use, the few entries that hold the oldest ones are copied forward.
+    /// While more segments than this are in use, the few entries that hold the oldest ones are copied forward: a byte for
+    /// every four that are written, at most.
     pub copy_forward_above: usize,
 }
 
