@@ -200,7 +200,6 @@ pub(crate) fn optimised(name: &str, verb: &str, args: &[&str]) -> Step {
 
 pub(crate) fn unit() -> Step {
     optimised("unit, property, simulation and end-to-end tests", "test", &["--workspace", "--features", TESTING])
-        .env("WEFT_SIM_CLUSTER_LARGE_SEEDS", "100")
 }
 
 fn sled() -> Step {
