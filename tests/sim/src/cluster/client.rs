@@ -343,6 +343,10 @@ impl Scene {
                     events.extend(answer.history.map(|history| history.events).unwrap_or_default());
                     page = answer.next_page_token;
                 }
+                // A worker that was given a task of the run before it was deleted.
+                Settled::Refused { status, .. } if status.code() == Code::NotFound && self.record.is_deleted(run) => {
+                    return None;
+                }
                 Settled::Refused { status, .. } => {
                     self.record.violate(format!("{what}: {:?}: {}", status.code(), status.message()));
                     return None;

@@ -31,6 +31,8 @@ struct Inner {
     runs: BTreeMap<String, Run>,
     /// How many starts were asked for, and how many of them left nothing for certain.
     starts: BTreeMap<String, u64>,
+    /// Runs that somebody has begun to delete: whoever still reads one may be told that it is not there.
+    deleted: BTreeSet<String>,
     violations: Vec<String>,
     coverage: Coverage,
     digest: DefaultHasher,
@@ -83,6 +85,15 @@ impl Record {
 
     pub(crate) fn coverage(&self) -> Coverage {
         self.0.lock().coverage
+    }
+
+    /// A run is about to be deleted.
+    pub(crate) fn deleting(&self, run: &str) {
+        self.0.lock().deleted.insert(run.to_owned());
+    }
+
+    pub(crate) fn is_deleted(&self, run: &str) -> bool {
+        self.0.lock().deleted.contains(run)
     }
 
     /// A start is about to be asked for.

@@ -153,6 +153,7 @@ impl Life<'_> {
             workflow_execution: execution(&self.workflow, run),
         };
         let what = format!("delete {} {run}", self.workflow);
+        self.scene.record.deleting(run);
         let deleted = self.scene.settle(&what, |mut api: Api| {
             let request = within(request.clone(), PATIENCE);
             async move { api.delete_workflow_execution(request).await }
