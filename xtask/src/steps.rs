@@ -193,7 +193,7 @@ const TESTING: &str = "weft/testing";
 /// simulated cluster is played four times as fast. Plain `cargo test` is left quick to build.
 const OPTIMISED: [&str; 2] = ["--config", "profile.dev.opt-level=1"];
 
-/// A step of cargo with our crates optimised. All such steps share one build.
+/// A step of cargo with our crates optimised. Such steps share what they build with the same features.
 pub(crate) fn optimised(name: &str, verb: &str, args: &[&str]) -> Step {
     Step::cargo(name, &[verb]).args(OPTIMISED).args(args.iter().copied())
 }

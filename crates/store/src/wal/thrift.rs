@@ -6,7 +6,7 @@
 
 use super::front::Ticket;
 
-/// One byte is copied for so many that were written.
+/// One byte may be copied for so many that were written, copies among them.
 const SHARE: u64 = 4;
 
 pub(super) struct Thrift {
