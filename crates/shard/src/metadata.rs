@@ -200,6 +200,14 @@ impl Metadata {
     /// `Unavailable` when the group's leader does not answer.
     pub async fn confirmed(&self) -> Result<(), ChangeError<core::convert::Infallible>> {
         let index = self.config.group.read_index().await.map_err(|_| ChangeError::Unavailable)?;
+        self.has_viewed(index).await
+    }
+
+    /// Waits until the view has the entry at `index`.
+    ///
+    /// # Errors
+    /// `Unavailable` if it has not in five seconds.
+    pub async fn has_viewed(&self, index: u64) -> Result<(), ChangeError<core::convert::Infallible>> {
         let mut viewed = self.viewed();
         let clock = &self.config.clock;
         // The entry may be on its way to a node that is cut off, or the rows may be unreadable.

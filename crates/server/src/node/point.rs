@@ -44,6 +44,9 @@ pub(super) fn readers() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(READERS_MAX))
 }
 
+/// How often it is begun where nodes join or leave meanwhile: that of one is several changes.
+const TRIES: u32 = 4;
+
 /// Why there is no such point now.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PointError {
@@ -53,13 +56,13 @@ pub(crate) enum PointError {
     Node { node: u32, why: String },
     #[error("this node has no view of the metadata ({0}): ask another node")]
     Metadata(#[from] ViewError),
-    #[error("the metadata have no leader now, or this node does not hear of them: try again")]
-    Unconfirmed,
+    #[error("this node does not get to read the metadata: ask another node")]
+    Unread,
     #[error("{0}")]
     Shards(#[from] ListError),
     #[error("a node did not hold messages back until the views were taken, but for {} s at most: try again", .0.as_secs_f32())]
     RanOut(Duration),
-    #[error("nodes joined or left meanwhile: try again")]
+    #[error("nodes joined or left while it was taken, {TRIES} times: try again when they have")]
     Changed,
     #[error("this node is stopping: ask another one")]
     Stopping,
@@ -98,7 +101,15 @@ impl Node {
     /// Takes a consistent point of all shards. It goes on if nobody waits for it any more, so that nothing stays held.
     pub(crate) async fn point(&self) -> Result<Point, PointError> {
         let node = self.clone();
-        let taken = tokio::spawn(async move { node.take_point().await });
+        let taken = tokio::spawn(async move {
+            for _ in 1..TRIES {
+                match node.take_point().await {
+                    Err(PointError::Changed) => {}
+                    outcome => return outcome,
+                }
+            }
+            node.take_point().await
+        });
         taken.await.unwrap_or_else(|panic| Err(PointError::Machine(MachineError::new(panic))))
     }
 
@@ -144,8 +155,8 @@ impl NodeInner {
 
     /// All that can be done before anything is held.
     async fn prepare(&self, borrowed: &Borrowed) -> Result<Roll, PointError> {
-        self.apply_committed(&BTreeSet::from([METADATA_GROUP]), PREPARE_MAX).await?;
-        let roll = self.roll().await?;
+        let committed = self.apply_committed(&BTreeSet::from([METADATA_GROUP]), PREPARE_MAX).await?;
+        let roll = self.roll(committed[&METADATA_GROUP]).await?;
         self.lists.gathered(|node, shards| self.prepare_at(borrowed, node, shards).boxed()).await?;
         Ok(roll)
     }
@@ -155,8 +166,10 @@ impl NodeInner {
         let shards = self.lists.gathered(|node, shards| self.views_at(borrowed, node, shards).boxed()).await?;
         // The metadata afterwards: what workflows refer to is never missing in it. And so is found who has joined.
         let metadata = self.views_here(&BTreeSet::from([METADATA_GROUP]), OPEN_MAX).await?;
-        if self.roll().await? != *roll {
-            return Err(PointError::Changed);
+        for view in &metadata {
+            if self.roll(view.index()).await? != *roll {
+                return Err(PointError::Changed);
+            }
         }
         let metadata = metadata.into_iter().map(|view| View::Here(Arc::new(view)));
         let by_group: BTreeMap<u32, View> =
@@ -190,10 +203,10 @@ impl NodeInner {
         }
     }
 
-    /// Who the nodes are, with all that the metadata's leader knows now: of shards that are elsewhere nothing else says who
+    /// Who the nodes are, with all that the metadata has up to an entry: of shards that are elsewhere nothing else says who
     /// may lead them.
-    async fn roll(&self) -> Result<Roll, PointError> {
-        self.metadata.confirmed().await.map_err(|_| PointError::Unconfirmed)?;
+    async fn roll(&self, index: u64) -> Result<Roll, PointError> {
+        self.metadata.has_viewed(index).await.map_err(|_| PointError::Unread)?;
         let members = self.metadata.members();
         let of_groups = self.raft.groups().flat_map(|(_, group)| group.members());
         let of_groups = of_groups.filter_map(|node| u32::try_from(node.0).ok());
@@ -252,7 +265,7 @@ mod tests {
         let node = Node::open(options, World::real()).await.expect("it opens");
         let inner = node.inner();
         let borrowed = inner.borrowing("token");
-        let roll = inner.roll().await.expect("it leads");
+        let roll = inner.roll(0).await.expect("it leads");
         let views = inner.views(&borrowed, &roll).await.expect("they are the same");
         assert_eq!(views.iter().map(View::group).collect::<Vec<_>>(), [0, 1, 2], "the metadata and the shards");
         // Who is new was not asked to hold anything back.

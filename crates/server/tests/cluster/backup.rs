@@ -387,6 +387,19 @@ async fn there_is_no_backup_unless_every_node_holds_messages_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_taken_while_the_leadership_of_the_metadata_moves() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trio = Trio::start().await;
+    let moving = trio.passing_the_metadata_on();
+    for number in 0..4 {
+        let dir = folder.path().join(number.to_string());
+        backed_up(&trio, number % 3, &dir).await.expect("somebody leads the metadata before long");
+    }
+    moving.abort();
+    trio.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_web_page_gets_no_backup() {
     let folder = tempfile::tempdir().expect("a folder");
     let any = "127.0.0.1:0".parse().expect("an address");

@@ -3,13 +3,15 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
+    time::Duration,
 };
 
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinHandle};
 use tonic::transport::{Channel, Endpoint};
 use weft_engine::{NamespaceId, WorkflowKey};
 use weft_matching::{QueueKey, QueueKind};
 use weft_protocol::services::workflow_service_client::WorkflowServiceClient;
+use weft_raft::NodeId;
 use weft_server::{
     ClusterOptions, Server,
     node::{Options, Place},
@@ -77,6 +79,20 @@ impl Trio {
     /// Where a server listens for the others.
     pub(crate) fn internal(&self, place: usize) -> SocketAddr {
         self.internal[place]
+    }
+
+    /// Has leadership of the metadata go around, until it is aborted.
+    pub(crate) fn passing_the_metadata_on(&self) -> JoinHandle<()> {
+        let nodes: Vec<_> = self.servers.values().map(|server| server.node().clone()).collect();
+        tokio::spawn(async move {
+            for to in (1..=3).map(NodeId).cycle() {
+                for node in &nodes {
+                    node.metadata().hand_over(to).await;
+                }
+                // Whoever is elected gets to lead.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
     }
 
     /// The nodes that lead any shard, as the first server that runs knows it.
