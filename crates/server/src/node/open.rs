@@ -237,6 +237,34 @@ impl Node {
         if let Some(torn) = &report.torn {
             tracing::warn!(file = %torn.file.display(), offset = torn.offset, "cut a torn last frame off the log");
         }
+        let (log, clock) = (wal.clone(), Arc::clone(&world.clock));
+        let found = Found { options, world, links, threads, ground, founders, known, store, wal, level };
+        tokio::select! {
+            biased;
+            opened = found.open(hold) => opened,
+            never = background::look_for_room(&log, clock.as_ref()) => match never {},
+        }
+    }
+}
+
+/// What there is of a node when its log is open.
+struct Found {
+    options: Options,
+    world: World,
+    links: Links,
+    threads: Threads,
+    ground: Ground,
+    founders: BTreeSet<u32>,
+    known: Known,
+    store: Arc<dyn StateStore>,
+    wal: Wal,
+    /// Of data that are made now.
+    level: Level,
+}
+
+impl Found {
+    async fn open(self, hold: Arc<Hold>) -> Result<Node, OpenError> {
+        let Self { options, world, links, threads, ground, founders, known, store, wal, level } = self;
         let has_log = !wal.groups().is_empty();
         let own = super::joining::meet_founders(&options, &links, &world, hold.directory(), has_log).await?;
         let known = Known { incarnation: known.incarnation.or(own), ..known };
