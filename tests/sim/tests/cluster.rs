@@ -14,7 +14,7 @@ use weft_sim::{Plant, Size, again, campaign, cluster_seeds, environment, is_abou
 const SEEDS: u64 = 100;
 /// One of them has copies on some nodes only.
 const LARGE_SEEDS: [u64; 2] = [0, 4];
-/// Reported failures at most: the first ones say enough.
+/// Failures that are told with what was violated: of the others the seed is enough.
 const REPORTED_MAX: usize = 5;
 
 #[test]
@@ -34,10 +34,7 @@ fn a_cluster_that_crashes_keeps_what_it_acknowledged() {
     }
     let (coverage, failures) = cluster_seeds(Size::told(), &(0..seeds).collect::<Vec<_>>());
     println!("{seeds} seeds: {coverage}");
-    for (seed, violation) in failures.iter().take(REPORTED_MAX) {
-        println!("seed {seed}: {violation}");
-        println!("  again: {}", again(Size::told(), *seed));
-    }
+    report(Size::told(), &failures);
     assert!(failures.is_empty(), "{} of {seeds} seeds failed", failures.len());
     assert!(seeds < SEEDS || coverage.missing().is_empty(), "never reached: {:?}", coverage.missing());
 }
@@ -50,11 +47,19 @@ fn large_seeds_keep_what_they_acknowledged() {
     let (coverage, failures) = cluster_seeds(Size::Large, &seeds);
     let seeds = seeds.len();
     println!("{seeds} large seeds: {coverage}");
-    for (seed, violation) in failures.iter().take(REPORTED_MAX) {
-        println!("large seed {seed}: {violation}");
-        println!("  again: {}", again(Size::Large, *seed));
-    }
+    report(Size::Large, &failures);
     assert!(failures.is_empty(), "{} of {seeds} large seeds failed", failures.len());
+}
+
+fn report(size: Size, failures: &[(u64, String)]) {
+    let (told, others) = failures.split_at(failures.len().min(REPORTED_MAX));
+    for (seed, violation) in told {
+        println!("seed {seed}: {violation}");
+        println!("  again: {}", again(size, *seed));
+    }
+    if !others.is_empty() {
+        println!("and seeds {:?}", others.iter().map(|(seed, _)| seed).collect::<Vec<_>>());
+    }
 }
 
 fn play_one(seed: u64) {

@@ -28,7 +28,7 @@ pub(super) async fn look_for_room(log: &Wal, clock: &dyn Clock) -> Infallible {
     loop {
         let had_room = std::mem::replace(&mut has_room, log.room());
         if had_room && !has_room {
-            tracing::warn!("the disk is full: this node starts when there is room for its log");
+            tracing::warn!("the disk is full: this node may not start before there is room for its log");
         }
         clock.sleep_until(clock.monotonic() + LOOK_FOR_ROOM).await;
     }

@@ -128,7 +128,7 @@ impl Town {
         let machines = (1..=nodes).map(|node| Machine::new(node, kind, dice.fork())).collect();
         let scene = Scene {
             doors: Doors::default(),
-            workflows: (0..size.times(3 + dice.below(4), 112)).map(|number| format!("w{number}")).collect(),
+            workflows: (0..size.times(3 + dice.below(4), 132)).map(|number| format!("w{number}")).collect(),
             accounts: (0..size.times(2 + dice.below(2), 2))
                 .map(|number| format!("account{number}-{}", dice.below(1_000_000)))
                 .collect(),
