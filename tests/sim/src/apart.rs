@@ -37,6 +37,8 @@ const VIOLATION: &str = "violation: ";
 
 /// A seed that is not over by then hangs, however busy the machine is.
 const LASTS_MAX: Duration = Duration::from_secs(900);
+/// In KiB, of addresses: a seed that takes more holds on to something without end, and is not to take the machine with it.
+const MEMORY_MAX: u64 = 8 << 20;
 
 /// Plays a seed in a process of its own.
 ///
@@ -46,7 +48,8 @@ const LASTS_MAX: Duration = Duration::from_secs(900);
 #[must_use]
 pub fn simulate_apart(size: Size, seed: u64, plant: Plant, is_traced: bool) -> ClusterOutcome {
     let program = env::current_exe().expect("a process knows its program");
-    let mut command = Command::new(program);
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -v {MEMORY_MAX} && exec \"$0\" \"$@\"")]).arg(program);
     command.args(["--exact", PLAYER, "--nocapture"]);
     command.env(TOLD, format!("{seed} {plant:?} {is_traced}")).env(SIZE, size.name()).env("LD_PRELOAD", shim());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
