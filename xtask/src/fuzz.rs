@@ -7,7 +7,7 @@
 use std::{fs, path::PathBuf};
 
 use crate::{
-    steps::{Step, optimised, target_dir},
+    steps::{Step, target_dir},
     tools::CARGO_FUZZ,
 };
 
@@ -49,7 +49,7 @@ fn run(targets: &[String], seconds: u64) -> Vec<Step> {
     let corpus = target_dir().join("fuzz-corpus");
     let mut steps = vec![
         CARGO_FUZZ.install(),
-        optimised("what fuzzing begins with", "run", &["--quiet", "-p", "weft-fuzz", "--"]).arg(&corpus),
+        Step::cargo("what fuzzing begins with", &["run", "--quiet", "-p", "weft-fuzz", "--"]).arg(&corpus),
     ];
     steps.extend(targets.iter().map(|target| fuzz(target, seconds, corpus.join(target))));
     steps

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         },
         "fmt" => steps::format(),
         "lint" => steps::lint(),
-        "unit" => vec![steps::unit()],
+        "unit" => steps::unit(),
         "conformance" => match rest {
             [] => steps::conformance(false),
             [write] if write == "--write" => steps::conformance(true),

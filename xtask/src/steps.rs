@@ -189,28 +189,34 @@ pub(crate) fn format() -> Vec<Step> {
 /// The SDK's tests want a server in their process; without this they would be left out in silence.
 const TESTING: &str = "weft/testing";
 
-/// Builds that are tested have our crates optimised with their checks in, as `profile.dev` has the libraries of others: a
-/// simulated cluster is played four times as fast. Plain `cargo test` is left quick to build.
+/// A simulated cluster is played four times as fast where our crates are optimised, as `profile.dev` has the libraries of
+/// others; their checks stay in. Whatever plays fewer of them is sooner built than that is made good.
 const OPTIMISED: [&str; 2] = ["--config", "profile.dev.opt-level=1"];
 
-/// A step of cargo with our crates optimised. Such steps share what they build with the same features.
-pub(crate) fn optimised(name: &str, verb: &str, args: &[&str]) -> Step {
-    Step::cargo(name, &[verb]).args(OPTIMISED).args(args.iter().copied())
+/// Tests of the simulation.
+fn simulated(name: &str, args: &[&str]) -> Step {
+    Step::cargo(name, &["test"]).args(OPTIMISED).args(["-p", "weft-sim"]).args(args.iter().copied())
 }
 
-pub(crate) fn unit() -> Step {
-    optimised("unit, property, simulation and end-to-end tests", "test", &["--workspace", "--features", TESTING])
+pub(crate) fn unit() -> Vec<Step> {
+    let others = ["test", "--workspace", "--exclude", "weft-sim", "--features", TESTING];
+    vec![
+        Step::cargo("unit, property and end-to-end tests", &others),
+        simulated("simulation", &[]).env("WEFT_SIM_CLUSTER_LARGE_SEEDS", "100"),
+    ]
 }
 
 fn sled() -> Step {
-    let args = ["-p", "weft-store", "--features", "sled", "--lib", "state"];
-    optimised("conformance of the sled backend", "test", &args)
+    Step::cargo(
+        "conformance of the sled backend",
+        &["test", "-p", "weft-store", "--features", "sled", "--lib", "state"],
+    )
 }
 
 pub(crate) fn sim(seeds: &str) -> Step {
     // A cluster takes far longer than a node; whoever gave no number is told so by the tests.
     let of_cluster = seeds.parse::<u64>().map_or_else(|_| seeds.to_owned(), |seeds| (seeds / 10).max(1).to_string());
-    optimised("simulated nodes and clusters", "test", &["-p", "weft-sim", "--", "--nocapture"])
+    simulated("simulated nodes and clusters", &["--", "--nocapture"])
         .env("WEFT_SIM_SEEDS", seeds)
         .env("WEFT_SIM_CLUSTER_SEEDS", of_cluster)
         .env("WEFT_SIM_CLUSTER_LARGE_SEEDS", "0")
@@ -218,16 +224,14 @@ pub(crate) fn sim(seeds: &str) -> Step {
 
 /// The simulated node alone, over so many seeds.
 fn nodes(seeds: &str) -> Step {
-    optimised("simulated nodes", "test", &["-p", "weft-sim", "--test", "crashes", "--", "--nocapture"])
-        .env("WEFT_SIM_SEEDS", seeds)
+    simulated("simulated nodes", &["--test", "crashes", "--", "--nocapture"]).env("WEFT_SIM_SEEDS", seeds)
 }
 
 /// The simulated cluster over so many seeds.
 pub(crate) fn seeds(seeds: &str, processes: &str) -> Step {
     let test = "a_cluster_that_crashes_keeps_what_it_acknowledged";
-    let args = ["-p", "weft-sim", "--test", "cluster", "--", "--exact", test, "--nocapture"];
     let record = target_dir().join("sim-seeds.txt").to_string_lossy().into_owned();
-    optimised("simulated clusters", "test", &args)
+    simulated("simulated clusters", &["--test", "cluster", "--", "--exact", test, "--nocapture"])
         .env("WEFT_SIM_CLUSTER_SEEDS", seeds)
         .env("WEFT_SIM_CLUSTER_PROCESSES", processes)
         .env("WEFT_SIM_CLUSTER_RECORD", record)
@@ -237,14 +241,14 @@ pub(crate) fn seeds(seeds: &str, processes: &str) -> Step {
 /// sequence does.
 pub(crate) fn laws(cases: &str) -> Step {
     let forks = "forks::any_life_can_be_forked_anywhere";
-    let laws = ["-p", "weft-engine", "--test", "engine", "--", "--nocapture", "laws::", forks];
-    optimised("the laws of the engine", "test", &laws).env("PROPTEST_CASES", cases)
+    let laws = ["test", "-p", "weft-engine", "--test", "engine", "--", "--nocapture", "laws::", forks];
+    Step::cargo("the laws of the engine", &laws).env("PROPTEST_CASES", cases)
 }
 
 /// Workflows of the software-engineering worker, whose processes are killed in each phase.
 fn phases() -> Step {
-    let test = ["-p", "wfctl", "--test", "crash"];
-    optimised("kills in each phase of the worker's workflows", "test", &test).env("CRASH_PHASES", "all")
+    let test = ["test", "-p", "wfctl", "--test", "crash"];
+    Step::cargo("kills in each phase of the worker's workflows", &test).env("CRASH_PHASES", "all")
 }
 
 /// What is told in `docs/results` of the software-engineering worker.
@@ -270,19 +274,19 @@ pub(crate) fn figures() -> Vec<Step> {
 
 /// Random workflows on workers that crash and forget, over so many seeds.
 fn closed_loop(seeds: &str) -> Step {
-    let test = ["-p", "weft-engine", "--test", "closed_loop", "--", "--nocapture"];
-    optimised("the engine and replay face to face", "test", &test).env("CLOSED_LOOP_SEEDS", seeds)
+    let test = ["test", "-p", "weft-engine", "--test", "closed_loop", "--", "--nocapture"];
+    Step::cargo("the engine and replay face to face", &test).env("CLOSED_LOOP_SEEDS", seeds)
 }
 
 /// The builtin provider's repair over so many seeded mutants of each of two small projects.
 pub(crate) fn repair(mutants: &str) -> Step {
-    let test = ["-p", "weft-worker", "--test", "repair", "--", "--nocapture"];
-    optimised("repair of seeded mutants", "test", &test).env("REPAIR_MUTANTS", mutants)
+    let test = ["test", "-p", "weft-worker", "--test", "repair", "--", "--nocapture"];
+    Step::cargo("repair of seeded mutants", &test).env("REPAIR_MUTANTS", mutants)
 }
 
 /// The decoders over mutations, so many times as many as in every test run.
 fn mutations(times: &str) -> Step {
-    optimised("mutations of what decoders read", "test", &["-p", "weft-fuzz", "--", "--nocapture"])
+    Step::cargo("mutations of what decoders read", &["test", "-p", "weft-fuzz", "--", "--nocapture"])
         .env("WEFT_FUZZ_TRIES", times)
 }
 
@@ -322,8 +326,9 @@ pub(crate) fn side_by_side(rest: &[String]) -> Vec<Step> {
 
 pub(crate) fn binaries() -> Step {
     let binaries = ["weft-server", "wfctl", "weft-conformance"];
-    let args: Vec<&str> = binaries.iter().flat_map(|name| ["-p", name, "--bin", name]).collect();
-    optimised("the binaries for conformance", "build", &args)
+    let build: Vec<&str> =
+        iter::once("build").chain(binaries.iter().flat_map(|name| ["-p", name, "--bin", name])).collect();
+    Step::cargo("the binaries for conformance", &build)
 }
 
 /// Kills the server under load far more often than `conformance` does.
@@ -364,15 +369,16 @@ pub(crate) fn bench(rest: &[String]) -> Vec<Step> {
 /// Three or more real processes, broken for as long as the arguments say.
 pub(crate) fn chaos(rest: &[&str]) -> Vec<Step> {
     let server = target_dir().join("debug/weft-server").to_string_lossy().into_owned();
-    let args = [&["-p", "weft-chaos", "--", "--server", &server], rest].concat();
-    vec![binaries(), optimised("chaos", "run", &args)]
+    let mut args = vec!["run", "-p", "weft-chaos", "--", "--server", &server];
+    args.extend(rest);
+    vec![binaries(), Step::cargo("chaos", &args)]
 }
 
 /// Everything of the tier, in the order in which a mistake is found soonest.
 pub(crate) fn test(tier: Tier) -> Vec<Step> {
     let mut steps = lint();
     steps.extend(deny());
-    steps.push(unit());
+    steps.extend(unit());
     steps.push(sled());
     steps.extend(deploy());
     steps.extend(conformance(false));

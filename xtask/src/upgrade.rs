@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use crate::steps::{Step, binaries, optimised, target_dir};
+use crate::steps::{Step, binaries, target_dir};
 
 /// Names the commit on its first line.
 const FROM: &str = "tests/chaos/upgrade-from";
@@ -29,7 +29,7 @@ pub(crate) fn steps() -> Vec<Step> {
     let server = target_dir().join("debug/weft-server");
     let manifest = sources.join("Cargo.toml");
     let build = ["build", "--locked", "-p", "weft-server", "--bin", "weft-server", "--manifest-path"];
-    let run = ["-p", "weft-chaos", "--", "--server"];
+    let run = ["run", "-p", "weft-chaos", "--", "--server"];
     vec![
         shell("the sources of an earlier build", SOURCES).args([commit.as_str()]).arg(&sources).unless(kept.clone()),
         Step::cargo("the server of an earlier build", &build)
@@ -38,7 +38,7 @@ pub(crate) fn steps() -> Vec<Step> {
             .unless(kept.clone()),
         shell("the earlier server, kept", KEEP).arg(&server).arg(&kept).unless(kept.clone()),
         binaries(),
-        optimised("rolling upgrade", "run", &run).arg(&server).args(["--upgrade-from"]).arg(&kept),
+        Step::cargo("rolling upgrade", &run).arg(&server).args(["--upgrade-from"]).arg(&kept),
     ]
 }
 
