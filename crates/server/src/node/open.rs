@@ -523,8 +523,11 @@ impl Ground {
     fn known(&self, options: &Options, world: &World) -> Known {
         match &self.directory {
             Some(directory) => Known { incarnation: directory.identity().joined, is_new: directory.is_new() },
-            // What is in memory was nobody's before.
-            None => Known { incarnation: world.incarnation(options), is_new: true },
+            // What is in memory was nobody's before, unless it is known of it that it was there.
+            None => {
+                let is_new = world.notes.as_ref().is_none_or(|notes| notes.level().is_none());
+                Known { incarnation: world.incarnation(options), is_new }
+            }
         }
     }
 

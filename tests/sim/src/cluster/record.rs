@@ -121,6 +121,12 @@ impl Record {
         self.0.lock().runs.get(run).cloned()
     }
 
+    /// How many workflows have a run that a start was acknowledged with.
+    pub(crate) fn started(&self) -> u64 {
+        let inner = self.0.lock();
+        inner.runs.values().map(|run| run.workflow.as_str()).collect::<BTreeSet<_>>().len() as u64
+    }
+
     /// All runs that starts were acknowledged with.
     pub(crate) fn runs(&self) -> Vec<String> {
         self.0.lock().runs.keys().cloned().collect()

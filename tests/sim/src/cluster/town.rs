@@ -128,7 +128,7 @@ impl Town {
         let machines = (1..=nodes).map(|node| Machine::new(node, kind, dice.fork())).collect();
         let scene = Scene {
             doors: Doors::default(),
-            workflows: (0..size.times(3 + dice.below(4), 132)).map(|number| format!("w{number}")).collect(),
+            workflows: (0..size.times(3 + dice.below(4), 112)).map(|number| format!("w{number}")).collect(),
             accounts: (0..size.times(2 + dice.below(2), 2))
                 .map(|number| format!("account{number}-{}", dice.below(1_000_000)))
                 .collect(),
@@ -173,7 +173,7 @@ impl Town {
         let clients = self.invite();
         let faults = self.size.times(6 + self.dice.below(8), 5);
         let mut happened = 0;
-        while happened < faults || !self.size.is_long_enough(self.now) {
+        while happened < faults || !self.size.is_long_enough(self.now, self.scene.record.started()) {
             let mischief = match self.placement {
                 Some(_) => Mischief::draw_placed(&self.dice, self.nodes()),
                 None => Mischief::draw(&self.dice, self.nodes()),
