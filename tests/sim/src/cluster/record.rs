@@ -122,7 +122,7 @@ impl Record {
     }
 
     /// How many workflows have a run that a start was acknowledged with.
-    pub(crate) fn started(&self) -> u64 {
+    pub(crate) fn workflows(&self) -> u64 {
         let inner = self.0.lock();
         inner.runs.values().map(|run| run.workflow.as_str()).collect::<BTreeSet<_>>().len() as u64
     }

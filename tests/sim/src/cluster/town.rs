@@ -173,7 +173,7 @@ impl Town {
         let clients = self.invite();
         let faults = self.size.times(6 + self.dice.below(8), 5);
         let mut happened = 0;
-        while happened < faults || !self.size.is_long_enough(self.now, self.scene.record.started()) {
+        while happened < faults || !self.size.is_long_enough(self.now, self.scene.record.workflows()) {
             let mischief = match self.placement {
                 Some(_) => Mischief::draw_placed(&self.dice, self.nodes()),
                 None => Mischief::draw(&self.dice, self.nodes()),
