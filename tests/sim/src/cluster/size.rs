@@ -10,8 +10,6 @@ pub(crate) const SIZE: &str = "WEFT_SIM_CLUSTER_SIZE";
 /// What a large seed has at least.
 const LASTS_MS_MIN: u64 = 60_000;
 const WORKFLOWS_MIN: u64 = 300;
-/// A storm in which so few are started by then says so, and does not go on for ever.
-const LASTS_MS_MAX: u64 = 4 * LASTS_MS_MIN;
 const FAULTS_MIN: u64 = 10;
 
 /// How much a seed is.
@@ -54,11 +52,19 @@ impl Size {
         }
     }
 
-    /// Whether the storm of a seed is long enough after so many virtual milliseconds, in which so many workflows were started.
-    pub(crate) fn is_long_enough(self, now: u64, workflows: u64) -> bool {
+    /// Whether the storm of a seed is long enough after so many virtual milliseconds.
+    pub(crate) fn is_long_enough(self, now: u64) -> bool {
         match self {
             Self::Small => true,
-            Self::Large => now >= LASTS_MS_MIN && (workflows >= WORKFLOWS_MIN || now >= LASTS_MS_MAX),
+            Self::Large => now >= LASTS_MS_MIN,
+        }
+    }
+
+    /// How many workflows have been started before clients have nothing more to do.
+    pub(crate) fn workflows_min(self) -> u64 {
+        match self {
+            Self::Small => 0,
+            Self::Large => WORKFLOWS_MIN,
         }
     }
 

@@ -132,6 +132,7 @@ impl Town {
             accounts: (0..size.times(2 + dice.below(2), 2))
                 .map(|number| format!("account{number}-{}", dice.below(1_000_000)))
                 .collect(),
+            workflows_min: size.workflows_min(),
             record: Arc::clone(&record),
             dice: Arc::new(dice.fork()),
             plan: Arc::new(Plan::of_errands(&dice, size)),
@@ -173,7 +174,7 @@ impl Town {
         let clients = self.invite();
         let faults = self.size.times(6 + self.dice.below(8), 5);
         let mut happened = 0;
-        while happened < faults || !self.size.is_long_enough(self.now, self.scene.record.workflows()) {
+        while happened < faults || !self.size.is_long_enough(self.now) {
             let mischief = match self.placement {
                 Some(_) => Mischief::draw_placed(&self.dice, self.nodes()),
                 None => Mischief::draw(&self.dice, self.nodes()),
