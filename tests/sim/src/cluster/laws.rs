@@ -82,7 +82,9 @@ pub(crate) fn count(scene: &Scene, listed: &[(String, String, WorkflowExecutionS
     for workflow in scene.workflows.iter() {
         let of_it: Vec<_> = listed.iter().filter(|(id, ..)| id == workflow).map(|(_, _, status)| *status).collect();
         if let Err(wrong) = one_running::judge(&of_it, scene.record.starts_of(workflow)) {
-            scene.record.violate(format!("{workflow}: {wrong}"));
+            let runs: Vec<_> =
+                listed.iter().filter(|(id, ..)| id == workflow).map(|(_, run, _)| run.as_str()).collect();
+            scene.record.violate(format!("{workflow}: {wrong}: {}", runs.join(" ")));
         }
     }
 }
