@@ -236,7 +236,7 @@ impl Scene {
         deadline_ms: Option<u64>,
     ) -> Result<String, (Status, bool)> {
         let run = self.ask_run(what, &request).await?;
-        if !self.record.started(&request.workflow_id, &run, deadline_ms) {
+        if !self.record.started(&request.workflow_id, &request.request_id, &run, deadline_ms) {
             self.record.violate(format!("{what}: answered with run {run}, which is another's"));
         }
         Ok(run)
@@ -245,6 +245,7 @@ impl Scene {
     /// Starts a workflow. Gives its run, or why there is none and whether that is certain: see [`Settled::Refused`].
     async fn ask_run(&self, what: &str, request: &StartWorkflowExecutionRequest) -> Result<String, (Status, bool)> {
         let ask = |mut api: Api| {
+            self.record.asking_to_start(&request.workflow_id, &request.request_id);
             let request = within(request.clone(), PATIENCE);
             async move { api.start_workflow_execution(request).await }
         };

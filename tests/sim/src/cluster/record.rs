@@ -26,11 +26,36 @@ pub(crate) struct Run {
     pub(crate) deadline_ms: Option<u64>,
 }
 
+/// What may have been started of a workflow id.
+#[derive(Clone, Debug, Default)]
+struct Starts {
+    /// As many runs, at most.
+    runs: u64,
+    /// How often each start was asked for, beside the last time, by its request id.
+    repeats: BTreeMap<String, u64>,
+}
+
+impl Starts {
+    fn ask(&mut self, request: &str) {
+        self.repeats.entry(request.to_owned()).and_modify(|repeats| *repeats += 1).or_insert(0);
+    }
+
+    /// The current run remembers who started it, as Temporal's does, and none that was before it: what others asked for, and
+    /// was not answered, may have been on its way all the time and start one more.
+    fn acknowledge(&mut self, request: &str) {
+        for (other, repeats) in &mut self.repeats {
+            if other != request {
+                self.runs += std::mem::take(repeats);
+            }
+        }
+    }
+}
+
 #[derive(Default)]
 struct Inner {
     runs: BTreeMap<String, Run>,
-    /// How many starts were asked for, and how many of them left nothing for certain.
-    starts: BTreeMap<String, u64>,
+    /// By workflow ids.
+    starts: BTreeMap<String, Starts>,
     /// Runs that somebody has begun to delete: whoever still reads one may be told that it is not there.
     deleted: BTreeSet<String>,
     violations: Vec<String>,
@@ -98,23 +123,30 @@ impl Record {
 
     /// A start is about to be asked for.
     pub(crate) fn starting(&self, workflow: &str) {
-        *self.0.lock().starts.entry(workflow.to_owned()).or_default() += 1;
+        self.0.lock().starts.entry(workflow.to_owned()).or_default().runs += 1;
+    }
+
+    /// A start is asked for, or asked for again, under this request id.
+    pub(crate) fn asking_to_start(&self, workflow: &str, request: &str) {
+        self.0.lock().starts.entry(workflow.to_owned()).or_default().ask(request);
     }
 
     /// A start was refused the first time it was asked for.
     pub(crate) fn not_started(&self, workflow: &str) {
-        *self.0.lock().starts.entry(workflow.to_owned()).or_default() -= 1;
+        self.0.lock().starts.entry(workflow.to_owned()).or_default().runs -= 1;
     }
 
     /// A start was acknowledged with this run. Says whether nobody else was.
-    pub(crate) fn started(&self, workflow: &str, run: &str, deadline_ms: Option<u64>) -> bool {
+    pub(crate) fn started(&self, workflow: &str, request: &str, run: &str, deadline_ms: Option<u64>) -> bool {
         let known = Run { workflow: workflow.to_owned(), deadline_ms, ..Run::default() };
-        self.0.lock().runs.insert(run.to_owned(), known).is_none()
+        let mut inner = self.0.lock();
+        inner.starts.entry(workflow.to_owned()).or_default().acknowledge(request);
+        inner.runs.insert(run.to_owned(), known).is_none()
     }
 
     /// What may have been started of a workflow id: as many runs, at most.
     pub(crate) fn starts_of(&self, workflow: &str) -> u64 {
-        self.0.lock().starts.get(workflow).copied().unwrap_or_default()
+        self.0.lock().starts.get(workflow).map_or(0, |starts| starts.runs)
     }
 
     pub(crate) fn run(&self, run: &str) -> Option<Run> {
@@ -157,5 +189,24 @@ impl Record {
         if let Some(place) = differing {
             self.violate(format!("{} {run}: event {place} was another one before", before.workflow));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_again_is_one_run_until_another_one_is_current() {
+        let record = Record::new(false);
+        record.starting("w");
+        record.asking_to_start("w", "first");
+        record.asking_to_start("w", "first");
+        assert!(record.started("w", "first", "run 1", None));
+        assert_eq!(record.starts_of("w"), 1, "the current run knows the request");
+        record.starting("w");
+        record.asking_to_start("w", "second");
+        assert!(record.started("w", "second", "run 2", None));
+        assert_eq!(record.starts_of("w"), 3, "what was not answered may come now");
     }
 }
