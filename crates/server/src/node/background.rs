@@ -180,6 +180,7 @@ mod tests {
             () = clock.sleep_until(clock.monotonic() + LOOK_FOR_ROOM * 3) => {}
         }
         disk.set_capacity(None);
-        opening.await.expect("there is room").shutdown().await;
+        let opened = tokio::time::timeout(LOOK_FOR_ROOM * 20, opening).await.expect("it looks for room");
+        opened.expect("it opens").shutdown().await;
     }
 }
