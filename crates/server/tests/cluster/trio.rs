@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    time::Duration,
 };
 
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -89,8 +88,11 @@ impl Trio {
                 for node in &nodes {
                     node.metadata().hand_over(to).await;
                 }
-                // Whoever is elected gets to lead.
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                // Whoever is elected gets to lead, before it has to hand that over too.
+                for node in &nodes {
+                    let mut leadership = node.metadata().leadership();
+                    leadership.wait_for(|known| known.leader.is_some()).await.expect("it runs");
+                }
             }
         })
     }
