@@ -22,7 +22,7 @@ pub(super) fn keep_house(node: &Arc<NodeInner>) {
 }
 
 /// Has the log look for room while it has none. What was handed to it waits until somebody does, and where nothing new can
-/// come before that is written nobody else would: checkpoints wait for the log too.
+/// come before that is written nobody else would: checkpoints wait for the log too. Never ends: for a node that starts.
 pub(super) async fn look_for_room(log: &Wal, clock: &dyn Clock) -> Infallible {
     let mut has_room = true;
     loop {
@@ -109,14 +109,13 @@ mod tests {
     use tokio::sync::oneshot;
     use weft_env::{TokioClock, UnixNanos, disk::SimDisk};
     use weft_raft::GroupId;
-    use weft_rows::table;
     use weft_store::{
-        state::{MemoryStore, Table},
+        state::MemoryStore,
         wal::{Fault, LogEntry},
     };
 
     use super::*;
-    use crate::node::{Node, Options, Place, World};
+    use crate::node::{Node, Options, Place, World, open::tables};
 
     fn options() -> Options {
         let mut options = Options { shards: 1, ..Options::new(Place::Memory) };
@@ -136,8 +135,7 @@ mod tests {
     }
 
     fn store() -> MemoryStore {
-        let tables: Vec<Table> = table::TABLES.iter().map(|(id, name)| Table { id: *id, name }).collect();
-        MemoryStore::with_crashes(&tables, 1).expect("every table has a number of its own")
+        MemoryStore::with_crashes(&tables(), 1).expect("every table has a number of its own")
     }
 
     /// Not even the smallest entry has room on the disk when this returns: one waits.

@@ -557,7 +557,7 @@ fn is_placed(told: Level, hold: &Hold, store: &dyn StateStore) -> Result<bool, O
     Ok([told, hold.level(), stored].into_iter().max() >= Some(Level::PLACED))
 }
 
-fn tables() -> Vec<Table> {
+pub(super) fn tables() -> Vec<Table> {
     table::TABLES.iter().map(|(id, name)| Table { id: *id, name }).collect()
 }
 

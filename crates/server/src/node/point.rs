@@ -166,10 +166,9 @@ impl NodeInner {
         let shards = self.lists.gathered(|node, shards| self.views_at(borrowed, node, shards).boxed()).await?;
         // The metadata afterwards: what workflows refer to is never missing in it. And so is found who has joined.
         let metadata = self.views_here(&BTreeSet::from([METADATA_GROUP]), OPEN_MAX).await?;
-        for view in &metadata {
-            if self.roll(view.index()).await? != *roll {
-                return Err(PointError::Changed);
-            }
+        let as_of = metadata.iter().map(weft_shard::GroupView::index).max().unwrap_or_default();
+        if self.roll(as_of).await? != *roll {
+            return Err(PointError::Changed);
         }
         let metadata = metadata.into_iter().map(|view| View::Here(Arc::new(view)));
         let by_group: BTreeMap<u32, View> =

@@ -80,10 +80,9 @@ pub(crate) async fn check(scene: &Scene, listed: &[(String, String)]) {
 /// Looks at the runs of the workflow ids that clients start.
 pub(crate) fn count(scene: &Scene, listed: &[(String, String, WorkflowExecutionStatus)]) {
     for workflow in scene.workflows.iter() {
-        let of_it: Vec<_> = listed.iter().filter(|(id, ..)| id == workflow).map(|(_, _, status)| *status).collect();
-        if let Err(wrong) = one_running::judge(&of_it, scene.record.starts_of(workflow)) {
-            let runs: Vec<_> =
-                listed.iter().filter(|(id, ..)| id == workflow).map(|(_, run, _)| run.as_str()).collect();
+        let of_it = listed.iter().filter(|(id, ..)| id == workflow).map(|(_, run, status)| (run.as_str(), *status));
+        let (runs, statuses): (Vec<_>, Vec<_>) = of_it.unzip();
+        if let Err(wrong) = one_running::judge(&statuses, scene.record.starts_of(workflow)) {
             scene.record.violate(format!("{workflow}: {wrong}: {}", runs.join(" ")));
         }
     }
