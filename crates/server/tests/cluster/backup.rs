@@ -83,6 +83,18 @@ async fn history(client: &Client, id: &str) -> Vec<HistoryEvent> {
     }
 }
 
+/// All events of a workflow that nobody calls any more, once its tasks are over: what comes while one has started is no
+/// event until that ends, and a worker of the old cluster may have it.
+async fn settled(client: &Client, id: &str) -> Vec<HistoryEvent> {
+    loop {
+        let events = history(client, id).await;
+        if events.last().is_some_and(|last| last.event_type() == EventType::WorkflowTaskCompleted) {
+            return events;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 fn count(events: &[HistoryEvent], kind: EventType) -> usize {
     events.iter().filter(|event| event.event_type() == kind).count()
 }
@@ -134,6 +146,10 @@ async fn play(client: Client, finishing: Arc<AtomicBool>) {
         let id = task.workflow_execution.clone().map(|execution| execution.workflow_id).unwrap_or_default();
         if kind == "Child" {
             answer(&client, task, complete()).await;
+            continue;
+        }
+        if id == mailbox(0) && !finishing.load(Ordering::Relaxed) {
+            // So the backup has a task that nobody answers any more, and signals that came after it.
             continue;
         }
         if id.starts_with("mailbox") {
@@ -295,7 +311,7 @@ async fn goes_on(server: &Server) {
     assert_eq!(listed_children(&client).await, children, "a child without a parent, or the other way round");
     let mut taken = Vec::new();
     for number in 0..MAILBOXES {
-        let events = history(&client, &mailbox(number)).await;
+        let events = settled(&client, &mailbox(number)).await;
         taken.extend(events.into_iter().filter_map(|event| match event.attributes? {
             Event::WorkflowExecutionSignaledEventAttributes(signal) => Some(signal.signal_name),
             _ => None,
