@@ -18,8 +18,12 @@ use super::{
 };
 use crate::update::UpdatePlan;
 
-/// The answer where a workflow's task has failed again and again.
-const BROKEN: &str = "Unable to perform workflow execution update due to Workflow Task in failed state.";
+/// The answers where workers failed, and may succeed the next time: a workflow's task has failed again and again; the task
+/// that carried the update did, as that of a workflow that completes while a signal comes.
+const BROKEN: [&str; 2] = [
+    "Unable to perform workflow execution update due to Workflow Task in failed state.",
+    "Unable to perform workflow execution update due to unexpected workflow task failure.",
+];
 
 /// Asks for all updates that a workflow is to have, side by side.
 pub(crate) async fn ask_all(scene: &Scene, workflow: &str, run: &str) {
@@ -76,8 +80,7 @@ async fn outcome(scene: &Scene, workflow: &str, run: &str, id: &str) -> Option<V
                     return Some(value);
                 }
             }
-            // Its workers have failed too often of late: a worker succeeds some time.
-            Settled::Refused { status, .. } if status.message() == BROKEN => scene.sleep_ms(400).await,
+            Settled::Refused { status, .. } if BROKEN.contains(&status.message()) => scene.sleep_ms(400).await,
             Settled::Refused { status, .. } => {
                 if status.code() != Code::NotFound {
                     scene.record.violate(format!("{what}: {status}"));
