@@ -86,6 +86,13 @@ impl Heard {
     }
 }
 
+/// How far the clock of a node that answered is ahead of ours, wrong by half of what that took at most. Where it took longer
+/// than it may it says nothing: this process stood still, and it is not its clock that is wrong.
+fn ahead(theirs: i64, asked: i64, took: Duration) -> Option<i64> {
+    let half = i64::try_from((took / 2).as_nanos()).ok().filter(|_| took <= PING_TIMEOUT)?;
+    Some(theirs.saturating_sub(asked.saturating_add(half)))
+}
+
 /// The nodes whose clocks are near the median; all of them where there is no majority to tell.
 fn right(clocks: &BTreeMap<u32, i64>) -> BTreeSet<u32> {
     let mut sorted: Vec<i64> = clocks.values().copied().collect();
@@ -142,8 +149,8 @@ impl NodeInner {
         self.hear_of(node, led);
         let supported = Supported::from_numbers(oldest_level, newest_level);
         let at = self.clock.monotonic();
-        let half = i64::try_from((at.saturating_sub(began) / 2).as_nanos()).unwrap_or(i64::MAX);
-        Some(Answered { at, ahead_nanos: theirs.saturating_sub(asked.saturating_add(half)), supported })
+        let ahead_nanos = ahead(theirs, asked, at.saturating_sub(began))?;
+        Some(Answered { at, ahead_nanos, supported })
     }
 
     /// What another node says that it leads, for the shards of which there is no copy here.
@@ -263,6 +270,14 @@ mod tests {
     #[test]
     fn two_clocks_do_not_tell_which_of_them_is_wrong() {
         assert_eq!(right(&clocks(&[0, 60_000])), [1, 2].into());
+    }
+
+    #[test]
+    fn an_answer_that_took_too_long_says_nothing_of_a_clock() {
+        let nanos = |ms: i64| ms * 1_000_000;
+        let ahead_after = |ms| ahead(nanos(1_500), nanos(1_000), Duration::from_millis(ms));
+        assert_eq!([ahead_after(0), ahead_after(400)], [Some(nanos(500)), Some(nanos(300))]);
+        assert_eq!(ahead_after(2_000), None, "a node that stood still for two seconds is not to doubt the others");
     }
 
     #[test]

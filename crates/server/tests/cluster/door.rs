@@ -60,11 +60,15 @@ async fn what_a_client_says_in_the_name_of_a_node_is_not_brought_to_another() {
     let mut client = trio.clients().remove(0);
     let id = trio.name_led_by(1, "order");
     crate::start(&mut client, &id).await.expect("it starts");
-    let namespace = "default".to_owned();
-    let mut asks = Request::new(DescribeWorkflowExecutionRequest { namespace, execution: crate::execution(&id) });
-    let other = "9:00000000-0000-0000-0000-000000000001".parse().expect("it is ASCII");
-    asks.metadata_mut().insert("weft-directory", other);
-    client.describe_workflow_execution(asks).await.expect("node 2 answers, and goes on");
+    let describe =
+        DescribeWorkflowExecutionRequest { namespace: "default".to_owned(), execution: crate::execution(&id) };
+    let asking = crate::told(async || {
+        let mut asks = Request::new(describe.clone());
+        let other = "9:00000000-0000-0000-0000-000000000001".parse().expect("it is ASCII");
+        asks.metadata_mut().insert("weft-directory", other);
+        client.describe_workflow_execution(asks).await
+    });
+    asking.await.expect("node 2 answers, and goes on");
     crate::run_of(&mut client, &id).await.expect("it goes on");
     trio.shutdown().await;
 }

@@ -19,9 +19,9 @@ struct Founders {
 impl Founders {
     /// Their doors are theirs from here on.
     async fn new() -> (Self, BTreeMap<u32, TcpListener>) {
-        let mut doors = BTreeMap::new();
+        let (mut doors, any) = (BTreeMap::new(), growing::own_address());
         for node in 1..=3 {
-            doors.insert(node, TcpListener::bind("127.0.0.1:0").await.expect("there is a free port"));
+            doors.insert(node, TcpListener::bind(any).await.expect("there is a free port"));
         }
         let internal = doors.iter().map(|(node, door)| (*node, door.local_addr().expect("it is bound"))).collect();
         (Self { dirs: tempfile::tempdir().expect("a directory"), internal }, doors)

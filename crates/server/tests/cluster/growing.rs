@@ -4,9 +4,11 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU8, Ordering},
     time::Duration,
 };
 
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tonic::transport::Endpoint;
@@ -28,6 +30,8 @@ pub(crate) struct Growing {
     pub(crate) servers: BTreeMap<u32, Server>,
     /// Where each is for the others: the same whenever it starts again.
     internal: BTreeMap<u32, SocketAddr>,
+    /// Of the first door of each.
+    any: SocketAddr,
     dirs: TempDir,
     pub(crate) checkpoint_interval: Duration,
     /// Of the builds that start from now on.
@@ -36,6 +40,16 @@ pub(crate) struct Growing {
 
 /// A build from before copies on some nodes: all have everything.
 const EVERYWHERE: Supported = Supported { oldest: Level::FIRST, newest: Level::WRITTEN_DOWN };
+
+/// An address of this machine whose ports nobody else draws, so that one whose node is down is free when it starts again.
+pub(crate) fn own_address() -> SocketAddr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    if !cfg!(target_os = "linux") {
+        return SocketAddr::from(([127, 0, 0, 1], 0));
+    }
+    let [.., second, third] = std::process::id().to_be_bytes();
+    SocketAddr::from(([127, second | 1 << 7, third, NEXT.fetch_add(1, Ordering::Relaxed)], 0))
+}
 
 /// To be called within a tokio runtime.
 pub(crate) fn client(url: &str) -> Client {
@@ -59,7 +73,8 @@ impl Growing {
         let dirs = tempfile::tempdir().expect("a directory");
         let checkpoint_interval = Options::new(Place::Memory).checkpoint_interval;
         let levels = Supported::HERE;
-        Self { servers: BTreeMap::new(), internal: BTreeMap::new(), dirs, checkpoint_interval, levels }
+        let (servers, internal, any) = (BTreeMap::new(), BTreeMap::new(), own_address());
+        Self { servers, internal, any, dirs, checkpoint_interval, levels }
     }
 
     pub(crate) fn dir(&self, node: u32) -> PathBuf {
@@ -169,7 +184,7 @@ impl Growing {
     }
 
     async fn door(&mut self, node: u32) -> (TcpListener, SocketAddr) {
-        let wanted = self.internal.get(&node).copied().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let wanted = self.internal.get(&node).copied().unwrap_or(self.any);
         let door = TcpListener::bind(wanted).await.expect("the port is free");
         let at = door.local_addr().expect("it is bound");
         self.internal.insert(node, at);
@@ -207,6 +222,12 @@ impl Growing {
         operations::ask(address, "POST", &format!("/admin/cluster/{command}")).await
     }
 
+    /// What the operations port of a node says of the cluster.
+    pub(crate) async fn status(&self, node: u32) -> Value {
+        let address = self.servers[&node].operations().expect("it has the port");
+        operations::get(address, "/admin/cluster").await
+    }
+
     /// Waits until the cluster takes it.
     pub(crate) async fn wish(&self, at: u32, command: &str, told: &str) {
         let mut said = String::new();
@@ -228,9 +249,7 @@ impl Growing {
             }
         };
         if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-            let address = self.servers[&at].operations().expect("it has the port");
-            let (picture, members) = (self.picture(at), metadata.members());
-            let status = operations::ask(address, "GET", "/admin/cluster").await;
+            let (picture, members, status) = (self.picture(at), metadata.members(), self.status(at).await);
             panic!("node {node} is never {state:?}: {picture:?}, {members:?}, {status}");
         }
     }

@@ -21,7 +21,11 @@ use weft_server::{
 use weft_shard::{Metadata, Namespaces};
 use weft_store::state::{KeyRange, Order};
 
-use crate::{PATIENCE, growing::copy_logs, operations, start};
+use crate::{
+    PATIENCE,
+    growing::{copy_logs, own_address},
+    operations, start,
+};
 
 /// A level that no build has.
 const NEXT: Level = Supported::HERE.newest.next();
@@ -35,6 +39,8 @@ const EARLIER: Supported = Supported { oldest: Level::FIRST, newest: Level::WRIT
 struct Mixed {
     dirs: TempDir,
     internal: BTreeMap<u32, SocketAddr>,
+    /// Of the first door of each.
+    any: SocketAddr,
     servers: BTreeMap<u32, Server>,
 }
 
@@ -42,7 +48,7 @@ impl Mixed {
     /// Three nodes found a cluster.
     async fn found(levels: [Supported; 3]) -> Self {
         let dirs = tempfile::tempdir().expect("a directory");
-        let mut mixed = Self { dirs, internal: BTreeMap::new(), servers: BTreeMap::new() };
+        let mut mixed = Self { dirs, internal: BTreeMap::new(), any: own_address(), servers: BTreeMap::new() };
         let mut doors = Vec::new();
         for node in 1..=3 {
             doors.push(mixed.door(node).await);
@@ -54,7 +60,7 @@ impl Mixed {
     }
 
     async fn door(&mut self, node: u32) -> TcpListener {
-        let wanted = self.internal.get(&node).copied().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let wanted = self.internal.get(&node).copied().unwrap_or(self.any);
         let door = TcpListener::bind(wanted).await.expect("the port is free");
         self.internal.insert(node, door.local_addr().expect("it is bound"));
         door

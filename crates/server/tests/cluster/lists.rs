@@ -19,7 +19,7 @@ use super::{
 
 const ALL: std::ops::RangeInclusive<u32> = 1..=6;
 
-/// All pages, each of the next of these clients. None is asked for twice: it is the node that asks others again.
+/// All pages, each of the next of these clients.
 async fn pages(clients: &mut [Client], query: &str, size: i32) -> Vec<WorkflowExecutionInfo> {
     let (mut token, mut found) = (Vec::new(), Vec::new());
     for turn in 0.. {
@@ -30,7 +30,7 @@ async fn pages(clients: &mut [Client], query: &str, size: i32) -> Vec<WorkflowEx
             query: query.to_owned(),
         };
         let client = &mut clients[turn % clients.len()];
-        let page = client.list_workflow_executions(request).await.expect("it is listed").into_inner();
+        let page = told(async || client.list_workflow_executions(request.clone()).await).await.expect("it is listed");
         found.extend(page.executions);
         token = page.next_page_token;
         if token.is_empty() {

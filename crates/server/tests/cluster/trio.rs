@@ -16,6 +16,8 @@ use weft_server::{
     node::{Options, Place},
 };
 
+use crate::in_time;
+
 pub(crate) type Client = WorkflowServiceClient<Channel>;
 
 /// The servers that run, by their places.
@@ -26,7 +28,7 @@ pub(crate) struct Trio {
 }
 
 impl Trio {
-    /// All three have started and lead as many shards each.
+    /// All three have started and lead as many groups each, or one more: nothing moves any more by itself.
     pub(crate) async fn start() -> Self {
         let mut doors = Vec::new();
         for _ in 0..3 {
@@ -46,13 +48,6 @@ impl Trio {
         let servers = futures::future::try_join_all(starting).await.expect("they start");
         let addresses = servers.iter().map(Server::address).collect();
         let trio = Self { servers: servers.into_iter().enumerate().collect(), addresses, internal };
-        trio.evenly_led().await;
-        trio
-    }
-
-    /// All three have started, and lead as many shards each.
-    pub(crate) async fn start_even() -> Self {
-        let trio = Self::start().await;
         trio.evenly_led().await;
         trio
     }
@@ -88,11 +83,8 @@ impl Trio {
                 for node in &nodes {
                     node.metadata().hand_over(to).await;
                 }
-                // Whoever is elected gets to lead, before it has to hand that over too.
-                for node in &nodes {
-                    let mut leadership = node.metadata().leadership();
-                    leadership.wait_for(|known| known.leader.is_some()).await.expect("it runs");
-                }
+                // Whoever is elected gets to answer, before it has to hand that over too.
+                while nodes[0].metadata().confirmed().await.is_err() {}
             }
         })
     }
@@ -107,19 +99,21 @@ impl Trio {
     /// Waits until each server that runs knows that those that run lead as many groups each, or one more.
     pub(crate) async fn evenly_led(&self) {
         for server in self.servers.values() {
-            let shards = server.node().shards();
-            let mut news: Vec<_> = shards.iter().map(weft_shard::Shard::leadership).collect();
-            loop {
-                let leads = self.servers.values().map(|server| u64::from(server.node().options().node));
-                let led = |node| news.iter().filter(|of| of.borrow().leader.map(|it| it.0) == Some(node)).count();
-                let counts: Vec<usize> = leads.map(led).collect();
-                let (least, most) = (counts.iter().min().copied(), counts.iter().max().copied());
-                if counts.iter().sum::<usize>() == shards.len() && most <= least.map(|least| least + 2) {
-                    break;
+            let mut news: Vec<_> = server.node().raft().groups().map(|(_, group)| group.leadership()).collect();
+            let evened = async {
+                loop {
+                    let leads = self.servers.values().map(|server| u64::from(server.node().options().node));
+                    let led = |node| news.iter().filter(|of| of.borrow().leader.map(|it| it.0) == Some(node)).count();
+                    let counts: Vec<usize> = leads.map(led).collect();
+                    let (least, most) = (counts.iter().min().copied(), counts.iter().max().copied());
+                    if counts.iter().sum::<usize>() == news.len() && most <= least.map(|least| least + 1) {
+                        break;
+                    }
+                    let changes = news.iter_mut().map(|of| Box::pin(of.changed()));
+                    futures::future::select_all(changes).await.0.expect("the server runs");
                 }
-                let changes = news.iter_mut().map(|of| Box::pin(of.changed()));
-                futures::future::select_all(changes).await.0.expect("the server runs");
-            }
+            };
+            in_time("to lead as many each", evened).await;
         }
     }
 
@@ -142,16 +136,22 @@ impl Trio {
 
     /// Waits until a poll waits at a queue of this name, at whatever server.
     pub(crate) async fn until_polled(&self, queue: &str) {
-        while self.polls(queue) == 0 {
-            tokio::task::yield_now().await;
-        }
+        let polled = async {
+            while self.polls(queue) == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        in_time("a poll", polled).await;
     }
 
     /// Waits until no poll waits there.
     pub(crate) async fn until_unpolled(&self, queue: &str) {
-        while self.polls(queue) > 0 {
-            tokio::task::yield_now().await;
-        }
+        let unpolled = async {
+            while self.polls(queue) > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        in_time("the end of a poll", unpolled).await;
     }
 
     fn polls(&self, queue: &str) -> usize {

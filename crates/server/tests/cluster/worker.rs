@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tonic::{Code, Request, Status};
+use uuid::Uuid;
 use weft_protocol::api::{
     command::{
         Command, CompleteWorkflowExecutionCommandAttributes, ScheduleActivityTaskCommandAttributes,
@@ -10,13 +11,12 @@ use weft_protocol::api::{
     },
     common::{ActivityType, Payload, Payloads, WorkflowExecution, WorkflowType},
     enums::{CommandType, EventType, HistoryEventFilterType, QueryResultType, TaskQueueKind},
-    history::HistoryEvent,
     query::WorkflowQuery,
     taskqueue::{StickyExecutionAttributes, TaskQueue},
     workflowservice::*,
 };
 
-use super::trio::Client;
+use super::{in_time, trio::Client};
 
 const NAMESPACE: &str = "default";
 /// Longer than any test waits.
@@ -82,13 +82,16 @@ impl Worker {
     }
 
     async fn polled(&self, task_queue: Option<TaskQueue>) -> PollWorkflowTaskQueueResponse {
-        loop {
-            match self.poll_once(task_queue.clone()).await {
-                Ok(task) if !task.task_token.is_empty() => return task,
-                Ok(_) => {}
-                Err(status) => assert_eq!(status.code(), Code::Unavailable, "{status}"),
+        let polling = async {
+            loop {
+                match self.poll_once(task_queue.clone()).await {
+                    Ok(task) if !task.task_token.is_empty() => return task,
+                    Ok(_) => {}
+                    Err(status) => assert_eq!(status.code(), Code::Unavailable, "{status}"),
+                }
             }
-        }
+        };
+        in_time("a workflow task", polling).await
     }
 
     async fn poll_once(&self, task_queue: Option<TaskQueue>) -> Result<PollWorkflowTaskQueueResponse, Status> {
@@ -102,19 +105,22 @@ impl Worker {
     }
 
     pub(crate) async fn activity(&self) -> PollActivityTaskQueueResponse {
-        loop {
-            let request = PollActivityTaskQueueRequest {
-                namespace: NAMESPACE.to_owned(),
-                task_queue: normal(&self.queue),
-                identity: "by hand".to_owned(),
-                ..Default::default()
-            };
-            match self.client.clone().poll_activity_task_queue(poll(request)).await {
-                Ok(answer) if !answer.get_ref().task_token.is_empty() => return answer.into_inner(),
-                Ok(_) => {}
-                Err(status) => assert_eq!(status.code(), Code::Unavailable, "{status}"),
+        let request = PollActivityTaskQueueRequest {
+            namespace: NAMESPACE.to_owned(),
+            task_queue: normal(&self.queue),
+            identity: "by hand".to_owned(),
+            ..Default::default()
+        };
+        let polling = async {
+            loop {
+                match self.client.clone().poll_activity_task_queue(poll(request.clone())).await {
+                    Ok(answer) if !answer.get_ref().task_token.is_empty() => return answer.into_inner(),
+                    Ok(_) => {}
+                    Err(status) => assert_eq!(status.code(), Code::Unavailable, "{status}"),
+                }
             }
-        }
+        };
+        in_time("an activity", polling).await
     }
 
     pub(crate) async fn complete_activity(&self, task: PollActivityTaskQueueResponse) {
@@ -234,18 +240,21 @@ impl Worker {
             identity: "by hand".to_owned(),
             ..Default::default()
         };
-        self.client.clone().shutdown_worker(request).await.expect("it is taken");
+        again(async || self.client.clone().shutdown_worker(request.clone()).await).await;
     }
 }
 
 /// What is safe to do again is done again while there is no leader.
 pub(crate) async fn again<T>(call: impl AsyncFn() -> Result<T, Status>) -> T {
-    loop {
-        match call().await {
-            Ok(answer) => return answer,
-            Err(status) => assert_eq!(status.code(), Code::Unavailable, "{status}"),
+    let asking = async {
+        loop {
+            match call().await {
+                Ok(answer) => return answer,
+                Err(status) => assert_eq!(status.code(), Code::Unavailable, "{status}"),
+            }
         }
-    }
+    };
+    in_time("to find a leader", asking).await
 }
 
 pub(crate) async fn start(client: &mut Client, id: &str, queue: &str) {
@@ -265,9 +274,10 @@ pub(crate) async fn signal(client: &mut Client, id: &str) {
         namespace: NAMESPACE.to_owned(),
         workflow_execution: execution(id),
         signal_name: "more".to_owned(),
+        request_id: Uuid::new_v4().to_string(),
         ..Default::default()
     };
-    client.signal_workflow_execution(request).await.expect("it is taken");
+    again(async || client.clone().signal_workflow_execution(request.clone()).await).await;
 }
 
 pub(crate) async fn query(client: &mut Client, id: &str) -> Result<String, Status> {
@@ -277,9 +287,7 @@ pub(crate) async fn query(client: &mut Client, id: &str) -> Result<String, Statu
         query: Some(WorkflowQuery { query_type: "where".to_owned(), ..Default::default() }),
         ..Default::default()
     };
-    let mut request = Request::new(request);
-    request.set_timeout(POLL);
-    let result = client.query_workflow(request).await?.into_inner().query_result.unwrap_or_default();
+    let result = client.query_workflow(poll(request)).await?.into_inner().query_result.unwrap_or_default();
     let data = result.payloads.into_iter().next().map(|payload| payload.data).unwrap_or_default();
     Ok(String::from_utf8_lossy(&data).into_owned())
 }
@@ -293,9 +301,21 @@ pub(crate) async fn end_of(client: &mut Client, id: &str) -> EventType {
         history_event_filter_type: HistoryEventFilterType::CloseEvent.into(),
         ..Default::default()
     };
-    let answer = again(async || client.clone().get_workflow_execution_history(request.clone()).await).await;
-    let events = answer.into_inner().history.unwrap_or_default().events;
-    events.last().map(HistoryEvent::event_type).unwrap_or_default()
+    last_event(client, request).await
+}
+
+/// What the last event is of those that are waited for. A node answers with none after a while, and is asked again.
+pub(crate) async fn last_event(client: &Client, request: GetWorkflowExecutionHistoryRequest) -> EventType {
+    let waiting = async {
+        loop {
+            let page = again(async || client.clone().get_workflow_execution_history(request.clone()).await).await;
+            let events = page.into_inner().history.unwrap_or_default().events;
+            if let Some(last) = events.last() {
+                return last.event_type();
+            }
+        }
+    };
+    in_time("an event", waiting).await
 }
 
 /// How many workflow tasks wait at a queue.
@@ -306,6 +326,6 @@ pub(crate) async fn waiting(client: &mut Client, queue: &str) -> i64 {
         report_stats: true,
         ..Default::default()
     };
-    let answer = client.describe_task_queue(request).await.expect("it is described").into_inner();
+    let answer = again(async || client.clone().describe_task_queue(request.clone()).await).await.into_inner();
     answer.stats.map(|stats| stats.approximate_backlog_count).unwrap_or_default()
 }
