@@ -2,7 +2,8 @@
 //!
 //! Invariants (rule 16): whatever a message does that must not be done twice leaves a receipt in the same transition, and
 //! a message that comes again is answered from it. What is not found, or refused for good, changes nothing and leaves no
-//! receipt: asked again it may come out otherwise, and the sender records only what it hears.
+//! receipt: asked again it may come out otherwise, so a sender that has heard an answer does not ask again before it has
+//! recorded that.
 
 mod child;
 mod external;

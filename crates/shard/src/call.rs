@@ -4,13 +4,14 @@ use std::{borrow::Cow, sync::Arc};
 
 use tokio::sync::oneshot;
 use weft_engine::{
-    Answer, Delivery, Execution, MessageBody, Namespace, NamespaceId, Origin, QueryOutcome, Refusal, Request, RunId,
-    Target, Timestamp, UpdateId, WorkflowKey, job,
+    Answer, Delivery, Execution, MessageBody, MessageId, Namespace, NamespaceId, Origin, QueryOutcome, Refusal,
+    Request, RunId, Target, Timestamp, UpdateId, WorkflowKey, job,
     state::{BranchId, QueryId},
 };
 use weft_rows::Ops;
 
 use crate::{
+    outbox::Lane,
     postmark::{Leads, Postmark},
     updates::Following,
 };
@@ -73,11 +74,20 @@ pub(crate) enum Ask {
     },
     /// The shard's own: its answer matters to nobody.
     Own(Request),
+    /// What was said to a message, for its sender.
+    Record(Box<Record>),
     /// The wake row of this run, or of the schedule of this id, says that something is due at this time.
     Wake {
         run: Option<RunId>,
         at: Timestamp,
     },
+}
+
+/// What was said to a message of one of the shard's workflow ids, as the engine is told it.
+pub(crate) struct Record {
+    pub(crate) lane: Lane,
+    pub(crate) id: MessageId,
+    pub(crate) request: Request,
 }
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Failure>>;
@@ -90,6 +100,7 @@ impl Ask {
             | Self::Query { request, .. }
             | Self::Update { request, .. }
             | Self::Own(request) => Needs::of(request),
+            Self::Record(record) => Needs::of(&record.request),
             Self::Deliver { delivery, .. } => Needs::delivery(delivery),
             Self::Look { target, .. } => Needs::target(target),
             Self::Wake { run: Some(run), .. } if *run == job::wake_run() => Needs::Job,
@@ -109,7 +120,7 @@ impl Ask {
             | Self::TakeBranch { .. } => true,
             Self::Update { request, .. } => !matches!(request, Request::FindUpdate(..)),
             // What the shard asks of itself either makes room or is small and cannot be told to wait.
-            Self::Query { .. } | Self::Look { .. } | Self::Own(_) | Self::DropBranch(_) => false,
+            Self::Query { .. } | Self::Look { .. } | Self::Own(_) | Self::Record(_) | Self::DropBranch(_) => false,
         }
     }
 
@@ -123,7 +134,7 @@ impl Ask {
             | Self::TakeBranch { reply, .. } => drop(reply.send(Err(failure))),
             Self::Update { reply, .. } => drop(reply.send(Err(failure))),
             Self::Look { reply, .. } => drop(reply.send(Err(failure))),
-            Self::Own(_) | Self::Wake { .. } | Self::DropBranch(_) => {}
+            Self::Own(_) | Self::Record(_) | Self::Wake { .. } | Self::DropBranch(_) => {}
         }
     }
 }

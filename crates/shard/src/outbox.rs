@@ -1,7 +1,9 @@
 //! Messages on their way to other workflow ids: which goes next, which waits, and until when.
 //!
 //! Invariants (rule 16): from one workflow id to another one message is under way at a time, in order; it stays at the
-//! head until its row is gone, and is delivered again until then. What is held is bounded: while more is there than may
+//! head until its row is gone, and is delivered again until it is answered. Once it is, it is not delivered again unless the
+//! answer comes to nothing: "not found" leaves no receipt, so another delivery could find what its sender was told is not
+//! there. What is held is bounded: while more is there than may
 //! be held, nothing new is taken (that would change the order), and the rows are read again once there is room.
 //!
 //! What this file does not do: read rows, deliver, or decide what a reply means.
@@ -64,6 +66,8 @@ struct Queue {
 enum State {
     Ready,
     UnderWay,
+    /// What was said to the head is being recorded.
+    Answered,
     Waiting(Duration),
 }
 
@@ -133,17 +137,31 @@ impl Outbox {
         None
     }
 
-    /// A delivery has ended, well or not: if its row is still there it is tried again after a while.
+    /// A delivery has ended, and it is not known what became of it: if its row is still there it is tried again after a while.
     pub(crate) fn returned(&mut self, lane: &Lane, id: &MessageId, now: Duration) {
+        self.answered(lane, id);
+        self.unrecorded(lane, id, now);
+    }
+
+    /// A delivery has ended with an answer, which is being recorded: the row goes with it.
+    pub(crate) fn answered(&mut self, lane: &Lane, id: &MessageId) {
         self.under_way -= 1;
         let Some(queue) = self.lanes.get_mut(lane) else { return };
         if queue.messages.contains_key(id) {
+            queue.state = State::Answered;
+        } else {
+            self.go_on(lane);
+        }
+    }
+
+    /// The answer to a message came to nothing: if its row is still there it is delivered again after a while.
+    pub(crate) fn unrecorded(&mut self, lane: &Lane, id: &MessageId, now: Duration) {
+        let Some(queue) = self.lanes.get_mut(lane) else { return };
+        if matches!(queue.state, State::Answered) && queue.messages.contains_key(id) {
             let doublings = queue.tries.saturating_sub(1).min(16);
             let at = now + self.retry.saturating_mul(1 << doublings).min(self.retry_max);
             queue.state = State::Waiting(at);
             self.waiting.insert((at, lane.clone()));
-        } else {
-            self.go_on(lane);
         }
     }
 
@@ -165,6 +183,7 @@ impl Outbox {
             // It goes on when the delivery returns.
             State::UnderWay => {}
             State::Ready => self.drop_if_empty(&lane),
+            State::Answered => self.go_on(&lane),
             State::Waiting(at) => {
                 let at = *at;
                 self.waiting.remove(&(at, lane.clone()));

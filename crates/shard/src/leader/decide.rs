@@ -73,6 +73,7 @@ impl Leader {
             }
             Ask::DropBranch(branch) => self.drop_branch(branch),
             Ask::Own(request) => drop(self.run_own(&key, request)),
+            Ask::Record(record) => self.record(&key, *record),
             Ask::Wake { run: Some(run), at } if run == job::wake_run() => self.wake_job(&key, at),
             Ask::Wake { run, at } => self.wake(&key, run, at),
         }
@@ -104,7 +105,7 @@ impl Leader {
         }
     }
 
-    fn run_own(&mut self, key: &WorkflowKey, request: Request) -> Result<Answer, Failure> {
+    pub(super) fn run_own(&mut self, key: &WorkflowKey, request: Request) -> Result<Answer, Failure> {
         let Some(namespace) = self.shared.directory.namespace(&key.namespace) else {
             tracing::warn!(namespace = %key.namespace, workflow = %key.workflow, "the namespace of a workflow is unknown");
             return Err(Failure::Unavailable("the namespace is not known here yet"));

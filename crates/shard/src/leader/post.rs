@@ -6,12 +6,14 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use weft_engine::{Delivery, MessageBody, MessageId, Replied, Reply, Request, WorkflowKey, schedule::ScheduleRequest};
+use weft_engine::{
+    Delivery, Effect, MessageBody, MessageId, Replied, Reply, Request, WorkflowKey, schedule::ScheduleRequest,
+};
 use weft_rows::{outbox, table};
 
 use super::{Leader, Read};
 use crate::{
-    call::{Ask, Call, Failure},
+    call::{Ask, Call, Failure, Record},
     loader::LoadError,
     outbox::{Lane, Outgoing, Page},
     parcel::Parcel,
@@ -71,23 +73,44 @@ impl Leader {
             Ok(reply) if message.body.wants_reply() => {
                 let replied = Replied { run: id.run.clone(), event_id: id.event_id, reply };
                 let of_schedule = matches!(message.body, MessageBody::StartAction(_));
-                let ask = Ask::Own(if of_schedule {
+                let request = if of_schedule {
                     Request::Schedule(Box::new(ScheduleRequest::Replied(replied)))
                 } else {
                     Request::Replied(replied)
-                });
-                self.take(Call { key: lane.sender.clone(), ask });
+                };
+                self.outbox.answered(&lane, &id);
+                let key = lane.sender.clone();
+                self.take(Call { key, ask: Ask::Record(Box::new(Record { lane, id, request })) });
             }
-            Ok(_) => self.arrived(&lane, &id),
+            Ok(_) => {
+                self.outbox.answered(&lane, &id);
+                self.arrived(&lane, &id);
+            }
             Err(failure) => {
                 if !matches!(failure, Failure::Postmark(_)) {
                     self.targets.lost(&lane.target);
                 }
                 tracing::debug!(from = %lane.sender.workflow, to = %lane.target.workflow, %failure, "a message waits");
+                self.outbox.returned(&lane, &id, self.shared.clock.monotonic());
             }
         }
-        self.outbox.returned(&lane, &id, self.shared.clock.monotonic());
         self.send();
+    }
+
+    /// Has the engine record what was said to a message. Where that does not take the row away the message goes again.
+    pub(super) fn record(&mut self, key: &WorkflowKey, record: Record) {
+        let Record { lane, id, request } = record;
+        let before = self.building.parcels.len();
+        let recorded = self.run_own(key, request);
+        let takes_it_away =
+            |parcel: &Parcel| matches!(parcel, Parcel::Effect(_, Effect::Settled(settled)) if *settled == id);
+        if recorded.is_err() || !self.building.parcels[before..].iter().any(takes_it_away) {
+            self.unrecorded(&lane, &id);
+        }
+    }
+
+    pub(super) fn unrecorded(&mut self, lane: &Lane, id: &MessageId) {
+        self.outbox.unrecorded(lane, id, self.shared.clock.monotonic());
     }
 
     fn postmark(&mut self, target: &WorkflowKey) -> Postmark {

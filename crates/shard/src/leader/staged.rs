@@ -42,12 +42,12 @@ impl Leader {
         self.drop_branch(branch);
     }
 
-    /// Fails a call. A branch that is let go of is let go of even so.
+    /// Fails a call. A branch that is let go of is let go of even so, and a message that was answered in vain goes again.
     pub(super) fn refuse(&mut self, ask: Ask, failure: Failure) {
-        if let Ask::DropBranch(branch) = ask {
-            self.drop_branch(branch);
-        } else {
-            ask.fail(failure);
+        match ask {
+            Ask::DropBranch(branch) => self.drop_branch(branch),
+            Ask::Record(record) => self.unrecorded(&record.lane, &record.id),
+            ask => ask.fail(failure),
         }
     }
 

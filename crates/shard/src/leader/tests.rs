@@ -44,6 +44,8 @@ struct Outside {
     namespace: Arc<Namespace>,
     /// How often matching was told that there are more tasks.
     more: AtomicUsize,
+    /// Messages that were sent. Each is told that its target is not found.
+    sent: AtomicUsize,
 }
 
 impl Dispatch for Outside {
@@ -68,7 +70,8 @@ impl Directory for Outside {
 
 impl Post for Outside {
     fn deliver(&self, _delivery: Delivery, _postmark: Postmark) -> BoxFuture<'static, Result<Reply, Failure>> {
-        Box::pin(futures::future::pending())
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        Box::pin(futures::future::ready(Ok(Reply::NotFound)))
     }
 }
 
@@ -145,8 +148,14 @@ struct World {
 impl World {
     /// A shard that keeps no workflow in memory that it need not keep.
     async fn new(limits: Limits) -> Self {
+        Self::with(limits, WriteBatch::default()).await
+    }
+
+    /// One that has these rows.
+    async fn with(limits: Limits, rows: WriteBatch) -> Self {
         let tables: Vec<_> = table::TABLES.iter().map(|&(id, name)| Table { id, name }).collect();
         let memory = Arc::new(MemoryStore::new(&tables).expect("an empty store"));
+        memory.apply(rows).expect("there is room");
         let store = Arc::new(Store { memory, failed: Mutex::default(), wake_reads: AtomicUsize::new(0) });
         let namespace = Arc::new(Namespace {
             id: "ns".into(),
@@ -154,7 +163,11 @@ impl World {
             retention: RETENTION,
             search_attributes: Arc::new(BTreeMap::new()),
         });
-        let outside = Arc::new(Outside { namespace: Arc::clone(&namespace), more: AtomicUsize::new(0) });
+        let outside = Arc::new(Outside {
+            namespace: Arc::clone(&namespace),
+            more: AtomicUsize::new(0),
+            sent: AtomicUsize::new(0),
+        });
         let held: Arc<dyn StateStore> = Arc::<Store>::clone(&store);
         let replica = Replica::open(
             GROUP,

@@ -69,6 +69,26 @@ fn a_message_is_delivered_again_until_its_row_is_gone() {
 }
 
 #[test]
+fn a_message_that_was_answered_is_delivered_again_only_if_the_answer_came_to_nothing() {
+    let mut outbox = outbox(10, 10);
+    outbox.post(key("p"), id(5, Step::Ask), to("a"));
+    outbox.post(key("p"), id(6, Step::Ask), to("a"));
+    assert_eq!(next(&mut outbox), Some((5, "a".into())));
+    outbox.answered(&lane("a"), &id(5, Step::Ask));
+    outbox.wake(100 * SECOND);
+    assert_eq!((next(&mut outbox), outbox.next_wake()), (None, None), "its row goes in the end");
+    outbox.unrecorded(&lane("a"), &id(5, Step::Ask), SECOND);
+    outbox.wake(100 * SECOND);
+    assert_eq!(next(&mut outbox), Some((5, "a".into())));
+    outbox.answered(&lane("a"), &id(5, Step::Ask));
+    outbox.settled(&key("p"), &id(5, Step::Ask));
+    assert_eq!(next(&mut outbox), Some((6, "a".into())));
+    // What is said of one that is gone says nothing of the next.
+    outbox.unrecorded(&lane("a"), &id(5, Step::Ask), SECOND);
+    assert_eq!(outbox.next_wake(), None);
+}
+
+#[test]
 fn a_message_that_is_taken_back_while_it_waits_is_not_delivered() {
     let mut outbox = outbox(10, 10);
     outbox.post(key("p"), id(5, Step::Ask), to("a"));

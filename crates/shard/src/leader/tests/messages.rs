@@ -1,7 +1,9 @@
 //! A message of another workflow id is done once, however many copies of it come, and however late.
 
-use weft_engine::{EventId, Message, MessageBody, Origin};
+use weft_engine::{EventId, Message, MessageBody, MessageId, Origin, Step};
 use weft_protocol::api::history::SignalExternalWorkflowExecutionInitiatedEventAttributes as Signal;
+
+use weft_rows::outbox;
 
 use super::*;
 
@@ -27,6 +29,19 @@ impl World {
         let view = self.shard.look(self.key(), Target::default()).await.expect("it is there");
         view.execution.core.signals
     }
+}
+
+#[tokio::test]
+async fn a_message_whose_answer_comes_to_nothing_is_sent_again() {
+    let sender = WorkflowKey { namespace: "ns".into(), workflow: "sender".into() };
+    let target = WorkflowKey { workflow: "target".into(), ..sender.clone() };
+    // Its sender has no such run, so there is nothing to record.
+    let id = MessageId { run: "gone".into(), event_id: EventId(5), step: Step::Ask };
+    let message = Message::new(target, MessageBody::Signal(Box::default()));
+    let mut rows = WriteBatch::default();
+    rows.put(table::OUTBOX, outbox::key(&sender, &id), outbox::encode(&message));
+    let world = World::with(Limits::default(), rows).await;
+    world.until(|| world.outside.sent.load(Ordering::Relaxed) > 1, "it is sent again").await;
 }
 
 #[tokio::test]
