@@ -226,7 +226,7 @@ async def test_another_worker_goes_on_with_the_activity_of_a_dead_one(s: Scenari
     events = await s.events()
     started = next(e for e in events if e.HasField("activity_task_started_event_attributes"))
     attributes = started.activity_task_started_event_attributes
-    assert attributes.attempt == 2
+    assert attributes.attempt >= 2
     assert attributes.last_failure.timeout_failure_info.timeout_type == enums.TimeoutType.TIMEOUT_TYPE_HEARTBEAT
     names = types(events)
     if "WorkflowTaskTimedOut" in names:

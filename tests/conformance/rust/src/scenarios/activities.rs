@@ -105,7 +105,7 @@ async fn attempts_come_to_an_end(s: &Scenario<'_>) -> Result<()> {
 
 async fn a_cancelled_activity_is_told_and_cleaned_up_after(s: &Scenario<'_>) -> Result<()> {
     let worker = s.worker().await?;
-    let errand = Errand { heartbeat: 1_000, cleans_up: true, ..Errand::new(Deed::Beats, "word") };
+    let errand = Errand { heartbeat: 5_000, cleans_up: true, ..Errand::new(Deed::Beats, "word") };
     let handle = s.start(Runner::run, errand).await?;
     s.until("the activity to begin", async || (worker.signs().began() == 1).then_some(())).await?;
     handle.cancel(WorkflowCancelOptions::builder().reason("no longer needed").build()).await?;

