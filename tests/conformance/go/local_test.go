@@ -42,8 +42,8 @@ func aLocalActivityThatFails(s *harness.Scenario) {
 func aLongBackoffIsATimer(s *harness.Scenario) {
 	s.Worker()
 	options := s.Options("")
-	options.WorkflowTaskTimeout = time.Second
-	plan := work.LocalPlan{Deed: "SucceedsAt", Word: "2", RetryAfter: 1_200}
+	options.WorkflowTaskTimeout = 5 * time.Second
+	plan := work.LocalPlan{Deed: "SucceedsAt", Word: "2", RetryAfter: 6_000}
 	run := s.StartWith(options, work.LocalRunner, plan)
 	s.Equal(harness.Result[string](s, run), "attempt 2")
 	s.AssertHistory(run, marked+"TimerStarted, TimerFired, "+harness.Task+", MarkerRecorded, WorkflowExecutionCompleted")
@@ -54,7 +54,7 @@ func aLongBackoffIsATimer(s *harness.Scenario) {
 func aLongLocalActivity(s *harness.Scenario) {
 	worker := s.Worker()
 	options := s.Options("")
-	options.WorkflowTaskTimeout = 2 * time.Second
+	options.WorkflowTaskTimeout = 5 * time.Second
 	run := s.StartWith(options, work.LocalRunner, work.LocalPlan{Deed: "Waits", Word: "patience", RetryAfter: 50})
 	s.UntilEvent(s.ID(""), "WorkflowTaskStarted", 3)
 	worker.Signs.Release()

@@ -70,7 +70,7 @@ async fn a_long_backoff_of_a_local_activity_is_a_timer(s: &Scenario<'_>) -> Resu
 async fn a_long_local_activity_keeps_its_workflow_task_alive(s: &Scenario<'_>) -> Result<()> {
     let worker = s.worker().await?;
     let mut options = s.options("");
-    options.task_timeout = Some(std::time::Duration::from_secs(2));
+    options.task_timeout = Some(std::time::Duration::from_secs(5));
     let handle = s.client.start_workflow(LocalRunner::run, plan(LocalDeed::Waits, "patience"), options).await?;
     s.until_event(&s.id(""), "WorkflowTaskStarted", 3).await?;
     worker.signs().release();

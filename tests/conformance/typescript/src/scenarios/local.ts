@@ -39,7 +39,7 @@ export const scenarios = {
   async a_long_local_activity_keeps_its_workflow_task_alive(s: Scenario) {
     const worker = await s.worker();
     const plan = { deed: 'Waits', word: 'patience' } as const;
-    const handle = await s.start(LocalRunner, [plan], { workflowTaskTimeout: '2s' });
+    const handle = await s.start(LocalRunner, [plan], { workflowTaskTimeout: '5s' });
     await s.untilEvent('WorkflowTaskStarted', 3);
     worker.signs.release();
     assert.equal(await resultOf(handle), 'patience');

@@ -48,7 +48,7 @@ async fn a_local_activity_that_fails_leaves_its_failure(s: &Scenario<'_>) -> Res
 async fn a_long_local_activity_keeps_its_workflow_task_alive(s: &Scenario<'_>) -> Result<()> {
     let worker = s.worker().await?;
     let start = s.start(LocalRunner::run, plan(LocalDeed::Waits, "patience"));
-    let handle = start.task_timeout(std::time::Duration::from_secs(2)).await?;
+    let handle = start.task_timeout(std::time::Duration::from_secs(5)).await?;
     s.until_event(&s.id(""), "WorkflowTaskStarted", 3).await?;
     worker.signs().release();
     assert_eq!(result_of(&handle).await?, "patience");

@@ -43,8 +43,7 @@ final class LocalActivities {
   @Plays
   static void aLongBackoffOfALocalActivityIsATimer(Scenario s) throws Exception {
     s.worker();
-    WorkflowOptions.Builder options = s.options("").setWorkflowTaskTimeout(Duration.ofSeconds(1));
-    Run run = s.start(options, Errands.LocalRunner.class, new Errands.LocalPlan("SucceedsAt", "2", 1_200));
+    Run run = s.start(Errands.LocalRunner.class, new Errands.LocalPlan("SucceedsAt", "2", 1_200));
     equal(s.result(run, String.class), "attempt 2");
     s.assertHistory(run, MARKED + ", TimerStarted, TimerFired, " + TASK + ", MarkerRecorded" + COMPLETED);
     s.refusesLateSignal(s.id());
@@ -54,7 +53,7 @@ final class LocalActivities {
   @Plays
   static void aLongLocalActivityKeepsItsWorkflowTaskAlive(Scenario s) throws Exception {
     SuiteWorker worker = s.worker();
-    WorkflowOptions.Builder options = s.options("").setWorkflowTaskTimeout(Duration.ofSeconds(2));
+    WorkflowOptions.Builder options = s.options("").setWorkflowTaskTimeout(Duration.ofSeconds(5));
     Run run = s.start(options, Errands.LocalRunner.class, new Errands.LocalPlan("Waits", "patience", 50));
     s.untilEvent(s.id(), "WorkflowTaskStarted", 3);
     worker.signs().release();
