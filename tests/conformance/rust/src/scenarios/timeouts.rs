@@ -68,13 +68,13 @@ async fn an_activity_that_nobody_takes_times_out(s: &Scenario<'_>) -> Result<()>
 }
 
 async fn all_attempts_together_time_out(s: &Scenario<'_>) -> Result<()> {
-    let errand = Errand { schedule_to_close: 700, ..Errand::new(Deed::Waits, "word") };
+    let errand = Errand { schedule_to_close: 3_000, ..Errand::new(Deed::Waits, "word") };
     times_out(s, errand, TimeoutType::ScheduleToClose, TIMED_OUT).await
 }
 
 async fn retries_stop_where_the_time_would_be_up(s: &Scenario<'_>) -> Result<()> {
     let worker = s.worker().await?;
-    let errand = Errand { schedule_to_close: 2_000, retry_after: 10_000, ..Errand::new(Deed::Fails, "no") };
+    let errand = Errand { schedule_to_close: 5_000, retry_after: 20_000, ..Errand::new(Deed::Fails, "no") };
     let handle = s.start(Runner::run, errand).await?;
     let failure = failure_of(&handle).await?;
     let (state, cause) = activity_failure(&failure)?;
@@ -108,7 +108,7 @@ async fn a_silent_activity_is_retried_with_what_it_said_last(s: &Scenario<'_>) -
 async fn a_run_times_out(s: &Scenario<'_>) -> Result<()> {
     let worker = s.worker().await?;
     let mut options = s.options("");
-    options.run_timeout = Some(std::time::Duration::from_secs(1));
+    options.run_timeout = Some(std::time::Duration::from_secs(3));
     let handle = s.client.start_workflow(Collector::run, (), options).await?;
     let ended = handle.get_result(WorkflowGetResultOptions::default()).await;
     assert!(matches!(ended, Err(WorkflowGetResultError::TimedOut)), "{ended:?}");
@@ -121,9 +121,9 @@ async fn a_run_times_out(s: &Scenario<'_>) -> Result<()> {
 async fn an_execution_times_out_across_its_retries(s: &Scenario<'_>) -> Result<()> {
     let worker = s.worker().await?;
     let mut options = s.options("");
-    options.execution_timeout = Some(std::time::Duration::from_secs(3));
+    options.execution_timeout = Some(std::time::Duration::from_secs(10));
     let retries = temporalio_client::RetryPolicy::builder().initial_interval(std::time::Duration::from_secs(1));
-    options.retry_policy = Some(retries.backoff_coefficient(8.0).build());
+    options.retry_policy = Some(retries.backoff_coefficient(20.0).build());
     let handle = s.client.start_workflow(Flaky::run, 9, options).await?;
     assert_eq!(failure_of(&handle).await?.message, "run 2 fails");
     s.assert_history(&handle, &format!("WorkflowExecutionStarted, {TASK}, WorkflowExecutionFailed")).await?;

@@ -75,13 +75,13 @@ async fn an_activity_that_nobody_takes_times_out(s: &Scenario<'_>) -> Result<()>
 }
 
 async fn all_attempts_together_time_out(s: &Scenario<'_>) -> Result<()> {
-    let errand = Errand { schedule_to_close: 700, ..Errand::new(Deed::Waits, "word") };
+    let errand = Errand { schedule_to_close: 3_000, ..Errand::new(Deed::Waits, "word") };
     times_out(s, errand, TimeoutType::ScheduleToClose, TIMED_OUT).await
 }
 
 async fn retries_stop_where_the_time_would_be_up(s: &Scenario<'_>) -> Result<()> {
     let worker = s.worker().await?;
-    let errand = Errand { schedule_to_close: 2_000, retry_after: 10_000, ..Errand::new(Deed::Fails, "no") };
+    let errand = Errand { schedule_to_close: 5_000, retry_after: 20_000, ..Errand::new(Deed::Fails, "no") };
     let handle = s.start(Runner::run, errand).await?;
     let failure = failure_of(&handle).await?;
     let (state, cause) = activity_failure(&failure)?;
@@ -114,7 +114,7 @@ async fn a_silent_activity_is_retried_with_what_it_said_last(s: &Scenario<'_>) -
 
 async fn a_run_times_out(s: &Scenario<'_>) -> Result<()> {
     let worker = s.worker().await?;
-    let handle = s.start(Collector::run, ()).run_timeout(Duration::from_secs(1)).await?;
+    let handle = s.start(Collector::run, ()).run_timeout(Duration::from_secs(3)).await?;
     let ended = handle.result().await;
     assert!(matches!(ended, Err(WorkflowError::TimedOut)), "{ended:?}");
     s.assert_history(&handle, &format!("WorkflowExecutionStarted, {TASK}, WorkflowExecutionTimedOut")).await?;
@@ -125,8 +125,8 @@ async fn a_run_times_out(s: &Scenario<'_>) -> Result<()> {
 /// The execution timeout bounds the whole chain: a retry that would begin after it is not made.
 async fn an_execution_times_out_across_its_retries(s: &Scenario<'_>) -> Result<()> {
     let worker = s.worker().await?;
-    let retries = RetryPolicy::default().initial_interval(Duration::from_secs(1)).backoff_coefficient(8.0);
-    let handle = s.start(Flaky::run, 9).execution_timeout(Duration::from_secs(3)).retry(retries).await?;
+    let retries = RetryPolicy::default().initial_interval(Duration::from_secs(1)).backoff_coefficient(20.0);
+    let handle = s.start(Flaky::run, 9).execution_timeout(Duration::from_secs(10)).retry(retries).await?;
     assert_eq!(failure_of(&handle).await?.message, "run 2 fails");
     s.assert_history(&handle, &format!("WorkflowExecutionStarted, {TASK}, WorkflowExecutionFailed")).await?;
     let last = format!("WorkflowExecutionStarted, {TASK}, WorkflowExecutionFailed");
