@@ -106,7 +106,8 @@ impl Work {
 #[workflow]
 async fn cancels(ctx: Ctx) -> Result<String> {
     let inner = ctx.cancellable();
-    let running = inner.activity(Work::until_cancelled, ()).heartbeat(Duration::from_secs(1));
+    // Most of this passes between two heartbeats, and the rest is for those that come late.
+    let running = inner.activity(Work::until_cancelled, ()).heartbeat(Duration::from_secs(5));
     let running = running.cancellation(weft::Cancellation::Wait).start();
     ctx.sleep(Duration::from_millis(300)).await?;
     inner.cancel("no longer wanted");
