@@ -141,7 +141,7 @@ async def test_a_paused_activity_waits_until_it_is_unpaused(s: Scenario):
 async def test_a_started_attempt_goes_on_while_its_activity_is_paused(s: Scenario):
     raw = s.raw()
     await s.start_raw()
-    await raw.step(schedule_activity("a", s.queue, retry_policy=SOON, heartbeat_timeout=1))
+    await raw.step(schedule_activity("a", s.queue, retry_policy=SOON, heartbeat_timeout=2))
     task = await raw.poll_activity()
     assert not (await raw.heartbeat(task.task_token, "x")).activity_paused
     await pause(s, id="a")
@@ -388,7 +388,7 @@ class Patient:
     @workflow.run
     async def run(self) -> str:
         return await workflow.execute_activity(
-            "patient", start_to_close_timeout=timedelta(seconds=30), heartbeat_timeout=timedelta(seconds=1)
+            "patient", start_to_close_timeout=timedelta(seconds=30), heartbeat_timeout=timedelta(seconds=5)
         )
 
 
