@@ -13,7 +13,7 @@ from temporalio.api.common.v1 import Priority
 from temporalio.api.taskqueue.v1 import RateLimit, TaskQueueMetadata
 
 from harness.history import TASK
-from harness.raw import schedule_activity
+from harness.raw import schedule_activity, seconds
 from harness.scenario import Scenario
 
 STARTED = "WorkflowTaskScheduled, WorkflowTaskStarted"
@@ -154,7 +154,8 @@ async def start_tenants(s: Scenario) -> None:
     for tenant, weight, count in (("big", 1, 24), ("small", 1, 4), ("double", 2, 8)):
         for n in range(count):
             priority = Priority(fairness_key=tenant, fairness_weight=weight)
-            await s.start_raw(s.id(f"{n}-{tenant}"), priority=priority)
+            # Nobody answers the tasks, and none is to come again while the others are polled.
+            await s.start_raw(s.id(f"{n}-{tenant}"), priority=priority, workflow_task_timeout=seconds(60))
 
 
 async def test_tenants_take_turns_by_their_weights(s: Scenario):
