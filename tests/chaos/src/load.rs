@@ -17,8 +17,8 @@ use weft_env::{Clock, SeededIds};
 use weft_protocol::api::{
     command::{Command, CompleteWorkflowExecutionCommandAttributes, command::Attributes},
     common::{WorkflowExecution, WorkflowType},
-    enums::CommandType,
-    history::history_event,
+    enums::{CommandType, EventType},
+    history::{HistoryEvent, history_event},
     taskqueue::TaskQueue,
     workflowservice::{
         PollWorkflowTaskQueueRequest, RespondWorkflowTaskCompletedRequest, SignalWorkflowExecutionRequest,
@@ -43,7 +43,7 @@ const POLL: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_millis(20);
 const SIGNALS: u64 = 8;
 const WORKERS: usize = 6;
-/// A workflow that can finish has done so by then.
+/// A workflow that can finish has done so by then, once the one before it has.
 const FINISHED_MAX: Duration = Duration::from_secs(60);
 
 /// The clients and workers.
@@ -104,7 +104,7 @@ impl Load {
         Self { stop, clients, workers, shared, clock: Arc::clone(clock), reader: all[0].clone() }
     }
 
-    /// Lets clients end what they are at, and waits for the workflows that were told to finish.
+    /// Lets clients end what they are at, and waits for the workflows that were told to finish, or may have been.
     pub(crate) async fn finish(mut self) -> Work {
         self.stop.send_replace(true);
         for client in self.clients {
@@ -112,21 +112,22 @@ impl Load {
                 self.shared.wrong.lock().push(format!("a client: {panicked}"));
             }
         }
-        let end = self.clock.monotonic() + FINISHED_MAX;
+        let mut end = self.clock.monotonic() + FINISHED_MAX;
         let waiting = self.shared.to_finish.lock().clone();
         for workflow in waiting {
             while self.clock.monotonic() < end {
-                let events = history(&mut self.reader, &workflow).await.unwrap_or_default();
-                if events.last().is_some_and(|event| {
-                    matches!(
-                        event.attributes,
-                        Some(history_event::Attributes::WorkflowExecutionCompletedEventAttributes(_))
-                    )
-                }) {
-                    self.shared.finished.fetch_add(1, Ordering::Relaxed);
-                    break;
+                match history(&mut self.reader, &workflow).await.map(|events| has_finished(&events)) {
+                    Ok(Some(true)) => {
+                        self.shared.finished.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Ok(None) => {}
+                    Ok(Some(false)) | Err(_) => {
+                        self.clock.sleep_until(self.clock.monotonic() + RETRY).await;
+                        continue;
+                    }
                 }
-                self.clock.sleep_until(self.clock.monotonic() + RETRY).await;
+                end = self.clock.monotonic() + FINISHED_MAX;
+                break;
             }
         }
         self.workers.iter().for_each(JoinHandle::abort);
@@ -174,12 +175,12 @@ impl Caller {
         for number in 0..SIGNALS {
             self.signal(workflow, &format!("s{number}")).await;
         }
-        if self.signal(workflow, FINISH).await == Told::Done {
-            self.shared.to_finish.lock().push(workflow.to_owned());
-        }
+        // Also where it was told nothing: the signal may be there all the same.
+        self.signal(workflow, FINISH).await;
+        self.shared.to_finish.lock().push(workflow.to_owned());
     }
 
-    async fn signal(&mut self, workflow: &str, name: &str) -> Told {
+    async fn signal(&mut self, workflow: &str, name: &str) {
         self.ledger.signalled(workflow, name, Told::Nothing);
         let request = SignalWorkflowExecutionRequest {
             namespace: NAMESPACE.to_owned(),
@@ -194,7 +195,6 @@ impl Caller {
         });
         let told = if told.await.is_some() { Told::Done } else { Told::Nothing };
         self.ledger.signalled(workflow, name, told);
-        told
     }
 
     /// Asks one node after the other until one says what came of it. Now and then it gives up after a failure.
@@ -281,11 +281,7 @@ async fn work(mut client: Client, clock: Arc<dyn Clock>) {
         if task.task_token.is_empty() {
             continue;
         }
-        let events = task.history.unwrap_or_default().events;
-        let finishes = events.iter().any(|event| matches!(
-            &event.attributes,
-            Some(history_event::Attributes::WorkflowExecutionSignaledEventAttributes(it)) if it.signal_name == FINISH
-        ));
+        let finishes = has_finished(&task.history.unwrap_or_default().events).is_some();
         let completed = RespondWorkflowTaskCompletedRequest {
             namespace: NAMESPACE.to_owned(),
             task_token: task.task_token,
@@ -296,6 +292,17 @@ async fn work(mut client: Client, clock: Arc<dyn Clock>) {
         // What is lost here is done again after the task's timeout.
         let _ = client.respond_workflow_task_completed(patient(completed)).await;
     }
+}
+
+/// Whether a workflow has ended; `None` while nobody has told it to.
+fn has_finished(events: &[HistoryEvent]) -> Option<bool> {
+    let is_told = events.iter().any(|event| {
+        matches!(
+            &event.attributes,
+            Some(history_event::Attributes::WorkflowExecutionSignaledEventAttributes(it)) if it.signal_name == FINISH
+        )
+    });
+    is_told.then(|| events.last().is_some_and(|it| it.event_type() == EventType::WorkflowExecutionCompleted))
 }
 
 fn complete() -> Command {
