@@ -9,7 +9,7 @@ use weft_worker::{
     process::{Chunk, Command, End, Error, Stop, Stream, Supervisor, Watch},
 };
 
-use crate::support::{Place, processes_with, supervisor};
+use crate::support::{Place, processes_with, sleep, supervisor};
 
 #[tokio::test]
 async fn a_command_reports_how_it_ended_and_what_it_said() -> anyhow::Result<()> {
@@ -68,9 +68,10 @@ async fn a_command_that_hangs_is_stopped_with_all_that_it_started() -> anyhow::R
     place.limits.wall = Duration::from_millis(300);
     place.limits.grace = Duration::from_millis(100);
     // It does not listen to the polite signal, and one of its children leaves its session.
-    let line = "trap '' TERM; setsid sleep 61001 & sleep 61001 & while :; do sleep 61001; done";
-    assert_eq!(place.run(line).await?.end, End::Stopped(Stop::Wall));
-    assert_eq!(processes_with("sleep 61001"), Vec::<String>::new());
+    let sleep = sleep(61001);
+    let line = format!("trap '' TERM; setsid {sleep} & {sleep} & while :; do {sleep}; done");
+    assert_eq!(place.run(&line).await?.end, End::Stopped(Stop::Wall));
+    assert_eq!(processes_with(&sleep), Vec::<String>::new());
     Ok(())
 }
 
@@ -110,9 +111,10 @@ async fn a_command_that_was_cancelled_before_it_began_ends_at_once() -> anyhow::
 #[tokio::test]
 async fn nothing_is_left_of_a_command_that_leaves_a_daemon() -> anyhow::Result<()> {
     let place = Place::new()?;
-    let report = place.run("(setsid sleep 61002 </dev/null >/dev/null 2>&1 &) ; sleep 0.1; exit 0").await?;
+    let sleep = sleep(61002);
+    let report = place.run(&format!("(setsid {sleep} </dev/null >/dev/null 2>&1 &) ; sleep 0.1; exit 0")).await?;
     assert_eq!((report.end, report.leftovers), (End::Exited(0), 1));
-    assert_eq!(processes_with("sleep 61002"), Vec::<String>::new());
+    assert_eq!(processes_with(&sleep), Vec::<String>::new());
     Ok(())
 }
 
@@ -134,10 +136,11 @@ async fn a_flood_of_output_is_stopped_and_cut() -> anyhow::Result<()> {
 async fn a_fork_bomb_is_stopped_and_swept() -> anyhow::Result<()> {
     let mut place = Place::new()?;
     place.limits.processes = 40;
-    for start in ["sleep 61003", "setsid sleep 61003", "sh -c 'sleep 61003 & wait'"] {
+    let sleep = sleep(61003);
+    for start in [&*sleep, &format!("setsid {sleep}"), &format!("sh -c '{sleep} & wait'")] {
         let line = format!("i=0; while [ $i -lt 300 ]; do {start} & i=$((i+1)); done; wait");
         assert_eq!(place.run(&line).await?.end, End::Stopped(Stop::Processes), "{start}");
-        assert_eq!(processes_with("sleep 61003"), Vec::<String>::new(), "{start}");
+        assert_eq!(processes_with(&sleep), Vec::<String>::new(), "{start}");
     }
     Ok(())
 }
@@ -173,7 +176,8 @@ async fn a_command_dies_with_whoever_waits_for_it() -> anyhow::Result<()> {
     let place = Place::new()?;
     let cancel = CancellationToken::new();
     let (output, mut chunks) = mpsc::channel(16);
-    let command = place.shell("echo began; sleep 61004 & sleep 61004");
+    let sleep = sleep(61004);
+    let command = place.shell(&format!("echo began; {sleep} & {sleep}"));
     let (supervisor, sandbox) = (supervisor(), place.sandbox());
     let run = supervisor.run(&command, &sandbox, Watch { cancel: &cancel, output: Some(output) });
     tokio::select! {
@@ -181,7 +185,7 @@ async fn a_command_dies_with_whoever_waits_for_it() -> anyhow::Result<()> {
         began = chunks.recv() => assert!(began.is_some()),
     }
     // The run was dropped. Its output ends when the last process that could print has ended.
-    while !processes_with("sleep 61004").is_empty() {
+    while !processes_with(&sleep).is_empty() {
         tokio::task::yield_now().await;
     }
     Ok(())

@@ -50,6 +50,11 @@ impl Place {
     }
 }
 
+/// A command line that sleeps for long, and that no other run of these tests has.
+pub(crate) fn sleep(seconds: u32) -> String {
+    format!("sleep {seconds}.{:010}", std::process::id())
+}
+
 /// What a process says that looks for others with this in their command line.
 pub(crate) fn processes_with(mark: &str) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
