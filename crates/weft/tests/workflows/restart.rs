@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::sync::watch;
-use weft::{Client, ConnectOptions, Ctx, Result, Worker, activities, embedded::Server, workflow};
+use weft::{Client, ConnectOptions, Ctx, Error, Result, Worker, activities, embedded::Server, workflow};
 
 use crate::{process::Process, world::QUEUE};
 
@@ -25,14 +25,21 @@ async fn rounds(ctx: Ctx, name: String) -> Result<u32> {
     Ok(sum)
 }
 
-struct Steps(watch::Sender<u32>);
+struct Steps {
+    done: watch::Sender<u32>,
+    /// The first round whose step is left to others.
+    end: u32,
+}
 
 #[activities]
 impl Steps {
     #[activity]
-    async fn step(&self, _workflow: String, round: u32) -> u32 {
-        self.0.send_modify(|done| *done += 1);
-        round
+    async fn step(&self, _workflow: String, round: u32) -> Result<u32> {
+        if round >= self.end {
+            return Err(Error::new("another is to do it"));
+        }
+        self.done.send_modify(|done| *done += 1);
+        Ok(round)
     }
 }
 
@@ -42,15 +49,16 @@ async fn a_worker_outlives_servers_that_are_killed() {
     let mut process = Process::start(directory.path(), SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await;
     let options = ConnectOptions { address: format!("http://{}", process.address), ..ConnectOptions::default() };
     let client = Client::connect(options).await.expect("it listens");
-    let (done, mut steps) = watch::channel(0);
-    let worker = Worker::new(&client, QUEUE).workflow(rounds).activities(Steps(done)).start().expect("it starts");
+    let (done, mut steps_done) = watch::channel(0);
+    let steps = Steps { done, end: ROUNDS };
+    let worker = Worker::new(&client, QUEUE).workflow(rounds).activities(steps).start().expect("it starts");
     let mut handles = Vec::new();
     for number in 0..WORKFLOWS {
         let start = client.start_workflow(rounds, number.to_string()).id(number.to_string()).task_queue(QUEUE);
         handles.push(start.await.expect("it starts"));
     }
     for killed_at in [ROUNDS * WORKFLOWS / 4, ROUNDS * WORKFLOWS / 2] {
-        steps.wait_for(|done| *done >= killed_at).await.expect("the worker is there");
+        steps_done.wait_for(|done| *done >= killed_at).await.expect("the worker is there");
         process = process.die_and_come_back(directory.path()).await;
     }
     for handle in handles {
@@ -67,7 +75,8 @@ async fn workflows_go_on_where_a_service_left_them() {
     {
         let server = Server::open(directory.path()).await.expect("it opens");
         let client = server.client().expect("the options are right");
-        let steps = Steps((*done).clone());
+        // However long it takes to stop, it does not come to the end.
+        let steps = Steps { done: (*done).clone(), end: ROUNDS / 2 };
         let worker = Worker::new(&client, QUEUE).workflow(rounds).activities(steps).start().expect("it starts");
         client.start_workflow(rounds, "a").id("a").task_queue(QUEUE).await.expect("it starts");
         done.subscribe().wait_for(|done| *done >= 3).await.expect("the worker is there");
@@ -77,7 +86,7 @@ async fn workflows_go_on_where_a_service_left_them() {
     assert!(*steps.borrow() < ROUNDS, "it is in the middle");
     let server = Server::open(directory.path()).await.expect("it opens again");
     let client = server.client().expect("the options are right");
-    let steps = Steps((*done).clone());
+    let steps = Steps { done: (*done).clone(), end: ROUNDS };
     let worker = Worker::new(&client, QUEUE).workflow(rounds).activities(steps).start().expect("it starts");
     assert_eq!(client.handle::<rounds>("a").result().await.expect("it completes"), (0..ROUNDS).sum::<u32>());
     assert_eq!(*done.borrow(), ROUNDS, "what was done is not done again");
