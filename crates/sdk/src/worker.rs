@@ -20,7 +20,7 @@ mod workflow_task;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weft_client::{ActivityDefinition, Client, NamesActivity, NamesWorkflow};
 use weft_env::{Clock, RealClock, RealResources, Resources};
@@ -121,6 +121,7 @@ pub(crate) struct Scales {
 pub struct Running {
     shared: Arc<Shared>,
     polls: JoinSet<Result<(), WorkerError>>,
+    heartbeats: Option<JoinHandle<()>>,
 }
 
 impl Worker {
@@ -239,11 +240,11 @@ impl Worker {
             tasks: TaskTracker::new(),
         });
         let polls = poll::start(&shared);
-        if let Some(every) = shared.settings.heartbeat {
+        let heartbeats = shared.settings.heartbeat.map(|every| {
             let shared = Arc::clone(&shared);
-            shared.tasks.clone().spawn(async move { heartbeat::run(&shared, every).await });
-        }
-        Ok(Running { shared, polls })
+            tokio::spawn(async move { heartbeat::run(&shared, every).await })
+        });
+        Ok(Running { shared, polls, heartbeats })
     }
 }
 
@@ -280,6 +281,10 @@ impl Running {
     pub async fn shutdown(mut self) -> Result<(), WorkerError> {
         let shared = Arc::clone(&self.shared);
         shared.stopping.cancel();
+        if let Some(heartbeats) = self.heartbeats.take() {
+            // What it says comes before the last word. A panic has been reported.
+            let _ = heartbeats.await;
+        }
         // A server that was told ends the polls itself, and no task is on its way to a poll that nobody hears.
         let grace = if report::goodbye(&shared).await { POLLS_END } else { Duration::ZERO };
         let leave = {

@@ -31,7 +31,7 @@ pub(crate) struct Last(Mutex<Option<(Duration, WorkerMetrics)>>);
 
 /// Speaks up again and again until the worker stops, or the server does not want to hear it.
 pub(crate) async fn run(shared: &Shared, every: Duration) {
-    loop {
+    while !shared.stopping.is_cancelled() {
         let request = RecordWorkerHeartbeatRequest {
             namespace: shared.client.namespace().to_owned(),
             identity: shared.client.identity().to_owned(),
@@ -41,12 +41,8 @@ pub(crate) async fn run(shared: &Shared, every: Duration) {
         let mut message = Request::new(request);
         message.set_timeout(LIMIT);
         let mut stub = shared.client.workflow_service();
-        let answer = tokio::select! {
-            // The last word is the one that says that the worker stops.
-            () = shared.stopping.cancelled() => return,
-            answer = stub.record_worker_heartbeat(message) => answer,
-        };
-        match answer {
+        // Waited for also when the worker stops: given up, it could be heard after the last word, which says that.
+        match stub.record_worker_heartbeat(message).await {
             Ok(_) => {}
             Err(status) if matches!(status.code(), Code::Unimplemented | Code::PermissionDenied) => return,
             Err(status) => debug!(%status, "the worker's heartbeat was lost"),

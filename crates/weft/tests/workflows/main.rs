@@ -5,6 +5,7 @@ mod examples;
 #[cfg(feature = "otel")]
 mod exported;
 mod golden;
+mod goodbye;
 mod hello;
 mod intercepted;
 mod limits;
