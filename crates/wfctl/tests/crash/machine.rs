@@ -40,6 +40,11 @@ impl Machine {
         &self.address
     }
 
+    /// What the worker that runs calls itself, up to the name of the host.
+    pub(crate) fn worker_identity(&self) -> String {
+        format!("{}@", self.worker.id())
+    }
+
     pub(crate) fn kill_nine(&mut self, victim: Victim) -> anyhow::Result<()> {
         let victims = match victim {
             Victim::Worker => vec![&mut self.worker],

@@ -51,6 +51,12 @@ struct Seen {
     of_hit: usize,
     /// The last event that was there after the hit.
     hit_at: Option<i64>,
+    /// Who completed a workflow task, by its event.
+    completed_by: BTreeMap<i64, String>,
+    /// Who scheduled an activity, by the event that did.
+    scheduled_by: BTreeMap<i64, String>,
+    /// What the identity of the worker that was killed begins with.
+    killed: Option<String>,
 }
 
 struct Player<'a> {
@@ -96,6 +102,7 @@ impl Player<'_> {
     }
 
     fn hit(&mut self, victim: Victim) -> anyhow::Result<()> {
+        self.seen.killed = (victim != Victim::Server).then(|| self.machine.worker_identity());
         self.machine.kill_nine(victim)?;
         if victim != Victim::Worker {
             self.machine.start_server_again()?;
@@ -130,10 +137,14 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// Only what was under way at the hit may have been tried again.
+    /// Only what was under way at the hit may have been tried again. That may be written after it: a worker that was
+    /// killed had sent what it wants to be done, and the first attempt, which came with the answer, was lost.
     fn nothing_was_repeated(&self) -> anyhow::Result<()> {
         let last = self.seen.hit_at.unwrap_or_default();
+        let killed = self.seen.killed.as_deref();
+        let of_killed = |it: &i64| killed.is_some_and(|killed| self.seen.scheduled_by[it].starts_with(killed));
         let again = self.seen.attempts.iter().filter(|(scheduled, attempt)| **attempt > 1 && **scheduled > last);
+        let again = again.filter(|(scheduled, _)| !of_killed(scheduled));
         let again: BTreeSet<&String> = again.filter_map(|(scheduled, _)| self.seen.names.get(scheduled)).collect();
         ensure!(again.is_empty(), "tried again though nobody was killed meanwhile: {again:?}");
         for (name, times) in &self.seen.scheduled {
@@ -169,7 +180,13 @@ impl Seen {
                 let name = format!("{activity} {step}");
                 *self.scheduled.entry(name.clone()).or_default() += 1;
                 self.names.insert(event.event_id, name);
+                let by = self.completed_by.get(&it.workflow_task_completed_event_id);
+                self.scheduled_by.insert(event.event_id, by.context("a workflow task came before")?.clone());
                 Ok(Some(activity))
+            }
+            Some(Attributes::WorkflowTaskCompletedEventAttributes(it)) => {
+                self.completed_by.insert(event.event_id, it.identity);
+                Ok(None)
             }
             Some(Attributes::ActivityTaskStartedEventAttributes(it)) => {
                 self.attempts.insert(it.scheduled_event_id, it.attempt);
