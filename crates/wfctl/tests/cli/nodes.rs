@@ -156,7 +156,7 @@ fn no_node_outlives_whoever_started_it() {
     nodes.child.kill().expect("it runs");
     nodes.child.wait().expect("it ends");
     while is_alive(&pid) {
-        std::thread::yield_now();
+        thread::yield_now();
     }
 }
 
