@@ -74,7 +74,7 @@ func goesOnWithTheActivity(s *harness.Scenario) {
 
 func takesTheWorkflowTask(s *harness.Scenario) {
 	options := s.Options("")
-	options.WorkflowTaskTimeout = 2 * time.Second
+	options.WorkflowTaskTimeout = 4 * time.Second
 	run := s.StartWith(options, work.Thinker)
 	doomed := s.DoomedWorker(work.HangWorkflow)
 	s.UntilEvent(s.ID(""), "WorkflowTaskStarted", 1)
@@ -88,7 +88,7 @@ func takesTheWorkflowTask(s *harness.Scenario) {
 
 func repeatsTheLocalActivity(s *harness.Scenario) {
 	options := s.Options("")
-	options.WorkflowTaskTimeout = 2 * time.Second
+	options.WorkflowTaskTimeout = 4 * time.Second
 	run := s.StartWith(options, work.LocalRunner, work.LocalPlan{Deed: "Hangs", Word: "again", RetryAfter: 50})
 	doomed := s.DoomedWorker(work.HangLocalActivity)
 	s.UntilEvent(s.ID(""), "WorkflowTaskStarted", 1)
@@ -139,7 +139,7 @@ func diesWhileItWaits(s *harness.Scenario) {
 	s.Worker()
 	for n := range pollsMax {
 		options := s.Options(strconv.Itoa(n))
-		options.WorkflowTaskTimeout = 2 * time.Second
+		options.WorkflowTaskTimeout = 4 * time.Second
 		run := s.StartWith(options, work.Tour, n, 100)
 		s.Equal(harness.Result[string](s, run), there(n))
 		// A poll of the dead worker may take one task, while the server has not noticed yet; then it is gone.

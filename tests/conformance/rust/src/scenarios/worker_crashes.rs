@@ -81,7 +81,7 @@ fn task_timeout(events: &[HistoryEvent]) -> Option<TimeoutType> {
 
 async fn another_worker_takes_the_workflow_task_of_a_dead_one(s: &Scenario<'_>) -> Result<()> {
     let mut options = s.options("");
-    options.task_timeout = Some(std::time::Duration::from_secs(2));
+    options.task_timeout = Some(std::time::Duration::from_secs(4));
     let handle = s.client.start_workflow(Thinker::run, (), options).await?;
     let mut doomed = s.doomed_worker("workflow")?;
     s.until_event(&s.id(""), "WorkflowTaskStarted", 1).await?;
@@ -97,7 +97,7 @@ async fn another_worker_takes_the_workflow_task_of_a_dead_one(s: &Scenario<'_>) 
 
 async fn another_worker_repeats_the_local_activity_of_a_dead_one(s: &Scenario<'_>) -> Result<()> {
     let mut options = s.options("");
-    options.task_timeout = Some(std::time::Duration::from_secs(2));
+    options.task_timeout = Some(std::time::Duration::from_secs(4));
     let plan = LocalPlan { deed: LocalDeed::Hangs, word: "again".to_owned(), retry_after: 50, timer_from: 10_000 };
     let handle = s.client.start_workflow(LocalRunner::run, plan, options).await?;
     let mut doomed = s.doomed_worker("local activity")?;
@@ -173,7 +173,7 @@ async fn a_worker_that_dies_while_it_waits_takes_no_task_with_it(s: &Scenario<'_
     for n in 0..POLLS_MAX {
         let suffix = n.to_string();
         let mut options = s.options(&suffix);
-        options.task_timeout = Some(std::time::Duration::from_secs(2));
+        options.task_timeout = Some(std::time::Duration::from_secs(4));
         let handle = s.client.start_workflow(Tour::run, (n, 100), options).await?;
         assert_eq!(result_of(&handle).await?, format!("there {n}, back {n}"));
         // A poll of the dead worker may take one task, while the server has not noticed yet; then it is gone.

@@ -82,7 +82,7 @@ fn task_timeout(events: &[HistoryEvent]) -> Option<TimeoutType> {
 }
 
 async fn another_worker_takes_the_workflow_task_of_a_dead_one(s: &Scenario<'_>) -> Result<()> {
-    let handle = s.start(Thinker::run, ()).task_timeout(Duration::from_secs(2)).await?;
+    let handle = s.start(Thinker::run, ()).task_timeout(Duration::from_secs(4)).await?;
     let mut doomed = s.doomed_worker("workflow")?;
     s.until_event(&s.id(""), "WorkflowTaskStarted", 1).await?;
     doomed.kill()?;
@@ -97,7 +97,7 @@ async fn another_worker_takes_the_workflow_task_of_a_dead_one(s: &Scenario<'_>) 
 
 async fn another_worker_repeats_the_local_activity_of_a_dead_one(s: &Scenario<'_>) -> Result<()> {
     let plan = LocalPlan { deed: LocalDeed::Hangs, word: "again".to_owned(), retry_after: 50 };
-    let handle = s.start(LocalRunner::run, plan).task_timeout(Duration::from_secs(2)).await?;
+    let handle = s.start(LocalRunner::run, plan).task_timeout(Duration::from_secs(4)).await?;
     let mut doomed = s.doomed_worker("local activity")?;
     s.until_event(&s.id(""), "WorkflowTaskStarted", 1).await?;
     doomed.kill()?;
@@ -165,7 +165,7 @@ async fn a_worker_that_dies_while_it_waits_takes_no_task_with_it(s: &Scenario<'_
     for n in 0..POLLS_MAX {
         let suffix = n.to_string();
         let start = s.begin(Tour::run, (n, 100), &suffix);
-        let handle = start.task_timeout(Duration::from_secs(2)).await?;
+        let handle = start.task_timeout(Duration::from_secs(4)).await?;
         assert_eq!(result_of(&handle).await?, format!("there {n}, back {n}"));
         // A poll of the dead worker may take one task, while the server has not noticed yet; then it is gone.
         undisturbed = task_timeout(&s.events(&s.id(&suffix), "").await?).is_none();

@@ -44,7 +44,7 @@ final class WorkerCrashes {
   private WorkerCrashes() {}
 
   private static WorkflowOptions.Builder shortTasks(Scenario s, String suffix) {
-    return s.options(suffix).setWorkflowTaskTimeout(Duration.ofSeconds(2));
+    return s.options(suffix).setWorkflowTaskTimeout(Duration.ofSeconds(4));
   }
 
   /** The timeout of the first workflow task that timed out. */
