@@ -84,7 +84,9 @@ impl Trio {
                     node.metadata().hand_over(to).await;
                 }
                 // Whoever is elected gets to answer, before it has to hand that over too.
-                while nodes[0].metadata().confirmed().await.is_err() {}
+                while nodes[0].metadata().confirmed().await.is_err() {
+                    tokio::task::yield_now().await;
+                }
             }
         })
     }
