@@ -31,6 +31,10 @@ use crate::types::{Leader, NodeId, Types, Vote};
 /// How often a piece is sent before the transfer is given up; with the waits between it about ten seconds.
 const TRIES_MAX: usize = 32;
 
+/// How long a peer may leave a piece unanswered before the transfer is given up, and begun again from a new picture. One that is
+/// held keeps in memory what was written since, whichever group wrote it.
+const UNANSWERED_MAX: Duration = Duration::from_secs(20);
+
 /// How long a piece, and the installation behind the last one, may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -113,9 +117,11 @@ pub(crate) async fn send(peer: &Peer, vote: Vote, held: &Held) -> Result<Snapsho
         let last = next.is_none();
         let sent = Piece { vote, mark: mark.clone(), transfer: held.number, number, last, bytes };
         let sent = Request::Piece(sent);
+        // Behind the last one of many all rows are replaced.
+        let within = if last && number > 0 { Duration::MAX } else { UNANSWERED_MAX };
         // The next one is read while this one is under way.
         let read = async { Some(picture.piece(next?).await) };
-        let (taken, read) = futures::join!(insist(peer, &sent), read);
+        let (taken, read) = futures::join!(insist(peer, &sent, within), read);
         match (taken?, read) {
             (PieceTaken::HigherVote(vote) | PieceTaken::Installed(vote), _) => return Ok(SnapshotResponse::new(vote)),
             (PieceTaken::Next(expected), Some(read)) if expected == number + 1 => (piece, number) = (read, expected),
@@ -125,17 +131,21 @@ pub(crate) async fn send(peer: &Peer, vote: Vote, held: &Held) -> Result<Snapsho
     }
 }
 
-async fn insist(peer: &Peer, request: &Request) -> Result<PieceTaken, Unreachable<Types>> {
-    let mut waits = backoff().take(TRIES_MAX);
-    loop {
-        let failed = match peer.ask(request, PATIENCE).await {
-            Ok(Response::Piece(taken)) => return Ok(taken),
-            Ok(other) => Unreachable::from_string(format!("an answer to another question: {other:?}")),
-            Err(unreachable) => unreachable,
-        };
-        let Some(wait) = waits.next() else { return Err(failed) };
-        tokio::time::sleep(wait).await;
-    }
+async fn insist(peer: &Peer, request: &Request, within: Duration) -> Result<PieceTaken, Unreachable<Types>> {
+    let asking = async {
+        let mut waits = backoff().take(TRIES_MAX);
+        loop {
+            let failed = match peer.ask(request, PATIENCE).await {
+                Ok(Response::Piece(taken)) => return Ok(taken),
+                Ok(other) => Unreachable::from_string(format!("an answer to another question: {other:?}")),
+                Err(unreachable) => unreachable,
+            };
+            let Some(wait) = waits.next() else { return Err(failed) };
+            tokio::time::sleep(wait).await;
+        }
+    };
+    let unanswered = |_| Err(Unreachable::from_string(format!("no answer to a piece of a picture within {within:?}")));
+    tokio::time::timeout(within, asking).await.unwrap_or_else(unanswered)
 }
 
 /// A transfer that is coming in.
