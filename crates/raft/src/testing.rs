@@ -39,6 +39,7 @@ struct Held {
     installed: Option<Bytes>,
     floor: Option<Bytes>,
     installs: usize,
+    pictures: usize,
 }
 
 /// A machine whose state is the list of its entries. Clones are the same machine.
@@ -130,6 +131,11 @@ impl Recorder {
         self.held.lock().installs
     }
 
+    /// How many pictures were taken of it.
+    pub(crate) fn pictures(&self) -> usize {
+        self.held.lock().pictures
+    }
+
     /// How many entries each call had.
     pub(crate) fn calls(&self) -> Vec<usize> {
         self.held.lock().calls.clone()
@@ -188,6 +194,7 @@ impl Machine for Recorder {
     }
 
     fn picture(&self) -> BoxFuture<'_, Result<Arc<dyn Picture>, MachineError>> {
+        self.held.lock().pictures += 1;
         let picture: Arc<dyn Picture> = Arc::new(Photo { entries: self.entries() });
         std::future::ready(Ok(picture)).boxed()
     }

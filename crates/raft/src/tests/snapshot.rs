@@ -1,5 +1,7 @@
 //! Replicas that the log alone does not bring up to date.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::NodeId;
@@ -27,10 +29,10 @@ async fn purged(cluster: &Cluster) {
     let log = cluster.member(cluster.leader().await).log();
     let purged = async {
         while log.state().purged.is_none() {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(10), purged).await.expect("a dead follower holds back no log");
+    tokio::time::timeout(Duration::from_secs(10), purged).await.expect("a dead follower holds back no log");
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,13 +108,34 @@ async fn a_follower_that_is_a_little_behind_gets_the_log() {
     assert!(kept.last.expect("an entry") - kept.first.expect("an entry") < 10, "{kept:?}");
 }
 
+/// A picture keeps in memory what is written while it is held.
+#[tokio::test(start_paused = true)]
+async fn a_picture_is_not_held_for_a_follower_that_stays_silent() {
+    let (mut cluster, follower) = left_behind(8).await;
+    let leader = cluster.leader().await;
+    for other in cluster.ids() {
+        cluster.net.part(other, follower);
+    }
+    cluster.restart(follower).await;
+    let machine = cluster.member(leader).machine.clone();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let before = machine.pictures();
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    let taken = machine.pictures() - before;
+    assert!((3..=12).contains(&taken), "{taken} pictures in two minutes");
+    cluster.net.heal();
+    cluster.settle().await;
+    assert_eq!(cluster.member(follower).machine.installs(), 1);
+    cluster.check();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_picture_arrives_over_a_bad_network_and_through_crashes_of_its_receiver() {
     let (mut cluster, follower) = left_behind(3).await;
     cluster.net.set_faults(Faults { lost_percent: 2, doubled_percent: 10, delay_max_ms: 3 });
     cluster.restart(follower).await;
     for _ in 0..2 {
-        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        tokio::time::sleep(Duration::from_millis(700)).await;
         cluster.crash(follower).await;
         cluster.restart(follower).await;
     }
