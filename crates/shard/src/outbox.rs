@@ -3,8 +3,8 @@
 //! Invariants (rule 16): from one workflow id to another one message is under way at a time, in order; it stays at the
 //! head until its row is gone, and is delivered again until it is answered. Once it is, it is not delivered again unless the
 //! answer comes to nothing: "not found" leaves no receipt, so another delivery could find what its sender was told is not
-//! there. What is held is bounded: while more is there than may
-//! be held, nothing new is taken (that would change the order), and the rows are read again once there is room.
+//! there. What is held is bounded: while more is there than may be held, nothing new is taken (that would change the order),
+//! and the rows are read again once there is room.
 //!
 //! What this file does not do: read rows, deliver, or decide what a reply means.
 

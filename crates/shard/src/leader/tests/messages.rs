@@ -2,7 +2,6 @@
 
 use weft_engine::{EventId, Message, MessageBody, MessageId, Origin, Step};
 use weft_protocol::api::history::SignalExternalWorkflowExecutionInitiatedEventAttributes as Signal;
-
 use weft_rows::outbox;
 
 use super::*;
