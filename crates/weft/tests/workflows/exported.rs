@@ -46,10 +46,7 @@ async fn a_meter_reads_what_the_worker_did() {
     world.worker.export(&provider.meter("test"));
     let start = world.client.start_workflow(counted, ()).id("counted").task_queue(QUEUE).await.expect("it starts");
     assert_eq!(start.result().await.expect("it completes"), 3);
-    // It is counted after the server has its answer.
-    while world.worker.metrics().activities.done == 0 {
-        tokio::task::yield_now().await;
-    }
+    world.counted(|it| it.activities.done > 0).await;
     provider.force_flush().expect("it is read");
     let values = values(&exporter);
     let value = |name: &str, of: &str| values.get(&(name.to_owned(), of.to_owned())).copied();

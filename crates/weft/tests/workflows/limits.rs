@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use parking_lot::Mutex;
 use weft::{
-    Ctx, Result, SlotsByLoad, Worker, WorkerMetrics, activities,
+    Ctx, Result, SlotsByLoad, Worker, activities,
     client::api::{enums::WorkerStatus, worker::WorkerHeartbeat, workflowservice::ListWorkersRequest},
     workflow,
 };
@@ -60,23 +60,12 @@ async fn fan_out(count: u64, local: bool, configure: impl FnOnce(Worker) -> Work
     (world, watched)
 }
 
-/// What the worker counted, once it is so: it counts a task after the server has its answer.
-async fn counted(world: &World, is_so: impl Fn(&WorkerMetrics) -> bool) -> WorkerMetrics {
-    loop {
-        let metrics = world.worker.metrics();
-        if is_so(&metrics) {
-            return metrics;
-        }
-        tokio::task::yield_now().await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_activities_run_at_once_than_there_are_slots() {
     let (world, watched) = fan_out(40, false, |worker| worker.activities_max(3)).await;
     let seen = watched.0.lock().most;
     assert!((1..=3).contains(&seen), "{seen}");
-    let metrics = counted(&world, |it| it.activities.done >= 40 && it.workflow_tasks.done >= 2).await;
+    let metrics = world.counted(|it| it.activities.done >= 40 && it.workflow_tasks.done >= 2).await;
     assert_eq!((metrics.activities.done, metrics.activities.failed, metrics.activities.slots_max), (40, 0, 3));
     assert!(metrics.sticky_hits >= 1, "{metrics:?}");
     world.end().await;
@@ -86,11 +75,11 @@ async fn no_more_activities_run_at_once_than_there_are_slots() {
 #[tokio::test(flavor = "multi_thread")]
 async fn activities_begin_without_a_poll_where_there_is_room() {
     let (world, _) = fan_out(5, false, |worker| worker).await;
-    let metrics = counted(&world, |it| it.activities.done >= 5).await;
+    let metrics = world.counted(|it| it.activities.done >= 5).await;
     assert_eq!((metrics.activities.done, metrics.eager_activities), (5, 3));
     world.end().await;
     let (world, _) = fan_out(5, false, |worker| worker.activities_per_second(1000.0)).await;
-    let metrics = counted(&world, |it| it.activities.done >= 5).await;
+    let metrics = world.counted(|it| it.activities.done >= 5).await;
     assert_eq!((metrics.activities.done, metrics.eager_activities), (5, 0));
     world.end().await;
 }
