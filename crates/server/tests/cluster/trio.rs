@@ -138,22 +138,21 @@ impl Trio {
 
     /// Waits until a poll waits at a queue of this name, at whatever server.
     pub(crate) async fn until_polled(&self, queue: &str) {
-        let polled = async {
-            while self.polls(queue) == 0 {
-                tokio::task::yield_now().await;
-            }
-        };
-        in_time("a poll", polled).await;
+        self.until_polls(queue, "a poll", |polls| polls > 0).await;
     }
 
     /// Waits until no poll waits there.
     pub(crate) async fn until_unpolled(&self, queue: &str) {
-        let unpolled = async {
-            while self.polls(queue) > 0 {
+        self.until_polls(queue, "the end of a poll", |polls| polls == 0).await;
+    }
+
+    async fn until_polls(&self, queue: &str, what: &str, are_so: impl Fn(usize) -> bool) {
+        let waiting = async {
+            while !are_so(self.polls(queue)) {
                 tokio::task::yield_now().await;
             }
         };
-        in_time("the end of a poll", unpolled).await;
+        in_time(what, waiting).await;
     }
 
     fn polls(&self, queue: &str) -> usize {
