@@ -202,7 +202,7 @@ pub(crate) fn unit() -> Vec<Step> {
     let others = ["test", "--workspace", "--exclude", "weft-sim", "--features", TESTING];
     vec![
         Step::cargo("unit, property and end-to-end tests", &others),
-        simulated("simulation", &[]).env("WEFT_SIM_CLUSTER_LARGE_SEEDS", "30"),
+        simulated("simulation", &[]).env("WEFT_SIM_CLUSTER_LARGE_SEEDS", "100"),
     ]
 }
 

@@ -91,6 +91,8 @@ pub(crate) struct NodeInner {
     /// Room for who reads a backup.
     pub(crate) backups: Arc<Semaphore>,
     heard: Arc<leadership::Heard>,
+    /// Nothing was here of a cluster when it started.
+    is_founding: bool,
     /// What a change of the cluster waits for, while this node drives it.
     pub(crate) waits: Mutex<Vec<String>>,
     pub(crate) wal: Wal,

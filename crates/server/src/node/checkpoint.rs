@@ -14,19 +14,23 @@ use weft_shard::Replica;
 use super::NodeInner;
 
 /// Makes checkpoints, one at a time.
-#[derive(Default)]
 pub(crate) struct Checkpointer {
     one_at_a_time: AsyncMutex<()>,
     last: Mutex<Last>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Last {
     logged: u64,
     at: Duration,
 }
 
 impl Checkpointer {
+    /// Of a node that starts at this monotonic time: its process may have run for long.
+    pub(crate) fn starting(now: Duration) -> Self {
+        Self { one_at_a_time: AsyncMutex::default(), last: Mutex::new(Last { logged: 0, at: now }) }
+    }
+
     /// Makes a checkpoint if enough was logged, or enough time has passed, since the last one.
     pub(crate) async fn run_if_due(&self, node: &NodeInner) {
         let last = *self.last.lock();
@@ -88,4 +92,29 @@ async fn persist(node: &NodeInner) -> Result<(), String> {
     let store = Arc::clone(&node.store);
     let persisted = node.pool.call(move || store.persist()).await.map_err(|panic| panic.to_string())?;
     persisted.map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_env::{Clock, TokioClock, UnixNanos};
+    use weft_raft::GroupId;
+
+    use crate::node::{Node, Options, Place, World, open::METADATA_GROUP};
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_checkpoint_comes_an_interval_after_the_start() {
+        let clock = TokioClock::starting_at(UnixNanos(0));
+        let options = Options { shards: 1, ..Options::new(Place::Memory) };
+        let interval = options.checkpoint_interval;
+        clock.sleep_until(interval * 100).await;
+        let world = World { clock: std::sync::Arc::new(clock.clone()), inline: true, ..World::real() };
+        let node = Node::open(options, world).await.expect("it opens");
+        let opened = clock.monotonic();
+        let is_purged = || node.wal().group(GroupId(METADATA_GROUP)).state().purged.is_some();
+        clock.sleep_until(opened + interval / 2).await;
+        assert!(!is_purged(), "only the process is old");
+        clock.sleep_until(opened + interval * 2).await;
+        assert!(is_purged(), "nobody else needs its log");
+        node.shutdown().await;
+    }
 }

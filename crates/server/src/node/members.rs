@@ -21,14 +21,14 @@ use std::{
 
 use tonic::Status;
 use weft_protocol::internal as wire;
-use weft_raft::GroupId;
 use weft_rows::{
     Level, Supported,
     member::{MemberRow, MemberState, MoveRow},
 };
 use weft_shard::{ChangeError, Members, MembersChange, Metadata};
+use weft_store::wal::GroupState;
 
-use super::{NodeInner, leader::Leader, open::METADATA_GROUP};
+use super::{NodeInner, hold::Hold, leader::Leader};
 use crate::cluster::{Address, Peers};
 
 pub(crate) use drive::drive;
@@ -162,7 +162,7 @@ impl NodeInner {
     /// it waits for the others, so that they begin at the newest level that all support.
     async fn write_founders(self: &Arc<Self>, until: Duration) {
         let founders = &self.options.cluster.members;
-        let level = match self.is_founding() {
+        let level = match self.is_founding {
             true => self.first_level(&founders.keys().copied().collect()).await,
             false => Ok(Level::FIRST),
         };
@@ -192,14 +192,15 @@ impl NodeInner {
             tracing::debug!(%error, "the members were not written");
         }
     }
+}
 
-    /// The cluster was founded with these data, by a build that notes that; so nothing of it is older than its members' rows.
-    /// What was a node's of its own, or comes from before there were such rows, has a level already; so have the data that a
-    /// backup was restored to, whose log begins behind what that had.
-    fn is_founding(&self) -> bool {
-        let notes = self.hold.directory().is_none() || self.peers.directory_of_founder(self.peers.node).is_some();
-        notes && self.wal.group(GroupId(METADATA_GROUP)).state().purged.is_none()
-    }
+/// The cluster is founded with these data, by a build that notes that; so nothing of it is older than its members' rows.
+/// What was a node's of its own, or comes from before there were such rows, has a level already; so have the data that a
+/// backup was restored to, whose log begins behind what that had. Asked at the start: a checkpoint shortens the log of new
+/// data, too.
+pub(crate) fn is_founding(hold: &Hold, peers: &Peers, log: &GroupState) -> bool {
+    let notes = hold.directory().is_none() || peers.directory_of_founder(peers.node).is_some();
+    notes && log.purged.is_none()
 }
 
 fn refused(error: ChangeError<Status>) -> Status {

@@ -294,6 +294,7 @@ impl Found {
         mend::before_replay(&visibility, &store, options.shards).await?;
         let log = wal.group(GroupId(METADATA_GROUP)).state();
         let known = Known { is_new: known.is_new || (log.last.is_none() && log.purged.is_none()), ..known };
+        let is_founding = super::members::is_founding(&hold, &links.peers, &log);
         let known = (known, hold.as_ref());
         super::joining::meet(&options, &links.peers, &world, known, store.as_ref()).await?;
         // Data that were made before the level was raised are told of it only now. Nobody fills what has just been opened.
@@ -314,7 +315,21 @@ impl Found {
         let heard = Arc::<super::leadership::Heard>::default();
         let around = Around::new(links.peers.clone(), Arc::clone(&heard), Arc::clone(&metadata), options.shards);
         let lists = Lists { visibility, raft: raft.clone(), pool: threads.readers.clone(), clock, around };
-        let base = Base { options, world, links, threads, wal, store, raft, metadata, feeds, heard, lists, replicas };
+        let base = Base {
+            options,
+            world,
+            links,
+            threads,
+            wal,
+            store,
+            raft,
+            metadata,
+            feeds,
+            heard,
+            lists,
+            replicas,
+            is_founding,
+        };
         base.assemble(hold).await
     }
 }
@@ -333,6 +348,7 @@ struct Base {
     feeds: Arc<Feeds>,
     lists: Lists,
     replicas: Vec<(u32, Arc<Replica>)>,
+    is_founding: bool,
 }
 
 impl Base {
@@ -359,6 +375,7 @@ impl Base {
         let cluster = self.links.peers.cluster;
         let inner = Arc::new(NodeInner {
             options: self.options,
+            checkpointer: Checkpointer::starting(self.world.clock.monotonic()),
             clock: self.world.clock,
             ids: self.world.ids,
             copies,
@@ -376,6 +393,7 @@ impl Base {
             lent: super::views::Lent::default(),
             backups: super::point::readers(),
             heard: self.heard,
+            is_founding: self.is_founding,
             waits: parking_lot::Mutex::default(),
             wal: self.wal,
             store: self.store,
@@ -383,7 +401,6 @@ impl Base {
             stopping,
             stop,
             mender: Mender::default(),
-            checkpointer: Checkpointer::default(),
             removal: super::Removal::default(),
             cluster: hold.directory().map_or(cluster, |directory| directory.identity().cluster),
             hold: Arc::clone(&hold),
