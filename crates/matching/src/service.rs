@@ -378,7 +378,7 @@ impl<P: Payloads> Inner<P> {
     /// Must be called without a lock.
     fn hand_back(&self, key: &QueueKey, orphans: Orphans<P>) {
         if !orphans.is_empty() {
-            self.source.sticky_gone(key, orphans);
+            self.source.gone(key, orphans);
         }
     }
 }

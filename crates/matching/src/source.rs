@@ -5,6 +5,7 @@
 
 use crate::key::QueueKey;
 use crate::payload::{Identified, Offer, Payloads, Start};
+use std::collections::BTreeSet;
 
 /// A request for the tasks that a shard has for a queue, in ascending position from `from` on, at most `max`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,18 +20,23 @@ pub struct Pull<I> {
     pub(crate) number: u64,
 }
 
-/// What a sticky queue held when its worker was given up.
+/// What a queue held when it was given up.
 #[derive(Debug)]
 pub struct Orphans<P: Payloads> {
     pub tasks: Vec<Offer<P::Task>>,
     pub queries: Vec<P::Query>,
-    /// Shards that have more tasks of this queue than are in `tasks`: everything they have for it is an orphan.
+    /// Shards that have more tasks of this queue than are in `tasks`. All that they have for a sticky one is an orphan.
     pub shards_with_more: Vec<u32>,
 }
 
 impl<P: Payloads> Orphans<P> {
     pub(crate) fn is_empty(&self) -> bool {
         self.tasks.is_empty() && self.queries.is_empty() && self.shards_with_more.is_empty()
+    }
+
+    /// All shards that have tasks of the queue.
+    pub fn shards(&self) -> BTreeSet<u32> {
+        self.tasks.iter().map(|offer| offer.origin).chain(self.shards_with_more.iter().copied()).collect()
     }
 }
 
@@ -44,8 +50,10 @@ pub trait Source<P: Payloads>: Send + Sync {
     /// after this call began; what is never answered is asked again.
     fn discover(&self, key: &QueueKey, shard: u32);
 
-    /// Nobody polls this sticky queue any more. Offer these on the normal queue.
-    fn sticky_gone(&self, key: &QueueKey, orphans: Orphans<P>);
+    /// A queue is given up. Of a sticky one that nobody polls any more, or that has moved, offer these on the normal queue.
+    /// A normal one has moved: let its owner hear which shards have tasks of it, for it may have asked them before these
+    /// were offered here.
+    fn gone(&self, key: &QueueKey, orphans: Orphans<P>);
 
     /// A task was recorded as started for a poller that has gone. Give it back by its request id.
     fn undelivered(&self, key: &QueueKey, started: P::Started);

@@ -2,7 +2,8 @@
 //!
 //! Invariant: what a queue forgets, or was never told, is in the rows of the shards: its new owner asks them for it. So a
 //! queue that comes into being among several nodes begins by asking, and one that was somebody else's for a while asks
-//! again.
+//! again. What was offered to an owner that had not heard yet that there is a new one, when that had asked already, the new
+//! one is told of.
 
 use super::{Inner, Reply, Service};
 use crate::key::QueueKey;
@@ -33,17 +34,15 @@ impl<P: Payloads> Service<P> {
         }
     }
 
-    /// Forgets queues that another node owns now: their polls end empty-handed, and their queries are dropped. What a
-    /// worker's own queue held is handed back; of the others the new owner asks the shards.
+    /// Forgets queues that another node owns now: their polls end empty-handed, their queries are dropped, and what they held
+    /// is handed back.
     pub fn forget_queues(&self, which: impl Fn(&QueueKey) -> bool) {
         let inner = &*self.0;
         for key in inner.keys(which) {
             let Some(mut queue) = inner.lot(&key).lock().remove(&key) else { continue };
             inner.queues.fetch_sub(1, Ordering::Relaxed);
             let orphans = queue.unload(inner.clock.monotonic());
-            if key.sticky {
-                inner.hand_back(&key, orphans);
-            }
+            inner.hand_back(&key, orphans);
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::key::QueueKey;
 use crate::payload::{Offer, Payloads};
 use crate::poller::PollerInfo;
 use crate::queue::{Item, Leaving, Left, Queue, Ticket};
+use crate::source::Orphans;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -93,11 +94,13 @@ impl<P: Payloads> Inner<P> {
     /// Takes back an item whose poller has gone.
     fn give_back(&self, key: &QueueKey, item: Item<P>) {
         let back = |_: &Self, queue: &mut Queue<P, Reply<P>>, item, now| queue.give_back(item, now);
-        // The queue outlives its polls' items except under absurd options; then only the shard still has the task.
+        // A queue that has moved does not outlive its polls' items; then only the shard still has the task.
         let undelivered = self.with_existing(key, item, back, |item| match item {
             Item::Started(started) => Some(started),
             Item::Task(held) => {
                 self.shards_unheard.lock().insert(held.offer.origin);
+                let tasks = vec![held.offer];
+                self.hand_back(key, Orphans { tasks, queries: Vec::new(), shards_with_more: Vec::new() });
                 None
             }
             Item::Query(_) => None,

@@ -37,7 +37,7 @@ impl Source<Toys> for Shards {
         self.discoveries.lock().push(shard);
     }
 
-    fn sticky_gone(&self, key: &QueueKey, orphans: Orphans<Toys>) {
+    fn gone(&self, key: &QueueKey, orphans: Orphans<Toys>) {
         self.orphans.lock().push((key.clone(), orphans));
     }
 

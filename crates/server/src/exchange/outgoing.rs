@@ -141,6 +141,11 @@ impl Outgoing {
         }
     }
 
+    /// These shards have tasks of a queue that this node owns no more.
+    pub(crate) fn has_moved(&self, node: &Arc<NodeInner>, queue: &QueueKey, shards: BTreeSet<u32>) {
+        self.again(node, Vec::new(), shards.into_iter().map(|shard| (queue.clone(), shard)).collect());
+    }
+
     /// Brings again what was refused or could not be brought.
     fn again(&self, node: &Arc<NodeInner>, parcels: Vec<Parcel>, more: Vec<(QueueKey, u32)>) {
         for parcel in parcels {

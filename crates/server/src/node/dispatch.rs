@@ -10,6 +10,7 @@ use weft_shard::{Delivered, Dispatch, Offered, Reservation, ShardId, TaskRef};
 
 use super::{
     NodeInner,
+    leader::Leader,
     tasks::{HeldTask, StartedTask, TaskId, Work, offer_of, queue_of, rank_of, share_of},
 };
 use crate::exchange::{Outgoing, Parcel, Returned};
@@ -140,8 +141,14 @@ impl Source<Work> for FromShards {
         });
     }
 
-    fn sticky_gone(&self, key: &QueueKey, orphans: Orphans<Work>) {
+    fn gone(&self, key: &QueueKey, orphans: Orphans<Work>) {
         let Some(node) = self.node() else { return };
+        if !key.sticky {
+            if let Some(away) = node.outgoing() {
+                away.has_moved(&node, key, orphans.shards());
+            }
+            return;
+        }
         // Whoever asked them hears of it, and asks on the normal queue.
         drop(orphans.queries);
         for Offer { task: HeldTask { key, task }, .. } in orphans.tasks {
@@ -164,8 +171,15 @@ fn position(offer: &Offer<HeldTask>) -> Position<TaskId> {
 }
 
 impl NodeInner {
-    /// Offers a task of any shard to this node's matching.
-    pub(crate) fn offer_here(&self, Parcel { shard, key, task }: Parcel) -> Offered {
-        offered(&self.matching, shard, key, task)
+    /// Offers a task of any shard to this node's matching, which owns its queue.
+    pub(crate) fn offer_here(&self, parcel: Parcel) -> Offered {
+        let queue = parcel.queue();
+        let Parcel { shard, key, task } = parcel;
+        let offered = offered(&self.matching, shard, key, task);
+        if self.owner(&queue) != Leader::Here {
+            // It has moved meanwhile, and may have been forgotten before this came.
+            self.matching.forget_queues(|of| *of == queue);
+        }
+        offered
     }
 }

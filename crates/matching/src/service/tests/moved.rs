@@ -43,14 +43,16 @@ fn a_queue_that_has_moved_is_forgotten_with_its_polls() {
 }
 
 #[test]
-fn what_a_workers_own_queue_held_goes_back_when_it_moves() {
+fn what_a_queue_held_goes_back_when_it_moves() {
     let bench = Bench::new();
     drop(bench.waiting(&host()));
     assert_eq!(bench.service.offer(&host(), job(7)), Offered::Queued);
     assert_eq!(bench.service.offer(&work(), Offer { origin: 9, ..job(8) }), Offered::Queued);
     bench.service.forget_queues(|_| true);
     let orphans = bench.shards.orphans.lock();
-    assert_eq!((orphans.len(), &orphans[0].0, &orphans[0].1.tasks), (1, &host(), &vec![job(7)]));
+    let gone: Vec<_> = orphans.iter().map(|(key, orphans)| (key, &*orphans.tasks, orphans.shards())).collect();
+    let task = Offer { origin: 9, ..job(8) };
+    assert_eq!(gone, [(&host(), &[job(7)][..], [job(7).origin].into()), (&work(), &[task][..], [9].into())]);
     assert_eq!(bench.service.queues("default"), []);
 }
 
@@ -63,4 +65,16 @@ fn a_task_recorded_for_a_poller_of_a_queue_that_has_moved_is_undelivered() {
     reserved.deliver(70);
     assert_eq!(bench.undelivered(), [70]);
     assert_eq!(looked(&mut poll), Some(Polled::Empty));
+}
+
+#[test]
+fn a_task_on_its_way_to_a_poll_that_goes_with_its_queue_goes_back() {
+    let bench = Bench::new();
+    let poll = bench.waiting(&work());
+    assert_eq!(bench.service.offer(&work(), Offer { origin: 9, ..job(8) }), Offered::Matched);
+    bench.service.forget_queues(|_| true);
+    drop(poll);
+    let orphans = bench.shards.orphans.lock();
+    let gone: Vec<_> = orphans.iter().map(|(key, orphans)| (key, orphans.shards())).collect();
+    assert_eq!(gone, [(&work(), [9].into())]);
 }
