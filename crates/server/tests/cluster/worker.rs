@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tonic::{Code, Request, Status};
-use uuid::Uuid;
+use weft_env::{Ids, RealIds};
 use weft_protocol::api::{
     command::{
         Command, CompleteWorkflowExecutionCommandAttributes, ScheduleActivityTaskCommandAttributes,
@@ -274,7 +274,7 @@ pub(crate) async fn signal(client: &mut Client, id: &str) {
         namespace: NAMESPACE.to_owned(),
         workflow_execution: execution(id),
         signal_name: "more".to_owned(),
-        request_id: Uuid::new_v4().to_string(),
+        request_id: RealIds.uuid().to_string(),
         ..Default::default()
     };
     again(async || client.clone().signal_workflow_execution(request.clone()).await).await;
