@@ -143,6 +143,7 @@ impl Outgoing {
 
     /// These shards have tasks of a queue that this node owns no more.
     pub(crate) fn has_moved(&self, node: &Arc<NodeInner>, queue: &QueueKey, shards: BTreeSet<u32>) {
+        tracing::debug!(queue = &*queue.name, ?shards, "a queue with tasks has moved");
         self.again(node, Vec::new(), shards.into_iter().map(|shard| (queue.clone(), shard)).collect());
     }
 

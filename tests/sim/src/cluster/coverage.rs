@@ -77,6 +77,8 @@ pub struct Coverage {
     pub hang_ups: u64,
     /// Hand-overs that did not reach their poller, and were given back.
     pub give_backs: u64,
+    /// Task queues that got another owner while tasks waited in them.
+    pub moved_queues: u64,
     /// Workflows that workers brought to their end.
     pub errands: u64,
     pub worked_events: u64,
@@ -178,6 +180,7 @@ impl Coverage {
             ("sticky", &mut self.sticky),
             ("hang-ups", &mut self.hang_ups),
             ("give-backs", &mut self.give_backs),
+            ("moved queues", &mut self.moved_queues),
             ("errands", &mut self.errands),
             ("worked events", &mut self.worked_events),
             ("messages", &mut self.messages),

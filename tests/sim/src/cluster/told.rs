@@ -15,8 +15,13 @@ use tracing::{
 use super::{coverage::Coverage, record::Record};
 
 /// Modules that are listened to: all others cost nothing.
-const MODULES: &[&str] =
-    &["weft_shard::leader::post", "weft_shard::pipeline", "weft_shard::replica", "weft_server::exchange::returned"];
+const MODULES: &[&str] = &[
+    "weft_shard::leader::post",
+    "weft_shard::pipeline",
+    "weft_shard::replica",
+    "weft_server::exchange::outgoing",
+    "weft_server::exchange::returned",
+];
 
 /// Counts what this thread's nodes tell, until the guard goes.
 pub(crate) fn listen(record: &Arc<Record>) -> DefaultGuard {
@@ -67,6 +72,7 @@ fn count_of<'c>(words: &str, counts: &'c mut Coverage) -> Option<&'c mut u64> {
         "a message waits" => Some(&mut counts.redeliveries),
         "a batch is void: it is not the next one" => Some(&mut counts.void_batches),
         "batches are proposed again" => Some(&mut counts.proposed_again),
+        "a queue with tasks has moved" => Some(&mut counts.moved_queues),
         "a task that did not reach its poller was given back" => Some(&mut counts.give_backs),
         _ => None,
     }
