@@ -2,8 +2,8 @@
 //!
 //! Invariant: what a queue forgets, or was never told, is in the rows of the shards: its new owner asks them for it. So a
 //! queue that comes into being among several nodes begins by asking, and one that was somebody else's for a while asks
-//! again. What was offered to an owner that had not heard yet that there is a new one, when that had asked already, the new
-//! one is told of.
+//! again. An owner that hears late that there is a new one hands back what it forgets: some of it may have been offered here
+//! after the new one had asked.
 
 use super::{Inner, Reply, Service};
 use crate::key::QueueKey;

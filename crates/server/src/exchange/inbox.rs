@@ -43,10 +43,10 @@ impl MatchingService for Inbox {
         let OfferRequest { tasks, more, shards_with_more } = request.into_inner();
         let mut answer = OfferResponse::default();
         for (place, task) in (0..).zip(tasks) {
-            match wire::parcel(task) {
-                Ok(parcel) if node.owner(&parcel.queue()) != Leader::Here => answer.elsewhere.push(place),
-                Ok(parcel) => {
-                    if node.offer_here(parcel) == Offered::NoStickyPoller {
+            match wire::parcel(task).map(|parcel| (parcel.queue(), parcel)) {
+                Ok((queue, _)) if node.owner(&queue) != Leader::Here => answer.elsewhere.push(place),
+                Ok((queue, parcel)) => {
+                    if node.offer_here(&queue, parcel) == Offered::NoStickyPoller {
                         answer.unpolled.push(place);
                     }
                 }

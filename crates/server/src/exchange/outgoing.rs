@@ -106,8 +106,9 @@ impl Outgoing {
     /// Brings a task to matching here, or on its way.
     pub(crate) fn offer(&self, parcel: Parcel) -> Offered {
         let Some(node) = self.node.get().and_then(Weak::upgrade) else { return self.wait(&self.unowned, parcel) };
-        match node.owner(&parcel.queue()) {
-            Leader::Here => node.offer_here(parcel),
+        let queue = parcel.queue();
+        match node.owner(&queue) {
+            Leader::Here => node.offer_here(&queue, parcel),
             Leader::Node(owner) => {
                 let way = self.ways.read().get(&owner).cloned();
                 self.wait(way.as_ref().unwrap_or(&self.unowned), parcel)

@@ -26,7 +26,7 @@ impl Dispatch for ToPollers {
     fn offer(&self, shard: ShardId, key: &WorkflowKey, task: TaskRef) -> Offered {
         match &self.away {
             Some(away) => away.offer(Parcel { shard, key: key.clone(), task }),
-            None => offered(&self.matching, shard, key.clone(), task),
+            None => offered(&self.matching, &queue_of(&key.namespace, &task), Parcel { shard, key: key.clone(), task }),
         }
     }
 
@@ -52,10 +52,9 @@ impl Dispatch for ToPollers {
     }
 }
 
-/// Offers a task to the matching of this node.
-fn offered(matching: &Service<Work>, shard: ShardId, key: WorkflowKey, task: TaskRef) -> Offered {
-    let queue = queue_of(&key.namespace, &task);
-    match matching.offer(&queue, offer_of(shard, key, task)) {
+/// Offers a task of this queue to the matching of this node.
+fn offered(matching: &Service<Work>, queue: &QueueKey, Parcel { shard, key, task }: Parcel) -> Offered {
+    match matching.offer(queue, offer_of(shard, key, task)) {
         weft_matching::Offered::NoStickyPoller(_) => Offered::NoStickyPoller,
         weft_matching::Offered::Matched | weft_matching::Offered::Queued | weft_matching::Offered::Dropped => {
             Offered::Accepted
@@ -171,14 +170,12 @@ fn position(offer: &Offer<HeldTask>) -> Position<TaskId> {
 }
 
 impl NodeInner {
-    /// Offers a task of any shard to this node's matching, which owns its queue.
-    pub(crate) fn offer_here(&self, parcel: Parcel) -> Offered {
-        let queue = parcel.queue();
-        let Parcel { shard, key, task } = parcel;
-        let offered = offered(&self.matching, shard, key, task);
-        if self.owner(&queue) != Leader::Here {
+    /// Offers a task of any shard to this node's matching, which owns this queue of it.
+    pub(crate) fn offer_here(&self, queue: &QueueKey, parcel: Parcel) -> Offered {
+        let offered = offered(&self.matching, queue, parcel);
+        if self.owner(queue) != Leader::Here {
             // It has moved meanwhile, and may have been forgotten before this came.
-            self.matching.forget_queues(|of| *of == queue);
+            self.matching.forget_queues(|of| of == queue);
         }
         offered
     }

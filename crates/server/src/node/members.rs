@@ -21,14 +21,15 @@ use std::{
 
 use tonic::Status;
 use weft_protocol::internal as wire;
+use weft_raft::GroupId;
 use weft_rows::{
     Level, Supported,
     member::{MemberRow, MemberState, MoveRow},
 };
 use weft_shard::{ChangeError, Members, MembersChange, Metadata};
-use weft_store::wal::GroupState;
+use weft_store::wal::Wal;
 
-use super::{NodeInner, hold::Hold, leader::Leader};
+use super::{NodeInner, hold::Hold, leader::Leader, open::METADATA_GROUP};
 use crate::cluster::{Address, Peers};
 
 pub(crate) use drive::drive;
@@ -198,9 +199,9 @@ impl NodeInner {
 /// What was a node's of its own, or comes from before there were such rows, has a level already; so have the data that a
 /// backup was restored to, whose log begins behind what that had. Asked at the start: a checkpoint shortens the log of new
 /// data, too.
-pub(crate) fn is_founding(hold: &Hold, peers: &Peers, log: &GroupState) -> bool {
+pub(crate) fn is_founding(hold: &Hold, peers: &Peers, wal: &Wal) -> bool {
     let notes = hold.directory().is_none() || peers.directory_of_founder(peers.node).is_some();
-    notes && log.purged.is_none()
+    notes && wal.group(GroupId(METADATA_GROUP)).state().purged.is_none()
 }
 
 fn refused(error: ChangeError<Status>) -> Status {

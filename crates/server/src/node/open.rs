@@ -294,7 +294,6 @@ impl Found {
         mend::before_replay(&visibility, &store, options.shards).await?;
         let log = wal.group(GroupId(METADATA_GROUP)).state();
         let known = Known { is_new: known.is_new || (log.last.is_none() && log.purged.is_none()), ..known };
-        let is_founding = super::members::is_founding(&hold, &links.peers, &log);
         let known = (known, hold.as_ref());
         super::joining::meet(&options, &links.peers, &world, known, store.as_ref()).await?;
         // Data that were made before the level was raised are told of it only now. Nobody fills what has just been opened.
@@ -315,21 +314,7 @@ impl Found {
         let heard = Arc::<super::leadership::Heard>::default();
         let around = Around::new(links.peers.clone(), Arc::clone(&heard), Arc::clone(&metadata), options.shards);
         let lists = Lists { visibility, raft: raft.clone(), pool: threads.readers.clone(), clock, around };
-        let base = Base {
-            options,
-            world,
-            links,
-            threads,
-            wal,
-            store,
-            raft,
-            metadata,
-            feeds,
-            heard,
-            lists,
-            replicas,
-            is_founding,
-        };
+        let base = Base { options, world, links, threads, wal, store, raft, metadata, feeds, heard, lists, replicas };
         base.assemble(hold).await
     }
 }
@@ -348,7 +333,6 @@ struct Base {
     feeds: Arc<Feeds>,
     lists: Lists,
     replicas: Vec<(u32, Arc<Replica>)>,
-    is_founding: bool,
 }
 
 impl Base {
@@ -376,6 +360,7 @@ impl Base {
         let inner = Arc::new(NodeInner {
             options: self.options,
             checkpointer: Checkpointer::starting(self.world.clock.monotonic()),
+            is_founding: super::members::is_founding(&hold, &self.links.peers, &self.wal),
             clock: self.world.clock,
             ids: self.world.ids,
             copies,
@@ -393,7 +378,6 @@ impl Base {
             lent: super::views::Lent::default(),
             backups: super::point::readers(),
             heard: self.heard,
-            is_founding: self.is_founding,
             waits: parking_lot::Mutex::default(),
             wal: self.wal,
             store: self.store,
