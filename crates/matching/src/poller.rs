@@ -71,6 +71,28 @@ pub struct QueueStats {
     pub waiting: usize,
 }
 
+impl QueueStats {
+    /// Adds what is known at a branch of the queue.
+    pub fn add_branch(&mut self, branch: Self) {
+        for poller in branch.pollers {
+            match self.pollers.iter_mut().find(|known| known.identity == poller.identity) {
+                Some(known) if known.last_access < poller.last_access => *known = poller,
+                Some(_) => {}
+                None => self.pollers.push(poller),
+            }
+        }
+        self.pollers.sort_by_key(|poller| std::cmp::Reverse(poller.last_access));
+        for (priority, rates) in branch.rates {
+            let known = self.rates.entry(priority).or_default();
+            known.added += rates.added;
+            known.dispatched += rates.dispatched;
+            self.tasks_add_rate += rates.added;
+            self.tasks_dispatch_rate += rates.dispatched;
+        }
+        self.waiting += branch.waiting;
+    }
+}
+
 /// A queue that is known here, for hints such as "no worker polls this queue, but one with a similar name".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueName {

@@ -1,15 +1,17 @@
 //! One queue as plain data: the pollers that wait, the tasks and queries that wait, and who meets whom.
 //!
 //! Invariant: after [`Queue::next`] has answered `None` no poller waits while there is something that it may have.
-//! Pollers are served in the order they came, tasks by rank. A poller is in exactly one place: waiting, reserved, or
+//! Pollers are served in the order they came, and before branches; tasks go by rank. A poller is in exactly one place: waiting, reserved, or
 //! served. Time is an argument.
 //!
 //! Deliberately not here: locks, wakers and channels. `W` is the way to a poller; the queue carries it and never looks.
 
+mod branch;
 mod limits;
 mod scaling;
 
-pub use limits::{QueueConfig, RateSource};
+pub use branch::RootBacklog;
+pub use limits::{QueueConfig, RateSource, is_limit};
 
 use crate::backlog::{Ask, Backlog, Found, Held, Kept};
 use crate::fair::{key_of, weight_of};
@@ -44,6 +46,18 @@ pub(crate) enum Item<P: Payloads> {
     Task(Held<P::Task>),
     Started(P::Started),
     Query(Pending<P::Query>),
+}
+
+impl<P: Payloads> Item<P> {
+    /// A task that came now.
+    pub(crate) fn task(offer: Offer<P::Task>, now: Duration) -> Self {
+        Self::Task(Held { offer, since: now })
+    }
+
+    /// A query that was held elsewhere, and has been asked for in time.
+    pub(crate) fn query(query: P::Query) -> Self {
+        Self::Query(Pending { query, deadline: Duration::MAX })
+    }
 }
 
 /// An item and the poller that is to have it.
@@ -109,18 +123,23 @@ pub(crate) struct Queue<P: Payloads, W> {
     sticky: bool,
     throttled: bool,
     waiting: BTreeMap<Ticket, Waiter<W>>,
+    /// Branches of this queue at other nodes, which wait for those that poll there.
+    fetching: BTreeMap<Ticket, W>,
     reserved: BTreeMap<Ticket, Reserved>,
     tickets: u64,
     backlog: Backlog<P::Task>,
     queries: Queries<P::Query>,
     seen: Seen,
-    /// When a poll last came or ended in order. A poll that was cut off says nothing good of its worker.
+    /// When a poll last came or ended in order, at branches too as they tell it. A poll that was cut off says nothing good of
+    /// its worker.
     last_poll: Option<Duration>,
     limits: Limits,
     alarm: Option<Duration>,
     rates: Rates,
     /// When a poll was last looked at for how many there should be.
     scaled_at: Option<Duration>,
+    /// What a branch was told of its root.
+    root: RootBacklog,
 }
 
 impl<P: Payloads, W> Queue<P, W> {
@@ -129,6 +148,7 @@ impl<P: Payloads, W> Queue<P, W> {
             sticky: key.sticky,
             throttled: key.kind == QueueKind::Activity,
             waiting: BTreeMap::new(),
+            fetching: BTreeMap::new(),
             reserved: BTreeMap::new(),
             tickets: 0,
             backlog: Backlog::new(options.held_per_shard_max),
@@ -139,17 +159,24 @@ impl<P: Payloads, W> Queue<P, W> {
             alarm: None,
             rates: Rates::default(),
             scaled_at: None,
+            root: RootBacklog::default(),
             options,
         }
     }
 
     /// The next pair of a poller and what it gets. To be called until `None` after every other call.
     pub(crate) fn next(&mut self, now: Duration) -> Option<Delivery<P, W>> {
-        if self.waiting.is_empty() {
+        if !self.is_awaited() {
             return None;
         }
+        let item = self.take(now)?;
+        self.serve(item, now)
+    }
+
+    /// What a poller would get now.
+    fn take(&mut self, now: Duration) -> Option<Item<P>> {
         if let Some(pending) = self.queries.pop(now) {
-            return self.serve(Item::Query(pending), now);
+            return Some(Item::Query(pending));
         }
         if self.backlog.is_empty() || !self.limits.take(now) {
             return None;
@@ -161,7 +188,7 @@ impl<P: Payloads, W> Queue<P, W> {
         };
         self.take_key(held.offer.share.as_ref(), now);
         self.rates.dispatched(held.offer.rank.priority, now);
-        self.serve(Item::Task(held), now)
+        Some(Item::Task(held))
     }
 
     /// A poll comes and waits.
@@ -173,9 +200,9 @@ impl<P: Payloads, W> Queue<P, W> {
             None if rate_gone => self.limits.worker_says(None, now),
             None => {}
         }
+        self.end_fetches_of_limited();
         self.last_poll = Some(now);
-        self.tickets += 1;
-        let ticket = Ticket(self.tickets);
+        let ticket = self.ticket();
         self.waiting.insert(ticket, Waiter { poller, to });
         ticket
     }
@@ -187,6 +214,9 @@ impl<P: Payloads, W> Queue<P, W> {
                 self.last_poll = Some(now);
                 self.seen.touch(&waiter.poller.identity, now);
             }
+            return Left::Waiting;
+        }
+        if self.fetching.remove(&ticket).is_some() {
             return Left::Waiting;
         }
         let Some(reserved) = self.reserved.get_mut(&ticket) else { return Left::Served };
@@ -206,10 +236,9 @@ impl<P: Payloads, W> Queue<P, W> {
         let priority = offer.rank.priority;
         self.rates.added(priority, now);
         // A poller is never left idle for order's sake, even if the shard has older tasks that are being pulled.
-        if self.backlog.is_empty() && !self.waiting.is_empty() && self.take_token(offer.share.as_ref(), now) {
+        if self.backlog.is_empty() && self.is_awaited() && self.take_token(offer.share.as_ref(), now) {
             self.rates.dispatched(priority, now);
-            let item = Item::Task(Held { offer, since: now });
-            return Placed::Matched(self.serve(item, now).expect("a poller waits"));
+            return Placed::Matched(self.serve(Item::task(offer, now), now).expect("a poller waits"));
         }
         match self.backlog.hold(offer, now) {
             Kept::Held | Kept::Duplicate => Placed::Queued,
@@ -281,7 +310,7 @@ impl<P: Payloads, W> Queue<P, W> {
             return Asked::NoStickyPoller(query);
         }
         let pending = Pending { query, deadline };
-        if !self.waiting.is_empty() {
+        if self.is_awaited() {
             return Asked::Matched(self.serve(Item::Query(pending), now).expect("a poller waits"));
         }
         match self.queries.push(pending, self.options.queries_max) {
@@ -297,6 +326,7 @@ impl<P: Payloads, W> Queue<P, W> {
     /// An operator sets what is to hold for the queue.
     pub(crate) fn configure(&mut self, config: Arc<QueueConfig>, now: Duration) {
         self.limits.configure(config, now);
+        self.end_fetches_of_limited();
     }
 
     pub(crate) fn pulled(&mut self, found: Found<P::Task>, now: Duration) {
@@ -317,7 +347,7 @@ impl<P: Payloads, W> Queue<P, W> {
     /// next sweep are not told: that calls it anyway.
     pub(crate) fn take_alarm(&mut self, now: Duration) -> Option<Duration> {
         let horizon = now.saturating_add(self.options.sweep_interval);
-        let starved = !self.waiting.is_empty() && !self.backlog.is_empty();
+        let starved = self.is_awaited() && !self.backlog.is_empty();
         let wanted = if starved { self.ready_at().filter(|at| *at <= horizon) } else { None };
         if wanted == self.alarm {
             return None;
@@ -348,6 +378,7 @@ impl<P: Payloads, W> Queue<P, W> {
 
     /// Ends all polls that wait.
     pub(crate) fn end_polls(&mut self, now: Duration) {
+        self.fetching.clear();
         self.end_polls_that(|_| true, now);
     }
 
@@ -363,8 +394,9 @@ impl<P: Payloads, W> Queue<P, W> {
     }
 
     /// Nothing is lost if this queue is forgotten.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.waiting.is_empty()
+    pub(crate) fn is_idle(&self, now: Duration) -> bool {
+        !self.is_awaited()
+            && !self.was_polled_lately(now)
             && self.reserved.is_empty()
             && self.backlog.is_clear()
             && self.queries.is_empty()
@@ -399,7 +431,7 @@ impl<P: Payloads, W> Queue<P, W> {
     }
 
     pub(crate) fn backlog_held(&self) -> usize {
-        self.backlog.len()
+        self.backlog.len().max(self.root.held)
     }
 
     /// The shards that are to say which lanes of tasks they have for this queue.
@@ -434,8 +466,12 @@ impl<P: Payloads, W> Queue<P, W> {
 
     /// A sticky queue holds nothing for a worker that seems to have gone.
     fn may_hold(&self, now: Duration) -> bool {
-        let seen_lately = |at: Duration| now.saturating_sub(at) < self.options.sticky_poller_gone;
-        !self.sticky || !self.waiting.is_empty() || !self.reserved.is_empty() || self.last_poll.is_some_and(seen_lately)
+        !self.sticky || self.is_awaited() || !self.reserved.is_empty() || self.was_polled_lately(now)
+    }
+
+    /// Of who polls at a branch this is all that is known here.
+    fn was_polled_lately(&self, now: Duration) -> bool {
+        self.last_poll.is_some_and(|at| now.saturating_sub(at) < self.options.sticky_poller_gone)
     }
 
     fn drain(&mut self) -> Orphans<P> {
@@ -443,10 +479,27 @@ impl<P: Payloads, W> Queue<P, W> {
         Orphans { tasks, queries: self.queries.drain(), shards_with_more }
     }
 
+    /// Somebody waits for a task, here or at a branch.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !(self.waiting.is_empty() && self.fetching.is_empty())
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+
+    /// Whoever polls here goes before the branches: it is here, and at a branch may be nobody any more.
     fn serve(&mut self, item: Item<P>, now: Duration) -> Option<Delivery<P, W>> {
-        let (_, waiter) = self.waiting.pop_first()?;
-        self.last_poll = Some(now);
-        Some(Delivery { to: waiter.to, item })
+        let to = match self.waiting.pop_first() {
+            Some((_, waiter)) => {
+                self.last_poll = Some(now);
+                waiter.to
+            }
+            // Whether somebody still polls there it says when it comes again.
+            None => self.fetching.pop_first()?.1,
+        };
+        Some(Delivery { to, item })
     }
 }
 

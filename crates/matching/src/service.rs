@@ -5,12 +5,14 @@
 //!
 //! Deliberately not here: who meets whom (`queue`), and the network.
 
+mod branch;
 mod gone;
 mod housekeeping;
 mod moved;
 mod poll;
 mod reserved;
 
+pub use branch::{Fetch, Fetched};
 pub use poll::Polled;
 pub use reserved::Reserved;
 
@@ -93,12 +95,16 @@ impl<P: Payloads> Clone for Service<P> {
 }
 
 struct Inner<P: Payloads> {
+    /// These are branches: their roots are at other nodes.
+    is_branch: bool,
     options: Arc<Options>,
     clock: Arc<dyn Clock>,
     source: Arc<dyn Source<P>>,
     lots: Vec<Mutex<Lot<P>>>,
     queues: AtomicUsize,
+    /// Polls and fetches that wait.
     polls: AtomicUsize,
+    fetches: AtomicUsize,
     /// Shards of which not every task was brought here, at least while a queue was not known. New queues ask them for
     /// what they have.
     shards_unheard: Mutex<BTreeSet<u32>>,
@@ -113,14 +119,21 @@ struct Inner<P: Payloads> {
 }
 
 impl<P: Payloads> Service<P> {
+    /// Queues that hold tasks: all there are on a node of its own, and the roots of those that it owns in a cluster.
     pub fn new(options: Options, clock: Arc<dyn Clock>, source: Arc<dyn Source<P>>) -> Self {
+        Self::of(false, options, clock, source)
+    }
+
+    fn of(is_branch: bool, options: Options, clock: Arc<dyn Clock>, source: Arc<dyn Source<P>>) -> Self {
         Self(Arc::new(Inner {
+            is_branch,
             options: Arc::new(options),
             clock,
             source,
             lots: (0..LOTS).map(|_| Mutex::new(BTreeMap::new())).collect(),
             queues: AtomicUsize::new(0),
             polls: AtomicUsize::new(0),
+            fetches: AtomicUsize::new(0),
             shards_unheard: Mutex::new(BTreeSet::new()),
             alarms: Mutex::new(BTreeSet::new()),
             gone: Mutex::new(gone::Gone::default()),
@@ -239,7 +252,7 @@ impl<P: Payloads> Service<P> {
 
     /// Polls that wait at this moment, over all queues.
     pub fn polls_waiting(&self) -> usize {
-        self.0.polls.load(Ordering::Relaxed)
+        self.0.polls.load(Ordering::Relaxed).saturating_sub(self.0.fetches.load(Ordering::Relaxed))
     }
 
     /// Ends all polls with `Empty`, now and from now on. A poll for which a task is just being recorded as started ends

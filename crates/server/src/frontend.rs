@@ -60,6 +60,7 @@ pub(crate) mod single {
 pub(crate) use context::POLL_SHORTEST;
 pub(crate) use errors::NOT_LEADER;
 pub(crate) use list::{is as condition, parse as filter};
+pub(crate) use poll::FirstHand;
 pub(crate) use validate::ids::grpc_timeout;
 
 /// The services of one node. Clones are handles to the same one.

@@ -38,7 +38,7 @@ use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 use weft_engine::{Answer, Request, Settings, WorkflowKey};
 use weft_env::{Clock, Ids, Pool};
-use weft_matching::{Service, Workers};
+use weft_matching::{QueueKey, Service, Workers};
 use weft_raft as raft;
 use weft_shard::{Dispatch, Failure, Metadata, Shard, TaskRef, Waiting};
 use weft_store::{state::StateStore, wal::Wal};
@@ -51,7 +51,10 @@ pub use options::{JobOptions, NamespaceSeed, Options, Place};
 pub use queries::Queries;
 pub use weft_store::datadir::Backend;
 
-use crate::{cluster::Peers, exchange::Returned};
+use crate::{
+    cluster::Peers,
+    exchange::{Branches, Lent, Outgoing, Returned},
+};
 
 pub(crate) use dispatch::poller_of;
 pub(crate) use lists::{type_of, wire_type};
@@ -74,6 +77,8 @@ pub(crate) struct NodeInner {
     pub(crate) copies: copies::Copies,
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) matching: Service<Work>,
+    /// What branches at other nodes have of it.
+    pub(crate) lent_tasks: Lent,
     /// The way to matching, wherever a task's queue is owned.
     pub(crate) dispatch: Arc<ToPollers>,
     /// Held from reading what is set for a queue until matching has it, so that of two changes the later one holds.
@@ -129,6 +134,25 @@ impl Node {
     #[must_use]
     pub fn matching(&self) -> &Service<Work> {
         &self.0.matching
+    }
+
+    /// Polls that wait at this node now, over all queues.
+    #[must_use]
+    pub fn polls_waiting(&self) -> usize {
+        self.0.matching.polls_waiting() + self.0.branches().map_or(0, |branches| branches.polls().polls_waiting())
+    }
+
+    /// Polls that wait at this node for a queue now, whoever owns it.
+    #[must_use]
+    pub fn polls_waiting_at(&self, queue: &QueueKey) -> usize {
+        self.0.matching.waiting(queue) + self.0.branches().map_or(0, |branches| branches.polls().waiting(queue))
+    }
+
+    /// Polls that wait here for a queue of another node are given the tasks of the shards that this one leads: nothing waits at
+    /// the queue's owner.
+    #[must_use]
+    pub fn gives_by_itself(&self, queue: &QueueKey) -> bool {
+        self.0.branches().is_some_and(|branches| branches.is_open(queue))
     }
 
     /// The workers that sent heartbeats.
@@ -281,6 +305,9 @@ impl Node {
     pub fn stop_polls(&self) {
         self.0.stop.send_replace(true);
         self.0.matching.shutdown();
+        if let Some(branches) = self.0.branches() {
+            branches.polls().shutdown();
+        }
     }
 
     /// Stops: long polls end, what is under way is written, a checkpoint is made, and the log is closed.
@@ -304,8 +331,13 @@ impl From<Arc<NodeInner>> for Node {
 
 impl NodeInner {
     /// The ways to the other nodes' matching, if there are others.
-    pub(crate) fn outgoing(&self) -> Option<&crate::exchange::Outgoing> {
-        self.dispatch.away.as_deref()
+    pub(crate) fn outgoing(&self) -> Option<&Outgoing> {
+        self.dispatch.away.as_ref().map(|away| &*away.ways)
+    }
+
+    /// Where polls wait whose queues other nodes own, if there are others.
+    pub(crate) fn branches(&self) -> Option<&Branches> {
+        self.dispatch.away.as_ref().map(|away| &*away.branches)
     }
 
     pub(crate) fn shard(&self, key: &WorkflowKey) -> Shard {

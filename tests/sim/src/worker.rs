@@ -88,7 +88,7 @@ pub(crate) async fn take(scene: &Scene, queue: &QueueKey, identity: &str) -> Opt
 }
 
 async fn start(scene: &Scene, info: &PollerInfo, offer: Offer<HeldTask>) -> Option<StartedTask> {
-    let HeldTask { key, task } = offer.task;
+    let HeldTask { key, task, .. } = offer.task;
     let request = RequestId::from(info.request_id.hyphenated().to_string());
     let poller =
         Poller { identity: (&*info.identity).into(), request: request.clone(), version: None, deployment: None };

@@ -9,11 +9,15 @@
 
 use std::{collections::BTreeSet, env, path::Path};
 
-use weft_sim::{Plant, Size, again, campaign, cluster_seeds, environment, is_about, play_if_told, simulate_apart};
+use weft_sim::{
+    ClusterCoverage, Plant, Size, again, campaign, cluster_seeds, environment, is_about, play_if_told, simulate_apart,
+};
 
 const SEEDS: u64 = 100;
 /// One of them has copies on some nodes only.
 const LARGE_SEEDS: [u64; 2] = [0, 4];
+/// What one small seed in a hundred comes to, and one large one in ten: the hundred large seeds of CI have it.
+const SELDOM: &[&str] = &["proposed again"];
 /// Failures that are told with what was violated: of the others the seed is enough.
 const REPORTED_MAX: usize = 5;
 
@@ -30,13 +34,19 @@ fn a_cluster_that_crashes_keeps_what_it_acknowledged() {
         let processes = environment("WEFT_SIM_CLUSTER_PROCESSES").unwrap_or(1);
         let played = campaign(seeds, usize::try_from(processes).expect("few"), Path::new(&record));
         let coverage = played.unwrap_or_else(|failure| panic!("{failure}"));
-        return assert!(seeds < SEEDS || coverage.missing().is_empty(), "never reached: {:?}", coverage.missing());
+        return check_coverage(seeds, &coverage, &[]);
     }
     let (coverage, failures) = cluster_seeds(Size::told(), &(0..seeds).collect::<Vec<_>>());
     println!("{seeds} seeds: {coverage}");
     report(Size::told(), &failures);
     assert!(failures.is_empty(), "{} of {seeds} seeds failed", failures.len());
-    assert!(seeds < SEEDS || coverage.missing().is_empty(), "never reached: {:?}", coverage.missing());
+    check_coverage(seeds, &coverage, SELDOM);
+}
+
+/// Fails if so many seeds have never come to something, but for what comes too seldom.
+fn check_coverage(seeds: u64, coverage: &ClusterCoverage, seldom: &[&str]) {
+    let missing: Vec<_> = coverage.missing().into_iter().filter(|name| !seldom.contains(name)).collect();
+    assert!(seeds < SEEDS || missing.is_empty(), "never reached: {missing:?}");
 }
 
 /// Seeds of the size that the small ones, which are many, have not.
@@ -45,10 +55,11 @@ fn large_seeds_keep_what_they_acknowledged() {
     let seeds = environment("WEFT_SIM_CLUSTER_LARGE_SEEDS");
     let seeds = seeds.map_or_else(|| LARGE_SEEDS.to_vec(), |seeds| (0..seeds).collect());
     let (coverage, failures) = cluster_seeds(Size::Large, &seeds);
-    let seeds = seeds.len();
+    let seeds = seeds.len() as u64;
     println!("{seeds} large seeds: {coverage}");
     report(Size::Large, &failures);
     assert!(failures.is_empty(), "{} of {seeds} large seeds failed", failures.len());
+    check_coverage(seeds, &coverage, &[]);
 }
 
 fn report(size: Size, failures: &[(u64, String)]) {

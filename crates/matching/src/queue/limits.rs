@@ -13,6 +13,8 @@ const HELD_BACK: Duration = Duration::from_secs(30);
 
 /// Fairness keys whose rates are kept; what one has used up is forgotten when there are more.
 const KEYS_MAX: usize = 10_000;
+/// Tasks per second that no queue reaches.
+const UNLIMITED: f64 = 100_000.0;
 /// The largest weight, in thousandths.
 const WEIGHT_MAX: f64 = 1_000_000.0;
 
@@ -46,6 +48,11 @@ pub(crate) struct Limits {
     keys: BTreeMap<Arc<str>, Bucket>,
     /// When a task was last kept back though a poll waited.
     held_back: Option<Duration>,
+}
+
+/// Whether so many tasks per second are a limit.
+pub fn is_limit(rate: f64) -> bool {
+    rate < UNLIMITED
 }
 
 impl Limits {
@@ -128,6 +135,11 @@ impl Limits {
             (None, Some(rate)) => (Some(rate), RateSource::Worker),
             (None, None) => (None, RateSource::System),
         }
+    }
+
+    /// Tasks are counted before they go. What no queue reaches is no limit: Go's SDK says 100,000 if nobody says anything.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.in_force().0.is_some_and(is_limit) || self.config.key_rate.is_some()
     }
 
     pub(crate) fn holds_back(&self, now: Duration) -> bool {

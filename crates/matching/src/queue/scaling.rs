@@ -27,7 +27,8 @@ impl<P: Payloads, W> Queue<P, W> {
             return None;
         }
         self.scaled_at = Some(now);
-        let old = self.backlog.first_since().is_some_and(|since| now.saturating_sub(since) > BACKLOG_AGE);
+        let age = self.backlog.first_since().map(|since| now.saturating_sub(since)).max(self.root.age);
+        let old = age.is_some_and(|age| age > BACKLOG_AGE);
         let more =
             old || self.rates.added_per_second(now) > self.rates.dispatched_per_second(now) * ADDED_TO_DISPATCHED;
         more.then_some(1)

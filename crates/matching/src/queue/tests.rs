@@ -433,12 +433,12 @@ fn a_queue_is_idle_once_its_pollers_are_forgotten_and_nothing_waits() {
     let ticket = bench.poll(1);
     bench.leave(ticket, Leaving::Gone);
     bench.queue.sweep(bench.now);
-    assert!(!bench.queue.is_idle());
+    assert!(!bench.queue.is_idle(bench.now));
     bench.pass(300.0);
     bench.queue.sweep(bench.now);
-    assert!(bench.queue.is_idle());
+    assert!(bench.queue.is_idle(bench.now));
     bench.offer(job(7));
-    assert!(!bench.queue.is_idle());
+    assert!(!bench.queue.is_idle(bench.now));
 }
 
 #[test]

@@ -62,7 +62,7 @@ impl<P: Payloads> Inner<P> {
         let mut asked = Vec::new();
         let mut lot = self.lots[index].lock();
         lot.retain(|key, queue| {
-            let orphans = queue.sweep(now);
+            let orphans = if self.is_branch { queue.sweep_branch(now) } else { queue.sweep(now) };
             if !orphans.is_empty() {
                 orphaned.push((key.clone(), orphans));
             }
@@ -70,7 +70,7 @@ impl<P: Payloads> Inner<P> {
             if !wants.is_empty() {
                 asked.push((key.clone(), wants));
             }
-            let keep = !queue.is_idle();
+            let keep = !queue.is_idle(now);
             if !keep {
                 self.queues.fetch_sub(1, Ordering::Relaxed);
             }

@@ -55,7 +55,7 @@ impl<P: Payloads> Service<P> {
 }
 
 /// A poll that has arrived. Dropping it is leaving.
-struct Wait<P: Payloads> {
+pub(super) struct Wait<P: Payloads> {
     inner: Arc<Inner<P>>,
     key: QueueKey,
     ticket: Ticket,
@@ -67,6 +67,17 @@ struct Wait<P: Payloads> {
 impl<P: Payloads> Inner<P> {
     /// `None` once the service or the worker is shut down.
     fn arrive(self: &Arc<Self>, key: &QueueKey, poller: PollerInfo) -> Result<Option<Wait<P>>, Overloaded> {
+        self.enter(key, |inner, queue, to, now| {
+            (!inner.has_gone(key, &poller, now)).then(|| queue.arrive(Arc::new(poller), to, now))
+        })
+    }
+
+    /// `None` once the service is shut down, or whoever comes is not let in.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        key: &QueueKey,
+        arrive: impl FnOnce(&Self, &mut Queue<P, Reply<P>>, Reply<P>, Duration) -> Option<Ticket>,
+    ) -> Result<Option<Wait<P>>, Overloaded> {
         if self.polls.fetch_add(1, Ordering::Relaxed) >= self.options.polls_max {
             self.polls.fetch_sub(1, Ordering::Relaxed);
             return Err(Overloaded::Polls);
@@ -74,7 +85,7 @@ impl<P: Payloads> Inner<P> {
         let (to, reply) = oneshot::channel();
         let enter = |inner: &Self, queue: &mut Queue<P, Reply<P>>, to, now| {
             // Looked at under the lock: shutdown ends the polls of every queue after it has said that it is closed.
-            (!inner.is_closed() && !inner.has_gone(key, &poller, now)).then(|| queue.arrive(Arc::new(poller), to, now))
+            if inner.is_closed() { None } else { arrive(inner, queue, to, now) }
         };
         match self.with_new(key, to, enter) {
             Ok(Some(ticket)) => {
@@ -98,7 +109,9 @@ impl<P: Payloads> Inner<P> {
         let undelivered = self.with_existing(key, item, back, |item| match item {
             Item::Started(started) => Some(started),
             Item::Task(held) => {
-                self.shards_unheard.lock().insert(held.offer.origin);
+                if !self.is_branch {
+                    self.shards_unheard.lock().insert(held.offer.origin);
+                }
                 let tasks = vec![held.offer];
                 self.hand_back(key, Orphans { tasks, queries: Vec::new(), shards_with_more: Vec::new() });
                 None
@@ -108,12 +121,15 @@ impl<P: Payloads> Inner<P> {
         if let Some(started) = undelivered {
             self.source.undelivered(key, started);
         }
+        if self.is_branch {
+            self.empty_branch(key);
+        }
     }
 }
 
 impl<P: Payloads> Wait<P> {
     /// What comes before the deadline; `None` if nothing did.
-    async fn until(&mut self, deadline: Duration) -> Option<Polled<P>> {
+    pub(super) async fn until(&mut self, deadline: Duration) -> Option<Polled<P>> {
         // What is there already needs no timer.
         match self.reply.try_recv() {
             Ok(item) => return Some(self.take(item)),
@@ -125,13 +141,13 @@ impl<P: Payloads> Wait<P> {
             biased;
             item = &mut self.reply => {
                 self.over = true;
-                Some(item.map_or(Polled::Empty, polled))
+                Some(item.map_or(Polled::Empty, Polled::from))
             }
             () = timer => None,
         }
     }
 
-    fn leave(&mut self, leaving: Leaving) -> Left {
+    pub(super) fn leave(&mut self, leaving: Leaving) -> Left {
         let leave = |_: &Inner<P>, queue: &mut Queue<P, Reply<P>>, ticket, now| queue.leave(ticket, leaving, now);
         let left = self.inner.with_existing(&self.key, self.ticket, leave, |_| Left::Served);
         self.over = left == Left::Waiting || (left == Left::Reserved && leaving == Leaving::Gone);
@@ -139,7 +155,7 @@ impl<P: Payloads> Wait<P> {
     }
 
     /// The item of a poll that was served; empty if it was ended instead.
-    fn take_now(&mut self) -> Polled<P> {
+    pub(super) fn take_now(&mut self) -> Polled<P> {
         match self.reply.try_recv() {
             Ok(item) => self.take(item),
             Err(_) => Polled::Empty,
@@ -148,15 +164,17 @@ impl<P: Payloads> Wait<P> {
 
     fn take(&mut self, item: Item<P>) -> Polled<P> {
         self.over = true;
-        polled(item)
+        Polled::from(item)
     }
 }
 
-fn polled<P: Payloads>(item: Item<P>) -> Polled<P> {
-    match item {
-        Item::Task(held) => Polled::Task(held.offer),
-        Item::Started(started) => Polled::Started(started),
-        Item::Query(pending) => Polled::Query(pending.query),
+impl<P: Payloads> From<Item<P>> for Polled<P> {
+    fn from(item: Item<P>) -> Self {
+        match item {
+            Item::Task(held) => Self::Task(held.offer),
+            Item::Started(started) => Self::Started(started),
+            Item::Query(pending) => Self::Query(pending.query),
+        }
     }
 }
 

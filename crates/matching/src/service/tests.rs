@@ -1,5 +1,6 @@
 //! The shell: polls as futures under a virtual clock, dropped at bad moments, and shards that record what they are told.
 
+mod branch;
 mod moved;
 mod parallel;
 

@@ -7,7 +7,7 @@ use std::{future::Future, time::Duration};
 use bytes::Bytes;
 use tonic::{Response, Status};
 use weft_engine::Poller;
-use weft_matching::QueueKey;
+use weft_matching::{QueueKey, QueueStats};
 use weft_protocol::internal as wire_api;
 use weft_rows::token::Task;
 use weft_shard::{ShardId, TasksFrom, Waiting};
@@ -156,6 +156,22 @@ impl NodeInner {
     pub(super) async fn worker_gone_at(&self, node: u32, request: wire_api::WorkerGoneRequest) -> Result<(), Status> {
         let mut client = self.matching_at(node)?;
         self.answer(PATIENCE, client.worker_gone(request)).await.map(|_| ())
+    }
+
+    pub(super) async fn fetch_from(
+        &self,
+        node: u32,
+        request: wire_api::FetchRequest,
+        wait: Duration,
+    ) -> Result<wire_api::FetchResponse, Status> {
+        let mut client = self.matching_at(node)?;
+        self.answer(wait + PATIENCE, client.fetch(request)).await
+    }
+
+    pub(super) async fn branch_at(&self, node: u32, queue: &QueueKey) -> Result<QueueStats, Status> {
+        let request = wire_api::BranchRequest { queue: Some(wire::queue(queue)) };
+        let mut client = self.matching_at(node)?;
+        Ok(wire::stats_of(self.answer(PATIENCE, client.branch(request)).await?))
     }
 
     pub(super) async fn queues_at(&self, node: u32, namespace: &str) -> Result<wire_api::QueuesResponse, Status> {

@@ -3,21 +3,23 @@
 //! Invariant: a node answers for the shards that it leads and the queues that it owns at that moment, and says of all else
 //! that it is to be asked elsewhere.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
-use weft_matching::{Dispatched, QueueKey};
+use weft_matching::{Dispatched, Fetch, QueueKey};
 use weft_protocol::internal::{
-    DispatchQueryRequest, DispatchQueryResponse, KnownQueue, LanesRequest, LanesResponse, OfferRequest, OfferResponse,
-    PullRequest, PullResponse, QueuesRequest, QueuesResponse, StartRequest, StartResponse, TakeBackRequest,
-    TakeBackResponse, TakeQueryRequest, TakeQueryResponse, WaitingRequest, WaitingResponse, WorkerGoneRequest,
-    WorkerGoneResponse, dispatch_query_response::Outcome, matching_service_server::MatchingService,
+    BranchRequest, BranchResponse, DispatchQueryRequest, DispatchQueryResponse, FetchRequest, FetchResponse,
+    KnownQueue, LanesRequest, LanesResponse, OfferRequest, OfferResponse, PullRequest, PullResponse, QueuesRequest,
+    QueuesResponse, StartRequest, StartResponse, TakeBackRequest, TakeBackResponse, TakeQueryRequest,
+    TakeQueryResponse, WaitingRequest, WaitingResponse, WorkerGoneRequest, WorkerGoneResponse,
+    dispatch_query_response::Outcome, matching_service_server::MatchingService,
 };
 use weft_rows::task::Lane;
 use weft_shard::{Failure, Offered, TasksFrom};
 
 use super::{
+    Owned,
     returned::Returned,
     wire::{self, Parcel},
 };
@@ -35,12 +37,17 @@ type Answer<T> = Result<Response<T>, Status>;
 
 /// Tasks in one answer.
 const PULLED_MAX: usize = 10_000;
+/// However long a branch of another node says it waits.
+const FETCH_MAX: Duration = Duration::from_secs(60);
 
 #[tonic::async_trait]
 impl MatchingService for Inbox {
     async fn offer(&self, request: Request<OfferRequest>) -> Answer<OfferResponse> {
         let node = self.node()?;
-        let OfferRequest { tasks, more, shards_with_more } = request.into_inner();
+        let OfferRequest { tasks, more, shards_with_more, done, returned, kept } = request.into_inner();
+        done.into_iter().for_each(|loan| node.loan_is_done(loan));
+        returned.into_iter().for_each(|loan| node.loan_comes_back(loan));
+        kept.into_iter().for_each(|loan| node.loan_lasts_longer(loan));
         let mut answer = OfferResponse::default();
         for (place, task) in (0..).zip(tasks) {
             match wire::parcel(task).map(|parcel| (parcel.queue(), parcel)) {
@@ -134,8 +141,35 @@ impl MatchingService for Inbox {
     async fn worker_gone(&self, request: Request<WorkerGoneRequest>) -> Answer<WorkerGoneResponse> {
         let WorkerGoneRequest { namespace_id, worker, queues } = request.into_inner();
         let queues = queues.into_iter().map(|queue| wire::queue_key(Some(queue))).collect::<Result<Vec<_>, _>>()?;
-        self.node()?.matching.worker_gone(&namespace_id, &worker, &queues);
+        self.node()?.worker_gone_here(&namespace_id, &worker, &queues);
         Ok(Response::new(WorkerGoneResponse {}))
+    }
+
+    async fn fetch(&self, request: Request<FetchRequest>) -> Answer<FetchResponse> {
+        let node = self.node()?;
+        let FetchRequest { queue, max, wait_ms, idle_ms } = request.into_inner();
+        let queue = wire::queue_key(queue)?;
+        let max = usize::try_from(max).unwrap_or(usize::MAX).min(PULLED_MAX);
+        let elsewhere = || Status::unavailable("this node does not own the task queue");
+        let mut owned = Owned::claim(&Node::from(Arc::clone(&node)), &queue).ok_or_else(elsewhere)?;
+        let deadline = node.clock.monotonic() + Duration::from_millis(wait_ms).min(FETCH_MAX);
+        let fetch = Fetch { max, idle: Duration::from_millis(idle_ms), deadline };
+        let fetched = tokio::select! {
+            biased;
+            fetched = node.matching.fetch(&queue, fetch) => fetched,
+            () = owned.lost() => return Err(elsewhere()),
+        };
+        let fetched = fetched.map_err(|error| Status::unavailable(error.to_string()))?;
+        if fetched.items.is_empty() && *node.stopping.borrow() {
+            return Err(Status::unavailable("this node is stopping"));
+        }
+        Ok(Response::new(node.lend(&queue, fetched)))
+    }
+
+    async fn branch(&self, request: Request<BranchRequest>) -> Answer<BranchResponse> {
+        let node = self.node()?;
+        let queue = wire::queue_key(request.into_inner().queue)?;
+        Ok(Response::new(wire::stats(&node.branch_stats(&queue))))
     }
 
     async fn queues(&self, request: Request<QueuesRequest>) -> Answer<QueuesResponse> {

@@ -23,6 +23,7 @@ use super::{
     wire::{self, Parcel},
 };
 use crate::node::{NodeInner, leader::Leader};
+pub(super) use more::Settled;
 use more::{Board, More};
 
 /// Tasks that wait to be brought to one node.
@@ -104,11 +105,10 @@ impl Outgoing {
     }
 
     /// Brings a task to matching here, or on its way.
-    pub(crate) fn offer(&self, parcel: Parcel) -> Offered {
+    pub(crate) fn offer(&self, queue: &QueueKey, parcel: Parcel) -> Offered {
         let Some(node) = self.node.get().and_then(Weak::upgrade) else { return self.wait(&self.unowned, parcel) };
-        let queue = parcel.queue();
-        match node.owner(&queue) {
-            Leader::Here => node.offer_here(&queue, parcel),
+        match node.owner(queue) {
+            Leader::Here => node.offer_here(queue, parcel),
             Leader::Node(owner) => {
                 let way = self.ways.read().get(&owner).cloned();
                 self.wait(way.as_ref().unwrap_or(&self.unowned), parcel)
@@ -148,13 +148,25 @@ impl Outgoing {
         self.again(node, Vec::new(), shards.into_iter().map(|shard| (queue.clone(), shard)).collect());
     }
 
+    /// Says to a root what became of what it has lent. Without a way there nothing is lost: the loan runs out.
+    pub(super) fn settle(&self, root: u32, loan: u64, settled: Settled) {
+        if let Some(way) = self.ways.read().get(&root) {
+            way.more.note_loan(loan, settled);
+        }
+    }
+
+    /// Brings a task to whoever owns its queue now; one of a sticky queue that nobody polls goes to the normal one.
+    pub(super) fn offer_or_unpolled(&self, node: &Arc<NodeInner>, parcel: Parcel) {
+        let (key, task) = (parcel.key.clone(), parcel.task.clone());
+        if self.offer(&parcel.queue(), parcel) == Offered::NoStickyPoller {
+            node.unpolled(key, task);
+        }
+    }
+
     /// Brings again what was refused or could not be brought.
     fn again(&self, node: &Arc<NodeInner>, parcels: Vec<Parcel>, more: Vec<(QueueKey, u32)>) {
         for parcel in parcels {
-            let (key, task) = (parcel.key.clone(), parcel.task.clone());
-            if self.offer(parcel) == Offered::NoStickyPoller {
-                node.unpolled(key, task);
-            }
+            self.offer_or_unpolled(node, parcel);
         }
         for (queue, shard) in more {
             match node.owner(&queue) {
@@ -188,7 +200,7 @@ impl Outlet {
     }
 
     async fn bring(&self, node: &Arc<NodeInner>, away: &Outgoing, parcels: Vec<Parcel>) {
-        let More { queues, shards } = self.more.take();
+        let More { queues, shards, done, returned, kept } = self.more.take();
         let more: Vec<_> = queues.into_iter().collect();
         let Some(to) = self.to else {
             node.pause(LOOK).await;
@@ -198,7 +210,11 @@ impl Outlet {
             tasks: parcels.iter().map(wire::task).collect(),
             more: more.iter().map(|(queue, shard)| wire::more(queue, *shard)).collect(),
             shards_with_more: shards.iter().copied().collect(),
+            done,
+            returned,
+            kept,
         };
+        // What is not said of loans runs out by itself.
         match node.offer_to(to, request).await {
             Ok(answer) => Self::answered(node, away, parcels, more, answer).await,
             Err(status) => {

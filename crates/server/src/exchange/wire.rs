@@ -3,12 +3,15 @@
 //! Invariant: what one node writes another reads as it was. What makes no sense is an error and never a guess: it comes
 //! from a node of another version.
 
+use std::time::Duration;
+
 use tonic::Status;
 use weft_engine::{
     ActivityOffer, EventId, Fairness, NamespaceId, Poller, RequestId, TaskQueueName, TaskRowKind, Timestamp, Urgency,
     WorkflowKey, WorkflowTaskOffer,
 };
-use weft_matching::{QueueKey, QueueKind};
+use weft_env::UnixNanos;
+use weft_matching::{PollerSeen, QueueKey, QueueKind, QueueStats, RootBacklog, TaskRates, WorkerVersion};
 use weft_protocol::{api::common::WorkerVersionStamp, internal as wire};
 use weft_rows::task;
 use weft_shard::{ShardId, TaskRef, Waiting, WaitingLine as Line};
@@ -190,6 +193,58 @@ pub(super) fn waiting_of(answer: wire::WaitingResponse) -> Result<Waiting, Statu
     Ok(Waiting { lines: answer.lines.into_iter().map(line).collect::<Result<_, Status>>()? })
 }
 
+/// What a root said of the tasks that it holds.
+pub(super) fn backlog(answer: &wire::FetchResponse) -> RootBacklog {
+    let held = usize::try_from(answer.backlog).unwrap_or(usize::MAX);
+    RootBacklog { held, age: (held > 0).then(|| Duration::from_millis(answer.backlog_age_ms)) }
+}
+
+pub(super) fn stats(stats: &QueueStats) -> wire::BranchResponse {
+    let poller = |seen: &PollerSeen| {
+        let WorkerVersion { deployment, build_id, use_versioning } = &seen.version;
+        wire::SeenPoller {
+            identity: seen.identity.to_string(),
+            last_access: seen.last_access.0,
+            deployment: deployment.as_deref().unwrap_or_default().to_owned(),
+            build_id: build_id.as_deref().unwrap_or_default().to_owned(),
+            use_versioning: *use_versioning,
+        }
+    };
+    let rates = |(priority, rates): (&u32, &TaskRates)| wire::TaskRates {
+        priority: *priority,
+        added: rates.added,
+        dispatched: rates.dispatched,
+    };
+    wire::BranchResponse {
+        pollers: stats.pollers.iter().map(poller).collect(),
+        rates: stats.rates.iter().map(rates).collect(),
+        waiting: u64::try_from(stats.waiting).unwrap_or(u64::MAX),
+    }
+}
+
+pub(super) fn stats_of(answer: wire::BranchResponse) -> QueueStats {
+    let told = |text: String| (!text.is_empty()).then(|| text.into());
+    let poller = |seen: wire::SeenPoller| PollerSeen {
+        identity: seen.identity.into(),
+        last_access: UnixNanos(seen.last_access),
+        // Whoever asks for a limit polls at the root.
+        rate_per_second: None,
+        version: WorkerVersion {
+            deployment: told(seen.deployment),
+            build_id: told(seen.build_id),
+            use_versioning: seen.use_versioning,
+        },
+    };
+    let rates =
+        |rates: wire::TaskRates| (rates.priority, TaskRates { added: rates.added, dispatched: rates.dispatched });
+    QueueStats {
+        pollers: answer.pollers.into_iter().map(poller).collect(),
+        rates: answer.rates.into_iter().map(rates).collect(),
+        waiting: usize::try_from(answer.waiting).unwrap_or(usize::MAX),
+        ..QueueStats::default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,6 +316,24 @@ mod tests {
             assert_eq!((came.identity, came.request, came.version), (sent.identity, sent.request, sent.version));
         }
         assert!(poller_of(None).is_err());
+    }
+
+    #[test]
+    fn what_is_known_of_a_branch_comes_as_it_went() {
+        let seen = |identity: &str, version| PollerSeen {
+            identity: identity.into(),
+            last_access: UnixNanos(7),
+            rate_per_second: None,
+            version,
+        };
+        let version = WorkerVersion { deployment: Some("d".into()), build_id: Some("b".into()), use_versioning: true };
+        let sent = QueueStats {
+            pollers: vec![seen("one", version), seen("other", WorkerVersion::default())],
+            rates: [(3, TaskRates { added: 1.5, dispatched: 0.5 })].into(),
+            waiting: 4,
+            ..QueueStats::default()
+        };
+        assert_eq!(stats_of(stats(&sent)), sent);
     }
 
     #[test]

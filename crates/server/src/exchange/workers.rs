@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
-use weft_matching::{QueueKey, QueueName};
+use weft_matching::{QueueKey, QueueName, QueueStats};
 use weft_protocol::internal::WorkerGoneRequest;
 
 use super::wire;
@@ -15,7 +15,26 @@ impl NodeInner {
         let key = |QueueName { name, kind, sticky, polled }| {
             (QueueKey { namespace: namespace.into(), name, kind, sticky }, polled)
         };
-        self.matching.queues(namespace).into_iter().map(key).collect()
+        let branches = self.branches().map(|branches| branches.polls().queues(namespace));
+        self.matching.queues(namespace).into_iter().chain(branches.into_iter().flatten()).map(key).collect()
+    }
+
+    /// Ends the polls of a worker that shuts down, where they wait here. Those at its own queue end whoever's they are.
+    pub(super) fn worker_gone_here(&self, namespace: &str, worker: &str, queues: &[QueueKey]) {
+        if !worker.is_empty() {
+            self.matching.worker_gone(namespace, worker, queues);
+        }
+        if let Some(branches) = self.branches() {
+            if !worker.is_empty() {
+                branches.polls().worker_gone(namespace, worker, queues);
+            }
+            queues.iter().filter(|queue| queue.sticky).for_each(|queue| branches.unload_sticky(queue));
+        }
+    }
+
+    /// What is known of the polls that wait here for a queue that another node owns.
+    pub(super) fn branch_stats(&self, queue: &QueueKey) -> QueueStats {
+        self.branches().map(|branches| branches.polls().describe(queue)).unwrap_or_default()
     }
 }
 
@@ -23,7 +42,7 @@ impl Node {
     /// A worker shuts down: its polls at these queues end, whoever owns them. Of a node that does not answer nothing is
     /// lost: the worker's polls end with their calls.
     pub(crate) async fn worker_gone(&self, namespace: &str, worker: &str, queues: &[QueueKey]) {
-        self.matching().worker_gone(namespace, worker, queues);
+        self.inner().worker_gone_here(namespace, worker, queues);
         let request = WorkerGoneRequest {
             namespace_id: namespace.to_owned(),
             worker: worker.to_owned(),
@@ -37,9 +56,23 @@ impl Node {
         }
     }
 
+    /// What is known of a queue that this node owns, and of the polls that wait for it at others.
+    pub(crate) async fn describe_queue(&self, queue: &QueueKey) -> QueueStats {
+        let mut stats = self.matching().describe(queue);
+        let others = self.peers().others().map(|node| self.inner().branch_at(node, queue));
+        // A node of an earlier build has no branches.
+        for branch in join_all(others).await.into_iter().flatten() {
+            stats.add_branch(branch);
+        }
+        stats
+    }
+
     /// The queues of a namespace that any node knows, by name, and whether they are polled.
     pub(crate) async fn queues(&self, namespace: &str) -> BTreeMap<QueueKey, bool> {
-        let mut found: BTreeMap<QueueKey, bool> = self.inner().queues_here(namespace).into_iter().collect();
+        let mut found = BTreeMap::new();
+        for (queue, polled) in self.inner().queues_here(namespace) {
+            *found.entry(queue).or_insert(false) |= polled;
+        }
         // What a node owns that does not answer moves to the others.
         let others = self.peers().others().map(|node| self.inner().queues_at(node, namespace));
         for known in join_all(others).await.into_iter().flatten().flat_map(|answer| answer.queues) {

@@ -23,7 +23,7 @@ use weft_shard::{Delivered, Failure};
 
 use super::{
     context, errors,
-    poll::{self, Account, Handed, Taken},
+    poll::{self, Account, FirstHand, Handed, Polling, Taken},
     trace,
     validate::{causes, ids, tokens},
     workflow_task::execution_of,
@@ -35,6 +35,7 @@ pub(crate) async fn poll(
     request: Request<PollActivityTaskQueueRequest>,
 ) -> Result<Response<PollActivityTaskQueueResponse>, Status> {
     let deadline = context::poll_deadline(node, &request, node.options().poll_timeout)?;
+    let passed_on = request.extensions().get::<FirstHand>().is_none();
     let body = request.into_inner();
     let namespace = context::namespace(node, &body.namespace).await?;
     let name = context::task_queue(node, body.task_queue.as_ref())?;
@@ -50,8 +51,9 @@ pub(crate) async fn poll(
         deployment: body.deployment_options.as_ref(),
         max_tasks_per_second: rate,
     };
-    let (info, began) = (poll::poller(node, account), node.clock().monotonic());
-    let answer = match poll::take(node, &namespace, &queue, info, deadline).await? {
+    let began = node.clock().monotonic();
+    let polling = Polling { queue: &queue, poller: poll::poller(node, account), deadline, passed_on };
+    let answer = match poll::take(node, &namespace, polling).await? {
         // Queries are asked on workflow queues only.
         Taken::Nothing | Taken::Query(_) | Taken::QueryElsewhere(_) => PollActivityTaskQueueResponse::default(),
         Taken::Task(undelivered) => {

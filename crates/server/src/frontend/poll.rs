@@ -18,7 +18,7 @@ use weft_shard::{Delivered, Failure, ShardId};
 
 use super::{errors, for_others};
 use crate::{
-    exchange::{Owned, Parcel, StartedElsewhere},
+    exchange::{Loan, Parcel, Place, StartedElsewhere},
     node::{
         Node,
         leader::Leader,
@@ -117,31 +117,52 @@ pub(crate) fn poller(node: &Node, account: Account<'_>) -> PollerInfo {
 /// What a worker that got something at a queue may do with the number of its polls.
 pub(crate) fn scaling(node: &Node, queue: &QueueKey, began: Duration) -> Option<PollerScalingDecision> {
     let waited = node.clock().monotonic().saturating_sub(began);
-    let poll_request_delta_suggestion = node.matching().scaling(queue, waited)?;
+    let at_branch = || node.inner().branches()?.polls().scaling(queue, waited);
+    let poll_request_delta_suggestion = node.matching().scaling(queue, waited).or_else(at_branch)?;
     Some(PollerScalingDecision { poll_request_delta_suggestion })
 }
 
+/// About how many tasks wait in a queue, as far as is known here.
+pub(crate) fn backlog_hint(node: &Node, queue: &QueueKey) -> usize {
+    let at_branch = node.inner().branches().map_or(0, |branches| branches.polls().backlog_hint(queue));
+    node.matching().backlog_hint(queue).max(at_branch)
+}
+
+/// Marks the call of a client of this node: one that another node has passed on does not have it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FirstHand;
+
+/// A poll on its way.
+pub(crate) struct Polling<'a> {
+    pub(crate) queue: &'a QueueKey,
+    pub(crate) poller: PollerInfo,
+    /// Monotonic.
+    pub(crate) deadline: Duration,
+    /// Another node has passed it on: it waits here only if this one owns the queue.
+    pub(crate) passed_on: bool,
+}
+
 /// Waits at a queue until a task is started for this poller, a query comes, or the deadline does.
-pub(crate) async fn take(
-    node: &Node,
-    namespace: &Arc<Namespace>,
-    queue: &QueueKey,
-    info: PollerInfo,
-    deadline: Duration,
-) -> Result<Taken, Status> {
-    let mut owned = Owned::claim(node, queue).ok_or_else(errors::not_leader)?;
+pub(crate) async fn take(node: &Node, namespace: &Arc<Namespace>, polling: Polling<'_>) -> Result<Taken, Status> {
+    let Polling { queue, poller: info, deadline, passed_on } = polling;
+    let mut place = Place::of(node, queue, &info, passed_on).ok_or_else(errors::not_leader)?;
     loop {
+        let service = place.service(node);
         let polled = tokio::select! {
             biased;
-            polled = node.matching().poll(queue, info.clone(), deadline) => polled,
+            polled = service.poll(queue, info.clone(), deadline) => Some(polled),
             // Nothing is lost: what came for this poll at the last moment goes back.
-            () = owned.lost() => return Err(errors::not_leader()),
+            () = place.lost() => None,
+        };
+        let Some(polled) = polled else {
+            place = Place::of(node, queue, &info, passed_on).ok_or_else(errors::not_leader)?;
+            continue;
         };
         let polled = polled.map_err(|error| {
             Status::from(Error::resource_exhausted(Exhausted::SYSTEM_OVERLOADED, error.to_string()))
         })?;
         match polled {
-            Polled::Empty if owned.is_lost() || node.leaves() => return Err(errors::not_leader()),
+            Polled::Empty if place.is_lost() || node.leaves() => return Err(errors::not_leader()),
             Polled::Empty => return Ok(Taken::Nothing),
             Polled::Query(QueryTask::Here(asked)) => return Ok(Taken::Query(asked)),
             Polled::Query(QueryTask::Elsewhere(query)) => {
@@ -218,6 +239,37 @@ impl Tried {
     }
 }
 
+/// A task that was taken from a queue, and is to be started.
+struct Unstarted {
+    parcel: Parcel,
+    /// Of a task that is lent: dropped, it goes back.
+    loan: Option<Arc<Loan>>,
+}
+
+impl Unstarted {
+    /// It was started, or is gone.
+    fn done(&self) {
+        if let Some(loan) = &self.loan {
+            loan.done();
+        }
+    }
+
+    /// Waits for what is to say whether it was started. Whoever lent it waits too.
+    async fn kept<T>(&self, answer: impl Future<Output = T>) -> T {
+        match &self.loan {
+            Some(loan) => loan.kept(answer).await,
+            None => answer.await,
+        }
+    }
+
+    /// The one who lent it offers it again by itself.
+    fn offer_again(self, node: &Node) {
+        if self.loan.is_none() {
+            node.offer_again(&self.parcel.key, &self.parcel.task);
+        }
+    }
+}
+
 async fn ask_until_answered(
     node: &Node,
     namespace: &Arc<Namespace>,
@@ -225,20 +277,22 @@ async fn ask_until_answered(
     offer: Offer<HeldTask>,
     deadline: Duration,
 ) -> Option<Undelivered> {
-    let HeldTask { key, task } = offer.task;
-    let parcel = Parcel { shard: ShardId(offer.origin), key, task };
+    let HeldTask { key, task, loan } = offer.task;
+    let taken = Unstarted { parcel: Parcel { shard: ShardId(offer.origin), key, task }, loan };
+    let parcel = &taken.parcel;
     let mut give_up = deadline;
     loop {
-        let tried = match node.leader_of(&parcel.key) {
-            Leader::Here => start_here(node, namespace, &parcel, poller.clone()).await,
-            Leader::Node(other) => start_at(node, other, &parcel, &poller).await,
-            Leader::Nobody => Tried::Again,
-        };
-        match tried {
-            Tried::Started(undelivered) => return Some(undelivered),
-            Tried::Gone => return None,
+        match taken.kept(try_once(node, namespace, parcel, &poller)).await {
+            Tried::Started(undelivered) => {
+                taken.done();
+                return Some(undelivered);
+            }
+            Tried::Gone => {
+                taken.done();
+                return None;
+            }
             Tried::Unreadable if give_up == deadline => {
-                offer_later(node, parcel);
+                offer_later(node, taken);
                 return None;
             }
             Tried::Unknown => give_up = deadline.saturating_add(UNKNOWN_GRACE),
@@ -247,20 +301,28 @@ async fn ask_until_answered(
         }
         if node.clock().monotonic() >= give_up {
             // Nobody waits any more; the row stands, so the task is offered again.
-            node.offer_again(&parcel.key, &parcel.task);
+            taken.offer_again(node);
             return None;
         }
-        node.inner().pause(RETRY).await;
+        taken.kept(node.inner().pause(RETRY)).await;
+    }
+}
+
+async fn try_once(node: &Node, namespace: &Arc<Namespace>, parcel: &Parcel, poller: &Poller) -> Tried {
+    match node.leader_of(&parcel.key) {
+        Leader::Here => start_here(node, namespace, parcel, poller.clone()).await,
+        Leader::Node(other) => start_at(node, other, parcel, poller).await,
+        Leader::Nobody => Tried::Again,
     }
 }
 
 /// Offers a task again after a pause, for nobody else does it before its shard has another leader.
-fn offer_later(node: &Node, parcel: Parcel) {
+fn offer_later(node: &Node, taken: Unstarted) {
     let (node, mut stopping) = (node.clone(), node.stopping());
     tokio::spawn(async move {
         tokio::select! {
             _ = stopping.wait_for(|stopping| *stopping) => {}
-            () = node.inner().pause(UNREADABLE_PAUSE) => node.offer_again(&parcel.key, &parcel.task),
+            () = node.inner().pause(UNREADABLE_PAUSE) => taken.offer_again(&node),
         }
     });
 }

@@ -160,7 +160,8 @@ impl Asked<'_> {
         let (reply, answer) = oneshot::channel();
         let id = self.node.ids().next_u64();
         let query = Arc::clone(&self.query);
-        let asked = AskedQuery { id, key: self.key.clone(), direct, query, sticky, reply };
+        let (key, deadline) = (self.key.clone(), self.deadline);
+        let asked = AskedQuery { id, key, direct, query, deadline, sticky, reply };
         let given = async {
             match self.node.inner().owner(queue) {
                 Leader::Here => self.hand_over_here(queue, asked, answer).await,

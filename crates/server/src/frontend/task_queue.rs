@@ -63,13 +63,15 @@ impl Asked<'_> {
     /// Pollers and rates are matching's; what waits is counted in the shards. Tasks of a sticky queue stand there under
     /// the normal one, so of a sticky queue matching knows more.
     async fn known(&self, kind: QueueKind) -> Result<Known, Status> {
-        let (namespace, matching) = (self.namespace.as_str(), self.node.matching());
+        let namespace = self.namespace.as_str();
         let now = Timestamp(self.node.clock().now().0);
         if self.sticky && kind == QueueKind::Workflow {
-            return Ok(Known { stats: matching.describe(&QueueKey::sticky(namespace, self.name)), waiting: None, now });
+            let stats = self.node.describe_queue(&QueueKey::sticky(namespace, self.name)).await;
+            return Ok(Known { stats, waiting: None, now });
         }
-        let stats = matching.describe(&QueueKey::normal(namespace, self.name, kind));
-        let waiting = self.node.waiting(self.queue(kind)).await.map_err(errors::of_reading)?;
+        let queue = QueueKey::normal(namespace, self.name, kind);
+        let (stats, waiting) = tokio::join!(self.node.describe_queue(&queue), self.node.waiting(self.queue(kind)));
+        let waiting = waiting.map_err(errors::of_reading)?;
         Ok(Known { stats, waiting: Some(waiting), now })
     }
 

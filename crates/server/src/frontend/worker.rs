@@ -70,9 +70,15 @@ pub(crate) async fn shutdown(
     context::within(node, &body.task_queue, text::TASK_QUEUE_TOO_LONG)?;
     context::within(node, &body.identity, text::IDENTITY_TOO_LONG)?;
     let id = namespace.id.as_str();
-    if !body.worker_instance_key.is_empty() && !body.task_queue.is_empty() {
-        node.worker_gone(id, &body.worker_instance_key, &queues_of(id, &body)).await;
+    let worker = if body.task_queue.is_empty() { "" } else { body.worker_instance_key.as_str() };
+    let mut queues = if worker.is_empty() { Vec::new() } else { queues_of(id, &body) };
+    if !body.sticky_task_queue.is_empty() {
+        queues.push(QueueKey::sticky(id, body.sticky_task_queue.as_str()));
     }
+    if !queues.is_empty() {
+        node.worker_gone(id, worker, &queues).await;
+    }
+    // Now no branch says any more that the worker was there just now.
     if !body.sticky_task_queue.is_empty() {
         node.matching().unload_sticky(&QueueKey::sticky(id, body.sticky_task_queue));
     }

@@ -31,7 +31,7 @@ use weft_shard::{Delivered, Events};
 
 use super::{
     activity_task, context, errors, history,
-    poll::{self, Account, Handed, Taken},
+    poll::{self, Account, FirstHand, Handed, Polling, Taken},
     trace,
     validate::tokens,
     wire,
@@ -43,6 +43,7 @@ pub(crate) async fn poll(
     request: Request<PollWorkflowTaskQueueRequest>,
 ) -> Result<Response<PollWorkflowTaskQueueResponse>, Status> {
     let deadline = context::poll_deadline(node, &request, node.options().poll_timeout)?;
+    let passed_on = request.extensions().get::<FirstHand>().is_none();
     let body = request.into_inner();
     let namespace = context::namespace(node, &body.namespace).await?;
     let name = context::task_queue(node, body.task_queue.as_ref())?;
@@ -62,15 +63,16 @@ pub(crate) async fn poll(
         deployment: body.deployment_options.as_ref(),
         max_tasks_per_second: None,
     };
-    let (info, began) = (poll::poller(node, account), node.clock().monotonic());
-    let answer = match poll::take(node, &namespace, &queue, info, deadline).await? {
+    let began = node.clock().monotonic();
+    let polling = Polling { queue: &queue, poller: poll::poller(node, account), deadline, passed_on };
+    let answer = match poll::take(node, &namespace, polling).await? {
         Taken::Nothing => PollWorkflowTaskQueueResponse::default(),
         Taken::Query(asked) => with_scaling(node, &queue, began, query_task(node, *asked).await?),
         Taken::QueryElsewhere(answer) => with_scaling(node, &queue, began, read(&answer)?),
         Taken::Task(undelivered) => {
             let answer = handed(node, undelivered.handed()).await?;
             undelivered.delivered();
-            let backlog_count_hint = i64::try_from(node.matching().backlog_hint(&queue)).unwrap_or(i64::MAX);
+            let backlog_count_hint = i64::try_from(poll::backlog_hint(node, &queue)).unwrap_or(i64::MAX);
             with_scaling(node, &queue, began, PollWorkflowTaskQueueResponse { backlog_count_hint, ..answer })
         }
     };

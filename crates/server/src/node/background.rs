@@ -14,6 +14,9 @@ use super::{NodeInner, leadership, members};
 /// Between two looks for room on a disk that is full.
 const LOOK_FOR_ROOM: Duration = Duration::from_millis(500);
 
+/// Between two looks for loans that have run out.
+const LOOK_FOR_LOANS: Duration = Duration::from_millis(500);
+
 /// What every node does.
 pub(super) fn keep_house(node: &Arc<NodeInner>) {
     tokio::spawn(housekeeping(Arc::downgrade(node)));
@@ -65,6 +68,20 @@ pub(super) fn live_among_others(node: &Arc<NodeInner>) {
         tokio::spawn(members::drive(Arc::downgrade(node)));
         tokio::spawn(members::copies::follow(Arc::downgrade(node)));
         tokio::spawn(follow_others(Arc::downgrade(node)));
+        tokio::spawn(take_back_loans(Arc::downgrade(node)));
+    }
+}
+
+/// Holds again what branches at other nodes have had for too long. Ends with the node.
+async fn take_back_loans(node: Weak<NodeInner>) {
+    while let Some(inner) = node.upgrade() {
+        if *inner.stopping.borrow() {
+            return;
+        }
+        inner.take_back_loans();
+        let clock = Arc::clone(&inner.clock);
+        drop(inner);
+        clock.sleep_until(clock.monotonic() + LOOK_FOR_LOANS).await;
     }
 }
 

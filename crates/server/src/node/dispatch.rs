@@ -4,36 +4,67 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use weft_engine::{Poller, RequestId, WorkflowKey};
+use weft_env::Clock;
 use weft_matching::{Identified, Offer, Orphans, PollerInfo, Position, Pull, QueueKey, Reserved, Service, Source};
 use weft_protocol::api::common::WorkerVersionStamp;
 use weft_shard::{Delivered, Dispatch, Offered, Reservation, ShardId, TaskRef};
 
 use super::{
-    NodeInner,
+    NodeInner, Options,
     leader::Leader,
     tasks::{HeldTask, StartedTask, TaskId, Work, offer_of, queue_of, rank_of, share_of},
 };
-use crate::exchange::{Outgoing, Parcel, Returned};
+use crate::exchange::{Branches, Outgoing, Outlets, Parcel, Returned};
 
 /// Matching, as the shards see it.
 pub(crate) struct ToPollers {
     pub(crate) matching: Service<Work>,
-    /// The ways to the other nodes' matching, if there are others.
-    pub(crate) away: Option<Arc<Outgoing>>,
+    /// The other nodes' matching, if there are others.
+    pub(crate) away: Option<Away>,
+}
+
+/// What a node of a cluster has besides its own matching.
+#[derive(Clone)]
+pub(crate) struct Away {
+    /// To the owners of queues.
+    pub(crate) ways: Arc<Outgoing>,
+    /// Where polls wait whose queues other nodes own.
+    pub(crate) branches: Arc<Branches>,
+}
+
+impl Away {
+    /// With ways to these nodes.
+    pub(crate) fn new(others: impl Iterator<Item = u32>, options: &Options, clock: &Arc<dyn Clock>) -> (Self, Outlets) {
+        let (ways, outlets) = Outgoing::new(others);
+        let branches = Branches::new(options.matching.clone(), Arc::clone(clock));
+        (Self { ways, branches }, outlets)
+    }
+
+    /// The node is put together.
+    pub(crate) fn attach(&self, node: &Arc<NodeInner>, outlets: Outlets) {
+        self.ways.attach(node, outlets);
+        self.branches.attach(node);
+    }
 }
 
 impl Dispatch for ToPollers {
     fn offer(&self, shard: ShardId, key: &WorkflowKey, task: TaskRef) -> Offered {
-        match &self.away {
-            Some(away) => away.offer(Parcel { shard, key: key.clone(), task }),
-            None => offered(&self.matching, &queue_of(&key.namespace, &task), Parcel { shard, key: key.clone(), task }),
+        let (queue, parcel) = (queue_of(&key.namespace, &task), Parcel { shard, key: key.clone(), task });
+        let Some(Away { ways, branches }) = &self.away else { return offered(&self.matching, &queue, parcel) };
+        if ways.owns(&queue) {
+            return ways.offer(&queue, parcel);
+        }
+        let Parcel { shard, key, task } = parcel;
+        match branches.offer(&queue, offer_of(shard, key, task)) {
+            None => Offered::Accepted,
+            Some(Offer { task: HeldTask { key, task, .. }, .. }) => ways.offer(&queue, Parcel { shard, key, task }),
         }
     }
 
     fn has_more(&self, shard: ShardId) {
         // Of a cluster all queues that are new to their owner ask all shards.
         match &self.away {
-            Some(away) => away.everywhere(shard.0),
+            Some(away) => away.ways.everywhere(shard.0),
             None => {
                 self.matching.ask_for_new_queues([shard.0]);
                 self.matching.shards_have_more(|_| true, &[shard.0]);
@@ -43,12 +74,15 @@ impl Dispatch for ToPollers {
 
     fn reserve(&self, key: &WorkflowKey, task: &TaskRef) -> Option<Box<dyn Reservation>> {
         let queue = queue_of(&key.namespace, task);
+        let (rank, share) = (rank_of(task), share_of(task));
         // To ask another node for a poller would cost more than the commit that is saved.
-        if self.away.as_ref().is_some_and(|away| !away.owns(&queue)) {
-            return None;
-        }
-        let reserved = self.matching.reserve(&queue, rank_of(task), share_of(task).as_ref())?;
-        Some(Box::new(ReservedPoller { reserved, matching: self.matching.clone() }))
+        let (reserved, at) = match &self.away {
+            Some(away) if !away.ways.owns(&queue) => {
+                (away.branches.reserve(&queue, rank, share.as_ref())?, At::Branch(away.clone()))
+            }
+            Some(_) | None => (self.matching.reserve(&queue, rank, share.as_ref())?, At::Root(self.matching.clone())),
+        };
+        Some(Box::new(ReservedPoller { reserved, at }))
     }
 }
 
@@ -64,7 +98,13 @@ fn offered(matching: &Service<Work>, queue: &QueueKey, Parcel { shard, key, task
 
 struct ReservedPoller {
     reserved: Reserved<Work>,
-    matching: Service<Work>,
+    at: At,
+}
+
+/// Where a poller waits.
+enum At {
+    Root(Service<Work>),
+    Branch(Away),
 }
 
 impl Reservation for ReservedPoller {
@@ -83,7 +123,19 @@ impl Reservation for ReservedPoller {
         drop(self.reserved);
         let queue = queue_of(&key.namespace, &task);
         // A sticky queue without its poller: the new leader offers the task again anyway.
-        let _ = self.matching.offer(&queue, offer_of(shard, key.clone(), task));
+        let offer = offer_of(shard, key.clone(), task);
+        match self.at {
+            At::Root(matching) => {
+                let _ = matching.offer(&queue, offer);
+            }
+            At::Branch(Away { ways, branches }) => {
+                if let Some(Offer { task: HeldTask { key, task, .. }, .. }) =
+                    branches.polls().offer_to_poll(&queue, offer)
+                {
+                    let _ = ways.offer(&queue, Parcel { shard, key, task });
+                }
+            }
+        }
     }
 }
 
@@ -150,7 +202,7 @@ impl Source<Work> for FromShards {
         }
         // Whoever asked them hears of it, and asks on the normal queue.
         drop(orphans.queries);
-        for Offer { task: HeldTask { key, task }, .. } in orphans.tasks {
+        for Offer { task: HeldTask { key, task, .. }, .. } in orphans.tasks {
             node.unpolled(key, task);
         }
         // What is only in the shards stands there under the normal queue, where the next pull finds it.

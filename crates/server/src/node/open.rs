@@ -37,14 +37,14 @@ use weft_visibility::{Index, Visibility};
 
 use crate::{
     cluster::{ClusterError, JoinError, Links, MeetError, Network, Peers, Reach},
-    exchange::{self, Outgoing},
+    exchange::{self, Lent},
 };
 
 use super::{
     NamespaceSeed, Node, NodeInner, Notes, Options, Place, background,
     checkpoint::Checkpointer,
     copies::{self, Copies},
-    dispatch::{FromShards, ToPollers},
+    dispatch::{Away, FromShards, ToPollers},
     feed::Feeds,
     hold::Hold,
     joining::Known,
@@ -348,7 +348,7 @@ impl Base {
         let (away, outlets) = match self.links.peers.is_alone() {
             true => (None, None),
             false => {
-                let (away, outlets) = Outgoing::new(self.links.peers.others());
+                let (away, outlets) = Away::new(self.links.peers.others(), &self.options, &self.world.clock);
                 (Some(away), Some(outlets))
             }
         };
@@ -366,6 +366,7 @@ impl Base {
             copies,
             metadata: self.metadata,
             matching: matching.clone(),
+            lent_tasks: Lent::default(),
             dispatch,
             telling: parking_lot::Mutex::default(),
             workers,

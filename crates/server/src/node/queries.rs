@@ -45,8 +45,13 @@ impl Queries {
     /// The query goes to another node's queue, whose worker asks for it by its id.
     pub(crate) fn send_away(&self, asked: AskedQuery) -> Away<'_> {
         let id = asked.id;
-        lock(&self.away).insert(id, asked);
+        self.keep_away(asked);
         Away { queries: self, id }
+    }
+
+    /// The same of one that somebody takes care of already.
+    pub(crate) fn keep_away(&self, asked: AskedQuery) {
+        lock(&self.away).insert(asked.id, asked);
     }
 
     /// A worker of another node takes a query; none if nobody waits for it any more.

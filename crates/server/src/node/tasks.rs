@@ -1,6 +1,6 @@
 //! What goes through matching: tasks by reference, tasks already started, and queries.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 use weft_engine::{DirectQuery, EventId, NamespaceId, RequestId, RunId, TaskRow, Timestamp, Urgency, WorkflowKey};
@@ -12,15 +12,19 @@ use weft_rows::{
 };
 use weft_shard::{Delivered, ShardId, TaskRef, TasksFrom};
 
+use crate::exchange::Loan;
+
 /// The payload types of this node's matching.
 #[derive(Clone, Copy, Debug)]
 pub struct Work;
 
 /// A task that waits to be started.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct HeldTask {
     pub key: WorkflowKey,
     pub task: TaskRef,
+    /// Of a task that another node has lent to a branch here.
+    pub(crate) loan: Option<Arc<Loan>>,
 }
 
 /// Names a task among all others. An attempt is a task of its own.
@@ -77,6 +81,8 @@ pub struct AskedQuery {
     pub key: WorkflowKey,
     pub direct: Box<DirectQuery>,
     pub query: Arc<WorkflowQuery>,
+    /// Until when (monotonic) it is waited for.
+    pub deadline: Duration,
     /// Handed out from the sticky queue: the worker has the history.
     pub sticky: bool,
     pub reply: oneshot::Sender<RespondQueryTaskCompletedRequest>,
@@ -135,7 +141,7 @@ pub fn queue_of(namespace: &NamespaceId, task: &TaskRef) -> QueueKey {
 /// A task as matching orders it: urgent first, then oldest.
 #[must_use]
 pub fn offer_of(shard: ShardId, key: WorkflowKey, task: TaskRef) -> Offer<HeldTask> {
-    Offer { origin: shard.0, rank: rank_of(&task), share: share_of(&task), task: HeldTask { key, task } }
+    Offer { origin: shard.0, rank: rank_of(&task), share: share_of(&task), task: HeldTask { key, task, loan: None } }
 }
 
 /// Where a task stands among those of its queue.

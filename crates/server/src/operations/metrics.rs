@@ -27,7 +27,7 @@ pub(super) fn text(node: &Node) -> String {
     store(node, &mut out);
     shards(node, &mut out);
     let polls = gauge("weft_polls_waiting", "Long polls for tasks that wait now.");
-    one(&mut out, &polls, node.matching().polls_waiting() as u64);
+    one(&mut out, &polls, node.polls_waiting() as u64);
     let parts = counter("weft_list_parts_asked_total", "Parts of lists and counts that other nodes were asked for.");
     one(&mut out, &parts, node.lists().parts_asked());
     out

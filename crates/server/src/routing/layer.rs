@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     cluster::Failed,
-    frontend::{NOT_LEADER, POLL_SHORTEST, grpc_timeout},
+    frontend::{FirstHand, NOT_LEADER, POLL_SHORTEST, grpc_timeout},
     node::{Node, leader::Leader},
 };
 
@@ -90,6 +90,9 @@ struct Call {
     body: Bytes,
     /// Monotonic: until when the caller waits.
     deadline: Option<Duration>,
+    is_poll: bool,
+    /// A poll for a task waits where it comes, if the owner of its queue does not want it.
+    may_wait_here: bool,
 }
 
 /// What came of one try.
@@ -105,13 +108,14 @@ impl Call {
     fn new(node: Node, here: Routes, way: &'static Way, parts: Parts, body: Bytes) -> Self {
         let timeout = parts.headers.get(TIMEOUT).and_then(|value| grpc_timeout(value.to_str().ok()?));
         let deadline = timeout.map(|timeout| node.clock().monotonic() + timeout);
-        Self { node, here, way, parts, body, deadline }
+        let is_poll = parts.uri.path().rsplit('/').next().is_some_and(|name| name.starts_with("Poll"));
+        let may_wait_here = is_poll && matches!(way.route, Route::Queue(_));
+        Self { node, here, way, parts, body, deadline, is_poll, may_wait_here }
     }
 
     async fn answer(mut self) -> Answer {
         let begun = self.node.clock().monotonic();
-        let is_poll = self.parts.uri.path().rsplit('/').next().is_some_and(|name| name.starts_with("Poll"));
-        let give_up = give_up(begun, self.deadline, is_poll);
+        let give_up = give_up(begun, self.deadline, self.is_poll);
         loop {
             let Some(mut leadership) = self.leadership() else {
                 // A namespace that is not known here yet is looked for by whoever answers, and is known then.
@@ -122,7 +126,7 @@ impl Call {
                 continue;
             };
             let leader = Leader::of(&leadership.borrow_and_update());
-            match self.once(leader).await {
+            match self.once(leader, give_up).await {
                 Outcome::Answered(answer) => return answer,
                 Outcome::Lost(_) if self.way.repeatable && !self.is_over(give_up) => {}
                 Outcome::Lost(status) => return status.into_http(),
@@ -135,7 +139,18 @@ impl Call {
         }
     }
 
-    async fn once(&mut self, leader: Leader) -> Outcome {
+    async fn once(&mut self, leader: Leader, give_up: Duration) -> Outcome {
+        if self.may_wait_here && leader != Leader::Here {
+            let answer = self.here_at_first_hand().await;
+            if !is_not_leader(&answer) {
+                return Outcome::Answered(answer);
+            }
+            // It may have waited here for long.
+            let now = self.leadership().map(|leadership| Leader::of(&leadership.borrow()));
+            if self.is_over(give_up) || now != Some(leader) {
+                return Outcome::Again;
+            }
+        }
         match leader {
             Leader::Nobody => Outcome::Again,
             Leader::Here => {
@@ -159,6 +174,17 @@ impl Call {
 
     async fn here(&mut self) -> Answer {
         let request = self.request();
+        self.ask_here(request).await
+    }
+
+    /// A poll whose queue another node owns.
+    async fn here_at_first_hand(&mut self) -> Answer {
+        let mut request = self.request();
+        request.extensions_mut().insert(FirstHand);
+        self.ask_here(request).await
+    }
+
+    async fn ask_here(&mut self, request: http::Request<Body>) -> Answer {
         match self.here.call(request).await {
             Ok(answer) => answer,
             Err(never) => match never {},

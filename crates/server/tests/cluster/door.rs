@@ -7,7 +7,10 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 use weft_protocol::api::workflowservice::DescribeWorkflowExecutionRequest;
-use weft_protocol::internal::{PingRequest, RaftRequest, cluster_service_client::ClusterServiceClient};
+use weft_protocol::internal::{
+    PingRequest, RaftRequest, cluster_service_client::ClusterServiceClient,
+    matching_service_client::MatchingServiceClient,
+};
 use weft_server::ClusterOptions;
 
 use crate::trio::Trio;
@@ -31,12 +34,27 @@ pub(crate) type NodeService = ClusterServiceClient<InterceptedService<Channel, I
 
 /// A way to one of them, for somebody who says that he is this node.
 pub(crate) fn as_node(trio: &Trio, place: usize, node: u32) -> NodeService {
+    let (channel, introduced) = introduced(trio, place, node);
+    ClusterServiceClient::with_interceptor(channel, introduced)
+}
+
+/// The same to what it says of tasks.
+pub(crate) fn matching_as_node(
+    trio: &Trio,
+    place: usize,
+    node: u32,
+) -> MatchingServiceClient<InterceptedService<Channel, Introduced>> {
+    let (channel, introduced) = introduced(trio, place, node);
+    MatchingServiceClient::with_interceptor(channel, introduced)
+}
+
+fn introduced(trio: &Trio, place: usize, node: u32) -> (Channel, Introduced) {
     let (name, members) = ("trio".to_owned(), [(1, "a:1".to_owned())].into());
     let cluster = ClusterOptions { name, members, ..ClusterOptions::default() }.id().expect("it has one");
     let cluster = cluster.to_string().parse().expect("it is ASCII");
     let address = format!("http://{}", trio.internal(place));
     let channel = Endpoint::from_shared(address).expect("an address").connect_lazy();
-    ClusterServiceClient::with_interceptor(channel, Introduced { cluster, node })
+    (channel, Introduced { cluster, node })
 }
 
 /// Who leads the metadata may be a node of which only the metadata would tell.

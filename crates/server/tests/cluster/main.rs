@@ -1,6 +1,7 @@
 //! Three servers in one process, on real sockets: any of them answers any client, and two of them go on without the third.
 
 mod backup;
+mod branches;
 mod door;
 mod far;
 mod founders;

@@ -131,38 +131,52 @@ impl Trio {
         names.find(is_led).expect("each leads some shard")
     }
 
-    fn namespace(&self) -> NamespaceId {
+    pub(crate) fn namespace(&self) -> NamespaceId {
         let (_, server) = self.servers.first_key_value().expect("one runs");
         server.node().metadata().facts("default").expect("it is registered").id.clone()
     }
 
-    /// Waits until a poll waits at a queue of this name, at whatever server.
+    /// Waits until a poll waits at a queue of this name, at whatever server, and the queue's owner knows of it.
     pub(crate) async fn until_polled(&self, queue: &str) {
-        self.until_polls(queue, "a poll", |polls| polls > 0).await;
+        let has_polls = |server: &Server, key: &QueueKey| server.node().polls_waiting_at(key) > 0;
+        let is_awaited = |server: &Server, key: &QueueKey| server.node().matching().is_awaited(key);
+        self.until("a poll", || self.any(queue, has_polls) && self.any(queue, is_awaited)).await;
     }
 
     /// Waits until no poll waits there.
     pub(crate) async fn until_unpolled(&self, queue: &str) {
-        self.until_polls(queue, "the end of a poll", |polls| polls == 0).await;
+        let has_polls = |server: &Server, key: &QueueKey| server.node().polls_waiting_at(key) > 0;
+        self.until("the end of a poll", || !self.any(queue, has_polls)).await;
     }
 
-    async fn until_polls(&self, queue: &str, what: &str, are_so: impl Fn(usize) -> bool) {
+    /// Waits until something is so.
+    pub(crate) async fn until(&self, what: &str, is_so: impl Fn() -> bool) {
         let waiting = async {
-            while !are_so(self.polls(queue)) {
+            while !is_so() {
                 tokio::task::yield_now().await;
             }
         };
         in_time(what, waiting).await;
     }
 
-    fn polls(&self, queue: &str) -> usize {
+    /// At some server this is so of the queue of this name, or of the worker's own one.
+    fn any(&self, queue: &str, is_so: impl Fn(&Server, &QueueKey) -> bool) -> bool {
         let namespace = self.namespace();
         let keys = [
             QueueKey::normal(namespace.as_str(), queue, QueueKind::Workflow),
             QueueKey::sticky(namespace.as_str(), queue),
         ];
-        let at = |server: &Server| keys.iter().map(|key| server.node().matching().describe(key).waiting).sum::<usize>();
-        self.servers.values().map(at).sum()
+        self.servers.values().any(|server| keys.iter().any(|key| is_so(server, key)))
+    }
+
+    /// The polls of a queue that wait at this server.
+    pub(crate) fn polls_at(&self, place: usize, queue: &QueueKey) -> usize {
+        self.servers[&place].node().polls_waiting_at(queue)
+    }
+
+    /// Polls that wait at this server for a queue of another one are given tasks of the shards that it leads.
+    pub(crate) fn gives_by_itself(&self, place: usize, queue: &QueueKey) -> bool {
+        self.servers[&place].node().gives_by_itself(queue)
     }
 
     /// From now on this server lists what is of these shards as if it had no copy of them.

@@ -47,7 +47,7 @@ fn seconds(seconds: i64) -> Option<weft_protocol::Duration> {
     Some(weft_protocol::Duration { seconds, nanos: 0 })
 }
 
-fn poll<T>(request: T) -> Request<T> {
+pub(crate) fn poll<T>(request: T) -> Request<T> {
     let mut request = Request::new(request);
     request.set_timeout(POLL);
     request

@@ -79,6 +79,12 @@ pub struct Coverage {
     pub give_backs: u64,
     /// Task queues that got another owner while tasks waited in them.
     pub moved_queues: u64,
+    /// Tasks that were started for a poll at a branch without asking the queue's owner.
+    pub branch_starts: u64,
+    /// What branches fetched from owners, what they gave back of it, and what came back by itself.
+    pub loans: u64,
+    pub loans_back: u64,
+    pub loans_overdue: u64,
     /// Workflows that workers brought to their end.
     pub errands: u64,
     pub worked_events: u64,
@@ -181,6 +187,10 @@ impl Coverage {
             ("hang-ups", &mut self.hang_ups),
             ("give-backs", &mut self.give_backs),
             ("moved queues", &mut self.moved_queues),
+            ("branch starts", &mut self.branch_starts),
+            ("loans", &mut self.loans),
+            ("loans back", &mut self.loans_back),
+            ("loans overdue", &mut self.loans_overdue),
             ("errands", &mut self.errands),
             ("worked events", &mut self.worked_events),
             ("messages", &mut self.messages),

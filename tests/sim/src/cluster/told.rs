@@ -19,6 +19,8 @@ const MODULES: &[&str] = &[
     "weft_shard::leader::post",
     "weft_shard::pipeline",
     "weft_shard::replica",
+    "weft_server::exchange::branches",
+    "weft_server::exchange::lent",
     "weft_server::exchange::outgoing",
     "weft_server::exchange::returned",
 ];
@@ -73,6 +75,10 @@ fn count_of<'c>(words: &str, counts: &'c mut Coverage) -> Option<&'c mut u64> {
         "a batch is void: it is not the next one" => Some(&mut counts.void_batches),
         "batches are proposed again" => Some(&mut counts.proposed_again),
         "a queue with tasks has moved" => Some(&mut counts.moved_queues),
+        "a task goes to a poll at the node that leads its shard" => Some(&mut counts.branch_starts),
+        "a branch is lent what it fetched" => Some(&mut counts.loans),
+        "a loan comes back" => Some(&mut counts.loans_back),
+        "a loan was not settled in time" => Some(&mut counts.loans_overdue),
         "a task that did not reach its poller was given back" => Some(&mut counts.give_backs),
         _ => None,
     }

@@ -1,4 +1,4 @@
-//! What an owner is told instead of tasks: that shards have more of its queues.
+//! What an owner is told besides tasks: that shards have more of its queues, and what became of its loans.
 //!
 //! Invariant: what was noted is given out once, to whoever tells it or notes it again. A queue that was noted twice is told
 //! of once. It is bounded: beyond that a shard is said to have more of any queue.
@@ -24,6 +24,23 @@ pub(super) struct Board {
 pub(super) struct More {
     pub(super) queues: BTreeSet<(QueueKey, u32)>,
     pub(super) shards: BTreeSet<u32>,
+    /// Loans that are done with.
+    pub(super) done: Vec<u64>,
+    /// Loans that go back.
+    pub(super) returned: Vec<u64>,
+    /// Loans that are to last longer.
+    pub(super) kept: Vec<u64>,
+}
+
+/// What became of a loan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::exchange) enum Settled {
+    /// It was started, or is gone.
+    Done,
+    /// It comes back as it was.
+    Returned,
+    /// Nobody can say yet.
+    Kept,
 }
 
 impl Board {
@@ -44,6 +61,19 @@ impl Board {
         let mut more = self.more.lock();
         more.queues.retain(|(_, of)| *of != shard);
         more.shards.insert(shard);
+        drop(more);
+        self.noted.notify_one();
+    }
+
+    /// What became of a loan of that node.
+    pub(super) fn note_loan(&self, id: u64, settled: Settled) {
+        let mut more = self.more.lock();
+        let loans = match settled {
+            Settled::Done => &mut more.done,
+            Settled::Returned => &mut more.returned,
+            Settled::Kept => &mut more.kept,
+        };
+        loans.push(id);
         drop(more);
         self.noted.notify_one();
     }
@@ -72,7 +102,16 @@ mod tests {
     fn a_queue_is_told_of_once() {
         let board = Board::default();
         assert!(board.note(queue(1), 3) && board.note(queue(1), 3) && board.note(queue(1), 4));
-        let expected = More { queues: [(queue(1), 3), (queue(1), 4)].into(), shards: BTreeSet::new() };
+        let expected = More { queues: [(queue(1), 3), (queue(1), 4)].into(), ..More::default() };
+        assert_eq!((board.take(), board.take()), (expected, More::default()));
+    }
+
+    #[test]
+    fn what_became_of_loans_is_told_once() {
+        let board = Board::default();
+        let settled = [(1, Settled::Done), (2, Settled::Returned), (3, Settled::Done), (4, Settled::Kept)];
+        settled.into_iter().for_each(|(loan, settled)| board.note_loan(loan, settled));
+        let expected = More { done: vec![1, 3], returned: vec![2], kept: vec![4], ..More::default() };
         assert_eq!((board.take(), board.take()), (expected, More::default()));
     }
 
@@ -83,6 +122,6 @@ mod tests {
         assert!(!board.note(queue(QUEUES_MAX), 3));
         board.note_shard(3);
         assert!(board.note(queue(QUEUES_MAX), 3), "it is told already");
-        assert_eq!(board.take(), More { queues: BTreeSet::new(), shards: [3].into() });
+        assert_eq!(board.take(), More { shards: [3].into(), ..More::default() });
     }
 }
