@@ -1,7 +1,8 @@
 //! `cargo xtask upgrade`: a cluster of an earlier build becomes one of this build, node by node, under load.
 //!
-//! The earlier commit is named by `tests/chaos/upgrade-from`. It is built once, in the folder of what cargo builds, so that
-//! it takes the third-party crates that are there; its binary is kept, and taken again as long as the file names it.
+//! The earlier commit is named by `tests/chaos/upgrade-from`. It is built once, in a folder of its own: cargo tells two trees
+//! of the same layout apart by the times of their files alone, and would take one's crates for the other's. Its binary is
+//! kept, and taken again as long as the file names it.
 
 use std::fs;
 
@@ -17,8 +18,8 @@ const SOURCES: &str = r#"git cat-file -e "$0^{commit}" || {
 }
 rm -rf "$1" && mkdir -p "$1" && git archive "$0" | tar -x -C "$1""#;
 
-/// Keeps the binary `$0` as `$1`, whole or not at all.
-const KEEP: &str = r#"cp "$0" "$1.unfinished" && mv "$1.unfinished" "$1""#;
+/// Keeps the binary `$0` as `$1`, whole or not at all, and nothing else of the folder `$2` where it was built.
+const KEEP: &str = r#"cp "$0" "$1.unfinished" && mv "$1.unfinished" "$1" && rm -rf "$2""#;
 
 pub(crate) fn steps() -> Vec<Step> {
     // Where the file is missing, git says so of an empty name.
@@ -26,7 +27,8 @@ pub(crate) fn steps() -> Vec<Step> {
     let commit = from.lines().next().unwrap_or_default().trim().to_owned();
     let earlier = target_dir().join("earlier");
     let (sources, kept) = (earlier.join(&commit), earlier.join(format!("weft-server-{commit}")));
-    let server = target_dir().join("debug/weft-server");
+    let building = earlier.join("target");
+    let [built, server] = [building.clone(), target_dir()].map(|target| target.join("debug/weft-server"));
     let manifest = sources.join("Cargo.toml");
     let build = ["build", "--locked", "-p", "weft-server", "--bin", "weft-server", "--manifest-path"];
     let run = ["run", "-p", "weft-chaos", "--", "--server"];
@@ -34,9 +36,9 @@ pub(crate) fn steps() -> Vec<Step> {
         shell("the sources of an earlier build", SOURCES).args([commit.as_str()]).arg(&sources).unless(kept.clone()),
         Step::cargo("the server of an earlier build", &build)
             .arg(&manifest)
-            .env("CARGO_TARGET_DIR", target_dir().to_string_lossy())
+            .env("CARGO_TARGET_DIR", building.to_string_lossy())
             .unless(kept.clone()),
-        shell("the earlier server, kept", KEEP).arg(&server).arg(&kept).unless(kept.clone()),
+        shell("the earlier server, kept", KEEP).arg(&built).arg(&kept).arg(&building).unless(kept.clone()),
         binaries(),
         Step::cargo("rolling upgrade", &run).arg(&server).args(["--upgrade-from"]).arg(&kept),
     ]

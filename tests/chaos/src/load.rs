@@ -116,12 +116,11 @@ impl Load {
         let waiting = self.shared.to_finish.lock().clone();
         for workflow in waiting {
             while self.clock.monotonic() < end {
-                match history(&mut self.reader, &workflow).await.map(|events| has_finished(&events)) {
-                    Ok(Some(true)) => {
-                        self.shared.finished.fetch_add(1, Ordering::Relaxed);
+                match history(&mut self.reader, &workflow).await.map(|events| is_to_come(&events)) {
+                    Ok(ToCome::Nothing { finished }) => {
+                        self.shared.finished.fetch_add(u64::from(finished), Ordering::Relaxed);
                     }
-                    Ok(None) => {}
-                    Ok(Some(false)) | Err(_) => {
+                    Ok(ToCome::More) | Err(_) => {
                         self.clock.sleep_until(self.clock.monotonic() + RETRY).await;
                         continue;
                     }
@@ -305,6 +304,23 @@ fn has_finished(events: &[HistoryEvent]) -> Option<bool> {
     is_told.then(|| events.last().is_some_and(|it| it.event_type() == EventType::WorkflowExecutionCompleted))
 }
 
+/// Whether more is to be waited for in a history.
+#[derive(Debug, PartialEq, Eq)]
+enum ToCome {
+    More,
+    Nothing { finished: bool },
+}
+
+/// What a workflow was told while it has a task is in its history only once that has ended, be it by its timeout.
+fn is_to_come(events: &[HistoryEvent]) -> ToCome {
+    let has_task = events.last().is_some_and(|it| it.event_type() == EventType::WorkflowTaskStarted);
+    match has_finished(events) {
+        Some(true) => ToCome::Nothing { finished: true },
+        None if !has_task => ToCome::Nothing { finished: false },
+        Some(false) | None => ToCome::More,
+    }
+}
+
 fn complete() -> Command {
     Command {
         command_type: CommandType::CompleteWorkflowExecution.into(),
@@ -312,5 +328,32 @@ fn complete() -> Command {
             CompleteWorkflowExecutionCommandAttributes::default(),
         )),
         ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_protocol::api::history::WorkflowExecutionSignaledEventAttributes;
+
+    use super::*;
+
+    fn event(kind: EventType) -> HistoryEvent {
+        HistoryEvent { event_type: kind.into(), ..HistoryEvent::default() }
+    }
+
+    #[test]
+    fn a_workflow_that_has_a_task_may_have_been_told_what_its_history_does_not_say() {
+        let told = HistoryEvent {
+            attributes: Some(history_event::Attributes::WorkflowExecutionSignaledEventAttributes(
+                WorkflowExecutionSignaledEventAttributes { signal_name: FINISH.to_owned(), ..Default::default() },
+            )),
+            ..event(EventType::WorkflowExecutionSignaled)
+        };
+        let [started, ended] = [EventType::WorkflowTaskStarted, EventType::WorkflowTaskTimedOut].map(event);
+        let completed = event(EventType::WorkflowExecutionCompleted);
+        assert_eq!(is_to_come(std::slice::from_ref(&started)), ToCome::More);
+        assert_eq!(is_to_come(&[started.clone(), ended.clone()]), ToCome::Nothing { finished: false });
+        assert_eq!(is_to_come(&[started.clone(), ended.clone(), told.clone()]), ToCome::More);
+        assert_eq!(is_to_come(&[started, ended, told, completed]), ToCome::Nothing { finished: true });
     }
 }
