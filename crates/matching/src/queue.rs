@@ -1,8 +1,8 @@
 //! One queue as plain data: the pollers that wait, the tasks and queries that wait, and who meets whom.
 //!
 //! Invariant: after [`Queue::next`] has answered `None` no poller waits while there is something that it may have.
-//! Pollers are served in the order they came, and before branches; tasks go by rank. A poller is in exactly one place: waiting, reserved, or
-//! served. Time is an argument.
+//! Pollers are served in the order they came, and before branches; tasks go by rank. A poller is in exactly one place:
+//! waiting, reserved, or served. Time is an argument.
 //!
 //! Deliberately not here: locks, wakers and channels. `W` is the way to a poller; the queue carries it and never looks.
 
@@ -283,8 +283,7 @@ impl<P: Payloads, W> Queue<P, W> {
     /// The task of a reservation is recorded as started. False if the poller has gone meanwhile.
     pub(crate) fn redeem(&mut self, ticket: Ticket, now: Duration) -> bool {
         let Some(Reserved { priority, .. }) = self.reserved.remove(&ticket) else { return false };
-        self.rates.added(priority, now);
-        self.rates.dispatched(priority, now);
+        self.count(priority, now);
         self.last_poll = Some(now);
         true
     }
@@ -474,7 +473,8 @@ impl<P: Payloads, W> Queue<P, W> {
         self.last_poll.is_some_and(|at| now.saturating_sub(at) < self.options.sticky_poller_gone)
     }
 
-    fn drain(&mut self) -> Orphans<P> {
+    /// Gives up what is held.
+    pub(crate) fn drain(&mut self) -> Orphans<P> {
         let (tasks, shards_with_more) = self.backlog.drain();
         Orphans { tasks, queries: self.queries.drain(), shards_with_more }
     }

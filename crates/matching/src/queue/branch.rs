@@ -75,15 +75,10 @@ impl<P: Payloads, W> Queue<P, W> {
         Ok(self.serve(item, now).expect("a poll waits"))
     }
 
-    /// A task came here of the shards that this node leads, and went to a poll.
+    /// A task came and went to a poll at once.
     pub(crate) fn count(&mut self, priority: u32, now: Duration) {
         self.rates.added(priority, now);
         self.rates.dispatched(priority, now);
-    }
-
-    /// What was given back at a branch and that no poll waits for.
-    pub(crate) fn drain_branch(&mut self) -> Orphans<P> {
-        self.drain()
     }
 
     /// Lets go of what expires with time, and of what was given back and stayed.

@@ -168,7 +168,7 @@ impl<P: Payloads> Inner<P> {
 
     /// A branch holds nothing for long.
     pub(super) fn empty_branch(&self, key: &QueueKey) {
-        let orphans = self.with_existing(key, (), |_, queue, (), _| Some(queue.drain_branch()), |()| None);
+        let orphans = self.with_existing(key, (), |_, queue, (), _| Some(queue.drain()), |()| None);
         if let Some(orphans) = orphans {
             self.hand_back(key, orphans);
         }

@@ -140,18 +140,18 @@ impl Branches {
     }
 
     /// Hands a task of a shard that this node leads to a poll that waits here; gives it back if none may have it.
-    pub(crate) fn offer(&self, queue: &QueueKey, offer: Offer<HeldTask>) -> Option<Offer<HeldTask>> {
-        if self.is_open(queue) { self.polls.offer_to_poll(queue, offer) } else { Some(offer) }
+    pub(crate) fn offer(&self, queue: &QueueKey, parcel: Parcel) -> Option<Parcel> {
+        if self.is_open(queue) { self.offer_in_front(queue, parcel) } else { Some(parcel) }
+    }
+
+    /// The same of a task that a poll was taken out for, which stands in front again.
+    pub(crate) fn offer_in_front(&self, queue: &QueueKey, parcel: Parcel) -> Option<Parcel> {
+        self.polls.offer_to_poll(queue, parcel.offer()).map(Parcel::from)
     }
 
     /// Polls that wait here are given tasks of shards that this node leads.
     pub(crate) fn is_open(&self, queue: &QueueKey) -> bool {
         matches!(self.known.lock().get(queue), Some(Known::Branch(branch)) if branch.is_open())
-    }
-
-    /// A worker's own queue is given up: its polls end.
-    pub(crate) fn unload_sticky(&self, queue: &QueueKey) {
-        self.polls.unload_sticky(queue);
     }
 
     /// Nobody fetches for this branch any more, unless a poll has come to it.
@@ -228,13 +228,12 @@ impl Source<Work> for Roots {
 impl NodeInner {
     /// A task that no poll took here goes to its root, if it has not come from there: then the loan goes back.
     fn give_up(self: &Arc<Self>, queue: &QueueKey, offer: Offer<HeldTask>) {
-        let Offer { origin, task: HeldTask { key, task, loan }, .. } = offer;
-        if loan.is_some() {
+        if offer.task.loan.is_some() {
             return;
         }
         tracing::debug!(queue = &*queue.name, "a task goes back to the owner of its queue");
         if let Some(away) = self.outgoing() {
-            away.offer_or_unpolled(self, Parcel { shard: weft_shard::ShardId(origin), key, task });
+            away.offer_or_unpolled(self, offer.into());
         }
     }
 }

@@ -160,8 +160,9 @@ impl MatchingService for Inbox {
             () = owned.lost() => return Err(elsewhere()),
         };
         let fetched = fetched.map_err(|error| Status::unavailable(error.to_string()))?;
-        if fetched.items.is_empty() && *node.stopping.borrow() {
-            return Err(Status::unavailable("this node is stopping"));
+        // That nothing waits here it cannot say any more.
+        if fetched.items.is_empty() && (owned.is_lost() || *node.stopping.borrow()) {
+            return Err(elsewhere());
         }
         Ok(Response::new(node.lend(&queue, fetched)))
     }

@@ -6,15 +6,14 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use weft_matching::{Fetched, Offer, Polled, QueueKey};
+use weft_matching::{Fetched, Polled, QueueKey};
 use weft_protocol::internal::{FetchResponse, Lent as LentItem, LentQuery, lent::Item};
-use weft_shard::ShardId;
 
 use super::wire::{self, Parcel};
 use crate::node::{
     NodeInner,
     leader::Leader,
-    tasks::{ElsewhereQuery, HeldTask, QueryTask, Work},
+    tasks::{ElsewhereQuery, QueryTask, Work},
 };
 
 /// How long a task is lent at a time.
@@ -80,8 +79,8 @@ impl NodeInner {
 
     fn lend_item(&self, queue: &QueueKey, item: Polled<Work>) -> Option<LentItem> {
         let (item, what) = match item {
-            Polled::Task(Offer { origin, task: HeldTask { key, task, .. }, .. }) => {
-                let parcel = Parcel { shard: ShardId(origin), key, task };
+            Polled::Task(offer) => {
+                let parcel = Parcel::from(offer);
                 (Item::Task(wire::task(&parcel)), What::Task(parcel))
             }
             Polled::Query(QueryTask::Here(asked)) => {

@@ -106,15 +106,25 @@ impl Outgoing {
 
     /// Brings a task to matching here, or on its way.
     pub(crate) fn offer(&self, queue: &QueueKey, parcel: Parcel) -> Offered {
+        self.offer_near(queue, parcel, Some)
+    }
+
+    /// The same, if nobody takes it `near` whose queue another node owns.
+    pub(crate) fn offer_near(
+        &self,
+        queue: &QueueKey,
+        parcel: Parcel,
+        near: impl FnOnce(Parcel) -> Option<Parcel>,
+    ) -> Offered {
         let Some(node) = self.node.get().and_then(Weak::upgrade) else { return self.wait(&self.unowned, parcel) };
-        match node.owner(queue) {
-            Leader::Here => node.offer_here(queue, parcel),
-            Leader::Node(owner) => {
-                let way = self.ways.read().get(&owner).cloned();
-                self.wait(way.as_ref().unwrap_or(&self.unowned), parcel)
-            }
-            Leader::Nobody => self.wait(&self.unowned, parcel),
-        }
+        let owner = match node.owner(queue) {
+            Leader::Here => return node.offer_here(queue, parcel),
+            Leader::Node(owner) => Some(owner),
+            Leader::Nobody => None,
+        };
+        let Some(parcel) = near(parcel) else { return Offered::Accepted };
+        let way = owner.and_then(|owner| self.ways.read().get(&owner).cloned());
+        self.wait(way.as_ref().unwrap_or(&self.unowned), parcel)
     }
 
     fn wait(&self, way: &Way, parcel: Parcel) -> Offered {

@@ -1,6 +1,6 @@
 //! Where a poll waits: at the root of its queue, if this node owns it, or at a branch.
 //!
-//! Invariant: a poll that loses its place ends as one that is to look for it anew, and the worker does not notice.
+//! Invariant: a poll that loses its place looks for it anew, here or at another node, and the worker does not notice.
 
 use std::sync::Arc;
 

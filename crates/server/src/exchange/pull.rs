@@ -66,8 +66,7 @@ impl NodeInner {
                 Leader::Node(node) => {
                     let (shard, queue, lane, from) = (shard.id(), &pull.key, pull.lane, from.as_ref());
                     if let Ok(parcels) = self.pull_from(node, Asked { shard, queue, lane, from, max }).await {
-                        let offers = parcels.into_iter().map(|Parcel { shard, key, task }| offer_of(shard, key, task));
-                        return Some(offers.collect());
+                        return Some(parcels.into_iter().map(Parcel::offer).collect());
                     }
                 }
                 Leader::Nobody => {}

@@ -11,12 +11,12 @@ use weft_engine::{
     WorkflowKey, WorkflowTaskOffer,
 };
 use weft_env::UnixNanos;
-use weft_matching::{PollerSeen, QueueKey, QueueKind, QueueStats, RootBacklog, TaskRates, WorkerVersion};
+use weft_matching::{Offer, PollerSeen, QueueKey, QueueKind, QueueStats, RootBacklog, TaskRates, WorkerVersion};
 use weft_protocol::{api::common::WorkerVersionStamp, internal as wire};
 use weft_rows::task;
 use weft_shard::{ShardId, TaskRef, Waiting, WaitingLine as Line};
 
-use crate::node::tasks::queue_of;
+use crate::node::tasks::{HeldTask, offer_of, queue_of};
 
 /// A task of a shard, as one node says it to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,19 @@ pub(crate) struct Parcel {
     pub(crate) task: TaskRef,
 }
 
+/// What it is lent by, if it is, is not of the task.
+impl From<Offer<HeldTask>> for Parcel {
+    fn from(Offer { origin, task: HeldTask { key, task, .. }, .. }: Offer<HeldTask>) -> Self {
+        Self { shard: ShardId(origin), key, task }
+    }
+}
+
 impl Parcel {
+    /// As matching takes it.
+    pub(crate) fn offer(self) -> Offer<HeldTask> {
+        offer_of(self.shard, self.key, self.task)
+    }
+
     pub(crate) fn queue(&self) -> QueueKey {
         queue_of(&self.key.namespace, &self.task)
     }

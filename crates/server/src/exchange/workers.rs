@@ -21,14 +21,10 @@ impl NodeInner {
 
     /// Ends the polls of a worker that shuts down, where they wait here. Those at its own queue end whoever's they are.
     pub(super) fn worker_gone_here(&self, namespace: &str, worker: &str, queues: &[QueueKey]) {
-        if !worker.is_empty() {
-            self.matching.worker_gone(namespace, worker, queues);
-        }
+        self.matching.worker_gone(namespace, worker, queues);
         if let Some(branches) = self.branches() {
-            if !worker.is_empty() {
-                branches.polls().worker_gone(namespace, worker, queues);
-            }
-            queues.iter().filter(|queue| queue.sticky).for_each(|queue| branches.unload_sticky(queue));
+            branches.polls().worker_gone(namespace, worker, queues);
+            queues.iter().filter(|queue| queue.sticky).for_each(|queue| branches.polls().unload_sticky(queue));
         }
     }
 

@@ -14,7 +14,7 @@ use weft_protocol::{
     api::{common::WorkerVersionCapabilities, deployment::WorkerDeploymentOptions, taskqueue::PollerScalingDecision},
     error::{Error, Exhausted},
 };
-use weft_shard::{Delivered, Failure, ShardId};
+use weft_shard::{Delivered, Failure};
 
 use super::{errors, for_others};
 use crate::{
@@ -277,8 +277,8 @@ async fn ask_until_answered(
     offer: Offer<HeldTask>,
     deadline: Duration,
 ) -> Option<Undelivered> {
-    let HeldTask { key, task, loan } = offer.task;
-    let taken = Unstarted { parcel: Parcel { shard: ShardId(offer.origin), key, task }, loan };
+    let loan = offer.task.loan.clone();
+    let taken = Unstarted { parcel: offer.into(), loan };
     let parcel = &taken.parcel;
     let mut give_up = deadline;
     loop {

@@ -12,7 +12,7 @@ use weft_shard::{Delivered, Dispatch, Offered, Reservation, ShardId, TaskRef};
 use super::{
     NodeInner, Options,
     leader::Leader,
-    tasks::{HeldTask, StartedTask, TaskId, Work, offer_of, queue_of, rank_of, share_of},
+    tasks::{HeldTask, StartedTask, TaskId, Work, queue_of, rank_of, share_of},
 };
 use crate::exchange::{Branches, Outgoing, Outlets, Parcel, Returned};
 
@@ -51,14 +51,7 @@ impl Dispatch for ToPollers {
     fn offer(&self, shard: ShardId, key: &WorkflowKey, task: TaskRef) -> Offered {
         let (queue, parcel) = (queue_of(&key.namespace, &task), Parcel { shard, key: key.clone(), task });
         let Some(Away { ways, branches }) = &self.away else { return offered(&self.matching, &queue, parcel) };
-        if ways.owns(&queue) {
-            return ways.offer(&queue, parcel);
-        }
-        let Parcel { shard, key, task } = parcel;
-        match branches.offer(&queue, offer_of(shard, key, task)) {
-            None => Offered::Accepted,
-            Some(Offer { task: HeldTask { key, task, .. }, .. }) => ways.offer(&queue, Parcel { shard, key, task }),
-        }
+        ways.offer_near(&queue, parcel, |parcel| branches.offer(&queue, parcel))
     }
 
     fn has_more(&self, shard: ShardId) {
@@ -87,8 +80,8 @@ impl Dispatch for ToPollers {
 }
 
 /// Offers a task of this queue to the matching of this node.
-fn offered(matching: &Service<Work>, queue: &QueueKey, Parcel { shard, key, task }: Parcel) -> Offered {
-    match matching.offer(queue, offer_of(shard, key, task)) {
+fn offered(matching: &Service<Work>, queue: &QueueKey, parcel: Parcel) -> Offered {
+    match matching.offer(queue, parcel.offer()) {
         weft_matching::Offered::NoStickyPoller(_) => Offered::NoStickyPoller,
         weft_matching::Offered::Matched | weft_matching::Offered::Queued | weft_matching::Offered::Dropped => {
             Offered::Accepted
@@ -123,19 +116,14 @@ impl Reservation for ReservedPoller {
         drop(self.reserved);
         let queue = queue_of(&key.namespace, &task);
         // A sticky queue without its poller: the new leader offers the task again anyway.
-        let offer = offer_of(shard, key.clone(), task);
-        match self.at {
-            At::Root(matching) => {
-                let _ = matching.offer(&queue, offer);
-            }
+        let parcel = Parcel { shard, key: key.clone(), task };
+        let _ = match self.at {
+            At::Root(matching) => offered(&matching, &queue, parcel),
             At::Branch(Away { ways, branches }) => {
-                if let Some(Offer { task: HeldTask { key, task, .. }, .. }) =
-                    branches.polls().offer_to_poll(&queue, offer)
-                {
-                    let _ = ways.offer(&queue, Parcel { shard, key, task });
-                }
+                let left = branches.offer_in_front(&queue, parcel);
+                left.map_or(Offered::Accepted, |parcel| ways.offer(&queue, parcel))
             }
-        }
+        };
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     node::{
         NodeInner,
         leader::Leader,
-        tasks::{ElsewhereQuery, HeldTask, QueryTask, Work, offer_of},
+        tasks::{ElsewhereQuery, QueryTask, Work},
     },
 };
 
@@ -194,9 +194,8 @@ fn hand(node: &Arc<NodeInner>, queue: &QueueKey, root: u32, lent: Lent) -> Resul
     let loan = || Loan::new(node, root, lent.loan);
     match lent.item.ok_or_else(|| wire::nonsense("a loan of nothing"))? {
         Item::Task(task) => {
-            let parcel = wire::parcel(task)?;
-            let mut offer = offer_of(parcel.shard, parcel.key, parcel.task);
-            offer.task = HeldTask { loan: Some(Arc::new(loan())), ..offer.task };
+            let mut offer = wire::parcel(task)?.offer();
+            offer.task.loan = Some(Arc::new(loan()));
             Ok(give(node, queue, Polled::Task(offer)).is_none())
         }
         Item::Query(query) => Ok(hand_query(node, queue, query, loan())),
