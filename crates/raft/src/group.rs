@@ -342,6 +342,11 @@ impl Group {
         self.membership().nodes().map(|(node, ())| *node).collect()
     }
 
+    /// It has anything of the group: a replica that has just come has no members until a leader fills it.
+    pub fn is_filled(&self) -> bool {
+        self.membership().nodes().next().is_some()
+    }
+
     fn membership(&self) -> Arc<types::StoredMembership> {
         Arc::clone(&self.inner.raft.server_metrics().borrow_watched().membership_config)
     }

@@ -18,7 +18,7 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{MutexGuard, watch};
 use weft_engine::WorkflowKey;
-use weft_raft::{GroupId, Leadership, MachineError, NodeId, StartError};
+use weft_raft::{Group, GroupId, Leadership, MachineError, NodeId, StartError};
 use weft_rows::{SlotRange, ranges, slot_of};
 use weft_shard::{Replica, Shard, ShardId};
 
@@ -140,20 +140,24 @@ impl Copies {
 
     /// Who leads a shard, and news of it. It may end when the copy here does.
     pub(crate) fn leadership(&self, shard: &Shard) -> watch::Receiver<Leadership> {
-        self.known(shard.id().0).map_or_else(|| watch::channel(Leadership::default()).1, |known| known.leadership)
+        self.source(shard.id().0).map_or_else(|| watch::channel(Leadership::default()).1, |source| source.leadership())
     }
 
-    /// What is known of a group: from its replica here, or from what others said. A replica that nobody has filled yet knows
-    /// nothing: whoever is to have it filled would ask nobody.
+    /// What is known of a group: from its replica here, or from what others said.
     pub(crate) fn known(&self, group: u32) -> Option<Known> {
+        self.source(group).map(|source| Known { leadership: source.leadership(), voters: source.voters() })
+    }
+
+    /// A replica that nobody has filled yet knows nothing, and one that was left behind knows who led long ago: whoever looks
+    /// for the leader would ask nobody, or one that leads no more.
+    fn source(&self, group: u32) -> Option<Source<'_>> {
         let here = self.parts.ground.raft.group(GroupId(group));
-        let place = self.place(ShardId(group));
-        match (here.filter(|here| place.is_none() || !here.members().is_empty()), place) {
-            (Some(here), _) => Some(Known { leadership: here.leadership(), voters: here.voters() }),
-            (None, Some(place)) => {
-                Some(Known { leadership: place.told.subscribe(), voters: place.voters.lock().clone() })
+        match (here, self.place(ShardId(group))) {
+            (Some(here), Some(place)) if !here.is_filled() || place.is_left_behind(&here, self.parts.node) => {
+                Some(Source::Told(place))
             }
-            (None, None) => None,
+            (Some(here), _) => Some(Source::Here(here)),
+            (None, place) => place.map(Source::Told),
         }
     }
 
@@ -233,7 +237,41 @@ impl Copies {
     }
 }
 
+/// Who is believed of a group.
+enum Source<'c> {
+    Here(Group),
+    Told(&'c Place),
+}
+
+impl Source<'_> {
+    fn leadership(&self) -> watch::Receiver<Leadership> {
+        match self {
+            Self::Here(here) => here.leadership(),
+            Self::Told(place) => place.told.subscribe(),
+        }
+    }
+
+    fn voters(&self) -> BTreeSet<NodeId> {
+        match self {
+            Self::Here(here) => here.voters(),
+            Self::Told(place) => place.voters.lock().clone(),
+        }
+    }
+}
+
+/// Whether a replica knows less of who leads than what others have told: it has no leader, or one of an earlier term.
+fn knows_less(here: &Leadership, told: &Leadership) -> bool {
+    told.leader.is_some() && (here.leader.is_none() || here.term < told.term)
+}
+
 impl Place {
+    /// The replica here does not get the log any more, or not yet: others have a leader in whose group this node does not
+    /// vote, and the replica has not. One that votes knows best that a leader is lost.
+    fn is_left_behind(&self, here: &Group, own: u64) -> bool {
+        let less = knows_less(&here.leadership().borrow(), &self.told.borrow());
+        less && !self.voters.lock().contains(&NodeId(own))
+    }
+
     fn shard(&self) -> Shard {
         self.here.read().as_ref().map_or_else(|| self.elsewhere.clone(), |copy| copy.shard.clone())
     }
@@ -290,6 +328,32 @@ mod tests {
         );
         assert!(!node.shard(&of_first).is_ready(), "it is empty, and nobody has elected it");
         node.checkpoint().await;
+        node.shutdown().await;
+    }
+
+    #[test]
+    fn a_replica_without_a_leader_or_with_an_earlier_one_knows_less_than_others() {
+        let of = |term, leader: Option<u64>| Leadership { term, leader: leader.map(NodeId), mine: false };
+        assert!(knows_less(&of(9, None), &of(9, Some(4))) && knows_less(&of(12, None), &of(9, Some(4))));
+        assert!(knows_less(&of(3, Some(2)), &of(9, Some(4))));
+        assert!(!knows_less(&of(9, Some(4)), &of(9, Some(4))) && !knows_less(&of(9, Some(4)), &of(3, Some(2))));
+        assert!(!knows_less(&of(2, None), &of(0, None)), "nobody has told anything");
+    }
+
+    #[tokio::test]
+    async fn of_a_copy_that_was_left_behind_others_say_who_leads() {
+        let options = Options { shards: 2, ..Options::new(Place::Memory) };
+        let node = Node::open(options, World::real()).await.expect("it opens");
+        let copies = &node.inner().copies;
+        let own = NodeId(u64::from(node.inner().peers.node));
+        let leader = || copies.known(2).and_then(|known| known.leadership.borrow().leader);
+        assert_eq!(leader(), Some(own));
+        let later = Leadership { term: 1000, leader: Some(NodeId(9)), mine: false };
+        copies.told(ShardId(2), later, [own, NodeId(9)].into());
+        assert_eq!(leader(), Some(own), "it votes, and knows best whom it lost");
+        copies.told(ShardId(2), later, [NodeId(8), NodeId(9)].into());
+        assert_eq!(leader(), Some(NodeId(9)));
+        assert_eq!(copies.known(2).map(|known| known.voters), Some([NodeId(8), NodeId(9)].into()));
         node.shutdown().await;
     }
 
