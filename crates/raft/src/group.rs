@@ -251,7 +251,10 @@ impl Group {
             };
             let patience = group.patience();
             match group.inner.network.peer(leader).ask(&Request::ReadIndex, patience).await {
-                Ok(Response::ReadIndex(Ok(index))) => Ok(index),
+                Ok(Response::ReadIndex(Ok(index))) => {
+                    group.inner.shared.hasten(index);
+                    Ok(index)
+                }
                 // That the leader stopped says nothing of this node.
                 Ok(Response::ReadIndex(Err(ReadError::Stopped))) | Err(_) => {
                     Err(ReadError::NotLeader { leader: Some(leader) })
@@ -297,9 +300,12 @@ impl Group {
 
     /// Waits until the machine has applied the entry at `index`.
     pub async fn wait_applied(&self, index: u64) -> Result<(), ReadError> {
-        let mut applied = self.applied();
-        let reached = applied.wait_for(|applied| *applied >= index);
-        reached.await.map(|_| ()).map_err(|_| ReadError::Stopped)
+        let shared = &self.inner.shared;
+        shared.hasten(index);
+        let mut applied = shared.applied.subscribe();
+        let known = applied.wait_for(|applied| *applied >= index || shared.fault.get().is_some());
+        let reached = known.await.is_ok_and(|applied| *applied >= index);
+        reached.then_some(()).ok_or(ReadError::Stopped)
     }
 
     /// Hands leadership to another voter, and waits until it has taken it or has plainly not: no proposals are taken

@@ -3,12 +3,15 @@
 //!
 //! Invariants: entries are applied in order, each once per run; none is applied before this node's own log has it on
 //! disk, so the machine's state is never ahead of the log; every proposer gets its answer only after its entry was
-//! applied. A snapshot that openraft "builds" is only a claim: "up to here my state is durable", which is what lets it
+//! applied. What nobody waits for may be applied a little later (see `later`). A snapshot that openraft "builds" is only a claim: "up to here my state is durable", which is what lets it
 //! purge the log; a picture of the state is taken when a replica needs one, and only then (see `snapshot`).
 
+mod later;
+
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -16,13 +19,13 @@ use futures::{FutureExt, Stream, StreamExt};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::{OptionalSend, RaftSnapshotBuilder, Snapshot, SnapshotMeta};
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use weft_store::wal::GroupLog;
 
 use crate::codec::{self, Mark};
-use crate::log;
 use crate::snapshot::{Data, Held, Holds, Picture};
-use crate::types::{self, Entry, EntryPayload, Leader, LogId, NodeId, Reply, StoredMembership, Types};
+use crate::types::{self, Entry, EntryPayload, Leader, LogId, NodeId, StoredMembership, Types};
+use later::Applier;
 
 /// Bounds of what one call of [`Machine::apply`] gets.
 const APPLY_ENTRIES_MAX: usize = 256;
@@ -36,6 +39,11 @@ pub trait Machine: Send + Sync + 'static {
     /// Applies the entries in order and gives one reply for each. The mark of the last one must be stored in the same
     /// atomic write as what it does: after a crash the machine is fed from the entry behind the mark that it recovers.
     fn apply(&self, entries: Vec<Committed>) -> BoxFuture<'_, Result<Vec<Bytes>, MachineError>>;
+
+    /// How long an entry that nobody waits for may wait for others, to be applied together with them. Asked once.
+    fn may_wait(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// A picture of the state after the last entry that was applied.
     fn picture(&self) -> BoxFuture<'_, Result<Arc<dyn Picture>, MachineError>>;
@@ -100,6 +108,9 @@ impl MachineError {
 pub(crate) struct Shared {
     /// Index of the last entry that the machine has applied.
     pub(crate) applied: watch::Sender<u64>,
+    /// Up to which entry somebody waits for it to be applied.
+    awaited: AtomicU64,
+    hastened: Notify,
     /// Up to where the machine's state is durable.
     pub(crate) checkpoint: Mutex<Option<Mark>>,
     /// Why the machine cannot go on.
@@ -110,10 +121,25 @@ pub(crate) struct Shared {
     pub(crate) holds: Arc<Holds>,
 }
 
+impl Shared {
+    /// Somebody waits for the entries up to this one: none of them is kept.
+    pub(crate) fn hasten(&self, index: u64) {
+        if *self.applied.borrow() < index {
+            self.awaited.fetch_max(index, Ordering::Release);
+            self.hastened.notify_one();
+        }
+    }
+
+    fn fail(&self, error: &io::Error) {
+        let _ = self.fault.set(error.to_string().into());
+        // Whoever waits for an entry hears that it does not come.
+        self.applied.send_modify(|_| ());
+    }
+}
+
 /// openraft's state machine over a [`Machine`].
 pub(crate) struct Adapter {
-    machine: Arc<dyn Machine>,
-    log: GroupLog,
+    applier: Arc<Applier>,
     shared: Arc<Shared>,
     applied: Option<LogId>,
     membership: StoredMembership,
@@ -132,21 +158,24 @@ impl Adapter {
         let (applied, membership) = applied.map(|mark| (mark.applied, mark.membership)).unzip();
         let membership: StoredMembership = membership.unwrap_or_default();
         let membership_bytes = codec::stored_membership(&membership);
-        let shared = Shared {
+        let shared = Arc::new(Shared {
             applied: watch::Sender::new(index),
+            awaited: AtomicU64::new(0),
+            hastened: Notify::new(),
             checkpoint: Mutex::new(checkpoint),
             fault: OnceLock::new(),
             started: AtomicBool::new(false),
             holds: Arc::default(),
-        };
-        Self { machine, log, shared: Arc::new(shared), applied, membership, membership_bytes }
+        });
+        let applier = Applier::new(machine, log, Arc::clone(&shared));
+        Self { applier, shared, applied, membership, membership_bytes }
     }
 
     pub(crate) fn shared(&self) -> Arc<Shared> {
         Arc::clone(&self.shared)
     }
 
-    /// Takes what is ready from the stream, within bounds, and applies it.
+    /// Takes what is ready from the stream, within bounds, and has it applied.
     async fn apply_ready<S>(&mut self, first: EntryResponder<Types>, entries: &mut S) -> io::Result<()>
     where
         S: Stream<Item = io::Result<EntryResponder<Types>>> + Unpin,
@@ -158,24 +187,7 @@ impl Adapter {
             let Some(Some(next)) = entries.next().now_or_never() else { break };
             gathered.push(self, next?);
         }
-        self.apply_gathered(gathered).await
-    }
-
-    async fn apply_gathered(&mut self, gathered: Gathered) -> io::Result<()> {
-        let Gathered { entries, responders, .. } = gathered;
-        let (count, Some(last)) = (entries.len(), entries.last().map(|entry| entry.index)) else { return Ok(()) };
-        log::wait_durable(&self.log, last).await?;
-        let replies = self.machine.apply(entries).await.map_err(io::Error::other)?;
-        if replies.len() != count {
-            return Err(io::Error::other(format!("{count} entries were applied but {} answered", replies.len())));
-        }
-        self.shared.applied.send_replace(last);
-        for (responder, reply) in responders.into_iter().zip(replies) {
-            if let Some(responder) = responder {
-                responder.send(Reply(reply));
-            }
-        }
-        Ok(())
+        self.applier.take(gathered).await
     }
 
     fn committed(&mut self, entry: Entry) -> Committed {
@@ -216,6 +228,16 @@ impl Gathered {
     fn has_room(&self) -> bool {
         self.entries.len() < APPLY_ENTRIES_MAX && self.bytes < APPLY_BYTES_MAX
     }
+
+    fn has_room_for(&self, other: &Self) -> bool {
+        self.entries.len() + other.entries.len() <= APPLY_ENTRIES_MAX && self.bytes + other.bytes <= APPLY_BYTES_MAX
+    }
+
+    fn append(&mut self, mut other: Self) {
+        self.entries.append(&mut other.entries);
+        self.responders.append(&mut other.responders);
+        self.bytes += other.bytes;
+    }
 }
 
 impl RaftStateMachine<Types> for Adapter {
@@ -237,7 +259,7 @@ impl RaftStateMachine<Types> for Adapter {
             };
             if let Err(error) = applied {
                 // Said before the answers are dropped, so that their proposers find it.
-                let _ = self.shared.fault.set(error.to_string().into());
+                self.shared.fail(&error);
                 return Err(error);
             }
         }
@@ -256,7 +278,7 @@ impl RaftStateMachine<Types> for Adapter {
     async fn install_snapshot(&mut self, meta: &Meta, data: Data) -> io::Result<()> {
         let installed = self.install(meta, data).await;
         if let Err(error) = &installed {
-            let _ = self.shared.fault.set(error.to_string().into());
+            self.shared.fail(error);
         }
         installed
     }
@@ -265,9 +287,10 @@ impl RaftStateMachine<Types> for Adapter {
         if !self.shared.started.load(Ordering::Acquire) {
             return Ok(self.shared.claim());
         }
-        // Nothing is applied meanwhile: this is called in turn with it.
+        // Nothing more is applied meanwhile: this is called in turn with it.
         let Some(applied) = self.applied else { return Ok(None) };
-        let picture = self.machine.picture().await.map_err(io::Error::other)?;
+        self.applier.flush().await?;
+        let picture = self.applier.machine.picture().await.map_err(io::Error::other)?;
         let held = Held::new(picture, Arc::clone(&self.shared.holds), types::index(applied.index));
         let meta = SnapshotMeta { last_log_id: Some(applied), last_membership: self.membership.clone() };
         Ok(Some(Snapshot { meta, snapshot: Data::Picture(Arc::new(held)) }))
@@ -281,7 +304,8 @@ impl Adapter {
         };
         let membership_bytes = codec::stored_membership(&meta.last_membership);
         let mark = codec::mark(&applied, &membership_bytes);
-        self.machine.install(pieces, mark).await.map_err(io::Error::other)?;
+        self.applier.flush().await?;
+        self.applier.machine.install(pieces, mark).await.map_err(io::Error::other)?;
         (self.applied, self.membership, self.membership_bytes) =
             (Some(applied), meta.last_membership.clone(), membership_bytes);
         *self.shared.checkpoint.lock() = Some(Mark { applied, membership: self.membership.clone() });

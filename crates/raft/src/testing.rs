@@ -9,6 +9,7 @@ pub(crate) mod net;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -40,6 +41,7 @@ struct Held {
     floor: Option<Bytes>,
     installs: usize,
     pictures: usize,
+    may_wait: Duration,
 }
 
 /// A machine whose state is the list of its entries. Clones are the same machine.
@@ -126,6 +128,12 @@ impl Recorder {
         Self { held: Arc::new(Mutex::new(Held { floor, ..Held::default() })), log }
     }
 
+    /// The same machine, for groups that start from now on: what nobody waits for may wait so long.
+    pub(crate) fn that_may_wait(self, may_wait: Duration) -> Self {
+        self.held.lock().may_wait = may_wait;
+        self
+    }
+
     /// How many pictures were installed since the last start from what was durable.
     pub(crate) fn installs(&self) -> usize {
         self.held.lock().installs
@@ -191,6 +199,10 @@ impl Machine for Recorder {
 
     fn apply(&self, entries: Vec<Committed>) -> BoxFuture<'_, Result<Vec<Bytes>, MachineError>> {
         std::future::ready(self.take(entries)).boxed()
+    }
+
+    fn may_wait(&self) -> Duration {
+        self.held.lock().may_wait
     }
 
     fn picture(&self) -> BoxFuture<'_, Result<Arc<dyn Picture>, MachineError>> {

@@ -6,9 +6,12 @@
 //! have lost a different part of what was not synced, so an applied row that was written with a batch could claim more
 //! than the other tables have. Replay begins at the last checkpoint, and being blind it converges.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -33,6 +36,10 @@ mod picture;
 pub use backup::{GroupView, group_views};
 pub use given_up::GivenUp;
 use picture::{Installation, View};
+
+/// How long a shard's entries that nobody waits for wait for others: as long as many a workflow takes, whose rows are
+/// written once then.
+const TOGETHER: Duration = Duration::from_millis(200);
 
 /// What became of a proposed batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,6 +198,14 @@ impl Machine for Replica {
             Ok(applying.replies)
         };
         self.write(work).boxed()
+    }
+
+    fn may_wait(&self) -> Duration {
+        match self.owns {
+            // Nodes act on what the metadata say.
+            Owns::Metadata => Duration::ZERO,
+            Owns::Slots(_) => TOGETHER,
+        }
     }
 
     fn picture(&self) -> BoxFuture<'_, Result<Arc<dyn Picture>, MachineError>> {

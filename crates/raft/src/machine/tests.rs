@@ -61,6 +61,104 @@ async fn one_call_applies_what_is_ready_but_not_more_than_its_bound() {
     assert_eq!(machine.calls(), [APPLY_ENTRIES_MAX, 1]);
 }
 
+const MAY_WAIT: Duration = Duration::from_millis(50);
+
+/// An adapter of a group that runs, with so many entries in its log, whose machine lets entries wait.
+fn patient(count: u64) -> (Recorder, Adapter) {
+    let wal = open(&SimDisk::new(1), Lane::inline());
+    let log = wal.group(GROUP);
+    append(&log, count);
+    let machine = Recorder::new(log.clone()).that_may_wait(MAY_WAIT);
+    let adapter = Adapter::new(Arc::new(machine.clone()), log, None, None);
+    adapter.shared.started.store(true, Ordering::Release);
+    (machine, adapter)
+}
+
+fn one(at: u64) -> impl Stream<Item = io::Result<EntryResponder<Types>>> + Unpin {
+    stream::iter([Ok((entry(at), None))])
+}
+
+/// Waits until so many entries are applied; virtual time.
+async fn applied(adapter: &Adapter, index: u64) {
+    let mut applied = adapter.shared.applied.subscribe();
+    applied.wait_for(|applied| *applied >= index).await.expect("the adapter is there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_waits_for_is_applied_together_a_little_later() {
+    let (machine, mut adapter) = patient(4);
+    let began = tokio::time::Instant::now();
+    for at in 0..3 {
+        adapter.apply(one(at)).await.expect("they are taken");
+    }
+    assert_eq!((machine.calls(), *adapter.shared.applied.borrow()), (vec![], 0));
+    applied(&adapter, 3).await;
+    assert_eq!((machine.calls(), began.elapsed()), (vec![3], MAY_WAIT));
+    adapter.apply(one(3)).await.expect("it is taken");
+    applied(&adapter, 4).await;
+    assert_eq!(machine.calls(), [3, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_reader_waits_for_is_applied_at_once_whether_it_comes_before_or_after() {
+    let (machine, mut adapter) = patient(3);
+    let began = tokio::time::Instant::now();
+    adapter.apply(one(0)).await.expect("it is taken");
+    adapter.shared.hasten(2);
+    applied(&adapter, 1).await;
+    adapter.apply(one(1)).await.expect("it is taken");
+    assert_eq!(machine.calls(), [1, 1]);
+    adapter.apply(one(2)).await.expect("it is taken");
+    assert_eq!((machine.calls().len(), began.elapsed()), (2, Duration::ZERO), "nobody waits for the third one");
+}
+
+#[tokio::test]
+async fn before_a_group_has_started_nothing_waits() {
+    let (machine, mut adapter) = patient(1);
+    adapter.shared.started.store(false, Ordering::Release);
+    adapter.apply(one(0)).await.expect("it is applied");
+    assert_eq!(machine.calls(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_of_many_keeps_its_bound_and_leaves_little_waiting() {
+    let count = APPLY_ENTRIES_MAX as u64;
+    let (machine, mut adapter) = patient(count + 2);
+    adapter.apply(one(0)).await.expect("it is taken");
+    let many = stream::iter((1..=count).map(|at| Ok((entry(at), None))));
+    adapter.apply(many).await.expect("they are applied");
+    assert_eq!(machine.calls(), [1, APPLY_ENTRIES_MAX]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_picture_has_what_waited() {
+    let (machine, mut adapter) = patient(2);
+    adapter.apply(entries(2)).await.expect("they are taken");
+    let picture = adapter.get_current_snapshot().await.expect("it answers").expect("there is one");
+    assert_eq!((picture.meta.last_log_id, machine.entries().len()), (Some(types::log_id(1, 1)), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_applied_later_is_a_fault_that_whoever_waits_hears_of() {
+    let (machine, mut adapter) = patient(2);
+    adapter.apply(one(0)).await.expect("it is taken");
+    machine.fail();
+    let (mut news, shared) = (adapter.shared.applied.subscribe(), adapter.shared());
+    news.wait_for(|_| shared.fault.get().is_some()).await.expect("the adapter is there");
+    assert_eq!(*shared.applied.borrow(), 0);
+    assert!(adapter.apply(one(1)).await.is_err(), "nothing comes after it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_applied_to_a_machine_whose_group_has_ended() {
+    let (machine, mut adapter) = patient(1);
+    adapter.apply(one(0)).await.expect("it is taken");
+    drop(adapter);
+    tokio::time::advance(2 * MAY_WAIT).await;
+    tokio::task::yield_now().await;
+    assert_eq!(machine.entries(), []);
+}
+
 #[tokio::test]
 async fn a_snapshot_is_the_published_checkpoint_and_nothing_else() {
     let wal = open(&SimDisk::new(1), Lane::inline());
