@@ -32,7 +32,7 @@ use crate::heart::Hearing;
 #[cfg(feature = "testing")]
 use crate::held::Held;
 use crate::log::{self, LogStore};
-use crate::machine::{Adapter, Machine, MachineError, Shared};
+use crate::machine::{Adapter, Applier, Machine, MachineError, Shared};
 use crate::network::Network;
 use crate::proposal::{self, Health, ProposeError, Raft, ReadError, TransferError};
 use crate::pulse::Pulses;
@@ -146,6 +146,8 @@ struct Inner {
     log: GroupLog,
     machine: Arc<dyn Machine>,
     shared: Arc<Shared>,
+    /// openraft has it, as long as the group runs.
+    applier: Weak<Applier>,
     kept_bytes: u64,
     leadership: watch::Receiver<Leadership>,
     /// A picture of the leader's state that is coming in.
@@ -170,7 +172,7 @@ impl Group {
         }
         check_order(index_of(checkpoint.as_ref()), index_of(applied.as_ref()), last_index(&log))?;
         let adapter = Adapter::new(Arc::clone(&machine), log.clone(), applied, checkpoint);
-        let shared = adapter.shared();
+        let (shared, applier) = (adapter.shared(), Arc::downgrade(adapter.applier()));
         let settings = Arc::new(settings(&config.timing)?);
         log::found(&log, &config.founders).await.map_err(refused)?;
         let transport = Arc::clone(&config.transport);
@@ -197,6 +199,7 @@ impl Group {
             log,
             machine,
             shared,
+            applier,
             kept_bytes,
             leadership,
             incoming,
@@ -499,6 +502,10 @@ impl Group {
         self.inner.held.forget();
         // The only error is that openraft's task panicked: it has stopped.
         let _ = self.inner.raft.shutdown().await;
+        if let Some(applier) = self.inner.applier.upgrade() {
+            // Nothing is under way to the machine when this returns. What fails is the group's fault.
+            let _ = applier.flush().await;
+        }
         let watcher = self.inner.watcher.lock().take();
         if let Some(watcher) = watcher {
             // It ends with openraft's task, and has nothing to tell.

@@ -3,8 +3,8 @@
 //!
 //! Invariants: entries are applied in order, each once per run; none is applied before this node's own log has it on
 //! disk, so the machine's state is never ahead of the log; every proposer gets its answer only after its entry was
-//! applied. What nobody waits for may be applied a little later (see `later`). A snapshot that openraft "builds" is only a claim: "up to here my state is durable", which is what lets it
-//! purge the log; a picture of the state is taken when a replica needs one, and only then (see `snapshot`).
+//! applied. What nobody waits for may be applied a little later (see `later`). A snapshot that openraft "builds" is only
+//! a claim: "up to here my state is durable", which is what lets it purge the log; a picture of the state is taken when a replica needs one, and only then (see `snapshot`).
 
 mod later;
 
@@ -25,7 +25,7 @@ use weft_store::wal::GroupLog;
 use crate::codec::{self, Mark};
 use crate::snapshot::{Data, Held, Holds, Picture};
 use crate::types::{self, Entry, EntryPayload, Leader, LogId, NodeId, StoredMembership, Types};
-use later::Applier;
+pub(crate) use later::Applier;
 
 /// Bounds of what one call of [`Machine::apply`] gets.
 const APPLY_ENTRIES_MAX: usize = 256;
@@ -173,6 +173,10 @@ impl Adapter {
 
     pub(crate) fn shared(&self) -> Arc<Shared> {
         Arc::clone(&self.shared)
+    }
+
+    pub(crate) fn applier(&self) -> &Arc<Applier> {
+        &self.applier
     }
 
     /// Takes what is ready from the stream, within bounds, and has it applied.

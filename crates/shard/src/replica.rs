@@ -37,8 +37,8 @@ pub use backup::{GroupView, group_views};
 pub use given_up::GivenUp;
 use picture::{Installation, View};
 
-/// How long a shard's entries that nobody waits for wait for others. Longer saves writes too, but not time: what waits
-/// for 200 ms has left the processor's caches (docs/results).
+/// How long a shard's entries that nobody waits for wait for others. Four times as long wrote less, and took longer
+/// (docs/results).
 const TOGETHER: Duration = Duration::from_millis(50);
 
 /// What became of a proposed batch.

@@ -22,7 +22,7 @@ use crate::types::Reply;
 const KEPT_BYTES_MAX: usize = 256 << 10;
 
 /// Applies to one machine.
-pub(super) struct Applier {
+pub(crate) struct Applier {
     pub(super) machine: Arc<dyn Machine>,
     log: GroupLog,
     shared: Arc<Shared>,
@@ -57,8 +57,8 @@ impl Applier {
         Ok(())
     }
 
-    /// Applies what is kept.
-    pub(super) async fn flush(&self) -> io::Result<()> {
+    /// Applies what is kept, after what is being applied.
+    pub(crate) async fn flush(&self) -> io::Result<()> {
         self.apply(&mut *self.kept.lock().await).await
     }
 
@@ -80,13 +80,17 @@ impl Applier {
             }
             // Nothing is applied any more to a machine whose group has ended.
             let Some(applier) = applier.upgrade() else { return };
-            if let Err(error) = applier.flush().await {
-                shared.fail(&error);
-            }
+            // What fails is said as the group's fault.
+            let _ = applier.flush().await;
         });
     }
 
+    /// A failure is said before anything else can be applied: what comes after a gap must not be.
     async fn apply(&self, kept: &mut Gathered) -> io::Result<()> {
+        self.try_apply(kept).await.inspect_err(|error| self.shared.fail(error))
+    }
+
+    async fn try_apply(&self, kept: &mut Gathered) -> io::Result<()> {
         let Gathered { entries, responders, .. } = std::mem::take(kept);
         let (count, Some(last)) = (entries.len(), entries.last().map(|entry| entry.index)) else { return Ok(()) };
         log::wait_durable(&self.log, last).await?;
