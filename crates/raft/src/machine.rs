@@ -4,7 +4,8 @@
 //! Invariants: entries are applied in order, each once per run; none is applied before this node's own log has it on
 //! disk, so the machine's state is never ahead of the log; every proposer gets its answer only after its entry was
 //! applied. What nobody waits for may be applied a little later (see `later`). A snapshot that openraft "builds" is only
-//! a claim: "up to here my state is durable", which is what lets it purge the log; a picture of the state is taken when a replica needs one, and only then (see `snapshot`).
+//! a claim: "up to here my state is durable", which is what lets it purge the log; a picture of the state is taken when a
+//! replica needs one, and only then (see `snapshot`).
 
 mod later;
 
