@@ -8,7 +8,7 @@
 //! Deliberately not here: pollers, and the act of pulling. This says which pulls are due.
 
 use crate::fair::{Fair, key_of, weight_of};
-use crate::payload::{Identified, LineId, Offer, Position, Start};
+use crate::payload::{Identified, LineId, Near, Offer, Position, Rank, Start};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,12 +60,15 @@ pub(crate) struct Backlog<T: Identified> {
     discoveries: Vec<u32>,
     len: usize,
     held_per_shard_max: usize,
+    overtaking_max: u64,
     asks: Vec<Ask<T::Id>>,
     asked: u64,
 }
 
 /// A line has room for so many tasks however many lines there are.
 const LINE_ROOM_MIN: usize = 16;
+/// So many first tasks of lines are looked at for one that is near.
+const LOOKED_AT_MAX: usize = 64;
 
 #[derive(Debug)]
 struct Line<T: Identified> {
@@ -116,7 +119,7 @@ impl<I: Ord + Clone> Beyond<I> {
 }
 
 impl<T: Identified> Backlog<T> {
-    pub(crate) fn new(held_per_shard_max: usize) -> Self {
+    pub(crate) fn new(held_per_shard_max: usize, overtaking_max: u64) -> Self {
         Self {
             lines: BTreeMap::new(),
             lines_of: BTreeMap::new(),
@@ -126,6 +129,7 @@ impl<T: Identified> Backlog<T> {
             len: 0,
             // With no room at all no pull could ever bring anything.
             held_per_shard_max: held_per_shard_max.max(1),
+            overtaking_max,
             asks: Vec::new(),
             asked: 0,
         }
@@ -155,7 +159,8 @@ impl<T: Identified> Backlog<T> {
 
     /// Since when the task is held that goes next.
     pub(crate) fn first_since(&self) -> Option<Duration> {
-        let line = self.lines.get(&self.fair.next(|_| true)?)?;
+        let (_, line) = self.fair.next(|_| true)?.next()?;
+        let line = self.lines.get(&line)?;
         line.held.first_key_value().map(|(_, held)| held.since)
     }
 
@@ -223,14 +228,15 @@ impl<T: Identified> Backlog<T> {
     }
 
     /// The task whose turn it is, of those whose fairness key `may` go; `weight` is what the key has instead of what
-    /// the task says.
+    /// the task says. It, or one from a shard that is `near`, see [`Options::overtaking_max`](crate::Options).
     pub(crate) fn pop(
         &mut self,
         now: Duration,
         may: impl FnMut(&str) -> bool,
         weight: impl Fn(&str) -> Option<u32>,
+        near: Near<'_>,
     ) -> Option<Held<T>> {
-        let id = self.fair.next(may)?;
+        let id = self.choose(may, near)?;
         let head = self.lines.get(&id)?.held.first_key_value().map(|(_, held)| &held.offer)?;
         let (priority, key) = (head.rank.priority, key_of(head.share.as_ref()));
         let weight = weight(&key).unwrap_or_else(|| weight_of(head.share.as_ref()));
@@ -239,6 +245,17 @@ impl<T: Identified> Backlog<T> {
         self.len -= 1;
         self.consider(id, now);
         Some(held)
+    }
+
+    /// Of the first tasks of the lines of the key whose turn it is, the first that is near, if none waits that is much older.
+    fn choose(&self, may: impl FnMut(&str) -> bool, near: Near<'_>) -> Option<LineId> {
+        let mut heads = self.fair.next(may)?.peekable();
+        let (first, line) = heads.peek().map(|(position, line)| (position.rank, *line))?;
+        let of_its_age = |rank: Rank| {
+            rank.priority == first.priority && rank.order.saturating_sub(first.order) <= self.overtaking_max
+        };
+        let nearest = heads.take(LOOKED_AT_MAX).take_while(|(position, _)| of_its_age(position.rank));
+        Some(nearest.map(|(_, line)| line).find(|line| near(line.shard)).unwrap_or(line))
     }
 
     /// The shard may have tasks that were never offered here, in lanes that are not known here.
@@ -318,7 +335,7 @@ impl<T: Identified> Backlog<T> {
             }
             tasks.extend(line.held.into_values().map(|held| held.offer));
         }
-        *self = Self::new(self.held_per_shard_max);
+        *self = Self::new(self.held_per_shard_max, self.overtaking_max);
         (tasks, more.into_iter().collect())
     }
 

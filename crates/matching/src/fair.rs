@@ -64,10 +64,14 @@ impl<I: Ord + Clone> Fair<I> {
         }
     }
 
-    /// The line whose first task goes next, of those whose key may.
-    pub(crate) fn next(&self, mut may: impl FnMut(&str) -> bool) -> Option<LineId> {
+    /// The first tasks of the lines of that key whose turn it is, of those that may, in their order; and their lines.
+    pub(crate) fn next(
+        &self,
+        mut may: impl FnMut(&str) -> bool,
+    ) -> Option<impl Iterator<Item = (&Position<I>, LineId)>> {
         let turn = self.order.iter().find(|turn| may(&turn.key))?;
-        self.heads.get(&turn.key)?.first().map(|(_, line)| *line)
+        let heads = self.heads.get(&turn.key)?;
+        Some(heads.iter().map(|(position, line)| (position, *line)))
     }
 
     #[cfg(test)]

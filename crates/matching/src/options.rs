@@ -9,6 +9,9 @@ use std::time::Duration;
 pub struct Options {
     /// Tasks held per queue and shard; the rest stays in the shard and is pulled.
     pub held_per_shard_max: usize,
+    /// How much further in its order, in the units of [`Rank::order`](crate::Rank), a task may stand than another and go
+    /// first to a poll at its shard's leader: where these are nanoseconds, 100 ms.
+    pub overtaking_max: u64,
     /// Queries held per queue.
     pub queries_max: usize,
     /// Queues known at once.
@@ -41,6 +44,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             held_per_shard_max: 1_000,
+            overtaking_max: 100_000_000,
             queries_max: 1_000,
             queues_max: 20_000,
             polls_max: 50_000,

@@ -65,6 +65,10 @@ pub(crate) struct LineId {
     pub(crate) lane: u16,
 }
 
+/// Which shards are near: their leader is where the poll waits, so that a task of theirs is started and answered without a way
+/// between nodes.
+pub(crate) type Near<'a> = &'a dyn Fn(u32) -> bool;
+
 /// Where a pull begins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Start<I> {

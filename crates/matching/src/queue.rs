@@ -1,7 +1,8 @@
 //! One queue as plain data: the pollers that wait, the tasks and queries that wait, and who meets whom.
 //!
 //! Invariant: after [`Queue::next`] has answered `None` no poller waits while there is something that it may have.
-//! Pollers are served in the order they came, and before branches; tasks go by rank. A poller is in exactly one place:
+//! Pollers are served in the order they came, and before branches; tasks go by rank, but for those of shards that are near,
+//! which may go a little before their time. A poller is in exactly one place:
 //! waiting, reserved, or served. Time is an argument.
 //!
 //! Deliberately not here: locks, wakers and channels. `W` is the way to a poller; the queue carries it and never looks.
@@ -18,7 +19,7 @@ use crate::fair::{key_of, weight_of};
 use crate::key::{QueueKey, QueueKind};
 use crate::meter::Rates;
 use crate::options::Options;
-use crate::payload::{Identified, Offer, Payloads, Share};
+use crate::payload::{Identified, Near, Offer, Payloads, Share};
 use crate::poller::{PollerInfo, QueueStats};
 use crate::queries::{Pending, Queries};
 use crate::seen::Seen;
@@ -151,7 +152,7 @@ impl<P: Payloads, W> Queue<P, W> {
             fetching: BTreeMap::new(),
             reserved: BTreeMap::new(),
             tickets: 0,
-            backlog: Backlog::new(options.held_per_shard_max),
+            backlog: Backlog::new(options.held_per_shard_max, options.overtaking_max),
             queries: Queries::new(),
             seen: Seen::default(),
             last_poll: None,
@@ -164,17 +165,18 @@ impl<P: Payloads, W> Queue<P, W> {
         }
     }
 
-    /// The next pair of a poller and what it gets. To be called until `None` after every other call.
-    pub(crate) fn next(&mut self, now: Duration) -> Option<Delivery<P, W>> {
+    /// The next pair of a poller and what it gets; `near` are shards that are so to those who poll here. To be called until
+    /// `None` after every other call.
+    pub(crate) fn next(&mut self, now: Duration, near: Near<'_>) -> Option<Delivery<P, W>> {
         if !self.is_awaited() {
             return None;
         }
-        let item = self.take(now)?;
+        let item = if self.waiting.is_empty() { self.take(now, &|_| false) } else { self.take(now, near) }?;
         self.serve(item, now)
     }
 
     /// What a poller would get now.
-    fn take(&mut self, now: Duration) -> Option<Item<P>> {
+    fn take(&mut self, now: Duration, near: Near<'_>) -> Option<Item<P>> {
         if let Some(pending) = self.queries.pop(now) {
             return Some(Item::Query(pending));
         }
@@ -182,7 +184,8 @@ impl<P: Payloads, W> Queue<P, W> {
             return None;
         }
         let limits = &self.limits;
-        let Some(held) = self.backlog.pop(now, |key| limits.key_may(key, now), |key| limits.weight(key)) else {
+        let may = |key: &str| limits.key_may(key, now);
+        let Some(held) = self.backlog.pop(now, may, |key| limits.weight(key), near) else {
             self.limits.refund();
             return None;
         };

@@ -337,7 +337,7 @@ impl<P: Payloads> Inner<P> {
 
     /// Brings together whoever can meet, and answers the pulls that are due once the lock is released.
     fn settle(&self, key: &QueueKey, queue: &mut Queue<P, Reply<P>>, now: Duration) -> Wants<P> {
-        while let Some(delivery) = queue.next(now) {
+        while let Some(delivery) = queue.next(now, &|shard| self.source.is_near(shard)) {
             deliver(queue, delivery, now);
         }
         if let Some(at) = queue.take_alarm(now) {

@@ -94,6 +94,11 @@ impl Actor {
             }
             self.on(event);
             self.take_what_waits();
+            if self.has_something_to_send() {
+                // Whoever is ready to ask goes into the same batch.
+                tokio::task::yield_now().await;
+                self.take_what_waits();
+            }
             self.flush();
             self.leave_when_quiet();
         }
@@ -165,6 +170,10 @@ impl Actor {
             let Ok(mail) = self.mail.try_recv() else { return };
             self.receive(mail);
         }
+    }
+
+    fn has_something_to_send(&self) -> bool {
+        matches!(&self.role, Role::Leading { leader, .. } if leader.has_something_to_send())
     }
 
     fn flush(&mut self) {

@@ -337,6 +337,11 @@ impl Leader {
         self.shared.stats.note_cache(self.cache.len(), self.cache.bytes());
     }
 
+    /// [`Leader::flush`] would propose a batch, or read from the store.
+    pub(crate) fn has_something_to_send(&self) -> bool {
+        !self.wanted.is_empty() || !self.building.is_empty() && self.is_worth_a_batch()
+    }
+
     /// An entry costs much the same whatever it holds, so while one is under way a few small calls had better wait for it.
     fn is_worth_a_batch(&self) -> bool {
         if self.pipeline.is_refused() {

@@ -45,8 +45,40 @@ pub(crate) struct Cluster {
     pub(crate) clock: RealClock,
 }
 
-/// Prints the lines of one node and of three, and the ratios of their rates.
+/// Prints the lines of one node and of three, in turn as often as asked, and the ratios of their rates.
 pub(crate) async fn compare(binary: &Path, scratch: &Path, args: &Args) -> anyhow::Result<()> {
+    let mut ratios: Vec<(&str, Vec<f64>)> = Vec::new();
+    for round in 0..args.rounds.get() {
+        let scratch = scratch.join(round.to_string());
+        std::fs::create_dir(&scratch)?;
+        let compared = compare_once(binary, &scratch, args, round == 0).await?;
+        std::fs::remove_dir_all(&scratch)?;
+        for (line, (name, ratio)) in compared.into_iter().enumerate() {
+            match ratios.get_mut(line) {
+                Some((_, ratios)) => ratios.push(ratio),
+                None => ratios.push((name, vec![ratio])),
+            }
+        }
+    }
+    for (name, mut ratios) in ratios {
+        ratios.sort_by(f64::total_cmp);
+        let median = f64::midpoint(ratios[(ratios.len() - 1) / 2], ratios[ratios.len() / 2]);
+        let range = match ratios.as_slice() {
+            [least, .., most] => format!(" in the median of {}, {least:.2} to {most:.2}", ratios.len()),
+            [_] | [] => String::new(),
+        };
+        println!("{name}: {median:.2} of one node's rate{range}");
+    }
+    Ok(())
+}
+
+/// The ratios by the names of their lines.
+async fn compare_once(
+    binary: &Path,
+    scratch: &Path,
+    args: &Args,
+    also_idle: bool,
+) -> anyhow::Result<Vec<(&'static str, f64)>> {
     println!("one node");
     let alone = Server::start(binary, &scratch.join("alone"), false).await?;
     alone.settle().await?;
@@ -54,17 +86,18 @@ pub(crate) async fn compare(binary: &Path, scratch: &Path, args: &Args) -> anyho
     alone.stop().await?;
     println!("\n{NODES} nodes; what they used is that of all together");
     let cluster = Cluster::start(binary, scratch, args.shards).await?;
-    cluster.idle().await?;
+    if also_idle {
+        cluster.idle().await?;
+    } else {
+        cluster.rest().await?;
+    }
     let nodes: Vec<Server> = cluster.nodes.into_iter().flatten().collect();
     let after = measure(&nodes, "cluster", &args.only, args.seconds).await?;
     println!();
-    for ((name, before), (_, after)) in before.iter().zip(after) {
-        println!("{name}: {:.2} of one node's rate", after / before);
-    }
     for node in nodes {
         node.stop().await?;
     }
-    Ok(())
+    Ok(before.iter().zip(after).map(|((name, before), (_, after))| (*name, after / before)).collect())
 }
 
 impl Cluster {
@@ -163,10 +196,8 @@ impl Cluster {
 
     /// What the nodes use when nobody asks anything of them.
     pub(crate) async fn idle(&self) -> anyhow::Result<()> {
+        self.rest().await?;
         let nodes = || self.nodes.iter().flatten();
-        for node in nodes() {
-            node.settle().await?;
-        }
         let mut before = Vec::new();
         for node in nodes() {
             before.push(node.counts().await?.cpu_seconds);
@@ -176,6 +207,14 @@ impl Cluster {
             let share = (node.counts().await?.cpu_seconds - before) / IDLE.as_secs_f64() * 100.0;
             let resident = node.resident_mib()?;
             println!("node {number} idle, {} shards: {share:.2}% of a core, {resident} MiB resident", self.shards);
+        }
+        Ok(())
+    }
+
+    /// Waits until no node has anything to do.
+    async fn rest(&self) -> anyhow::Result<()> {
+        for node in self.nodes.iter().flatten() {
+            node.settle().await?;
         }
         Ok(())
     }

@@ -19,8 +19,8 @@ use crate::{
     worker::{self, Waiting},
 };
 
-/// Connections of callers and of worker together; HTTP/2 puts many calls on each.
-const CONNECTIONS: usize = 4;
+/// Connections of callers and of worker together, as many to each server; HTTP/2 puts many calls on each.
+const CONNECTIONS: usize = 6;
 const POLLERS_MAX: usize = 128;
 /// A workflow that takes longer is stuck, and the benchmark says so instead of waiting with it.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -95,11 +95,12 @@ pub(crate) async fn run(
     Ok(Line { latencies, seconds: elapsed, before, after })
 }
 
-/// Connections to all servers in turn.
+/// Connections to all servers in turn, as many to each.
 pub(crate) async fn connect(servers: impl IntoIterator<Item = &Server>) -> anyhow::Result<Vec<Service>> {
     let mut services = Vec::new();
     let servers: Vec<&Server> = servers.into_iter().collect();
-    for server in servers.iter().cycle().take(CONNECTIONS.max(servers.len())) {
+    let rounds = CONNECTIONS.div_ceil(servers.len().max(1));
+    for server in servers.iter().cycle().take(rounds * servers.len()) {
         services.push(wire::connect(&server.address).await?);
     }
     Ok(services)

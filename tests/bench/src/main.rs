@@ -15,6 +15,7 @@ mod server;
 mod worker;
 
 use std::{
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     slice,
     time::Duration,
@@ -57,6 +58,9 @@ struct Args {
     /// Instead: measure one node, and then a cluster of three on the same machine.
     #[arg(long, conflicts_with_all = ["closed", "in_memory"])]
     cluster: bool,
+    /// So many times one after the other: the medians of the ratios are printed at the end.
+    #[arg(long, default_value = "1", requires = "cluster")]
+    rounds: NonZeroUsize,
     /// Instead: measure a cluster of three.
     #[arg(long, value_enum, conflicts_with_all = ["closed", "in_memory", "cluster"])]
     figure: Option<Figure>,

@@ -4,7 +4,7 @@
 //! nothing to branches, so that one place counts: who polls there has to come to it.
 
 use super::{Delivery, Item, Queue, Ticket};
-use crate::payload::Payloads;
+use crate::payload::{Near, Payloads};
 use crate::source::Orphans;
 use std::time::Duration;
 
@@ -24,12 +24,13 @@ impl<P: Payloads, W> Queue<P, W> {
         ticket
     }
 
-    /// What a branch gets of what is held at the root now: at most so much, and of a limited root nothing.
-    pub(crate) fn take_for_branch(&mut self, max: usize, now: Duration) -> Vec<Item<P>> {
+    /// What a branch, to which some shards are near, gets of what is held at the root now: at most so much, and of a limited
+    /// root nothing.
+    pub(crate) fn take_for_branch(&mut self, max: usize, near: Near<'_>, now: Duration) -> Vec<Item<P>> {
         if self.limits.is_limited() {
             return Vec::new();
         }
-        std::iter::from_fn(|| self.take(now)).take(max).collect()
+        std::iter::from_fn(|| self.take(now, near)).take(max).collect()
     }
 
     /// A branch says how long ago it had its last poll.

@@ -6,7 +6,7 @@
 use super::{Inner, Overloaded, Polled, Reply, Service, deliver};
 use crate::key::QueueKey;
 use crate::options::Options;
-use crate::payload::{Offer, Payloads};
+use crate::payload::{Near, Offer, Payloads};
 use crate::queue::{Item, Leaving, Left, Queue, RootBacklog};
 use crate::source::Source;
 use std::sync::Arc;
@@ -48,13 +48,18 @@ impl<P: Payloads> Service<P> {
         Self::of(true, options, clock, source)
     }
 
-    /// For a branch: waits at the root for something that its polls may have, and takes at most `max` of what is there then.
-    /// May be dropped at any time: nothing is lost.
-    pub async fn fetch(&self, key: &QueueKey, fetch: Fetch) -> Result<Fetched<P>, Overloaded> {
+    /// For a branch: waits at the root for something that its polls may have, and takes at most `max` of what is there then,
+    /// rather of shards that are `near` to the branch. May be dropped at any time: nothing is lost.
+    pub async fn fetch(
+        &self,
+        key: &QueueKey,
+        fetch: Fetch,
+        near: impl Fn(u32) -> bool,
+    ) -> Result<Fetched<P>, Overloaded> {
         let Fetch { max, idle, deadline } = fetch;
         let look = |inner: &Inner<P>, queue: &mut Queue<P, Reply<P>>, max, now| {
             queue.note_branch(idle, now);
-            inner.fetch(queue, max, now)
+            inner.fetch(queue, max, &near, now)
         };
         let fetched = self.0.with_new(key, max, look).map_err(|_| Overloaded::Queues)?;
         let over = self.0.clock.monotonic() >= deadline;
@@ -73,7 +78,8 @@ impl<P: Payloads> Service<P> {
         };
         // A queue that has moved meanwhile is not made anew.
         let rest = if matches!(first, Polled::Empty) { 0 } else { max.saturating_sub(1) };
-        let mut fetched = self.0.with_existing(key, rest, Inner::fetch, |_| Fetched::default());
+        let look = |inner: &Inner<P>, queue: &mut Queue<P, Reply<P>>, rest, now| inner.fetch(queue, rest, &near, now);
+        let mut fetched = self.0.with_existing(key, rest, look, |_| Fetched::default());
         if !matches!(first, Polled::Empty) {
             fetched.items.insert(0, first);
         }
@@ -159,9 +165,9 @@ impl<P: Payloads> Inner<P> {
     }
 
     /// At most so much of what is held now.
-    fn fetch(&self, queue: &mut Queue<P, Reply<P>>, max: usize, now: Duration) -> Fetched<P> {
+    fn fetch(&self, queue: &mut Queue<P, Reply<P>>, max: usize, near: Near<'_>, now: Duration) -> Fetched<P> {
         let max = if self.is_closed() { 0 } else { max };
-        let items = queue.take_for_branch(max, now).into_iter().map(Polled::from).collect();
+        let items = queue.take_for_branch(max, near, now).into_iter().map(Polled::from).collect();
         let (more, limited) = (queue.has_backlog(), queue.is_limited());
         Fetched { items, more, limited, backlog: queue.root_backlog(now) }
     }

@@ -147,16 +147,17 @@ impl MatchingService for Inbox {
 
     async fn fetch(&self, request: Request<FetchRequest>) -> Answer<FetchResponse> {
         let node = self.node()?;
-        let FetchRequest { queue, max, wait_ms, idle_ms } = request.into_inner();
+        let FetchRequest { queue, max, wait_ms, idle_ms, node: branch } = request.into_inner();
         let queue = wire::queue_key(queue)?;
         let max = usize::try_from(max).unwrap_or(usize::MAX).min(PULLED_MAX);
         let elsewhere = || Status::unavailable("this node does not own the task queue");
         let mut owned = Owned::claim(&Node::from(Arc::clone(&node)), &queue).ok_or_else(elsewhere)?;
         let deadline = node.clock.monotonic() + Duration::from_millis(wait_ms).min(FETCH_MAX);
         let fetch = Fetch { max, idle: Duration::from_millis(idle_ms), deadline };
+        let near = |shard| node.leads_shard(Leader::Node(branch), shard);
         let fetched = tokio::select! {
             biased;
-            fetched = node.matching.fetch(&queue, fetch) => fetched,
+            fetched = node.matching.fetch(&queue, fetch, near) => fetched,
             () = owned.lost() => return Err(elsewhere()),
         };
         let fetched = fetched.map_err(|error| Status::unavailable(error.to_string()))?;

@@ -143,6 +143,11 @@ impl Copies {
         self.source(shard.id().0).map_or_else(|| watch::channel(Leadership::default()).1, |source| source.leadership())
     }
 
+    /// Who leads a group now.
+    pub(crate) fn led(&self, group: u32) -> Leadership {
+        self.source(group).map_or_else(Leadership::default, |source| *source.leadership().borrow())
+    }
+
     /// What is known of a group: from its replica here, or from what others said.
     pub(crate) fn known(&self, group: u32) -> Option<Known> {
         self.source(group).map(|source| Known { leadership: source.leadership(), voters: source.voters() })

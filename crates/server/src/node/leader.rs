@@ -52,6 +52,11 @@ impl NodeInner {
         if self.peers.is_alone() { Leader::Here } else { Leader::of(&self.copies.leadership(shard).borrow()) }
     }
 
+    /// Whether one node of several leads a shard.
+    pub(crate) fn leads_shard(&self, leader: Leader, shard: u32) -> bool {
+        !self.peers.is_alone() && Leader::of(&self.copies.led(shard)) == leader
+    }
+
     /// The owner of a task queue, for whoever brings something to it now. A node without others owns all.
     pub(crate) fn owner(&self, queue: &QueueKey) -> Leader {
         if self.peers.is_alone() {

@@ -3,7 +3,7 @@
 //! Invariants: there is one commit at a time, on the lane. Callbacks run with no lock on the ledger held, and before
 //! the next frame is written; what they ask waits for that frame, so nothing recurses. A panic in here is a fault.
 
-use std::sync::Arc;
+use std::{sync::Arc, thread};
 
 use super::format::{Kind, Record};
 use super::index::Place;
@@ -58,11 +58,20 @@ impl Inner {
 
     /// One frame or one piece of housekeeping; says whether to go on.
     fn step(&self, writer: &mut Writer) -> bool {
+        self.gather();
         match self.next(writer) {
             Next::Commit(batch) => self.write(writer, batch),
             Next::Prepare => self.care(writer, Writer::prepare),
             Next::Look => self.care(writer, Writer::look),
             Next::Rest => false,
+        }
+    }
+
+    /// Where several are at work, lets those go first who are ready to: what they bring shares the next sync. If no
+    /// thread waits for a processor this is over at once, and a lone caller does not even do that.
+    fn gather(&self) {
+        if self.ledger.lock().is_shared() {
+            thread::yield_now();
         }
     }
 

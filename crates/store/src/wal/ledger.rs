@@ -29,6 +29,8 @@ pub(super) struct Ledger {
     /// Someone wants the disk to be looked at again.
     pub(super) wants_room: bool,
     pending: VecDeque<Item>,
+    /// More than one waited when the last frame was taken.
+    was_shared: bool,
     /// The latest of each group, waiting for a frame to go with.
     committed: BTreeMap<GroupId, Bytes>,
     tickets: u64,
@@ -76,6 +78,7 @@ impl Ledger {
             has_room: true,
             wants_room: false,
             pending: VecDeque::new(),
+            was_shared: false,
             committed: BTreeMap::new(),
             tickets: 0,
         }
@@ -134,8 +137,14 @@ impl Ledger {
         !self.pending.is_empty()
     }
 
+    /// More than one waits, or did when the last frame was taken: several are at work.
+    pub(super) fn is_shared(&self) -> bool {
+        self.pending.len() > 1 || self.was_shared && self.has_pending()
+    }
+
     /// Takes what goes into the next frame: all that waits, or as much as has `bytes`, and one item at least.
     pub(super) fn next_batch(&mut self, bytes: usize) -> Batch {
+        self.was_shared = self.pending.len() > 1;
         let mut batch = Batch { items: Vec::new(), committed: Vec::new() };
         let mut room = bytes;
         let mut needs_frame = false;

@@ -142,6 +142,7 @@ impl Fetcher<'_> {
             max: u32::try_from(max).unwrap_or(u32::MAX),
             wait_ms: millis(wait),
             idle_ms: millis(idle),
+            node: self.node.peers.node,
         }
     }
 
