@@ -2,7 +2,8 @@
 
 use super::{Ask, Backlog, Found, Held, Kept};
 use crate::payload::toys::{Job, job};
-use crate::payload::{LineId, Offer, Position, Rank, Start};
+use crate::payload::{LineId, Near, Offer, Position, Rank, Share, Start};
+use std::sync::Arc;
 use std::time::Duration;
 
 const NOW: Duration = Duration::from_secs(1);
@@ -12,7 +13,7 @@ fn at(id: u64) -> Position<u64> {
 }
 
 fn full(ids: impl IntoIterator<Item = u64>) -> Backlog<Job> {
-    let mut backlog = Backlog::new(4);
+    let mut backlog = Backlog::new(4, 0);
     for id in ids.into_iter() {
         backlog.hold(job(id), NOW);
     }
@@ -24,7 +25,11 @@ fn line(shard: u32) -> LineId {
 }
 
 fn pop(backlog: &mut Backlog<Job>) -> Option<Held<Job>> {
-    backlog.pop(NOW, |_| true, |_| None)
+    pop_near(backlog, &|_| false)
+}
+
+fn pop_near(backlog: &mut Backlog<Job>, near: Near<'_>) -> Option<Held<Job>> {
+    backlog.pop(NOW, |_| true, |_| None, near)
 }
 
 fn popped(backlog: &mut Backlog<Job>) -> Vec<u64> {
@@ -61,7 +66,7 @@ fn a_task_that_becomes_more_urgent_overtakes_the_others() {
 
 #[test]
 fn tasks_leave_by_priority_then_order_over_all_shards() {
-    let mut backlog = Backlog::new(10);
+    let mut backlog = Backlog::new(10, 0);
     for (origin, priority, order) in [(0, 3, 5), (1, 3, 4), (2, 5, 1), (0, 1, 9), (1, 3, 6)] {
         let task = Job(u64::from(priority) * 10 + order);
         backlog.hold(Offer { origin, rank: Rank { priority, order }, share: None, task }, NOW);
@@ -186,8 +191,39 @@ fn a_task_that_overtook_and_came_back_is_pulled_in_its_turn() {
 
 #[test]
 fn a_shard_that_was_not_heard_is_asked_from_the_beginning() {
-    let mut backlog: Backlog<Job> = Backlog::new(4);
+    let mut backlog: Backlog<Job> = Backlog::new(4, 0);
     backlog.mark_all(7, NOW);
     assert_eq!(backlog.take_asks(), [Ask { line: line(7), from: Start::Beginning, max: 4, number: 1 }]);
     assert!(!backlog.is_clear());
+}
+
+/// What goes, when shard 2 is near and a task may overtake others that came at most 10 before it.
+fn popped_near_2(offers: impl IntoIterator<Item = Offer<Job>>) -> Vec<u64> {
+    let mut backlog = Backlog::new(10, 10);
+    for offer in offers {
+        backlog.hold(offer, NOW);
+    }
+    std::iter::from_fn(|| pop_near(&mut backlog, &|shard| shard == 2)).map(|held| held.offer.task.0).collect()
+}
+
+fn of(origin: u32, id: u64) -> Offer<Job> {
+    Offer { origin, ..job(id) }
+}
+
+#[test]
+fn a_task_that_is_near_goes_first_unless_another_is_much_older() {
+    assert_eq!(popped_near_2([of(1, 1), of(1, 30), of(2, 5), of(2, 12)]), [5, 1, 12, 30]);
+    // Nothing is near.
+    assert_eq!(popped_near_2([of(1, 1), of(3, 4), of(1, 5)]), [1, 4, 5]);
+}
+
+#[test]
+fn a_task_that_is_near_goes_before_none_that_is_more_urgent_or_whose_key_has_its_turn() {
+    let urgent = |id| Offer { rank: Rank { priority: 0, order: id }, ..of(1, id) };
+    assert_eq!(popped_near_2([of(2, 1), of(1, 2), urgent(3)]), [3, 1, 2]);
+    let share = |key: &str| Some(Share { lane: 1, key: Arc::from(key), weight: 1000 });
+    let keyed = |offer: Offer<Job>, key| Offer { share: share(key), ..offer };
+    // The keys take turns, and only `b` has a task that is near.
+    let offers = [keyed(of(1, 1), "a"), keyed(of(1, 2), "a"), keyed(of(3, 3), "b"), keyed(of(2, 4), "b")];
+    assert_eq!(popped_near_2(offers), [1, 4, 2, 3]);
 }

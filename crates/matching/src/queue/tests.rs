@@ -57,7 +57,7 @@ impl Bench {
     }
 
     pub(crate) fn settle(&mut self) {
-        while let Some(delivery) = self.queue.next(self.now) {
+        while let Some(delivery) = self.queue.next(self.now, &|_| false) {
             self.note(delivery.to, &delivery.item);
         }
     }
@@ -180,7 +180,7 @@ fn a_task_that_was_not_taken_goes_back_to_the_head() {
         bench.offer(job(id));
     }
     bench.queue.arrive(poller("worker", None), 1, bench.now);
-    let item = bench.queue.next(bench.now).expect("a task for the poller").item;
+    let item = bench.queue.next(bench.now, &|_| false).expect("a task for the poller").item;
     assert!(bench.queue.give_back(item, bench.now).is_none());
     bench.poll(2);
     assert_eq!(bench.tasks(), [(2, 7)]);

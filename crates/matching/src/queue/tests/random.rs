@@ -226,7 +226,7 @@ impl World {
     }
 
     fn settle(&mut self) {
-        while let Some(delivery) = self.queue.next(self.now) {
+        while let Some(delivery) = self.queue.next(self.now, &|_| false) {
             self.hand_out(delivery.to, delivery.item);
         }
         self.asks.extend(self.queue.take_asks());

@@ -4,6 +4,9 @@ use super::*;
 use crate::queue::RootBacklog;
 use crate::service::{Fetch, Fetched};
 
+/// The shard that is near to every branch.
+const NEAR_BRANCH: u32 = 8;
+
 type PendingFetch = Pending<Result<Fetched<Toys>, Overloaded>>;
 
 impl Bench {
@@ -27,7 +30,7 @@ impl Bench {
     fn fetch_of(&self, key: &QueueKey, max: usize, seconds: u64, idle: Duration) -> PendingFetch {
         let deadline = self.clock.monotonic() + Duration::from_secs(seconds);
         let (service, key) = (self.service.clone(), key.clone());
-        Box::pin(async move { service.fetch(&key, Fetch { max, idle, deadline }).await })
+        Box::pin(async move { service.fetch(&key, Fetch { max, idle, deadline }, |shard| shard == NEAR_BRANCH).await })
     }
 
     fn fetched(&self, fetch: &mut PendingFetch) -> Option<Fetched<Toys>> {
@@ -241,4 +244,18 @@ fn what_is_known_of_branches_adds_up() {
     let known: Vec<_> = stats.pollers.iter().map(|seen| (&*seen.identity, seen.version.build_id.clone())).collect();
     assert_eq!(known, [("worker", version.build_id), ("other", None)]);
     assert_eq!((stats.waiting, stats.tasks_add_rate), (1, alone * 2.0));
+}
+
+#[test]
+fn who_polls_gets_what_is_near_first() {
+    let bench = Bench::new();
+    let polled = || looked(&mut bench.poll(&work(), info("worker"))).expect("tasks are held");
+    let from = |origin, id| Offer { origin, ..job(id) };
+    for offer in [from(0, 1), from(NEAR_BRANCH, 2), from(NEAR_HERE, 3), from(0, 4), from(NEAR_HERE, 5)] {
+        bench.service.offer(&work(), offer);
+    }
+    assert_eq!(tasks(&bench.fetched_now(&work(), 2)), [2, 1]);
+    assert_eq!(polled(), Polled::Task(from(NEAR_HERE, 3)));
+    assert_eq!(polled(), Polled::Task(from(NEAR_HERE, 5)));
+    assert_eq!(polled(), Polled::Task(from(0, 4)));
 }
