@@ -10,6 +10,7 @@ use std::{
     fs::{self, File, OpenOptions},
     hash::{DefaultHasher, Hasher},
     io::{self, Write},
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -54,7 +55,7 @@ struct Campaign {
     failure: Option<(u64, String)>,
 }
 
-/// Plays the seeds from 0 that are not in the record yet, so many at a time, until one fails. Says now and then how far it
+/// Plays those of the seeds that are not in the record yet, so many at a time, until one fails. Says now and then how far it
 /// is, and gives what all of them reached. The record is beside the file that is named, and has the program in its own name.
 ///
 /// # Errors
@@ -62,12 +63,13 @@ struct Campaign {
 ///
 /// # Panics
 /// If the simulation does, or the record cannot be read or written.
-pub fn campaign(seeds: u64, processes: usize, record: &Path) -> Result<ClusterCoverage, String> {
+pub fn campaign(seeds: Range<u64>, processes: usize, record: &Path) -> Result<ClusterCoverage, String> {
     let program = program().unwrap_or_else(|error| panic!("this program cannot be read: {error}"));
     let path = of_program(record, &program);
     let (record, done) = open(&path, &program).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    println!("{} of {seeds} seeds were played before, says {}", done.range(..seeds).count(), path.display());
-    let missing: Vec<u64> = (0..seeds).filter(|seed| !done.contains_key(seed)).collect();
+    let before = done.range(seeds.clone()).count();
+    println!("{before} of seeds {seeds:?} were played before, says {}", path.display());
+    let missing: Vec<u64> = seeds.clone().filter(|seed| !done.contains_key(seed)).collect();
     let campaign = Mutex::new(Campaign { record, done, lately: Played::default(), failure: None });
     spread_until(&missing, processes, |seed| {
         let outcome = simulate_apart(Size::told(), seed, Plant::Nothing, false);
@@ -82,7 +84,7 @@ pub fn campaign(seeds: u64, processes: usize, record: &Path) -> Result<ClusterCo
     });
     let campaign = campaign.into_inner();
     let mut all = Played::default();
-    for (cpu_ms, coverage) in campaign.done.range(..seeds).map(|(_, played)| played) {
+    for (cpu_ms, coverage) in campaign.done.range(seeds).map(|(_, played)| played) {
         all.add(*cpu_ms, coverage);
     }
     println!("in all {}", all.line());

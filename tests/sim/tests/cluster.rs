@@ -5,7 +5,8 @@
 //! and `WEFT_SIM_CLUSTER_LARGE_SEEDS` how many large ones (2): a minute of the cluster, 300 workflows and 10 faults or more.
 //! With `WEFT_SIM_CLUSTER_SIZE=large` all seeds are large.
 //! With `WEFT_SIM_CLUSTER_RECORD=DIR/NAME.txt` what was played is written to `DIR/NAME-PROGRAM.txt`, a file for each build of
-//! this program, and who is interrupted goes on from there, with `WEFT_SIM_CLUSTER_PROCESSES` seeds at a time (1).
+//! this program, and who is interrupted goes on from there, with `WEFT_SIM_CLUSTER_PROCESSES` seeds at a time (1);
+//! `WEFT_SIM_CLUSTER_FIRST` is the first of them (0), where several machines share the seeds.
 
 use std::{collections::BTreeSet, env, path::Path};
 
@@ -32,9 +33,10 @@ fn a_cluster_that_crashes_keeps_what_it_acknowledged() {
     let seeds = environment("WEFT_SIM_CLUSTER_SEEDS").unwrap_or(SEEDS);
     if let Some(record) = env::var_os("WEFT_SIM_CLUSTER_RECORD") {
         let processes = environment("WEFT_SIM_CLUSTER_PROCESSES").unwrap_or(1);
-        let played = campaign(seeds, usize::try_from(processes).expect("few"), Path::new(&record));
+        let first = environment("WEFT_SIM_CLUSTER_FIRST").unwrap_or(0);
+        let played = campaign(first..seeds, usize::try_from(processes).expect("few"), Path::new(&record));
         let coverage = played.unwrap_or_else(|failure| panic!("{failure}"));
-        return check_coverage(seeds, &coverage, &[]);
+        return check_coverage(seeds.saturating_sub(first), &coverage, &[]);
     }
     let (coverage, failures) = cluster_seeds(Size::told(), &(0..seeds).collect::<Vec<_>>());
     println!("{seeds} seeds: {coverage}");
