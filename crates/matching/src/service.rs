@@ -23,7 +23,7 @@ use crate::payload::{Identified, LineId, Offer, Payloads, Position};
 use crate::poller::{QueueName, QueueStats};
 use crate::queue::{Asked, Delivery, Item, Placed, Queue, QueueConfig, RateSource};
 use crate::source::{Orphans, Pull, Source};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -108,6 +108,8 @@ struct Inner<P: Payloads> {
     /// Shards of which not every task was brought here, at least while a queue was not known. New queues ask them for
     /// what they have.
     shards_unheard: Mutex<BTreeSet<u32>>,
+    /// Shards that are led here: their tasks go a little before their time to who polls here.
+    near: RwLock<BTreeSet<u32>>,
     /// When queues are to be looked at because their rate allows the next task.
     alarms: Mutex<BTreeSet<(Duration, QueueKey)>>,
     gone: Mutex<gone::Gone>,
@@ -135,6 +137,7 @@ impl<P: Payloads> Service<P> {
             polls: AtomicUsize::new(0),
             fetches: AtomicUsize::new(0),
             shards_unheard: Mutex::new(BTreeSet::new()),
+            near: RwLock::default(),
             alarms: Mutex::new(BTreeSet::new()),
             gone: Mutex::new(gone::Gone::default()),
             configs: Mutex::new(BTreeMap::new()),
@@ -337,7 +340,7 @@ impl<P: Payloads> Inner<P> {
 
     /// Brings together whoever can meet, and answers the pulls that are due once the lock is released.
     fn settle(&self, key: &QueueKey, queue: &mut Queue<P, Reply<P>>, now: Duration) -> Wants<P> {
-        while let Some(delivery) = queue.next(now, &|shard| self.source.is_near(shard)) {
+        while let Some(delivery) = queue.next(now, &|shard| self.near.read().contains(&shard)) {
             deliver(queue, delivery, now);
         }
         if let Some(at) = queue.take_alarm(now) {

@@ -1,6 +1,6 @@
 //! What matching asks of the shards: more tasks, and to take back what it cannot hand over.
 //!
-//! Invariant: these but [`Source::is_near`] are called with no lock held, and none may block; the answer to a pull comes later, through
+//! Invariant: these are called with no lock held and must not block; the answer to a pull comes later, through
 //! `Service::pulled`. Calling back into the service from within is allowed.
 
 use crate::key::QueueKey;
@@ -49,9 +49,6 @@ pub trait Source<P: Payloads>: Send + Sync {
     /// A shard may have tasks in lanes that are not known here. Answer with `Service::discovered`, by what the shard has
     /// after this call began; what is never answered is asked again.
     fn discover(&self, key: &QueueKey, shard: u32);
-
-    /// Whether the leader of a shard is here. Called while the queue is locked: it must not call back.
-    fn is_near(&self, shard: u32) -> bool;
 
     /// A queue is given up. Of a sticky one that nobody polls any more, or that has moved, offer these on the normal queue.
     /// A normal one has moved: let its owner hear which shards have tasks of it, for it may have asked them before these

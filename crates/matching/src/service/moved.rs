@@ -34,6 +34,17 @@ impl<P: Payloads> Service<P> {
         }
     }
 
+    /// Says whether this node leads a shard, as far as it knows: of tasks of much the same age those of such shards go first to
+    /// who polls here, see [`Options::overtaking_max`](crate::Options).
+    pub fn shard_is_near(&self, shard: u32, is_near: bool) {
+        let mut near = self.0.near.write();
+        if is_near {
+            near.insert(shard)
+        } else {
+            near.remove(&shard)
+        };
+    }
+
     /// Forgets queues that another node owns now: their polls end empty-handed, their queries are dropped, and what they held
     /// is handed back.
     pub fn forget_queues(&self, which: impl Fn(&QueueKey) -> bool) {

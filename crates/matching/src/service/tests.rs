@@ -20,9 +20,6 @@ use std::time::Duration;
 use uuid::Uuid;
 use weft_env::{Clock, UnixNanos, VirtualClock};
 
-/// The shard whose leader is here.
-const NEAR_HERE: u32 = 9;
-
 /// What the shards were told.
 #[derive(Default)]
 struct Shards {
@@ -39,10 +36,6 @@ impl Source<Toys> for Shards {
 
     fn discover(&self, _: &QueueKey, shard: u32) {
         self.discoveries.lock().push(shard);
-    }
-
-    fn is_near(&self, shard: u32) -> bool {
-        shard == NEAR_HERE
     }
 
     fn gone(&self, key: &QueueKey, orphans: Orphans<Toys>) {

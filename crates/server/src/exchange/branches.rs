@@ -210,10 +210,6 @@ impl Source<Work> for Roots {
         tracing::error!(queue = &*key.name, "a branch asks a shard for lanes");
     }
 
-    fn is_near(&self, _: u32) -> bool {
-        false
-    }
-
     fn gone(&self, key: &QueueKey, orphans: Orphans<Work>) {
         let Some(node) = self.node() else { return };
         // Whoever asked them hears of it, and asks again.

@@ -154,7 +154,7 @@ impl MatchingService for Inbox {
         let mut owned = Owned::claim(&Node::from(Arc::clone(&node)), &queue).ok_or_else(elsewhere)?;
         let deadline = node.clock.monotonic() + Duration::from_millis(wait_ms).min(FETCH_MAX);
         let fetch = Fetch { max, idle: Duration::from_millis(idle_ms), deadline };
-        let near = |shard| node.leads_shard(Leader::Node(branch), shard);
+        let near = |shard| node.is_shard_led_by(branch, shard);
         let fetched = tokio::select! {
             biased;
             fetched = node.matching.fetch(&queue, fetch, near) => fetched,

@@ -11,7 +11,7 @@ use weft_engine::{NamespaceId, WorkflowId, WorkflowKey};
 use weft_matching::QueueKey;
 use weft_raft::Leadership;
 use weft_rows::{SlotRange, slot_of};
-use weft_shard::Shard;
+use weft_shard::{Shard, ShardId};
 
 use crate::node::{Node, NodeInner};
 
@@ -59,7 +59,7 @@ pub(crate) fn follow(node: &Arc<NodeInner>) {
 /// The same of a shard whose copy has just come. Ends with the copy.
 pub(crate) fn follow_shard(node: &Arc<NodeInner>, shard: &Shard) {
     if !node.peers.is_alone() {
-        tokio::spawn(follow_leadership(Arc::downgrade(node), shard.slots(), shard.leadership()));
+        tokio::spawn(follow_leadership(Arc::downgrade(node), shard.id(), shard.slots(), shard.leadership()));
     }
 }
 
@@ -68,12 +68,18 @@ fn numbers(node: &NodeInner) -> Vec<u32> {
     node.copies.all().iter().map(|shard| shard.id().0).collect()
 }
 
-async fn follow_leadership(node: Weak<NodeInner>, slots: SlotRange, mut news: watch::Receiver<Leadership>) {
+async fn follow_leadership(
+    node: Weak<NodeInner>,
+    shard: ShardId,
+    slots: SlotRange,
+    mut news: watch::Receiver<Leadership>,
+) {
     let mut term = None;
     loop {
         let known = *news.borrow_and_update();
         let now = known.mine.then_some(known.term);
         let Some(node) = node.upgrade() else { return };
+        node.matching.shard_is_near(shard.0, now.is_some());
         if term.is_some() && term != now {
             node.matching.forget_queues(|queue| is_of(queue, slots));
         }
@@ -83,8 +89,11 @@ async fn follow_leadership(node: Weak<NodeInner>, slots: SlotRange, mut news: wa
         term = now;
         drop(node);
         if news.changed().await.is_err() {
-            return;
+            break;
         }
+    }
+    if let Some(node) = node.upgrade() {
+        node.matching.shard_is_near(shard.0, false);
     }
 }
 

@@ -180,10 +180,6 @@ impl Source<Work> for FromShards {
         });
     }
 
-    fn is_near(&self, shard: u32) -> bool {
-        self.node().is_some_and(|node| node.leads_shard(Leader::Here, shard))
-    }
-
     fn gone(&self, key: &QueueKey, orphans: Orphans<Work>) {
         let Some(node) = self.node() else { return };
         if !key.sticky {

@@ -52,9 +52,9 @@ impl NodeInner {
         if self.peers.is_alone() { Leader::Here } else { Leader::of(&self.copies.leadership(shard).borrow()) }
     }
 
-    /// Whether one node of several leads a shard.
-    pub(crate) fn leads_shard(&self, leader: Leader, shard: u32) -> bool {
-        !self.peers.is_alone() && Leader::of(&self.copies.led(shard)) == leader
+    /// Whether another node leads a shard.
+    pub(crate) fn is_shard_led_by(&self, node: u32, shard: u32) -> bool {
+        Leader::of(&self.copies.led(shard)) == Leader::Node(node)
     }
 
     /// The owner of a task queue, for whoever brings something to it now. A node without others owns all.

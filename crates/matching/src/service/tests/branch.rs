@@ -6,6 +6,8 @@ use crate::service::{Fetch, Fetched};
 
 /// The shard that is near to every branch.
 const NEAR_BRANCH: u32 = 8;
+/// The one that is near to who polls at the root.
+const NEAR_HERE: u32 = 9;
 
 type PendingFetch = Pending<Result<Fetched<Toys>, Overloaded>>;
 
@@ -250,12 +252,14 @@ fn what_is_known_of_branches_adds_up() {
 fn who_polls_gets_what_is_near_first() {
     let bench = Bench::new();
     let polled = || looked(&mut bench.poll(&work(), info("worker"))).expect("tasks are held");
+    bench.service.shard_is_near(NEAR_HERE, true);
     let from = |origin, id| Offer { origin, ..job(id) };
     for offer in [from(0, 1), from(NEAR_BRANCH, 2), from(NEAR_HERE, 3), from(0, 4), from(NEAR_HERE, 5)] {
         bench.service.offer(&work(), offer);
     }
     assert_eq!(tasks(&bench.fetched_now(&work(), 2)), [2, 1]);
     assert_eq!(polled(), Polled::Task(from(NEAR_HERE, 3)));
-    assert_eq!(polled(), Polled::Task(from(NEAR_HERE, 5)));
+    bench.service.shard_is_near(NEAR_HERE, false);
     assert_eq!(polled(), Polled::Task(from(0, 4)));
+    assert_eq!(polled(), Polled::Task(from(NEAR_HERE, 5)));
 }
