@@ -3,7 +3,8 @@
 //! A branch hands its polls the tasks of the shards that this node leads, without asking anybody, while it is *open*: while
 //! it knows that nothing waits at the queue's root, at its owner. All others it fetches there, for as many polls as wait.
 //!
-//! Invariant: tasks that wait go before those that come, in the root's order: a branch opens only when its root has none.
+//! Invariant: tasks that wait go before those that come, in the root's order, which prefers tasks of shards that are led where
+//! the poll waits (docs/adr/0024): a branch opens only when its root has none.
 //! A root that counts what it hands out has all polls to itself. What was fetched is a loan until it was started, is gone,
 //! or is given back; so a node that is lost loses nothing.
 

@@ -6,6 +6,7 @@ mod messages;
 use std::{
     collections::BTreeMap,
     path::Path,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -272,6 +273,25 @@ fn start(count: usize) -> StartWorkflow {
         last_completion_result: None,
         on_conflict: OnConflict::default(),
     }
+}
+
+#[tokio::test]
+async fn who_is_ready_to_ask_shares_the_batch() {
+    let world = World::new(Limits::default()).await;
+    let batches = || world.shard.stats().expect("the shard is here").batches.load(Ordering::Relaxed);
+    let start = |workflow: &str, count| {
+        let (shard, namespace) = (world.shard.clone(), Arc::clone(&world.namespace));
+        let key = WorkflowKey { workflow: workflow.into(), ..world.key() };
+        async move { shard.ask(key, namespace, Request::Start(Box::new(start(count)))).await }
+    };
+    let before = batches();
+    let mut first = pin!(start("first", 0));
+    assert!(futures::poll!(&mut first).is_pending());
+    // The shard has its turn before this one.
+    let second = tokio::spawn(start("second", 1));
+    first.await.expect("it is started");
+    second.await.expect("no panic").expect("it is started");
+    assert_eq!(batches() - before, 1);
 }
 
 #[tokio::test]

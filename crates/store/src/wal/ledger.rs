@@ -227,3 +227,25 @@ impl Batch {
         self.items.iter().flat_map(|item| &item.records).chain(&self.committed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_alone_waits_for_nobody() {
+        let mut ledger = Ledger::new(Front::new(0), Index::default());
+        let bring = |ledger: &mut Ledger| ledger.push_flush(Box::new(|_| {}));
+        bring(&mut ledger);
+        assert!(!ledger.is_shared());
+        bring(&mut ledger);
+        assert!(ledger.is_shared());
+        assert_eq!(ledger.next_batch(0).items.len(), 2);
+        assert!(!ledger.is_shared(), "nothing waits");
+        bring(&mut ledger);
+        assert!(ledger.is_shared(), "there were two a moment ago");
+        ledger.next_batch(0);
+        bring(&mut ledger);
+        assert!(!ledger.is_shared());
+    }
+}
