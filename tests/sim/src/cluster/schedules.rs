@@ -43,7 +43,7 @@ pub(crate) async fn keep(scene: Scene) {
     }
     loop {
         match look(&scene, plan).await {
-            Some(shown) if !is_done(&shown) => scene.sleep_ms(700).await,
+            Some(shown) if !is_done(plan, &shown) => scene.sleep_ms(700).await,
             Some(_) => break,
             None => return,
         }
@@ -109,9 +109,11 @@ async fn look(scene: &Scene, plan: &SchedulePlan) -> Option<DescribeScheduleResp
     }
 }
 
-fn is_done(shown: &DescribeScheduleResponse) -> bool {
+/// An action that was asked for is among those that remain no more, and is counted only when it is known to have begun.
+fn is_done(plan: &SchedulePlan, shown: &DescribeScheduleResponse) -> bool {
     let remaining = shown.schedule.as_ref().and_then(|it| it.state.as_ref()).map(|state| state.remaining_actions);
-    let waits = shown.info.as_ref().is_none_or(|info| info.buffer_size > 0 || !info.running_workflows.is_empty());
+    let Some(info) = &shown.info else { return false };
+    let waits = info.buffer_size > 0 || !info.running_workflows.is_empty() || info.action_count < plan.actions;
     remaining == Some(0) && !waits
 }
 
@@ -122,7 +124,7 @@ pub(crate) async fn check(scene: &Scene, listed: &[(String, String)]) {
     let Some(shown) = look(scene, plan).await else { return };
     let began = listed.iter().filter(|(workflow, _)| workflow.starts_with(&plan.workflow.id)).count();
     let info = shown.info.clone().unwrap_or_default();
-    if !is_done(&shown) || began as i64 != plan.actions || info.action_count != plan.actions {
+    if !is_done(plan, &shown) || began as i64 != plan.actions || info.action_count != plan.actions {
         let (counted, allowed) = (info.action_count, plan.actions);
         scene.record.violate(format!("{}: {began} began, {counted} are counted, {allowed} were allowed", plan.id));
     }
