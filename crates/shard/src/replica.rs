@@ -37,8 +37,7 @@ pub use backup::{GroupView, group_views};
 pub use given_up::GivenUp;
 use picture::{Installation, View};
 
-/// How long a shard's entries that nobody waits for wait for others. Four times as long wrote less, and took longer
-/// (docs/results).
+/// How long a shard's entries that nobody waits for wait for others. Longer wrote less, and was no faster (docs/results).
 const TOGETHER: Duration = Duration::from_millis(50);
 
 /// What became of a proposed batch.

@@ -6,7 +6,7 @@
 //! With `WEFT_SIM_CLUSTER_SIZE=large` all seeds are large.
 //! With `WEFT_SIM_CLUSTER_RECORD=DIR/NAME.txt` what was played is written to `DIR/NAME-PROGRAM.txt`, a file for each build of
 //! this program, and who is interrupted goes on from there, with `WEFT_SIM_CLUSTER_PROCESSES` seeds at a time (1);
-//! `WEFT_SIM_CLUSTER_FIRST` is the first of them (0), where several machines share the seeds.
+//! `WEFT_SIM_CLUSTER_FIRST` is then the first of them (0), and `WEFT_SIM_CLUSTER_SEEDS` the one behind the last.
 
 use std::{collections::BTreeSet, env, path::Path};
 

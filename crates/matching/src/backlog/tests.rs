@@ -1,6 +1,6 @@
 //! What is held, what is dropped, and that a pull finds all that was dropped.
 
-use super::{Ask, Backlog, Found, Held, Kept};
+use super::{Ask, Backlog, Found, Held, Kept, LOOKED_AT_MAX};
 use crate::payload::toys::{Job, job};
 use crate::payload::{LineId, Near, Offer, Position, Rank, Share, Start};
 use std::sync::Arc;
@@ -215,6 +215,14 @@ fn a_task_that_is_near_goes_first_unless_another_is_much_older() {
     assert_eq!(popped_near_2([of(1, 1), of(1, 30), of(2, 5), of(2, 12)]), [5, 1, 12, 30]);
     // Nothing is near.
     assert_eq!(popped_near_2([of(1, 1), of(3, 4), of(1, 5)]), [1, 4, 5]);
+}
+
+#[test]
+fn what_is_near_is_looked_for_among_so_many_shards() {
+    let others = (0..LOOKED_AT_MAX as u32).map(|number| Offer { origin: 10 + number, ..job(1) });
+    let offers = others.enumerate().map(|(at, offer)| Offer { task: Job(at as u64), ..offer });
+    let near = Offer { task: Job(1000), ..of(2, 1) };
+    assert_eq!(popped_near_2(offers.chain([near]))[..3], [0, 1000, 1]);
 }
 
 #[test]

@@ -49,7 +49,7 @@ impl NodeInner {
 
     /// The leader of a shard. A node without others is always asked, also while it elects itself.
     pub(crate) fn leader_of_shard(&self, shard: &Shard) -> Leader {
-        if self.peers.is_alone() { Leader::Here } else { Leader::of(&self.copies.leadership(shard).borrow()) }
+        if self.peers.is_alone() { Leader::Here } else { Leader::of(&self.copies.led(shard.id().0)) }
     }
 
     /// Whether another node leads a shard.
