@@ -166,3 +166,44 @@ async fn what_is_lent_to_a_node_that_says_nothing_more_comes_back() {
     assert_eq!(worker.task().await.attempt, 1);
     trio.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fetch_brings_tasks_of_shards_that_its_node_leads_first() {
+    let trio = Trio::start().await;
+    let queue = trio.name_led_by(OWNER, "orders");
+    let node_1 = 1;
+    let mut as_node = door::matching_as_node(&trio, OWNER, node_1);
+    let mut fetch = async |max| {
+        let queue = Queue {
+            namespace_id: trio.namespace().to_string(),
+            name: queue.clone(),
+            kind: WireKind::Workflow.into(),
+            sticky: false,
+        };
+        let request = FetchRequest { queue: Some(queue), max, node: node_1, ..FetchRequest::default() };
+        as_node.fetch(request).await.expect("it is answered").into_inner()
+    };
+    let overtakes = async {
+        // Where the second start took too long the first task goes first all the same.
+        for attempt in 0.. {
+            let (far, near) =
+                (trio.name_led_by(2, &format!("far-{attempt}")), trio.name_led_by(0, &format!("near-{attempt}")));
+            for id in [&far, &near] {
+                start(&mut trio.clients()[OWNER], id, &queue).await;
+            }
+            while fetch(0).await.backlog < 2 {}
+            let lent = fetch(10).await;
+            let place = |id: &String| {
+                let is_it = |item: &Option<Item>| matches!(item, Some(Item::Task(task)) if task.workflow_id == *id);
+                lent.items.iter().position(|lent| is_it(&lent.item))
+            };
+            if let (Some(far), Some(near)) = (place(&far), place(&near))
+                && near < far
+            {
+                break;
+            }
+        }
+    };
+    in_time("for the task that is near to go first", overtakes).await;
+    trio.shutdown().await;
+}
