@@ -209,13 +209,11 @@ impl NodeConfig {
 async fn group_ready(group: &Group) -> Result<(), ReadError> {
     let mut leadership = group.leadership();
     loop {
-        let known = leadership.wait_for(|known| known.leader.is_some()).await.map_err(|_| ReadError::Stopped)?;
+        let known = *leadership.wait_for(|known| known.leader.is_some()).await.map_err(|_| ReadError::Stopped)?;
         if !known.mine {
             return Ok(());
         }
-        let term = known.term;
-        drop(known);
-        match group.confirm(term).await {
+        match group.confirm(known.term).await {
             Ok(index) => return group.wait_applied(index).await,
             Err(ReadError::Stopped) => return Err(ReadError::Stopped),
             // Leadership was lost meanwhile, and the news of it is on its way.

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing here changes a workflow; what changes anything lifts a quarantine, changes the cluster's nodes, or holds
 //! messages between workflows back until a backup has its views. Where keys are set, health alone is told without one.
+//! It is served from before the node's data are opened: a node that waits for the others is told from one that hangs.
 
 mod admin;
 mod backup;
@@ -9,7 +10,14 @@ mod cluster;
 mod health;
 mod metrics;
 
-use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
@@ -31,6 +39,8 @@ use tokio::{
     sync::watch,
 };
 use tonic::transport::server::TcpIncoming;
+
+use weft_env::Clock;
 
 use crate::{
     access::{self, Admission, KeyCheck},
@@ -56,18 +66,30 @@ pub(crate) struct Answer {
     body: String,
 }
 
-/// Serves until the node stops.
+/// The node that is operated, once it is put together. Clones are of the same one.
+#[derive(Clone, Default)]
+pub(crate) struct Operated(Arc<OnceLock<Node>>);
+
+impl Operated {
+    /// What is asked from now on is asked of the node.
+    pub(crate) fn open(&self, node: Node) {
+        // A node is put together once.
+        let _ = self.0.set(node);
+    }
+}
+
+/// Serves until the server stops.
 pub(crate) async fn serve(
-    node: Node,
+    node: Operated,
     listener: TcpListener,
     admission: Admission,
+    clock: Arc<dyn Clock>,
     connections: Connections,
     stopping: watch::Receiver<bool>,
 ) {
-    let desk = Desk { check: admission.key_check(Arc::clone(node.clock())), node };
+    let desk = Desk { check: admission.key_check(Arc::clone(&clock)), node };
     match admission.tls() {
         Some(tls) => {
-            let clock = Arc::clone(desk.node.clock());
             let incoming = access::incoming(listener, tls, access::OPERATORS, clock);
             let incoming = incoming.map(|came| came.and_then(|stream| Ok((stream.get_ref().0.peer_addr()?, stream))));
             desk.serve(incoming, connections, stopping).await;
@@ -88,7 +110,7 @@ pub(crate) fn is_health(path: &str) -> bool {
 /// What is behind the port.
 #[derive(Clone)]
 struct Desk {
-    node: Node,
+    node: Operated,
     check: KeyCheck,
 }
 
@@ -126,9 +148,10 @@ impl Desk {
     }
 
     async fn answer(&self, request: Request<Incoming>, caller: SocketAddr) -> Response<Body> {
-        match self.check.check(&request) {
-            Ok(()) => respond(&self.node, request, caller).await,
-            Err(why) => refuse(why),
+        match (self.check.check(&request), self.node.0.get()) {
+            (Ok(()), Some(node)) => respond(node, request, caller).await,
+            (Ok(()), None) => starting(request.uri().path()).into_response(),
+            (Err(why), _) => refuse(why),
         }
     }
 }
@@ -148,6 +171,17 @@ fn refuse(why: &str) -> Response<Body> {
     let mut response = Answer::json(StatusCode::UNAUTHORIZED, &json!({ "error": why })).into_response();
     response.headers_mut().insert(WWW_AUTHENTICATE, http::HeaderValue::from_static("Bearer"));
     response
+}
+
+/// The answer of a node that is not put together yet.
+fn starting(path: &str) -> Answer {
+    const WHY: &str =
+        "the node is starting: it reads its data, or waits for other nodes of its cluster (its log says which)";
+    match path {
+        "/livez" => health::starting(),
+        path if path.starts_with("/admin/") => Answer::json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": WHY })),
+        _ => Answer::new(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{WHY}\n")),
+    }
 }
 
 async fn respond(node: &Node, request: Request<Incoming>, caller: SocketAddr) -> Response<Body> {

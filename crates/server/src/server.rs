@@ -28,7 +28,7 @@ use crate::{
         Node, OpenError, Options, Place, World,
         hold::{Hold, Released},
     },
-    operations,
+    operations::{self, Operated},
 };
 
 /// How long a stopping server waits for calls that are under way.
@@ -57,16 +57,22 @@ pub struct Embedded {
     running: Running,
 }
 
+/// How what serves is told that the server stops. Clones are of the same server.
+#[derive(Clone, Default)]
+struct Ending {
+    stop: watch::Sender<bool>,
+    connections: Connections,
+}
+
 /// What a server is apart from its ports.
 struct Running {
     node: Node,
     connector: Connector,
-    stop: watch::Sender<bool>,
+    ending: Ending,
     tasks: Vec<JoinHandle<()>>,
     /// Closes the internal port, once the replicas have stopped.
     close: watch::Sender<bool>,
     door: Option<JoinHandle<()>>,
-    connections: Connections,
     released: Released,
 }
 
@@ -153,23 +159,29 @@ impl Builder {
         };
         let address = local(&api, self.listen)?;
         let operations_address = operations.as_ref().map(|listener| local(listener, self.listen)).transpose()?;
-        let mut running = Running::start(self.options, self.world, self.internal, &self.access).await?;
-        let stopping = running.stop.subscribe();
-        let frontend = Frontend::new(running.node.clone());
-        running.tasks.push(tokio::spawn(frontend.serve(
-            api,
-            admission.clone(),
-            running.connections.clone(),
-            stopping.clone(),
-        )));
-        running.tasks.push(tokio::spawn(admission.keep(Arc::clone(running.node.clock()), stopping.clone())));
+        let (clock, ending) = (Arc::clone(&self.world.clock), Ending::default());
+        let stopping = ending.stop.subscribe();
+        let operated = Operated::default();
+        let keep = |files: &Admission| tokio::spawn(files.clone().keep(Arc::clone(&clock), stopping.clone()));
+        let mut tasks = vec![keep(&admission), keep(&operators)];
         if let Some(listener) = operations {
-            let (node, connections) = (running.node.clone(), running.connections.clone());
-            let clock = Arc::clone(node.clock());
-            let serving = operations::serve(node, listener, operators.clone(), connections, stopping.clone());
-            running.tasks.push(tokio::spawn(serving));
-            running.tasks.push(tokio::spawn(operators.keep(clock, stopping)));
+            let (operated, connections) = (operated.clone(), ending.connections.clone());
+            let serving =
+                operations::serve(operated, listener, operators, Arc::clone(&clock), connections, stopping.clone());
+            tasks.push(tokio::spawn(serving));
         }
+        let mut running = match Running::start(self.options, self.world, self.internal, &self.access, &ending).await {
+            Ok(running) => running,
+            Err(error) => {
+                ending.stop.send_replace(true);
+                futures::future::join_all(tasks).await;
+                return Err(error);
+            }
+        };
+        operated.open(running.node.clone());
+        let frontend = Frontend::new(running.node.clone());
+        tasks.push(tokio::spawn(frontend.serve(api, admission, ending.connections, stopping)));
+        running.tasks.extend(tasks);
         Ok(Server { running, address, operations: operations_address })
     }
 
@@ -178,7 +190,9 @@ impl Builder {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub async fn embed(self) -> Result<Embedded, StartError> {
-        Ok(Embedded { running: Running::start(self.options, self.world, self.internal, &self.access).await? })
+        let ending = Ending::default();
+        let running = Running::start(self.options, self.world, self.internal, &self.access, &ending).await?;
+        Ok(Embedded { running })
     }
 }
 
@@ -261,7 +275,9 @@ impl Running {
         world: World,
         internal: Option<TcpListener>,
         access: &access::Options,
+        ending: &Ending,
     ) -> Result<Self, StartError> {
+        let (connections, stop) = (&ending.connections, &ending.stop);
         let clock = Arc::clone(&world.clock);
         let mutual = access.nodes.as_ref().map(|files| Mutual::open(files, access.reload_interval)).transpose()?;
         let connector = mutual.as_ref().map(|mutual| mutual.connector(Arc::clone(&clock)));
@@ -269,7 +285,6 @@ impl Running {
         let links = Links::of(&options, &reach)?;
         let (close, closing) = watch::channel(false);
         let gate = Gate::new(&links.peers, links.inbox.clone(), Arc::clone(&clock), closing.clone());
-        let connections = Connections::default();
         // Before the node: its replicas speak to the others while it is put together.
         let on_port =
             |listener| cluster::listen(gate.clone(), listener, mutual.clone(), connections.clone(), closing.clone());
@@ -282,23 +297,26 @@ impl Running {
                 Some(tokio::spawn(cluster::listen_within(gate.clone(), network, connections.clone(), closing)))
             }
         };
+        // From here on too: a node whose certificates have expired waits for the others until it has new ones.
+        let keeping = |mutual: Mutual| tokio::spawn(mutual.keep(Arc::clone(&clock), stop.subscribe()));
+        let mut tasks = Vec::from_iter(mutual.map(keeping));
         let (hold, released) = Hold::new(Arc::clone(&clock));
         // Boxed: the future of all that a node opens would stand in that of every caller.
         let node = match Box::pin(Node::open_among(options, world, links, hold)).await {
             Ok(node) => node,
             Err(error) => {
                 drop(gate);
-                end(door, &connections, released).await;
+                stop.send_replace(true);
+                futures::future::join_all(tasks).await;
+                end(door, connections, released).await;
                 return Err(error.into());
             }
         };
         gate.open(Frontend::new(node.clone()).routes().await);
         let (connector, incoming) = Connector::new();
-        let (stop, stopping) = watch::channel(false);
         let here = Frontend::new(node.clone());
-        let mut tasks = vec![tokio::spawn(here.serve_here(incoming, connections.clone(), stopping.clone()))];
-        tasks.extend(mutual.map(|mutual| tokio::spawn(mutual.keep(clock, stopping))));
-        Ok(Self { node, connector, stop, tasks, close, door, connections, released })
+        tasks.push(tokio::spawn(here.serve_here(incoming, connections.clone(), stop.subscribe())));
+        Ok(Self { node, connector, ending: ending.clone(), tasks, close, door, released })
     }
 
     async fn failed(&self) -> Arc<str> {
@@ -314,7 +332,7 @@ impl Running {
     async fn shutdown(self) {
         // While calls are still taken: they go on at the others.
         self.node.inner().hand_over().await;
-        self.stop.send_replace(true);
+        self.ending.stop.send_replace(true);
         self.node.stop_polls();
         let clock = Arc::clone(self.node.clock());
         let drained = futures::future::join_all(self.tasks);
@@ -327,7 +345,7 @@ impl Running {
         self.node.shutdown().await;
         self.close.send_replace(true);
         drop(self.node);
-        end(self.door, &self.connections, self.released).await;
+        end(self.door, &self.ending.connections, self.released).await;
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Invariant: who votes is known, by its directory, to all other founders, durably. So a founder that has lost its disk, and
 //! with it its votes and what it had confirmed, is told from one that has never had any: whichever other founder it asks
-//! knows the directory that was lost. That is why a first start waits for all of them, and not for a majority.
+//! knows the directory that was lost. That is why a first start waits for all of them, and not for a majority. And all of
+//! them were told of the same number of shards: else one workflow id would be in two groups.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,31 +29,47 @@ const SAID: Duration = Duration::from_secs(10);
 /// Why a founder may not vote.
 #[derive(Debug, thiserror::Error)]
 pub enum MeetError {
-    #[error("node {node} does not know this node as a founder of the cluster: {why}")]
+    #[error("node {node} does not take this node for a founder of the cluster: {why}")]
     Refused { node: u32, why: String },
     #[error(transparent)]
     DataDir(#[from] datadir::Error),
 }
 
-/// What this node knows of the founders, once its data are open; nothing if it founded nothing, or with a version that did
-/// not note it.
+/// What this node knows of the founders, once its data are open.
 #[derive(Default)]
-pub(crate) struct Meeting(OnceLock<Option<Mutex<Founders>>>);
+pub(crate) struct Meeting(OnceLock<Opened>);
+
+struct Opened {
+    /// Of this node's data directory.
+    shards: u16,
+    /// Nothing if it founded nothing, or with a version that did not note it.
+    founders: Option<Mutex<Founders>>,
+}
 
 impl Meeting {
     /// From now on the others are answered.
-    pub(crate) fn open(&self, founders: Option<Founders>) {
+    pub(crate) fn open(&self, shards: u16, founders: Option<Founders>) {
         // A node is put together once.
-        let _ = self.0.set(founders.map(Mutex::new));
+        let _ = self.0.set(Opened { shards, founders: founders.map(Mutex::new) });
     }
 
     /// Another founder says which directory it has, and is told of this one.
-    pub(crate) fn receive(&self, own: u32, node: u32, directory: &str) -> Result<Uuid, Status> {
-        let Ok(directory) = directory.parse::<Uuid>() else {
-            return Err(Status::invalid_argument(format!("{directory:?} is no UUID of a data directory")));
+    pub(crate) fn receive(&self, own: u32, asked: &MeetRequest) -> Result<Uuid, Status> {
+        let node = asked.node;
+        let Ok(directory) = asked.directory.parse::<Uuid>() else {
+            return Err(Status::invalid_argument(format!("{:?} is no UUID of a data directory", asked.directory)));
         };
         let Some(opened) = self.0.get() else { return Err(Status::unavailable("this node is starting")) };
-        let Some(founders) = opened else {
+        // Before anything is noted, so that the directory of whoever is wrong may still be emptied.
+        if ![0, u32::from(opened.shards)].contains(&asked.shards) {
+            return Err(Status::failed_precondition(format!(
+                "node {own} was told of {} shards, and node {node} of {}: all founders of a cluster must have the same \
+                 number (storage.shards). Empty the data directory of whichever is wrong, and start it with the number \
+                 of the others",
+                opened.shards, asked.shards
+            )));
+        }
+        let Some(founders) = &opened.founders else {
             return Err(Status::failed_precondition(format!(
                 "node {own} has data, and was not told then which directory node {node} has. {}",
                 what_to_do(node)
@@ -77,16 +94,17 @@ impl Meeting {
 
     /// Waits until all other founders know this node's directory, if it may not vote before that.
     pub(crate) async fn hold(&self, peers: &Peers, others: &BTreeSet<u32>, clock: &dyn Clock) -> Result<(), MeetError> {
-        let Some(Some(founders)) = self.0.get() else { return Ok(()) };
+        let Some(Opened { shards, founders: Some(founders) }) = self.0.get() else { return Ok(()) };
         let (own, has_met) = {
             let founders = founders.lock();
             (founders.own(), founders.has_met())
         };
+        let request = MeetRequest { node: peers.node, directory: own.to_string(), shards: u32::from(*shards) };
         let mut missing = if has_met { BTreeSet::new() } else { others.clone() };
         let mut said_at = clock.monotonic();
         while !missing.is_empty() {
             let mut why = BTreeMap::new();
-            let asked = missing.iter().map(|node| async move { (*node, ask(peers, *node, own).await) });
+            let asked = missing.iter().map(|node| async { (*node, ask(peers, *node, request.clone()).await) });
             for (node, answer) in futures::future::join_all(asked).await {
                 match answer {
                     // One that is not the first one of its number does not vote, and may go.
@@ -117,7 +135,7 @@ impl Meeting {
 
     /// The data directories of the founders, as far as they are known.
     pub(crate) fn directories(&self, own: u32, others: &BTreeSet<u32>) -> BTreeMap<u32, Uuid> {
-        let Some(Some(founders)) = self.0.get() else { return BTreeMap::new() };
+        let Some(Opened { founders: Some(founders), .. }) = self.0.get() else { return BTreeMap::new() };
         let founders = founders.lock();
         let known = others.iter().filter_map(|node| Some((*node, founders.of(*node)?)));
         known.chain([(own, founders.own())]).collect()
@@ -133,9 +151,9 @@ fn what_to_do(node: u32) -> String {
     )
 }
 
-async fn ask(peers: &Peers, node: u32, own: Uuid) -> Result<Uuid, Status> {
+async fn ask(peers: &Peers, node: u32, request: MeetRequest) -> Result<Uuid, Status> {
     let way = peers.way(node).ok_or_else(|| Status::unavailable("it is not known"))?;
-    let mut request = Request::new(MeetRequest { node: peers.node, directory: own.to_string() });
+    let mut request = Request::new(request);
     request.set_timeout(ANSWER_MAX);
     let answer = MembersServiceClient::new(way).meet(request).await?.into_inner();
     answer.directory.parse().map_err(|_| Status::unavailable("it names no directory"))
@@ -157,19 +175,36 @@ mod tests {
     const FIRST: &str = "00000000-0000-0000-0000-000000000001";
     const SECOND: &str = "00000000-0000-0000-0000-000000000002";
 
+    fn asks(node: u32, directory: &str) -> MeetRequest {
+        MeetRequest { node, directory: directory.to_owned(), shards: 16 }
+    }
+
     #[test]
     fn a_founder_that_comes_with_another_directory_is_told_what_to_do() {
         let dir = tempfile::tempdir().expect("a directory");
         let meeting = Meeting::default();
-        let starting = meeting.receive(1, 2, FIRST).expect_err("it has not opened its data");
+        let starting = meeting.receive(1, &asks(2, FIRST)).expect_err("it has not opened its data");
         assert_eq!(starting.code(), Code::Unavailable);
         let own = Uuid::from_u128(9);
-        meeting.open(Some(Founders::begin(dir.path(), own).expect("it is written")));
-        assert_eq!(meeting.receive(1, 2, FIRST).expect("it is the first"), own);
-        assert_eq!(meeting.receive(1, 2, FIRST).expect("it is the same"), own);
-        let refused = meeting.receive(1, 2, SECOND).expect_err("it is another one");
+        meeting.open(16, Some(Founders::begin(dir.path(), own).expect("it is written")));
+        assert_eq!(meeting.receive(1, &asks(2, FIRST)).expect("it is the first"), own);
+        assert_eq!(meeting.receive(1, &asks(2, FIRST)).expect("it is the same"), own);
+        let refused = meeting.receive(1, &asks(2, SECOND)).expect_err("it is another one");
         assert!(is_final(&refused) && refused.message().contains("wfctl cluster remove 2"), "{refused}");
-        assert!(is_final(&meeting.receive(1, 2, "two").expect_err("it is none")));
+        assert!(is_final(&meeting.receive(1, &asks(2, "two")).expect_err("it is none")));
+    }
+
+    #[test]
+    fn a_founder_with_another_number_of_shards_is_refused_and_not_noted() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let own = Uuid::from_u128(9);
+        let meeting = Meeting::default();
+        meeting.open(16, Some(Founders::begin(dir.path(), own).expect("it is written")));
+        let refused = meeting.receive(1, &MeetRequest { shards: 8, ..asks(2, FIRST) }).expect_err("it has eight");
+        assert!(is_final(&refused) && refused.message().contains("node 2 of 8"), "{refused}");
+        assert_eq!(meeting.receive(1, &asks(2, SECOND)).expect("its directory was emptied"), own);
+        // A build that does not say.
+        assert_eq!(meeting.receive(1, &MeetRequest { shards: 0, ..asks(3, FIRST) }).expect("it may be"), own);
     }
 
     #[test]
@@ -178,16 +213,16 @@ mod tests {
         let mut founders = Founders::begin(dir.path(), Uuid::from_u128(9)).expect("it is written");
         founders.note_met().expect("it is noted");
         let meeting = Meeting::default();
-        meeting.open(Some(founders));
-        let refused = meeting.receive(1, 4, FIRST).expect_err("it joined later, if ever");
+        meeting.open(16, Some(founders));
+        let refused = meeting.receive(1, &asks(4, FIRST)).expect_err("it joined later, if ever");
         assert!(is_final(&refused) && refused.message().contains("did not found the cluster"), "{refused}");
     }
 
     #[test]
     fn data_of_which_nothing_was_noted_know_no_founder_without_data() {
         let meeting = Meeting::default();
-        meeting.open(None);
-        let refused = meeting.receive(1, 2, FIRST).expect_err("it cannot tell");
+        meeting.open(16, None);
+        let refused = meeting.receive(1, &asks(2, FIRST)).expect_err("it cannot tell");
         assert!(is_final(&refused) && refused.message().contains("node 1 has data"), "{refused}");
     }
 }

@@ -18,8 +18,7 @@ impl MembersService for MembersDesk {
     }
 
     async fn meet(&self, request: Request<MeetRequest>) -> Result<Response<MeetResponse>, Status> {
-        let MeetRequest { node, directory } = request.into_inner();
-        let own = self.0.meeting().receive(self.1.node, node, &directory)?;
+        let own = self.0.meeting().receive(self.1.node, &request.into_inner())?;
         Ok(Response::new(MeetResponse { directory: own.to_string() }))
     }
 

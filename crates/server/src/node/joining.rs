@@ -115,7 +115,7 @@ pub(super) async fn meet_founders(
     };
     let joined = directory.and_then(|directory| directory.identity().joined);
     let own = joined.or(founders.as_ref().map(Founders::own));
-    meeting.open(founders);
+    meeting.open(options.shards, founders);
     peers.set_directories(own, BTreeMap::new());
     let others = options.cluster.members.keys().copied().filter(|node| *node != options.node).collect();
     // One that joins asks whoever leads the metadata, and does not vote before that has let it in.

@@ -18,6 +18,11 @@ pub(super) fn alive(node: &Node) -> Answer {
     answer(&fault(node).into_iter().collect::<Vec<_>>())
 }
 
+/// `/livez` of a node that is not put together yet.
+pub(super) fn starting() -> Answer {
+    answer(&[])
+}
+
 /// `/healthz`: all that an operator would want to know of.
 pub(super) fn well(node: &Node) -> Answer {
     let mut reasons = Vec::from_iter(fault(node));

@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use weft_server::{
-    ClusterOptions, Server, StartError,
+    Builder, ClusterOptions, Server, StartError,
     node::{Options, Place},
 };
 
-use crate::{PATIENCE, growing, run_of, start};
+use crate::{PATIENCE, growing, operations, run_of, start};
 
 struct Founders {
     dirs: TempDir,
@@ -32,12 +32,16 @@ impl Founders {
     }
 
     async fn start(&self, node: u32, door: TcpListener) -> Result<Server, StartError> {
+        self.builder(node, 2, door).start().await
+    }
+
+    fn builder(&self, node: u32, shards: u16, door: TcpListener) -> Builder {
         let members = self.internal.iter().map(|(node, address)| (*node, address.to_string())).collect();
         let mut options = Options::new(Place::Directory(self.dir(node)));
         options.cluster = ClusterOptions { name: "founders".to_owned(), members, ..ClusterOptions::default() };
-        (options.node, options.shards) = (node, 2);
+        (options.node, options.shards) = (node, shards);
         let any: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 0));
-        Server::builder(options.place.clone()).options(options).listen(any).internal(door).start().await
+        Server::builder(options.place.clone()).options(options).listen(any).internal(door)
     }
 
     async fn start_again(&self, node: u32) -> Result<Server, StartError> {
@@ -95,4 +99,51 @@ async fn founders_vote_when_all_of_them_were_there_once() {
     let ((one, two), three) = tokio::join!(two, founders.start(3, third));
     let servers = [one, two, three].map(|server| server.expect("it starts"));
     futures::future::join_all(servers.map(Server::shutdown)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn founders_that_were_told_of_different_numbers_of_shards_do_not_start() {
+    let (founders, mut doors) = Founders::new().await;
+    let mut open = |node, shards| founders.builder(node, shards, doors.remove(&node).expect("it is there")).start();
+    let (two, four, third) = (open(1, 2), open(2, 4), open(3, 2));
+    let started = async {
+        tokio::select! {
+            started = two => started,
+            started = four => started,
+            started = third => started,
+        }
+    };
+    let started = tokio::time::timeout(PATIENCE, started).await.expect("they tell each other");
+    let refused = started.err().map(|error| error.to_string()).expect("a workflow id would be in two groups");
+    assert!(refused.contains("of 2 shards") || refused.contains("of 4 shards"), "{refused}");
+    assert!(refused.contains("storage.shards"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_founder_that_waits_for_the_others_tells_that_it_lives_and_is_not_ready() {
+    let (founders, mut doors) = Founders::new().await;
+    let mut door = |node| doors.remove(&node).expect("it is there");
+    // Nothing else is bound at this test's own address.
+    let port = TcpListener::bind(growing::own_address()).await.and_then(|bound| bound.local_addr());
+    let port = port.expect("there is a free port");
+    let first = tokio::spawn(founders.builder(1, 2, door(1)).operations(port).start());
+    let is_bound = async {
+        while TcpStream::connect(port).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, is_bound).await.expect("it listens before it has met anybody");
+    assert_eq!(operations::ask(port, "GET", "/livez").await, "ok\n");
+    for asked in ["/readyz", "/healthz", "/metrics", "/admin/cluster"] {
+        let answer = operations::ask(port, "GET", asked).await;
+        assert!(answer.contains("the node is starting"), "{asked}: {answer}");
+    }
+
+    let (second, third) = tokio::join!(founders.start(2, door(2)), founders.start(3, door(3)));
+    let first = first.await.expect("it does not panic");
+    assert_eq!(operations::ask(port, "GET", "/livez").await, "ok\n");
+    assert!(operations::get(port, "/admin/cluster").await["error"].is_null());
+    let servers = [first, second, third].map(|server| server.expect("it starts"));
+    futures::future::join_all(servers.map(Server::shutdown)).await;
+    assert!(TcpStream::connect(port).await.is_err(), "the port is closed");
 }
