@@ -42,7 +42,7 @@ pub use dispatch::{Delivered, Directory, Dispatch, Feed, Jobs, Offered, Post, Re
 pub use handle::{Attached, Shard};
 pub use history::{Events, HistoryReader};
 pub use limits::Limits;
-pub use listing::listing;
+pub use listing::{Unread, listing};
 pub use metadata::{ChangeError, Members, MembersChange, Metadata, MetadataConfig, Namespaces};
 pub use postmark::{Leads, Postmark};
 pub use quarantine::{Quarantine, Quarantined};

@@ -1,8 +1,9 @@
 //! All runs, batch jobs and schedules of a shard as lists show them, read from the store: for a visibility index that must be built again.
 //!
 //! Invariant: what is read is one moment of the store. While a node opens that is its last checkpoint, and the log's
-//! replay brings the index up to date; later it is a view, and what is applied after it is fed to the index. A run that
-//! cannot be read is logged and left out; it does not stop the node.
+//! replay brings the index up to date; later it is a view, and what is applied after it is fed to the index. A run whose rows
+//! make no sense is logged and left out; it does not stop the node. A store that cannot be read ends the list with an error:
+//! it is not the end of the list.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -13,22 +14,33 @@ use weft_engine::{
 };
 use weft_protocol::api::workflow::WorkflowExecutionInfo;
 use weft_rows::{SlotRange, load, table};
-use weft_store::state::{KeyRange, Order, StateView};
+use weft_store::state::{KeyRange, Order, StateView, StoreError};
 
 use crate::loader::{LoadError, Reader};
 
 /// Keys read at a time.
 const PAGE: usize = 256;
 
-/// The runs of these slots in the order of their keys, then their batch jobs, then their schedules. Reading blocks.
-pub fn listing(
-    store: Arc<dyn StateView>,
-    slots: SlotRange,
-) -> impl Iterator<Item = (WorkflowKey, WorkflowExecutionInfo)> + Send {
+/// The store cannot be read.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("a list cannot be read: {0}")]
+pub struct Unread(String);
+
+type Listed = Result<(WorkflowKey, WorkflowExecutionInfo), Unread>;
+
+/// The runs of these slots in the order of their keys, then their batch jobs, then their schedules. Reading blocks. What
+/// comes after an error is not all there is.
+pub fn listing(store: Arc<dyn StateView>, slots: SlotRange) -> impl Iterator<Item = Listed> + Send {
     let (from, end) = load::execution_range(slots);
     let jobs = Jobs::new(Reader { store: Arc::clone(&store) }, slots);
     let schedules = Schedules::new(Reader { store: Arc::clone(&store) }, slots);
     Listing { reader: Reader { store }, from, end, page: VecDeque::new(), done: false }.chain(jobs).chain(schedules)
+}
+
+impl From<StoreError> for Unread {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
 }
 
 struct Listing {
@@ -40,15 +52,9 @@ struct Listing {
 }
 
 impl Listing {
-    fn read_page(&mut self) {
+    fn read_page(&mut self) -> Result<(), StoreError> {
         let range = KeyRange::between(self.from.clone(), self.end.clone());
-        let rows = match self.reader.store.scan(table::EXECUTION, &range, Order::Ascending, PAGE) {
-            Ok(rows) => rows,
-            Err(error) => {
-                tracing::error!(%error, "reading the executions failed: lists lack the rest");
-                Vec::new()
-            }
-        };
+        let rows = self.reader.store.scan(table::EXECUTION, &range, Order::Ascending, PAGE)?;
         self.done = rows.len() < PAGE;
         for (key, _) in rows {
             self.from = key.to_vec();
@@ -58,11 +64,12 @@ impl Listing {
                 Err(error) => tracing::error!(%error, "an execution's key cannot be read: lists lack it"),
             }
         }
+        Ok(())
     }
 }
 
 impl Iterator for Listing {
-    type Item = (WorkflowKey, WorkflowExecutionInfo);
+    type Item = Listed;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -70,16 +77,22 @@ impl Iterator for Listing {
                 if self.done {
                     return None;
                 }
-                self.read_page();
+                if let Err(error) = self.read_page() {
+                    self.done = true;
+                    return Some(Err(error.into()));
+                }
                 continue;
             };
             match self.reader.execution(&key, &run) {
                 Ok(Some(execution)) => {
                     let info = info(&key, &execution);
-                    return Some((key, info));
+                    return Some(Ok((key, info)));
                 }
                 Ok(None) => {}
-                Err(error) => tracing::error!(workflow = %key.workflow, %run, %error, "lists lack this run"),
+                Err(LoadError::Corrupt(error)) => {
+                    tracing::error!(workflow = %key.workflow, %run, %error, "lists lack this run");
+                }
+                Err(LoadError::Store(error)) => return Some(Err(Unread(error.to_string()))),
             }
         }
     }
@@ -115,14 +128,14 @@ impl Jobs {
 }
 
 impl Iterator for Jobs {
-    type Item = (WorkflowKey, WorkflowExecutionInfo);
+    type Item = Listed;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match self.step() {
                 Ok(Some((key, Some(job)))) => {
                     let info = job::info(&key, &job);
-                    return Some((key, info));
+                    return Some(Ok((key, info)));
                 }
                 Ok(Some((_, None))) => {}
                 Ok(None) => return None,
@@ -130,9 +143,9 @@ impl Iterator for Jobs {
                     tracing::error!(%error, "a batch job cannot be read: lists lack it");
                     self.from.push(0);
                 }
-                Err(error @ LoadError::Store(_)) => {
-                    tracing::error!(%error, "reading the batch jobs failed: lists lack the rest");
+                Err(LoadError::Store(error)) => {
                     self.from = self.end.clone();
+                    return Some(Err(Unread(error.to_string())));
                 }
             }
         }
@@ -170,21 +183,21 @@ impl Schedules {
 }
 
 impl Iterator for Schedules {
-    type Item = (WorkflowKey, WorkflowExecutionInfo);
+    type Item = Listed;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match self.step() {
                 Ok(Some((key, Some(schedule)))) => {
                     let info = entry(&key, &schedule, schedule.progress.done_until);
-                    return Some((key, info));
+                    return Some(Ok((key, info)));
                 }
                 Ok(Some((_, None))) => {}
                 Ok(None) => return None,
                 Err(LoadError::Corrupt(error)) => tracing::error!(%error, "a schedule cannot be read: lists lack it"),
-                Err(error @ LoadError::Store(_)) => {
-                    tracing::error!(%error, "reading the schedules failed: lists lack the rest");
+                Err(LoadError::Store(error)) => {
                     self.from = self.end.clone();
+                    return Some(Err(Unread(error.to_string())));
                 }
             }
         }

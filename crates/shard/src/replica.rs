@@ -35,7 +35,7 @@ mod picture;
 
 pub use backup::{GroupView, group_views};
 pub use given_up::GivenUp;
-use picture::{Installation, View};
+use picture::{Clearing, Installation, View};
 
 /// How long a shard's entries that nobody waits for wait for others. Longer wrote less, and was no faster (docs/results).
 const TOGETHER: Duration = Duration::from_millis(50);
@@ -92,7 +92,7 @@ impl Replica {
             installation.run()?;
         }
         // Whoever was sending them begins anew.
-        picture::forget_pieces(store.as_ref(), group)?;
+        Clearing::pieces(group).all(store.as_ref())?;
         let row = stored_row(store.as_ref(), group)?;
         let (applied, closed) = (Arc::new(Mutex::new(row)), Arc::default());
         Ok(Arc::new(Self { group, owns, store, lane, feed, applied, closed }))
@@ -230,9 +230,12 @@ impl Machine for Replica {
         let (group, owns, store) = (self.group, self.owns, Arc::clone(&self.store));
         let installation = Arc::new(Installation { group, owns, store, pieces, mark: mark.to_vec() });
         async move {
+            // Step by step, so that other groups' writes pass in between.
+            for number in 0..pieces {
+                self.step(&installation, move |installation| installation.check(number)).await?;
+            }
             self.step(&installation, Installation::begin).await?;
-            self.step(&installation, Installation::clear).await?;
-            // Piece by piece, so that other groups' writes pass in between.
+            self.clear(installation.clearing()).await?;
             for number in 0..pieces {
                 self.step(&installation, move |installation| installation.put(number)).await?;
             }
@@ -240,7 +243,8 @@ impl Machine for Replica {
             let index = row.index;
             *self.applied.lock() = row;
             let (feed, group) = (Arc::clone(&self.feed), self.group);
-            self.lane.call(move || feed.replaced(group, index)).await.map_err(MachineError::new)
+            self.lane.call(move || feed.replaced(group, index)).await.map_err(MachineError::new)?;
+            self.clear(Clearing::pieces(group)).await
         }
         .boxed()
     }
@@ -254,6 +258,17 @@ impl Replica {
     ) -> Result<T, MachineError> {
         let installation = Arc::clone(installation);
         self.write(move || step(&installation)).await
+    }
+
+    async fn clear(&self, mut clearing: Clearing) -> Result<(), MachineError> {
+        loop {
+            let store = Arc::clone(&self.store);
+            let step = move || Ok(clearing.some(store.as_ref())?.then_some(clearing));
+            match self.write(step).await? {
+                Some(rest) => clearing = rest,
+                None => return Ok(()),
+            }
+        }
     }
 }
 

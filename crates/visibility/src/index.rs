@@ -34,6 +34,7 @@ pub use read::Reader;
 use crate::attribute::Class;
 use crate::limits::{PART_GROUPS_MAX, REBUILD_CHUNK};
 use crate::record::{Change, Record};
+use crate::service::Rebuild;
 
 /// Why the index did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -135,23 +136,26 @@ impl Index {
 
     /// Puts `records`, the whole state of `group` as of `index`, in the place of what is known of it. Until the last
     /// one is in, the group counts as not indexed at all, so a rebuild that is cut short is seen and done again.
-    pub fn rebuild_group(
+    ///
+    /// # Errors
+    /// When the index cannot be written, or with the first record that cannot be read.
+    pub fn rebuild_group<E>(
         &mut self,
         group: u32,
         index: u64,
-        records: impl IntoIterator<Item = Record>,
-    ) -> Result<(), Error> {
+        records: impl IntoIterator<Item = Result<Record, E>>,
+    ) -> Result<(), Rebuild<E>> {
         self.remove_group(group)?;
         let mut batch = Batch::default();
         for record in records {
-            batch.put(group, Change::Upsert(Box::new(record)));
+            batch.put(group, Change::Upsert(Box::new(record.map_err(Rebuild::Source)?)));
             if batch.len() >= REBUILD_CHUNK {
                 self.apply_batch(&batch)?;
                 batch = Batch::default();
             }
         }
         batch.add(group, index, []);
-        self.apply_batch(&batch)
+        Ok(self.apply_batch(&batch)?)
     }
 
     /// Makes what is committed durable, and says up to where each group now is. A reader in the middle of a long list can

@@ -79,6 +79,12 @@ pub enum Rebuild<E> {
     Index(Arc<Error>),
 }
 
+impl<E> From<Error> for Rebuild<E> {
+    fn from(error: Error) -> Self {
+        Self::Index(Arc::new(error))
+    }
+}
+
 impl State {
     fn tear(&mut self, group: u32) {
         if self.torn.insert(group) {
@@ -195,7 +201,8 @@ impl Visibility {
     ///
     /// `whole` says how far the group was applied and, read after that, its records; they may be newer than the
     /// position, because what is fed later says the same again. It is called when everything fed before is committed and
-    /// the group is no longer torn, so that each later change is either in it or fed behind it.
+    /// the group is no longer torn, so that each later change is either in it or fed behind it. A record that cannot be read
+    /// leaves the group torn: a list is never a part of one.
     pub fn rebuild_group<W, R, E>(
         &self,
         group: u32,
@@ -203,7 +210,7 @@ impl Visibility {
     ) -> impl Future<Output = Result<(), Rebuild<E>>> + Send + use<W, R, E>
     where
         W: FnOnce() -> Result<(u64, R), E> + Send + 'static,
-        R: IntoIterator<Item = Record> + 'static,
+        R: IntoIterator<Item = Result<Record, E>> + 'static,
         E: Send + 'static,
     {
         let shared = Arc::clone(&self.shared);
@@ -259,7 +266,7 @@ impl Visibility {
 }
 
 impl Shared {
-    fn rebuild<R: IntoIterator<Item = Record>, E>(
+    fn rebuild<R: IntoIterator<Item = Result<Record, E>>, E>(
         &self,
         group: u32,
         whole: impl FnOnce() -> Result<(u64, R), E>,
@@ -277,7 +284,7 @@ impl Shared {
         attempt.is_done = rebuilt.is_ok();
         drop(attempt);
         waiting.into_values().for_each(Waker::wake);
-        rebuilt.map_err(|error| Rebuild::Index(Arc::new(error)))
+        rebuilt
     }
 
     fn commit(&self) -> Result<(), Arc<Error>> {

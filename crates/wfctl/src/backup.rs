@@ -26,7 +26,12 @@ pub(crate) struct BackupArgs {
 }
 
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  wfctl restore /backups/weft-monday /var/lib/weft")]
+#[command(
+    after_help = "A node of a cluster must not come back with old data: it has forgotten what it confirmed and voted for \
+                  since, and the cluster may lose what was acknowledged. Remove it (wfctl cluster remove) and start a new \
+                  node with --join, or restore the whole cluster (wfctl cluster restore).\n\n\
+                  Examples:\n  wfctl restore /backups/weft-monday /var/lib/weft"
+)]
 pub(crate) struct RestoreArgs {
     /// The backup
     #[arg(value_name = "BACKUP")]
@@ -34,6 +39,9 @@ pub(crate) struct RestoreArgs {
     /// The data directory to be: empty or not existing
     #[arg(value_name = "DIR")]
     data: PathBuf,
+    /// All nodes of the cluster are stopped, and all are put back as they were while none of them ran
+    #[arg(long)]
+    all_nodes: bool,
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -48,8 +56,21 @@ pub(crate) fn backup(args: &BackupArgs, output: &Output) -> anyhow::Result<()> {
 }
 
 pub(crate) fn restore(args: &RestoreArgs, output: &Output) -> anyhow::Result<()> {
+    if !args.all_nodes && data_dir::is_member(&args.backup)? {
+        return Err(member(&args.backup).into());
+    }
     let copied = copy(&args.backup, &args.data)?;
     say(output, "restored", &args.backup, &args.data, &copied)
+}
+
+fn member(backup: &Path) -> Failure {
+    Failure::refused(format!(
+        "{} is of a node of a cluster, which must not come back with old data: it has forgotten what it confirmed and voted \
+         for since, and the cluster may lose what was acknowledged. Remove the node (wfctl cluster remove) and start a new \
+         one with --join and an empty data directory; or, if all nodes of the cluster are stopped and all are put back as \
+         they were while none of them ran, say so with --all-nodes",
+        backup.display()
+    ))
 }
 
 fn say(output: &Output, done: &str, from: &Path, to: &Path, copied: &Copied) -> anyhow::Result<()> {
@@ -93,13 +114,18 @@ fn make_empty(to: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Readable for its owner only: histories may hold secrets.
+/// Readable for its owner only: histories may hold secrets. It and those it lies in are there for good when this returns.
 fn make(dir: &Path) -> Result<(), Failure> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make(parent)?;
     let mut builder = DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(|error| cannot("make", dir, &error))
+    builder.create(dir).map_err(|error| cannot("make", dir, &error))?;
+    sync(parent)
 }
 
 fn directory(from: &Path, to: &Path, copied: &mut Copied, skip: &dyn Fn(&str) -> bool) -> Result<(), Failure> {
@@ -165,6 +191,26 @@ mod tests {
         assert_eq!(copy(&saved, &back).unwrap().files, 2);
         assert_eq!(fs::read_to_string(back.join("log/1")).unwrap(), "frames");
         assert!(back.join("weft.toml").exists() && !back.join("LOCK").exists());
+    }
+
+    #[test]
+    fn a_node_of_a_cluster_comes_back_only_with_all_the_others() {
+        let (data, other) = (data(), tempfile::tempdir().unwrap());
+        let identity = |cluster: &str| format!("magic = \"weft data directory\"\ncluster = \"{cluster}\"\n");
+        let args = |all_nodes| RestoreArgs {
+            backup: data.path().to_owned(),
+            data: other.path().join(all_nodes.to_string()),
+            all_nodes,
+        };
+        let output = Output::plain();
+        let of_a_name = "8c5b7e7a-2b1f-5f0e-9a3d-0d4b8a1c2e3f";
+        fs::write(data.path().join("weft.toml"), identity(of_a_name)).unwrap();
+        let says = restore(&args(false), &output).unwrap_err().to_string();
+        assert!(says.contains("wfctl cluster remove") && says.contains("--all-nodes"), "{says}");
+        assert!(!other.path().join("false").exists());
+        restore(&args(true), &output).unwrap();
+        fs::write(data.path().join("weft.toml"), identity("8c5b7e7a-2b1f-4f0e-9a3d-0d4b8a1c2e3f")).unwrap();
+        restore(&args(false), &output).unwrap();
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A data directory from outside: whether it is one, and whether a server uses it.
 //!
-//! The two file names and the first line of the identity are those of the server's data directory (format 1). Nothing
-//! is read here but them: what is in the files is the server's business.
+//! The two file names, the first line of the identity and its line about the cluster are those of the server's data directory
+//! (format 1). Nothing is read here but them: what is in the files is the server's business.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -39,6 +39,17 @@ pub(crate) fn check(dir: &Path) -> Result<(), Failure> {
         }
         Err(error) => Err(Failure::refused(format!("{shown} cannot be read: {error}"))),
     }
+}
+
+/// Whether it is of a node of a cluster, whose id is made from its name; a node of its own has drawn its id.
+pub(crate) fn is_member(dir: &Path) -> Result<bool, Failure> {
+    const DRAWN: char = '4';
+    check(dir)?;
+    let text = fs::read_to_string(dir.join(IDENTITY))
+        .map_err(|error| Failure::refused(format!("{} cannot be read: {error}", dir.display())))?;
+    let id = text.lines().find_map(|line| line.strip_prefix("cluster = \"")?.strip_suffix('"'));
+    // A UUID's version is its thirteenth digit.
+    Ok(id.is_some_and(|id| id.chars().filter(char::is_ascii_hexdigit).nth(12) != Some(DRAWN)))
 }
 
 /// Takes the lock that a running server holds.

@@ -104,12 +104,7 @@ impl Cluster {
     pub(crate) async fn start(binary: &Path, scratch: &Path, shards: u16) -> anyhow::Result<Self> {
         let config = scratch.join("cluster.toml");
         std::fs::write(&config, format!("[storage]\nshards = {shards}\n"))?;
-        let mut ports = Vec::new();
-        for _ in 0..NODES {
-            ports.push(TcpListener::bind("127.0.0.1:0").await.context("no free port")?);
-        }
-        let listen: Vec<SocketAddr> = ports.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
-        drop(ports);
+        let listen = free_ports().await?;
         let members = (1..).zip(&listen).map(|(node, address)| format!("--member={node}={address}"));
         let flags = members.chain(["--cluster-name=bench".to_owned()]).collect();
         let (binary, scratch) = (binary.to_owned(), scratch.to_owned());
@@ -148,14 +143,7 @@ impl Cluster {
 
     /// The groups, as one node knows them.
     pub(crate) async fn groups(&self, asked: usize) -> anyhow::Result<Groups> {
-        let found = self.node(asked)?.operations("/admin/cluster").await?;
-        let groups = found["groups"].as_array().context("a cluster has groups")?;
-        let group = |it: &serde_json::Value| {
-            let index = |what: &str| it[what].as_u64().unwrap_or_default();
-            let group = Group { leader: it["leader"].as_u64(), applied: index("applied"), log: index("log") };
-            Ok((it["group"].as_u64().context("a group has a number")?, group))
-        };
-        groups.iter().map(group).collect()
+        groups(self.node(asked)?).await
     }
 
     /// Who leads each group, as one node knows it, the metadata's group first.
@@ -163,20 +151,9 @@ impl Cluster {
         Ok(self.groups(asked).await?.into_values().map(|group| group.leader).collect())
     }
 
-    /// Waits until each node leads its share and has applied what the others have, and all know who leads.
+    /// See [`settle`].
     pub(crate) async fn settle(&self) -> anyhow::Result<()> {
-        let until = self.clock.monotonic() + SETTLED_MAX;
-        loop {
-            let mut seen = Vec::new();
-            for node in 0..NODES {
-                seen.push(self.groups(node).await?);
-            }
-            let Some(amiss) = amiss(&seen, self.shards) else { return Ok(()) };
-            if self.clock.monotonic() > until {
-                bail!("after {SETTLED_MAX:?} {amiss}: {seen:?}");
-            }
-            self.clock.sleep_until(self.clock.monotonic() + LOOK).await;
-        }
+        settle(&self.nodes, self.shards, &self.clock).await
     }
 
     /// Waits until all others know that another leads what a node led that stands still.
@@ -224,6 +201,42 @@ impl Cluster {
             node.stop().await?;
         }
         Ok(())
+    }
+}
+
+/// An address for each node that nobody listens on.
+pub(crate) async fn free_ports() -> anyhow::Result<Vec<SocketAddr>> {
+    let mut ports = Vec::new();
+    for _ in 0..NODES {
+        ports.push(TcpListener::bind("127.0.0.1:0").await.context("no free port")?);
+    }
+    Ok(ports.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?)
+}
+
+async fn groups(node: &Server) -> anyhow::Result<Groups> {
+    let found = node.operations("/admin/cluster").await?;
+    let groups = found["groups"].as_array().context("a cluster has groups")?;
+    let group = |it: &serde_json::Value| {
+        let index = |what: &str| it[what].as_u64().unwrap_or_default();
+        let group = Group { leader: it["leader"].as_u64(), applied: index("applied"), log: index("log") };
+        Ok((it["group"].as_u64().context("a group has a number")?, group))
+    };
+    groups.iter().map(group).collect()
+}
+
+/// Waits until each node leads its share and has applied what the others have, and all know who leads.
+pub(crate) async fn settle(nodes: &[Option<Server>], shards: u16, clock: &RealClock) -> anyhow::Result<()> {
+    let until = clock.monotonic() + SETTLED_MAX;
+    loop {
+        let mut seen = Vec::new();
+        for (number, node) in (1..).zip(nodes) {
+            seen.push(groups(node.as_ref().with_context(|| format!("node {number} is down"))?).await?);
+        }
+        let Some(amiss) = amiss(&seen, shards) else { return Ok(()) };
+        if clock.monotonic() > until {
+            bail!("after {SETTLED_MAX:?} {amiss}: {seen:?}");
+        }
+        clock.sleep_until(clock.monotonic() + LOOK).await;
     }
 }
 

@@ -9,6 +9,7 @@ mod behind;
 mod cluster;
 mod failover;
 mod fill;
+mod grow;
 mod load;
 mod probe;
 mod server;
@@ -90,6 +91,8 @@ enum Figure {
     Stopped,
     /// Memory with open workflows that wait for timers, and how soon their shards are taken over.
     Open,
+    /// How long callers wait while a node of its own becomes three.
+    Grow,
 }
 
 const LINES: [Load; 5] = [
@@ -148,6 +151,9 @@ async fn main() -> anyhow::Result<()> {
 
 /// Measures one figure of a cluster.
 async fn show(figure: Figure, binary: &Path, scratch: &Path, args: &Args) -> anyhow::Result<()> {
+    if let Figure::Grow = figure {
+        return grow::run(binary, scratch, args.shards, args.workflows).await;
+    }
     let mut nodes = Cluster::start(binary, scratch, args.shards).await?;
     match figure {
         Figure::Idle => nodes.idle().await?,
@@ -159,6 +165,7 @@ async fn show(figure: Figure, binary: &Path, scratch: &Path, args: &Args) -> any
             behind::open(&mut nodes, args.workflows).await?;
             failover::run(&mut nodes, args.kills).await?;
         }
+        Figure::Grow => unreachable!("it makes a cluster of its own"),
     }
     nodes.stop().await
 }

@@ -9,7 +9,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use weft_raft::MachineError;
 use weft_rows::{SlotRange, ranges};
-use weft_shard::{listing, stored_row};
+use weft_shard::{Unread, listing, stored_row};
 use weft_store::state::{StateStore, StateView};
 use weft_visibility::{Record, Visibility};
 
@@ -43,7 +43,7 @@ pub(super) async fn group_before_replay(
     }
     tracing::warn!(group, applied, "the visibility index lacks what will not be replayed: building it again");
     let records = records(Arc::<dyn StateStore>::clone(store), slots);
-    let rebuilt = visibility.rebuild_group(group, move || Ok::<_, Infallible>((applied, records))).await;
+    let rebuilt = visibility.rebuild_group(group, move || Ok((applied, records))).await;
     rebuilt.map_err(|error| Error::Index(error.to_string()))
 }
 
@@ -83,7 +83,7 @@ impl Mender {
             let whole = move || {
                 let (applied, view) = replica.moment()?;
                 let runs = slots.map(|slots| records(view, slots)).into_iter().flatten();
-                Ok::<_, weft_store::state::StoreError>((applied, runs))
+                Ok::<_, Unread>((applied, runs))
             };
             match visibility.rebuild_group(group, whole).await {
                 Ok(()) => tracing::info!(group, "the visibility index was built again"),
@@ -101,8 +101,8 @@ fn groups(shards: u16) -> impl Iterator<Item = (u32, SlotRange)> {
     (METADATA_GROUP + 1..).zip(ranges(shards))
 }
 
-fn records(store: Arc<dyn StateView>, slots: SlotRange) -> impl Iterator<Item = Record> + Send {
-    listing(store, slots).map(|(key, info)| lists::record(key.namespace.as_str().to_owned(), info))
+fn records(store: Arc<dyn StateView>, slots: SlotRange) -> impl Iterator<Item = Result<Record, Unread>> + Send {
+    listing(store, slots).map(|listed| listed.map(|(key, info)| lists::record(key.namespace.as_str().to_owned(), info)))
 }
 
 #[cfg(test)]

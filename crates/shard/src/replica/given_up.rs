@@ -18,7 +18,7 @@ use weft_rows::{
 use weft_store::state::{KeyRange, Order, StateStore, WriteBatch};
 
 use super::{
-    picture::{Clearing, forget_pieces, note},
+    picture::{Clearing, note},
     stored_row,
 };
 
@@ -78,20 +78,16 @@ impl GivenUp {
     /// # Errors
     /// When the store cannot be read or written.
     pub async fn clear(&self) -> Result<(), MachineError> {
-        let mut clearing = Clearing::of(self.owns.tables());
-        loop {
-            let store = Arc::clone(&self.store);
-            let step = move || {
-                let more = clearing.some(store.as_ref())?;
-                Ok(more.then_some(clearing))
-            };
-            match self.lane.call(step).await.map_err(MachineError::new)?? {
-                Some(rest) => clearing = rest,
-                None => break,
+        for mut clearing in [Clearing::of(self.owns.tables()), Clearing::pieces(self.group)] {
+            loop {
+                let store = Arc::clone(&self.store);
+                let step = move || Ok::<_, MachineError>(clearing.some(store.as_ref())?.then_some(clearing));
+                match self.lane.call(step).await.map_err(MachineError::new)?? {
+                    Some(rest) => clearing = rest,
+                    None => break,
+                }
             }
         }
-        let (store, group) = (Arc::clone(&self.store), self.group);
-        self.lane.call(move || forget_pieces(store.as_ref(), group)).await.map_err(MachineError::new)??;
         let mut write = WriteBatch::new();
         write.delete(table::APPLIED, applied::key(self.group));
         self.write(write).await

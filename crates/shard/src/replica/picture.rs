@@ -125,21 +125,20 @@ impl Installation {
         })
     }
 
-    /// Notes durably that the rows are about to be replaced; the pieces are durable with that.
+    /// That a piece is there: what would fail later is found before anything is touched.
+    pub(super) fn check(&self, number: u64) -> Result<(), MachineError> {
+        self.piece(number).map(drop)
+    }
+
+    /// Notes durably that the rows are about to be replaced; the pieces, each of which is there, are durable with that.
     pub(super) fn begin(&self) -> Result<(), MachineError> {
-        // What would fail at the end is found before anything is touched.
         self.row()?;
-        for number in 0..self.pieces {
-            self.piece(number)?;
-        }
         self.note(&Note::Installing { pieces: self.pieces, mark: self.mark.clone() })
     }
 
-    /// Removes the rows that are there.
-    pub(super) fn clear(&self) -> Result<(), MachineError> {
-        let mut clearing = Clearing::of(self.owns.tables());
-        while clearing.some(self.store.as_ref())? {}
-        Ok(())
+    /// Of the rows that are there.
+    pub(super) fn clearing(&self) -> Clearing {
+        Clearing::of(self.owns.tables())
     }
 
     /// Puts the rows of one piece.
@@ -163,13 +162,12 @@ impl Installation {
         self.store.apply(write).map_err(MachineError::new)?;
         self.store.persist().map_err(MachineError::new)?;
         self.note(&Note::Installed { mark: self.mark.clone() })?;
-        forget_pieces(self.store.as_ref(), self.group)?;
         Ok(row)
     }
 
-    /// All of it at once.
+    /// All of it at once, but for the pieces, which stay.
     pub(super) fn run(&self) -> Result<AppliedRow, MachineError> {
-        self.clear()?;
+        self.clearing().all(self.store.as_ref())?;
         (0..self.pieces).try_for_each(|number| self.put(number))?;
         self.end()
     }
@@ -202,20 +200,34 @@ impl Installation {
     }
 }
 
-/// Rows that are being removed, some at a time.
+/// Rows that are being removed, some at a time, so that what others write passes in between.
 pub(super) struct Clearing {
     rest: Vec<(u8, KeyRange)>,
+    at_a_time: usize,
 }
 
 impl Clearing {
     pub(super) fn of(tables: Vec<(u8, Option<Keys>)>) -> Self {
-        Self { rest: tables.into_iter().rev().map(|(table, range)| (table, key_range(range))).collect() }
+        let rest = tables.into_iter().rev().map(|(table, range)| (table, key_range(range))).collect();
+        Self { rest, at_a_time: DELETES_AT_A_TIME }
+    }
+
+    /// All pieces of a group, those of transfers that came to nothing too.
+    pub(super) fn pieces(group: u32) -> Self {
+        // A few at a time: each is read with its value.
+        Self { rest: vec![(table::PICTURE, key_range(Some(picture::pieces(group))))], at_a_time: ROWS_AT_A_TIME }
+    }
+
+    /// Removes what is left. Blocking.
+    pub(super) fn all(mut self, store: &dyn StateStore) -> Result<(), MachineError> {
+        while self.some(store)? {}
+        Ok(())
     }
 
     /// Removes some; false if none were left. Blocking.
     pub(super) fn some(&mut self, store: &dyn StateStore) -> Result<bool, MachineError> {
         while let Some((table, rest)) = self.rest.last_mut() {
-            let rows = store.scan(*table, rest, Order::Ascending, DELETES_AT_A_TIME).map_err(MachineError::new)?;
+            let rows = store.scan(*table, rest, Order::Ascending, self.at_a_time).map_err(MachineError::new)?;
             let Some((last, _)) = rows.last().cloned() else {
                 self.rest.pop();
                 continue;
@@ -227,21 +239,6 @@ impl Clearing {
             return Ok(true);
         }
         Ok(false)
-    }
-}
-
-/// Removes all pieces of the group, those of transfers that came to nothing too. Blocking.
-pub(super) fn forget_pieces(store: &dyn StateStore, group: u32) -> Result<(), MachineError> {
-    let (first, beyond) = picture::pieces(group);
-    let mut rest = KeyRange::between(first, beyond);
-    loop {
-        // A few at a time: each is read with its value.
-        let pieces = store.scan(table::PICTURE, &rest, Order::Ascending, ROWS_AT_A_TIME).map_err(MachineError::new)?;
-        let Some((last, _)) = pieces.last().cloned() else { return Ok(()) };
-        let mut write = WriteBatch::new();
-        pieces.into_iter().for_each(|(key, _)| write.delete(table::PICTURE, key));
-        store.apply(write).map_err(MachineError::new)?;
-        rest = rest.after(&last);
     }
 }
 

@@ -7,14 +7,18 @@
 //! fjall blocks in writes when its compaction is behind, and after any failed write it refuses all later ones
 //! ([`StoreError::Faulted`]) until it is opened again.
 
+mod moment;
+
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable};
 use parking_lot::Mutex;
+
+use moment::Moment;
 
 use super::counters::{Counters, Tally};
 use super::range::Bounds;
@@ -140,7 +144,7 @@ impl StateStore for FjallStore {
     }
 
     fn view(&self) -> Result<Box<dyn StateView>, StoreError> {
-        Ok(Box::new(FjallView { keyspaces: self.keyspaces.clone(), snapshot: self.database.snapshot() }))
+        Ok(Box::new(Moment::of(Arc::clone(&self.keyspaces), self.database.snapshot())?))
     }
 
     fn prepare(&self) -> Result<(), StoreError> {
@@ -171,23 +175,6 @@ impl StateStore for FjallStore {
             journal_bytes: self.database.journal_disk_space().unwrap_or(0),
             ..self.counters.stats()
         }
-    }
-}
-
-struct FjallView {
-    keyspaces: Arc<Keyspaces>,
-    snapshot: Snapshot,
-}
-
-impl StateView for FjallView {
-    fn get(&self, table: u8, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        let Some(keyspace) = self.keyspaces.get(table)? else { return Ok(None) };
-        Ok(self.snapshot.get(keyspace, key).map_err(from_fjall)?.map(into_bytes))
-    }
-
-    fn scan(&self, table: u8, range: &KeyRange, order: Order, limit: usize) -> Result<Vec<Row>, StoreError> {
-        let Some(keyspace) = self.keyspaces.get(table)? else { return Ok(Vec::new()) };
-        rows(range, order, limit, |bounds| self.snapshot.range::<&[u8], _>(keyspace, bounds))
     }
 }
 

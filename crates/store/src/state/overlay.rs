@@ -97,8 +97,13 @@ impl Saver {
         }
         let old = read()?;
         for view in &self.views {
+            let mut rows = view.lock();
+            let rows = rows.entry(table).or_default();
             // What was saved first is what the view saw when it began.
-            view.lock().entry(table).or_default().entry(key.clone()).or_insert_with(|| old.clone());
+            if !rows.contains_key(key) {
+                // Copied: a key must not keep the whole log entry alive that it came with.
+                rows.insert(Bytes::copy_from_slice(key), old.clone());
+            }
         }
         Ok(())
     }

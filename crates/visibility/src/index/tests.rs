@@ -5,6 +5,7 @@ mod model;
 mod plans;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::convert::Infallible;
 
 use proptest::prelude::*;
 use prost::Message;
@@ -304,12 +305,22 @@ fn a_rebuilt_group_holds_exactly_what_it_was_given() {
     let mut index = Index::in_memory().expect("an index");
     index.apply(1, 9, [upsert(record("old", Status::Running, 1))]).expect("applied");
     index.apply(2, 3, [upsert(record("other", Status::Failed, 2))]).expect("applied");
-    index.rebuild_group(1, 12, [record("new", Status::Completed, 3)]).expect("rebuilt");
+    let records = [Ok::<_, Infallible>(record("new", Status::Completed, 3))];
+    index.rebuild_group(1, 12, records).expect("rebuilt");
     check(&index, "", &["new", "other"]);
     check(&index, "ExecutionStatus = 'Running'", &[]);
     assert_eq!((index.indexed(1), index.indexed(2)), (12, 3));
     index.remove_group(1).expect("removed");
     check(&index, "", &["other"]);
+    assert_eq!(index.indexed(1), 0);
+}
+
+#[test]
+fn a_group_whose_records_cannot_all_be_read_is_not_indexed() {
+    let mut index = Index::in_memory().expect("an index");
+    index.apply(1, 9, [upsert(record("old", Status::Running, 1))]).expect("applied");
+    let records = [Ok(record("new", Status::Completed, 3)), Err("the disk")];
+    assert!(matches!(index.rebuild_group(1, 12, records), Err(Rebuild::Source("the disk"))));
     assert_eq!(index.indexed(1), 0);
 }
 
@@ -582,7 +593,10 @@ fn run(steps: Vec<Step>) -> (Index, Model) {
                 let change = Change::Remove { namespace: "ns".to_owned(), run_id: run_id(run) };
                 index.apply(1, position, [change]).expect("applied");
             }
-            Step::Rebuild => index.rebuild_group(1, position, model.records()).expect("rebuilt"),
+            Step::Rebuild => {
+                let records = model.records().into_iter().map(Ok::<_, Infallible>);
+                index.rebuild_group(1, position, records).expect("rebuilt");
+            }
         }
     }
     (index, model)

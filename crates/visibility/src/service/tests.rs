@@ -29,13 +29,15 @@ fn change(run: &str) -> Change {
 }
 
 /// All that a group has, as of a position.
-fn whole(position: u64, runs: &[&str]) -> Result<(u64, Vec<Record>), Infallible> {
+fn whole(position: u64, runs: &[&str]) -> Result<(u64, Read<Infallible>), Infallible> {
     let record = |run: &&str| match change(run) {
         Change::Upsert(record) => *record,
         Change::Remove { .. } => unreachable!("runs are put"),
     };
-    Ok((position, runs.iter().map(record).collect()))
+    Ok((position, runs.iter().map(record).map(Ok).collect()))
 }
+
+type Read<E> = Vec<Result<Record, E>>;
 
 fn visibility(lane: Lane) -> Visibility {
     Visibility::new(Index::in_memory().expect("an index"), lane).expect("a service")
@@ -201,11 +203,11 @@ fn a_group_that_is_not_built_again_to_its_end_stays_torn_and_before_the_hole() {
     let feeding = visibility.clone();
     let failed = visibility.rebuild_group(1, move || {
         feeding.feed(1, 4, vec![change("c")]).expect("fed");
-        Err::<(u64, Vec<Record>), _>("the store cannot be read")
+        Err::<(u64, Read<_>), _>("the store cannot be read")
     });
     assert!(matches!(wait(failed), Err(Rebuild::Source(_))));
     let feeding = visibility.clone();
-    let failed = visibility.rebuild_group(1, move || -> Result<(u64, Vec<Record>), Infallible> {
+    let failed = visibility.rebuild_group(1, move || -> Result<(u64, Read<Infallible>), Infallible> {
         feeding.feed(1, 5, vec![change("d")]).expect("fed");
         panic!("reading panics")
     });
@@ -264,6 +266,6 @@ fn what_was_read_while_a_group_was_built_again_is_known_afterwards() {
     }
 }
 
-fn whole_of_a(position: u64) -> Result<(u64, Vec<Record>), Infallible> {
+fn whole_of_a(position: u64) -> Result<(u64, Read<Infallible>), Infallible> {
     whole(position, &["a"])
 }

@@ -1,5 +1,7 @@
 //! Rows go from one store to another, whole, and a crash at any step leaves the old ones or the new.
 
+use std::pin::pin;
+
 use weft_env::{Ids as _, SeededIds};
 use weft_raft::Machine;
 use weft_rows::{Slot, SlotRange};
@@ -153,7 +155,7 @@ async fn the_rows_of_a_group_take_the_place_of_those_that_were_there_and_no_othe
 fn step(installation: &Installation, number: u64) -> Result<(), MachineError> {
     match number {
         0 => installation.begin(),
-        1 => installation.clear(),
+        1 => installation.clearing().all(installation.store.as_ref()),
         put if put < 2 + installation.pieces => installation.put(put - 2),
         _ => installation.end().map(drop),
     }
@@ -185,6 +187,29 @@ async fn a_crash_at_any_step_leaves_the_old_rows_or_becomes_the_new_ones() {
             assert_eq!(stored.index, expected.0);
         }
     }
+}
+
+#[tokio::test]
+async fn other_groups_write_in_between_while_a_picture_is_installed() {
+    let (_, row, mark, pieces) = source().await;
+    let target = target(1);
+    fill_with(&target, 5, 3000, 1);
+    let (lane, hand) = Lane::held();
+    let store: Arc<dyn StateStore> = Arc::<MemoryStore>::clone(&target);
+    let replica = Replica::open(GROUP, owns(), store, lane, Arc::new(Heard::default())).expect("it opens");
+    for (number, piece) in (0..).zip(&pieces) {
+        stage(target.as_ref(), GROUP, number, piece.clone()).expect("it is kept");
+    }
+    let pieces = pieces.len() as u64;
+    let mut installed = pin!(replica.install(pieces, mark));
+    let mut steps = 0;
+    while installed.as_mut().now_or_never().is_none() {
+        assert!(hand.release(), "it waits for its next step");
+        steps += 1;
+    }
+    assert_eq!(replica.applied(), row);
+    // To look at each piece and to put it; to note; to remove the rows, a thousand at a time.
+    assert!(steps > 2 * pieces + 1 + 3, "{steps} steps for {pieces} pieces");
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use lsm_tree::AbstractTree;
+
 use super::super::conformance;
 use super::{FjallOptions, FjallStore, StateStore, StateView, StoreError, Table, WriteBatch};
 use crate::state::{KeyRange, Order};
@@ -19,6 +21,15 @@ fn fjall_keeps_every_promise_of_a_state_store() {
     conformance::suite(|| {
         let dir = tempfile::tempdir().unwrap();
         Box::new(move || Arc::new(FjallStore::open(dir.path(), &conformance::TABLES, FjallOptions::default()).unwrap()))
+    });
+}
+
+#[test]
+fn fjall_keeps_every_promise_while_it_writes_out_all_the_time() {
+    conformance::suite(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let options = FjallOptions { memtable_bytes: 2 << 10, ..SMALL };
+        Box::new(move || Arc::new(FjallStore::open(dir.path(), &conformance::TABLES, options).unwrap()))
     });
 }
 
@@ -133,6 +144,75 @@ fn two_tables_with_one_number_are_refused() {
     let tables = [TABLES[0], Table { id: 1, name: "again" }];
     let opened = FjallStore::open(dir.path(), &tables, FjallOptions::default());
     assert!(matches!(opened.err(), Some(StoreError::Misuse { .. })));
+}
+
+/// Small enough that a few writes fill them.
+const SMALL: FjallOptions =
+    FjallOptions { cache_bytes: 1 << 20, memtable_bytes: 8 << 10, journal_bytes: 0, threads: 2 };
+
+/// Everything is in sorted files, and these are merged.
+fn write_out(store: &FjallStore) {
+    for keyspace in TABLES.iter().filter_map(|table| store.keyspaces.get(table.id).unwrap()) {
+        keyspace.rotate_memtable_and_wait().unwrap();
+        keyspace.major_compact().unwrap();
+    }
+}
+
+/// Bytes of memtables that fjall holds for somebody.
+fn bytes_in_memory(store: &FjallStore) -> u64 {
+    let keyspaces = TABLES.iter().filter_map(|table| store.keyspaces.get(table.id).unwrap());
+    keyspaces.map(|keyspace| keyspace.tree.version_memtable_size_sum()).sum()
+}
+
+/// Sorted files on the disk, and those of them that whoever comes now reads.
+fn files(store: &FjallStore, dir: &Path) -> (usize, usize) {
+    fn within(dir: &Path) -> usize {
+        let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+        let of = |path: std::path::PathBuf| match path.ends_with("tables") {
+            true => fs::read_dir(path).unwrap().count(),
+            false => within(&path),
+        };
+        entries.map(of).sum()
+    }
+    let used = TABLES.iter().filter_map(|table| store.keyspaces.get(table.id).unwrap());
+    (within(dir), used.map(fjall::Keyspace::table_count).sum())
+}
+
+#[test]
+fn a_view_holds_its_own_moment_and_nothing_that_was_written_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FjallStore::open(dir.path(), &TABLES, SMALL).unwrap();
+    write(&store, 0..200);
+    write_out(&store);
+    write(&store, 200..220);
+    let view = store.view().unwrap();
+    let rows = |order| TABLES.map(|table| view.scan(table.id, &KeyRange::all(), order, usize::MAX).unwrap());
+    let before = [Order::Ascending, Order::Descending].map(rows);
+    assert_eq!(before[0].each_ref().map(Vec::len), [220, 220]);
+
+    for round in 0..40_u8 {
+        for number in 0..220_u16 {
+            let mut batch = WriteBatch::new();
+            for table in TABLES {
+                match number % 3 {
+                    0 => batch.delete(table.id, number.to_be_bytes().to_vec()),
+                    _ => batch.put(table.id, number.to_be_bytes().to_vec(), vec![round; 100]),
+                }
+            }
+            store.apply(batch).unwrap();
+        }
+        write_out(&store);
+    }
+    let limit = 4 * SMALL.memtable_bytes * TABLES.len() as u64;
+    assert!(bytes_in_memory(&store) <= limit, "{} bytes are held for a view", bytes_in_memory(&store));
+    assert!([Order::Ascending, Order::Descending].map(rows) == before);
+    for (key, value) in &before[0][1] {
+        assert_eq!(view.get(2, key).unwrap().as_ref(), Some(value));
+    }
+    assert_eq!(view.get(2, b"k").unwrap(), None);
+    // fjall itself lets a few old versions go only when it next writes out.
+    let (there, used) = files(&store, dir.path());
+    assert!(there - used < 25, "{there} files are kept, {used} of them are read");
 }
 
 #[test]
