@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tonic::{Code, Status, body::Body, service::Routes};
 use tower::Service;
 use weft_engine::{NamespaceId, WorkflowId, WorkflowKey};
+use weft_env::Clock;
 use weft_raft::Leadership;
 use weft_rows::token::Task;
 
@@ -34,6 +35,8 @@ const RETRY: Duration = Duration::from_millis(25);
 /// Until somebody is looked for again where nobody leads: news may come elsewhere than where it was waited for, when a copy
 /// of the shard has come here or gone meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// So long is still waited for the answer of a node that leads no more: it may be on its way.
+const LAST_WORD: Duration = Duration::from_millis(500);
 /// A caller whose call is over so soon is answered now.
 const ANSWER_TAIL: Duration = Duration::from_millis(50);
 
@@ -126,7 +129,7 @@ impl Call {
                 continue;
             };
             let leader = Leader::of(&leadership.borrow_and_update());
-            match self.once(leader, give_up).await {
+            match self.once(leader, &mut leadership, give_up).await {
                 Outcome::Answered(answer) => return answer,
                 Outcome::Lost(_) if self.way.repeatable && !self.is_over(give_up) => {}
                 Outcome::Lost(status) => return status.into_http(),
@@ -139,7 +142,12 @@ impl Call {
         }
     }
 
-    async fn once(&mut self, leader: Leader, give_up: Duration) -> Outcome {
+    async fn once(
+        &mut self,
+        leader: Leader,
+        leadership: &mut watch::Receiver<Leadership>,
+        give_up: Duration,
+    ) -> Outcome {
         if self.may_wait_here && leader != Leader::Here {
             let answer = self.here_at_first_hand().await;
             if !is_not_leader(&answer) {
@@ -159,13 +167,11 @@ impl Call {
             }
             Leader::Node(node) => match self.node.peers().forward(node, self.request()) {
                 None => Outcome::Again,
-                Some(forwarded) => match forwarded.await {
-                    Ok(answer) if is_not_leader(&answer) => Outcome::Again,
-                    Ok(answer) => Outcome::Answered(answer),
-                    Err(Failed::NeverLeft(..)) => Outcome::Again,
-                    Err(Failed::Lost(why)) => Outcome::Lost(Status::unavailable(format!(
-                        "node {node}, which leads the shard of this call, did not answer: {}",
-                        why.message()
+                Some(forwarded) => tokio::select! {
+                    biased;
+                    answered = forwarded => passed_on(node, answered),
+                    () = superseded(node, leadership, self.node.clock().as_ref()) => Outcome::Lost(Status::unavailable(format!(
+                        "node {node}, which led the shard of this call, leads it no more and did not answer"
                     ))),
                 },
             },
@@ -241,6 +247,30 @@ impl Call {
     }
 }
 
+/// Another node leads in the place of this one, and has done so for a while. A node that stands still, or whose machine is
+/// gone, does not end its connections, and is noticed by them much later.
+async fn superseded(node: u32, leadership: &mut watch::Receiver<Leadership>, clock: &dyn Clock) {
+    let elsewhere = |known: &Leadership| ![Leader::Nobody, Leader::Node(node)].contains(&Leader::of(known));
+    if leadership.wait_for(elsewhere).await.is_err() {
+        // A group that has ended has no news.
+        std::future::pending::<()>().await;
+    }
+    clock.sleep_until(clock.monotonic() + LAST_WORD).await;
+}
+
+/// What came of a call that was passed on.
+fn passed_on(node: u32, answered: Result<Answer, Failed>) -> Outcome {
+    match answered {
+        Ok(answer) if is_not_leader(&answer) => Outcome::Again,
+        Ok(answer) => Outcome::Answered(answer),
+        Err(Failed::NeverLeft(..)) => Outcome::Again,
+        Err(Failed::Lost(why)) => Outcome::Lost(Status::unavailable(format!(
+            "node {node}, which leads the shard of this call, did not answer: {}",
+            why.message()
+        ))),
+    }
+}
+
 /// How long news of who leads is waited for at most.
 fn pause(leader: Leader) -> Duration {
     match leader {
@@ -265,6 +295,10 @@ fn is_not_leader(answer: &Answer) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+    use weft_env::{TokioClock, UnixNanos};
+    use weft_raft::NodeId;
+
     use super::*;
 
     #[test]
@@ -278,5 +312,23 @@ mod tests {
         assert!(deadline - give_up(begun, Some(deadline), true) > POLL_SHORTEST);
         assert_eq!(deadline - give_up(begun, Some(deadline), false), ANSWER_TAIL);
         assert_eq!(give_up(begun, None, true), begun + PATIENCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_is_given_up_once_another_one_leads_and_not_before() {
+        let led = |leader: Option<u64>| Leadership { term: 1, leader: leader.map(NodeId), mine: false };
+        let (tell, mut leadership) = watch::channel(led(Some(2)));
+        let clock = TokioClock::starting_at(UnixNanos(0));
+        let mut waits = Box::pin(superseded(2, &mut leadership, &clock));
+        let mut passes = async |time: Duration| {
+            clock.sleep_until(clock.monotonic() + time).await;
+            waits.as_mut().now_or_never().is_none()
+        };
+        assert!(passes(10 * LAST_WORD).await, "it leads");
+        tell.send_replace(led(None));
+        assert!(passes(10 * LAST_WORD).await, "nobody else does");
+        tell.send_replace(led(Some(3)));
+        assert!(passes(Duration::ZERO).await && passes(LAST_WORD / 2).await, "its answer may be on its way");
+        assert!(!passes(LAST_WORD).await);
     }
 }

@@ -1,6 +1,6 @@
 //! Three nodes that show each other certificates are one cluster, and take nobody else.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -15,9 +15,9 @@ use weft_server::{
 };
 
 use crate::{
-    authority::Authority,
+    authority::{Authority, Pair},
     log,
-    world::{Folder, until},
+    world::{Folder, PATIENCE, until},
 };
 
 /// A node in memory, with the certificate in this folder.
@@ -33,20 +33,53 @@ fn node(number: u32, members: &BTreeMap<u32, String>, folder: &Folder, authority
         ca: folder.write("ca.crt", &authority.pem),
         server_name: None,
     };
-    let access = access::Options { nodes: Some(files), ..access::Options::default() };
+    let reload_interval = Duration::from_millis(5);
+    let access = access::Options { nodes: Some(files), reload_interval, ..access::Options::default() };
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     Server::builder(Place::Memory).options(options).listen(any).access(access)
+}
+
+/// The internal ports of three nodes, and what these know of each other.
+async fn doors() -> (Vec<TcpListener>, BTreeMap<u32, String>) {
+    let mut doors = Vec::new();
+    for _ in 0..3 {
+        doors.push(TcpListener::bind("127.0.0.1:0").await.expect("there is a free port"));
+    }
+    let addresses = doors.iter().map(|door| door.local_addr().expect("it is bound").to_string());
+    let members = (1..).zip(addresses).collect();
+    (doors, members)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_waits_for_the_others_reads_its_new_certificate() {
+    log::take();
+    let (authority, other) = (Authority::new(), Authority::new());
+    let (doors, members) = doors().await;
+    let folders = [(); 3].map(|()| Folder::new());
+    let nodes = (1..).zip(doors).zip(&folders);
+    let mut nodes = nodes
+        .map(|((number, door), folder)| node(number, &members, folder, &authority).internal(door))
+        .collect::<Vec<_>>();
+    let put = |pair: &Pair| {
+        folders[2].write("node.key", &pair.key);
+        folders[2].write("node.crt", &pair.certificate);
+    };
+    put(&other.certify("127.0.0.1"));
+    let third = tokio::spawn(nodes.remove(2).start());
+    let two = futures::future::try_join_all(nodes.into_iter().map(weft_server::Builder::start)).await;
+    assert!(!third.is_finished(), "the others do not speak to it");
+    put(&authority.certify("127.0.0.1"));
+    let third = tokio::time::timeout(PATIENCE, third).await.expect("it is let in").expect("it does not panic");
+    let servers = two.expect("they are a majority").into_iter().chain([third.expect("it starts")]);
+    futures::future::join_all(servers.map(Server::shutdown)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_nodes_with_certificates_are_one_cluster_that_takes_nobody_without_one() {
     log::take();
-    let (authority, mut doors) = (Authority::new(), Vec::new());
-    for _ in 0..3 {
-        doors.push(TcpListener::bind("127.0.0.1:0").await.expect("there is a free port"));
-    }
+    let authority = Authority::new();
+    let (doors, members) = doors().await;
     let addresses: Vec<SocketAddr> = doors.iter().map(|door| door.local_addr().expect("it is bound")).collect();
-    let members: BTreeMap<u32, String> = (1..).zip(addresses.iter().map(ToString::to_string)).collect();
     let folders = [(); 3].map(|()| Folder::new());
     let nodes = (1..).zip(doors).zip(&folders);
     let starting =

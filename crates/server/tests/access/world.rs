@@ -20,7 +20,7 @@ use crate::{authority::Pair, log};
 /// The name in the servers' certificates.
 pub(crate) const NAME: &str = "weft.internal";
 /// No test waits longer for anything.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A folder for certificates and keys.
 pub(crate) struct Folder(TempDir);
