@@ -58,6 +58,8 @@ pub struct Coverage {
     pub connections: u64,
     /// Leaders that were seen, one for each group and term.
     pub leaders: u64,
+    /// Looks at a replica's rows that were held against another's after the same entry.
+    pub prefixes: u64,
     pub acknowledged: u64,
     /// Calls that were made again because nobody heard their answer.
     pub repeats: u64,
@@ -174,6 +176,7 @@ impl Coverage {
             ("broken connections", &mut self.broken_connections),
             ("connections", &mut self.connections),
             ("leaders", &mut self.leaders),
+            ("prefixes", &mut self.prefixes),
             ("acknowledged", &mut self.acknowledged),
             ("repeats", &mut self.repeats),
             ("deadlines", &mut self.deadlines),

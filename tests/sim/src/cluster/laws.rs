@@ -3,7 +3,7 @@
 //! | law | where |
 //! | --- | --- |
 //! | one leader in each term of each group | [`one_leader`], looked at all the time |
-//! | replicas that have applied as much have applied the same | `replicas.rs` beside this, when nothing is under way |
+//! | replicas that have applied as much have applied the same | [`prefixes_equal`], looked at all the time; `replicas.rs` beside this, when nothing is under way |
 //! | a history prefix never changes | [`history_stays`], whenever somebody is shown one |
 //! | no answer comes from a state that is lost later | [`history_stays`]; that a node knows a run that was acknowledged is asked in `client.rs` |
 //! | nothing that was acknowledged is lost | [`nothing_lost`]; orders of accounts in `accounts.rs`, outcomes of updates in `updates.rs`, resets in `resets.rs` |
@@ -22,6 +22,7 @@ mod nothing_twice;
 mod one_leader;
 mod one_poller;
 mod one_running;
+mod prefixes_equal;
 
 use std::collections::BTreeMap;
 
@@ -36,6 +37,7 @@ pub(crate) use history_stays::differs;
 pub(crate) use messages_once::Messages;
 pub(crate) use one_leader::Terms;
 pub(crate) use one_poller::{Attempt, Handed};
+pub(crate) use prefixes_equal::{Prefix, Prefixes};
 
 /// Of a history that a client is shown, given what was known when it was asked for.
 ///

@@ -19,7 +19,7 @@ use super::{
     client::{self, Doors, Scene},
     coverage::Coverage,
     late::Late,
-    laws::{self, Terms},
+    laws::{self, Prefixes, Terms},
     machine::{self, Kind, Machine, Opened},
     mischief::Mischief,
     net::Net,
@@ -77,6 +77,7 @@ struct Town {
     scene: Scene,
     record: Arc<Record>,
     terms: Terms,
+    prefixes: Prefixes,
     /// Where shards have copies on some nodes only.
     placement: Option<Placement>,
     change: Option<Change>,
@@ -155,6 +156,7 @@ impl Town {
             scene,
             record,
             terms,
+            prefixes: Prefixes::default(),
             placement,
             change,
             has_wiped,
@@ -257,6 +259,7 @@ impl Town {
             self.attend(place);
         }
         self.clients.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
+        self.prefixes.look(&self.machines, &self.record);
         if self.now.is_multiple_of(LOOK) {
             self.terms.look(&self.machines, &self.record);
             self.late.go_on(self.now, &self.machines, &self.record);
