@@ -16,7 +16,7 @@ use weft_env::{Clock, SeededIds};
 use kind::Deck;
 pub(crate) use kind::Kind;
 
-use crate::{load, nodes::Nodes};
+use crate::{calls::probe_until_told, nodes::Nodes};
 
 /// Workflow ids that are next to certain to be in all shards.
 const PROBES: usize = 64;
@@ -147,7 +147,7 @@ impl<'n> Faults<'n> {
     async fn failover(&mut self, node: usize) -> anyhow::Result<Fault> {
         self.kills += 1;
         self.nodes.kill(node).await?;
-        let answered = self.probe(node, &format!("probe-{}", self.kills)).await;
+        let answered = self.probe(node, &format!("killed-{}", self.kills)).await;
         self.back(node).await?;
         let last = answered.iter().max().copied().unwrap_or_default();
         let account = format!("node {}; the last one answered after {last:.2?}", node + 1);
@@ -159,9 +159,9 @@ impl<'n> Faults<'n> {
         let began = self.clock.monotonic();
         let asks = (0..PROBES).map(|probe| {
             let client = self.nodes.client((node + 1 + probe % 2) % self.nodes.count());
-            let (id, clock) = (format!("{name}-{probe}"), Arc::clone(self.clock));
+            let (name, clock) = (format!("{name}-{probe}"), Arc::clone(self.clock));
             async move {
-                load::start_until_told(client, &id).await;
+                probe_until_told(client, &name).await;
                 clock.monotonic() - began
             }
         });

@@ -1,0 +1,272 @@
+//! Reads everything through every node once all is healed, and holds it against the laws and what was told.
+//!
+//! Invariant: nothing is under way any more, so what two nodes say is the same.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use futures::{StreamExt, TryStreamExt, stream};
+use weft_protocol::api::{
+    history::{HistoryEvent, history_event::Attributes as Event},
+    workflowservice::ListWorkflowExecutionsRequest,
+};
+
+use crate::{
+    accounts,
+    book::Book,
+    calls::{NAMESPACE, PATIENT, PROBE, within},
+    errand,
+    laws::{self, Listed, Messages},
+    ledger::{Ledger, history, wrong},
+    nodes::{Client, Nodes},
+};
+
+/// Histories that are read at the same time.
+const READERS: usize = 8;
+
+/// What came of checking.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    /// Workflows whose histories are as they should be.
+    pub(crate) right: usize,
+    pub(crate) wrong: usize,
+    pub(crate) complaints: Vec<String>,
+    pub(crate) done: Done,
+}
+
+/// How often what the laws are about took place.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) activities: usize,
+    pub(crate) timers: usize,
+    pub(crate) children: usize,
+    pub(crate) updates: usize,
+    pub(crate) payments: usize,
+    pub(crate) continued: usize,
+}
+
+/// What is checked with what.
+struct Check<'c> {
+    nodes: &'c Nodes,
+    ledger: &'c Ledger,
+    book: &'c Book,
+    /// By their workflow ids.
+    listed: BTreeMap<String, Listed>,
+    messages: Messages,
+    checked: Checked,
+}
+
+/// Reads every history through every node and says what is wrong with it.
+pub(crate) async fn check(nodes: &Nodes, ledger: &Ledger, book: &Book) -> anyhow::Result<Checked> {
+    let mut lists = Vec::new();
+    for node in 0..nodes.count() {
+        lists.push(list(nodes.client(node)).await.with_context(|| format!("the list of node {}", node + 1))?);
+    }
+    let checked = Checked { complaints: book.complaints(), ..Checked::default() };
+    let (listed, messages) = (lists[0].clone(), Messages::default());
+    let mut check = Check { nodes, ledger, book, listed, messages, checked };
+    let others = (1..nodes.count()).filter(|node| lists[*node] != lists[0]);
+    check.checked.complaints.extend(others.map(|node| format!("node {} lists other runs than node 1", node + 1)));
+    check.workflows().await?;
+    check.accounts().await?;
+    check.lists();
+    let Check { messages, mut checked, .. } = check;
+    checked.complaints.extend(messages.judge().err());
+    checked
+        .complaints
+        .extend(checked.done.missing().map(|what| format!("there were no {what}, so nothing is known of them")));
+    Ok(checked)
+}
+
+impl Check<'_> {
+    /// Those that clients started, and their children.
+    async fn workflows(&mut self) -> anyhow::Result<()> {
+        let asked = self.ledger.workflows().into_iter();
+        let all = asked.flat_map(|workflow| [errand::child_of(&workflow), Some(workflow)]).flatten();
+        let (nodes, ledger, book) = (self.nodes, self.ledger, self.book);
+        let mut read = stream::iter(all)
+            .map(async |workflow| {
+                let (events, differs) = read(nodes, &workflow, "").await?;
+                anyhow::Ok((workflow, events, differs))
+            })
+            .buffered(READERS);
+        while let Some((workflow, events, mut complaints)) = read.try_next().await? {
+            let run = first_run(&events);
+            complaints.extend(wrong(&workflow, &ledger.of(&workflow), &events));
+            complaints
+                .extend(laws::broken(&book.of(&run), &events).into_iter().map(|it| format!("{workflow} {run}: {it}")));
+            let is_listed = self.listed.get(&workflow).is_some_and(|runs| runs.contains_key(&run));
+            if is_listed == events.is_empty() {
+                complaints.push(format!("{workflow}: it has {} events, and is listed: {is_listed}", events.len()));
+            }
+            self.messages.add(&run, &events);
+            self.checked.done.add(&events);
+            self.checked.add(complaints);
+        }
+        Ok(())
+    }
+
+    async fn accounts(&mut self) -> anyhow::Result<()> {
+        let mut balances = Vec::new();
+        for account in accounts::all() {
+            let runs = self.listed.get(&account).cloned().unwrap_or_default();
+            let (nodes, name) = (self.nodes, account.as_str());
+            let read: Vec<_> = stream::iter(runs.into_keys())
+                .map(async |run| {
+                    let (events, differs) = read(nodes, name, &run).await?;
+                    anyhow::Ok((run, events, differs))
+                })
+                .buffered(READERS)
+                .try_collect()
+                .await?;
+            let (mut runs, mut complaints) = (accounts::Runs::new(), Vec::new());
+            for (run, events, differs) in read {
+                complaints.extend(differs);
+                let broken = laws::broken(&self.book.of(&run), &events).into_iter();
+                complaints.extend(broken.map(|it| format!("{account} {run}: {it}")));
+                self.messages.add(&run, &events);
+                self.checked.done.add(&events);
+                runs.insert(run, events);
+            }
+            match accounts::judge(&runs, &self.book.orders_of(&account)) {
+                Ok(balance) => balances.push(balance),
+                Err(wrong) => complaints.push(format!("{account}: {wrong}")),
+            }
+            self.checked.add(complaints);
+        }
+        self.checked.complaints.extend(accounts::sum(&balances).err());
+        Ok(())
+    }
+
+    /// Each workflow id has the runs that were asked for.
+    fn lists(&mut self) {
+        let asked = self.ledger.workflows();
+        let children: Vec<String> = asked.iter().filter_map(|workflow| errand::child_of(workflow)).collect();
+        for (workflow, runs) in &self.listed {
+            let complaints = &mut self.checked.complaints;
+            complaints.extend(laws::judge_runs(runs).err().map(|wrong| format!("{workflow}: {wrong}")));
+            let is_known = workflow.starts_with(PROBE) || accounts::is_account(workflow);
+            if !is_known && !asked.contains(workflow) && !children.contains(workflow) {
+                complaints.push(format!("{workflow}: nobody has started it"));
+            }
+        }
+    }
+}
+
+impl Checked {
+    fn add(&mut self, complaints: Vec<String>) {
+        self.right += usize::from(complaints.is_empty());
+        self.wrong += usize::from(!complaints.is_empty());
+        self.complaints.extend(complaints);
+    }
+}
+
+impl Done {
+    fn add(&mut self, events: &[HistoryEvent]) {
+        for event in events {
+            let count = match &event.attributes {
+                Some(Event::ActivityTaskCompletedEventAttributes(_)) => &mut self.activities,
+                Some(Event::TimerFiredEventAttributes(_)) => &mut self.timers,
+                Some(Event::ChildWorkflowExecutionCompletedEventAttributes(_)) => &mut self.children,
+                Some(Event::WorkflowExecutionUpdateCompletedEventAttributes(_)) => &mut self.updates,
+                Some(Event::ExternalWorkflowExecutionSignaledEventAttributes(_)) => &mut self.payments,
+                Some(Event::WorkflowExecutionContinuedAsNewEventAttributes(_)) => &mut self.continued,
+                _ => continue,
+            };
+            *count += 1;
+        }
+    }
+
+    /// Everything that the laws are about, with its name.
+    pub(crate) fn counts(&self) -> [(&'static str, usize); 6] {
+        [
+            ("activities", self.activities),
+            ("timers", self.timers),
+            ("children", self.children),
+            ("updates", self.updates),
+            ("payments between accounts", self.payments),
+            ("runs that went on as new ones", self.continued),
+        ]
+    }
+
+    fn missing(&self) -> impl Iterator<Item = &'static str> {
+        self.counts().into_iter().filter_map(|(what, count)| (count == 0).then_some(what))
+    }
+}
+
+/// A history, and which nodes have another one than the first.
+async fn read(nodes: &Nodes, workflow: &str, run: &str) -> anyhow::Result<(Vec<HistoryEvent>, Vec<String>)> {
+    let events = history(&mut nodes.client(0), workflow, run).await?;
+    let mut complaints = Vec::new();
+    for node in 1..nodes.count() {
+        if history(&mut nodes.client(node), workflow, run).await? != events {
+            complaints.push(format!("{workflow}: node {} has another history than node 1", node + 1));
+        }
+    }
+    Ok((events, complaints))
+}
+
+fn first_run(events: &[HistoryEvent]) -> String {
+    match events.first().and_then(|event| event.attributes.as_ref()) {
+        Some(Event::WorkflowExecutionStartedEventAttributes(it)) => it.original_execution_run_id.clone(),
+        _ => String::new(),
+    }
+}
+
+/// All runs that a node lists.
+async fn list(mut client: Client) -> anyhow::Result<BTreeMap<String, Listed>> {
+    let (mut listed, mut next_page_token) = (BTreeMap::<String, Listed>::new(), Vec::new());
+    loop {
+        let request = ListWorkflowExecutionsRequest {
+            namespace: NAMESPACE.to_owned(),
+            page_size: 1_000,
+            next_page_token,
+            ..Default::default()
+        };
+        let page = client.list_workflow_executions(within(request, PATIENT)).await?.into_inner();
+        for info in page.executions {
+            let status = info.status();
+            let execution = info.execution.unwrap_or_default();
+            if listed.entry(execution.workflow_id).or_default().insert(execution.run_id.clone(), status).is_some() {
+                anyhow::bail!("run {} is listed twice", execution.run_id);
+            }
+        }
+        next_page_token = page.next_page_token;
+        if next_page_token.is_empty() {
+            return Ok(listed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_protocol::api::history::{TimerFiredEventAttributes, WorkflowExecutionStartedEventAttributes as Started};
+
+    use super::*;
+    use crate::laws::made_up;
+
+    #[test]
+    fn what_never_took_place_is_missed() {
+        let mut done = Done { activities: 1, children: 1, updates: 1, payments: 1, continued: 1, ..Done::default() };
+        assert_eq!(done.missing().collect::<Vec<_>>(), ["timers"]);
+        let fired = Event::TimerFiredEventAttributes(TimerFiredEventAttributes::default());
+        done.add(&made_up::history([fired]));
+        assert_eq!(done.missing().count(), 0);
+    }
+
+    #[test]
+    fn a_run_has_the_id_that_it_began_with() {
+        let original_execution_run_id = "run".to_owned();
+        let started = Started { original_execution_run_id, ..Started::default() };
+        let events = made_up::history([Event::WorkflowExecutionStartedEventAttributes(started)]);
+        assert_eq!((first_run(&events).as_str(), first_run(&[]).as_str()), ("run", ""));
+    }
+
+    #[test]
+    fn one_complaint_makes_a_workflow_wrong() {
+        let mut checked = Checked::default();
+        checked.add(Vec::new());
+        checked.add(vec!["one".to_owned(), "other".to_owned()]);
+        assert_eq!((checked.right, checked.wrong, checked.complaints.len()), (1, 1, 2));
+    }
+}
