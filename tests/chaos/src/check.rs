@@ -2,11 +2,12 @@
 //!
 //! Invariant: nothing is under way any more, so what two nodes say is the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
 use weft_protocol::api::{
+    enums::WorkflowExecutionStatus,
     history::{HistoryEvent, history_event::Attributes as Event},
     workflowservice::ListWorkflowExecutionsRequest,
 };
@@ -17,7 +18,7 @@ use crate::{
     calls::{NAMESPACE, PATIENT, PROBE, within},
     errand,
     laws::{self, Listed, Messages},
-    ledger::{Ledger, history, wrong},
+    ledger::{Ledger, Reset, history, wrong},
     nodes::{Client, Nodes},
 };
 
@@ -43,6 +44,7 @@ pub(crate) struct Done {
     pub(crate) updates: usize,
     pub(crate) payments: usize,
     pub(crate) continued: usize,
+    pub(crate) resets: usize,
 }
 
 /// What is checked with what.
@@ -83,7 +85,7 @@ impl Check<'_> {
     async fn workflows(&mut self) -> anyhow::Result<()> {
         let asked = self.ledger.workflows().into_iter();
         let all = asked.flat_map(|workflow| [errand::child_of(&workflow), Some(workflow)]).flatten();
-        let (nodes, ledger, book) = (self.nodes, self.ledger, self.book);
+        let nodes = self.nodes;
         let mut read = stream::iter(all)
             .map(async |workflow| {
                 let (events, differs) = read(nodes, &workflow, "").await?;
@@ -91,19 +93,42 @@ impl Check<'_> {
             })
             .buffered(READERS);
         while let Some((workflow, events, mut complaints)) = read.try_next().await? {
-            let run = first_run(&events);
-            complaints.extend(wrong(&workflow, &ledger.of(&workflow), &events));
-            complaints
-                .extend(laws::broken(&book.of(&run), &events).into_iter().map(|it| format!("{workflow} {run}: {it}")));
-            let is_listed = self.listed.get(&workflow).is_some_and(|runs| runs.contains_key(&run));
-            if is_listed == events.is_empty() {
-                complaints.push(format!("{workflow}: it has {} events, and is listed: {is_listed}", events.len()));
-            }
-            self.messages.add(&run, &events);
-            self.checked.done.add(&events);
+            complaints.extend(self.workflow(&workflow, &events).await?);
             self.checked.add(complaints);
         }
         Ok(())
+    }
+
+    /// What is wrong with a workflow whose last run has this history.
+    async fn workflow(&mut self, workflow: &str, events: &[HistoryEvent]) -> anyhow::Result<Vec<String>> {
+        let asked = self.ledger.of(workflow);
+        let runs = self.listed.get(workflow).cloned().unwrap_or_default();
+        let mut complaints = wrong(workflow, &asked, events);
+        complaints.extend(laws::judge_reset(&asked.reset, &runs).err().map(|it| format!("{workflow}: {it}")));
+        let (ended, last): (Vec<_>, Vec<_>) =
+            runs.into_iter().partition(|(_, status)| *status == WorkflowExecutionStatus::Terminated);
+        for (run, _) in ended {
+            let (events, differs) = read(self.nodes, workflow, &run).await?;
+            complaints.extend(differs);
+            complaints.extend(self.run(workflow, &run, &events));
+            self.checked.done.resets += 1;
+        }
+        if last.is_empty() != events.is_empty() {
+            complaints.push(format!("{workflow}: it has {} events, and is listed as {last:?}", events.len()));
+        }
+        // The run that a reset begins has the first events of the one before it: which run it is, is not in its history.
+        for (run, _) in last {
+            complaints.extend(self.run(workflow, &run, events));
+        }
+        Ok(complaints)
+    }
+
+    /// What is wrong with a run by itself.
+    fn run(&mut self, workflow: &str, run: &str, events: &[HistoryEvent]) -> Vec<String> {
+        self.messages.add(run, events);
+        self.checked.done.add(events);
+        let broken = laws::broken(&self.book.of(run), events).into_iter();
+        broken.map(|it| format!("{workflow} {run}: {it}")).collect()
     }
 
     async fn accounts(&mut self) -> anyhow::Result<()> {
@@ -122,10 +147,7 @@ impl Check<'_> {
             let (mut runs, mut complaints) = (accounts::Runs::new(), Vec::new());
             for (run, events, differs) in read {
                 complaints.extend(differs);
-                let broken = laws::broken(&self.book.of(&run), &events).into_iter();
-                complaints.extend(broken.map(|it| format!("{account} {run}: {it}")));
-                self.messages.add(&run, &events);
-                self.checked.done.add(&events);
+                complaints.extend(self.run(&account, &run, &events));
                 runs.insert(run, events);
             }
             match accounts::judge(&runs, &self.book.orders_of(&account)) {
@@ -140,10 +162,13 @@ impl Check<'_> {
 
     /// Each workflow id has the runs that were asked for.
     fn lists(&mut self) {
-        let asked = self.ledger.workflows();
-        let children: Vec<String> = asked.iter().filter_map(|workflow| errand::child_of(workflow)).collect();
+        let asked: BTreeSet<String> = self.ledger.workflows().into_iter().collect();
+        let children: BTreeSet<String> = asked.iter().filter_map(|workflow| errand::child_of(workflow)).collect();
         for (workflow, runs) in &self.listed {
             let complaints = &mut self.checked.complaints;
+            if !asked.contains(workflow) {
+                complaints.extend(laws::judge_reset(&Reset::Never, runs).err().map(|it| format!("{workflow}: {it}")));
+            }
             complaints.extend(laws::judge_runs(runs).err().map(|wrong| format!("{workflow}: {wrong}")));
             let is_known = workflow.starts_with(PROBE) || accounts::is_account(workflow);
             if !is_known && !asked.contains(workflow) && !children.contains(workflow) {
@@ -178,7 +203,7 @@ impl Done {
     }
 
     /// Everything that the laws are about, with its name.
-    pub(crate) fn counts(&self) -> [(&'static str, usize); 6] {
+    pub(crate) fn counts(&self) -> [(&'static str, usize); 7] {
         [
             ("activities", self.activities),
             ("timers", self.timers),
@@ -186,6 +211,7 @@ impl Done {
             ("updates", self.updates),
             ("payments between accounts", self.payments),
             ("runs that went on as new ones", self.continued),
+            ("resets", self.resets),
         ]
     }
 
@@ -204,13 +230,6 @@ async fn read(nodes: &Nodes, workflow: &str, run: &str) -> anyhow::Result<(Vec<H
         }
     }
     Ok((events, complaints))
-}
-
-fn first_run(events: &[HistoryEvent]) -> String {
-    match events.first().and_then(|event| event.attributes.as_ref()) {
-        Some(Event::WorkflowExecutionStartedEventAttributes(it)) => it.original_execution_run_id.clone(),
-        _ => String::new(),
-    }
 }
 
 /// All runs that a node lists.
@@ -240,26 +259,19 @@ async fn list(mut client: Client) -> anyhow::Result<BTreeMap<String, Listed>> {
 
 #[cfg(test)]
 mod tests {
-    use weft_protocol::api::history::{TimerFiredEventAttributes, WorkflowExecutionStartedEventAttributes as Started};
+    use weft_protocol::api::history::TimerFiredEventAttributes;
 
     use super::*;
     use crate::laws::made_up;
 
     #[test]
     fn what_never_took_place_is_missed() {
-        let mut done = Done { activities: 1, children: 1, updates: 1, payments: 1, continued: 1, ..Done::default() };
+        let mut done =
+            Done { activities: 1, children: 1, updates: 1, payments: 1, continued: 1, resets: 1, ..Done::default() };
         assert_eq!(done.missing().collect::<Vec<_>>(), ["timers"]);
         let fired = Event::TimerFiredEventAttributes(TimerFiredEventAttributes::default());
         done.add(&made_up::history([fired]));
         assert_eq!(done.missing().count(), 0);
-    }
-
-    #[test]
-    fn a_run_has_the_id_that_it_began_with() {
-        let original_execution_run_id = "run".to_owned();
-        let started = Started { original_execution_run_id, ..Started::default() };
-        let events = made_up::history([Event::WorkflowExecutionStartedEventAttributes(started)]);
-        assert_eq!((first_run(&events).as_str(), first_run(&[]).as_str()), ("run", ""));
     }
 
     #[test]

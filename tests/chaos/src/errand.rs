@@ -45,6 +45,12 @@ pub(crate) struct Said {
     pub(crate) messages: Vec<Message>,
 }
 
+/// Whether a workflow is reset on its way. One that has a child is not: the child would be another run's.
+pub(crate) fn is_reset(workflow: &str) -> bool {
+    let number = workflow.rsplit('-').next().and_then(|number| number.parse::<u64>().ok());
+    number.is_some_and(|number| number % 6 == 1)
+}
+
 /// The child that a workflow has, if it has one.
 pub(crate) fn child_of(workflow: &str) -> Option<String> {
     let number: u64 = workflow.rsplit('-').next()?.parse().ok()?;
@@ -220,6 +226,13 @@ mod tests {
         assert_eq!(decided("w0-3", 7), [CompleteWorkflowExecution]);
         assert_eq!(decided("w0-4", 5), [CompleteWorkflowExecution], "it has no child");
         assert_eq!(decided("w0-3-child", 4), [CompleteWorkflowExecution], "it waits for nobody");
+    }
+
+    #[test]
+    fn no_workflow_is_reset_that_has_a_child() {
+        let all = || (0..100).map(|number| format!("w0-{number}"));
+        assert!(all().any(|workflow| is_reset(&workflow)));
+        assert!(all().all(|workflow| child_of(&workflow).is_none() || !is_reset(&workflow)));
     }
 
     #[test]

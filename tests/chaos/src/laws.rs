@@ -9,6 +9,7 @@
 //! | a child is begun once, and its parent hears of it once | [`children_once`] |
 //! | messages of the outbox exactly once in history | [`messages_once`] |
 //! | an update is accepted once and completed once, as was told | [`updates_once`] |
+//! | a reset takes place once, however often it is asked for | [`resets_once`] |
 //! | one running execution of a workflow id at most, and no run that nobody asked for | [`one_running`] |
 //!
 //! What clients were told of starts and signals is in `ledger.rs`, and what accounts have in `accounts.rs`.
@@ -20,6 +21,7 @@ mod nothing_lost;
 mod nothing_twice;
 mod one_poller;
 mod one_running;
+mod resets_once;
 mod updates_once;
 
 use weft_protocol::api::history::HistoryEvent;
@@ -29,6 +31,7 @@ use crate::book::Worked;
 pub(crate) use messages_once::Messages;
 pub(crate) use one_poller::{Attempt, Handed};
 pub(crate) use one_running::{Listed, judge as judge_runs};
+pub(crate) use resets_once::judge as judge_reset;
 
 /// What the history of a run breaks by itself, given what its workers and callers know of it.
 pub(crate) fn broken(worked: &Worked, events: &[HistoryEvent]) -> Vec<String> {

@@ -25,6 +25,17 @@ pub(crate) enum Told {
     Nothing,
 }
 
+/// Whether a workflow was reset.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reset {
+    #[default]
+    Never,
+    /// Nobody was told what came of it.
+    Asked,
+    /// To this run.
+    Done(String),
+}
+
 /// What was asked about one workflow id.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Asked {
@@ -32,6 +43,7 @@ pub(crate) struct Asked {
     pub(crate) run: Option<String>,
     /// Signals by their names, each of which was sent by one client, if need be again and again.
     pub(crate) signals: BTreeMap<String, Told>,
+    pub(crate) reset: Reset,
 }
 
 /// All workflows that clients have asked for.
@@ -49,6 +61,10 @@ impl Ledger {
 
     pub(crate) fn signalled(&self, workflow: &str, signal: &str, told: Told) {
         self.0.lock().entry(workflow.to_owned()).or_default().signals.insert(signal.to_owned(), told);
+    }
+
+    pub(crate) fn resets(&self, workflow: &str, reset: Reset) {
+        self.0.lock().entry(workflow.to_owned()).or_default().reset = reset;
     }
 
     /// Whether it was told so, and that was acknowledged.
@@ -172,7 +188,7 @@ mod tests {
 
     fn asked(signals: &[(&str, Told)]) -> Asked {
         let signals = signals.iter().map(|(name, told)| ((*name).to_owned(), *told)).collect();
-        Asked { run: Some("run".to_owned()), signals }
+        Asked { run: Some("run".to_owned()), signals, ..Asked::default() }
     }
 
     #[test]

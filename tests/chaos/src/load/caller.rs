@@ -12,7 +12,7 @@ use weft_env::{Clock, SeededIds};
 use weft_protocol::api::{
     enums::{EventType, UpdateWorkflowExecutionLifecycleStage},
     update::{Input, Meta, Request as Asked, WaitPolicy, outcome::Value},
-    workflowservice::{StartWorkflowExecutionRequest, UpdateWorkflowExecutionRequest},
+    workflowservice::{ResetWorkflowExecutionRequest, StartWorkflowExecutionRequest, UpdateWorkflowExecutionRequest},
 };
 
 use super::Shared;
@@ -20,12 +20,14 @@ use crate::{
     accounts,
     book::Book,
     calls::{NAMESPACE, PATIENT, RETRY, execution, may_be_tried_again, signal_request, start_request, within},
-    errand::FINISH,
-    ledger::{Ledger, Told, history},
+    errand::{self, FINISH},
+    ledger::{Ledger, Reset, Told, history},
     nodes::Client,
 };
 
 const SIGNALS: u64 = 8;
+/// How often a client that wants to reset a workflow looks whether it has had a task.
+const LOOKS: usize = 50;
 const UPDATE: &str = "update";
 /// How long a client leaves a node alone that did not answer in time.
 const LEFT_ALONE: Duration = Duration::from_secs(10);
@@ -60,10 +62,13 @@ impl Caller {
         let Some(run) = self.begin(start_request(workflow, "errand", None)).await else { return };
         self.ledger.started(workflow, run.clone());
         for number in 0..SIGNALS {
+            if number == SIGNALS / 2 && errand::is_reset(workflow) {
+                self.reset(workflow, &run).await;
+            }
             self.signal(workflow, &format!("s{number}")).await;
         }
         self.order(workflow).await;
-        self.update(workflow, &run).await;
+        self.update(workflow).await;
         // Also where it was told nothing: the signal may be there all the same.
         self.signal(workflow, FINISH).await;
     }
@@ -102,12 +107,45 @@ impl Caller {
         told.await.is_some()
     }
 
+    /// Has a run go on as another one from its first task, if that is heard of soon.
+    async fn reset(&mut self, workflow: &str, run: &str) {
+        let Some(task) = self.first_task(workflow, run).await else { return };
+        self.ledger.resets(workflow, Reset::Asked);
+        let request = ResetWorkflowExecutionRequest {
+            namespace: NAMESPACE.to_owned(),
+            workflow_execution: execution(workflow, run),
+            workflow_task_finish_event_id: task,
+            request_id: format!("reset-{workflow}"),
+            ..ResetWorkflowExecutionRequest::default()
+        };
+        let reset = self.until_told(|mut client| {
+            let request = within(request.clone(), PATIENT);
+            async move { client.reset_workflow_execution(request).await }
+        });
+        if let Some(answer) = reset.await {
+            self.ledger.resets(workflow, Reset::Done(answer.run_id));
+        }
+    }
+
+    async fn first_task(&mut self, workflow: &str, run: &str) -> Option<i64> {
+        for _ in 0..LOOKS {
+            let (_, mut client) = self.choose();
+            let events = history(&mut client, workflow, run).await.unwrap_or_default();
+            let completed = events.iter().find(|event| event.event_type() == EventType::WorkflowTaskCompleted);
+            if let Some(completed) = completed {
+                return Some(completed.event_id);
+            }
+            self.rest().await;
+        }
+        None
+    }
+
     /// Asks for an update until its outcome is told.
-    async fn update(&mut self, workflow: &str, run: &str) {
+    async fn update(&mut self, workflow: &str) {
         let completed = UpdateWorkflowExecutionLifecycleStage::Completed;
         let request = UpdateWorkflowExecutionRequest {
             namespace: NAMESPACE.to_owned(),
-            workflow_execution: execution(workflow, run),
+            workflow_execution: execution(workflow, ""),
             wait_policy: Some(WaitPolicy { lifecycle_stage: completed.into() }),
             request: Some(Asked {
                 meta: Some(Meta { update_id: UPDATE.to_owned(), identity: "client".to_owned() }),
@@ -124,7 +162,8 @@ impl Caller {
             match heard.await {
                 Heard::Answered(answer) => match answer.outcome.and_then(|outcome| outcome.value) {
                     Some(Value::Success(result)) => {
-                        return self.book.updated(run, UPDATE, Value::Success(result));
+                        let run = answer.update_ref.and_then(|it| it.workflow_execution).unwrap_or_default().run_id;
+                        return self.book.updated(&run, UPDATE, Value::Success(result));
                     }
                     Some(Value::Failure(failure)) => {
                         return self.book.complain(format!("{workflow}: its update failed: {failure:?}"));

@@ -34,6 +34,10 @@ const POLL: Duration = Duration::from_secs(5);
 /// How long one try of an answer may take, and how often one is given before its outcome stays unknown.
 const ANSWER: Duration = Duration::from_secs(3);
 const ANSWERS_MAX: usize = 6;
+/// What nodes of an earlier build say of a poll that they have passed on with too little of its time left.
+const TOO_SHORT: &str = "Context timeout is too short.";
+/// What they say to a worker that gives once more an answer that was refused.
+const FAILED_ALREADY: &str = "the workflow task has failed already";
 /// One workflow task in so many is left to its timeout.
 const TASKS_PER_LOSS: u64 = 100;
 
@@ -174,7 +178,7 @@ impl Worker {
     async fn polled<T>(&self, polled: Result<Response<T>, Status>) -> Option<T> {
         match polled {
             Ok(task) => return Some(task.into_inner()),
-            Err(status) if may_be_tried_again(status.code()) => {}
+            Err(status) if may_be_tried_again(status.code()) || status.message() == TOO_SHORT => {}
             Err(status) => self.book.complain(format!("a poll was refused: {status}")),
         }
         self.rest().await;
@@ -198,7 +202,8 @@ impl Worker {
             let Err(status) = give(self.nodes[node].clone()).await else { return true };
             if !may_be_tried_again(status.code()) {
                 // What came meanwhile has to be seen before a workflow ends; who asks again hears the same.
-                let is_late = status.code() == Code::InvalidArgument && status.message().contains("UnhandledCommand");
+                let is_said = status.message().contains("UnhandledCommand") || status.message() == FAILED_ALREADY;
+                let is_late = status.code() == Code::InvalidArgument && is_said;
                 if status.code() != Code::NotFound && !is_late {
                     self.book.complain(format!("a worker's answer, {what}, was refused: {status}"));
                 }
