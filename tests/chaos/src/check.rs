@@ -20,6 +20,7 @@ use crate::{
     laws::{self, Listed, Messages},
     ledger::{Ledger, Reset, history, wrong},
     nodes::{Client, Nodes},
+    schedule,
 };
 
 /// Histories that are read at the same time.
@@ -71,6 +72,7 @@ pub(crate) async fn check(nodes: &Nodes, ledger: &Ledger, book: &Book) -> anyhow
     check.checked.complaints.extend(others.map(|node| format!("node {} lists other runs than node 1", node + 1)));
     check.workflows().await?;
     check.accounts().await?;
+    check.schedule().await?;
     check.lists();
     let Check { messages, mut checked, .. } = check;
     checked.complaints.extend(messages.judge().err());
@@ -81,10 +83,13 @@ pub(crate) async fn check(nodes: &Nodes, ledger: &Ledger, book: &Book) -> anyhow
 }
 
 impl Check<'_> {
-    /// Those that clients started, and their children.
+    /// Those that clients and the schedule started, and children.
     async fn workflows(&mut self) -> anyhow::Result<()> {
         let asked = self.ledger.workflows().into_iter();
-        let all = asked.flat_map(|workflow| [errand::child_of(&workflow), Some(workflow)]).flatten();
+        let asked = asked.flat_map(|workflow| [errand::child_of(&workflow), Some(workflow)]).flatten();
+        let scheduled: Vec<String> =
+            self.listed.keys().filter(|workflow| schedule::is_its(workflow)).cloned().collect();
+        let all = asked.chain(scheduled);
         let nodes = self.nodes;
         let mut read = stream::iter(all)
             .map(async |workflow| {
@@ -160,6 +165,16 @@ impl Check<'_> {
         Ok(())
     }
 
+    async fn schedule(&mut self) -> anyhow::Result<()> {
+        for node in 0..self.nodes.count() {
+            let request = within(schedule::describe_request(), PATIENT);
+            let shown = self.nodes.client(node).describe_schedule(request).await?.into_inner();
+            let started = self.listed.iter().filter(|(workflow, _)| schedule::is_its(workflow)).map(|(_, runs)| runs);
+            self.checked.complaints.extend(schedule::judge(&shown, started).err());
+        }
+        Ok(())
+    }
+
     /// Each workflow id has the runs that were asked for.
     fn lists(&mut self) {
         let asked: BTreeSet<String> = self.ledger.workflows().into_iter().collect();
@@ -170,7 +185,7 @@ impl Check<'_> {
                 complaints.extend(laws::judge_reset(&Reset::Never, runs).err().map(|it| format!("{workflow}: {it}")));
             }
             complaints.extend(laws::judge_runs(runs).err().map(|wrong| format!("{workflow}: {wrong}")));
-            let is_known = workflow.starts_with(PROBE) || accounts::is_account(workflow);
+            let is_known = workflow.starts_with(PROBE) || accounts::is_account(workflow) || schedule::is_its(workflow);
             if !is_known && !asked.contains(workflow) && !children.contains(workflow) {
                 complaints.push(format!("{workflow}: nobody has started it"));
             }
@@ -233,7 +248,7 @@ async fn read(nodes: &Nodes, workflow: &str, run: &str) -> anyhow::Result<(Vec<H
 }
 
 /// All runs that a node lists.
-async fn list(mut client: Client) -> anyhow::Result<BTreeMap<String, Listed>> {
+pub(crate) async fn list(mut client: Client) -> anyhow::Result<BTreeMap<String, Listed>> {
     let (mut listed, mut next_page_token) = (BTreeMap::<String, Listed>::new(), Vec::new());
     loop {
         let request = ListWorkflowExecutionsRequest {

@@ -12,7 +12,8 @@
 //! | a reset takes place once, however often it is asked for | [`resets_once`] |
 //! | one running execution of a workflow id at most, and no run that nobody asked for | [`one_running`] |
 //!
-//! What clients were told of starts and signals is in `ledger.rs`, and what accounts have in `accounts.rs`.
+//! What clients were told of starts and signals is in `ledger.rs`, what accounts have in `accounts.rs`, and what the schedule
+//! did in `schedule.rs`.
 
 mod children_once;
 mod messages_once;

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use parking_lot::Mutex;
 use tokio::{sync::watch, task::JoinHandle};
 use weft_env::{Clock, SeededIds};
@@ -88,6 +88,7 @@ impl Load {
             let request = start_request(&account, accounts::KIND, commands::text(&accounts::BEGINS_WITH.to_string()));
             last.begin(request).await.with_context(|| format!("{account} cannot be opened"))?;
         }
+        ensure!(last.schedule().await, "the schedule cannot be created");
         let workflows = (0..WORKERS).map(|number| worker(format!("workflows-{number}"), number).workflows());
         let mut workers: Vec<_> = workflows.map(tokio::spawn).collect();
         let activities = (0..WORKERS).map(|number| worker(format!("activities-{number}"), number).activities());
@@ -113,6 +114,7 @@ impl Load {
                 finished += 1;
             }
         }
+        self.last.see_to_the_schedule(end).await;
         self.workers.iter().for_each(JoinHandle::abort);
         Work {
             answered: self.shared.answered.load(Ordering::Relaxed),

@@ -22,6 +22,7 @@ mod nodes;
 mod operations;
 mod proxy;
 mod report;
+mod schedule;
 mod shim;
 mod upgrade;
 

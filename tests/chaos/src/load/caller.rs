@@ -20,9 +20,11 @@ use crate::{
     accounts,
     book::Book,
     calls::{NAMESPACE, PATIENT, RETRY, execution, may_be_tried_again, signal_request, start_request, within},
+    check::list,
     errand::{self, FINISH},
     ledger::{Ledger, Reset, Told, history},
     nodes::Client,
+    schedule,
 };
 
 const SIGNALS: u64 = 8;
@@ -138,6 +140,31 @@ impl Caller {
             self.rest().await;
         }
         None
+    }
+
+    /// Creates the schedule, and says whether it was told so.
+    pub(super) async fn schedule(&mut self) -> bool {
+        let request = schedule::create_request();
+        let created = self.until_told(|mut client| {
+            let request = within(request.clone(), PATIENT);
+            async move { client.create_schedule(request).await }
+        });
+        created.await.is_some()
+    }
+
+    /// Waits until the schedule has nothing more to do, and all that it began has ended; what has not by `end` is for the check
+    /// to find.
+    pub(super) async fn see_to_the_schedule(&mut self, end: Duration) {
+        while self.clock.monotonic() < end {
+            let (_, mut client) = self.choose();
+            let shown = client.describe_schedule(within(schedule::describe_request(), PATIENT)).await;
+            if shown.is_ok_and(|shown| schedule::is_done(&shown.into_inner()))
+                && list(client).await.is_ok_and(|listed| !schedule::has_running(&listed))
+            {
+                return;
+            }
+            self.rest().await;
+        }
     }
 
     /// Asks for an update until its outcome is told.
