@@ -298,21 +298,25 @@ impl Machine {
         server.node().raft().groups().map(|(id, group)| (id, *group.applied().borrow())).collect()
     }
 
-    /// What it has of each group of which it is known, and was not told before, up to which entry that is.
-    pub(crate) fn prefixes(&self) -> Vec<Prefix> {
+    /// What it has of each group of which it is known, and was not told before, up to which entry that is. `newest` are the
+    /// last entries that anybody's log is known to have had.
+    pub(crate) fn prefixes(&self, newest: &BTreeMap<GroupId, u64>) -> Vec<Prefix> {
         let Some(tally) = self.running.as_ref().map(|running| &running.tally) else { return Vec::new() };
         let settled = self.applied().into_iter().filter_map(|(group, index)| {
-            let sum = tally.settled(group, index, || self.log_end(group))?;
-            Some(Prefix { node: self.node, group, index, sum })
+            let sums = tally.settled(group, index, newest.get(&group).copied().unwrap_or(0))?;
+            Some(Prefix { node: self.node, group, index, sums })
         });
         settled.collect()
     }
 
-    /// The last entry that its log has of a group, or has had.
-    fn log_end(&self, group: GroupId) -> u64 {
-        let Some(server) = self.server() else { return 0 };
-        let state = server.node().wal().group(group).state();
-        state.last.max(state.purged.map(|(index, _)| index)).unwrap_or(0)
+    /// The last entry that its log has of each group, or has had.
+    pub(crate) fn log_ends(&self) -> Vec<(GroupId, u64)> {
+        let Some(node) = self.server().map(Embedded::node) else { return Vec::new() };
+        let end = |group: GroupId| {
+            let state = node.wal().group(group).state();
+            state.last.max(state.purged.map(|(index, _)| index)).unwrap_or(0)
+        };
+        node.raft().groups().map(|(group, _)| (group, end(group))).collect()
     }
 
     pub(crate) fn leads(&self) -> bool {
