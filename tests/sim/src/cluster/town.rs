@@ -99,11 +99,11 @@ pub fn simulate_cluster(size: Size, seed: u64, plant: Plant, is_traced: bool) ->
     let town = || Town::new(size, seed, plant, Arc::clone(&record)).play();
     // Panics are found by the hook.
     let _ = catch_unwind(AssertUnwindSafe(town));
-    if let Some(panic) = hooks::collected_panics().first() {
-        record.violate(panic.clone());
-    }
+    let before = record.first_violation();
+    let panic = hooks::collected_panics().into_iter().next();
+    panic.iter().for_each(|panic| record.violate(panic.clone()));
     ClusterOutcome {
-        violation: record.first_violation(),
+        violation: hooks::with_panic(before, panic),
         digest: record.digest(),
         coverage: record.coverage(),
         trace: record.lines(),
