@@ -171,7 +171,7 @@ fn a_read_that_asks_nobody_is_found() {
 
 #[test]
 fn a_message_of_which_no_receipt_is_stored_is_found() {
-    check(Plant::NoReceipt, 40, &["was done 2 times", "accounts began with"]);
+    check(Plant::NoReceipt, 100, &["was done 2 times", "accounts began with"]);
 }
 
 #[test]

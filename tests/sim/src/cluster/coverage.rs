@@ -90,6 +90,10 @@ pub struct Coverage {
     /// Workflows that workers brought to their end.
     pub errands: u64,
     pub worked_events: u64,
+    /// Workflow tasks that started several timers at once.
+    pub timer_fans: u64,
+    /// Children of children.
+    pub grandchildren: u64,
     /// Messages from one workflow to another.
     pub messages: u64,
     /// Deliveries that failed, or of which nobody knows what came of them: their messages are brought again.
@@ -196,6 +200,8 @@ impl Coverage {
             ("loans overdue", &mut self.loans_overdue),
             ("errands", &mut self.errands),
             ("worked events", &mut self.worked_events),
+            ("timer fans", &mut self.timer_fans),
+            ("grandchildren", &mut self.grandchildren),
             ("messages", &mut self.messages),
             ("redeliveries", &mut self.redeliveries),
             ("late proposals", &mut self.late_proposals),

@@ -32,6 +32,7 @@ use weft_protocol::api::{
 };
 
 use super::{book::Worked, client::Scene, history::Shown, record::Run, updates};
+use crate::fan;
 
 pub(crate) use history_stays::differs;
 pub(crate) use messages_once::Messages;
@@ -65,7 +66,11 @@ pub(crate) async fn check(scene: &Scene, listed: &[(String, String)]) {
             Err(wrong) => return scene.record.violate(format!("{workflow} {run}: {wrong}")),
         }
         messages.add(run, &shown.events);
-        scene.record.cover(|counts| counts.worked_events += shown.events.len() as u64);
+        scene.record.cover(|counts| {
+            counts.worked_events += shown.events.len() as u64;
+            counts.timer_fans += fan::count(shown.events.iter());
+            counts.grandchildren += u64::from(parent(&shown.events).is_some_and(|parent| scene.plan.is_child(parent)));
+        });
     }
     if let Some((workflow, count)) = runs.iter().find(|(_, count)| **count > 1) {
         scene.record.violate(format!("{workflow} has {count} runs"));
@@ -88,6 +93,12 @@ pub(crate) fn count(scene: &Scene, listed: &[(String, String, WorkflowExecutionS
             scene.record.violate(format!("{workflow}: {wrong}: {}", runs.join(" ")));
         }
     }
+}
+
+/// The workflow id that started this run, if one did.
+fn parent(events: &[HistoryEvent]) -> Option<&str> {
+    let Some(Event::WorkflowExecutionStartedEventAttributes(it)) = &events.first()?.attributes else { return None };
+    it.parent_workflow_execution.as_ref().map(|parent| parent.workflow_id.as_str())
 }
 
 fn of_a_run(shown: &Shown, worked: &Worked) -> Result<(), String> {
