@@ -9,17 +9,21 @@ mod node;
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use futures::future::join_all;
 use weft_env::{Clock, SeededIds};
 
 use kind::Deck;
 pub(crate) use kind::Kind;
 
-use crate::{load, nodes::Nodes};
+use crate::{calls::probe_until_told, nodes::Nodes};
 
 /// Workflow ids that are next to certain to be in all shards.
 const PROBES: usize = 64;
+/// Many times what the others wait before they stand for what a silent node led, and longer than a workflow task may take.
+const LONG_FREEZE: Duration = Duration::from_secs(30);
+/// How long before its end every shard is asked again.
+const LAST_PROBES: Duration = Duration::from_secs(10);
 
 pub(crate) struct Faults<'n> {
     nodes: &'n Nodes,
@@ -27,6 +31,7 @@ pub(crate) struct Faults<'n> {
     ids: SeededIds,
     deck: Deck,
     kills: u64,
+    freezes: u64,
     has_done_all: bool,
 }
 
@@ -52,7 +57,7 @@ impl<'n> Faults<'n> {
         ensure!(missing.is_empty(), "this machine cannot have {missing:?}");
         let wanted = |kind: &Kind| (only.is_empty() || only.contains(kind)) && kind.cannot(nodes).is_none();
         let deck = Deck::of(Kind::ALL.into_iter().filter(wanted));
-        Ok(Self { nodes, clock, ids, deck, kills: 0, has_done_all: false })
+        Ok(Self { nodes, clock, ids, deck, kills: 0, freezes: 0, has_done_all: false })
     }
 
     /// What this machine does not allow, and why.
@@ -104,6 +109,7 @@ impl<'n> Faults<'n> {
                 self.nodes.freeze(node, false).await?;
                 format!("node {seat} for {span:.1?}")
             }
+            Kind::LongFreeze => self.long_freeze(node).await?,
             Kind::Isolate | Kind::Mute => {
                 self.apart(span, node, kind == Kind::Isolate).await?;
                 format!("node {seat} for {span:.1?}")
@@ -141,21 +147,51 @@ impl<'n> Faults<'n> {
     async fn failover(&mut self, node: usize) -> anyhow::Result<Fault> {
         self.kills += 1;
         self.nodes.kill(node).await?;
-        let killed = self.clock.monotonic();
-        let asks = (0..PROBES).map(|probe| {
-            let client = self.nodes.client((node + 1 + probe % 2) % self.nodes.count());
-            let id = format!("probe-{}-{probe}", self.kills);
-            let clock = Arc::clone(self.clock);
-            async move {
-                load::start_until_told(client, &id).await;
-                clock.monotonic() - killed
-            }
-        });
-        let answered = join_all(asks).await;
+        let answered = self.probe(node, &format!("killed-{}", self.kills)).await;
         self.back(node).await?;
         let last = answered.iter().max().copied().unwrap_or_default();
         let account = format!("node {}; the last one answered after {last:.2?}", node + 1);
         Ok(Fault { kind: Kind::Failover, account, answered })
+    }
+
+    /// Starts workflows of all shards at nodes other than this one, and says how long each took to be answered.
+    async fn probe(&self, node: usize, name: &str) -> Vec<Duration> {
+        let began = self.clock.monotonic();
+        let asks = (0..PROBES).map(|probe| {
+            let client = self.nodes.client((node + 1 + probe % 2) % self.nodes.count());
+            let (name, clock) = (format!("{name}-{probe}"), Arc::clone(self.clock));
+            async move {
+                probe_until_told(client, &name).await;
+                clock.monotonic() - began
+            }
+        });
+        join_all(asks).await
+    }
+
+    /// Nothing else is broken meanwhile: the other nodes answer for all shards, at its beginning and near its end.
+    async fn long_freeze(&mut self, node: usize) -> anyhow::Result<String> {
+        self.freezes += 1;
+        self.nodes.freeze(node, true).await?;
+        let thaw = self.clock.monotonic() + LONG_FREEZE;
+        let served = async {
+            let first = self.probe(node, &format!("frozen-{}", self.freezes)).await;
+            self.clock.sleep_until(thaw - LAST_PROBES).await;
+            let again = self.probe(node, &format!("still-frozen-{}", self.freezes)).await;
+            [first, again].map(|answered| answered.into_iter().max().unwrap_or_default())
+        };
+        let served = tokio::time::timeout(LONG_FREEZE, served).await;
+        self.clock.sleep_until(thaw).await;
+        self.nodes.freeze(node, false).await?;
+        let seat = node + 1;
+        let [first, again] =
+            served.with_context(|| format!("some shards did not answer while node {seat} was frozen"))?;
+        let thawed = self.clock.monotonic();
+        self.nodes.current(node).await?;
+        let caught_up = self.clock.monotonic() - thawed;
+        Ok(format!(
+            "node {seat}; all shards answered after {first:.2?}, and near the end after {again:.2?}; it had caught up \
+             {caught_up:.1?} later"
+        ))
     }
 
     async fn flap(&self, node: usize) -> anyhow::Result<String> {

@@ -6,15 +6,15 @@ use anyhow::bail;
 use parking_lot::Mutex;
 use tonic::Code;
 use weft_protocol::api::{
-    common::WorkflowExecution,
     enums::EventType,
     history::{HistoryEvent, history_event::Attributes},
     workflowservice::GetWorkflowExecutionHistoryRequest,
 };
 
 use crate::{
-    load::{FINISH, NAMESPACE, PATIENT},
-    nodes::{Client, Nodes},
+    calls::{NAMESPACE, PATIENT, execution, within},
+    errand::FINISH,
+    nodes::Client,
 };
 
 /// Whether a client was told that something was done.
@@ -25,6 +25,17 @@ pub(crate) enum Told {
     Nothing,
 }
 
+/// Whether a workflow was reset.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reset {
+    #[default]
+    Never,
+    /// Nobody was told what came of it.
+    Asked,
+    /// To this run.
+    Done(String),
+}
+
 /// What was asked about one workflow id.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Asked {
@@ -32,18 +43,10 @@ pub(crate) struct Asked {
     pub(crate) run: Option<String>,
     /// Signals by their names, each of which was sent by one client, if need be again and again.
     pub(crate) signals: BTreeMap<String, Told>,
+    pub(crate) reset: Reset,
 }
 
-/// What came of checking.
-#[derive(Debug, Default)]
-pub(crate) struct Checked {
-    /// Workflows whose histories are as they should be.
-    pub(crate) right: usize,
-    pub(crate) wrong: usize,
-    pub(crate) complaints: Vec<String>,
-}
-
-/// All workflows.
+/// All workflows that clients have asked for.
 #[derive(Default)]
 pub(crate) struct Ledger(Mutex<BTreeMap<String, Asked>>);
 
@@ -60,36 +63,26 @@ impl Ledger {
         self.0.lock().entry(workflow.to_owned()).or_default().signals.insert(signal.to_owned(), told);
     }
 
-    /// Reads every history through every node and says what is wrong with it.
-    pub(crate) async fn check(&self, nodes: &Nodes) -> anyhow::Result<Checked> {
-        let asked = self.0.lock().clone();
-        let mut checked = Checked::default();
-        for (workflow, asked) in &asked {
-            let mut complaints = Vec::new();
-            let mut seen: Option<Vec<HistoryEvent>> = None;
-            for node in 0..nodes.count() {
-                let history = history(&mut nodes.client(node), workflow).await?;
-                match (&seen, history) {
-                    (None, history) => {
-                        complaints.extend(wrong(workflow, asked, &history));
-                        seen = Some(history);
-                    }
-                    (Some(first), history) if *first != history => {
-                        complaints.push(format!("{workflow}: node {} has another history than node 1", node + 1));
-                    }
-                    (Some(_), _) => {}
-                }
-            }
-            checked.right += usize::from(complaints.is_empty());
-            checked.wrong += usize::from(!complaints.is_empty());
-            checked.complaints.extend(complaints);
-        }
-        Ok(checked)
+    pub(crate) fn resets(&self, workflow: &str, reset: Reset) {
+        self.0.lock().entry(workflow.to_owned()).or_default().reset = reset;
+    }
+
+    /// Whether it was told so, and that was acknowledged.
+    pub(crate) fn is_told(&self, workflow: &str, signal: &str) -> bool {
+        self.0.lock().get(workflow).is_some_and(|asked| asked.signals.get(signal) == Some(&Told::Done))
+    }
+
+    pub(crate) fn workflows(&self) -> Vec<String> {
+        self.0.lock().keys().cloned().collect()
+    }
+
+    pub(crate) fn of(&self, workflow: &str) -> Asked {
+        self.0.lock().get(workflow).cloned().unwrap_or_default()
     }
 }
 
 /// What is wrong with the history of a workflow, of which this was asked.
-fn wrong(workflow: &str, asked: &Asked, events: &[HistoryEvent]) -> Vec<String> {
+pub(crate) fn wrong(workflow: &str, asked: &Asked, events: &[HistoryEvent]) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut complain = |what: String| complaints.push(format!("{workflow}: {what}"));
     if events.is_empty() {
@@ -142,19 +135,17 @@ fn signal_name(event: &HistoryEvent) -> Option<&str> {
     }
 }
 
-/// A whole history; empty if there is no such workflow.
-pub(crate) async fn history(client: &mut Client, workflow: &str) -> anyhow::Result<Vec<HistoryEvent>> {
-    let execution = Some(WorkflowExecution { workflow_id: workflow.to_owned(), run_id: String::new() });
+/// The whole history of a run, or of the current one; empty if there is no such workflow.
+pub(crate) async fn history(client: &mut Client, workflow: &str, run: &str) -> anyhow::Result<Vec<HistoryEvent>> {
     let (mut events, mut next_page_token) = (Vec::new(), Vec::new());
     loop {
-        let mut request = tonic::Request::new(GetWorkflowExecutionHistoryRequest {
+        let request = GetWorkflowExecutionHistoryRequest {
             namespace: NAMESPACE.to_owned(),
-            execution: execution.clone(),
+            execution: execution(workflow, run),
             next_page_token,
             ..Default::default()
-        });
-        request.set_timeout(PATIENT);
-        let page = match client.get_workflow_execution_history(request).await {
+        };
+        let page = match client.get_workflow_execution_history(within(request, PATIENT)).await {
             Ok(page) => page.into_inner(),
             Err(status) if status.code() == Code::NotFound => return Ok(Vec::new()),
             Err(status) => bail!("the history of {workflow} cannot be read once all is healed: {status}"),
@@ -197,7 +188,7 @@ mod tests {
 
     fn asked(signals: &[(&str, Told)]) -> Asked {
         let signals = signals.iter().map(|(name, told)| ((*name).to_owned(), *told)).collect();
-        Asked { run: Some("run".to_owned()), signals }
+        Asked { run: Some("run".to_owned()), signals, ..Asked::default() }
     }
 
     #[test]

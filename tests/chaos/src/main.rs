@@ -4,17 +4,25 @@
 //!
 //! Nodes of an earlier build may be replaced instead, one after the other (`upgrade.rs`).
 //!
-//! Invariant: what a client was told was done is there once, through every node; what it was not told is there once or not
-//! at all; whatever can finish has finished.
+//! Invariant: what a client or a worker was told was done is there once, through every node; what it was not told is there
+//! once or not at all; whatever can finish has finished, and the laws hold (`laws.rs`).
 
+mod accounts;
+mod book;
+mod calls;
+mod check;
+mod commands;
+mod errand;
 mod faults;
 mod ground;
+mod laws;
 mod ledger;
 mod load;
 mod nodes;
 mod operations;
 mod proxy;
 mod report;
+mod schedule;
 mod shim;
 mod upgrade;
 
@@ -29,9 +37,11 @@ use clap::Parser;
 use weft_env::{Clock, RealClock, SeededIds};
 
 use crate::{
+    book::Book,
+    check::Checked,
     faults::{Faults, Kind},
     ground::Ground,
-    ledger::{Checked, Ledger},
+    ledger::Ledger,
     load::Load,
     nodes::{FOUNDERS, Nodes},
     report::Report,
@@ -120,9 +130,9 @@ async fn run(flags: &Flags, data: &Path) -> anyhow::Result<Checked> {
     if flags.upgrade_from.is_none() && !left_out.is_empty() && ground::is_roots() && std::env::var_os("CI").is_some() {
         bail!("where root may do everything a run of CI leaves nothing out, and here it cannot have {left_out:?}");
     }
-    let ledger = Arc::<Ledger>::default();
+    let (ledger, book) = (Arc::<Ledger>::default(), Arc::<Book>::default());
     let mut report = Report::new(flags.seed, left_out);
-    let load = Load::start(&nodes, &ledger, &clock, flags.clients, &ids);
+    let load = Load::start(&nodes, (&ledger, &book), &clock, flags.clients, &ids).await?;
     let broken = match &flags.upgrade_from {
         Some(earlier) => upgrade::run(&nodes, &clock, earlier, &flags.server).await,
         None => faults(flags, &nodes, &clock, ids.fork(), &mut report).await,
@@ -132,10 +142,9 @@ async fn run(flags: &Flags, data: &Path) -> anyhow::Result<Checked> {
     }
     broken?;
     nodes.all_current().await?;
-    let outcome = load.finish().await;
-    report.work(&outcome);
-    let mut checked = ledger.check(&nodes).await?;
-    checked.complaints.extend(outcome.wrong);
+    let work = load.finish(&ledger, &book).await;
+    report.work(work, book.attempts());
+    let checked = check::check(&nodes, &ledger, &book).await?;
     report.print(&checked);
     nodes.stop().await?;
     if checked.complaints.is_empty() {

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
+    check::Checked,
     faults::{Fault, Kind},
-    ledger::Checked,
     load::Work,
 };
 
@@ -18,11 +18,21 @@ pub(crate) struct Report {
     /// The last probe of each of them.
     last: Vec<Duration>,
     work: Option<Work>,
+    /// Of tasks that workers had, and how many of them were not the first of their task.
+    attempts: (usize, usize),
 }
 
 impl Report {
     pub(crate) fn new(seed: u64, left_out: BTreeMap<Kind, &'static str>) -> Self {
-        Self { seed, counts: BTreeMap::new(), left_out, answered: Vec::new(), last: Vec::new(), work: None }
+        Self {
+            seed,
+            counts: BTreeMap::new(),
+            left_out,
+            answered: Vec::new(),
+            last: Vec::new(),
+            work: None,
+            attempts: (0, 0),
+        }
     }
 
     pub(crate) fn fault(&mut self, fault: Fault) {
@@ -32,8 +42,8 @@ impl Report {
         self.answered.extend(fault.answered);
     }
 
-    pub(crate) fn work(&mut self, work: &Work) {
-        self.work = Some(work.clone());
+    pub(crate) fn work(&mut self, work: Work, attempts: (usize, usize)) {
+        (self.work, self.attempts) = (Some(work), attempts);
     }
 
     pub(crate) fn print(&mut self, checked: &Checked) {
@@ -49,12 +59,16 @@ impl Report {
             println!("after kill -9, from the kill to the answer of a start: {any}");
             println!("  of the last shard of each kill: {all}");
         }
-        if let Some(Work { answered, given_up, finished, slowest, wrong: _ }) = &self.work {
+        if let Some(Work { answered, given_up, finished, slowest }) = &self.work {
             println!(
                 "{answered} calls answered, {given_up} given up, {finished} workflows finished; the slowest answer took \
                  {slowest:.2?}"
             );
         }
+        let (attempts, again) = self.attempts;
+        println!("{attempts} attempts at tasks handed out, {again} of them not the first");
+        let counts = checked.done.counts().map(|(what, count)| format!("{count} {what}"));
+        println!("{}", counts.join(", "));
         checked.complaints.iter().for_each(|complaint| println!("WRONG: {complaint}"));
         println!("workflows, each read through every node:");
         println!("{} passed, {} failed", checked.right, checked.wrong);

@@ -26,6 +26,7 @@ mod replicas;
 mod resets;
 mod schedules;
 mod size;
+mod tally;
 mod told;
 mod town;
 mod updates;

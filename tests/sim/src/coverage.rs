@@ -34,6 +34,10 @@ pub struct Coverage {
     pub acknowledged: u64,
     /// Children that their parents know to have started.
     pub children: u64,
+    /// Children of children.
+    pub grandchildren: u64,
+    /// Workflow tasks that started several timers at once.
+    pub timer_fans: u64,
     /// Signals between workflows that their senders know to have arrived.
     pub told: u64,
     /// Resets that were acknowledged.
@@ -93,6 +97,8 @@ impl Coverage {
             ("unknown outcomes", &mut self.unknown),
             ("acknowledged", &mut self.acknowledged),
             ("children", &mut self.children),
+            ("grandchildren", &mut self.grandchildren),
+            ("timer fans", &mut self.timer_fans),
             ("told", &mut self.told),
             ("resets", &mut self.resets),
             ("deletes of shared histories", &mut self.shared_deletes),

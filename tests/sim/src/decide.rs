@@ -146,7 +146,7 @@ pub(crate) fn decide(plan: &WorkflowPlan, history: &[Arc<HistoryEvent>], updated
     for step in plan.steps.iter() {
         let ids: Vec<&str> = match step {
             Step::Activities(ids) | Step::Children(ids) => ids.iter().map(String::as_str).collect(),
-            Step::Timer(id, _) => vec![id],
+            Step::Timers(timers) => timers.iter().map(|(id, _)| id.as_str()).collect(),
             // What the origin waits for from others must come from them, not from a fork of them.
             Step::Tell(_) if progress.is_fork => continue,
             Step::Tell(tell) if progress.gave_up(tell) => continue,
@@ -175,7 +175,10 @@ fn begin(step: &Step, id: &str, eager: bool) -> Command {
     match step {
         Step::Children(_) => start_child(id),
         Step::Tell(tell) => signal(tell),
-        Step::Timer(_, ms) => timer(id, *ms),
+        Step::Timers(timers) => {
+            let lasts = timers.iter().find(|(name, _)| name == id).map(|(_, ms)| *ms);
+            timer(id, lasts.expect("it is one of them"))
+        }
         Step::Activities(_) => {
             let retry = RetryPolicy {
                 initial_interval: Some(wire_span(RETRY_INITIAL)),

@@ -14,7 +14,7 @@ use weft_protocol::api::history::{HistoryEvent, history_event::Attributes as Eve
 use weft_rows::{load, table};
 use weft_store::state::{KeyRange, Order};
 
-use crate::{audit, scene::Scene};
+use crate::{audit, fan, scene::Scene};
 
 /// What an event of some run asked of another workflow id: the run, and the event's number.
 type Asked = (String, i64);
@@ -63,6 +63,10 @@ pub(crate) async fn everything(scene: &Scene, is_over: bool) {
         quiet(scene, &told, &histories);
         scene.ledger.cover(|counts| {
             counts.children += told.children.len() as u64;
+            let of_children = |(from, _): &&Asked| told.runs.contains_key(from);
+            counts.grandchildren += told.runs.values().filter(of_children).count() as u64;
+            let fans = |history: &History| fan::count(history.events.iter().map(|event| &**event));
+            counts.timer_fans += histories.values().map(fans).sum::<u64>();
             counts.told += told.signaled.len() as u64;
             let parts = |history: &&History| !history.branch.ancestors.is_empty();
             counts.resets += histories.values().filter(parts).count() as u64;

@@ -46,9 +46,29 @@ pub(crate) fn collected_panics() -> Vec<String> {
     PANICS.take().unwrap_or_default()
 }
 
+/// What is told of a seed: that a node stopped because of a panic says less of it than the panic does. A panic of the
+/// simulation comes after what was found before it, and says nothing of that.
+pub(crate) fn with_panic(violation: Option<String>, panic: Option<String>) -> Option<String> {
+    match (violation, panic) {
+        (Some(violation), Some(panic)) if !is_ours(&panic) => Some(format!("{violation}: {panic}")),
+        (Some(violation), _) => Some(violation),
+        (None, panic) => panic,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_s_panic_is_told_with_what_it_came_to() {
+        let some = |text: &str| Some(text.to_owned());
+        let of_a_node = || some("a node panicked: why");
+        assert_eq!(with_panic(some("it stops"), of_a_node()), some("it stops: a node panicked: why"));
+        assert_eq!(with_panic(some("it stops"), some("panicked: ours")), some("it stops"));
+        assert_eq!(with_panic(None, of_a_node()), of_a_node());
+        assert_eq!(with_panic(None, None), None);
+    }
 
     #[test]
     fn a_panic_says_whether_it_is_the_simulation_s_or_a_node_s() {

@@ -16,6 +16,7 @@ mod cluster;
 mod coverage;
 mod decide;
 mod family;
+mod fan;
 mod fork;
 mod hooks;
 mod job;

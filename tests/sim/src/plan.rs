@@ -57,7 +57,8 @@ pub(crate) struct WorkflowPlan {
 
 pub(crate) enum Step {
     Activities(Vec<String>),
-    Timer(String, u64),
+    /// Timers that start together, by their ids, with the milliseconds that they last.
+    Timers(Vec<(String, u64)>),
     /// Children, by their workflow ids.
     Children(Vec<String>),
     Tell(Tell),
@@ -127,6 +128,11 @@ impl Plan {
         }
     }
 
+    /// Whether another workflow starts it.
+    pub(crate) fn is_child(&self, workflow: &str) -> bool {
+        self.children.iter().any(|plan| plan.id == workflow)
+    }
+
     pub(crate) fn of(&self, workflow: &str) -> Option<&WorkflowPlan> {
         let scheduled = self.schedule.as_ref().map(|schedule| &schedule.workflow);
         let scheduled = scheduled.filter(|plan| workflow.starts_with(&plan.id));
@@ -152,18 +158,29 @@ fn tell_each_other(dice: &SeededIds, workflows: &mut [WorkflowPlan]) {
     }
 }
 
-/// Some workflows leave part of their work to children.
+/// Some workflows leave part of their work to children, and some of these to children of their own, who have none.
 fn bear_children(dice: &SeededIds, workflows: &mut [WorkflowPlan]) -> Vec<WorkflowPlan> {
     let mut children = Vec::new();
     for plan in workflows {
         if dice.below(2) == 0 {
             continue;
         }
-        let ids: Vec<_> = (0..1 + dice.below(2)).map(|number| format!("{}-child{number}", plan.id)).collect();
-        children.extend(ids.iter().map(|id| WorkflowPlan::child(dice, id)));
-        let place = usize::try_from(dice.below(plan.steps.len() as u64 + 1)).expect("small");
-        steps_of(plan).insert(place, Step::Children(ids));
+        for mut child in bear(dice, plan) {
+            if dice.below(3) == 0 {
+                children.extend(bear(dice, &mut child));
+            }
+            children.push(child);
+        }
     }
+    children
+}
+
+/// One or two children, for whom their parent waits at one of its steps.
+fn bear(dice: &SeededIds, parent: &mut WorkflowPlan) -> Vec<WorkflowPlan> {
+    let ids: Vec<_> = (0..1 + dice.below(2)).map(|number| format!("{}-child{number}", parent.id)).collect();
+    let children = ids.iter().map(|id| WorkflowPlan::child(dice, id)).collect();
+    let place = usize::try_from(dice.below(parent.steps.len() as u64 + 1)).expect("small");
+    steps_of(parent).insert(place, Step::Children(ids));
     children
 }
 
@@ -230,7 +247,7 @@ impl WorkflowPlan {
 impl Step {
     fn draw(dice: &SeededIds, step: u64) -> Self {
         match dice.below(3) {
-            0 => Self::Timer(format!("t{step}"), 1 + dice.below(150)),
+            0 => Self::Timers(timers(dice, step)),
             _ => Self::Activities((0..1 + dice.below(2)).map(|number| format!("a{step}-{number}")).collect()),
         }
     }
@@ -238,10 +255,18 @@ impl Step {
     /// Timers of a cluster, which takes longer to find another leader, last longer.
     fn slowly(self) -> Self {
         match self {
-            Self::Timer(id, ms) => Self::Timer(id, ms * 20),
+            Self::Timers(timers) => Self::Timers(timers.into_iter().map(|(id, ms)| (id, ms * 20)).collect()),
             other @ (Self::Activities(_) | Self::Children(_) | Self::Tell(_)) => other,
         }
     }
+}
+
+/// One timer, or a fan of several; those of some fans are all due at once.
+fn timers(dice: &SeededIds, step: u64) -> Vec<(String, u64)> {
+    let count = if dice.below(2) == 0 { 1 } else { 2 + dice.below(6) };
+    let together = (dice.below(3) == 0).then(|| 1 + dice.below(150));
+    let lasts = || together.unwrap_or_else(|| 1 + dice.below(150));
+    (0..count).map(|number| (format!("t{step}-{number}"), lasts())).collect()
 }
 
 impl Deed {

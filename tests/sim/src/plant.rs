@@ -390,10 +390,14 @@ fn kept(batch: &WriteBatch, is_wanted: impl Fn(&Op) -> bool) -> WriteBatch {
     kept
 }
 
+/// Somebody who is told of what is written to a store.
+pub(crate) type Watch = Box<dyn Fn(&WriteBatch) + Send + Sync>;
+
 /// The store as the node sees it.
 pub(crate) struct PlantedStore {
     store: MemoryStore,
     plant: Plant,
+    watch: Option<Watch>,
     writes: Arc<AtomicU64>,
     persists: Arc<AtomicU64>,
     /// What is said to be applied and is not ([`Plant::LateApply`]).
@@ -402,7 +406,12 @@ pub(crate) struct PlantedStore {
 
 impl PlantedStore {
     pub(crate) fn new(store: MemoryStore, plant: Plant) -> Self {
-        Self { store, plant, writes: Arc::default(), persists: Arc::default(), late: Mutex::default() }
+        Self { store, plant, watch: None, writes: Arc::default(), persists: Arc::default(), late: Mutex::default() }
+    }
+
+    /// Somebody is told of what is written, as the store gets it, or is to get it when it is late.
+    pub(crate) fn watched(self, watch: Watch) -> Self {
+        Self { watch: Some(watch), ..self }
     }
 
     /// How often rows were written.
@@ -465,6 +474,9 @@ impl StateStore for PlantedStore {
             | Plant::StaleRead
             | Plant::NoEpoch => batch,
         };
+        if let Some(watch) = &self.watch {
+            watch(&batch);
+        }
         let batch = if self.plant == Plant::LateApply { self.late.lock().replace(batch) } else { Some(batch) };
         batch.map_or(Ok(()), |batch| self.store.apply(batch))
     }

@@ -63,7 +63,8 @@ fn request_ids_that_are_not_stored_are_found() {
 
 #[test]
 fn accepted_updates_that_are_not_stored_are_found() {
-    check(Plant::NoUpdate, 50, &["about: Update", "an update without an outcome"]);
+    // One that is forgotten is accepted again, and its timer is started again.
+    check(Plant::NoUpdate, 50, &["about: Update", "an update without an outcome", "was started twice"]);
 }
 
 #[test]

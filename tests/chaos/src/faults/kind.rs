@@ -11,6 +11,8 @@ pub(crate) enum Kind {
     Failover,
     Restart,
     Freeze,
+    /// Frozen for so long that everything passes to the others, which have to go on without it.
+    LongFreeze,
     Isolate,
     /// Nothing of the node reached the others, while it heard them.
     Mute,
@@ -40,11 +42,12 @@ enum Need {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Kill,
         Self::Failover,
         Self::Restart,
         Self::Freeze,
+        Self::LongFreeze,
         Self::Isolate,
         Self::Mute,
         Self::Cut,
@@ -65,6 +68,7 @@ impl Kind {
             Self::Failover => "kill -9 with every shard timed",
             Self::Restart => "stop in order and start",
             Self::Freeze => "SIGSTOP",
+            Self::LongFreeze => "SIGSTOP for 30 s",
             Self::Isolate => "cut off both ways",
             Self::Mute => "cut off one way",
             Self::Cut => "one link cut",
@@ -85,6 +89,7 @@ impl Kind {
             | Self::Failover
             | Self::Restart
             | Self::Freeze
+            | Self::LongFreeze
             | Self::Isolate
             | Self::Mute
             | Self::Cut

@@ -58,6 +58,8 @@ pub struct Coverage {
     pub connections: u64,
     /// Leaders that were seen, one for each group and term.
     pub leaders: u64,
+    /// Looks at a replica's rows that were held against another's after the same entry.
+    pub prefixes: u64,
     pub acknowledged: u64,
     /// Calls that were made again because nobody heard their answer.
     pub repeats: u64,
@@ -88,6 +90,10 @@ pub struct Coverage {
     /// Workflows that workers brought to their end.
     pub errands: u64,
     pub worked_events: u64,
+    /// Workflow tasks that started several timers at once.
+    pub timer_fans: u64,
+    /// Children of children.
+    pub grandchildren: u64,
     /// Messages from one workflow to another.
     pub messages: u64,
     /// Deliveries that failed, or of which nobody knows what came of them: their messages are brought again.
@@ -174,6 +180,7 @@ impl Coverage {
             ("broken connections", &mut self.broken_connections),
             ("connections", &mut self.connections),
             ("leaders", &mut self.leaders),
+            ("prefixes", &mut self.prefixes),
             ("acknowledged", &mut self.acknowledged),
             ("repeats", &mut self.repeats),
             ("deadlines", &mut self.deadlines),
@@ -193,6 +200,8 @@ impl Coverage {
             ("loans overdue", &mut self.loans_overdue),
             ("errands", &mut self.errands),
             ("worked events", &mut self.worked_events),
+            ("timer fans", &mut self.timer_fans),
+            ("grandchildren", &mut self.grandchildren),
             ("messages", &mut self.messages),
             ("redeliveries", &mut self.redeliveries),
             ("late proposals", &mut self.late_proposals),

@@ -3,7 +3,7 @@
 //! | law | where |
 //! | --- | --- |
 //! | one leader in each term of each group | [`one_leader`], looked at all the time |
-//! | replicas that have applied as much have applied the same | `replicas.rs` beside this, when nothing is under way |
+//! | replicas that have applied as much have applied the same | [`prefixes_equal`], looked at all the time; `replicas.rs` beside this, when nothing is under way |
 //! | a history prefix never changes | [`history_stays`], whenever somebody is shown one |
 //! | no answer comes from a state that is lost later | [`history_stays`]; that a node knows a run that was acknowledged is asked in `client.rs` |
 //! | nothing that was acknowledged is lost | [`nothing_lost`]; orders of accounts in `accounts.rs`, outcomes of updates in `updates.rs`, resets in `resets.rs` |
@@ -22,6 +22,7 @@ mod nothing_twice;
 mod one_leader;
 mod one_poller;
 mod one_running;
+mod prefixes_equal;
 
 use std::collections::BTreeMap;
 
@@ -31,11 +32,13 @@ use weft_protocol::api::{
 };
 
 use super::{book::Worked, client::Scene, history::Shown, record::Run, updates};
+use crate::fan;
 
 pub(crate) use history_stays::differs;
 pub(crate) use messages_once::Messages;
 pub(crate) use one_leader::Terms;
 pub(crate) use one_poller::{Attempt, Handed};
+pub(crate) use prefixes_equal::{Prefix, Prefixes};
 
 /// Of a history that a client is shown, given what was known when it was asked for.
 ///
@@ -63,7 +66,11 @@ pub(crate) async fn check(scene: &Scene, listed: &[(String, String)]) {
             Err(wrong) => return scene.record.violate(format!("{workflow} {run}: {wrong}")),
         }
         messages.add(run, &shown.events);
-        scene.record.cover(|counts| counts.worked_events += shown.events.len() as u64);
+        scene.record.cover(|counts| {
+            counts.worked_events += shown.events.len() as u64;
+            counts.timer_fans += fan::count(shown.events.iter());
+            counts.grandchildren += u64::from(parent(&shown.events).is_some_and(|parent| scene.plan.is_child(parent)));
+        });
     }
     if let Some((workflow, count)) = runs.iter().find(|(_, count)| **count > 1) {
         scene.record.violate(format!("{workflow} has {count} runs"));
@@ -86,6 +93,12 @@ pub(crate) fn count(scene: &Scene, listed: &[(String, String, WorkflowExecutionS
             scene.record.violate(format!("{workflow}: {wrong}: {}", runs.join(" ")));
         }
     }
+}
+
+/// The workflow id that started this run, if one did.
+fn parent(events: &[HistoryEvent]) -> Option<&str> {
+    let Some(Event::WorkflowExecutionStartedEventAttributes(it)) = &events.first()?.attributes else { return None };
+    it.parent_workflow_execution.as_ref().map(|parent| parent.workflow_id.as_str())
 }
 
 fn of_a_run(shown: &Shown, worked: &Worked) -> Result<(), String> {

@@ -31,7 +31,7 @@ use weft_store::{
     wal::{self, Wal},
 };
 
-use super::{client::NAMESPACE, net::Net, placement::Move};
+use super::{client::NAMESPACE, laws::Prefix, net::Net, placement::Move, tally::Tally};
 use crate::plant::{Plant, PlantedDisk, PlantedStore};
 
 /// The group that owns no workflows.
@@ -88,6 +88,7 @@ struct Running {
     /// How far its wall clock was set from where it began.
     ahead_ms: i64,
     log: Hand,
+    tally: Arc<Tally>,
     /// Its disk has failed, or had no room, since it started.
     refused: Arc<AtomicBool>,
 }
@@ -154,11 +155,15 @@ impl Machine {
         let (lane, log) = Lane::held();
         let disk = PlantedDisk::new(self.disk.clone(), self.kind.plant, Arc::default());
         let refused = disk.refused();
+        let tally = Arc::new(Tally::of(&self.store, self.kind.shards));
+        let told = Arc::clone(&tally);
+        let store = PlantedStore::new(self.store.clone(), self.kind.plant);
+        let store = store.watched(Box::new(move |batch| told.write(batch)));
         let world = World {
             clock: Arc::new(clock.clone()),
             ids: Arc::new(self.dice.fork()),
             disk: Some(Arc::new(disk)),
-            store: Some(Arc::new(PlantedStore::new(self.store.clone(), self.kind.plant))),
+            store: Some(Arc::new(store)),
             inline: true,
             log: Some(lane),
             network: Some(network),
@@ -167,7 +172,7 @@ impl Machine {
         let builder = Server::builder(Place::Memory).options(self.options()).world(world);
         let local = LocalSet::new();
         let opening = Some(local.spawn_local(builder.embed()));
-        self.running = Some(Running { local, runtime, opening, server: None, clock, ahead_ms: 0, log, refused });
+        self.running = Some(Running { local, runtime, opening, server: None, clock, ahead_ms: 0, log, tally, refused });
     }
 
     fn options(&self) -> Options {
@@ -291,6 +296,27 @@ impl Machine {
     pub(crate) fn applied(&self) -> Vec<(GroupId, u64)> {
         let Some(server) = self.server() else { return Vec::new() };
         server.node().raft().groups().map(|(id, group)| (id, *group.applied().borrow())).collect()
+    }
+
+    /// What it has of each group of which it is known, and was not told before, up to which entry that is. `newest` are the
+    /// last entries that anybody's log is known to have had.
+    pub(crate) fn prefixes(&self, newest: &BTreeMap<GroupId, u64>) -> Vec<Prefix> {
+        let Some(tally) = self.running.as_ref().map(|running| &running.tally) else { return Vec::new() };
+        let settled = self.applied().into_iter().filter_map(|(group, index)| {
+            let sums = tally.settled(group, index, newest.get(&group).copied().unwrap_or(0))?;
+            Some(Prefix { node: self.node, group, index, sums })
+        });
+        settled.collect()
+    }
+
+    /// The last entry that its log has of each group, or has had.
+    pub(crate) fn log_ends(&self) -> Vec<(GroupId, u64)> {
+        let Some(node) = self.server().map(Embedded::node) else { return Vec::new() };
+        let end = |group: GroupId| {
+            let state = node.wal().group(group).state();
+            state.last.max(state.purged.map(|(index, _)| index)).unwrap_or(0)
+        };
+        node.raft().groups().map(|(group, _)| (group, end(group))).collect()
     }
 
     pub(crate) fn leads(&self) -> bool {

@@ -19,7 +19,7 @@ use super::{
     client::{self, Doors, Scene},
     coverage::Coverage,
     late::Late,
-    laws::{self, Terms},
+    laws::{self, Prefixes, Terms},
     machine::{self, Kind, Machine, Opened},
     mischief::Mischief,
     net::Net,
@@ -77,6 +77,7 @@ struct Town {
     scene: Scene,
     record: Arc<Record>,
     terms: Terms,
+    prefixes: Prefixes,
     /// Where shards have copies on some nodes only.
     placement: Option<Placement>,
     change: Option<Change>,
@@ -98,11 +99,11 @@ pub fn simulate_cluster(size: Size, seed: u64, plant: Plant, is_traced: bool) ->
     let town = || Town::new(size, seed, plant, Arc::clone(&record)).play();
     // Panics are found by the hook.
     let _ = catch_unwind(AssertUnwindSafe(town));
-    if let Some(panic) = hooks::collected_panics().first() {
-        record.violate(panic.clone());
-    }
+    let before = record.first_violation();
+    let panic = hooks::collected_panics().into_iter().next();
+    panic.iter().for_each(|panic| record.violate(panic.clone()));
     ClusterOutcome {
-        violation: record.first_violation(),
+        violation: hooks::with_panic(before, panic),
         digest: record.digest(),
         coverage: record.coverage(),
         trace: record.lines(),
@@ -155,6 +156,7 @@ impl Town {
             scene,
             record,
             terms,
+            prefixes: Prefixes::default(),
             placement,
             change,
             has_wiped,
@@ -257,6 +259,7 @@ impl Town {
             self.attend(place);
         }
         self.clients.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
+        self.prefixes.look(&self.machines, &self.record);
         if self.now.is_multiple_of(LOOK) {
             self.terms.look(&self.machines, &self.record);
             self.late.go_on(self.now, &self.machines, &self.record);
