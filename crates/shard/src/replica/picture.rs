@@ -5,6 +5,10 @@
 //! of it is touched; the note is changed after the last row, and where the group stands, are durable. A crash in
 //! between is made good when the replica is opened again, before anybody reads: from the pieces, which are still there.
 //!
+//! A replica that has just been started may stand behind some of its own rows, which it had applied before a crash and applies
+//! again (rule 4). A picture of it has these rows too, and whoever gets it applies the same entries over them: they were
+//! committed, and rows are put whole. Nobody reads a shard's rows of such a replica before it has come so far.
+//!
 //! It deliberately looks into no row: a picture is bytes.
 
 use std::sync::Arc;
