@@ -2,7 +2,8 @@
 //!
 //! Invariant: nothing here changes a workflow; what changes anything lifts a quarantine, changes the cluster's nodes, or holds
 //! messages between workflows back until a backup has its views. Where keys are set, health alone is told without one.
-//! It is served from before the node's data are opened: a node that waits for the others is told from one that hangs.
+//! It is served from before the node's data are opened, so that a node that waits for the others is not started again for
+//! that.
 
 mod admin;
 mod backup;

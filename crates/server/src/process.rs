@@ -2,7 +2,12 @@
 //!
 //! Invariant: SIGTERM and SIGINT stop it in order; after a fault nothing is written any more and the process fails.
 
-use std::{future, io, path::Path, path::PathBuf, sync::Arc};
+use std::{
+    future, io,
+    path::{Path, PathBuf},
+    pin::pin,
+    sync::Arc,
+};
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -59,19 +64,26 @@ pub fn run_until(flags: &Flags, end: impl Future<Output = ()>) -> Result<(), Err
 
 async fn serve(config: Config, end: impl Future<Output = ()>) -> Result<(), Error> {
     let telemetry = telemetry::start(&config)?;
-    let server = Server::builder(config.node.place.clone())
+    let starting = Server::builder(config.node.place.clone())
         .options(config.node)
         .listen(config.listen)
         .operations(config.metrics_listen)
         .access(config.access)
-        .start()
-        .await?;
+        .start();
+    let mut stop = pin!(stop_signal());
+    let mut end = pin!(end);
+    // It may wait for other nodes for long. What was written until then is what a crash would leave.
+    let server = tokio::select! {
+        started = starting => started?,
+        signal = &mut stop => return signal.map_err(Error::Signals),
+        () = &mut end => return Ok(()),
+    };
     tracing::info!(address = %server.address(), operations = ?server.operations(), "weft-server takes calls");
     if let Some(path) = config.ready_file {
         write_ready_file(&path, &server).map_err(|error| Error::ReadyFile { path, error })?;
     }
     tokio::select! {
-        signal = stop_signal() => signal.map_err(Error::Signals)?,
+        signal = stop => signal.map_err(Error::Signals)?,
         () = end => {}
         // Nothing may be written any more.
         fault = server.failed() => return Err(Error::Fault(fault)),

@@ -174,6 +174,7 @@ impl Builder {
             Ok(running) => running,
             Err(error) => {
                 ending.stop.send_replace(true);
+                ending.connections.cut();
                 futures::future::join_all(tasks).await;
                 return Err(error);
             }

@@ -20,8 +20,9 @@ use crate::{
 };
 
 /// Libraries that speak at length of what an operator need not know, such as the election that every start has. Who
-/// names one in `log.level` hears it again.
-const QUIET: &str = "openraft=error,fjall=warn,lsm_tree=warn";
+/// names one in `log.level` hears it again. One part of openraft says at each stop, and as errors, that its groups have
+/// stopped; whoever asked them is told the same.
+const QUIET: &str = "openraft=error,openraft::raft::raft_inner=off,fjall=warn,lsm_tree=warn";
 
 /// What must be flushed before the process ends.
 pub struct Telemetry {

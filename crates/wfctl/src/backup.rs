@@ -39,7 +39,7 @@ pub(crate) struct RestoreArgs {
     /// The data directory to be: empty or not existing
     #[arg(value_name = "DIR")]
     data: PathBuf,
-    /// All nodes of the cluster are stopped, and all are put back as they were while none of them ran
+    /// A node of a cluster all the same: every node is stopped, and every one is restored from a copy made while all were
     #[arg(long)]
     all_nodes: bool,
 }
@@ -197,7 +197,7 @@ mod tests {
     fn a_node_of_a_cluster_comes_back_only_with_all_the_others() {
         let (data, other) = (data(), tempfile::tempdir().unwrap());
         let identity = |cluster: &str| format!("magic = \"weft data directory\"\ncluster = \"{cluster}\"\n");
-        let args = |all_nodes| RestoreArgs {
+        let args = |all_nodes: bool| RestoreArgs {
             backup: data.path().to_owned(),
             data: other.path().join(all_nodes.to_string()),
             all_nodes,

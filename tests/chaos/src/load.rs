@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use parking_lot::Mutex;
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use weft_env::{Clock, SeededIds};
 
 use caller::Caller;
@@ -84,11 +84,7 @@ impl Load {
             ids: ids.fork(),
         };
         let mut last = caller(false);
-        for account in accounts::all() {
-            let request = start_request(&account, accounts::KIND, commands::text(&accounts::BEGINS_WITH.to_string()));
-            last.begin(request).await.with_context(|| format!("{account} cannot be opened"))?;
-        }
-        ensure!(last.schedule().await, "the schedule cannot be created");
+        timeout(FINISHED_MAX, open(&mut last)).await.context("nothing could be begun in time")??;
         let workflows = (0..WORKERS).map(|number| worker(format!("workflows-{number}"), number).workflows());
         let mut workers: Vec<_> = workflows.map(tokio::spawn).collect();
         let activities = (0..WORKERS).map(|number| worker(format!("activities-{number}"), number).activities());
@@ -100,9 +96,12 @@ impl Load {
     /// Lets clients end what they are at, and sees to it that all workflows end that are there, and then the accounts.
     pub(crate) async fn finish(mut self, ledger: &Ledger, book: &Book) -> Work {
         self.stop.send_replace(true);
+        let ended = self.clock.monotonic() + FINISHED_MAX;
         for client in self.clients {
-            if let Err(panicked) = client.await {
-                book.complain(format!("a client: {panicked}"));
+            match timeout(ended.saturating_sub(self.clock.monotonic()), client).await {
+                Ok(Ok(())) => {}
+                Ok(Err(panicked)) => book.complain(format!("a client: {panicked}")),
+                Err(_) => book.complain("a client had no answer to the end".to_owned()),
             }
         }
         let mut end = self.clock.monotonic() + FINISHED_MAX;
@@ -123,6 +122,16 @@ impl Load {
             slowest: *self.shared.slowest.lock(),
         }
     }
+}
+
+/// Opens the accounts and creates the schedule.
+async fn open(caller: &mut Caller) -> anyhow::Result<()> {
+    for account in accounts::all() {
+        let request = start_request(&account, accounts::KIND, commands::text(&accounts::BEGINS_WITH.to_string()));
+        caller.begin(request).await.with_context(|| format!("{account} cannot be opened"))?;
+    }
+    ensure!(caller.schedule().await, "the schedule cannot be created");
+    Ok(())
 }
 
 /// One workflow after the other.

@@ -60,15 +60,6 @@ impl Meeting {
             return Err(Status::invalid_argument(format!("{:?} is no UUID of a data directory", asked.directory)));
         };
         let Some(opened) = self.0.get() else { return Err(Status::unavailable("this node is starting")) };
-        // Before anything is noted, so that the directory of whoever is wrong may still be emptied.
-        if ![0, u32::from(opened.shards)].contains(&asked.shards) {
-            return Err(Status::failed_precondition(format!(
-                "node {own} was told of {} shards, and node {node} of {}: all founders of a cluster must have the same \
-                 number (storage.shards). Empty the data directory of whichever is wrong, and start it with the number \
-                 of the others",
-                opened.shards, asked.shards
-            )));
-        }
         let Some(founders) = &opened.founders else {
             return Err(Status::failed_precondition(format!(
                 "node {own} has data, and was not told then which directory node {node} has. {}",
@@ -80,6 +71,16 @@ impl Meeting {
             return Err(Status::failed_precondition(format!(
                 "node {node} did not found the cluster together with node {own}. {}",
                 what_to_do(node)
+            )));
+        }
+        // Before anything is noted, so that the directory of whoever is wrong may still be emptied. What the others have voted
+        // with may not: one that comes late is told what to do below.
+        if !founders.has_met() && ![0, u32::from(opened.shards)].contains(&asked.shards) {
+            return Err(Status::failed_precondition(format!(
+                "node {own} has {} shards (storage.shards) and node {node} has {}: all founders of a cluster must have the \
+                 same number, which cannot be changed later. Nothing has been served yet: empty the data directory of \
+                 whichever is wrong, and start it with the number of the others",
+                opened.shards, asked.shards
             )));
         }
         match founders.is_known(node, directory) {
@@ -201,7 +202,7 @@ mod tests {
         let meeting = Meeting::default();
         meeting.open(16, Some(Founders::begin(dir.path(), own).expect("it is written")));
         let refused = meeting.receive(1, &MeetRequest { shards: 8, ..asks(2, FIRST) }).expect_err("it has eight");
-        assert!(is_final(&refused) && refused.message().contains("node 2 of 8"), "{refused}");
+        assert!(is_final(&refused) && refused.message().contains("node 2 has 8"), "{refused}");
         assert_eq!(meeting.receive(1, &asks(2, SECOND)).expect("its directory was emptied"), own);
         // A build that does not say.
         assert_eq!(meeting.receive(1, &MeetRequest { shards: 0, ..asks(3, FIRST) }).expect("it may be"), own);

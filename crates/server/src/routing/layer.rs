@@ -247,15 +247,20 @@ impl Call {
     }
 }
 
-/// Another node leads in the place of this one, and has done so for a while. A node that stands still, or whose machine is
-/// gone, does not end its connections, and is noticed by them much later.
+/// Returns when another node has led in the place of `node` for [`LAST_WORD`]. A node that stands still, or whose machine is
+/// gone, does not close its connections, and they notice it only much later.
 async fn superseded(node: u32, leadership: &mut watch::Receiver<Leadership>, clock: &dyn Clock) {
     let elsewhere = |known: &Leadership| ![Leader::Nobody, Leader::Node(node)].contains(&Leader::of(known));
-    if leadership.wait_for(elsewhere).await.is_err() {
-        // A group that has ended has no news.
-        std::future::pending::<()>().await;
+    loop {
+        if leadership.wait_for(elsewhere).await.is_err() {
+            // A group that has ended has no news.
+            std::future::pending::<()>().await;
+        }
+        clock.sleep_until(clock.monotonic() + LAST_WORD).await;
+        if elsewhere(&leadership.borrow()) {
+            return;
+        }
     }
-    clock.sleep_until(clock.monotonic() + LAST_WORD).await;
 }
 
 /// What came of a call that was passed on.
@@ -329,6 +334,9 @@ mod tests {
         assert!(passes(10 * LAST_WORD).await, "nobody else does");
         tell.send_replace(led(Some(3)));
         assert!(passes(Duration::ZERO).await && passes(LAST_WORD / 2).await, "its answer may be on its way");
-        assert!(!passes(LAST_WORD).await);
+        tell.send_replace(led(Some(2)));
+        assert!(passes(10 * LAST_WORD).await, "it leads again");
+        tell.send_replace(led(Some(3)));
+        assert!(passes(Duration::ZERO).await && !passes(LAST_WORD).await);
     }
 }

@@ -115,7 +115,7 @@ async fn founders_that_were_told_of_different_numbers_of_shards_do_not_start() {
     };
     let started = tokio::time::timeout(PATIENCE, started).await.expect("they tell each other");
     let refused = started.err().map(|error| error.to_string()).expect("a workflow id would be in two groups");
-    assert!(refused.contains("of 2 shards") || refused.contains("of 4 shards"), "{refused}");
+    assert!(refused.contains("has 2 shards") || refused.contains("has 4 shards"), "{refused}");
     assert!(refused.contains("storage.shards"), "{refused}");
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariants (rule 9): a picture is a consistent view, and its first row says where the group stands. Pieces are kept
 //! beside the rows until all are there. Then the group is noted as installing, durably, with all pieces, before a row
-//! of it is touched; the note is changed after the last row, and where the group stands, are durable. A crash in
+//! of it is touched; the note is changed once the last row and the group's position are durable. A crash in
 //! between is made good when the replica is opened again, before anybody reads: from the pieces, which are still there.
 //!
 //! A replica that has just been started may stand behind some of its own rows, which it had applied before a crash and applies

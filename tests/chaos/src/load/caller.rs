@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::timeout;
 use tonic::{Code, Response, Status};
 use weft_env::{Clock, SeededIds};
 use weft_protocol::api::{
@@ -218,7 +219,9 @@ impl Caller {
                 Ok(Some(last)) if last.event_type() == EventType::WorkflowExecutionCompleted => return true,
                 Ok(Some(_)) if !is_told => {
                     is_told = true;
-                    self.insist(workflow, finish).await;
+                    let left = end.saturating_sub(self.clock.monotonic());
+                    // Whoever was not told by then has not ended, which the ledger finds.
+                    let _ = timeout(left, self.insist(workflow, finish)).await;
                 }
                 Ok(Some(_)) | Err(_) => self.rest().await,
             }
@@ -228,7 +231,7 @@ impl Caller {
 
     /// Tells a workflow something that it may have been told before; it may have ended on that.
     async fn insist(&mut self, workflow: &str, name: &str) {
-        // Accounts are none of the ledger's.
+        // The ledger does not know accounts.
         let ledger = Arc::clone(&self.ledger);
         let note = |told| {
             if !accounts::is_account(workflow) {

@@ -5,7 +5,9 @@
 //! of half an hour would hold half an hour of writes in memory. So the snapshot is let go as soon as the one version of
 //! each table that it would read from is in hand. That version does not change: what is written later into its memtables
 //! has a later number and is passed over, and its files are removed when the last one who holds them lets them go.
+//! It is a moment between two batches only if nothing is applied while it is taken.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,10 +19,10 @@ use super::{KeyRange, Keyspaces, Order, Row, StateView, StoreError, from_fjall, 
 
 /// See the module.
 pub(super) struct Moment {
-    /// Which keep the database open, and know which tables there are.
-    keyspaces: Arc<Keyspaces>,
     /// By the number of the table; none if it had never been written.
     versions: Vec<Option<Version>>,
+    /// They keep the database open, until after the versions are dropped, and know which tables there are.
+    keyspaces: Arc<Keyspaces>,
 }
 
 /// One version of a table, which gives its rows within bounds.
@@ -55,10 +57,16 @@ fn version(keyspace: &Keyspace, snapshot: &Snapshot) -> Result<Version, StoreErr
     Ok(Box::new(move |bounds| Box::new(Tree::create_internal_range::<&[u8], _>(version.clone(), &bounds, at, None))))
 }
 
+fn row(row: lsm_tree::Result<InternalValue>) -> Result<Row, StoreError> {
+    let row = row.map_err(|error| from_fjall(error.into()))?;
+    Ok((into_bytes(row.key.user_key), into_bytes(row.value)))
+}
+
 impl StateView for Moment {
     fn get(&self, table: u8, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        let range = KeyRange::between(Bytes::copy_from_slice(key), [key, &[0]].concat());
-        Ok(self.scan(table, &range, Order::Ascending, 1)?.into_iter().next().map(|(_, value)| value))
+        let Some(version) = self.version(table)? else { return Ok(None) };
+        let found = version((Bound::Included(key), Bound::Included(key))).next().map(row).transpose()?;
+        Ok(found.map(|(_, value)| value))
     }
 
     fn scan(&self, table: u8, range: &KeyRange, order: Order, limit: usize) -> Result<Vec<Row>, StoreError> {
@@ -66,10 +74,6 @@ impl StateView for Moment {
         if range.is_empty() || limit == 0 {
             return Ok(Vec::new());
         }
-        let row = |row: lsm_tree::Result<InternalValue>| {
-            let row = row.map_err(|error| from_fjall(error.into()))?;
-            Ok((into_bytes(row.key.user_key), into_bytes(row.value)))
-        };
         let rows = version(range.bounds());
         match order {
             Order::Ascending => rows.take(limit).map(row).collect(),
