@@ -3,7 +3,8 @@
 
 Makes the venv that `requirements.txt` describes and runs itself in it. `--server-bin` is a weft-server binary, which reads
 each configuration as a node would: in a StatefulSet under the host name of each pod, given by `unshare` of util-linux.
-Where no host names may be given the server is told the node's number instead; that is said, and in CI it is a failure.
+Where no host names may be given the server is told the node's number instead; that is said, and in CI it is a failure for
+whoever may make namespaces.
 """
 
 from __future__ import annotations
@@ -42,6 +43,17 @@ def python() -> Path:
         subprocess.run([*install, "--no-deps", "-r", REQUIREMENTS], check=True)
         done.touch()
     return interpreter
+
+
+def may_make_namespaces() -> bool:
+    """Whether this process has CAP_SYS_ADMIN."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return False
+    found = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, flags=re.M)
+    return found is not None and bool(int(found[1], 16) >> 21 & 1)
+
 
 
 class Check:
@@ -117,7 +129,7 @@ def main() -> int:
     for missing in check.left_out:
         print(f"deploy: left out: {missing}")
     print(f"{check.passed} passed, {len(check.failed)} failed, {len(check.left_out)} left out")
-    return 1 if check.failed or (check.left_out and "CI" in os.environ) else 0
+    return 1 if check.failed or (check.left_out and "CI" in os.environ and may_make_namespaces()) else 0
 
 
 def kubernetes(check: Check) -> None:
