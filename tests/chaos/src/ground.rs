@@ -32,8 +32,10 @@ const AS_USER: &str = "user";
 const OUTSIDE: &str = "outside";
 const WALLS: [&str; 6] = ["--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"];
 const BALLAST: &str = "ballast";
-/// Pieces of what fills a disk, the largest first.
-const PIECES_KIB: [u64; 10] = [1 << 20, 1 << 18, 1 << 16, 1 << 14, 1 << 12, 1 << 10, 256, 64, 16, 4];
+/// Pieces of what fills a disk, in bytes, the largest first, each so many times as large as the next.
+const PIECES: [u64; 10] =
+    [1 << 30, 1 << 28, 1 << 26, 1 << 24, 1 << 22, 1 << 20, 256 << 10, 64 << 10, 16 << 10, 4 << 10];
+const TIMES_SMALLER: u32 = 4;
 
 /// What can be done to the nodes, and to where they stand.
 #[derive(Debug)]
@@ -172,15 +174,22 @@ impl Ground {
             let taken = available_mib(disk)?.saturating_sub(left_mib);
             return run("fallocate", &["--length", &format!("{taken}MiB"), &file]);
         }
-        let mut filled = 0_u64;
-        for piece in PIECES_KIB.map(|kib| kib << 10) {
-            let is_taken = |at: u64| {
-                let mut take = Command::new("fallocate");
-                take.args(["--offset", &at.to_string(), "--length", &piece.to_string(), &file]);
-                take.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-            };
-            while is_taken(filled) {
-                filled += piece;
+        let takes = |at: u64, piece: u64| {
+            let mut take = Command::new("fallocate");
+            take.args(["--offset", &at.to_string(), "--length", &piece.to_string(), &file]);
+            take.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+        };
+        let (mut filled, mut pieces, mut of_this_size) = (0_u64, &PIECES[..], 0);
+        while let Some(piece) = pieces.first().copied() {
+            if !takes(filled, piece) {
+                (pieces, of_this_size) = (&pieces[1..], 0);
+                continue;
+            }
+            filled += piece;
+            of_this_size += 1;
+            if of_this_size > TIMES_SMALLER {
+                // There was no room for a larger one, so some was given back: a node that stops gives back much.
+                (pieces, of_this_size) = (&PIECES[..], 0);
             }
         }
         Ok(())
