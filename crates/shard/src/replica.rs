@@ -235,7 +235,7 @@ impl Machine for Replica {
                 self.step(&installation, move |installation| installation.check(number)).await?;
             }
             self.step(&installation, Installation::begin).await?;
-            self.clear(installation.clearing()).await?;
+            installation.clearing().by_steps(&self.store, |step| self.write(step)).await?;
             for number in 0..pieces {
                 self.step(&installation, move |installation| installation.put(number)).await?;
             }
@@ -244,7 +244,7 @@ impl Machine for Replica {
             *self.applied.lock() = row;
             let (feed, group) = (Arc::clone(&self.feed), self.group);
             self.lane.call(move || feed.replaced(group, index)).await.map_err(MachineError::new)?;
-            self.clear(Clearing::pieces(group)).await
+            Clearing::pieces(group).by_steps(&self.store, |step| self.write(step)).await
         }
         .boxed()
     }
@@ -258,17 +258,6 @@ impl Replica {
     ) -> Result<T, MachineError> {
         let installation = Arc::clone(installation);
         self.write(move || step(&installation)).await
-    }
-
-    async fn clear(&self, mut clearing: Clearing) -> Result<(), MachineError> {
-        loop {
-            let store = Arc::clone(&self.store);
-            let step = move || Ok(clearing.some(store.as_ref())?.then_some(clearing));
-            match self.write(step).await? {
-                Some(rest) => clearing = rest,
-                None => return Ok(()),
-            }
-        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
+use weft_laws::Runs;
 use weft_protocol::api::{
     enums::WorkflowExecutionStatus,
     history::{HistoryEvent, history_event::Attributes as Event},
@@ -149,7 +150,7 @@ impl Check<'_> {
                 .buffered(READERS)
                 .try_collect()
                 .await?;
-            let (mut runs, mut complaints) = (accounts::Runs::new(), Vec::new());
+            let (mut runs, mut complaints) = (Runs::new(), Vec::new());
             for (run, events, differs) in read {
                 complaints.extend(differs);
                 complaints.extend(self.run(&account, &run, &events));

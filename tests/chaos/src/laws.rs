@@ -2,12 +2,12 @@
 //!
 //! | law | where |
 //! | --- | --- |
-//! | an attempt is handed to one poller at most | [`one_poller`], whenever one has a task |
+//! | an attempt is handed to one poller at most | [`Handed`], whenever one has a task |
 //! | nothing that workers were told of their answers is lost | [`nothing_lost`] |
 //! | nothing is done twice | [`nothing_twice`] |
 //! | no timer before its time | [`no_early_timer`] |
 //! | a child is begun once, and its parent hears of it once | [`children_once`] |
-//! | messages of the outbox exactly once in history | [`messages_once`] |
+//! | messages of the outbox exactly once in history | [`Messages`] |
 //! | an update is accepted once and completed once, as was told | [`updates_once`] |
 //! | a reset takes place once, however often it is asked for | [`resets_once`] |
 //! | one running execution of a workflow id at most, and no run that nobody asked for | [`one_running`] |
@@ -16,21 +16,19 @@
 //! did in `schedule.rs`.
 
 mod children_once;
-mod messages_once;
 mod no_early_timer;
 mod nothing_lost;
 mod nothing_twice;
-mod one_poller;
 mod one_running;
 mod resets_once;
 mod updates_once;
 
 use weft_protocol::api::history::HistoryEvent;
 
+pub(crate) use weft_laws::{Attempt, Handed, Messages};
+
 use crate::book::Worked;
 
-pub(crate) use messages_once::Messages;
-pub(crate) use one_poller::{Attempt, Handed};
 pub(crate) use one_running::{Listed, judge as judge_runs};
 pub(crate) use resets_once::judge as judge_reset;
 

@@ -39,8 +39,13 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// A third-party crate and the only crate of ours that may name it.
-const HOMES: &[(&str, &str)] =
-    &[("openraft", "weft-raft"), ("fjall", "weft-store"), ("sled", "weft-store"), ("rusqlite", "weft-visibility")];
+const HOMES: &[(&str, &str)] = &[
+    ("openraft", "weft-raft"),
+    ("fjall", "weft-store"),
+    ("lsm-tree", "weft-store"),
+    ("sled", "weft-store"),
+    ("rusqlite", "weft-visibility"),
+];
 
 fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))

@@ -18,7 +18,7 @@ use weft_rows::{
 use weft_store::state::{KeyRange, Order, StateStore, WriteBatch};
 
 use super::{
-    picture::{Clearing, note},
+    picture::{Clearing, Step, note},
     stored_row,
 };
 
@@ -78,15 +78,9 @@ impl GivenUp {
     /// # Errors
     /// When the store cannot be read or written.
     pub async fn clear(&self) -> Result<(), MachineError> {
-        for mut clearing in [Clearing::of(self.owns.tables()), Clearing::pieces(self.group)] {
-            loop {
-                let store = Arc::clone(&self.store);
-                let step = move || Ok::<_, MachineError>(clearing.some(store.as_ref())?.then_some(clearing));
-                match self.lane.call(step).await.map_err(MachineError::new)?? {
-                    Some(rest) => clearing = rest,
-                    None => break,
-                }
-            }
+        for clearing in [Clearing::of(self.owns.tables()), Clearing::pieces(self.group)] {
+            let run = async |step: Step| self.lane.call(step).await.map_err(MachineError::new)?;
+            clearing.by_steps(&self.store, run).await?;
         }
         let mut write = WriteBatch::new();
         write.delete(table::APPLIED, applied::key(self.group));

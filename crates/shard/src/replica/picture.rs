@@ -210,6 +210,9 @@ pub(super) struct Clearing {
     at_a_time: usize,
 }
 
+/// Removes some, and gives what is left, if anything was. Blocking.
+pub(super) type Step = Box<dyn FnOnce() -> Result<Option<Clearing>, MachineError> + Send>;
+
 impl Clearing {
     pub(super) fn of(tables: Vec<(u8, Option<Keys>)>) -> Self {
         let rest = tables.into_iter().rev().map(|(table, range)| (table, key_range(range))).collect();
@@ -220,6 +223,25 @@ impl Clearing {
     pub(super) fn pieces(group: u32) -> Self {
         // A few at a time: each is read with its value.
         Self { rest: vec![(table::PICTURE, key_range(Some(picture::pieces(group))))], at_a_time: ROWS_AT_A_TIME }
+    }
+
+    /// Removes what is left, some at a time: each step is run by `run`, which lets others have their turn in between.
+    pub(super) async fn by_steps<F>(
+        mut self,
+        store: &Arc<dyn StateStore>,
+        run: impl Fn(Step) -> F,
+    ) -> Result<(), MachineError>
+    where
+        F: Future<Output = Result<Option<Self>, MachineError>>,
+    {
+        loop {
+            let store = Arc::clone(store);
+            let step = move || Ok(self.some(store.as_ref())?.then_some(self));
+            match run(Box::new(step)).await? {
+                Some(rest) => self = rest,
+                None => return Ok(()),
+            }
+        }
     }
 
     /// Removes what is left. Blocking.

@@ -113,7 +113,7 @@ impl StateView for FjallStore {
         let Some(keyspace) = self.keyspaces.get(table)? else { return Ok(Vec::new()) };
         // Through a snapshot: a keyspace's own iterator may see half of a batch that is just being applied.
         let snapshot = self.database.snapshot();
-        rows(range, order, limit, |bounds| snapshot.range::<&[u8], _>(keyspace, bounds))
+        rows(range, order, limit, |bounds| snapshot.range::<&[u8], _>(keyspace, bounds), row)
     }
 }
 
@@ -211,24 +211,26 @@ fn keyspace_name(table: u8) -> String {
     format!("t{table:03}")
 }
 
-fn rows<'a>(
+fn rows<'a, I: DoubleEndedIterator>(
     range: &'a KeyRange,
     order: Order,
     limit: usize,
-    iterate: impl FnOnce(Bounds<'a>) -> fjall::Iter,
+    iterate: impl FnOnce(Bounds<'a>) -> I,
+    row: impl FnMut(I::Item) -> Result<Row, StoreError>,
 ) -> Result<Vec<Row>, StoreError> {
     if range.is_empty() || limit == 0 {
         return Ok(Vec::new());
     }
-    let row = |guard: fjall::Guard| {
-        let (key, value) = guard.into_inner().map_err(from_fjall)?;
-        Ok((into_bytes(key), into_bytes(value)))
-    };
     let iterator = iterate(range.bounds());
     match order {
         Order::Ascending => iterator.take(limit).map(row).collect(),
         Order::Descending => iterator.rev().take(limit).map(row).collect(),
     }
+}
+
+fn row(guard: fjall::Guard) -> Result<Row, StoreError> {
+    let (key, value) = guard.into_inner().map_err(from_fjall)?;
+    Ok((into_bytes(key), into_bytes(value)))
 }
 
 fn into_bytes(slice: fjall::Slice) -> Bytes {

@@ -4,19 +4,17 @@
 //! twice, or not at all, or in a run that was lost, shows in the sum; a run takes its request ids with it, so that what is
 //! brought again to the next one is known by its receipt alone.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use tonic::Code;
+use weft_laws::{Account, Runs, balance_of, orders_are_there};
 use weft_protocol::{
     api::{
         command::{
             Command, CompleteWorkflowExecutionCommandAttributes, ContinueAsNewWorkflowExecutionCommandAttributes,
             SignalExternalWorkflowExecutionCommandAttributes, command::Attributes,
         },
-        common::{Payloads, WorkflowExecution, WorkflowType},
+        common::{WorkflowExecution, WorkflowType},
         enums::CommandType,
         history::{HistoryEvent, history_event::Attributes as Event},
         taskqueue::TaskQueue,
@@ -38,66 +36,6 @@ const PAYMENTS: u64 = 20;
 const PAUSE_MAX_MS: u64 = 1200;
 const HASTY_PAUSE_MAX_MS: u64 = 40;
 const KIND: &str = "Account";
-const CLOSE: &str = "close";
-
-/// What an account knows from the history of its run.
-#[derive(Debug, Default)]
-struct Account {
-    balance: i64,
-    /// To whom, how much, and the names that tell them apart.
-    orders: BTreeMap<String, (String, i64)>,
-    /// Payments of which nobody knows yet whether they arrived, by the events that asked for them.
-    under_way: BTreeMap<i64, i64>,
-    is_closed: bool,
-    /// It was paid.
-    is_paid: bool,
-}
-
-impl Account {
-    fn of<'h>(history: impl Iterator<Item = &'h HistoryEvent>) -> Self {
-        let mut account = Self::default();
-        for event in history {
-            account.see(event);
-        }
-        account
-    }
-
-    fn see(&mut self, event: &HistoryEvent) {
-        match &event.attributes {
-            Some(Event::WorkflowExecutionStartedEventAttributes(it)) => {
-                self.balance = number(it.input.as_ref()).unwrap_or_default();
-            }
-            Some(Event::WorkflowExecutionSignaledEventAttributes(it)) => {
-                match it.signal_name.split(':').collect::<Vec<_>>()[..] {
-                    ["credit", amount, _] => {
-                        self.is_paid = true;
-                        self.balance += amount.parse::<i64>().unwrap_or_default();
-                    }
-                    ["pay", whom, amount, name] => {
-                        let order = (whom.to_owned(), amount.parse().unwrap_or_default());
-                        self.orders.insert(name.to_owned(), order);
-                    }
-                    _ => self.is_closed |= it.signal_name == CLOSE,
-                }
-            }
-            Some(Event::SignalExternalWorkflowExecutionInitiatedEventAttributes(it)) => {
-                let name = it.signal_name.rsplit(':').next().unwrap_or_default();
-                if let Some((_, amount)) = self.orders.remove(name) {
-                    self.balance -= amount;
-                    self.under_way.insert(event.event_id, amount);
-                }
-            }
-            Some(Event::ExternalWorkflowExecutionSignaledEventAttributes(it)) => {
-                self.under_way.remove(&it.initiated_event_id);
-            }
-            Some(Event::SignalExternalWorkflowExecutionFailedEventAttributes(it)) => {
-                // Whoever was to have it is closed, or not there yet.
-                self.balance += self.under_way.remove(&it.initiated_event_id).unwrap_or_default();
-            }
-            _ => {}
-        }
-    }
-}
 
 /// The commands of an account's worker; none for another workflow.
 pub(crate) fn decide(scene: &Scene, workflow: &str, history: &[Arc<HistoryEvent>]) -> Option<Vec<Command>> {
@@ -146,11 +84,6 @@ fn payment(name: &str, whom: String, amount: i64) -> Command {
     command(CommandType::SignalExternalWorkflowExecution, signal)
 }
 
-fn number(payloads: Option<&Payloads>) -> Option<i64> {
-    let data = &payloads?.payloads.first()?.data;
-    std::str::from_utf8(data).ok()?.trim_matches('"').parse().ok()
-}
-
 /// Opens an account, and closes it when nothing goes wrong any more.
 pub(crate) async fn keep(scene: Scene, workflow: String) {
     let what = format!("open {workflow}");
@@ -177,7 +110,7 @@ pub(crate) async fn keep(scene: Scene, workflow: String) {
     while !scene.is_calm() {
         scene.sleep_ms(200).await;
     }
-    tell(&scene, &workflow, CLOSE.to_owned(), &format!("close {workflow}")).await;
+    tell(&scene, &workflow, Account::CLOSE.to_owned(), &format!("close {workflow}")).await;
     loop {
         let Some(events) = scene.history(&workflow, "").await else { return };
         let last = events.last().and_then(|event| event.attributes.as_ref());
@@ -248,21 +181,21 @@ async fn tell(scene: &Scene, workflow: &str, signal_name: String, name: &str) ->
 /// Looks at all runs of all accounts, when they are closed.
 pub(crate) async fn check(scene: &Scene, listed: &[(String, String)]) {
     let mut messages = Messages::default();
-    let mut runs = BTreeMap::<&str, BTreeMap<&str, Vec<HistoryEvent>>>::new();
+    let mut runs = BTreeMap::<&str, Runs>::new();
     for (workflow, run) in listed.iter().filter(|(workflow, _)| is_account(scene, workflow)) {
         let Some(events) = scene.history(workflow, run).await else { return };
         if let Err(wrong) = laws::failures(&events) {
             return scene.record.violate(format!("{workflow} {run}: {wrong}"));
         }
         messages.add(run, &events);
-        runs.entry(workflow).or_default().insert(run, events);
+        runs.entry(workflow).or_default().insert(run.clone(), events);
     }
     let mut sum = 0;
     for account in scene.accounts.iter() {
         let known = runs.get(account.as_str()).ok_or_else(|| "it has no runs".to_owned());
         let judged = known.and_then(|runs| {
-            orders(runs, &scene.book.orders_of(account))?;
-            chain(runs)
+            orders_are_there(runs, &scene.book.orders_of(account))?;
+            balance_of(runs)
         });
         match judged {
             Ok(balance) => sum += balance,
@@ -280,113 +213,4 @@ pub(crate) async fn check(scene: &Scene, listed: &[(String, String)]) {
         counts.transfers += messages.count();
         counts.continued += runs.values().map(|runs| runs.len() as u64 - 1).sum::<u64>();
     });
-}
-
-/// What was acknowledged to an account is in one of its runs.
-fn orders(runs: &BTreeMap<&str, Vec<HistoryEvent>>, acknowledged: &BTreeSet<String>) -> Result<(), String> {
-    let mut heard = BTreeSet::new();
-    for event in runs.values().flatten() {
-        if let Some(Event::WorkflowExecutionSignaledEventAttributes(it)) = &event.attributes {
-            heard.insert(&it.signal_name);
-        }
-    }
-    match acknowledged.iter().find(|order| !heard.contains(order)) {
-        Some(lost) => Err(format!("{lost} was acknowledged and is in none of its runs")),
-        None => Ok(()),
-    }
-}
-
-/// What an account had at its end: its runs are one chain, each goes on where the one before it ended, and there are no
-/// others.
-fn chain(runs: &BTreeMap<&str, Vec<HistoryEvent>>) -> Result<i64, String> {
-    let first = |events: &&Vec<HistoryEvent>| match events.first().and_then(|event| event.attributes.as_ref()) {
-        Some(Event::WorkflowExecutionStartedEventAttributes(it)) => it.continued_execution_run_id.is_empty(),
-        _ => false,
-    };
-    let mut firsts = runs.values().filter(first);
-    let (Some(mut run), None) = (firsts.next(), firsts.next()) else {
-        return Err(format!("not one of {} runs is the first", runs.len()));
-    };
-    for place in 1..=runs.len() {
-        let has = Account::of(run.iter()).balance;
-        let (said, next) = match run.last().and_then(|event| event.attributes.as_ref()) {
-            Some(Event::WorkflowExecutionCompletedEventAttributes(it)) => (number(it.result.as_ref()), None),
-            Some(Event::WorkflowExecutionContinuedAsNewEventAttributes(it)) => {
-                (number(it.input.as_ref()), Some(it.new_execution_run_id.as_str()))
-            }
-            end => return Err(format!("a run ends with {end:?}")),
-        };
-        if said != Some(has) {
-            return Err(format!("a run has {has} by its history and says {said:?}"));
-        }
-        let Some(next) = next else {
-            let others = runs.len() - place;
-            return if others == 0 {
-                Ok(has)
-            } else {
-                Err(format!("{others} of its runs go on from none of the others"))
-            };
-        };
-        run = runs.get(next).ok_or_else(|| format!("run {next} was begun and is not there"))?;
-    }
-    Err(format!("its {} runs have no end", runs.len()))
-}
-
-#[cfg(test)]
-mod tests {
-    use weft_protocol::api::history::{
-        WorkflowExecutionCompletedEventAttributes, WorkflowExecutionContinuedAsNewEventAttributes,
-        WorkflowExecutionSignaledEventAttributes, WorkflowExecutionStartedEventAttributes,
-    };
-
-    use super::*;
-
-    fn has(balance: i64) -> Option<Payloads> {
-        Some(payload::list(payload::json_string(&balance.to_string())))
-    }
-
-    /// A run that began with 5, was told to pay once, and ended: `next` goes on from it.
-    fn run(before: &str, next: Option<&str>) -> Vec<HistoryEvent> {
-        let started = WorkflowExecutionStartedEventAttributes {
-            continued_execution_run_id: before.to_owned(),
-            input: has(5),
-            ..WorkflowExecutionStartedEventAttributes::default()
-        };
-        let signal = WorkflowExecutionSignaledEventAttributes {
-            signal_name: "pay:other:1:first".to_owned(),
-            ..WorkflowExecutionSignaledEventAttributes::default()
-        };
-        let end = match next {
-            Some(next) => {
-                Event::WorkflowExecutionContinuedAsNewEventAttributes(WorkflowExecutionContinuedAsNewEventAttributes {
-                    new_execution_run_id: next.to_owned(),
-                    input: has(5),
-                    ..WorkflowExecutionContinuedAsNewEventAttributes::default()
-                })
-            }
-            None => Event::WorkflowExecutionCompletedEventAttributes(WorkflowExecutionCompletedEventAttributes {
-                result: has(5),
-                ..WorkflowExecutionCompletedEventAttributes::default()
-            }),
-        };
-        let started = Event::WorkflowExecutionStartedEventAttributes(started);
-        let kinds = [started, Event::WorkflowExecutionSignaledEventAttributes(signal), end];
-        kinds.into_iter().map(|kind| HistoryEvent { attributes: Some(kind), ..HistoryEvent::default() }).collect()
-    }
-
-    #[test]
-    fn the_runs_of_an_account_are_one_chain() {
-        let mut runs = BTreeMap::from([("a", run("", Some("b"))), ("b", run("a", None))]);
-        assert_eq!(chain(&runs), Ok(5));
-        runs.insert("c", run("a", None));
-        assert_eq!(chain(&runs), Err("1 of its runs go on from none of the others".to_owned()));
-    }
-
-    #[test]
-    fn an_order_that_was_acknowledged_is_in_one_of_the_runs() {
-        let runs = BTreeMap::from([("a", run("", None))]);
-        let order = |name: &str| BTreeSet::from([format!("pay:other:1:{name}")]);
-        assert_eq!(orders(&runs, &order("first")), Ok(()));
-        assert!(orders(&runs, &order("second")).is_err());
-    }
 }

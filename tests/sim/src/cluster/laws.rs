@@ -8,19 +8,17 @@
 //! | no answer comes from a state that is lost later | [`history_stays`]; that a node knows a run that was acknowledged is asked in `client.rs` |
 //! | nothing that was acknowledged is lost | [`nothing_lost`]; orders of accounts in `accounts.rs`, outcomes of updates in `updates.rs`, resets in `resets.rs` |
 //! | nothing is applied twice | [`nothing_twice`]; amounts in `accounts.rs`, times of schedules in `schedules.rs` |
-//! | an attempt is handed to one poller at most | [`one_poller`], whenever one has a task |
+//! | an attempt is handed to one poller at most | [`Handed`], whenever one has a task |
 //! | one running execution of a workflow id at most | [`one_running`] |
 //! | no timer before its time | [`no_early_timer`] |
-//! | messages of the outbox exactly once in history | [`messages_once`] |
+//! | messages of the outbox exactly once in history | [`Messages`] |
 //! | no task fails for what its worker said | [`failures`] |
 
 mod history_stays;
-mod messages_once;
 mod no_early_timer;
 mod nothing_lost;
 mod nothing_twice;
 mod one_leader;
-mod one_poller;
 mod one_running;
 mod prefixes_equal;
 
@@ -35,10 +33,9 @@ use super::{book::Worked, client::Scene, history::Shown, record::Run, updates};
 use crate::fan;
 
 pub(crate) use history_stays::differs;
-pub(crate) use messages_once::Messages;
 pub(crate) use one_leader::Terms;
-pub(crate) use one_poller::{Attempt, Handed};
 pub(crate) use prefixes_equal::{Prefix, Prefixes};
+pub(crate) use weft_laws::{Attempt, Handed, Messages};
 
 /// Of a history that a client is shown, given what was known when it was asked for.
 ///

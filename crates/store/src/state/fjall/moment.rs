@@ -15,7 +15,7 @@ use fjall::{Keyspace, Snapshot};
 use lsm_tree::{AbstractTree, AnyTree, InternalValue, Tree};
 
 use super::super::range::Bounds;
-use super::{KeyRange, Keyspaces, Order, Row, StateView, StoreError, from_fjall, into_bytes};
+use super::{KeyRange, Keyspaces, Order, Row, StateView, StoreError, from_fjall, into_bytes, rows};
 
 /// See the module.
 pub(super) struct Moment {
@@ -71,13 +71,6 @@ impl StateView for Moment {
 
     fn scan(&self, table: u8, range: &KeyRange, order: Order, limit: usize) -> Result<Vec<Row>, StoreError> {
         let Some(version) = self.version(table)? else { return Ok(Vec::new()) };
-        if range.is_empty() || limit == 0 {
-            return Ok(Vec::new());
-        }
-        let rows = version(range.bounds());
-        match order {
-            Order::Ascending => rows.take(limit).map(row).collect(),
-            Order::Descending => rows.rev().take(limit).map(row).collect(),
-        }
+        rows(range, order, limit, version, row)
     }
 }

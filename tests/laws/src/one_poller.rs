@@ -4,21 +4,23 @@ use std::collections::BTreeMap;
 
 /// Names an attempt: of which run, what, and which one of how many.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Attempt {
-    pub(crate) run: String,
+pub struct Attempt {
+    pub run: String,
     /// An activity by its id, a workflow task by the event that started it.
-    pub(crate) what: String,
-    pub(crate) number: i32,
+    pub what: String,
+    pub number: i32,
 }
 
 /// Who has which attempt.
 #[derive(Default)]
-pub(crate) struct Handed(BTreeMap<Attempt, String>);
+pub struct Handed(BTreeMap<Attempt, String>);
 
 impl Handed {
+    /// A poller has an attempt.
+    ///
     /// # Errors
     /// Who had it before.
-    pub(crate) fn to(&mut self, attempt: &Attempt, poller: &str) -> Result<(), String> {
+    pub fn to(&mut self, attempt: &Attempt, poller: &str) -> Result<(), String> {
         match self.0.insert(attempt.clone(), poller.to_owned()) {
             Some(before) => Err(format!("{attempt:?} was handed to {before}, and then to {poller}")),
             None => Ok(()),
@@ -26,7 +28,8 @@ impl Handed {
     }
 
     /// How many there were, and how many of them were not the first of their task.
-    pub(crate) fn count(&self) -> (usize, usize) {
+    #[must_use]
+    pub fn count(&self) -> (usize, usize) {
         (self.0.len(), self.0.keys().filter(|attempt| attempt.number > 1).count())
     }
 }

@@ -9,7 +9,7 @@ type Asked = (String, i64);
 
 /// What the histories of all runs say of messages between them.
 #[derive(Default)]
-pub(crate) struct Messages {
+pub struct Messages {
     /// How often each was taken, by whoever it was for.
     taken: BTreeMap<Asked, u64>,
     /// Those of which the sender was told that they arrived.
@@ -19,7 +19,8 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
-    pub(crate) fn add(&mut self, run: &str, events: &[HistoryEvent]) {
+    /// Of one run, whose history is whole.
+    pub fn add(&mut self, run: &str, events: &[HistoryEvent]) {
         let asked = |initiated: i64| (run.to_owned(), initiated);
         for event in events {
             match &event.attributes {
@@ -52,13 +53,14 @@ impl Messages {
     }
 
     /// How many were taken.
-    pub(crate) fn count(&self) -> u64 {
+    #[must_use]
+    pub fn count(&self) -> u64 {
         self.taken.len() as u64
     }
 
     /// # Errors
     /// What was done twice, or not at all, or against what its sender was told.
-    pub(crate) fn judge(&self) -> Result<(), String> {
+    pub fn judge(&self) -> Result<(), String> {
         if let Some((asked, times)) = self.taken.iter().find(|(_, times)| **times > 1) {
             return Err(format!("what {asked:?} asked for was done {times} times"));
         }
